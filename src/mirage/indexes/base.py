@@ -1,0 +1,96 @@
+"""The port: vectors and words to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+
+# What a filter may name; each is a keyword field of every point.
+FILTER_FIELDS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
+CHANNELS: tuple[str, ...] = ("image", "caption", "words")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What the index keeps of one figure.
+
+    Attributes
+    ----------
+    key : int
+        The figure's number in the store, 0 or above.
+    image, caption : (d,) float32
+        Unit length. `caption` is None for a figure without words.
+    words : str
+        For BM25.
+    fields : mapping
+        A value for each of `FILTER_FIELDS`.
+    """
+
+    key: int
+    image: Vector
+    caption: Vector | None
+    words: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to the index. A channel that has nothing to look with is None and stays out."""
+
+    vector: Vector | None
+    words: str
+    limit: int
+    filters: Mapping[str, Sequence[str]]
+    image_channel: bool = True
+    caption_channel: bool = True
+
+
+# A channel's ranked list: (key, raw score), best first.
+Ranked = list[tuple[int, float]]
+
+
+@runtime_checkable
+class Index(Protocol):
+    """Three channels over the same points."""
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Insert or replace by key; durable when it returns."""
+        ...
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take points out; unknown keys are no error."""
+        ...
+
+    def ask(self, ask: Ask) -> dict[str, Ranked]:
+        """Answer all channels in one call, each as its own list with raw scores."""
+        ...
+
+    def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
+        """Return image vectors by key."""
+        ...
+
+    def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+        """Count the values of every field among the points that pass the filters."""
+        ...
+
+    def keys(self) -> Iterable[int]:
+        """Every key there is."""
+        ...
+
+    def __len__(self) -> int:
+        """How many points there are."""
+        ...
+
+    def optimise(self) -> None:
+        """Do what makes later questions fast; called once adding has ended."""
+        ...
+
+    def close(self) -> None:
+        """Write everything and let go of the files."""
+        ...
