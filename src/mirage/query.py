@@ -1,0 +1,326 @@
+"""What somebody looks for: terms with weights, and filters.
+
+``embedding(query) = normalise(Σ weightᵢ · embedding(termᵢ))`` — latent-space arithmetic. The same `Query` comes from a URL,
+a form, the command line or Python. `Query.parse` reads a URL's query string and `Query.print` writes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage.errors import BadQuery
+from mirage.figure import MODALITIES, PLANES
+
+MAX_TEXT = 8_000
+MAX_TERMS = 16
+MAX_WEIGHT = 100.0
+MAX_K = 500
+DEFAULT_K = 24
+FILTERS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
+
+Vector = npt.NDArray[np.float32]
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|nan|inf)(e[+-]?\d+)?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTerm:
+    """A picture somebody dropped, as its embedding; the picture itself is gone.
+
+    Attributes
+    ----------
+    digest : str
+        First 12 hex digits of the digest of the encoder that made it.
+    codes : bytes
+        (d,) int8: the unit vector, scaled so that its largest component is ±127.
+    """
+
+    digest: str
+    codes: bytes
+
+    @classmethod
+    def of(cls, vector: Vector, digest: str) -> Self:
+        """Quantise a (d,) float32 vector to 8 bits a component (cosine to the original > 0.999)."""
+        peak = float(np.abs(vector).max()) or 1.0
+        return cls(digest[:12], np.round(vector / peak * 127).astype(np.int8).tobytes())
+
+    @property
+    def vector(self) -> Vector:
+        """The (d,) float32 unit vector."""
+        raw = np.frombuffer(self.codes, dtype=np.int8).astype(np.float32)
+        norm = float(np.linalg.norm(raw))
+        if not norm:
+            raise BadQuery("The picture's embedding is empty. Drop the picture again.")
+        return np.asarray(raw / norm, dtype=np.float32)
+
+    def print(self) -> str:
+        """Write as text for a form field or JSON."""
+        return f"{self.digest}.{base64.urlsafe_b64encode(self.codes).decode().rstrip('=')}"
+
+    @classmethod
+    def parse(cls, token: str) -> Self:
+        """Read what `print` wrote.
+
+        Raises
+        ------
+        mirage.errors.BadQuery
+            When it is damaged.
+        """
+        digest, _, code = token.partition(".")
+        try:
+            codes = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            codes = b""
+        if not re.fullmatch(r"[0-9a-f]{12}", digest) or not 8 <= len(codes) <= 4096:
+            raise BadQuery("The picture's embedding is damaged. Drop the picture again.")
+        return cls(digest, codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A piece of text, a dropped picture or a figure of the atlas, with a weight; exactly one of the three.
+
+    Attributes
+    ----------
+    text : str
+    picture : PictureTerm or None
+    figure : str
+        Id of a figure: "more like this".
+    weight : float
+        Negative means "less of this".
+    """
+
+    text: str = ""
+    picture: PictureTerm | None = None
+    figure: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        given = sum((bool(self.text.strip()), self.picture is not None, bool(self.figure)))
+        if given != 1:
+            raise BadQuery("A term is one thing: some text, a picture, or a figure of the atlas.")
+        if not math.isfinite(self.weight) or abs(self.weight) > MAX_WEIGHT:
+            raise BadQuery(f"A weight is a number from −{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {self.weight}.")
+
+
+def tidy(text: str) -> str:
+    """Text as typed, without control characters and with white space folded; everything else is kept."""
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _weighted(value: str, sign: float) -> Term | None:
+    """``contrast@0.5`` as a term of weight ±0.5; ``contrast`` has ±1. A weight of 0 leaves the term out."""
+    text, weight = _parse_weight(value)
+    text = tidy(text)
+    return Term(text=text, weight=sign * weight) if text and weight != 0 else None
+
+
+def _parse_weight(value: str) -> tuple[str, float]:
+    """Split ``thing@0.5`` into the thing and its weight; without a weight it is 1."""
+    thing, at, number = value.rpartition("@")
+    if at and _NUMBER.fullmatch(number):
+        return thing, float(number)
+    return value, 1.0
+
+
+def _clean_k(value: object) -> int:
+    try:
+        k = int(str(value).strip())
+    except ValueError:
+        raise BadQuery(f"k is how many hits you want, a whole number from 1 to {MAX_K}, not {value!r}.") from None
+    if not 1 <= k <= MAX_K:
+        raise BadQuery(f"k is how many hits you want, from 1 to {MAX_K}; {k} is outside.")
+    return k
+
+
+def _weight_sign(weight: float) -> str:
+    return "" if weight == 1.0 else f"@{weight:g}"
+
+
+def _clean_filters(filters: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    clean: dict[str, tuple[str, ...]] = {}
+    for name, given in filters.items():
+        if name not in FILTERS:
+            raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
+        values = [given] if isinstance(given, str) else list(given)
+        kept = sorted({_canonical(name, tidy(value)) for value in values if tidy(value)})
+        if kept:
+            clean[name] = tuple(kept)
+    return {name: clean[name] for name in FILTERS if name in clean}
+
+
+def _canonical(name: str, value: str) -> str:
+    """The stored spelling of a filter value: "mri" is MR, "Axial" is axial."""
+    if name == "modality":
+        names = {key.lower(): key for key in MODALITIES} | {word.lower(): key for key, word in MODALITIES.items()}
+        return names.get(value.lower(), value)
+    if name == "plane":
+        return value.lower() if value.lower() in PLANES else value
+    return value.lower() if name in ("region", "corpus") else value
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Terms and filters.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+        At least one with a positive weight.
+    filters : mapping
+        Field to accepted values; values of one field are alternatives, fields add up.
+    k : int
+        How many hits at most, 1 to 500.
+
+    Examples
+    --------
+    >>> Query.of("glioblastoma MRI", less=["contrast@0.5"], modality="MR").print()
+    'q=glioblastoma+MRI&less=contrast%400.5&modality=MR'
+    """
+
+    terms: tuple[Term, ...]
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    k: int = DEFAULT_K
+
+    def __post_init__(self) -> None:
+        if not any(term.weight > 0 for term in self.terms):
+            raise BadQuery(
+                "The query is empty. Type what you look for, for example “axial brain MRI thalamus”, or drop a picture."
+                if not self.terms
+                else "Say at least one thing that you want more of; “less of” alone points nowhere."
+            )
+        if len(self.terms) > MAX_TERMS:
+            raise BadQuery(f"A query has at most {MAX_TERMS} terms; this one has {len(self.terms)}.")
+        length = sum(len(term.text) for term in self.terms)
+        if length > MAX_TEXT:
+            raise BadQuery(
+                f"The query is {length:,} characters long; at most {MAX_TEXT:,} are taken. A sentence or two finds most."
+            )
+        object.__setattr__(self, "filters", _clean_filters(self.filters))
+        object.__setattr__(self, "k", _clean_k(self.k))
+
+    @classmethod
+    def of(
+        cls,
+        text: str = "",
+        *,
+        more: Iterable[str] = (),
+        less: Iterable[str] = (),
+        pictures: Iterable[str | PictureTerm] = (),
+        like: Iterable[str] = (),
+        k: int = DEFAULT_K,
+        **filters: str | Sequence[str] | None,
+    ) -> Self:
+        """Build a query from its parts.
+
+        Parameters
+        ----------
+        text : str
+            Taken as it is, whatever signs it holds.
+        more, less : iterable of str
+            Further terms; ``words@0.5`` gives one a weight.
+        pictures : iterable of PictureTerm or str
+            Dropped pictures, as embeddings; as text they may end in ``@weight``.
+        like : iterable of str
+            Ids of figures to find the like of; they may end in ``@weight``, negative for "unlike".
+        k : int
+        **filters
+            ``modality``, ``plane``, ``region``, ``corpus``, ``licence``: a value or several.
+
+        Raises
+        ------
+        mirage.errors.BadQuery
+        """
+        terms: list[Term] = []
+        if tidy(text):
+            terms.append(Term(text=tidy(text)))
+        for given in pictures:
+            if isinstance(given, PictureTerm):
+                terms.append(Term(picture=given))
+            else:
+                token, weight = _parse_weight(given)
+                terms.append(Term(picture=PictureTerm.parse(token), weight=weight))
+        for given in like:
+            figure, weight = _parse_weight(given)
+            terms.append(Term(figure=tidy(figure), weight=weight))
+        terms += [term for value in more if (term := _weighted(value, 1.0))]
+        terms += [term for value in less if (term := _weighted(value, -1.0))]
+        return cls(tuple(terms), {name: value for name, value in filters.items() if value}, k)  # type: ignore[misc]
+
+    @classmethod
+    def parse(cls, query_string: str | Iterable[tuple[str, str]]) -> Self:
+        """Read a URL's query string, or its pairs. Unknown names are refused, so that no filter is dropped in silence.
+
+        Names: ``q`` (text), ``more`` and ``less`` (``words@weight``, repeated), ``like`` (a figure's id) and
+        ``picture`` (an embedding), both with an optional ``@weight`` and repeated, ``k``, and the filters.
+        """
+        pairs = parse_qsl(query_string) if isinstance(query_string, str) else list(query_string)
+        many: dict[str, list[str]] = {}
+        for name, value in pairs:
+            many.setdefault(name, []).append(value)
+        known = {"q", "more", "less", "like", "picture", "k", *FILTERS}
+        if strange := sorted(set(many) - known):
+            raise BadQuery(f"Not understood in the query: {', '.join(strange)}. Known are: {', '.join(sorted(known))}.")
+        for single in ("q", "k"):
+            if len(many.get(single, [])) > 1:
+                raise BadQuery(f"{single!r} may be given once. Use 'more' for further terms.")
+        return cls.of(
+            many.get("q", [""])[0],
+            more=many.get("more", []),
+            less=many.get("less", []),
+            like=filter(None, many.get("like", [])),
+            pictures=filter(None, many.get("picture", [])),
+            k=_clean_k(many.get("k", [str(DEFAULT_K)])[0] or DEFAULT_K),
+            **{name: many[name] for name in FILTERS if name in many},
+        )
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """What `parse` reads, as name and value pairs in a fixed order."""
+        found: list[tuple[str, str]] = []
+        first = True
+        for term in self.terms:
+            if term.picture is not None:
+                found.append(("picture", term.picture.print() + _weight_sign(term.weight)))
+            elif term.figure:
+                found.append(("like", term.figure + _weight_sign(term.weight)))
+            elif first and term.weight == 1.0:
+                found.append(("q", term.text))
+                first = False
+            else:
+                sign = "more" if term.weight > 0 else "less"
+                weight = abs(term.weight)
+                found.append((sign, term.text if weight == 1.0 and "@" not in term.text else f"{term.text}@{weight:g}"))
+        found += [(name, value) for name, values in self.filters.items() for value in values]
+        if self.k != DEFAULT_K:
+            found.append(("k", str(self.k)))
+        return found
+
+    def print(self) -> str:
+        """Write as a URL's query string. `parse` of it is this query again."""
+        return urlencode(self.pairs())
+
+    @property
+    def text(self) -> str:
+        """The positive text terms, joined: what word search looks for."""
+        return " ".join(term.text for term in self.terms if term.text and term.weight > 0)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a dropped picture is among the terms; such a query never becomes a URL."""
+        return any(term.picture is not None for term in self.terms)
+
+    def with_filters(self, filters: Mapping[str, Sequence[str]]) -> Self:
+        """The same terms under other filters."""
+        return replace(self, filters={name: tuple(values) for name, values in filters.items()})
