@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Literal
 
 NOT_STATED = "not stated"
 
-# The field's usual short names (DICOM's Modality, 0008,0060, where it has one), and what to call them in words.
+# The field's usual short names (DICOM's Modality, 0008,0060, where it has one), and what to call them.
 MODALITIES: dict[str, str] = {
     "CT": "CT",
     "MR": "MRI",
@@ -40,7 +41,7 @@ class Licence:
     url : str
         Where its text is; may be empty.
     allows_sharing : bool
-        Whether the text permits passing the picture on. False when nothing is stated: silence is not permission.
+        Whether the text permits passing the picture on. False when nothing is stated: silence permits nothing.
     """
 
     name: str = ""
@@ -116,7 +117,7 @@ class Figure:
 
     @property
     def words(self) -> str:
-        """The field that word search looks in: caption, title, diagnosis, and what the picture is, once each."""
+        """What word search looks in: caption, title, diagnosis, and what the picture is, once each."""
         parts = [self.caption, self.title, self.diagnosis, self.plane, MODALITIES.get(self.modality, "")]
         parts += [self.modality, self.modality_detail, self.region]
         seen: dict[str, None] = {}
@@ -152,7 +153,16 @@ class Case:
     discussion: str = ""
     topic: str = ""
 
-    PASSAGES = ("history", "exam", "findings", "differential", "diagnosis", "diagnosis_by", "treatment", "discussion")
+    PASSAGES = (
+        "history",
+        "exam",
+        "findings",
+        "differential",
+        "diagnosis",
+        "diagnosis_by",
+        "treatment",
+        "discussion",
+    )
 
     @property
     def passages(self) -> dict[str, str]:
@@ -160,8 +170,36 @@ class Case:
         return {name: text for name in self.PASSAGES if (text := getattr(self, name))}
 
 
-_TAG = re.compile(r"<[^>\n]{1,300}>")
-_NOTHING = {"", "n/a", "na", "none", "null", "nan", "-", "--", ".", "not available", "not applicable"}
+# Only tags that HTML has, so that "lesions < 3 cm and > 1 cm" stays as it was written.
+_TAG_NAMES = (
+    "a|abbr|article|aside|b|big|blockquote|body|br|caption|center|cite|code|dd|del|div|dl|dt|em|figcaption|figure|font|"
+    "footer|h[1-6]|head|header|hr|html|i|iframe|img|ins|li|link|main|mark|meta|nav|ol|p|pre|q|s|script|section|small|"
+    "span|strike|strong|style|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|wbr"
+)
+_ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))*"""
+_BREAK = re.compile(r"(?i)<\s*(?:br|hr|/p|/li|/div|/tr|/h[1-6]|/ul|/ol)" + _ATTRIBUTES + r"\s*/?\s*>")
+_TAG = re.compile(r"(?i)<\s*/?\s*(?:" + _TAG_NAMES + ")" + _ATTRIBUTES + r"\s*/?\s*>|<!--.*?-->", re.DOTALL)
+_HIDDEN = re.compile(r"(?is)<(script|style)\b[^>]*>.*?</\1\s*>")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
+# UTF-8 once read as Windows-1252: a lead byte and its continuation bytes, as the characters they became.
+_CP1252_HIGH = "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in range(0x80, 0xC0))
+_MOJIBAKE = re.compile(f"[\u00c2-\u00f4][{re.escape(_CP1252_HIGH)}]{{1,3}}")
+# Word processors' private bullets and arrows.
+_PRIVATE = str.maketrans(
+    {"\uf0a7": "•", "\uf0b7": "•", "\uf0e0": "→", "\x0b": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
+)
+_NOTHING = {
+    "", "n/a", "n.a", "na", "none", "null", "nan", "-", "--", ".", "not available", "not applicable",
+    "not stated", "no caption", "no description", "replace this - description of the image or findings",
+}  # fmt: skip
+
+
+def _read_as_utf8(match: re.Match[str]) -> str:
+    raw = b"".join(c.encode("cp1252") if c.encode("cp1252", "ignore") else bytes([ord(c)]) for c in match[0])
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return match[0]
 
 
 def clean_text(text: object) -> str:
@@ -176,17 +214,32 @@ def clean_text(text: object) -> str:
     -------
     str
         Unicode NFC, paragraphs kept, other white space folded; empty when the source has nothing to say.
+        A "<" that opens no HTML tag, as in "< 3 cm", stays.
     """
     if text is None:
         return ""
-    import html  # noqa: PLC0415 - only needed where sources are read
-
-    value = html.unescape(html.unescape(str(text)))
-    value = re.sub(r"(?i)<\s*(br|/p|/li|/div)\s*/?>", "\n", value)
-    value = _TAG.sub(" ", value)
-    value = unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\r", "\n")
-    value = "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else " " for c in value)
-    value = re.sub(r"[ \t\f\v\u00a0]+", " ", value)
+    value = str(text)
+    if "&" in value:
+        for _ in range(2):
+            value = _ENTITY.sub(lambda match: html.unescape(match[0]), value)
+    if "<" in value:
+        value = _BREAK.sub("\n", _HIDDEN.sub(" ", value))
+        value = _TAG.sub(" ", value)
+    if not value.isascii():
+        value = _MOJIBAKE.sub(_read_as_utf8, value.translate(_PRIVATE))
+        value = unicodedata.normalize("NFC", value)
+        value = "".join(_printable(c) for c in value)
+    value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n")
+    value = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", " ", value)
+    value = re.sub(r"[ \t\f\u00a0]+", " ", value)
     value = re.sub(r" *\n *", "\n", value)
     value = re.sub(r"\n{3,}", "\n\n", value).strip()
     return "" if value.lower().strip(" .:;") in _NOTHING or value.lower() in _NOTHING else value
+
+
+def _printable(character: str) -> str:
+    """The character; nothing for a soft hyphen or a mark of direction, a space for what cannot be shown."""
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return character if character in "\u200c\u200d" else ""
+    return " " if category in ("Cc", "Cs", "Co") and character not in "\n\r\t" else character
