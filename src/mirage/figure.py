@@ -41,7 +41,7 @@ class Licence:
     url : str
         Where its text is; may be empty.
     allows_sharing : bool
-        Whether the text permits passing the picture on. False when nothing is stated: silence permits nothing.
+        Whether the text permits passing the picture on. False when nothing is stated.
     """
 
     name: str = ""

@@ -1,0 +1,298 @@
+"""MedPix 2.0: CT and MR figures with their cases, for teaching.
+
+Siragusa et al., "MedPix 2.0: A Comprehensive Multimodal Biomedical Data Set for Advanced AI Applications with
+Retrieval Augmented Generation and Knowledge Graphs", Data Science and Engineering, 2025,
+doi 10.1007/s41019-025-00297-8.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
+from mirage.errors import BadInput
+from mirage.figure import Case, Figure, LinkKind, Source, clean_text
+from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
+
+HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
+ATTRIBUTION = (
+    "MedPix®, U.S. National Library of Medicine; "
+    "from MedPix 2.0 (Siragusa et al., 2025, doi 10.1007/s41019-025-00297-8)"
+)
+SPLITS = ("train", "dev", "test")
+FOLDER = "MedPix-2-0"
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+_CASES = "Case_topic.json"
+# The file was called Description.json in the repository's first revisions.
+_DESCRIPTIONS = ("Descriptions.json", "Description.json")
+
+
+class MedPixCorpus:
+    """MedPix 2.0 in the layout of its own repository.
+
+    Parameters
+    ----------
+    path : Path or str, optional
+        A checkout or copy: the repository's root, its folder ``MedPix-2-0``, or a folder that holds either.
+        Left out, the pinned revision is downloaded by `prepare`, or when figures are first asked for.
+    splits : sequence of str
+        Which of ``train``, ``dev`` and ``test`` to take; a split that the copy lacks is passed over.
+    downloads : Path, optional
+        Where downloads are kept; the user's cache folder when left out.
+    limits : Limits
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When `path` holds no MedPix 2.0, or a split is unknown.
+    """
+
+    def __init__(
+        self,
+        path: Path | str | None = None,
+        *,
+        splits: Sequence[str] = SPLITS,
+        downloads: Path | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        unknown = [split for split in splits if split not in SPLITS]
+        if unknown or not splits:
+            raise BadInput(f"MedPix 2.0 has no split “{', '.join(unknown)}”. It has {', '.join(SPLITS)}.")
+        self._splits = tuple(splits)
+        self._limits = limits
+        self._folder = find_folder(Path(path).expanduser()) if path is not None else None
+        self._read: _Copy | None = None
+
+    def info(self) -> CorpusInfo:
+        """Tell what this corpus is; the version is a digest of the copy's words."""
+        version = self._copy().version
+        return CorpusInfo(
+            name="medpix",
+            title="MedPix 2.0",
+            summary=(
+                "CT and MR images of teaching cases with history, findings, differential, diagnosis and discussion."
+            ),
+            version=version,
+            homepage=HOMEPAGE,
+        )
+
+    def items(self) -> Iterator[Item | Refused]:
+        """Yield every figure of the chosen splits in the order of the collection."""
+        return self._copy().items(self._splits)
+
+    def picture(self, item: Item) -> Image.Image:
+        """Decode the picture of one item.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+        """
+        return self.read(item).image
+
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item and keep its original bytes; see `mirage.pictures.read_picture`."""
+        copy = self._copy()
+        name = item.figure.id.partition(":")[2]
+        return read_picture(
+            copy.pictures.get(name, copy.folder / "images" / f"{name}.png"), limits=self._limits
+        )
+
+    def split_of(self, item: Item) -> str:
+        """Name the split that an item's case belongs to: ``train``, ``dev`` or ``test``."""
+        return self._copy().split_of.get(item.figure.case_id.partition(":")[2], "")
+
+    def __len__(self) -> int:
+        """How many entries `items` will yield."""
+        return sum(1 for _ in self._copy().chosen(self._splits))
+
+    def _copy(self) -> _Copy:
+        if self._read is None:
+            if self._folder is None:
+                raise BadInput("MedPix 2.0 needs a path to a copy.")
+            self._read = _Copy(self._folder)
+        return self._read
+
+
+def find_folder(path: Path) -> Path:
+    """Find the folder that holds MedPix 2.0 at or below a path.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the path is not there, or no such folder is at it, in it, or one level further down.
+    """
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "is not there"
+        raise BadInput(f"{path} {what}. Give the folder of a MedPix 2.0 checkout.")
+    for folder in (path, path / FOLDER, *sorted(path.glob("*/")), *sorted(path.glob(f"*/{FOLDER}/"))):
+        if (folder / _CASES).is_file() and _first(folder, _DESCRIPTIONS) is not None:
+            return folder
+    raise BadInput(
+        f"{path} holds no MedPix 2.0: {_CASES} and {_DESCRIPTIONS[0]} are neither in it nor in {FOLDER}. "
+        f"Give the folder of a checkout of {HOMEPAGE}."
+    )
+
+
+def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+class _Copy:
+    """One copy on disk, its words read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        descriptions = _first(folder, _DESCRIPTIONS) or folder / _DESCRIPTIONS[0]
+        digest = hashlib.sha256()
+        self.descriptions = _read_list(descriptions, digest)
+        raw_cases = _read_list(folder / _CASES, digest)
+        self.version = f"sha256-{digest.hexdigest()[:16]}"
+        self.links = _read_links(folder / "images_overview.csv")
+        self._case_links: dict[str, str] = {}
+        self._case_digests: dict[str, str] = {}
+        for name, link in self.links.items():
+            self._case_links.setdefault(name.partition("_")[0], link)
+        self.cases: dict[str, Case] = {}
+        for raw in raw_cases:
+            if case := self._case(raw):
+                self.cases.setdefault(case.id.partition(":")[2], case)
+        self.split_of = _read_splits(folder / "splitted_dataset")
+        self.pictures = _find_pictures(folder / "images")
+
+    def chosen(self, splits: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+        everything = set(splits) == set(SPLITS)
+        for number, raw in enumerate(self.descriptions):
+            if not isinstance(raw, dict) or not isinstance(raw.get("image"), str):
+                yield f"entry {number + 1} of {_DESCRIPTIONS[0]}"
+            elif everything or self.split_of.get(str(raw.get("U_id"))) in splits:
+                yield raw
+
+    def items(self, splits: Sequence[str]) -> Iterator[Item | Refused]:
+        seen: set[str] = set()
+        for raw in self.chosen(splits):
+            if isinstance(raw, str):
+                yield Refused(raw, "It names no image.")
+                continue
+            name = raw["image"].strip()
+            picture = self.pictures.get(name)
+            if name in seen:
+                yield Refused(name, "It is listed twice; the first entry was taken.")
+            elif picture is None:
+                yield Refused(name, f"Its picture is not in {self.folder / 'images'} (PNG, JPEG or WebP).")
+            elif (size := picture.stat().st_size) == 0:
+                yield Refused(picture.name, "The file is empty (0 bytes). Copy it again.")
+            else:
+                seen.add(name)
+                figure = self._figure(name, raw)
+                case = self.cases.get(str(raw.get("U_id")))
+                yield Item(figure, case, picture.name, self._fingerprint(figure, case, size))
+
+    def _figure(self, name: str, raw: dict[str, Any]) -> Figure:
+        uid = str(raw.get("U_id") or name.partition("_")[0])
+        told = raw.get("Description")
+        words: dict[str, Any] = told if isinstance(told, dict) else {}
+        case = self.cases.get(uid)
+        detail = clean_text(words.get("Modality"))
+        return Figure(
+            id=f"medpix:{name}",
+            caption=clean_text(words.get("Caption")),
+            source=self._source(name, uid),
+            title=case.title if case else "",
+            diagnosis=case.diagnosis if case else "",
+            modality=modality_of(clean_text(raw.get("Type")), detail, clean_text(words.get("Plane"))),
+            modality_detail=detail,
+            plane=plane_of(clean_text(words.get("Plane"))),
+            region=region_of(clean_text(raw.get("Location")), clean_text(raw.get("Location Category"))),
+            case_id=case.id if case else "",
+            patient=patient_of(clean_text(words.get("Age")), clean_text(words.get("Sex"))),
+        )
+
+    def _fingerprint(self, figure: Figure, case: Case | None, size: int) -> str:
+        if case is not None and case.id not in self._case_digests:
+            self._case_digests[case.id] = _digest(repr(case))
+        # The time of a copied file changes with every checkout, so its size stands for the picture.
+        return _digest(f"{figure!r}{self._case_digests.get(figure.case_id, '')}{size}")
+
+    def _source(self, name: str, uid: str) -> Source:
+        link: tuple[str, LinkKind] = (HOMEPAGE, "collection")
+        if name in self.links:
+            link = (self.links[name], "figure")
+        elif uid in self._case_links:
+            link = (self._case_links[uid], "case")
+        return Source("medpix", ATTRIBUTION, url=link[0], url_of=link[1])
+
+    def _case(self, raw: Any) -> Case | None:
+        if not isinstance(raw, dict) or not raw.get("U_id"):
+            return None
+        uid = str(raw["U_id"])
+        url = self._case_links.get(uid)
+        source = Source("medpix", ATTRIBUTION, url=url or HOMEPAGE, url_of="case" if url else "collection")
+        return Case(id=f"medpix:{uid}", source=source, **case_passages(raw))
+
+
+def _digest(words: str) -> str:
+    return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _read_list(path: Path, digest: hashlib._Hash) -> list[Any]:
+    try:
+        data = path.read_bytes()
+        digest.update(data)
+        parsed = json.loads(data)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}. Copy MedPix 2.0 again.") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is not valid JSON ({error}). Copy MedPix 2.0 again.") from error
+    if not isinstance(parsed, list):
+        raise BadInput(f"{path} holds no list of entries. Copy MedPix 2.0 again.")
+    return parsed
+
+
+def _read_links(path: Path) -> dict[str, str]:
+    """Page of each image at the source; empty where the table is missing, since not every copy has it."""
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.DictReader(file)
+        pairs = ((row.get("ID_Image"), row.get("URL_Article_image")) for row in rows)
+        return {name.strip(): link.strip() for name, link in pairs if name and link and link.strip()}
+
+
+def _read_splits(folder: Path) -> dict[str, str]:
+    """Split of each case, from ``uid_list.json`` or from the splits' own files."""
+    found: dict[str, str] = {}
+    listed = folder / "uid_list.json"
+    if listed.is_file():
+        try:
+            uids = json.loads(listed.read_bytes())
+        except ValueError:
+            uids = {}
+        for split in SPLITS:
+            found.update({str(uid): split for uid in uids.get(split, ())} if isinstance(uids, dict) else {})
+    if not found and folder.is_dir():
+        for split in SPLITS:
+            for path in sorted(folder.glob(f"data_{split}*.jsonl")):
+                for line in path.read_text("utf-8", errors="replace").splitlines():
+                    try:
+                        found.setdefault(str(json.loads(line)["U_id"]), split)
+                    except (ValueError, KeyError, TypeError):
+                        continue
+    return found
+
+
+def _find_pictures(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in _PICTURE_ENDINGS:
+            found.setdefault(path.stem, path)
+    return found
