@@ -79,6 +79,10 @@ class Index(Protocol):
         """Count the values of every field among the points that pass the filters."""
         ...
 
+    def frequency(self, word: str) -> int:
+        """How many points have a word among their words, stemmed as the words channel does."""
+        ...
+
     def keys(self) -> Iterable[int]:
         """Every key there is."""
         ...

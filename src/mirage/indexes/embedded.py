@@ -1,0 +1,199 @@
+"""Qdrant Edge: the index in this process.
+
+One named vector for the image, one for the caption, BM25 over the text index of the payload field ``words``, and a
+keyword index for each filter. The write-ahead log stays on: it makes acknowledged writes durable and it is the lock that
+keeps a second process out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import qdrant_edge as edge
+
+from mirage.errors import AtlasError, AtlasHeld, Unavailable
+from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
+
+_BATCH = 512
+_HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
+# Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
+_INDEXING_THRESHOLD_KB = 20_000
+
+
+def _config(dimension: int) -> edge.EdgeConfig:
+    params = edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot)
+    return edge.EdgeConfig(
+        vectors={"image": params, "caption": params},
+        hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=128, full_scan_threshold=10_000),
+        optimizers=edge.EdgeOptimizersConfig(default_segment_number=2, indexing_threshold=_INDEXING_THRESHOLD_KB),
+        wal_enabled=True,
+    )
+
+
+def _field_indexes() -> Iterator[edge.UpdateOperation]:
+    for field in FILTER_FIELDS:
+        yield edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword)
+    words = edge.TextIndexParams(
+        tokenizer=edge.TokenizerType.Word,
+        lowercase=True,
+        ascii_folding=True,
+        stopwords=edge.Language.English,
+        stemmer=edge.SnowballParams(edge.SnowballLanguage.English),
+        scoring=True,
+    )
+    yield edge.UpdateOperation.create_field_index("words", words)
+
+
+def _filter(filters: Mapping[str, Sequence[str]], extra: Sequence[Any] = ()) -> edge.Filter | None:
+    must = [edge.FieldCondition(key=name, match=edge.MatchAny(list(values))) for name, values in filters.items()]
+    must += extra
+    return edge.Filter(must=must) if must else None
+
+
+class EmbeddedIndex:
+    """A shard of Qdrant Edge in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The shard's folder; made when it is missing.
+    dimension : int
+        Length of the vectors.
+
+    Raises
+    ------
+    mirage.errors.AtlasHeld
+        When another process has it open.
+    mirage.errors.AtlasError
+        When the files are not a shard that can be opened; rebuilding mends it.
+    """
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self._path = Path(path)
+        self._dimension = dimension
+        self._closed = False
+        made = not (self._path / "edge_config.json").exists()
+        try:
+            if made:
+                # A folder without a configuration is a shard whose making was cut short: nothing in it was acknowledged.
+                shutil.rmtree(self._path, ignore_errors=True)
+                self._path.mkdir(parents=True)
+                self._shard = edge.EdgeShard.create(str(self._path), _config(dimension))
+                for operation in _field_indexes():
+                    self._shard.update(operation)
+                self._shard.flush()
+            else:
+                self._shard = edge.EdgeShard.load(str(self._path))
+        except PermissionError as error:
+            raise AtlasError(f"The index {self._path} cannot be written to. Check the folder's permissions.") from error
+        except OSError as error:
+            raise _explain(error, self._path) from error
+        except Exception as error:
+            raise _explain(error, self._path) from error
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Insert or replace by key; durable when it returns."""
+        for start in range(0, len(points), _BATCH):
+            batch = [
+                edge.Point(
+                    id=point.key,
+                    vector={"image": point.image.tolist()}
+                    | ({} if point.caption is None else {"caption": point.caption.tolist()}),
+                    payload={**point.fields, "words": point.words},
+                )
+                for point in points[start : start + _BATCH]
+            ]
+            self._update(edge.UpdateOperation.upsert_points(batch))
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take points out; unknown keys are no error."""
+        if keys:
+            self._update(edge.UpdateOperation.delete_points(list(keys)))
+
+    def _update(self, operation: edge.UpdateOperation) -> None:
+        try:
+            self._shard.update(operation)
+        except Exception as error:
+            raise _explain(error, self._path) from error
+
+    def ask(self, ask: Ask) -> dict[str, Ranked]:
+        """Answer all channels in one batched call."""
+        condition = _filter(ask.filters)
+        asked: dict[str, Any] = {}
+        if ask.vector is not None:
+            vector = ask.vector.tolist()
+            if ask.image_channel:
+                asked["image"] = edge.Query.Nearest(vector, using="image")
+            if ask.caption_channel:
+                asked["caption"] = edge.Query.Nearest(vector, using="caption")
+        if ask.words:
+            asked["words"] = edge.TextQuery("words", ask.words)
+        if not asked:
+            return {}
+        requests = [edge.QueryRequest(limit=ask.limit, query=query, filter=condition) for query in asked.values()]
+        lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        return {name: [(hit.id, hit.score) for hit in found] for name, found in zip(asked, lists, strict=True)}
+
+    def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
+        """Image vectors by key."""
+        records = self._shard.retrieve(list(keys), with_payload=False, with_vector=["image"])
+        return {record.id: np.asarray(record.vector["image"], dtype=np.float32) for record in records}
+
+    def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+        """Count the values of every field among the points that pass the filters."""
+        condition = _filter(filters)
+        return {
+            field: {
+                str(hit.value): hit.count
+                for hit in self._shard.facet(edge.FacetRequest(field, limit=1000, exact=True, filter=condition)).hits
+            }
+            for field in FILTER_FIELDS
+        }
+
+    def frequency(self, word: str) -> int:
+        """How many points have a word (as the text index reads it: lower case, stemmed)."""
+        condition = _filter({}, [edge.FieldCondition(key="words", match=edge.MatchText(word))])
+        return int(self._shard.count(edge.CountRequest(exact=True, filter=condition)))
+
+    def keys(self) -> Iterator[int]:
+        """Every key there is."""
+        offset: Any = None
+        while True:
+            records, offset = self._shard.scroll(
+                edge.ScrollRequest(limit=2000, offset=offset, with_payload=False, with_vector=False)
+            )
+            yield from (record.id for record in records)
+            if offset is None:
+                return
+
+    def __len__(self) -> int:
+        """How many points there are."""
+        return int(self._shard.count(edge.CountRequest(exact=True)))
+
+    def optimise(self) -> None:
+        """Merge segments and build the graph; called once adding has ended."""
+        self._shard.optimize()
+        self._shard.flush()
+
+    def close(self) -> None:
+        """Write everything and let go of the files."""
+        if not self._closed:
+            self._closed = True
+            self._shard.flush()
+            self._shard.close()
+
+
+def _explain(error: Exception, path: Path) -> Exception:
+    reason = str(error)
+    if any(sign in reason for sign in _HELD):
+        return AtlasHeld("Another process has this atlas open.")
+    if "No space left" in reason or "os error 28" in reason:
+        return Unavailable("The disk is full; the last step was not indexed. Make room and run it again.")
+    if "Permission denied" in reason or "Read-only" in reason:
+        return AtlasError(f"The index {path} cannot be written to. Check the folder's permissions.")
+    first = reason.splitlines()[0][:300] if reason else type(error).__name__
+    return AtlasError(f"The index {path} cannot be used ({first}). `mirage atlas rebuild` makes it anew.")

@@ -1,0 +1,89 @@
+"""One `Settings` object, from the environment (``MIRAGE_…``) and ``mirage.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from mirage.errors import BadInput
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+class Settings(BaseSettings):
+    """What a person or an institution may choose.
+
+    Every field can be set in the environment (``MIRAGE_PORT=8001``) or in a ``mirage.toml`` in the current folder
+    (``port = 8001``); the environment wins.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIRAGE_", toml_file="mirage.toml", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    atlas: Path = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
+    )
+    encoder: str = Field(default="starter", description="Which encoder a new atlas is made with.")
+    host: str = Field(default="127.0.0.1", description="Address the site listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("localhost", "127.0.0.1", "[::1]"),
+        description="Names under which the site may be asked for; add yours when it is served to others.",
+    )
+    folder_roots: tuple[Path, ...] = Field(
+        default=(), description="Folders under which the Corpora page may add folders of pictures."
+    )
+    medpix: Path | None = Field(
+        default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it."
+    )
+    upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
+    upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
+    threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
+
+    @field_validator("atlas", "medpix", mode="after")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path is not None else None
+
+    @field_validator("folder_roots", mode="after")
+    @classmethod
+    def _expand_all(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser() for path in paths)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then mirage.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def load(cls, **overrides: object) -> Settings:
+        """Read the settings; values of None are left to the environment and the file.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            Naming the setting that cannot be used.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise BadInput(
+                f"The setting {name!r} cannot be used: {first['msg']} (given: {first.get('input')!r}). "
+                f"It comes from MIRAGE_{name.upper()} or from mirage.toml."
+            ) from None
+        except ValueError as error:
+            raise BadInput(f"mirage.toml cannot be read: {error}. Mend it or remove it.") from None

@@ -1,0 +1,424 @@
+"""Figures, cases, corpora, vectors and jobs in SQL. These records are the truth; the index is made from them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import QueuePool
+
+from mirage.errors import AtlasError, NotFound, Unavailable
+from mirage.figure import Case, Figure, Licence, Source
+
+Vector = npt.NDArray[np.float32]
+metadata = sa.MetaData()
+
+
+def _source_columns() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("corpus", sa.String, nullable=False, index=True),
+        sa.Column("attribution", sa.Text, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+        sa.Column("url_of", sa.String, nullable=False),
+        sa.Column("licence", sa.String, nullable=False),
+        sa.Column("licence_url", sa.Text, nullable=False),
+        sa.Column("allows_sharing", sa.Boolean, nullable=False),
+    ]
+
+
+_FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
+_CASE_WORDS = ("title", "topic", *Case.PASSAGES)
+
+figures = sa.Table(
+    "figures",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    *(sa.Column(name, sa.Text, nullable=False, index=name == "case_id") for name in _FIGURE_WORDS),
+    *_source_columns(),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("picture", sa.String, nullable=False),
+    sa.Column("thumbnail", sa.String, nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("look", sa.String, nullable=False),  # 64-bit perceptual hash, 16 hex digits
+    sa.Column("stamp", sa.Integer, nullable=False, index=True),
+)
+cases = sa.Table(
+    "cases",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in _CASE_WORDS),
+    *_source_columns(),
+)
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("encoder", sa.String, nullable=False),
+    sa.Column("image", sa.LargeBinary, nullable=False),
+    sa.Column("caption", sa.LargeBinary),
+)
+corpora = sa.Table(
+    "corpora",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("homepage", sa.Text, nullable=False),
+    sa.Column("licence", sa.String, nullable=False),
+    sa.Column("licence_url", sa.Text, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("added", sa.Float, nullable=False),
+)
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Where a figure's picture lies and how it looks: names under ``pictures/``, size in pixels and bytes."""
+
+    name: str
+    thumbnail: str
+    width: int
+    height: int
+    bytes: int
+    look: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure as it is kept."""
+
+    key: int
+    figure: Figure
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A figure about to be kept, with its vectors."""
+
+    figure: Figure
+    case: Case | None
+    fingerprint: str
+    picture: Picture
+    image: Vector
+    caption: Vector | None
+
+
+def _pack(vector: Vector) -> bytes:
+    return vector.astype(np.float16).tobytes()
+
+
+def unpack(blob: bytes) -> Vector:
+    """A stored vector as (d,) float32 of unit length."""
+    vector = np.frombuffer(blob, dtype=np.float16).astype(np.float32)
+    return np.asarray(vector / (np.linalg.norm(vector) or 1.0), dtype=np.float32)
+
+
+def _source_values(source: Source) -> dict[str, Any]:
+    return {
+        "corpus": source.corpus,
+        "attribution": source.attribution,
+        "url": source.url,
+        "url_of": source.url_of,
+        "licence": source.licence.name,
+        "licence_url": source.licence.url,
+        "allows_sharing": source.licence.allows_sharing,
+    }
+
+
+def _source(row: Mapping[str, Any]) -> Source:
+    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
+    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    figure = Figure(id=row["id"], source=_source(row), **{name: row[name] for name in _FIGURE_WORDS})
+    picture = Picture(
+        row["picture"], row["thumbnail"], row["width"], row["height"], row["bytes"], int(row["look"], 16)
+    )
+    return Row(row["key"], figure, picture)
+
+
+class Store:
+    """The records of one atlas.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL. SQLite by file; the schema is plain SQL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+        with self._clear_errors():
+            metadata.create_all(self._engine)
+
+    @classmethod
+    def at(cls, path: Path) -> Store:
+        """Open or make the SQLite file at a path."""
+        return cls(f"sqlite:///{path}")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            reason = str(error.orig)
+            if "full" in reason:
+                raise Unavailable(
+                    "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
+                ) from error
+            if "readonly" in reason:
+                raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
+            raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
+        except sa.exc.DatabaseError as error:
+            raise AtlasError(
+                f"The atlas's records are damaged ({error.orig}). Restore the folder from a copy, or add its corpora anew."
+            ) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with self._clear_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self._clear_errors(), self._engine.begin() as connection:
+            yield connection
+
+    # -- figures and cases ------------------------------------------------------------------------------------------
+
+    def put(self, records: Sequence[Record], encoder: str, stamp: int) -> list[int]:
+        """Insert or replace figures with their cases and vectors in one transaction.
+
+        Returns
+        -------
+        list of int
+            The figures' keys, in order. A figure keeps its key when it is replaced.
+        """
+        keys: list[int] = []
+        with self._write() as connection:
+            for case in {record.case.id: record.case for record in records if record.case}.values():
+                values = {"id": case.id, **{n: getattr(case, n) for n in _CASE_WORDS}, **_source_values(case.source)}
+                connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
+            for record in records:
+                values = _figure_values(record, stamp)
+                key = connection.execute(
+                    upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
+                ).scalar_one()
+                blobs = {
+                    "key": key,
+                    "encoder": encoder,
+                    "image": _pack(record.image),
+                    "caption": None if record.caption is None else _pack(record.caption),
+                }
+                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key"], set_=blobs))
+                keys.append(key)
+        return keys
+
+    def put_vectors(self, keys: Sequence[int], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
+        """Replace the vectors of figures, (n, d) each; used when an atlas is encoded anew."""
+        with self._write() as connection:
+            for key, image, caption in zip(keys, images, captions, strict=True):
+                blobs = {
+                    "key": key,
+                    "encoder": encoder,
+                    "image": _pack(image),
+                    "caption": None if caption is None else _pack(caption),
+                }
+                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key"], set_=blobs))
+
+    def remove_corpus(self, corpus: str) -> list[int]:
+        """Take a corpus out; returns the keys of its figures."""
+        with self._write() as connection:
+            keys = list(connection.execute(sa.select(figures.c.key).where(figures.c.corpus == corpus)).scalars())
+            for table in (figures, cases):
+                connection.execute(sa.delete(table).where(table.c.corpus == corpus))
+            connection.execute(sa.delete(corpora).where(corpora.c.name == corpus))
+        return keys
+
+    def fingerprints(self, corpus: str) -> dict[str, str]:
+        """Id to fingerprint for every figure of a corpus."""
+        with self._read() as connection:
+            rows = connection.execute(
+                sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus)
+            )
+            return {row.id: row.fingerprint for row in rows}
+
+    def rows(self, keys: Sequence[int]) -> dict[int, Row]:
+        """Figures by key; keys that are not there are left out."""
+        found: dict[int, Row] = {}
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                part = list(keys[start : start + 500])
+                for row in connection.execute(sa.select(figures).where(figures.c.key.in_(part))).mappings():
+                    found[row["key"]] = _row(row)
+        return found
+
+    def row(self, figure_id: str) -> Row:
+        """One figure by id.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._read() as connection:
+            row = connection.execute(sa.select(figures).where(figures.c.id == figure_id)).mappings().first()
+        if row is None:
+            raise NotFound(f"This atlas has no figure {figure_id!r}.")
+        return _row(row)
+
+    def case(self, case_id: str) -> Case:
+        """One case by id.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._read() as connection:
+            row = connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().first()
+        if row is None:
+            raise NotFound(f"This atlas has no case {case_id!r}.")
+        return Case(id=row["id"], source=_source(row), **{name: row[name] for name in _CASE_WORDS})
+
+    def figures_of(self, case_id: str) -> list[Row]:
+        """The figures of a case, in the order they were added."""
+        statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
+        with self._read() as connection:
+            return [_row(row) for row in connection.execute(statement).mappings()]
+
+    def each(self, batch: int = 500, since: int = 0) -> Iterator[list[Row]]:
+        """Every figure whose stamp is `since` or later, in batches by key."""
+        last = -1
+        while True:
+            statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
+            with self._read() as connection:
+                found = [_row(r) for r in connection.execute(statement.order_by(figures.c.key).limit(batch)).mappings()]
+            if not found:
+                return
+            yield found
+            last = found[-1].key
+
+    def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
+        """Image and caption vectors by key, as far as this encoder made them."""
+        found: dict[int, tuple[Vector, Vector | None]] = {}
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                statement = sa.select(vectors).where(
+                    vectors.c.key.in_(list(keys[start : start + 500])), vectors.c.encoder == encoder
+                )
+                for row in connection.execute(statement):
+                    found[row.key] = (unpack(row.image), unpack(row.caption) if row.caption else None)
+        return found
+
+    def keys(self) -> list[int]:
+        """Every figure's key, ascending."""
+        with self._read() as connection:
+            return list(connection.execute(sa.select(figures.c.key).order_by(figures.c.key)).scalars())
+
+    def picture_names(self) -> set[str]:
+        """Names of every picture and thumbnail that a figure uses."""
+        with self._read() as connection:
+            return {n for row in connection.execute(sa.select(figures.c.picture, figures.c.thumbnail)) for n in row}
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """Corpus to how many figures, cases and bytes of pictures it has."""
+        with self._read() as connection:
+            number, size = sa.func.count(), sa.func.sum(figures.c.bytes)
+            of_figures = connection.execute(sa.select(figures.c.corpus, number, size).group_by(figures.c.corpus))
+            found = {corpus: (count, 0, int(total or 0)) for corpus, count, total in of_figures}
+            of_cases = connection.execute(sa.select(cases.c.corpus, sa.func.count()).group_by(cases.c.corpus))
+            for corpus, count in of_cases:
+                known = found.get(corpus, (0, 0, 0))
+                found[corpus] = (known[0], count, known[2])
+        return found
+
+    # -- corpora, jobs, notes ---------------------------------------------------------------------------------------
+
+    def put_corpus(self, values: Mapping[str, Any]) -> None:
+        """Insert or replace what is known of a corpus: the columns of `corpora` but the time."""
+        kept = {**values, "added": time.time()}
+        with self._write() as connection:
+            connection.execute(upsert(corpora).values(kept).on_conflict_do_update(["name"], set_=kept))
+
+    def corpora(self) -> list[dict[str, Any]]:
+        """What is known of every corpus, oldest first."""
+        with self._read() as connection:
+            return [dict(row) for row in connection.execute(sa.select(corpora).order_by(corpora.c.added)).mappings()]
+
+    def put_job(self, job_id: str, created: float, record: Mapping[str, Any]) -> None:
+        """Insert or replace a job."""
+        values = {"id": job_id, "created": created, "record": json.dumps(record)}
+        with self._write() as connection:
+            connection.execute(upsert(jobs).values(values).on_conflict_do_update(["id"], set_=values))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every job's record, newest first."""
+        with self._read() as connection:
+            statement = sa.select(jobs.c.record).order_by(jobs.c.created.desc())
+            return [json.loads(record) for record in connection.execute(statement).scalars()]
+
+    def note(self, name: str) -> str | None:
+        """A small fact about the atlas, or None."""
+        with self._read() as connection:
+            return connection.execute(sa.select(notes.c.value).where(notes.c.name == name)).scalar()
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keep a small fact, or forget it (None)."""
+        with self._write() as connection:
+            if value is None:
+                connection.execute(sa.delete(notes).where(notes.c.name == name))
+            else:
+                values = {"name": name, "value": value}
+                connection.execute(upsert(notes).values(values).on_conflict_do_update(["name"], set_=values))
+
+
+def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
+    figure, picture = record.figure, record.picture
+    return {
+        "id": figure.id,
+        **{name: getattr(figure, name) for name in _FIGURE_WORDS},
+        **_source_values(figure.source),
+        "fingerprint": record.fingerprint,
+        "picture": picture.name,
+        "thumbnail": picture.thumbnail,
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": picture.bytes,
+        "look": f"{picture.look:016x}",
+        "stamp": stamp,
+    }
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
