@@ -1,0 +1,114 @@
+"""Fundus, histology and cell pictures that scikit-image's wheel carries."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from .draft import Draft, Origin
+from .packages import SCIKIT_IMAGE
+
+CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One picture of ``skimage.data``; `function` is where its documentation stands."""
+
+    name: str
+    file: str
+    function: str
+    caption: str
+    title: str
+    modality: str
+    modality_detail: str
+    region: str
+    licence: str
+    licence_url: str
+    attribution: str
+    url: str
+    url_of: str
+    longest: int
+
+
+PICKS = (
+    Pick(
+        "retina", "retina.jpg", "retina",
+        "Fundus photograph of a normal human left eye: the retina.",
+        "Fundus of a normal left eye", "OP", "Colour fundus photograph", "eye", "CC0-1.0", CC0,
+        "Mikael Häggström, Medical gallery of Mikael Häggström 2014, WikiJournal of Medicine 1 (2) (CC0).",
+        "https://commons.wikimedia.org/wiki/File:Fundus_photograph_of_normal_left_eye.jpg", "figure", 768,
+    ),
+    Pick(
+        "retina-microaneurysms", "microaneurysms.png", "microaneurysms",
+        "Detail of a fundus photograph (green channel): retina with lesions, microaneurysms.",
+        "Microaneurysms in the retina", "OP", "Fundus photograph, green channel", "eye", "CC0-1.0", CC0,
+        "Andreas Maier, High-Resolution Fundus (HRF) Image Database (CC0). "
+        "Budai et al., International Journal of Biomedical Imaging, 2013.",
+        "https://www5.cs.fau.de/research/data/fundus-images/", "collection", 408,
+    ),
+    Pick(
+        "colon-ihc", "ihc.png", "immunohistochemistry",
+        "Histology: colonic glands, immunohistochemistry. FHL2 protein is stained brown with DAB, "
+        "with hematoxylin counterstaining.",
+        "Colonic glands, immunohistochemistry", "SM", "Immunohistochemistry, DAB and hematoxylin", "colon",
+        "No known copyright restrictions", "https://scikit-image.org/",
+        "Center for Microscopy and Molecular Imaging (CMMI), by way of scikit-image.",
+        "https://scikit-image.org/", "collection", 512,
+    ),
+    Pick(
+        "cell-phase", "cell.png", "cell",
+        "Microscopy of a single cell floating in saline: quantitative phase image from a digital hologram.",
+        "Cell in saline, quantitative phase image", "SM", "Quantitative phase image", "cell", "CC0-1.0", CC0,
+        "Müller et al., Optics Express 26(8), 2018 (CC0), by way of scikit-image.",
+        "https://doi.org/10.1364/OE.26.010729", "collection", 660,
+    ),
+)  # fmt: skip
+
+
+def documentation(folder: Path, function: str) -> str:
+    """Return what scikit-image's own documentation says of a picture, word for word."""
+    tree = ast.parse((folder / "skimage/data/__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return ast.get_docstring(node) or ""
+    raise SystemExit(f"scikit-image documents no picture called {function}.")
+
+
+def colour_figures(folder: Path) -> Iterator[Draft]:
+    """Yield the pictures, each with its own documentation as its notice."""
+    for pick in PICKS:
+        image = Image.open(folder / "skimage/data" / pick.file)
+        image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
+        scale = pick.longest / max(image.size)
+        if scale != 1:
+            size = (round(image.width * scale), round(image.height * scale))
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        origin = Origin(
+            key=pick.name,
+            title=pick.title,
+            package=SCIKIT_IMAGE.pin,
+            licence_name=pick.licence,
+            licence_url=pick.licence_url,
+            attribution=pick.attribution,
+            url=pick.url,
+            url_of=pick.url_of,
+            notice=f"From the documentation of skimage.data.{pick.function} in {SCIKIT_IMAGE.pin}:\n\n"
+            + documentation(folder, pick.function),
+            treatment=f"Scaled to {pick.longest} px." if scale != 1 else "Stored as it is.",
+        )
+        yield Draft(
+            name=pick.name,
+            picture=image,
+            origin=origin,
+            file=f"skimage/data/{pick.file}",
+            caption=pick.caption,
+            title=pick.title,
+            modality=pick.modality,
+            modality_detail=pick.modality_detail,
+            region=pick.region,
+        )

@@ -1,0 +1,103 @@
+"""Drafts into the folder that ships: pictures, records, notices and the list of sources."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .draft import Draft, Origin
+
+QUALITY = 86
+
+
+def encoded(picture: Image.Image) -> bytes:
+    """Encode as WebP without any metadata."""
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "WEBP", quality=QUALITY, method=6)
+    return buffer.getvalue()
+
+
+def record(draft: Draft, data: bytes) -> dict[str, Any]:
+    """Make the line of figures.jsonl for one draft."""
+    origin = draft.origin
+    return {
+        "id": f"starter:{draft.name}",
+        "caption": draft.caption,
+        "title": draft.title,
+        "diagnosis": draft.diagnosis,
+        "modality": draft.modality,
+        "modality_detail": draft.modality_detail,
+        "plane": draft.plane,
+        "region": draft.region,
+        "case_id": draft.case_id,
+        "patient": draft.patient,
+        "source": {
+            "corpus": "starter",
+            "attribution": origin.attribution,
+            "url": origin.url,
+            "url_of": origin.url_of,
+            "licence": {"name": origin.licence_name, "url": origin.licence_url, "allows_sharing": True},
+        },
+        "picture": f"{draft.name}.webp",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": draft.picture.width,
+        "height": draft.picture.height,
+        "package": origin.package,
+        "file": draft.file,
+        "notice": f"{origin.key}.txt",
+        **draft.extras,
+    }
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write one JSON object a line, UTF-8, line feeds."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sources_page(origins: list[Origin], counts: dict[str, int]) -> str:
+    """Write SOURCES.md: per origin, what it is, its terms, and what was done to it."""
+    lines = ["# Where the pictures of the starter atlas come from", ""]
+    lines += ["Written by `scripts/build_starter.py`. The notices, word for word, are in `NOTICES/`.", ""]
+    lines += ["| origin | figures | package | licence | notice | what was done |"]
+    lines += ["| --- | ---: | --- | --- | --- | --- |"]
+    for o in origins:
+        cells = [
+            f"[{o.title}]({o.url})",
+            str(counts[o.key]),
+            o.package,
+            f"[{o.licence_name}]({o.licence_url})",
+        ]
+        lines.append(f"| {' | '.join([*cells, f'`{o.key}.txt`', o.treatment])} |")
+    lines += ["", "## Attribution", ""]
+    lines += [f"- {o.title}: {o.attribution}" for o in origins]
+    return "\n".join(lines) + "\n"
+
+
+def write_atlas(drafts: list[Draft], cases: list[dict[str, Any]], notices: dict[str, str], out: Path) -> None:
+    """Write everything; files of an earlier build that are not made any more are removed."""
+    pictures, texts = out / "pictures", out / "NOTICES"
+    for folder in (pictures, texts):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+    rows, origins, counts = [], {}, {}
+    for draft in drafts:
+        data = encoded(draft.picture)
+        (pictures / f"{draft.name}.webp").write_bytes(data)
+        rows.append(record(draft, data))
+        origins.setdefault(draft.origin.key, draft.origin)
+        counts[draft.origin.key] = counts.get(draft.origin.key, 0) + 1
+    for key, origin in origins.items():
+        (texts / f"{key}.txt").write_text(origin.notice.strip() + "\n", encoding="utf-8", newline="\n")
+    for name, text in notices.items():
+        (texts / name).write_text(text.strip() + "\n", encoding="utf-8", newline="\n")
+    write_jsonl(out / "figures.jsonl", rows)
+    write_jsonl(out / "cases.jsonl", cases)
+    page = sources_page(list(origins.values()), counts)
+    (out / "SOURCES.md").write_text(page, encoding="utf-8", newline="\n")
