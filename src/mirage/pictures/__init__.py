@@ -4,5 +4,21 @@ from __future__ import annotations
 
 from mirage.pictures.decode import Picture, decode, read_picture, window
 from mirage.pictures.limits import DEFAULT_LIMITS, Limits
+from mirage.pictures.store import MEDIA_TYPES, Kept, PictureStore
+from mirage.pictures.thumbnails import THUMBNAIL_SIDE, distance64, fingerprint64, thumbnail
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Picture", "decode", "read_picture", "window"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "MEDIA_TYPES",
+    "THUMBNAIL_SIDE",
+    "Kept",
+    "Limits",
+    "Picture",
+    "PictureStore",
+    "decode",
+    "distance64",
+    "fingerprint64",
+    "read_picture",
+    "thumbnail",
+    "window",
+]

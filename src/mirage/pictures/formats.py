@@ -44,14 +44,15 @@ def format_of(head: bytes) -> str:
     str
         ``PNG``, ``JPEG``, ``WEBP``, ``TIFF``, ``BMP``, ``GIF`` or ``DICOM``; empty when it is none of them.
     """
+    # First, because a DICOM file may begin as a TIFF: its preamble is free.
+    if head[128:132] == b"DICM":
+        return "DICOM"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
-    if head[128:132] == b"DICM" or _is_bare_dicom(head):
-        return "DICOM"
-    return ""
+    return "DICOM" if _is_bare_dicom(head) else ""
 
 
 def _is_bare_dicom(head: bytes) -> bool:
