@@ -1,0 +1,56 @@
+"""Addresses on this site. Ids hold colons and may hold slashes and dots; they are quoted here and nowhere else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from mirage.query import Query
+
+
+def _quoted(identifier: str) -> str:
+    return quote(identifier, safe=":")
+
+
+def figure(figure_id: str) -> str:
+    """Page of a figure."""
+    return f"/figure/{_quoted(figure_id)}"
+
+
+def case(case_id: str) -> str:
+    """Page of a case."""
+    return f"/case/{_quoted(case_id)}"
+
+
+def figure_json(figure_id: str) -> str:
+    """JSON twin of a figure's page."""
+    return f"/api/figures/{_quoted(figure_id)}"
+
+
+def case_json(case_id: str) -> str:
+    """JSON twin of a case's page."""
+    return f"/api/cases/{_quoted(case_id)}"
+
+
+def picture(figure_id: str, version: str) -> str:
+    """The stored picture. `version` names its content, so that a browser may keep it for good."""
+    return f"/api/pictures/{_quoted(figure_id)}?v={_quoted(version)}"
+
+
+def thumbnail(figure_id: str, version: str) -> str:
+    """The small picture, at most 320 pixels wide or high."""
+    return f"/api/thumbnails/{_quoted(figure_id)}?v={_quoted(version)}"
+
+
+def similar(figure_id: str) -> str:
+    """Search page for the like of a figure."""
+    return "/search?" + urlencode({"like": figure_id})
+
+
+def search(query: Query) -> str:
+    """Search page of a query; empty when a dropped picture is in it, for that never becomes an address."""
+    return "" if query.has_picture else f"/search?{query.print()}"
+
+
+def job(job_id: str) -> str:
+    """Page of a job."""
+    return f"/jobs/{_quoted(job_id)}"

@@ -1,0 +1,191 @@
+"""The pages a student reads. Each works without JavaScript."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from mirage.errors import MirageError, NotFound
+from mirage.query import DEFAULT_K, MAX_K, Query
+from mirage.web import assets, fields, links, schemas, uploads, views
+from mirage.web.examples import examples_of
+from mirage.web.forms import search_form
+from mirage.web.site import Site, site_of
+from mirage.web.templating import render
+
+SIMILAR = 12
+# An address longer than this is cut by some browsers and proxies; the form posts it instead.
+MOST_ADDRESS = 6_000
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """Start: the search box, a place for a picture, and examples that work on the atlas that is open."""
+    if request.url.query:
+        return RedirectResponse(f"/search?{request.url.query}", 307)
+    site = site_of(request)
+    return HTMLResponse(await anyio.to_thread.run_sync(_home, site))
+
+
+def _home(site: Site) -> str:
+    return render(
+        "home.html", atlas=views.atlas_page(site.atlas), examples=examples_of(site.atlas), form=search_form(None)
+    )
+
+
+@router.get("/search")
+async def search(request: Request) -> Response:
+    """Results of a query that stands in the address."""
+    raw = request.query_params.multi_items()
+    pairs = fields.tidied(raw)
+    if fields.is_blank(pairs):
+        return RedirectResponse("/", 303)
+    try:
+        query = fields.query_of(pairs, in_address=True)
+    except MirageError as error:
+        return await _refused(request, pairs, error)
+    if raw != pairs:
+        # A plain form sends empty fields and weights apart; the address bar gets the short form.
+        return RedirectResponse(f"/search?{urlencode(pairs)}", 303)
+    return await _results(request, query)
+
+
+@router.post("/search")
+async def search_by_post(request: Request) -> Response:
+    """Results of a query with a dropped picture: the picture itself, or its embedding in a field."""
+    site = site_of(request)
+    pairs: fields.Pairs = []
+    try:
+        form = await uploads.read_form(request, site)
+        pairs = fields.tidied((name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file")
+        if form.get("file") is not None and (fields.is_blank(pairs) or _has_file(form.get("file"))):
+            pairs.append(("picture", (await uploads.embed(form, site)).picture))
+        query = fields.query_of(pairs, in_address=False)
+    except MirageError as error:
+        return await _refused(request, pairs, error)
+    if not query.has_picture and len(query.print()) < MOST_ADDRESS:
+        return RedirectResponse(links.search(query), 303)
+    return await _results(request, query)
+
+
+def _has_file(given: Any) -> bool:
+    return bool(given.strip()) if isinstance(given, str) else bool(given.filename or given.size)
+
+
+async def _results(request: Request, query: Query) -> Response:
+    site = site_of(request)
+    try:
+        return HTMLResponse(await anyio.to_thread.run_sync(_results_page, site, query))
+    except NotFound as error:
+        return await _refused(request, [], error)
+    except MirageError as error:
+        return await _refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
+
+
+def _results_page(site: Site, query: Query) -> str:
+    view = views.search_page(site.atlas, query)
+    facets = views.facets_page(site.atlas, query, {}).facets
+    atlas = views.atlas_page(site.atlas)
+    next_k = min(query.k + DEFAULT_K, MAX_K)
+    more = len(view.hits) >= query.k and next_k > query.k
+    return render(
+        "results.html",
+        view=view,
+        atlas=atlas,
+        facets=facets,
+        form=search_form(query),
+        likes=_likes(site, query),
+        next_k=next_k if more else 0,
+        more_url=links.search(replace(query, k=next_k)) if more else "",
+        unfiltered_url=links.search(query.with_filters({})),
+        offer_medpix=not any(corpus.name == "medpix" for corpus in atlas.corpora),
+    )
+
+
+def _likes(site: Site, query: Query) -> dict[str, schemas.FigureView]:
+    """The figures that a query wants the like of, to show them beside the words."""
+    return {term.figure: views.figure_page(site.atlas, term.figure) for term in query.terms if term.figure}
+
+
+async def _refused(request: Request, pairs: fields.Pairs, error: MirageError) -> Response:
+    """The start page with what was typed still in the box, and what is wrong with it."""
+    site = site_of(request)
+    words = next((value for name, value in pairs if name == "q"), "")
+
+    def page() -> str:
+        return render(
+            "home.html",
+            atlas=views.atlas_page(site.atlas),
+            examples=examples_of(site.atlas),
+            form=search_form(None, words=words[:2000]),
+            problem=str(error),
+        )
+
+    return HTMLResponse(await anyio.to_thread.run_sync(page), error.status)
+
+
+@router.get("/figure/{figure_id:path}")
+async def figure(request: Request, figure_id: str) -> Response:
+    """A figure: the picture large, all its words, source and licence, and others like it."""
+    site = site_of(request)
+
+    def page() -> str:
+        view = views.figure_page(site.atlas, figure_id)
+        like = views.search_page(site.atlas, Query.of(like=[figure_id], k=SIMILAR))
+        case = views.case_page(site.atlas, view.case_id) if view.case_id else None
+        return render("figure.html", figure=view, like=like, case=case, form=search_form(None))
+
+    return HTMLResponse(await anyio.to_thread.run_sync(page))
+
+
+@router.get("/case/{case_id:path}")
+async def case(request: Request, case_id: str, answer: str = "shown") -> Response:
+    """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
+    site = site_of(request)
+    view = await anyio.to_thread.run_sync(views.case_page, site.atlas, case_id)
+    return HTMLResponse(render("case.html", case=view, hidden=answer == "hidden", form=search_form(None)))
+
+
+@router.get("/about")
+async def about(request: Request) -> Response:
+    """Help: how to search, what the labels mean, keys, licences, and that this teaches and does not diagnose."""
+    site = site_of(request)
+    atlas = await anyio.to_thread.run_sync(views.atlas_page, site.atlas)
+    return HTMLResponse(render("about.html", atlas=atlas, form=search_form(None)))
+
+
+@router.get("/api")
+async def api(request: Request) -> Response:
+    """The HTTP API in words, made from its OpenAPI description."""
+    described = request.app.openapi()
+    operations = [
+        {"method": method.upper(), "path": path, **operation}
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return HTMLResponse(render("api.html", operations=operations, form=search_form(None)))
+
+
+@router.get("/static/{version}/{name}")
+async def static(version: str, name: str) -> Response:
+    """Style sheets and scripts."""
+    return await assets.static(version, name)
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """Browsers ask for it whatever the page says."""
+    return RedirectResponse(assets.address("icon.svg"), 301)
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Nothing here is for crawlers."""
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")

@@ -1,0 +1,100 @@
+"""Errors for people: a friendly page, or RFC 9457 problem details under ``/api``. Never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mirage.errors import MirageError
+from mirage.web.schemas import Problem
+from mirage.web.templating import render
+
+log = logging.getLogger("mirage.web")
+
+TITLES = {
+    400: "That cannot be answered as it stands",
+    403: "Refused",
+    404: "Not here",
+    405: "Not that way",
+    409: "Somebody else is using it",
+    413: "Too large",
+    415: "Not a kind that is taken",
+    422: "That cannot be read",
+    500: "Something broke on our side",
+    503: "Not available now",
+}
+
+
+def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An error as the asker wants it: JSON under ``/api``, a page elsewhere."""
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    if request.url.path.startswith("/api/"):
+        problem = Problem(title=title, status=status, detail=detail, instance=request.url.path)
+        return Response(problem.model_dump_json(), status, headers, "application/problem+json")
+    page = render("problem.html", status=status, title=title, detail=detail)
+    return HTMLResponse(page, status, headers)
+
+
+async def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MirageError)
+    return answer(request, error.status, str(error))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is no such page. Start again from the search page."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"This address does not take {request.method}."
+    return answer(request, error.status_code, detail, dict(error.headers or {}))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "body")
+    return answer(request, 422, f"The request cannot be read: {where + ': ' if where else ''}{first['msg']}.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error that a route raises."""
+    app.add_exception_handler(MirageError, _expected)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+class LastResort:
+    """Answers what nobody foresaw: logged under an id, and the page shows the id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            number = secrets.token_hex(4)
+            log.exception("error %s at %s %s", number, scope["method"], scope["path"])
+            if started:
+                raise
+            detail = f"This is a defect of the program, not of what you did. The log of the site has it as error {number}."
+            await answer(Request(scope), 500, detail)(scope, receive, send)

@@ -1,0 +1,250 @@
+"""What the HTTP API answers. A page renders the same object that its JSON twin sends."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mirage.query import DEFAULT_K
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LicenceView(_Model):
+    """Terms of use; `name` is "not stated" when the source states none."""
+
+    name: str
+    stated: bool
+    url: str = Field(description="Where the licence's text is; may be empty.")
+    allows_sharing: bool = Field(description="False when nothing is stated: silence is not permission.")
+
+
+class SourceView(_Model):
+    """Where a figure or a case comes from."""
+
+    corpus: str
+    attribution: str = Field(description="The line to print beside the figure, as its source wants it.")
+    url: str = Field(description="The closest page there is; may be empty.")
+    url_of: Literal["figure", "case", "collection"] = Field(description="What that page is about.")
+    licence: LicenceView
+
+
+class LinksView(_Model):
+    """Addresses on this site."""
+
+    page: str
+    json_: str = Field(alias="json", serialization_alias="json")
+    picture: str
+    thumbnail: str
+    case: str = Field(description="Empty for a figure without a case.")
+    similar: str
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class FigureView(_Model):
+    """One image with its words."""
+
+    id: str
+    caption: str
+    title: str
+    diagnosis: str
+    modality: str = Field(description="Short name, for example MR; empty when the source does not say.")
+    modality_name: str = Field(description="The same in words, for example MRI.")
+    modality_detail: str
+    plane: str
+    region: str
+    patient: str
+    case_id: str
+    alt: str = Field(description="What to tell somebody who cannot see the picture.")
+    width: int
+    height: int
+    source: SourceView
+    citation: str
+    links: LinksView
+
+
+class FoundView(_Model):
+    """One channel's word on a figure."""
+
+    channel: str
+    rank: int
+    score: float = Field(description="Raw score of that channel. A cosine here is no percentage of anything.")
+
+
+class HitView(_Model):
+    """A figure found."""
+
+    rank: int
+    confidence: Literal["strong", "likely", "weak"]
+    channels: list[FoundView]
+    folded: list[str] = Field(description="Ids of near-duplicates that this hit stands for.")
+    figure: FigureView
+
+
+class TermView(_Model):
+    """One thing looked for: some text, a dropped picture's embedding, or a figure's id; with a weight."""
+
+    text: str = ""
+    picture: str = ""
+    figure: str = ""
+    weight: float = Field(default=1.0, description="Negative means: less of this.")
+
+
+class QueryBody(_Model):
+    """A query as JSON. Values of one filter are alternatives; filters add up."""
+
+    terms: list[TermView]
+    filters: dict[str, list[str]] = Field(default_factory=dict)
+    k: int = DEFAULT_K
+
+
+class QueryView(QueryBody):
+    """A query as it was understood."""
+
+    url: str = Field(description="Its page; empty when a dropped picture is in it, for that never becomes an address.")
+
+
+class SearchView(_Model):
+    """What a query found."""
+
+    query: QueryView
+    fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest, all weak.")
+    notes: list[str]
+    seconds: float
+    hits: list[HitView]
+
+
+class FacetsView(_Model):
+    """Field to value to number of figures. A field's own filter is left out of its own counts."""
+
+    facets: dict[str, dict[str, int]]
+
+
+class CaseView(_Model):
+    """The patient story that some figures share. `passages` are in reading order."""
+
+    id: str
+    title: str
+    topic: str
+    passages: dict[str, str]
+    source: SourceView
+    citation: str
+    page: str
+    figures: list[FigureView]
+
+
+class CorpusView(_Model):
+    """A corpus in the open atlas."""
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    homepage: str
+    licence: LicenceView
+    figures: int
+    cases: int
+    bytes: int
+
+
+class EncoderView(_Model):
+    """Who made the atlas's vectors."""
+
+    name: str
+    digest: str
+    dimension: int
+    max_tokens: int
+
+
+class AtlasView(_Model):
+    """What the open atlas holds."""
+
+    format: int
+    encoder: EncoderView
+    figures: int
+    cases: int
+    bytes: int
+    corpora: list[CorpusView]
+
+
+class AddableView(_Model):
+    """A corpus that can be added by a click."""
+
+    name: str
+    title: str
+    summary: str
+    homepage: str
+    licence: LicenceView
+    present: bool = Field(description="Whether figures of it are in the atlas already; adding then resumes.")
+    downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
+    folders: list[str] = Field(description="Folders under the roots that settings name.")
+
+
+class CorporaView(_Model):
+    """What the atlas holds and what can be added."""
+
+    corpora: list[CorpusView]
+    addable: list[AddableView]
+
+
+class AddBody(_Model):
+    """Start adding a corpus."""
+
+    corpus: str
+    path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
+
+
+class RefusedView(_Model):
+    """Something that could not become a figure, and why."""
+
+    label: str
+    reason: str
+
+
+class JobView(_Model):
+    """Long work, as it stands."""
+
+    id: str
+    kind: str
+    title: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int
+    total: int
+    rate: float = Field(description="Entries a second.")
+    seconds_left: float | None
+    message: str
+    refused: list[RefusedView]
+    created: float = Field(description="Seconds since 1970-01-01 UTC.")
+    finished: float | None
+    ended: bool
+    page: str
+
+
+class JobsView(_Model):
+    """All jobs, newest first."""
+
+    jobs: list[JobView]
+
+
+class EmbeddingView(_Model):
+    """A dropped picture as its embedding; the picture itself is gone."""
+
+    picture: str = Field(description="Use it as a term's `picture`.")
+    width: int
+    height: int
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = ""

@@ -1,0 +1,127 @@
+"""Who may ask, and what a page may do. Loopback is not trusted: any web page can post to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mirage.errors import MirageError
+from mirage.web import problems
+from mirage.web.site import site_of
+
+TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "img-src 'self' blob:",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # "no-referrer" would make browsers send "Origin: null" with our own forms; this sends nothing to others either.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Refused(MirageError):
+    """A request that did not come from this site, or does not show this start's token."""
+
+    status = 403
+
+
+def _host_name(host: str) -> str:
+    """``localhost:8000`` as ``localhost``, ``[::1]:8000`` as ``[::1]``; empty when it is no host."""
+    if any(c in host for c in "/?#@\\ \t"):
+        return ""
+    name, bracket, _ = host.partition("]")
+    return (name + bracket if bracket else host.partition(":")[0]).lower().rstrip(".")
+
+
+class Guard:
+    """Refuses foreign hosts and foreign pages, and puts the security headers on every response.
+
+    The Host rule stops a foreign name that has been pointed at this machine (DNS rebinding) from reading the site. The
+    Origin rule stops another page from posting to it; browsers always say where a post comes from.
+
+    Parameters
+    ----------
+    app : ASGI application
+    hosts : iterable of str
+        Names under which the site may be asked for, without port.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(_host_name(host) for host in hosts) - {""}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        if refusal := self._refusal(Headers(scope=scope), scope["method"]):
+            response = problems.answer(Request(scope), 403, refusal)
+            await response(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, headers: Headers, method: str) -> str:
+        host = headers.get("host", "")
+        if _host_name(host) not in self._hosts:
+            return (
+                f"This site does not answer to the name {_host_name(host)[:80] or 'that was asked for'!r}. Open it as "
+                "http://localhost with its port, or add the name to the setting allowed_hosts."
+            )
+        if method in SAFE_METHODS:
+            return ""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        foreign = (origin is not None and not _same_origin(origin, host)) or (
+            site is not None and site not in ("same-origin", "none")
+        )
+        return "Another web page tried to use this site. Nothing was done. Open the site itself and do it there." if foreign else ""
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def check_token(request: Request, given: str | None) -> None:
+    """Let a request pass that shows this start's token, in the header or in a form's field ``token``.
+
+    Raises
+    ------
+    Refused
+    """
+    shown = request.headers.get(TOKEN_HEADER) or given or ""
+    if not secrets.compare_digest(shown.encode(), site_of(request).token.encode()):
+        raise Refused("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")

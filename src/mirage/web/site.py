@@ -1,0 +1,42 @@
+"""What the routes share: the open atlas, its jobs, the settings and this start's token."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+from fastapi import Request
+
+if TYPE_CHECKING:
+    from mirage.atlas import Atlas
+    from mirage.jobs import Jobs
+    from mirage.settings import Settings
+
+
+@dataclass(slots=True)
+class Site:
+    """One running site.
+
+    Attributes
+    ----------
+    atlas : mirage.atlas.Atlas
+    jobs : mirage.jobs.Jobs
+    settings : mirage.settings.Settings
+    token : str
+        Made anew at each start; whatever changes state has to show it.
+    """
+
+    atlas: Atlas
+    jobs: Jobs
+    settings: Settings
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    # Pictures are large once decoded; two at a time bound the memory that uploads can take.
+    decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request came to."""
+    site: Site = request.app.state.site
+    return site

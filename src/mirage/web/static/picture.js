@@ -1,0 +1,143 @@
+// A dropped, pasted or chosen picture: sent to this site, answered as an embedding, searched for by a posted form.
+// The embedding stays out of addresses; the preview is the browser's own copy and never leaves the page.
+
+const previews = new Map();
+let afterSwap = () => {};
+
+export function startPictures(awaken) {
+  afterSwap = awaken;
+  const chooser = document.createElement("input");
+  chooser.type = "file";
+  chooser.accept = "image/*,.dcm,application/dicom";
+  chooser.addEventListener("change", () => { if (chooser.files[0]) search(chooser.files[0]); chooser.value = ""; });
+
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof Element && event.target.closest("[data-pick]")) chooser.click();
+  });
+  document.addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((each) => each.type.startsWith("image/"));
+    if (file) { event.preventDefault(); search(file); }
+  });
+  startDrop();
+
+  // Queries that hold a picture are posted in place, so that the preview survives.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.id !== "search" || form.method !== "post") return;
+    event.preventDefault();
+    post(new FormData(form, event.submitter ?? undefined));
+  });
+  addEventListener("popstate", (event) => {
+    if (event.state?.fields) post(asForm(event.state.fields), false);
+    else location.reload();
+  });
+}
+
+function startDrop() {
+  const overlay = document.getElementById("drop");
+  let depth = 0;
+  const hide = () => { depth = 0; overlay.hidden = true; };
+  const carries = (event, ...kinds) => kinds.some((kind) => event.dataTransfer?.types.includes(kind));
+  addEventListener("dragenter", (event) => {
+    if (!carries(event, "Files", "text/uri-list")) return;
+    event.preventDefault();
+    depth += 1;
+    overlay.hidden = false;
+  });
+  addEventListener("dragleave", () => { depth -= 1; if (depth <= 0) hide(); });
+  addEventListener("dragover", (event) => { if (!overlay.hidden) event.preventDefault(); });
+  addEventListener("drop", (event) => {
+    if (overlay.hidden) return;
+    event.preventDefault();
+    hide();
+    const files = [...event.dataTransfer.files];
+    if (files.length > 1) say("One picture at a time. Drop a single file.");
+    else if (files.length) search(files[0]);
+    else say("That is an address, and nothing is fetched from the network. Save the picture, then drop the file.");
+  });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") { hide(); quiet(); } });
+}
+
+let clearing = 0;
+function say(words) {
+  const toast = document.getElementById("toast");
+  toast.textContent = words;
+  toast.hidden = false;
+  clearTimeout(clearing);
+  clearing = setTimeout(quiet, 9000);
+}
+const quiet = () => { document.getElementById("toast").hidden = true; };
+
+async function search(file) {
+  quiet();
+  busy(true);
+  try {
+    const form = new FormData();
+    form.set("file", file);
+    const response = await fetch("/api/embed", { method: "POST", body: form });
+    const answer = await response.json();
+    if (!response.ok) { say(answer.detail); return; }
+    remember(answer.picture, file);
+    await post(asForm([["picture", answer.picture]]));
+  } catch {
+    say("The site did not answer. Is it still running? Files above its limit are refused, too.");
+  } finally {
+    busy(false);
+  }
+}
+
+function remember(token, file) {
+  previews.set(token, URL.createObjectURL(file));
+  while (previews.size > 12) {
+    const [oldest, address] = previews.entries().next().value;
+    URL.revokeObjectURL(address);
+    previews.delete(oldest);
+  }
+}
+
+function asForm(fields) {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  return form;
+}
+
+async function post(form, push = true) {
+  busy(true);
+  try {
+    const response = await fetch("/search", { method: "POST", body: form });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const next = page.getElementById("page");
+    if (!next) throw new Error("no page");
+    document.getElementById("page").replaceWith(document.adoptNode(next));
+    document.body.className = page.body.className;
+    document.title = page.title;
+    const fields = [...form].filter(([, value]) => typeof value === "string");
+    // Without its picture a query has an address again, and the server has led us there.
+    if (response.redirected) history.pushState(null, "", response.url);
+    else if (push) history.pushState({ fields }, "", "/search");
+    show();
+    afterSwap();
+    if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
+  } catch {
+    say("The site did not answer. Is it still running?");
+  } finally {
+    busy(false);
+  }
+}
+
+function show() {
+  for (const place of document.querySelectorAll("[data-preview]")) {
+    const address = previews.get(place.dataset.preview);
+    if (!address) continue;
+    const image = document.createElement("img");
+    image.alt = "The picture you dropped";
+    image.addEventListener("error", () => image.remove());  // browsers cannot show DICOM or TIFF
+    image.src = address;
+    place.replaceChildren(image);
+  }
+}
+
+function busy(on) {
+  document.getElementById("main").classList.toggle("busy", on);
+  document.getElementById("main").toggleAttribute("aria-busy", on);
+}
