@@ -1,4 +1,4 @@
-"""One line for each request: method, path, status, time. Query strings stay out: they say what somebody looks for."""
+"""One line for each request: method, path, status, time. No query strings: they tell what is looked for."""
 
 from __future__ import annotations
 

@@ -30,12 +30,16 @@ PICTURE: dict[int | str, dict[str, Any]] = {
     304: {"description": "The picture that the browser has is the right one."},
 }
 
+Version = Annotated[
+    str, Query(max_length=200, description="Names the content; then it may be kept for good.")
+]
+
 router = APIRouter(prefix="/api", responses=PROBLEM)
 
 
 def sent(view: BaseModel, status: int = 200) -> Response:
     """Send a view as JSON. Pydantic writes it in one go, which FastAPI's own way does not."""
-    return Response(view.model_dump_json(by_alias=True), status, media_type="application/json")
+    return Response(view.model_dump_json(), status, media_type="application/json")
 
 
 def documented(*, required: bool) -> dict[str, Any]:
@@ -54,7 +58,9 @@ def documented(*, required: bool) -> dict[str, Any]:
             "in": "query",
             "required": False,
             "description": text,
-            "schema": {"type": "string"} if name in single else {"type": "array", "items": {"type": "string"}},
+            "schema": {"type": "string"}
+            if name in single
+            else {"type": "array", "items": {"type": "string"}},
         }
         for name, text in words.items()
     ]
@@ -88,7 +94,7 @@ async def search_by_post(request: Request, body: schemas.QueryBody) -> Response:
 
 @router.get("/facets", response_model=schemas.FacetsView, openapi_extra=documented(required=False))
 async def facets(request: Request) -> Response:
-    """Count figures by modality, plane, region, collection and licence, under a query or under filters alone."""
+    """Count figures by modality, plane, region, corpus and licence, under a query or under filters alone."""
     site = site_of(request)
     pairs = fields.tidied(request.query_params.multi_items())
     if fields.is_blank(pairs):
@@ -121,14 +127,14 @@ async def atlas(request: Request) -> Response:
 
 
 @router.get("/pictures/{figure_id:path}", response_class=Response, responses=PICTURE)
-async def picture(request: Request, figure_id: str, v: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def picture(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture as its source has it."""
     path = Path(await anyio.to_thread.run_sync(site_of(request).atlas.picture, figure_id))
     return assets.picture(request, path, content=path.stem, version=v)
 
 
 @router.get("/thumbnails/{figure_id:path}", response_class=Response, responses=PICTURE)
-async def thumbnail(request: Request, figure_id: str, v: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def thumbnail(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture, small: at most 320 pixels wide or high."""
     both = partial(_thumbnail, request, figure_id)
     content, path = await anyio.to_thread.run_sync(both)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 
+from mirage import __version__
 from mirage.web import api, jobs, pages, problems
 from mirage.web.access_log import AccessLog
 from mirage.web.schemas import Problem
@@ -25,7 +27,9 @@ DESCRIPTION = (
 )
 
 
-def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None) -> FastAPI:
+def create_app(
+    atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None
+) -> FastAPI:
     """Make the site of an open atlas.
 
     Parameters
@@ -43,14 +47,14 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         jobs_of = Jobs(atlas)
     app = FastAPI(
         title="MIRAGE",
-        version=_version(),
+        version=__version__,
         description=DESCRIPTION,
         openapi_url="/api/openapi.json",
         # FastAPI's own pages load scripts from elsewhere; ours is /api.
         docs_url=None,
         redoc_url=None,
     )
-    app.state.site = Site(atlas, jobs_of, settings, **({"token": token} if token else {}))
+    app.state.site = Site(atlas, jobs_of, settings, token or secrets.token_urlsafe(32))
     app.include_router(api.router)
     app.include_router(jobs.twins)
     app.include_router(jobs.router)
@@ -63,15 +67,6 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host))
     app.add_middleware(AccessLog)
     return app
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
-    try:
-        return version("mirage-atlas")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _describe(app: FastAPI) -> None:

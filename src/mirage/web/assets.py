@@ -53,7 +53,7 @@ async def static(version: str, name: str) -> Response:
 
 
 def picture(request: Request, path: Path, *, content: str, version: str) -> Response:
-    """Send a picture file. An address that names the content may be kept for good; any other is checked each time.
+    """Send a picture file. An address that names the content may be kept for good; others are checked.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def picture(request: Request, path: Path, *, content: str, version: str) -> Resp
     tag = f'"{content}{path.suffix}"'
     headers = {
         "ETag": tag,
-        "Cache-Control": FOREVER if version == content else "no-cache",
+        "Cache-Control": FOREVER if version and content.startswith(version) else "no-cache",
         "Content-Disposition": "inline",
     }
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}

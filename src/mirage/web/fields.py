@@ -1,4 +1,4 @@
-"""From the fields of a URL or a form to a `Query`, whatever shape a browser without JavaScript sends them in."""
+"""From the fields of a URL or a form to a `Query`, in whatever shape a browser without scripts sends them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tidied(pairs: Iterable[tuple[str, str]]) -> Pairs:
     kept: Pairs = []
     seen: dict[str, int] = {}
     for name, value in given:
-        if name == "token" or name.removesuffix("_weight") in _WEIGHTED and name.endswith("_weight"):
+        if name == "token" or (name.removesuffix("_weight") in _WEIGHTED and name.endswith("_weight")):
             continue
         if name in _WEIGHTED:
             at = seen[name] = seen.get(name, -1) + 1
@@ -55,9 +55,11 @@ def query_of(pairs: Pairs, *, in_address: bool) -> Query:
     for name, value in pairs:
         if name in ("q", "picture") and _ADDRESS.fullmatch(value):
             raise BadQuery(
-                "That is an address, and nothing is fetched from the network. Save the picture and drop the file, "
-                "or type what it shows."
+                "That is an address, and nothing is fetched from the network. Save the picture and drop the "
+                "file, or type what it shows."
             )
     if in_address and any(name == "picture" for name, _ in pairs):
-        raise BadQuery("A dropped picture is not put into an address. Drop it on the search page, or send it by POST.")
+        raise BadQuery(
+            "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
+        )
     return Query.parse(pairs)

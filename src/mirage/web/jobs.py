@@ -44,7 +44,7 @@ def job_view(job: Job) -> schemas.JobView:
         message=job.message,
         refused=[schemas.RefusedView(label=each.label, reason=each.reason) for each in job.refused],
         created=job.created,
-        finished=job.finished,
+        finished=job.finished or None,
         ended=job.state in ENDED,
         page=links.job(job.id),
     )
@@ -69,15 +69,15 @@ def folders_under(roots: tuple[Path, ...]) -> list[str]:
 def corpora_page(site: Site) -> schemas.CorporaView:
     """What the atlas holds and what can be added."""
     held = views.atlas_page(site.atlas).corpora
-    names = {corpus.name for corpus in held}
+    names = {corpus.name for corpus in held if corpus.complete}
     not_stated = views.licence_view(Licence())
     folders = folders_under(site.settings.folder_roots)
     addable = [
         schemas.AddableView(
             name=MEDPIX,
             title="MedPix 2.0",
-            summary="671 teaching cases with 2,050 CT and MR images: history, findings, differential diagnosis, "
-            "diagnosis and discussion. The download is about 320 MB.",
+            summary="671 teaching cases with 2,050 CT and MR images: history, findings, differential "
+            "diagnosis, diagnosis and discussion. The download is about 320 MB.",
             homepage="https://github.com/CHILab1/MedPix-2.0",
             licence=not_stated,
             present=MEDPIX in names,
@@ -90,8 +90,8 @@ def corpora_page(site: Site) -> schemas.CorporaView:
             schemas.AddableView(
                 name="folder",
                 title="A folder of pictures",
-                summary="Pictures with a table of words (CSV or JSONL), or DICOM files. What a header says of a patient "
-                "is not read.",
+                summary="Pictures with a table of words (CSV or JSONL), or DICOM files. What a header says "
+                "of a patient is not read.",
                 homepage="",
                 licence=not_stated,
                 present=False,

@@ -1,4 +1,4 @@
-"""Addresses on this site. Ids hold colons and may hold slashes and dots; they are quoted here and nowhere else."""
+"""Addresses on this site. Ids hold colons and may hold slashes and dots; only this module quotes them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def case_json(case_id: str) -> str:
 
 def picture(figure_id: str, version: str) -> str:
     """The stored picture. `version` names its content, so that a browser may keep it for good."""
-    return f"/api/pictures/{_quoted(figure_id)}?v={_quoted(version)}"
+    return f"/api/pictures/{_quoted(figure_id)}?v={_quoted(version[:20])}"
 
 
 def thumbnail(figure_id: str, version: str) -> str:
     """The small picture, at most 320 pixels wide or high."""
-    return f"/api/thumbnails/{_quoted(figure_id)}?v={_quoted(version)}"
+    return f"/api/thumbnails/{_quoted(figure_id)}?v={_quoted(version[:20])}"
 
 
 def similar(figure_id: str) -> str:

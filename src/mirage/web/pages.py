@@ -36,7 +36,10 @@ async def home(request: Request) -> Response:
 
 def _home(site: Site) -> str:
     return render(
-        "home.html", atlas=views.atlas_page(site.atlas), examples=examples_of(site.atlas), form=search_form(None)
+        "home.html",
+        atlas=views.atlas_page(site.atlas),
+        examples=examples_of(site.atlas),
+        form=search_form(None),
     )
 
 
@@ -64,7 +67,8 @@ async def search_by_post(request: Request) -> Response:
     pairs: fields.Pairs = []
     try:
         form = await uploads.read_form(request, site)
-        pairs = fields.tidied((name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file")
+        texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+        pairs = fields.tidied(pair for pair in texts if pair[0] != "file")
         if form.get("file") is not None and (fields.is_blank(pairs) or _has_file(form.get("file"))):
             pairs.append(("picture", (await uploads.embed(form, site)).picture))
         query = fields.query_of(pairs, in_address=False)
@@ -155,7 +159,7 @@ async def case(request: Request, case_id: str, answer: str = "shown") -> Respons
 
 @router.get("/about")
 async def about(request: Request) -> Response:
-    """Help: how to search, what the labels mean, keys, licences, and that this teaches and does not diagnose."""
+    """Help: how to search, what the labels mean, keys, licences; that this teaches and does not diagnose."""
     site = site_of(request)
     atlas = await anyio.to_thread.run_sync(views.atlas_page, site.atlas)
     return HTMLResponse(render("about.html", atlas=atlas, form=search_form(None)))

@@ -36,13 +36,11 @@ class LinksView(_Model):
     """Addresses on this site."""
 
     page: str
-    json_: str = Field(alias="json", serialization_alias="json")
+    twin: str = Field(description="The same as JSON.")
     picture: str
     thumbnail: str
     case: str = Field(description="Empty for a figure without a case.")
     similar: str
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
 class FigureView(_Model):
@@ -105,14 +103,16 @@ class QueryBody(_Model):
 class QueryView(QueryBody):
     """A query as it was understood."""
 
-    url: str = Field(description="Its page; empty when a dropped picture is in it, for that never becomes an address.")
+    url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
 
 
 class SearchView(_Model):
     """What a query found."""
 
     query: QueryView
-    fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest, all weak.")
+    fits: bool = Field(
+        description="False when nothing in the atlas fits; the hits are then the nearest there are."
+    )
     notes: list[str]
     seconds: float
     hits: list[HitView]
@@ -149,6 +149,7 @@ class CorpusView(_Model):
     figures: int
     cases: int
     bytes: int
+    complete: bool = Field(description="False while it is being added, or when adding was cut short.")
 
 
 class EncoderView(_Model):
@@ -179,7 +180,7 @@ class AddableView(_Model):
     summary: str
     homepage: str
     licence: LicenceView
-    present: bool = Field(description="Whether figures of it are in the atlas already; adding then resumes.")
+    present: bool = Field(description="Whether all of it is in the atlas already.")
     downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
     folders: list[str] = Field(description="Folders under the roots that settings name.")
 

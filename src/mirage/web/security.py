@@ -15,6 +15,7 @@ from mirage.web import problems
 from mirage.web.site import site_of
 
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
+_FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 HEADERS = {
@@ -31,7 +32,7 @@ HEADERS = {
         )
     ),
     "X-Content-Type-Options": "nosniff",
-    # "no-referrer" would make browsers send "Origin: null" with our own forms; this sends nothing to others either.
+    # "no-referrer" would make browsers send "Origin: null" with our own forms; this tells others nothing.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -40,7 +41,7 @@ HEADERS = {
 }
 
 
-class Refused(MirageError):
+class RefusedError(MirageError):
     """A request that did not come from this site, or does not show this start's token."""
 
     status = 403
@@ -57,8 +58,8 @@ def _host_name(host: str) -> str:
 class Guard:
     """Refuses foreign hosts and foreign pages, and puts the security headers on every response.
 
-    The Host rule stops a foreign name that has been pointed at this machine (DNS rebinding) from reading the site. The
-    Origin rule stops another page from posting to it; browsers always say where a post comes from.
+    The Host rule stops a foreign name that has been pointed at this machine (DNS rebinding) from reading the
+    site. The Origin rule stops another page from posting to it; browsers always say where a post comes from.
 
     Parameters
     ----------
@@ -98,8 +99,8 @@ class Guard:
         host = headers.get("host", "")
         if _host_name(host) not in self._hosts:
             return (
-                f"This site does not answer to the name {_host_name(host)[:80] or 'that was asked for'!r}. Open it as "
-                "http://localhost with its port, or add the name to the setting allowed_hosts."
+                f"This site does not answer to the name {_host_name(host)[:80] or 'asked for'!r}. Open "
+                "it as http://localhost with its port, or add the name to the setting allowed_hosts."
             )
         if method in SAFE_METHODS:
             return ""
@@ -107,7 +108,7 @@ class Guard:
         foreign = (origin is not None and not _same_origin(origin, host)) or (
             site is not None and site not in ("same-origin", "none")
         )
-        return "Another web page tried to use this site. Nothing was done. Open the site itself and do it there." if foreign else ""
+        return _FOREIGN if foreign else ""
 
 
 def _same_origin(origin: str, host: str) -> bool:
@@ -120,8 +121,10 @@ def check_token(request: Request, given: str | None) -> None:
 
     Raises
     ------
-    Refused
+    RefusedError
     """
     shown = request.headers.get(TOKEN_HEADER) or given or ""
     if not secrets.compare_digest(shown.encode(), site_of(request).token.encode()):
-        raise Refused("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")
+        raise RefusedError(
+            "The page is older than this start of the site, or came from elsewhere. Reload it and try again."
+        )

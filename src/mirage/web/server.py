@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import uvicorn
 
 from mirage.errors import BadInput
@@ -15,6 +21,9 @@ from mirage.web.app import create_app
 
 if TYPE_CHECKING:
     from mirage.settings import Settings
+
+_PATIENCE = 5  # seconds that a stop waits for requests under way
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) -> None:
@@ -36,4 +45,122 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
     mirage.errors.AtlasError
         When the atlas cannot be opened.
     """
-    raise NotImplementedError
+    from mirage.atlas import Atlas  # noqa: PLC0415 - a taken port is told before the engine is loaded
+    from mirage.jobs import Jobs  # noqa: PLC0415
+
+    listening = listen(host, port)
+    taken: int = listening.getsockname()[1]
+    url = address(host, taken)
+    with (
+        listening,
+        _stoppable(),
+        Atlas.open(atlas_path or settings.atlas) as atlas,
+        closing(Jobs(atlas)) as jobs,
+    ):
+        here = settings.model_copy(update={"host": host, "port": taken})
+        app = create_app(atlas, here, jobs_of=jobs, token=atlas.holder.token)
+        _log_to_stderr()
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,  # ours leaves query strings out
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_PATIENCE,
+            lifespan="off",
+        )
+        atlas.serving(url)
+        _say(f"MIRAGE is at {url} (stop it with Ctrl-C)")
+        if host not in _LOOPBACK:
+            _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except (KeyboardInterrupt, SystemExit):
+            _say("Stopping.")
+
+
+def address(host: str, port: int) -> str:
+    """The site's address as a person would open it."""
+    everywhere = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+    name = "localhost" if host in everywhere or host in _LOOPBACK else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is taken, not allowed, or the address is not this machine's; says what to do.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise BadInput(f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out.") from None
+    family, kind, protocol, _, where = found[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(where)
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        raise BadInput(_why_not(error, host, port)) from None
+    made.set_inheritable(False)
+    return made
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    other = "--port 8001, or --port 0 for any that is free"
+    if error.errno == errno.EADDRINUSE:
+        url = address(host, port)
+        if _is_mirage(url):
+            return f"Port {port} is taken by another MIRAGE. Open {url}, or stop it, or use {other}."
+        return f"Port {port} is taken by another program. Stop that one, or use another port: {other}."
+    if error.errno == errno.EACCES:
+        return f"This user may not take port {port}; ports below 1024 are reserved. Use {other}."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out."
+    return f"Port {port} cannot be used: {error.strerror or error}. Use {other}."
+
+
+def _is_mirage(url: str) -> bool:
+    try:
+        answer = httpx.get(f"{url}/api/atlas", timeout=1.0, trust_env=False)
+        return "encoder" in answer.json()
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn SIGTERM into an ordinary exit, so that the atlas is closed as with Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_signal: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _log_to_stderr() -> None:
+    log = logging.getLogger("mirage")
+    if log.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()

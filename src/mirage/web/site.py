@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ class Site:
     atlas: Atlas
     jobs: Jobs
     settings: Settings
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    token: str
     # Pictures are large once decoded; two at a time bound the memory that uploads can take.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 

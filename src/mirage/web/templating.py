@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.web import assets, links
 
-CHANNEL_WORDS = {"image": "picture", "caption": "meaning of the caption", "words": "words"}
+CHANNEL_WORDS = {"image": "picture", "caption": "meaning", "words": "words"}
 CHANNEL_HINTS = {
     "image": "the picture itself is close to what you look for",
     "caption": "its caption means something close",

@@ -23,7 +23,7 @@ FORM_BYTES = 256_000
 _DRAIN = 10
 
 
-class TooLarge(BadPicture):
+class TooLargeError(BadPicture):
     """An upload above the limit."""
 
     status = 413
@@ -40,7 +40,7 @@ async def read_form(request: Request, site: Site) -> FormData:
 
     Raises
     ------
-    TooLarge
+    TooLargeError
         When it is larger than the settings allow, whatever its headers say.
     mirage.errors.BadInput
         When it is no form.
@@ -79,7 +79,9 @@ async def _drain(request: Request, total: int, most: int) -> None:
 
 def _too_large(site: Site) -> NoReturn:
     most = site.settings.upload_max_bytes / 1e6
-    raise TooLarge(f"The upload is larger than {most:g} MB. Save the picture smaller, or crop it, and try again.")
+    raise TooLargeError(
+        f"The upload is larger than {most:g} MB. Save the picture smaller, or crop it, and try again."
+    )
 
 
 async def embed(form: FormData, site: Site) -> EmbeddingView:
@@ -92,10 +94,10 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
     given = form.get("file")
     if isinstance(given, str) and given.strip():
         raise BadPicture(
-            "An address or text came in place of a picture. Nothing is fetched from the network: save the picture, "
-            "then drop the file."
+            "An address or text came in place of a picture. Nothing is fetched from the network: save the "
+            "picture, then drop the file."
         )
-    if not isinstance(given, UploadFile) or not given.filename and not given.size:
+    if not isinstance(given, UploadFile) or (not given.filename and not given.size):
         raise BadPicture("No picture came with the form. Choose a file first.")
     try:
         data = await given.read()

@@ -63,7 +63,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> s.Figure
         citation=citation(figure.id, figure.title or figure.alt, figure.source),
         links=s.LinksView(
             page=links.figure(figure.id),
-            json_=links.figure_json(figure.id),
+            twin=links.figure_json(figure.id),
             picture=links.picture(figure.id, version),
             thumbnail=links.thumbnail(figure.id, version),
             case=links.case(figure.case_id) if figure.case_id else "",
@@ -144,14 +144,13 @@ def query_view(query: Query) -> s.QueryView:
     )
 
 
-def _hit_view(atlas: Atlas, hit: Hit) -> s.HitView:
-    version = Path(hit.picture or atlas.picture(hit.figure.id)).stem
+def _hit_view(hit: Hit) -> s.HitView:
     return s.HitView(
         rank=hit.rank,
         confidence=hit.confidence,
         channels=[s.FoundView(channel=f.channel, rank=f.rank, score=f.score) for f in hit.channels],
         folded=list(hit.folded),
-        figure=figure_view(hit.figure, atlas.size(hit.figure.id), version),
+        figure=figure_view(hit.figure, (hit.width, hit.height), Path(hit.picture).stem),
     )
 
 
@@ -163,7 +162,7 @@ def search_page(atlas: Atlas, query: Query) -> s.SearchView:
         fits=answer.fits,
         notes=list(answer.notes),
         seconds=answer.seconds,
-        hits=[_hit_view(atlas, hit) for hit in answer.hits],
+        hits=[_hit_view(hit) for hit in answer.hits],
     )
 
 
@@ -197,6 +196,7 @@ def atlas_page(atlas: Atlas) -> s.AtlasView:
                 figures=row.figures,
                 cases=row.cases,
                 bytes=row.bytes,
+                complete=row.complete,
             )
             for row in info.corpora
         ],

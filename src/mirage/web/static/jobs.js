@@ -40,11 +40,12 @@ function draw(place, job) {
   part(place, "state").textContent = STATES[job.state];
   const bar = part(place, "bar");
   if (job.total) { bar.max = job.total; bar.value = job.done; }
-  const line = [job.total ? `${number.format(job.done)} of ${number.format(job.total)}` : number.format(job.done)];
+  const line = [];
+  if (job.rate || job.ended) line.push(job.total ? `${number.format(job.done)} of ${number.format(job.total)}` : number.format(job.done));
   if (job.rate) line.push(`${Math.round(job.rate)} a second`);
   if (job.seconds_left !== null) line.push(`${left(job.seconds_left)} left`);
   part(place, "line").textContent = line.join(" · ");
-  part(place, "message").textContent = job.message;
+  part(place, "message").textContent = line[0] && job.message.startsWith(line[0]) ? "" : job.message;
   const refused = document.querySelector("[data-refused]");
   if (!refused || !job.refused.length) return;
   refused.hidden = false;
