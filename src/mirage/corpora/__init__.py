@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from mirage import adapters
 from mirage.corpora.base import Corpus
-from mirage.errors import NotFound, Unavailable
+from mirage.errors import BadInput
 
 _GROUP = "mirage.corpora"
 
 __all__ = ["available", "load"]
 
 
-def _found() -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(entry_points(group=_GROUP), key=lambda point: point.name)}
-
-
 def available() -> list[str]:
     """Names of the corpora that are installed, those of other packages included."""
-    return list(_found())
+    return list(adapters.available(_GROUP))
 
 
 def load(name: str, **options: Any) -> Corpus:
@@ -28,25 +24,24 @@ def load(name: str, **options: Any) -> Corpus:
     Parameters
     ----------
     name : str
-        ``starter``, ``medpix``, ``folder``, or what another package adds as an entry point ``mirage.corpora``.
+        ``starter``, ``medpix``, ``folder``, or what another package adds under ``mirage.corpora``.
     **options
         What the corpus takes: ``path`` for most.
 
     Raises
     ------
     mirage.errors.NotFound
-        When there is no corpus of that name.
+        When there is no corpus of that name; the message names those there are.
     mirage.errors.Unavailable
-        When it is there but something that it needs is not installed.
+        When something that it needs is not installed.
     mirage.errors.BadInput
         When its options do not fit.
     """
-    points = _found()
-    if name not in points:
-        raise NotFound(f"There is no corpus “{name}”. There are: {', '.join(points) or 'none'}.")
+    make = adapters.load(_GROUP, name)
     try:
-        make = points[name].load()
-    except ImportError as error:
-        raise Unavailable(f"The corpus “{name}” cannot be loaded: {error}. Install what it needs.") from error
-    corpus: Corpus = make(**options)
+        corpus: Corpus = make(**options)
+    except TypeError as error:
+        raise BadInput(
+            f"The corpus {name!r} cannot be opened with {', '.join(options) or 'nothing'}: {error}."
+        ) from error
     return corpus

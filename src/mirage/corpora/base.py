@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from PIL import Image
-
 from mirage.figure import Case, Figure, Licence
+from mirage.pictures import Picture
+
+Steps = Callable[[str, int, int | None], None]
+"""Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
+What it raises stops the work, which goes on where it broke when it is called again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Item:
     label : str
         The file (and frame) as the person knows it, for messages.
     fingerprint : str
-        Changes when the picture or its words change, cheap to make (size and time of a file, a digest of the words).
+        Changes when the picture or its words change, cheap to make (size and time of a file, digest of words).
         A figure whose id and fingerprint are in the atlas already is passed over without opening its picture.
     """
 
@@ -76,11 +79,11 @@ class Corpus(Protocol):
         ...
 
     def items(self) -> Iterator[Item | Refused]:
-        """Yield every figure once, always in the same order. Bad entries are yielded as `Refused`, never raised."""
+        """Yield every figure once, always in the same order; what is bad is yielded as `Refused`, not raised."""
         ...
 
-    def picture(self, item: Item) -> Image.Image:
-        """Decode the picture of one item, 8-bit ``L`` or ``RGB``.
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item; `Picture.original` is what to keep, where a browser shows it.
 
         Raises
         ------
@@ -91,4 +94,23 @@ class Corpus(Protocol):
 
     def __len__(self) -> int:
         """How many entries `items` will yield, for progress."""
+        ...
+
+
+@runtime_checkable
+class Downloads(Protocol):
+    """A corpus that has to be fetched before it can be read."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be read without the network."""
+        ...
+
+    def prepare(self, steps: Steps | None = None) -> None:
+        """Fetch, verify and unpack what is missing; nothing happens when it is `ready`.
+
+        Raises
+        ------
+        mirage.errors.NoNetwork, mirage.errors.Unavailable
+        """
         ...

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from platformdirs import user_cache_path
 
-from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.base import CorpusInfo, Item, Refused, Steps
+from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, LinkKind, Source, clean_text
@@ -47,6 +48,8 @@ class MedPixCorpus:
         Which of ``train``, ``dev`` and ``test`` to take; a split that the copy lacks is passed over.
     downloads : Path, optional
         Where downloads are kept; the user's cache folder when left out.
+    release : Release
+        Which revision to download.
     limits : Limits
 
     Raises
@@ -61,6 +64,7 @@ class MedPixCorpus:
         *,
         splits: Sequence[str] = SPLITS,
         downloads: Path | None = None,
+        release: Release = RELEASE,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         unknown = [split for split in splits if split not in SPLITS]
@@ -69,16 +73,18 @@ class MedPixCorpus:
         self._splits = tuple(splits)
         self._limits = limits
         self._folder = find_folder(Path(path).expanduser()) if path is not None else None
+        self._release = release
+        self._downloads = downloads or user_cache_path("mirage", appauthor=False)
         self._read: _Copy | None = None
 
     def info(self) -> CorpusInfo:
-        """Tell what this corpus is; the version is a digest of the copy's words."""
-        version = self._copy().version
+        """Tell what this corpus is; the version is the pinned revision, or a digest of the copy's words."""
+        version = self._release.revision if self._folder is None else self._copy().version
         return CorpusInfo(
             name="medpix",
             title="MedPix 2.0",
             summary=(
-                "CT and MR images of teaching cases with history, findings, differential, diagnosis and discussion."
+                "CT and MR images of teaching cases, with history, findings, differential and discussion."
             ),
             version=version,
             homepage=HOMEPAGE,
@@ -88,17 +94,28 @@ class MedPixCorpus:
         """Yield every figure of the chosen splits in the order of the collection."""
         return self._copy().items(self._splits)
 
-    def picture(self, item: Item) -> Image.Image:
-        """Decode the picture of one item.
+    @property
+    def ready(self) -> bool:
+        """Whether it can be read without the network."""
+        return self._folder is not None or downloaded(self._release, self._downloads) is not None
+
+    def prepare(self, steps: Steps | None = None) -> None:
+        """Fetch the pinned revision, verify and unpack it; nothing happens when it is there.
+
+        Raises
+        ------
+        mirage.errors.NoNetwork, mirage.errors.Unavailable
+        """
+        if self._folder is None:
+            download(self._release, self._downloads, steps)
+
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item and keep its original bytes; see `mirage.pictures.read_picture`.
 
         Raises
         ------
         mirage.errors.BadPicture
         """
-        return self.read(item).image
-
-    def read(self, item: Item) -> Picture:
-        """Decode the picture of one item and keep its original bytes; see `mirage.pictures.read_picture`."""
         copy = self._copy()
         name = item.figure.id.partition(":")[2]
         return read_picture(
@@ -115,9 +132,8 @@ class MedPixCorpus:
 
     def _copy(self) -> _Copy:
         if self._read is None:
-            if self._folder is None:
-                raise BadInput("MedPix 2.0 needs a path to a copy.")
-            self._read = _Copy(self._folder)
+            folder = self._folder or download(self._release, self._downloads, None)
+            self._read = _Copy(folder)
         return self._read
 
 

@@ -1,0 +1,143 @@
+"""The pinned revision of MedPix 2.0: fetched, verified and unpacked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirage.corpora.base import Steps
+from mirage.downloads import comment_of, fetch, unzip
+from mirage.errors import Unavailable
+
+_DONE = "verified.json"
+_FOLDER = "MedPix-2-0"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One revision of the collection, and what it must hold.
+
+    Attributes
+    ----------
+    revision : str
+        The commit, in full.
+    url : str
+        Its archive.
+    cases, figures : int
+        How many there must be; the published counts.
+    splits : tuple of (str, int)
+        How many cases each split must list.
+    """
+
+    revision: str
+    url: str
+    cases: int
+    figures: int
+    splits: tuple[tuple[str, int], ...]
+
+
+_COMMIT = "dbb2eab9c6076b60e1c13930ac5ac348c5bb42cf"
+RELEASE = Release(
+    revision=_COMMIT,
+    url=f"https://github.com/CHILab1/MedPix-2.0/archive/{_COMMIT}.zip",
+    cases=671,
+    figures=2050,
+    splits=(("train", 535), ("dev", 67), ("test", 69)),
+)
+
+
+def downloaded(release: Release, folder: Path) -> Path | None:
+    """Where a verified copy lies under the downloads folder, or None."""
+    place = _place(release, folder)
+    return place / _FOLDER if (place / _DONE).is_file() else None
+
+
+def download(release: Release, folder: Path, steps: Steps | None) -> Path:
+    """Fetch, verify and unpack a release, going on where an earlier call broke off.
+
+    GitHub packs archives on request and does not promise the same bytes twice, so there is no digest to compare
+    the archive with. Verified are: the checksum of every file in it, the commit that git writes into it, and that
+    what it unpacks to has the published number of cases, figures and pictures.
+
+    Returns
+    -------
+    Path
+        The folder with the collection's files.
+
+    Raises
+    ------
+    mirage.errors.NoNetwork
+        When the server is not reached; what has arrived is kept.
+    mirage.errors.Unavailable
+        When the disk is full or the archive is not the one that was wanted.
+    """
+    if (there := downloaded(release, folder)) is not None:
+        return there
+    place = _place(release, folder)
+    archive = folder / f"medpix-{release.revision}.zip"
+    fetch(
+        release.url,
+        archive,
+        progress=(lambda done, total: steps("downloading", done, total)) if steps else None,
+        instead="Give the path of a copy of MedPix 2.0 instead: mirage add medpix PATH.",
+    )
+    try:
+        _check_commit(release, archive)
+        unzip(
+            archive,
+            place,
+            wanted=_in_collection,
+            progress=(lambda done, total: steps("unpacking", done, total)) if steps else None,
+        )
+        _check_contents(release, place / _FOLDER)
+    except Unavailable as error:
+        # A wrong archive would be found wrong for ever; a full disk is another matter.
+        if "disk is full" not in str(error):
+            archive.unlink(missing_ok=True)
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    (place / _DONE).write_text(json.dumps({"revision": release.revision, "url": release.url}), "utf-8")
+    archive.unlink(missing_ok=True)
+    return place / _FOLDER
+
+
+def _place(release: Release, folder: Path) -> Path:
+    return folder / f"medpix-{release.revision[:12]}"
+
+
+def _in_collection(name: str) -> str | None:
+    """Path of a member below the archive's own first folder; only the collection's folder is wanted."""
+    inside = name.partition("/")[2]
+    return inside if inside.startswith(f"{_FOLDER}/") else None
+
+
+def _check_commit(release: Release, archive: Path) -> None:
+    found = comment_of(archive).strip()
+    if re.fullmatch(r"[0-9a-f]{40}", found) and found != release.revision:
+        raise Unavailable(
+            f"{release.url} holds the commit {found}, not {release.revision}. It was thrown away."
+        )
+
+
+def _check_contents(release: Release, folder: Path) -> None:
+    try:
+        cases = json.loads((folder / "Case_topic.json").read_bytes())
+        figures = json.loads((folder / "Descriptions.json").read_bytes())
+        uids = json.loads((folder / "splitted_dataset" / "uid_list.json").read_bytes())
+        names = {str(figure["image"]) for figure in figures}
+        listed = {split: len(uids[split]) for split, _ in release.splits}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(
+            f"{release.url} lacks a part of MedPix 2.0 ({error}). It was thrown away."
+        ) from error
+    pictures = {path.stem for path in (folder / "images").glob("*.png")}
+    found = (len(cases), len(names), len(names & pictures), listed)
+    wanted = (release.cases, release.figures, release.figures, dict(release.splits))
+    if found != wanted:
+        raise Unavailable(
+            f"{release.url} is not MedPix 2.0 as published: cases, figures, pictures and splits are {found}, "
+            f"and should be {wanted}. It was thrown away."
+        )
