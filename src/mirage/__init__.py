@@ -1,0 +1,61 @@
+"""MIRAGE: find real medical images by words or by a picture.
+
+>>> from mirage import Atlas, Query
+>>> atlas = Atlas.open("my-atlas")  # doctest: +SKIP
+>>> atlas.search("subdural hematoma", modality="CT")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mirage.atlas import Atlas
+    from mirage.errors import MirageError
+    from mirage.figure import Case, Figure, Licence, Source
+    from mirage.query import PictureTerm, Query, Term
+    from mirage.ranking import Answer, Hit
+
+try:
+    __version__ = version("mirage-atlas")
+except PackageNotFoundError:  # pragma: no cover - run from a source tree that is not installed
+    __version__ = "0"
+
+_HOMES = {
+    "Answer": "mirage.ranking",
+    "Atlas": "mirage.atlas",
+    "Case": "mirage.figure",
+    "Figure": "mirage.figure",
+    "Hit": "mirage.ranking",
+    "Licence": "mirage.figure",
+    "MirageError": "mirage.errors",
+    "PictureTerm": "mirage.query",
+    "Query": "mirage.query",
+    "Source": "mirage.figure",
+    "Term": "mirage.query",
+}
+
+__all__ = [  # noqa: RUF022 - the two that everybody wants come first
+    "Atlas",
+    "Query",
+    "Answer",
+    "Case",
+    "Figure",
+    "Hit",
+    "Licence",
+    "MirageError",
+    "PictureTerm",
+    "Source",
+    "Term",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: ``mirage --version`` and completion need not wait for the engines."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mirage' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - the point of this function
+
+    return getattr(import_module(_HOMES[name]), name)

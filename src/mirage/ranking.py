@@ -1,14 +1,36 @@
-"""Several channels into one list of hits, near-duplicates folded, and how sure a hit is."""
+"""Several channels into one list of hits, near-duplicates folded, and how sure a hit is.
+
+Fusion is weighted reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): ``score = Σ weight / (60 + rank)``.
+
+How sure a hit is comes from a logistic model over three signs: how far its image and its caption stand out from the
+background of the whole atlas for this very query (standard scores of the cosines), and which share of the query's words,
+weighted by how rare they are, its own words hold. `mirage evaluate calibrate` fits it.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from mirage.figure import Figure
+from mirage.indexes.base import Ranked
 from mirage.query import Query
+from mirage.settings import SHIPPED
 
 Confidence = Literal["strong", "likely", "weak"]
+Vector = npt.NDArray[np.float32]
+
+RRF_K = 60
+# Two pictures count as one when their 64-bit hashes differ in at most so many bits and their vectors agree so far.
+SAME_LOOK_BITS = 4
+SAME_LOOK_COSINE = 0.985
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +40,23 @@ class Found:
     channel: str
     rank: int
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for a hit.
+
+    Attributes
+    ----------
+    image, caption : float
+        Standard scores of the cosines against the atlas's background; 0 where a channel was not asked.
+    words : float
+        Share of the query's words, weighted by rarity, that the figure's words hold, 0 to 1.
+    """
+
+    image: float
+    caption: float
+    words: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +76,12 @@ class Hit:
         Fused score; it orders hits of one answer and means nothing outside of it.
     folded : tuple of str
         Ids of near-duplicates that this hit stands for.
-    picture : str
-        Path of the picture file.
+    picture, thumbnail : str
+        Paths of the picture and its thumbnail.
+    width, height : int
+        Of the picture, in pixels.
+    signs : Signs or None
+        What the confidence was reckoned from.
     """
 
     rank: int
@@ -48,11 +91,21 @@ class Hit:
     score: float
     folded: tuple[str, ...] = ()
     picture: str = ""
+    thumbnail: str = ""
+    width: int = 0
+    height: int = 0
+    signs: Signs | None = None
+
+    def _repr_html_(self) -> str:
+        """Show the hit as a picture in a notebook."""
+        from mirage.notebook import hit_html  # noqa: PLC0415 - only notebooks need it
+
+        return hit_html(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query found.
+    """What a query found. It is also the sequence of its hits.
 
     Attributes
     ----------
@@ -62,7 +115,7 @@ class Answer:
     fits : bool
         False when nothing in the atlas fits; the hits are then the nearest there are, all weak.
     notes : tuple of str
-        What the person should know: text that was not read, a filter value the atlas does not hold, near-duplicates folded.
+        What the person should know: text that was not read, near-duplicates folded.
     seconds : float
         Time taken.
     """
@@ -72,3 +125,200 @@ class Answer:
     fits: bool
     notes: tuple[str, ...]
     seconds: float
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, number: int) -> Hit:
+        return self.hits[number]
+
+    def _repr_html_(self) -> str:
+        """Show the hits as pictures in a notebook."""
+        from mirage.notebook import answer_html  # noqa: PLC0415 - only notebooks need it
+
+        return answer_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Weights and cuts, chosen by measurement for one encoder.
+
+    Attributes
+    ----------
+    encoder : str
+        Digest of the encoder they were fitted for; empty for the cautious defaults.
+    weights : mapping
+        Channel to its weight in the fusion.
+    text, picture : tuple of 4 floats
+        Bias and the coefficients of `Signs` in the logistic model, for queries with words and without.
+    likely, strong : float
+        Probabilities from which a hit is called so.
+    """
+
+    encoder: str
+    weights: Mapping[str, float]
+    text: tuple[float, float, float, float]
+    picture: tuple[float, float, float, float]
+    likely: float
+    strong: float
+
+    def probability(self, signs: Signs, has_words: bool) -> float:
+        """How probable it is that a hit with these signs fits its query."""
+        bias, image, caption, words = self.text if has_words else self.picture
+        logit = bias + image * signs.image + caption * signs.caption + words * signs.words
+        return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
+
+    def confidence(self, probability: float) -> Confidence:
+        """A probability in words."""
+        return "strong" if probability >= self.strong else "likely" if probability >= self.likely else "weak"
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration:
+        """Read what `write` wrote."""
+        values = json.loads(path.read_text("utf-8"))
+        return cls(
+            encoder=values["encoder"],
+            weights=values["weights"],
+            text=tuple(values["text"]),
+            picture=tuple(values["picture"]),
+            likely=values["likely"],
+            strong=values["strong"],
+        )
+
+    def write(self, path: Path, **more: object) -> None:
+        """Write as JSON, with whatever else should be known of how it was made."""
+        values = {
+            "encoder": self.encoder,
+            "weights": dict(self.weights),
+            "text": list(self.text),
+            "picture": list(self.picture),
+            "likely": self.likely,
+            "strong": self.strong,
+        }
+        path.write_text(json.dumps({**values, **more}, indent=2) + "\n", "utf-8")
+
+
+DEFAULT_CALIBRATION = Calibration(
+    encoder="",
+    weights={"image": 1.0, "caption": 1.0, "words": 1.0},
+    text=(-5.0, 0.8, 0.4, 5.0),
+    picture=(-5.0, 1.5, 0.3, 0.0),
+    likely=0.5,
+    strong=0.85,
+)
+SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
+
+
+def calibration_for(encoder_digest: str) -> Calibration:
+    """The calibration fitted for an encoder, or cautious defaults where there is none."""
+    if SHIPPED_CALIBRATION.exists():
+        shipped = Calibration.read(SHIPPED_CALIBRATION)
+        if shipped.encoder == encoder_digest:
+            return shipped
+    return DEFAULT_CALIBRATION
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A figure's key with its fused score and what each channel said."""
+
+    key: int
+    score: float
+    channels: tuple[Found, ...]
+
+
+def fuse(lists: Mapping[str, Ranked], weights: Mapping[str, float]) -> list[Fused]:
+    """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key."""
+    scores: dict[int, float] = {}
+    found: dict[int, list[Found]] = {}
+    for channel, ranked in lists.items():
+        weight = weights.get(channel, 1.0)
+        for rank, (key, score) in enumerate(ranked, 1):
+            scores[key] = scores.get(key, 0.0) + weight / (RRF_K + rank)
+            found.setdefault(key, []).append(Found(channel, rank, score))
+    order = sorted(scores, key=lambda key: (-scores[key], key))
+    return [Fused(key, scores[key], tuple(found[key])) for key in order]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How a query scores against the atlas as a whole: mean and spread of the cosines, per vector channel."""
+
+    image: tuple[float, float]
+    caption: tuple[float, float]
+
+    @classmethod
+    def of(cls, query: Vector, images: Vector, captions: Vector) -> Background:
+        """Measure over samples of image vectors (n, d) and caption vectors (m, d)."""
+        return cls(_moments(images @ query), _moments(captions @ query))
+
+    def signs(self, fused: Fused, floors: Mapping[str, float], words: float) -> Signs:
+        """What speaks for one figure. A channel that did not list it can have scored it no higher than its last entry."""
+        scores = {found.channel: found.score for found in fused.channels}
+        image, caption = (scores.get(channel, floors.get(channel)) for channel in ("image", "caption"))
+        return Signs(_standard(image, self.image), _standard(caption, self.caption), words)
+
+
+def _moments(scores: Vector) -> tuple[float, float]:
+    if scores.size < 8:
+        # Too few figures to speak of a background: what a cosine of unrelated things usually is.
+        return 0.1, 0.12
+    return float(scores.mean()), max(float(scores.std()), 0.02)
+
+
+def _standard(score: float | None, moments: tuple[float, float]) -> float:
+    return 0.0 if score is None else (score - moments[0]) / moments[1]
+
+
+def coverage(query: Mapping[int, float], words: frozenset[int]) -> float:
+    """Share of the query's words, by rarity, that a figure's words hold; 0 to 1."""
+    total = sum(query.values())
+    return sum(weight for stem, weight in query.items() if stem in words) / total if total else 0.0
+
+
+def rarity(frequency: int, figures: int) -> float:
+    """How much a word tells: the inverse document frequency of BM25, never below 0.1."""
+    return max(0.1, math.log(1 + (figures - frequency + 0.5) / (frequency + 0.5)))
+
+
+def fold(keys: Sequence[int], looks: Mapping[int, int], vectors: Mapping[int, Vector]) -> dict[int, int]:
+    """Near-duplicate to the better-ranked figure that stands for it.
+
+    Parameters
+    ----------
+    keys : sequence of int
+        Best first.
+    looks : mapping
+        Key to 64-bit perceptual hash.
+    vectors : mapping
+        Key to image vector, for at least every key that has a near look-alike.
+    """
+    kept: list[int] = []
+    stands_for: dict[int, int] = {}
+    for key in keys:
+        twin = next(
+            (
+                other
+                for other in kept
+                if (looks[key] ^ looks[other]).bit_count() <= SAME_LOOK_BITS
+                and key in vectors
+                and other in vectors
+                and float(vectors[key] @ vectors[other]) >= SAME_LOOK_COSINE
+            ),
+            None,
+        )
+        if twin is None:
+            kept.append(key)
+        else:
+            stands_for[key] = twin
+    return stands_for
+
+
+def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
+    """Keys whose hash is close to another's: the only ones whose vectors `fold` needs."""
+    hashes = np.array([looks[key] for key in keys], dtype=np.uint64)
+    if len(hashes) < 2:
+        return []
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+    np.fill_diagonal(distance, 64)
+    return [key for key, near in zip(keys, (distance <= SAME_LOOK_BITS).any(axis=1), strict=True) if near]

@@ -47,7 +47,6 @@ figures = sa.Table(
     *_source_columns(),
     sa.Column("fingerprint", sa.String, nullable=False),
     sa.Column("picture", sa.String, nullable=False),
-    sa.Column("thumbnail", sa.String, nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("bytes", sa.Integer, nullable=False),
@@ -65,7 +64,7 @@ vectors = sa.Table(
     "vectors",
     metadata,
     sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
-    sa.Column("encoder", sa.String, nullable=False),
+    sa.Column("encoder", sa.String, primary_key=True),
     sa.Column("image", sa.LargeBinary, nullable=False),
     sa.Column("caption", sa.LargeBinary),
 )
@@ -94,10 +93,9 @@ notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=Tru
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Where a figure's picture lies and how it looks: names under ``pictures/``, size in pixels and bytes."""
+    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and 64-bit perceptual hash."""
 
     name: str
-    thumbnail: str
     width: int
     height: int
     bytes: int
@@ -154,9 +152,7 @@ def _source(row: Mapping[str, Any]) -> Source:
 
 def _row(row: Mapping[str, Any]) -> Row:
     figure = Figure(id=row["id"], source=_source(row), **{name: row[name] for name in _FIGURE_WORDS})
-    picture = Picture(
-        row["picture"], row["thumbnail"], row["width"], row["height"], row["bytes"], int(row["look"], 16)
-    )
+    picture = Picture(row["picture"], row["width"], row["height"], row["bytes"], int(row["look"], 16))
     return Row(row["key"], figure, picture)
 
 
@@ -239,7 +235,7 @@ class Store:
                     "image": _pack(record.image),
                     "caption": None if record.caption is None else _pack(record.caption),
                 }
-                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key"], set_=blobs))
+                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
                 keys.append(key)
         return keys
 
@@ -253,7 +249,12 @@ class Store:
                     "image": _pack(image),
                     "caption": None if caption is None else _pack(caption),
                 }
-                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key"], set_=blobs))
+                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
+
+    def forget_vectors(self, but: str) -> None:
+        """Drop the vectors of every encoder but one."""
+        with self._write() as connection:
+            connection.execute(sa.delete(vectors).where(vectors.c.encoder != but))
 
     def remove_corpus(self, corpus: str) -> list[int]:
         """Take a corpus out; returns the keys of its figures."""
@@ -344,9 +345,9 @@ class Store:
             return list(connection.execute(sa.select(figures.c.key).order_by(figures.c.key)).scalars())
 
     def picture_names(self) -> set[str]:
-        """Names of every picture and thumbnail that a figure uses."""
+        """Names of every picture that a figure uses."""
         with self._read() as connection:
-            return {n for row in connection.execute(sa.select(figures.c.picture, figures.c.thumbnail)) for n in row}
+            return set(connection.execute(sa.select(figures.c.picture)).scalars())
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has."""
@@ -408,7 +409,6 @@ def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
         **_source_values(figure.source),
         "fingerprint": record.fingerprint,
         "picture": picture.name,
-        "thumbnail": picture.thumbnail,
         "width": picture.width,
         "height": picture.height,
         "bytes": picture.bytes,

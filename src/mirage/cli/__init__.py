@@ -1,0 +1,66 @@
+"""The mirage command.
+
+Exit codes: 0 done; 1 something failed; 2 bad input or usage; 3 the atlas cannot be used; 4 not found, or nothing fits;
+5 the atlas is held by another process; 6 no network; 7 something is not installed or has run out; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from mirage import __version__
+from mirage.cli import adding, atlas, evaluate, looking, serving, train
+from mirage.cli.output import complain
+from mirage.errors import MirageError
+
+app = typer.Typer(
+    name="mirage",
+    help="Find real medical images by words or by a picture, offline. It teaches; it does not diagnose.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(serving.up)
+app.command("serve")(serving.serve)
+app.command("search")(looking.search)
+app.command("show")(looking.show)
+app.command("doctor")(serving.doctor)
+app.add_typer(adding.app, name="add")
+app.add_typer(atlas.app, name="atlas")
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mirage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; expected failures end in one clear line, never in a traceback."""
+    try:
+        app()
+    except MirageError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("Interrupted. What was stored stays; run it again to go on.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`mirage search … | head`). Keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,491 @@
+"""An atlas: figures, their pictures and an index, in one folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mirage import encoders, indexes, manifest, ranking, wordform
+from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.errors import AtlasError, AtlasHeld, BadQuery
+from mirage.figure import Case, Figure, Licence
+from mirage.indexes.base import FILTER_FIELDS, Ask, Index, Point
+from mirage.pictures.store import PictureStore
+from mirage.query import PictureTerm, Query, Term
+from mirage.ranking import Answer, Background, Calibration, Fused, Hit
+from mirage.settings import Settings
+from mirage.store import Row, Store
+
+Vector = npt.NDArray[np.float32]
+
+BACKGROUND_SAMPLE = 1024
+UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
+_EXAMPLES = (
+    "axial brain MRI at the level of the thalamus",
+    "sagittal brain with the corpus callosum",
+    "cerebellum, coronal",
+    "chest CT",
+    "retina, fundus photograph",
+    "blood vessels, angiography",
+    "ultrasound",
+    "subdural hematoma",
+    "ring-enhancing brain lesion MRI",
+    "pulmonary embolism CT",
+    "appendicitis",
+    "meningioma T1 with gadolinium",
+    "knee MRI, torn meniscus",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRow:
+    """What an atlas holds of one corpus; `complete` is False while adding has not ended."""
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    homepage: str
+    licence: Licence
+    figures: int
+    cases: int
+    bytes: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtlasInfo:
+    """What an atlas is and holds."""
+
+    path: Path
+    format: int
+    encoder: EncoderInfo
+    figures: int
+    cases: int
+    bytes: int
+    corpora: tuple[CorpusRow, ...]
+
+
+class Atlas:
+    """What a student opens. Use `Atlas.open`; it is a context manager.
+
+    Examples
+    --------
+    >>> with Atlas.open("my-atlas") as atlas:  # doctest: +SKIP
+    ...     for hit in atlas.search("subdural hematoma", modality="CT").hits:
+    ...         print(hit.rank, hit.confidence, hit.figure.caption)
+    """
+
+    def __init__(self, path: Path, store: Store, index: Index, encoder: Encoder, holder: manifest.Holder) -> None:
+        self.path = path
+        self.store = store
+        self.index = index
+        self.encoder = encoder
+        self.holder = holder
+        self.pictures = PictureStore(path / "pictures")
+        self._encoder_info = encoder.info()
+        self._lock = threading.Lock()
+        self._forget()
+
+    # -- opening and closing ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str] | None = None, *, encoder: Encoder | str | None = None, create: bool = False
+    ) -> Self:
+        """Open an atlas folder.
+
+        Parameters
+        ----------
+        path : path, optional
+            The folder; the settings' one when left out.
+        encoder : Encoder or str, optional
+            The encoder, or its adapter's name; the one the atlas was made with when left out.
+        create : bool
+            Make an empty atlas when the folder is missing or empty.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When the folder is missing, foreign, damaged, newer than this program, or made by another encoder.
+        mirage.errors.AtlasHeld
+            When another process has it open.
+        """
+        settings = Settings.load()
+        folder = Path(path).expanduser() if path is not None else settings.atlas
+        known = _check_folder(folder, create)
+        name = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
+        used = encoders.load(name) if encoder is None or isinstance(encoder, str) else encoder
+        info = used.info()
+        if known and known.encoder.digest != info.digest:
+            raise AtlasError(
+                f"The atlas {folder} was made with the encoder {known.encoder.name} ({known.encoder.digest[:12]}); "
+                f"this one is {info.name} ({info.digest[:12]}), whose vectors cannot be compared with those. "
+                f"`mirage atlas rebuild --atlas {folder}` encodes its pictures anew. Nothing was changed."
+            )
+        holder = manifest.Holder.mine()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            index = indexes.load("embedded", path=folder / "index", dimension=info.dimension)
+        except AtlasHeld as error:
+            other = manifest.Holder.read(folder)
+            raise AtlasHeld(
+                f"The atlas {folder} is open in {other or 'another process'}. Use that, or stop it first."
+            ) from error
+        except OSError as error:
+            raise AtlasError(f"The folder {folder} cannot be used: {error.strerror or error}.") from error
+        try:
+            store = Store.at(folder / "records.sqlite")
+            atlas = cls(folder, store, index, used, holder)
+            if known is None:
+                manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
+            holder.write(folder)
+            atlas.reconcile()
+        except BaseException as error:
+            index.close()
+            if isinstance(error, OSError):
+                raise AtlasError(f"The folder {folder} cannot be written to: {error.strerror or error}.") from error
+            raise
+        return atlas
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.index.close()
+        self.store.close()
+        manifest.Holder.clear(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def serving(self, url: str) -> None:
+        """Leave word that this process serves the atlas at a URL."""
+        self.holder = replace(self.holder, url=url)
+        self.holder.write(self.path)
+
+    def reconcile(self) -> None:
+        """Bring the index level with the records, after an adding that was cut short or an index that was lost."""
+        unfinished = self.store.note(UNFINISHED)
+        keys = self.store.keys()
+        if unfinished is None and len(self.index) == len(keys):
+            return
+        there = set(self.index.keys())
+        self.index.remove(sorted(there - set(keys)))
+        since = int(unfinished) if unfinished is not None else 0
+        missing = set(keys) - there
+        for rows in self.store.each():
+            self._index_rows([row for row in rows if row.key in missing])
+        for rows in self.store.each(since=since) if unfinished is not None else ():
+            self._index_rows([row for row in rows if row.key not in missing])
+        self.index.optimise()
+        self.store.set_note(UNFINISHED, None)
+        self._forget()
+
+    def _index_rows(self, rows: Sequence[Row]) -> None:
+        found = self.store.vectors([row.key for row in rows], self._encoder_info.digest)
+        self.index.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
+
+    def changed(self) -> None:
+        """Forget what was remembered of the contents; called after adding."""
+        known = {row["name"]: row["version"] for row in self.store.corpora()}
+        manifest.Manifest(manifest.FORMAT, self._encoder_info, known).write(self.path)
+        self._forget()
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._sample: tuple[Vector, Vector] | None = None
+            self._frequency = lru_cache(maxsize=20_000)(self.index.frequency)
+            self._facets: dict[str, dict[str, int]] | None = None
+            self._examples: list[Query] | None = None
+            self._size = len(self.index)
+            self.calibration: Calibration = ranking.calibration_for(self._encoder_info.digest)
+
+    # -- searching --------------------------------------------------------------------------------------------------
+
+    def search(self, query: str | Query, **filters: str | Sequence[str] | None) -> Answer:
+        """Find figures.
+
+        Parameters
+        ----------
+        query : str or Query
+            Words, or a `Query` with several weighted terms.
+        **filters
+            With words only: ``modality``, ``plane``, ``region``, ``corpus``, ``licence``, and ``k``, ``more``, ``less``,
+            ``like``, as `Query.of` takes them.
+
+        Raises
+        ------
+        mirage.errors.BadQuery
+            When the query is empty, too long, names an unknown filter or value, or its terms cancel out.
+        """
+        started = time.perf_counter()
+        if isinstance(query, str):
+            query = Query.of(query, **filters)  # type: ignore[arg-type]
+        self._check_filters(query)
+        notes: list[str] = []
+        if not self._size:
+            return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
+        vector = self._embed(query, notes)
+        depth = max(64, query.k * 2)
+        asked = Ask(vector, query.text, depth, query.filters)
+        lists = self.index.ask(asked)
+        fused = ranking.fuse(lists, self.calibration.weights)
+        own = {self.store.row(term.figure).key for term in query.terms if term.figure}
+        fused = [entry for entry in fused if entry.key not in own][: query.k + 24]
+        rows = self.store.rows([entry.key for entry in fused])
+        fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
+        fused, folded = self._fold(fused, rows)
+        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
+        hits = self._hits(query, vector, fused[: query.k], rows, folded, floors)
+        if folded and any(hit.folded for hit in hits):
+            count = sum(len(hit.folded) for hit in hits)
+            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
+        fits = any(hit.confidence != "weak" for hit in hits)
+        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
+
+    def similar(self, figure_id: str, *, k: int = 24, **filters: str | Sequence[str] | None) -> Answer:
+        """Find figures that look like one of this atlas's own, which is left out itself."""
+        return self.search(Query.of(like=[figure_id], k=k, **filters))
+
+    def embed(self, picture: Image.Image) -> PictureTerm:
+        """Turn a dropped picture into what a query carries of it: its quantised embedding."""
+        return PictureTerm.of(self.encoder.encode_images([picture])[0], self._encoder_info.digest)
+
+    def _check_filters(self, query: Query) -> None:
+        if not query.filters:
+            return
+        known = self.facets()
+        for name, values in query.filters.items():
+            strange = [value for value in values if value not in known[name]]
+            if strange:
+                there = ", ".join(sorted(value for value in known[name] if value)) or "nothing"
+                raise BadQuery(f"No figure in this atlas has the {name} {strange[0]!r}. There is: {there}.")
+
+    def _embed(self, query: Query, notes: list[str]) -> Vector:
+        texts = [term for term in query.terms if term.text]
+        encoded = self.encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
+        total = np.zeros(self._encoder_info.dimension, np.float32)
+        for term, vector in zip(texts, encoded, strict=True):
+            total += np.float32(term.weight) * vector
+            unread = self.encoder.unread(term.text)
+            if unread:
+                notes.append(
+                    f"The picture channels read the first {self._encoder_info.max_tokens - 2} word pieces; "
+                    f"not read by them: “{_shorten(unread)}”. Word search used all of it."
+                )
+        for term in query.terms:
+            if not term.text:
+                total += np.float32(term.weight) * self._term_vector(term)
+        norm = float(np.linalg.norm(total))
+        if norm < 1e-4:
+            raise BadQuery("The terms of this query cancel each other out: nothing is left to look for.")
+        return np.asarray(total / norm, dtype=np.float32)
+
+    def _term_vector(self, term: Term) -> Vector:
+        if term.picture is not None:
+            mine = self._encoder_info
+            if term.picture.digest != mine.digest[:12] or len(term.picture.codes) != mine.dimension:
+                raise BadQuery("This picture was embedded by another encoder than this atlas uses. Drop it again.")
+            return term.picture.vector
+        key = self.store.row(term.figure).key
+        return self.store.vectors([key], self._encoder_info.digest)[key][0]
+
+    def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
+        keys = [entry.key for entry in fused]
+        looks = {key: rows[key].picture.look for key in keys}
+        near = ranking.look_alikes(keys, looks)
+        stands_for = ranking.fold(near, looks, self.index.vectors(near)) if near else {}
+        folded: dict[int, list[int]] = {}
+        for key, other in stands_for.items():
+            folded.setdefault(other, []).append(key)
+        return [entry for entry in fused if entry.key not in stands_for], folded
+
+    def _hits(
+        self,
+        query: Query,
+        vector: Vector,
+        fused: Sequence[Fused],
+        rows: Mapping[int, Row],
+        folded: Mapping[int, Sequence[int]],
+        floors: Mapping[str, float],
+    ) -> list[Hit]:
+        background = Background.of(vector, *self.background())
+        wanted = {
+            stem: ranking.rarity(self._frequency(word), self._size) for stem, word in wordform.words(query.text).items()
+        }
+        hits: list[Hit] = []
+        for rank, entry in enumerate(fused, 1):
+            row = rows[entry.key]
+            covered = ranking.coverage(wanted, _stems(row.figure.words)) if wanted else 0.0
+            signs = background.signs(entry, floors, covered)
+            probability = self.calibration.probability(signs, bool(wanted))
+            hits.append(
+                Hit(
+                    rank=rank,
+                    figure=row.figure,
+                    confidence=self.calibration.confidence(probability),
+                    channels=entry.channels,
+                    score=entry.score,
+                    folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
+                    picture=str(self.pictures.path(row.picture.name)),
+                    thumbnail=str(self.pictures.thumbnail_path(row.picture.name)),
+                    width=row.picture.width,
+                    height=row.picture.height,
+                    signs=signs,
+                )
+            )
+        return hits
+
+    def background(self) -> tuple[Vector, Vector]:
+        """A fixed sample of image vectors (n, d) and caption vectors (m, d) that stands for the whole atlas."""
+        if self._sample is None:
+            keys = self.store.keys()
+            chosen = np.random.default_rng(0).permutation(len(keys))[:BACKGROUND_SAMPLE]
+            found = self.store.vectors([keys[i] for i in sorted(chosen)], self._encoder_info.digest).values()
+            empty = np.zeros((0, self._encoder_info.dimension), np.float32)
+            images = [image for image, _ in found]
+            captions = [caption for _, caption in found if caption is not None]
+            self._sample = (np.stack(images) if images else empty, np.stack(captions) if captions else empty)
+        return self._sample
+
+    # -- looking things up ------------------------------------------------------------------------------------------
+
+    def figure(self, figure_id: str) -> Figure:
+        """One figure; `mirage.errors.NotFound` when it is not there."""
+        return self.store.row(figure_id).figure
+
+    def case(self, case_id: str) -> Case:
+        """One case; `mirage.errors.NotFound` when it is not there."""
+        return self.store.case(case_id)
+
+    def figures_of(self, case_id: str) -> list[Figure]:
+        """The figures of a case, in the order of their corpus."""
+        return [row.figure for row in self.store.figures_of(case_id)]
+
+    def picture(self, figure_id: str) -> Path:
+        """Where a figure's picture lies."""
+        return self.pictures.path(self.store.row(figure_id).picture.name)
+
+    def thumbnail(self, figure_id: str) -> Path:
+        """Where a figure's thumbnail lies."""
+        return self.pictures.thumbnail_path(self.store.row(figure_id).picture.name)
+
+    def size(self, figure_id: str) -> tuple[int, int]:
+        """Width and height of a figure's picture, in pixels."""
+        picture = self.store.row(figure_id).picture
+        return picture.width, picture.height
+
+    def facets(self, filters: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, int]]:
+        """Count the values of every filter field among the figures that pass the filters."""
+        if filters:
+            return self.index.facets(filters)
+        if self._facets is None:
+            self._facets = self.index.facets({})
+        return self._facets
+
+    def facets_of(self, query: Query) -> dict[str, dict[str, int]]:
+        """Like `facets`, each field counted as if it were not filtered itself, so that other values can be chosen."""
+        if not query.filters:
+            return self.facets()
+        counts = self.index.facets(query.filters)
+        for name in query.filters:
+            counts[name] = self.facets({field: v for field, v in query.filters.items() if field != name})[name]
+        return counts
+
+    def info(self) -> AtlasInfo:
+        """What this atlas is and holds."""
+        counts = self.store.counts()
+        rows = tuple(
+            CorpusRow(
+                name=row["name"],
+                title=row["title"],
+                summary=row["summary"],
+                version=row["version"],
+                homepage=row["homepage"],
+                licence=Licence(row["licence"], row["licence_url"]),
+                figures=counts.get(row["name"], (0, 0, 0))[0],
+                cases=counts.get(row["name"], (0, 0, 0))[1],
+                bytes=counts.get(row["name"], (0, 0, 0))[2],
+                complete=row["complete"],
+            )
+            for row in self.store.corpora()
+        )
+        figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
+        return AtlasInfo(self.path, manifest.FORMAT, self._encoder_info, figures, cases, size, rows)
+
+    def examples(self, n: int = 6) -> list[Query]:
+        """Queries that find something in this very atlas, for a first-time visitor."""
+        if self._examples is None:
+            tried = [(query, self.search(query)) for query in (Query.of(text, k=8) for text in _EXAMPLES)]
+            self._examples = [Query.of(query.text) for query, answer in tried if answer.fits]
+        return self._examples[:n]
+
+
+def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
+    """What the index keeps of a figure."""
+    figure = row.figure
+    fields = {
+        "modality": figure.modality,
+        "plane": figure.plane,
+        "region": figure.region,
+        "corpus": figure.source.corpus,
+        "licence": str(figure.source.licence),
+    }
+    assert set(fields) == set(FILTER_FIELDS)
+    return Point(row.key, image, caption, figure.words, fields)
+
+
+def _check_folder(folder: Path, create: bool) -> manifest.Manifest | None:
+    if folder.exists() and not folder.is_dir():
+        raise AtlasError(f"{folder} is a file. An atlas is a folder.")
+    known = manifest.read(folder)
+    if known is not None:
+        return known
+    inside = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    begun = inside <= {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "pictures"} | {
+        f"{manifest.NAME}.partial",
+        f"{manifest.LOCK}.partial",
+        manifest.LOCK,
+    }
+    if not begun:
+        raise AtlasError(
+            f"{folder} is not an atlas: it has no {manifest.NAME}. Nothing in it was touched. "
+            "Name another folder, or an empty one to make an atlas in."
+        )
+    if not create:
+        what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
+        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
+    return None
+
+
+def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, Row]) -> list[Fused]:
+    """Leave out what only word search found although its words name what the query wants less of."""
+    unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
+    if not unwanted:
+        return fused
+    return [
+        entry
+        for entry in fused
+        if [found.channel for found in entry.channels] != ["words"]
+        or not any(stems and stems <= _stems(rows[entry.key].figure.words) for stems in unwanted)
+    ]
+
+
+_stems = lru_cache(maxsize=50_000)(wordform.stems)
+
+
+def _shorten(text: str, length: int = 120) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

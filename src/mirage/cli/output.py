@@ -1,0 +1,104 @@
+"""What the command prints: tables for people, JSON for programs, progress on the error stream."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def complain(message: str) -> None:
+    """Tell what went wrong, on the error stream."""
+    err.print(f"[bold red]mirage:[/] {escape(message)}", soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Tell what goes on, on the error stream, so that output stays clean for programs."""
+    err.print(escape(message), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on the output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
+
+
+class _RateAndTime(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        rate, left = task.fields.get("rate") or 0.0, task.fields.get("left")
+        unit = task.fields.get("unit", "/s")
+        text = f"{rate:,.0f}{unit}" if rate else ""
+        return Text(text + (f", {duration(left)} left" if left is not None else ""))
+
+
+@contextmanager
+def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
+    """Yield a function ``(done, total, rate, seconds_left)`` that moves a bar with rate and time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateAndTime())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(title, total=None, unit=unit)
+
+        def move(done: int, total: int, rate: float, left: float | None) -> None:
+            progress.update(task, completed=done, total=total or None, rate=rate, left=left)
+
+        yield move
+
+
+def hits_table(answer: Mapping[str, Any]) -> None:
+    """A search's hits as a table, from the same mapping that the HTTP API answers with."""
+    for note in answer["notes"]:
+        say(note)
+    if not answer["fits"]:
+        say("Nothing in this atlas fits." + (" The nearest there is:" if answer["hits"] else ""))
+    if not answer["hits"]:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=out.is_terminal)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("sure")
+    table.add_column("kind")
+    table.add_column("what", ratio=1, overflow="fold")
+    table.add_column("figure", overflow="fold", style="dim")
+    styles = {"strong": "green", "likely": "yellow", "weak": "dim"}
+    for hit in answer["hits"]:
+        figure = hit["figure"]
+        kind = " ".join(filter(None, [figure["plane"], figure["modality_name"]]))
+        what = figure["caption"] or figure["title"] or figure["alt"]
+        if figure["title"] and figure["title"] not in what:
+            what = f"{figure['title']}: {what}"
+        what = what if len(what) <= 200 else what[:199].rstrip() + "…"
+        sure = f"[{styles[hit['confidence']]}]{hit['confidence']}[/]"
+        table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
+    out.print(table)
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    out.print(table)

@@ -1,0 +1,116 @@
+"""Reach an atlas from the command line: open it here, or, when a server holds it, work through that server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from mirage.atlas import Atlas
+from mirage.errors import AtlasHeld, BadPicture, MirageError, NotFound
+from mirage.manifest import Holder
+from mirage.pictures import DEFAULT_LIMITS, decode
+from mirage.query import PictureTerm, Query
+from mirage.settings import Settings
+from mirage.web import views
+
+AtlasOption = Annotated[
+    Path | None,
+    typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
+]
+
+
+class Served:
+    """An atlas that another process serves, reached through its HTTP API."""
+
+    def __init__(self, holder: Holder) -> None:
+        self._client = httpx.Client(base_url=holder.url, headers={"X-Mirage-Token": holder.token}, timeout=60)
+        self.url = holder.url
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """One call; the server's own words when it refuses."""
+        answer = self._client.request(method, path, **options)
+        if answer.is_success:
+            return answer.json()
+        try:
+            detail = str(answer.json()["detail"])
+        except (ValueError, KeyError, TypeError):
+            detail = f"The server at {self.url} answered {answer.status_code}."
+        kind = NotFound if answer.status_code == NotFound.status else MirageError
+        raise kind(detail)
+
+
+Reached = Atlas | Served
+
+
+def folder_of(atlas: Path | None) -> Path:
+    """The folder a command means."""
+    return atlas if atlas is not None else Settings.load().atlas
+
+
+@contextmanager
+def reach(path: Path | None, *, create: bool = False) -> Iterator[Reached]:
+    """Open an atlas, or reach the server that holds it.
+
+    Raises
+    ------
+    mirage.errors.AtlasHeld
+        When a process holds it that does not answer.
+    """
+    folder = folder_of(path)
+    try:
+        atlas = Atlas.open(folder, create=create)
+    except AtlasHeld as held:
+        holder = Holder.read(folder)
+        if holder is None or not holder.url:
+            raise
+        served = Served(holder)
+        try:
+            served.ask("GET", "/api/atlas")
+        except (httpx.HTTPError, MirageError) as error:
+            raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
+        yield served
+        return
+    with atlas:
+        yield atlas
+
+
+def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture: Path | None) -> dict[str, Any]:
+    """Search wherever the atlas is; the answer as the HTTP API gives it."""
+    if isinstance(reached, Atlas):
+        pictures = [reached.embed(_decoded(picture))] if picture else []
+        return views.search_page(reached, make(pictures)).model_dump(mode="json", by_alias=True)
+    pictures = []
+    if picture:
+        _decoded(picture)
+        with picture.open("rb") as file:
+            embedded = reached.ask("POST", "/api/embed", files={"file": (picture.name, file)})
+        pictures = [PictureTerm.parse(embedded["picture"])]
+    query = make(pictures)
+    terms = [
+        {
+            "text": term.text,
+            "picture": term.picture.print() if term.picture else "",
+            "figure": term.figure,
+            "weight": term.weight,
+        }
+        for term in query.terms
+    ]
+    body = {"terms": terms, "filters": {name: list(v) for name, v in query.filters.items()}, "k": query.k}
+    answer: dict[str, Any] = reached.ask("POST", "/api/search", json=body)
+    return answer
+
+
+def _decoded(path: Path) -> Any:
+    text = str(path)
+    if text.startswith(("http:/", "https:/", "ftp:/")):
+        raise BadPicture(
+            f"{text} is an address. Nothing is fetched from the network: save the picture and give its file."
+        )
+    if not path.is_file():
+        raise BadPicture(f"There is no file {path}.")
+    return decode(path, name=path.name, limits=DEFAULT_LIMITS)

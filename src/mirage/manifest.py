@@ -1,0 +1,144 @@
+"""``atlas.toml`` says what a folder is; ``atlas.lock`` says who has it open."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirage.encoders.base import EncoderInfo
+from mirage.errors import AtlasError
+
+FORMAT = 1
+NAME = "atlas.toml"
+LOCK = "atlas.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``atlas.toml`` holds.
+
+    Attributes
+    ----------
+    format : int
+        Version of the folder's layout.
+    encoder : EncoderInfo
+        Who made the vectors.
+    corpora : mapping
+        Corpus to the version of it that was added.
+    """
+
+    format: int
+    encoder: EncoderInfo
+    corpora: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write in one step: a reader sees the old file or the new one."""
+        encoder = self.encoder
+        lines = [
+            "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
+            f"format = {self.format}",
+            "",
+            "[encoder]",
+            f"name = {_toml(encoder.name)}",
+            f"digest = {_toml(encoder.digest)}",
+            f"dimension = {encoder.dimension}",
+            f"max_tokens = {encoder.max_tokens}",
+            "",
+            "[corpora]",
+            *(f"{_toml(name)} = {_toml(version)}" for name, version in self.corpora.items()),
+        ]
+        target = folder / NAME
+        partial = folder / f"{NAME}.partial"
+        partial.write_text("\n".join(lines) + "\n", "utf-8")
+        partial.replace(target)
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def read(folder: Path) -> Manifest | None:
+    """What a folder's ``atlas.toml`` says; None when there is none.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it is damaged or of a newer format.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        version = int(values["format"])
+        if version > FORMAT:
+            raise AtlasError(
+                f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {FORMAT}. "
+                "Update MIRAGE, or open another atlas. Nothing was changed."
+            )
+        encoder = values["encoder"]
+        info = EncoderInfo(
+            str(encoder["name"]), str(encoder["digest"]), int(encoder["dimension"]), int(encoder["max_tokens"])
+        )
+        corpora = {str(name): str(version) for name, version in values.get("corpora", {}).items()}
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise AtlasError(
+            f"{path} is damaged ({error}). Restore it from a copy; the records beside it were not touched."
+        ) from error
+    return Manifest(version, info, corpora)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has an atlas open.
+
+    Attributes
+    ----------
+    pid : int
+    url : str
+        Where it is served; empty when it is not.
+    token : str
+        What a command must show to change something through that URL.
+    """
+
+    pid: int
+    url: str
+    token: str
+
+    def __str__(self) -> str:
+        where = f", serving {self.url}" if self.url else ""
+        return f"process {self.pid}{where}"
+
+    @classmethod
+    def mine(cls, url: str = "") -> Holder:
+        """This process, with a fresh token."""
+        return cls(os.getpid(), url, secrets.token_urlsafe(24))
+
+    def write(self, folder: Path) -> None:
+        """Leave word in the folder, for this user's eyes only."""
+        path = folder / LOCK
+        partial = folder / f"{LOCK}.partial"
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"pid": self.pid, "url": self.url, "token": self.token}, file)
+        partial.replace(path)
+
+    @classmethod
+    def read(cls, folder: Path) -> Holder | None:
+        """Who left word in the folder; None when nobody did."""
+        try:
+            values = json.loads((folder / LOCK).read_text("utf-8"))
+            return cls(int(values["pid"]), str(values["url"]), str(values["token"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @staticmethod
+    def clear(folder: Path) -> None:
+        """Take the word back."""
+        (folder / LOCK).unlink(missing_ok=True)
