@@ -163,8 +163,7 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits) -> Picture:
         raise BadPicture(f"{name} needs more memory than there is. Save it smaller.") from None
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(
-            f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. "
-            "Copy or export it again."
+            f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. Copy or export it again."
         ) from error
     keep = plain and not turned and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
     return Picture(_clean(image), kind, tuple(notes), stripped.to_keep if keep else None)
@@ -217,9 +216,7 @@ def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Im
     """The picture as ``L`` or ``RGB``, and whether its pixels are still those of the file."""
     mode = opened.mode
     if mode in ("I", "F") or mode.startswith("I;"):
-        notes.append(
-            f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8."
-        )
+        notes.append(f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8.")
         return window(np.asarray(opened)), False
     if mode == "1":
         return opened.convert("L"), True
@@ -247,10 +244,7 @@ def _flatten(rgba: Image.Image) -> Image.Image:
 def _grey_if_grey(image: Image.Image) -> Image.Image:
     """One channel when all three are the same: most scans are grey pictures saved as colour."""
     red, green, blue = image.split()
-    if (
-        ImageChops.difference(red, green).getbbox() is None
-        and ImageChops.difference(red, blue).getbbox() is None
-    ):
+    if ImageChops.difference(red, green).getbbox() is None and ImageChops.difference(red, blue).getbbox() is None:
         return red
     return image
 

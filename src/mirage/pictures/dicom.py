@@ -24,7 +24,7 @@ from pydicom.pixels.utils import pixel_array
 from mirage.errors import BadPicture
 from mirage.pictures.decode import Picture, window
 from mirage.pictures.dicom_words import modality_of, plane_of, region_of
-from mirage.pictures.limits import DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.pictures.limits import DEFAULT_LIMITS, Limits, megabytes, megapixels, sampled
 
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -154,19 +154,9 @@ def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in
     mirage.errors.BadPicture
     """
     frames = dicom_header(data, name=name, limits=limits).frames
-    number, image = next(
-        dicom_frames(data, at_most=1, name=name, limits=limits, allow_burned_in=allow_burned_in)
-    )
+    number, image = next(dicom_frames(data, at_most=1, name=name, limits=limits, allow_burned_in=allow_burned_in))
     notes = (f"{name} holds {frames} frames; number {number} was taken.",) if frames > 1 else ()
     return Picture(image, "DICOM", notes)
-
-
-def sampled(frames: int, at_most: int) -> list[int]:
-    """Numbers, from 1, of at most so many frames, evenly spread: the middles of equal parts."""
-    if frames <= at_most:
-        return list(range(1, frames + 1))
-    count = max(at_most, 1)
-    return [(2 * part + 1) * frames // (2 * count) + 1 for part in range(count)]
 
 
 def _name(data: bytes | Path, name: str) -> str:
@@ -178,9 +168,7 @@ def _opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         if size > limits.dicom_bytes:
-            raise BadPicture(
-                f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}."
-            )
+            raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
         file: BinaryIO = data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
@@ -202,9 +190,7 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
         while piece := unpacker.unconsumed_tail or file.read(1 << 16):
             total += len(unpacker.decompress(piece, 1 << 20))
             if total > _DEFLATED_MOST:
-                raise BadPicture(
-                    f"{name} unpacks to more than {megabytes(_DEFLATED_MOST)}. Save it uncompressed."
-                )
+                raise BadPicture(f"{name} unpacks to more than {megabytes(_DEFLATED_MOST)}. Save it uncompressed.")
             if unpacker.eof:
                 break
     except zlib.error:
@@ -215,13 +201,9 @@ def _refuse_bomb(file: BinaryIO, name: str) -> None:
 def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:
     file.seek(0)
     try:
-        return pydicom.dcmread(
-            file, force=True, stop_before_pixels=True, specific_tags=[*_HEADER_TAGS, *_PIXEL_TAGS]
-        )
+        return pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=[*_HEADER_TAGS, *_PIXEL_TAGS])
     except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(
-            f"{name} is no DICOM file that can be read, or is cut short. Export it again."
-        ) from error
+        raise BadPicture(f"{name} is no DICOM file that can be read, or is cut short. Export it again.") from error
 
 
 def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
@@ -236,9 +218,7 @@ def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
     if not width or not height:
-        raise BadPicture(
-            f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out."
-        )
+        raise BadPicture(f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out.")
     if width * height > limits.pixels:
         raise BadPicture(
             f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
@@ -333,9 +313,7 @@ def _eight_bits(colours: Any) -> Any:
     if colours.dtype == np.uint8:
         return np.ascontiguousarray(colours)
     top = float(np.iinfo(colours.dtype).max) if colours.dtype.kind in "iu" else float(colours.max() or 1.0)
-    return np.ascontiguousarray(
-        np.clip(colours.astype(np.float32) / top * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    )
+    return np.ascontiguousarray(np.clip(colours.astype(np.float32) / top * 255.0 + 0.5, 0, 255).astype(np.uint8))
 
 
 def _windowed(raw: Any, tags: pydicom.Dataset, number: int) -> Image.Image:
@@ -370,9 +348,7 @@ def _windowed(raw: Any, tags: pydicom.Dataset, number: int) -> Image.Image:
 
 def _rescaled(raw: Any, tags: pydicom.Dataset, number: int) -> Any:
     slope = _first_number(_in_groups(tags, number, "PixelValueTransformationSequence", "RescaleSlope"))
-    intercept = _first_number(
-        _in_groups(tags, number, "PixelValueTransformationSequence", "RescaleIntercept")
-    )
+    intercept = _first_number(_in_groups(tags, number, "PixelValueTransformationSequence", "RescaleIntercept"))
     if tags.get("ModalityLUTSequence"):
         return apply_modality_lut(raw, tags)
     if slope is not None and intercept is not None:

@@ -35,3 +35,11 @@ def megapixels(count: int) -> str:
 def megabytes(count: int) -> str:
     """A number of bytes in words: "64 MB"."""
     return f"{count / 2**20:,.0f} MB" if count >= 9.5 * 2**20 else f"{count / 2**20:,.1f} MB"
+
+
+def sampled(frames: int, at_most: int) -> list[int]:
+    """Numbers, from 1, of at most so many frames, evenly spread: the middles of equal parts."""
+    if frames <= at_most:
+        return list(range(1, frames + 1))
+    count = max(at_most, 1)
+    return [(2 * part + 1) * frames // (2 * count) + 1 for part in range(count)]

@@ -160,9 +160,7 @@ class PictureStore:
 def cannot_write(folder: Path, error: OSError) -> str:
     """Say why a folder could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"The disk that holds {folder} is full. Make room and run it again; what is kept already stays."
-        )
+        return f"The disk that holds {folder} is full. Make room and run it again; what is kept already stays."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{folder} cannot be written ({error.strerror}). Choose another folder or change its rights."
     return f"{folder} cannot be written: {error.strerror or error}."

@@ -108,9 +108,7 @@ def _strip_jpeg(data: bytes) -> bytes:
         if end > len(data):
             raise ValueError("JPEG cut short")
         # APP0 with JFIF and APP14 with Adobe say how the colours are stored; all other APPn and comments go.
-        colours = (marker == 0xE0 and segment[4:9] == b"JFIF\x00") or (
-            marker == 0xEE and segment[4:9] == b"Adobe"
-        )
+        colours = (marker == 0xE0 and segment[4:9] == b"JFIF\x00") or (marker == 0xEE and segment[4:9] == b"Adobe")
         if colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(segment)
         at = end

@@ -1,0 +1,283 @@
+"""A folder of pictures and DICOM files, with or without a table of words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.folder_table import Row, find_table, read_table
+from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
+from mirage.errors import BadInput, BadPicture
+from mirage.figure import Case, Figure, Licence
+from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.pictures.formats import HEAD_BYTES, format_of
+from mirage.pictures.limits import sampled
+
+if TYPE_CHECKING:
+    from mirage.pictures.dicom import DicomHeader
+
+_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
+_NO_PICTURES = {
+    ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml", ".xml", ".html", ".pdf",
+    ".py", ".zip", ".gz", ".tar", ".doc", ".docx", ".xls", ".xlsx", ".log", ".db", ".sqlite",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: Path
+    frame: int
+
+
+class FolderCorpus:
+    """Pictures of a folder and of all folders in it.
+
+    A figure's id is made of the collection's name and the file's place in the folder (or the row's ``id``), so that
+    adding a folder again, or after it was moved, doubles nothing.
+
+    Parameters
+    ----------
+    path : Path or str
+    words : Path or str, optional
+        Table of words; ``figures.csv``, ``figures.jsonl``, ``metadata.csv``, ``metadata.jsonl``, ``labels.csv`` or
+        ``captions.csv`` in the folder when left out. See `mirage.corpora.folder_table.COLUMNS`.
+    columns : mapping, optional
+        The table's own names for columns that it calls otherwise: ``{"caption": "legend"}``.
+    name : str, optional
+        The collection's name; the folder's when left out.
+    licence, licence_url, attribution : str
+        For figures whose row names none.
+    allow_burned_in : bool
+        Take DICOM files whose header says that text is burned into the pixels.
+    frames : int
+        How many frames to take of a DICOM file with more, evenly spread.
+    limits : Limits
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the folder or the table is not there or cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        words: Path | str | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        name: str = "",
+        licence: str = "",
+        licence_url: str = "",
+        attribution: str = "",
+        allow_burned_in: bool = False,
+        frames: int = 12,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.folder = Path(path).expanduser().absolute()
+        if not self.folder.is_dir():
+            what = "is a file, not a folder" if self.folder.exists() else "is not there"
+            raise BadInput(f"{path} {what}. Give the folder that holds the pictures.")
+        if frames < 1:
+            raise BadInput(f"frames must be at least 1, not {frames}.")
+        self.table = Path(words).expanduser() if words is not None else find_table(self.folder)
+        if self.table is not None and not self.table.is_file():
+            raise BadInput(f"{self.table} is not there. Give the CSV or JSON Lines file with the words.")
+        self.title = name or self.folder.resolve().name or "pictures"
+        self.name = f"folder-{slug(self.title)}"
+        self._columns = columns
+        self._defaults = {
+            "licence": licence,
+            "licence_url": licence_url,
+            "attribution": attribution or f"From the folder “{self.title}”",
+        }
+        self._allow_burned_in = allow_burned_in
+        self._frames = frames
+        self._limits = limits
+        self._places: dict[str, _Entry] = {}
+
+    def info(self) -> CorpusInfo:
+        """Tell what this corpus is; the version is a digest of all fingerprints."""
+        marks = [entry.fingerprint for entry in self._entries if isinstance(entry, Item)]
+        return CorpusInfo(
+            name=self.name,
+            title=self.title,
+            summary=f"{len(marks)} pictures from the folder {self.title}.",
+            version=f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}",
+            licence=licence_of(self._defaults["licence"], self._defaults["licence_url"]),
+        )
+
+    def items(self) -> Iterator[Item | Refused]:
+        """Yield every picture once: those of the table in its order, then the others by name."""
+        return iter(self._entries)
+
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+        """
+        _ = self._entries
+        entry = self._places.get(item.figure.id)
+        if entry is None:
+            raise BadPicture(f"{item.label} is not in {self.folder}.")
+        if not entry.frame:
+            return read_picture(entry.path, name=item.label, limits=self._limits, allow_burned_in=self._allow_burned_in)
+        from mirage.pictures.dicom import dicom_frame  # noqa: PLC0415 - pydicom is slow to import
+
+        image = dicom_frame(
+            entry.path,
+            entry.frame,
+            name=item.label,
+            limits=self._limits,
+            allow_burned_in=self._allow_burned_in,
+        )
+        return Picture(image, "DICOM")
+
+    def __len__(self) -> int:
+        """How many entries `items` will yield."""
+        return len(self._entries)
+
+    @cached_property
+    def _entries(self) -> list[Item | Refused]:
+        return list(self._scan())
+
+    def _scan(self) -> Iterator[Item | Refused]:
+        rows: list[tuple[Path, Row]] = []
+        listed: set[Path] = set()
+        ids: set[str] = set()
+        for row in read_table(self.table, self._columns) if self.table else ():
+            if isinstance(row, Refused):
+                yield row
+                continue
+            place = self._place(row)
+            if isinstance(place, Refused):
+                yield place
+                continue
+            own = row.words.get("id", "")
+            if (own and own in ids) or (not own and place in listed):
+                what = f"The id “{own}” is" if own else "It is"
+                yield Refused(
+                    row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line})."
+                )
+                continue
+            listed.add(place)
+            ids.add(own)
+            rows.append((place, row))
+        cases: dict[str, list[Row]] = {}
+        for _, row in rows:
+            if case := row.words.get("case"):
+                cases.setdefault(case, []).append(row)
+        made = {case: case_of(self.name, slug_id(case), members, self._defaults) for case, members in cases.items()}
+        for place, row in rows:
+            yield from self._figures(place, row, made.get(row.words.get("case", "")))
+        for place in self._walk():
+            if isinstance(place, Refused):
+                yield place
+            elif place not in listed:
+                yield from self._figures(place, None, None)
+
+    def _place(self, row: Row) -> Path | Refused:
+        """The file that a row names, inside the folder."""
+        name = row.words["file"]
+        path = self.folder / name.replace("\\", "/")
+        if Path(name).is_absolute() or ".." in path.parts or not self._inside(path):
+            return Refused(name, f"It lies outside the folder {self.folder} (line {row.line}). Move it in.")
+        if not path.is_file():
+            return Refused(name, f"Line {row.line} of the table names it, and it is not in {self.folder}.")
+        return path
+
+    def _inside(self, path: Path) -> bool:
+        try:
+            return path.is_relative_to(self.folder) and path.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError, ValueError):
+            return False
+
+    def _walk(self) -> Iterator[Path | Refused]:
+        for top, folders, files in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                path = Path(top) / name
+                if name.startswith(".") or name.upper() == "DICOMDIR" or path == self.table:
+                    continue
+                ending = path.suffix.lower()
+                if ending in _NO_PICTURES or (ending not in _ENDINGS and not _is_picture(path)):
+                    continue
+                label = path.relative_to(self.folder).as_posix()
+                yield path if self._inside(path) else Refused(label, "It is a link to a file outside the folder.")
+
+    def _figures(self, path: Path, row: Row | None, case: Case | None) -> Iterator[Item | Refused]:
+        label = path.relative_to(self.folder).as_posix()
+        try:
+            stat = path.stat()
+            if not stat.st_size:
+                yield Refused(label, "The file is empty (0 bytes). Copy or export it again.")
+                return
+            header = _dicom_header(path, label, self._limits)
+        except (OSError, BadPicture) as error:
+            yield Refused(label, str(error))
+            return
+        if header is not None and header.burned_in and not self._allow_burned_in:
+            yield Refused(
+                label,
+                "Its header says that text is burned into the pixels, which may name the patient. Look at it, and "
+                "allow burned-in text only if it names nobody.",
+            )
+            return
+        own = row.words.get("id", "") if row else ""
+        identity = slug_id(own or label)
+        if case is None and row is not None and any(row.words.get(name) for name in STORY):
+            case = case_of(self.name, identity, [row], self._defaults)
+        several = header is not None and header.frames > 1
+        for frame in sampled(header.frames, self._frames) if header is not None else [0]:
+            figure = figure_of(
+                f"{self.name}:{identity}" + (f"-f{frame:04d}" if several else ""),
+                self.name,
+                row,
+                self._defaults,
+                header,
+                case.id if case else "",
+            )
+            self._places[figure.id] = _Entry(path, frame)
+            name = f"{label}, frame {frame}" if several else label
+            yield Item(figure, case, name, _fingerprint(figure, case, stat))
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, figures and hyphens: what a name may be made of."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "pictures"
+
+
+def slug_id(text: str) -> str:
+    """A short name that two different texts never share."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return f"{slug(Path(text).stem)[:40]}-{digest}"
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return bool(format_of(file.read(HEAD_BYTES)))
+    except OSError:
+        return False
+
+
+def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
+    with path.open("rb") as file:
+        if format_of(file.read(HEAD_BYTES)) != "DICOM":
+            return None
+    from mirage.pictures.dicom import dicom_header  # noqa: PLC0415 - pydicom is slow to import
+
+    return dicom_header(path, name=label, limits=limits)
+
+
+def _fingerprint(figure: Figure, case: Case | None, stat: os.stat_result) -> str:
+    words = repr((figure, case, stat.st_size, stat.st_mtime_ns)).encode("utf-8", "replace")
+    return hashlib.blake2b(words, digest_size=12).hexdigest()

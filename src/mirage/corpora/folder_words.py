@@ -1,0 +1,109 @@
+"""A row of a folder's table, or a DICOM header, as a figure and a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mirage.corpora.folder_table import Row
+from mirage.figure import MODALITIES, PLANES, Case, Figure, Licence, Source
+
+if TYPE_CHECKING:
+    from mirage.pictures.dicom import DicomHeader
+
+_MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
+    "mr": "MR", "magnetic resonance": "MR", "computed tomography": "CT", "xray": "XR", "x ray": "XR",
+    "radiograph": "XR", "radiography": "XR", "cr": "XR", "dx": "XR", "chest x-ray": "XR", "us": "US",
+    "sonography": "US", "echocardiography": "US", "angiogram": "XA", "mammogram": "MG", "fundus": "OP",
+    "histology": "SM", "histopathology": "SM", "pathology": "SM", "pet": "PT", "nuclear": "NM",
+}  # fmt: skip
+_PLANE_WORDS = {"transverse": "axial", "transaxial": "axial", "ap": "frontal", "pa": "frontal"}
+STORY = ("history", "findings", "differential", "discussion")
+"""Words that make a case of a single row."""
+_SHARED = re.compile(r"(?i)^(cc0|cc[ -]by\b|creative commons|public domain|apache|mit\b|bsd|odc|pddl)")
+
+
+def licence_of(name: str, url: str) -> Licence:
+    """A licence by its name; sharing is allowed only where the name is one that is known to allow it."""
+    return Licence(name, url if _is_link(url) else "", bool(_SHARED.match(name)))
+
+
+def figure_of(
+    identity: str,
+    corpus: str,
+    row: Row | None,
+    defaults: Mapping[str, str],
+    header: DicomHeader | None,
+    case_id: str = "",
+) -> Figure:
+    """Make a figure of a row and a header; the row's words come before the header's.
+
+    Parameters
+    ----------
+    identity, corpus : str
+    row : Row or None
+        None for a picture without words.
+    defaults : mapping
+        ``licence``, ``licence_url`` and ``attribution`` for what the row leaves open.
+    header : DicomHeader or None
+    case_id : str
+    """
+    words = row.words if row else {}
+    told = words.get("modality", "")
+    plane = words.get("plane", "").lower()
+    modality = modality_of(told)
+    return Figure(
+        id=identity,
+        caption=words.get("caption", ""),
+        source=source_of(corpus, words, defaults),
+        title=words.get("title", ""),
+        diagnosis=words.get("diagnosis", ""),
+        modality=modality or (header.modality if header and not told else ""),
+        modality_detail=told if told and told.upper() != modality else "",
+        plane=(plane if plane in PLANES else _PLANE_WORDS.get(plane, "")) or (header.plane if header else ""),
+        region=words.get("region", "").lower() or (header.region if header else ""),
+        case_id=case_id,
+        patient=words.get("patient", ""),
+    )
+
+
+def modality_of(words: str) -> str:
+    """A key of `mirage.figure.MODALITIES` for what somebody wrote; empty when it is none that we know."""
+    return words.upper() if words.upper() in MODALITIES else _MODALITY_WORDS.get(words.lower(), "")
+
+
+def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]) -> Source:
+    """Where a row's figure comes from, in its own words or the folder's."""
+    url = words.get("url", "")
+    own = words.get("licence", "")
+    licence = licence_of(
+        own or defaults.get("licence", ""),
+        words.get("licence_url", "") if own else defaults.get("licence_url", ""),
+    )
+    attribution = words.get("attribution") or defaults["attribution"]
+    return Source(
+        corpus,
+        attribution,
+        url=url if _is_link(url) else "",
+        url_of="figure" if _is_link(url) else "collection",
+        licence=licence,
+    )
+
+
+def case_of(corpus: str, identity: str, rows: Sequence[Row], defaults: Mapping[str, str]) -> Case:
+    """The case that some rows share: of each passage, the first that says something."""
+
+    def first(name: str) -> str:
+        return next((row.words[name] for row in rows if row.words.get(name)), "")
+
+    return Case(
+        id=f"{corpus}:case-{identity}",
+        title=first("title") or first("diagnosis") or first("case"),
+        source=source_of(corpus, rows[0].words, defaults),
+        **{name: first(name) for name in (*STORY, "diagnosis")},
+    )
+
+
+def _is_link(text: str) -> bool:
+    return text.startswith(("https://", "http://")) and not re.search(r"\s", text)
