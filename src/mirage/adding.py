@@ -20,7 +20,7 @@ from mirage.corpora.base import Corpus, CorpusInfo, Item, Refused
 from mirage.encoders.base import Encoder
 from mirage.errors import BadPicture, MirageError
 from mirage.figure import Figure
-from mirage.pictures import Picture, fingerprint64
+from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
 from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row
@@ -229,8 +229,7 @@ def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Re
 def _prepare(item: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
     decoded = corpus.read(item)
     kept = pictures.put(decoded)
-    look = fingerprint64(decoded.image)
-    return _Ready(item, PictureRecord(kept.name, kept.width, kept.height, kept.size, look), decoded)
+    return _Ready(item, PictureRecord(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
 
 
 def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -215,7 +215,7 @@ class Atlas:
 
     # -- searching --------------------------------------------------------------------------------------------------
 
-    def search(self, query: str | Query, **filters: str | Sequence[str] | None) -> Answer:
+    def search(self, query: str | Query, **filters: Any) -> Answer:
         """Find figures.
 
         Parameters
@@ -233,7 +233,7 @@ class Atlas:
         """
         started = time.perf_counter()
         if isinstance(query, str):
-            query = Query.of(query, **filters)  # type: ignore[arg-type]
+            query = Query.of(query, **filters)
         self._check_filters(query)
         notes: list[str] = []
         if not self._size:
@@ -252,7 +252,9 @@ class Atlas:
         hits = self._hits(query, vector, fused[: query.k], rows, folded, floors)
         if folded and any(hit.folded for hit in hits):
             count = sum(len(hit.folded) for hit in hits)
-            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
+            notes.append(
+                f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them."
+            )
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
 
@@ -467,7 +469,9 @@ def _check_folder(folder: Path, create: bool) -> manifest.Manifest | None:
         )
     if not create:
         what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
-        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
+        raise AtlasError(
+            f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own."
+        )
     return None
 
 

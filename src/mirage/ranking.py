@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from mirage.figure import Figure
 from mirage.indexes.base import Ranked
+from mirage.pictures import LOOK_BITS
 from mirage.query import Query
 from mirage.settings import SHIPPED
 
@@ -28,8 +29,8 @@ Confidence = Literal["strong", "likely", "weak"]
 Vector = npt.NDArray[np.float32]
 
 RRF_K = 60
-# Two pictures count as one when their 64-bit hashes differ in at most so many bits and their vectors agree so far.
-SAME_LOOK_BITS = 4
+# Two pictures count as one when `mirage.pictures.look` of them differs in fewer bits and their vectors agree so far.
+SAME_LOOK_BITS = 35
 SAME_LOOK_COSINE = 0.985
 
 
@@ -289,7 +290,7 @@ def fold(keys: Sequence[int], looks: Mapping[int, int], vectors: Mapping[int, Ve
     keys : sequence of int
         Best first.
     looks : mapping
-        Key to 64-bit perceptual hash.
+        Key to `mirage.pictures.look`.
     vectors : mapping
         Key to image vector, for at least every key that has a near look-alike.
     """
@@ -300,7 +301,7 @@ def fold(keys: Sequence[int], looks: Mapping[int, int], vectors: Mapping[int, Ve
             (
                 other
                 for other in kept
-                if (looks[key] ^ looks[other]).bit_count() <= SAME_LOOK_BITS
+                if (looks[key] ^ looks[other]).bit_count() < SAME_LOOK_BITS
                 and key in vectors
                 and other in vectors
                 and float(vectors[key] @ vectors[other]) >= SAME_LOOK_COSINE
@@ -316,9 +317,10 @@ def fold(keys: Sequence[int], looks: Mapping[int, int], vectors: Mapping[int, Ve
 
 def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
     """Keys whose hash is close to another's: the only ones whose vectors `fold` needs."""
-    hashes = np.array([looks[key] for key in keys], dtype=np.uint64)
-    if len(hashes) < 2:
+    if len(keys) < 2:
         return []
-    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
-    np.fill_diagonal(distance, 64)
-    return [key for key, near in zip(keys, (distance <= SAME_LOOK_BITS).any(axis=1), strict=True) if near]
+    size = LOOK_BITS // 8
+    hashes = np.array([np.frombuffer(looks[key].to_bytes(size, "big"), dtype=np.uint64) for key in keys])
+    distance = np.bitwise_count(hashes[:, None, :] ^ hashes[None, :, :]).sum(axis=2, dtype=np.int32)
+    np.fill_diagonal(distance, LOOK_BITS)
+    return [key for key, near in zip(keys, (distance < SAME_LOOK_BITS).any(axis=1), strict=True) if near]

@@ -35,7 +35,17 @@ def _source_columns() -> list[sa.Column[Any]]:
     ]
 
 
-_FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
+_FIGURE_WORDS = (
+    "caption",
+    "title",
+    "diagnosis",
+    "modality",
+    "modality_detail",
+    "plane",
+    "region",
+    "case_id",
+    "patient",
+)
 _CASE_WORDS = ("title", "topic", *Case.PASSAGES)
 
 figures = sa.Table(
@@ -50,7 +60,7 @@ figures = sa.Table(
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("bytes", sa.Integer, nullable=False),
-    sa.Column("look", sa.String, nullable=False),  # 64-bit perceptual hash, 16 hex digits
+    sa.Column("look", sa.String, nullable=False),  # `mirage.pictures.look`, in hex
     sa.Column("stamp", sa.Integer, nullable=False, index=True),
 )
 cases = sa.Table(
@@ -93,7 +103,7 @@ notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=Tru
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and 64-bit perceptual hash."""
+    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and `mirage.pictures.look`."""
 
     name: str
     width: int
@@ -192,7 +202,9 @@ class Store:
                     "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
                 ) from error
             if "readonly" in reason:
-                raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
+                raise AtlasError(
+                    f"The atlas cannot be written to ({reason}). Check the folder's permissions."
+                ) from error
             raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
         except sa.exc.DatabaseError as error:
             raise AtlasError(
@@ -268,9 +280,7 @@ class Store:
     def fingerprints(self, corpus: str) -> dict[str, str]:
         """Id to fingerprint for every figure of a corpus."""
         with self._read() as connection:
-            rows = connection.execute(
-                sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus)
-            )
+            rows = connection.execute(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
             return {row.id: row.fingerprint for row in rows}
 
     def rows(self, keys: Sequence[int]) -> dict[int, Row]:
@@ -412,13 +422,19 @@ def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
         "width": picture.width,
         "height": picture.height,
         "bytes": picture.bytes,
-        "look": f"{picture.look:016x}",
+        "look": f"{picture.look:x}",
         "stamp": stamp,
     }
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "mmap_size=268435456",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

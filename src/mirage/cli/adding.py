@@ -47,7 +47,9 @@ def medpix(
 
 @app.command()
 def folder(
-    path: Annotated[Path, typer.Argument(help="A folder of pictures or DICOM files, with or without a table of words.")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder of pictures or DICOM files, with or without a table of words.")
+    ],
     words: Annotated[
         Path | None, typer.Option(help="CSV or JSONL with the pictures' words; found by itself when it is figures.csv.")
     ] = None,
@@ -61,7 +63,13 @@ def folder(
     json: JsonOption = False,
 ) -> None:
     """Add a folder of pictures."""
-    options: dict[str, Any] = {"path": path, "words": words, "name": name, "licence": licence, "attribution": attribution}
+    options: dict[str, Any] = {
+        "path": path,
+        "words": words,
+        "name": name,
+        "licence": licence,
+        "attribution": attribution,
+    }
     options = {key: value for key, value in options.items() if value is not None}
     if allow_burned_in:
         options["allow_burned_in"] = True

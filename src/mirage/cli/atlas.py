@@ -17,9 +17,7 @@ app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is
 
 
 @app.command()
-def info(
-    atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell what the atlas holds, with sizes and licences."""
     with reach(atlas) as reached:
         if isinstance(reached, Atlas):

@@ -22,7 +22,9 @@ def search(
     words: Annotated[list[str] | None, typer.Argument(help="What to look for, in words.")] = None,
     image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file to look for the like of.")] = None,
     more: Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")] = None,
-    less: Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")] = None,
+    less: Annotated[
+        list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")
+    ] = None,
     like: Annotated[list[str] | None, typer.Option(help="Id of a figure to find the like of.")] = None,
     modality: Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")] = None,
     plane: Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")] = None,

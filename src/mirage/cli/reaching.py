@@ -20,7 +20,9 @@ from mirage.web import views
 
 AtlasOption = Annotated[
     Path | None,
-    typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
+    typer.Option(
+        "--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"
+    ),
 ]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from mirage.pictures.decode import Picture, decode, read_picture, window
 from mirage.pictures.limits import DEFAULT_LIMITS, Limits
 from mirage.pictures.store import MEDIA_TYPES, Kept, PictureStore
-from mirage.pictures.thumbnails import THUMBNAIL_SIDE, distance64, fingerprint64, thumbnail
+from mirage.pictures.thumbnails import LOOK_BITS, THUMBNAIL_SIDE, distance64, fingerprint64, look, thumbnail
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "LOOK_BITS",
     "MEDIA_TYPES",
     "THUMBNAIL_SIDE",
     "Kept",
@@ -18,6 +19,7 @@ __all__ = [
     "decode",
     "distance64",
     "fingerprint64",
+    "look",
     "read_picture",
     "thumbnail",
     "window",

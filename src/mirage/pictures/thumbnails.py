@@ -67,3 +67,23 @@ def fingerprint64(image: Image.Image) -> int:
 def distance64(one: int, other: int) -> int:
     """Bits in which two fingerprints differ: 0 for the same picture, about 32 for unrelated ones."""
     return (one ^ other).bit_count()
+
+
+LOOK_BITS = 1024
+
+
+def look(image: Image.Image) -> int:
+    """Difference hash of 32 × 32 bits: where grey rises from left to right by more than the noise of an encoder.
+
+    Copies of a picture that were re-encoded or scaled differ in under 35 bits; neighbouring slices of one volume, which
+    coarser hashes take for copies, in more. The method is the difference hash (dHash) at a finer grid.
+
+    Returns
+    -------
+    int
+        0 ≤ value < 2¹⁰²⁴.
+    """
+    grey = image.convert("L").resize((33, 32), Image.Resampling.BOX)
+    small = np.asarray(grey, dtype=np.float32)
+    bits = np.packbits((small[:, 1:] - small[:, :-1] > 2).ravel())
+    return int.from_bytes(bits.tobytes(), "big")
