@@ -15,7 +15,7 @@ from mirage.corpora.base import CorpusInfo, Item, Refused
 from mirage.corpora.folder_table import Row, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
-from mirage.figure import Case, Figure, Licence
+from mirage.figure import Case, Figure
 from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
 from mirage.pictures.formats import HEAD_BYTES, format_of
 from mirage.pictures.limits import sampled
