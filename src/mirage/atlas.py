@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,20 +13,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, indexes, manifest, ranking, wordform
+from mirage import encoders, indexes, manifest
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, BadQuery
+from mirage.errors import AtlasError, AtlasHeld
 from mirage.figure import Case, Figure, Licence
-from mirage.indexes.base import FILTER_FIELDS, Ask, Index, Point
+from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.pictures.store import PictureStore
-from mirage.query import PictureTerm, Query, Term
-from mirage.ranking import Answer, Background, Calibration, Fused, Hit
+from mirage.query import PictureTerm, Query
+from mirage.ranking import Answer, Calibration
+from mirage.searching import Searcher
 from mirage.settings import Settings
 from mirage.store import Row, Store
 
 Vector = npt.NDArray[np.float32]
 
-BACKGROUND_SAMPLE = 1024
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 _EXAMPLES = (
     "axial brain MRI at the level of the thalamus",
@@ -95,7 +92,6 @@ class Atlas:
         self.holder = holder
         self.pictures = PictureStore(path / "pictures")
         self._encoder_info = encoder.info()
-        self._lock = threading.Lock()
         self._forget()
 
     # -- opening and closing ----------------------------------------------------------------------------------------
@@ -205,13 +201,12 @@ class Atlas:
         self._forget()
 
     def _forget(self) -> None:
-        with self._lock:
-            self._sample: tuple[Vector, Vector] | None = None
-            self._frequency = lru_cache(maxsize=20_000)(self.index.frequency)
-            self._facets: dict[str, dict[str, int]] | None = None
-            self._examples: list[Query] | None = None
-            self._size = len(self.index)
-            self.calibration: Calibration = ranking.calibration_for(self._encoder_info.digest)
+        self._searcher = Searcher(self.store, self.index, self.encoder, self.pictures)
+        self._examples: list[Query] | None = None
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Search with other weights and cuts, until the atlas changes."""
+        self._searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration)
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -231,137 +226,15 @@ class Atlas:
         mirage.errors.BadQuery
             When the query is empty, too long, names an unknown filter or value, or its terms cancel out.
         """
-        started = time.perf_counter()
-        if isinstance(query, str):
-            query = Query.of(query, **filters)
-        self._check_filters(query)
-        notes: list[str] = []
-        if not self._size:
-            return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
-        vector = self._embed(query, notes)
-        depth = max(64, query.k * 2)
-        asked = Ask(vector, query.text, depth, query.filters)
-        lists = self.index.ask(asked)
-        fused = ranking.fuse(lists, self.calibration.weights)
-        own = {self.store.row(term.figure).key for term in query.terms if term.figure}
-        fused = [entry for entry in fused if entry.key not in own][: query.k + 24]
-        rows = self.store.rows([entry.key for entry in fused])
-        fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
-        fused, folded = self._fold(fused, rows)
-        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
-        hits = self._hits(query, vector, fused[: query.k], rows, folded, floors)
-        if folded and any(hit.folded for hit in hits):
-            count = sum(len(hit.folded) for hit in hits)
-            notes.append(
-                f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them."
-            )
-        fits = any(hit.confidence != "weak" for hit in hits)
-        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
+        return self._searcher.search(Query.of(query, **filters) if isinstance(query, str) else query)
 
-    def similar(self, figure_id: str, *, k: int = 24, **filters: str | Sequence[str] | None) -> Answer:
+    def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
         """Find figures that look like one of this atlas's own, which is left out itself."""
         return self.search(Query.of(like=[figure_id], k=k, **filters))
 
     def embed(self, picture: Image.Image) -> PictureTerm:
         """Turn a dropped picture into what a query carries of it: its quantised embedding."""
         return PictureTerm.of(self.encoder.encode_images([picture])[0], self._encoder_info.digest)
-
-    def _check_filters(self, query: Query) -> None:
-        if not query.filters:
-            return
-        known = self.facets()
-        for name, values in query.filters.items():
-            strange = [value for value in values if value not in known[name]]
-            if strange:
-                there = ", ".join(sorted(value for value in known[name] if value)) or "nothing"
-                raise BadQuery(f"No figure in this atlas has the {name} {strange[0]!r}. There is: {there}.")
-
-    def _embed(self, query: Query, notes: list[str]) -> Vector:
-        texts = [term for term in query.terms if term.text]
-        encoded = self.encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
-        total = np.zeros(self._encoder_info.dimension, np.float32)
-        for term, vector in zip(texts, encoded, strict=True):
-            total += np.float32(term.weight) * vector
-            unread = self.encoder.unread(term.text)
-            if unread:
-                notes.append(
-                    f"The picture channels read the first {self._encoder_info.max_tokens - 2} word pieces; "
-                    f"not read by them: “{_shorten(unread)}”. Word search used all of it."
-                )
-        for term in query.terms:
-            if not term.text:
-                total += np.float32(term.weight) * self._term_vector(term)
-        norm = float(np.linalg.norm(total))
-        if norm < 1e-4:
-            raise BadQuery("The terms of this query cancel each other out: nothing is left to look for.")
-        return np.asarray(total / norm, dtype=np.float32)
-
-    def _term_vector(self, term: Term) -> Vector:
-        if term.picture is not None:
-            mine = self._encoder_info
-            if term.picture.digest != mine.digest[:12] or len(term.picture.codes) != mine.dimension:
-                raise BadQuery("This picture was embedded by another encoder than this atlas uses. Drop it again.")
-            return term.picture.vector
-        key = self.store.row(term.figure).key
-        return self.store.vectors([key], self._encoder_info.digest)[key][0]
-
-    def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
-        keys = [entry.key for entry in fused]
-        looks = {key: rows[key].picture.look for key in keys}
-        near = ranking.look_alikes(keys, looks)
-        stands_for = ranking.fold(near, looks, self.index.vectors(near)) if near else {}
-        folded: dict[int, list[int]] = {}
-        for key, other in stands_for.items():
-            folded.setdefault(other, []).append(key)
-        return [entry for entry in fused if entry.key not in stands_for], folded
-
-    def _hits(
-        self,
-        query: Query,
-        vector: Vector,
-        fused: Sequence[Fused],
-        rows: Mapping[int, Row],
-        folded: Mapping[int, Sequence[int]],
-        floors: Mapping[str, float],
-    ) -> list[Hit]:
-        background = Background.of(vector, *self.background())
-        wanted = {
-            stem: ranking.rarity(self._frequency(word), self._size) for stem, word in wordform.words(query.text).items()
-        }
-        hits: list[Hit] = []
-        for rank, entry in enumerate(fused, 1):
-            row = rows[entry.key]
-            covered = ranking.coverage(wanted, _stems(row.figure.words)) if wanted else 0.0
-            signs = background.signs(entry, floors, covered)
-            probability = self.calibration.probability(signs, bool(wanted))
-            hits.append(
-                Hit(
-                    rank=rank,
-                    figure=row.figure,
-                    confidence=self.calibration.confidence(probability),
-                    channels=entry.channels,
-                    score=entry.score,
-                    folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
-                    picture=str(self.pictures.path(row.picture.name)),
-                    thumbnail=str(self.pictures.thumbnail_path(row.picture.name)),
-                    width=row.picture.width,
-                    height=row.picture.height,
-                    signs=signs,
-                )
-            )
-        return hits
-
-    def background(self) -> tuple[Vector, Vector]:
-        """A fixed sample of image vectors (n, d) and caption vectors (m, d) that stands for the whole atlas."""
-        if self._sample is None:
-            keys = self.store.keys()
-            chosen = np.random.default_rng(0).permutation(len(keys))[:BACKGROUND_SAMPLE]
-            found = self.store.vectors([keys[i] for i in sorted(chosen)], self._encoder_info.digest).values()
-            empty = np.zeros((0, self._encoder_info.dimension), np.float32)
-            images = [image for image, _ in found]
-            captions = [caption for _, caption in found if caption is not None]
-            self._sample = (np.stack(images) if images else empty, np.stack(captions) if captions else empty)
-        return self._sample
 
     # -- looking things up ------------------------------------------------------------------------------------------
 
@@ -394,9 +267,7 @@ class Atlas:
         """Count the values of every filter field among the figures that pass the filters."""
         if filters:
             return self.index.facets(filters)
-        if self._facets is None:
-            self._facets = self.index.facets({})
-        return self._facets
+        return self._searcher.facets
 
     def facets_of(self, query: Query) -> dict[str, dict[str, int]]:
         """Like `facets`, each field counted as if it were not filtered itself, so that other values can be chosen."""
@@ -469,27 +340,5 @@ def _check_folder(folder: Path, create: bool) -> manifest.Manifest | None:
         )
     if not create:
         what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
-        raise AtlasError(
-            f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own."
-        )
+        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
     return None
-
-
-def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, Row]) -> list[Fused]:
-    """Leave out what only word search found although its words name what the query wants less of."""
-    unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
-    if not unwanted:
-        return fused
-    return [
-        entry
-        for entry in fused
-        if [found.channel for found in entry.channels] != ["words"]
-        or not any(stems and stems <= _stems(rows[entry.key].figure.words) for stems in unwanted)
-    ]
-
-
-_stems = lru_cache(maxsize=50_000)(wordform.stems)
-
-
-def _shorten(text: str, length: int = 120) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -1,0 +1,202 @@
+"""Answer queries over one state of an atlas.
+
+What a `Searcher` remembers (how rare words are, the background, the facets) holds until the atlas changes; then the atlas
+makes a new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage import ranking, wordform
+from mirage.encoders.base import Encoder
+from mirage.errors import BadQuery
+from mirage.indexes.base import Ask, Index
+from mirage.pictures import PictureStore
+from mirage.query import Query, Term
+from mirage.ranking import Answer, Background, Calibration, Fused, Hit
+from mirage.store import Row, Store
+
+Vector = npt.NDArray[np.float32]
+
+BACKGROUND_SAMPLE = 1024
+_SPARE = 40  # more than k, for those that are folded or whose words lift them
+
+
+class Searcher:
+    """The search of an atlas.
+
+    Parameters
+    ----------
+    store, index, encoder, pictures
+        The atlas's own.
+    calibration : Calibration, optional
+        The one fitted for the encoder when left out.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        encoder: Encoder,
+        pictures: PictureStore,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self._store, self._index, self._encoder, self._pictures = store, index, encoder, pictures
+        self._encoder_info = encoder.info()
+        self.calibration = calibration or ranking.calibration_for(self._encoder_info.digest)
+        self._frequency = lru_cache(maxsize=20_000)(index.frequency)
+        self._size = len(index)
+
+    @cached_property
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Field to value to number of figures, over the whole atlas."""
+        return self._index.facets({})
+
+    @cached_property
+    def background(self) -> tuple[Vector, Vector]:
+        """A fixed sample of image vectors (n, d) and caption vectors (m, d) that stands for the whole atlas."""
+        keys = self._store.keys()
+        chosen = np.random.default_rng(0).permutation(len(keys))[:BACKGROUND_SAMPLE]
+        found = self._store.vectors([keys[i] for i in sorted(chosen)], self._encoder_info.digest).values()
+        empty = np.zeros((0, self._encoder_info.dimension), np.float32)
+        images = [image for image, _ in found]
+        captions = [caption for _, caption in found if caption is not None]
+        return np.stack(images) if images else empty, np.stack(captions) if captions else empty
+
+    def search(self, query: Query) -> Answer:
+        """Answer one query; see `mirage.atlas.Atlas.search`."""
+        started = time.perf_counter()
+        self._check_filters(query)
+        notes: list[str] = []
+        if not self._size:
+            return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
+        vector = self._embed(query, notes)
+        depth = max(64, query.k * 2)
+        asked = Ask(vector, query.text, depth, query.filters)
+        lists = self._index.ask(asked)
+        fused = ranking.fuse(lists, self.calibration.weights)
+        own = {self._store.row(term.figure).key for term in query.terms if term.figure}
+        fused = [entry for entry in fused if entry.key not in own][: query.k + _SPARE]
+        rows = self._store.rows([entry.key for entry in fused])
+        fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
+        wanted = {
+            stem: ranking.rarity(self._frequency(word), self._size) for stem, word in wordform.words(query.text).items()
+        }
+        covered = {entry.key: ranking.coverage(wanted, _stems(rows[entry.key].figure.words)) for entry in fused}
+        fused = ranking.favour(fused, covered, self.calibration.weights)
+        fused, folded = self._fold(fused, rows)
+        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
+        hits = self._hits(query, vector, fused[: query.k], rows, folded, floors, covered)
+        if folded and any(hit.folded for hit in hits):
+            count = sum(len(hit.folded) for hit in hits)
+            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
+        fits = any(hit.confidence != "weak" for hit in hits)
+        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
+
+    def _check_filters(self, query: Query) -> None:
+        if not query.filters:
+            return
+        known = self.facets
+        for name, values in query.filters.items():
+            strange = [value for value in values if value not in known[name]]
+            if strange:
+                there = ", ".join(sorted(value for value in known[name] if value)) or "nothing"
+                raise BadQuery(f"No figure in this atlas has the {name} {strange[0]!r}. There is: {there}.")
+
+    def _embed(self, query: Query, notes: list[str]) -> Vector:
+        texts = [term for term in query.terms if term.text]
+        encoded = self._encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
+        total = np.zeros(self._encoder_info.dimension, np.float32)
+        for term, vector in zip(texts, encoded, strict=True):
+            total += np.float32(term.weight) * vector
+            unread = self._encoder.unread(term.text)
+            if unread:
+                notes.append(
+                    f"The picture channels read the first {self._encoder_info.max_tokens - 2} word pieces; "
+                    f"not read by them: “{_shorten(unread)}”. Word search used all of it."
+                )
+        for term in query.terms:
+            if not term.text:
+                total += np.float32(term.weight) * self._term_vector(term)
+        norm = float(np.linalg.norm(total))
+        if norm < 1e-4:
+            raise BadQuery("The terms of this query cancel each other out: nothing is left to look for.")
+        return np.asarray(total / norm, dtype=np.float32)
+
+    def _term_vector(self, term: Term) -> Vector:
+        if term.picture is not None:
+            mine = self._encoder_info
+            if term.picture.digest != mine.digest[:12] or len(term.picture.codes) != mine.dimension:
+                raise BadQuery("This picture was embedded by another encoder than this atlas uses. Drop it again.")
+            return term.picture.vector
+        key = self._store.row(term.figure).key
+        return self._store.vectors([key], self._encoder_info.digest)[key][0]
+
+    def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
+        keys = [entry.key for entry in fused]
+        looks = {key: rows[key].picture.look for key in keys}
+        near = ranking.look_alikes(keys, looks)
+        stands_for = ranking.fold(near, looks, self._index.vectors(near)) if near else {}
+        folded: dict[int, list[int]] = {}
+        for key, other in stands_for.items():
+            folded.setdefault(other, []).append(key)
+        return [entry for entry in fused if entry.key not in stands_for], folded
+
+    def _hits(
+        self,
+        query: Query,
+        vector: Vector,
+        fused: Sequence[Fused],
+        rows: Mapping[int, Row],
+        folded: Mapping[int, Sequence[int]],
+        floors: Mapping[str, float],
+        covered: Mapping[int, float],
+    ) -> list[Hit]:
+        background = Background.of(vector, *self.background)
+        hits: list[Hit] = []
+        for rank, entry in enumerate(fused, 1):
+            row = rows[entry.key]
+            signs = background.signs(entry, floors, covered[entry.key])
+            probability = self.calibration.probability(signs, bool(query.text))
+            hits.append(
+                Hit(
+                    rank=rank,
+                    figure=row.figure,
+                    confidence=self.calibration.confidence(probability),
+                    channels=entry.channels,
+                    score=entry.score,
+                    folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
+                    picture=str(self._pictures.path(row.picture.name)),
+                    thumbnail=str(self._pictures.thumbnail_path(row.picture.name)),
+                    width=row.picture.width,
+                    height=row.picture.height,
+                    signs=signs,
+                )
+            )
+        return hits
+
+
+def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, Row]) -> list[Fused]:
+    """Leave out what only word search found although its words name what the query wants less of."""
+    unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
+    if not unwanted:
+        return fused
+    return [
+        entry
+        for entry in fused
+        if [found.channel for found in entry.channels] != ["words"]
+        or not any(stems and stems <= _stems(rows[entry.key].figure.words) for stems in unwanted)
+    ]
+
+
+_stems = lru_cache(maxsize=50_000)(wordform.stems)
+
+
+def _shorten(text: str, length: int = 120) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
