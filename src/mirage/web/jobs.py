@@ -135,7 +135,7 @@ def allowed_folder(path: str, roots: tuple[Path, ...]) -> Path:
     if not roots:
         raise BadInput(
             "Folders can be added from the page once the setting folder_roots names where they lie; "
-            "until then use the command: mirage add folder PATH."
+            "or stop the site and use the command: mirage add folder --path PATH."
         )
     folder = Path(path).expanduser().resolve()
     if not any(folder.is_relative_to(root.resolve()) for root in roots):

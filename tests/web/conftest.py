@@ -1,0 +1,142 @@
+"""A real atlas of some starter figures and a case, served by a real uvicorn on a free port."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from PIL import Image
+
+from mirage.adding import add
+from mirage.atlas import Atlas
+from mirage.corpora import load
+from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.jobs import Jobs
+from mirage.pictures import Picture
+from mirage.settings import Settings
+from mirage.web import create_app
+from mirage.web.server import listen
+
+
+class Some:
+    """Part of a corpus: every nth entry of the brain, and all else."""
+
+    def __init__(self, whole, every: int) -> None:
+        self._whole, self._every = whole, every
+
+    def info(self) -> CorpusInfo:
+        return self._whole.info()
+
+    def items(self) -> Iterator[Item | Refused]:
+        brain = 0
+        for item in self._whole.items():
+            is_brain = isinstance(item, Item) and "icbm" in item.figure.id
+            brain += is_brain
+            if not is_brain or brain % self._every == 1:
+                yield item
+
+    def read(self, item: Item) -> Picture:
+        return self._whole.read(item)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.items())
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running site."""
+
+    url: str
+    token: str
+    atlas: Atlas
+    roots: Path
+
+    def client(self, **options) -> httpx.Client:
+        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=30, **options)
+
+
+@contextmanager
+def serving(atlas: Atlas, settings: Settings, roots: Path) -> Iterator[Served]:
+    listening = listen("127.0.0.1", 0)
+    jobs = Jobs(atlas)
+    app = create_app(atlas, settings, jobs_of=jobs, token="the-token-of-this-start")
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        url = f"http://localhost:{listening.getsockname()[1]}"
+        yield Served(url, "the-token-of-this-start", atlas, roots)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        jobs.close()
+        listening.close()
+
+
+def picture(*, size: tuple[int, int] = (64, 48), kind: str = "PNG", seed: int = 0, **options) -> bytes:
+    """A picture of noise on a slope, which no codec makes small."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 90, (size[1], size[0])) + np.linspace(0, 160, size[0])[None]
+    file = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def roots(tmp_path_factory) -> Path:
+    """A folder under which the Corpora page may add: two pictures with words and a case, and a broken one."""
+    folder = tmp_path_factory.mktemp("roots") / "My teaching files"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"chest {number}.png").write_bytes(picture(size=(160, 120), seed=number))
+    (folder / "broken.png").write_bytes(picture()[:60])
+    columns = "file,caption,title,modality,plane,case,history,findings,discussion,diagnosis,licence,url\n"
+    story = (
+        "case-1,A cough for two weeks.,A shadow <b>on the left</b>.,Shadows have many causes.,Test shadow,,"
+        "https://example.org/case-1"
+    )
+    (folder / "figures.csv").write_text(
+        columns
+        + "".join(f"chest {n}.png,Frontal chest film number {n},Test shadow,XR,frontal,{story}\n" for n in range(2))
+        + f"broken.png,Broken,Test shadow,XR,frontal,{story}\n",
+        "utf-8",
+    )
+    return folder.parent
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, roots) -> Iterator[Served]:
+    """The site of an atlas with some starter figures and a folder's case. Tests only read it."""
+    with Atlas.open(tmp_path_factory.mktemp("web") / "atlas", create=True) as atlas:
+        add(atlas, Some(load("starter"), 8))
+        add(atlas, load("folder", path=roots / "My teaching files"))
+        with serving(atlas, Settings(folder_roots=(roots,)), roots) as served:
+            yield served
+
+
+@pytest.fixture
+def client(site) -> Iterator[httpx.Client]:
+    with site.client() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def a_case(site) -> str:
+    """Id of the case of the folder."""
+    answer = site.atlas.search("frontal chest film", corpus=next(c.name for c in site.atlas.info().corpora if "folder" in c.name or "teaching" in c.name))
+    return answer.hits[0].figure.case_id
+
+
+@pytest.fixture(scope="session")
+def a_figure(site) -> str:
+    """Id of a starter figure."""
+    return site.atlas.search("axial brain MRI").hits[0].figure.id

@@ -1,0 +1,186 @@
+"""Pages as a browser without JavaScript gets them."""
+
+import gzip
+import html
+import re
+from urllib.parse import quote
+
+import pytest
+
+
+def cards(page: str) -> list[str]:
+    return re.findall(r'<li class="card" id="hit-.*?</li>', page, re.DOTALL)
+
+
+def test_the_start_page_puts_the_query_first_and_shows_examples_that_work(client):
+    page = client.get("/").text
+    assert page.index('name="q"') < page.index("<h2")
+    assert "it does not diagnose" in page
+    examples = re.findall(r'<a href="(/search\?q=[^"]+)"', page)
+    assert examples
+    for address in examples:
+        found = client.get(html.unescape(address)).text
+        assert cards(found)
+        assert "Nothing here fits" not in found
+
+
+def test_a_search_shows_figures_with_source_licence_and_how_sure(client):
+    page = client.get("/search", params={"q": "axial brain MRI"}).text
+    found = cards(page)
+    assert len(found) == 24
+    for card in found:
+        assert re.search(r'<p class="source">.*?class="attribution">[^<]+<', card, re.DOTALL)
+        assert re.search(r"Licence:\s+(<a [^>]+>)?[^<\s]", card)
+        assert re.search(r"<strong>(Strong|Likely|Weak)</strong>", card)
+        assert re.search(r'<img [^>]*width="\d+" height="\d+" loading="lazy"[^>]* alt="[^"]+"', card)
+    assert not re.search(r"\d\s?%", re.sub(r"<[^>]+>", "", page)), "a score is no percentage"
+
+
+def test_a_figure_without_licence_says_not_stated_wherever_it_is_shown(client, a_case):
+    case = client.get(f"/api/cases/{quote(a_case)}").json()
+    figure = case["figures"][0]
+    assert figure["source"]["licence"] == {"name": "not stated", "stated": False, "url": "", "allows_sharing": False}
+    for path in (case["page"], figure["links"]["page"], figure["links"]["similar"]):
+        assert "not stated" in client.get(path).text
+
+
+def test_facets_carry_counts_and_narrow(client):
+    page = client.get("/search?q=brain").text
+    counted = re.search(r'name="modality" value="US"[^>]*><span>Ultrasound</span> <span class="count">(\d+)<', page)
+    narrowed = client.get("/search?q=brain&modality=US").text
+    assert len(cards(narrowed)) == min(24, int(counted[1]))
+    assert re.search(r'name="modality" value="US" form="search" checked', narrowed)
+    assert re.search(r'name="modality" value="MR" form="search" data-apply><span>MRI</span> <span class="count">\d+<', narrowed)
+
+
+def test_what_a_plain_form_sends_becomes_a_short_address(client):
+    sent = "q=brain&more=&more_weight=1&less=contrast&less_weight=0.5&less=&less_weight=1&modality=MR"
+    answer = client.get(f"/search?{sent}")
+    assert answer.url.query.decode() == "q=brain&less=contrast%400.5&modality=MR"
+    page = answer.text
+    assert 'value="contrast"' in page
+    assert 'name="less_weight" form="search" value="0.5"' in page
+
+
+def test_an_empty_query_leads_to_the_start_page(client):
+    answer = client.get("/search?q=+&modality=")
+    assert answer.url.path == "/"
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("q=brain&k=0", "from 1 to 500"),
+        ("q=brain&k=-1", "from 1 to 500"),
+        ("q=brain&k=1000000000", "from 1 to 500"),
+        ("q=brain&k=many", "whole number"),
+        ("q=" + "brain+" * 1667, "characters long"),
+        ("less=contrast", "more of"),
+        ("q=brain&colour=red", "Not understood"),
+        ("q=brain&plane=diagonal", "diagonal"),
+        ("like=starter:nothing", "starter:nothing"),
+        ("q=https://example.org/cat.png", "nothing is fetched from the network"),
+        ("picture=0123456789ab.AAAAAAAAAAAA", "not put into an address"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_says_why_above_a_working_search_box(client, query, says):
+    answer = client.get(f"/search?{query}")
+    assert 400 <= answer.status_code < 500
+    problem = re.search(r'<p class="problem" role="alert">(.*?)</p>', answer.text, re.DOTALL)
+    assert says in html.unescape(problem[1])
+    assert 'id="search"' in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_control_characters_markup_and_emoji_are_only_words(client):
+    answer = client.get("/search", params={"q": "brain\x00\x1b <script>alert(1)</script> 🧠 &amp;"})
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+
+
+def test_what_the_atlas_cannot_hold_is_said_and_medpix_offered(client):
+    page = client.get("/search", params={"q": "appendicitis with an inflamed appendix"}).text
+    if "Nothing here fits" in page:
+        assert set(re.findall(r"<strong>(Strong|Likely|Weak)</strong>", page)) == {"Weak"}
+        assert 'href="/corpora#medpix"' in page
+    else:
+        pytest.fail("a pathology that the starter figures lack was called a fit")
+
+
+def test_showing_more_raises_k_and_keeps_the_place(client):
+    page = client.get("/search?q=brain&k=12").text
+    address = html.unescape(re.search(r'<p class="more"><a class="button" href="([^"]+)"', page)[1])
+    assert address.endswith("k=36#hit-13")
+    assert len(cards(client.get(address).text)) == 36
+
+
+def test_a_figure_page_says_all_there_is_and_how_to_cite_it(client, a_figure):
+    figure = client.get(f"/api/figures/{quote(a_figure)}").json()
+    page = html.unescape(client.get(f"/figure/{quote(a_figure)}").text)
+    for words in (figure["caption"], figure["source"]["attribution"], figure["source"]["licence"]["name"], figure["id"]):
+        assert words in page
+    assert figure["citation"] in page
+    assert figure["source"]["url"] in page
+    assert {"figure": "Source", "case": "Source (case)", "collection": "Source (collection)"}[
+        figure["source"]["url_of"]
+    ] in page
+    assert len(cards(page)) == 12
+    assert f'id="hit-1">\n  <a class="shot" href="/figure/{a_figure}"' not in page
+
+
+def test_a_case_reads_from_history_to_discussion_and_can_hide_its_answer(client, a_case):
+    shown = client.get(f"/case/{quote(a_case)}").text
+    places = [shown.index(f'id="p-{name}"') for name in ("history", "findings", "diagnosis", "discussion")]
+    assert places == sorted(places)
+    assert len(re.findall(r'<li class="card">', shown)) == 2
+    hidden = client.get(f"/case/{quote(a_case)}?answer=hidden").text
+    head, _, rest = hidden.partition("<details><summary>")
+    assert "A cough for two weeks" in head
+    assert "Test shadow" not in head
+    assert "Shadows have many causes." in rest
+    assert "Frontal chest film" not in hidden
+
+
+def test_figures_and_pages_that_are_not_there_are_friendly(client):
+    for path in ("/figure/starter:none", "/case/a:b/c..d", "/nowhere", "/figure/..%2F..%2Fetc", "/static/x/../app.py"):
+        answer = client.get(path)
+        assert answer.status_code == 404, path
+        assert 'href="/"' in answer.text
+        assert "Traceback" not in answer.text
+
+
+def test_pictures_may_be_kept_for_good_only_under_an_address_that_names_them(client, a_figure):
+    links = client.get(f"/api/figures/{quote(a_figure)}").json()["links"]
+    for address in (links["picture"], links["thumbnail"]):
+        first = client.get(address)
+        assert first.headers["content-type"] in ("image/png", "image/jpeg", "image/webp")
+        assert "immutable" in first.headers["cache-control"]
+        assert client.get(address, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+        assert client.get(address.split("?")[0]).headers["cache-control"] == "no-cache"
+        assert client.get(address.split("?")[0] + "?v=other").headers["cache-control"] == "no-cache"
+    assert len(client.get(links["thumbnail"]).content) < 40_000
+
+
+def test_a_search_page_transfers_at_most_60_kb_before_thumbnails(site):
+    with site.client(headers={"Accept-Encoding": "gzip"}) as client:
+        total = 0
+        waiting, seen = ["/search?q=axial+brain+MRI"], set()
+        while waiting:
+            address = waiting.pop()
+            if address in seen:
+                continue
+            seen.add(address)
+            with client.stream("GET", address) as answer:
+                assert answer.status_code == 200
+                raw = b"".join(answer.iter_raw())
+                total += len(raw) + sum(len(k) + len(v) + 4 for k, v in answer.headers.raw)
+                zipped = answer.headers.get("content-encoding") == "gzip"
+            text = (gzip.decompress(raw) if zipped else raw).decode()
+            assert zipped or len(raw) < 800
+            if "html" in answer.headers["content-type"]:
+                waiting += re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+            elif "javascript" in answer.headers["content-type"]:
+                waiting += [address.rsplit("/", 1)[0] + name[1:] for name in re.findall(r'from "(\./[^"]+)"', text)]
+        assert len(seen) >= 7
+        assert total <= 60_000, total

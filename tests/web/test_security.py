@@ -1,0 +1,110 @@
+"""Who may ask: allowed hosts, the same origin, and this start's token for whatever changes state."""
+
+import re
+
+import pytest
+from fastapi.routing import APIRoute
+
+from mirage.web import create_app
+from mirage.web.security import SAFE_METHODS
+
+# Posts that change nothing: a query that is too large or too private for an address.
+READING_POSTS = {"/search", "/api/search", "/api/embed"}
+
+
+def posting_routes(site):
+    app = create_app(site.atlas, site.settings if hasattr(site, "settings") else _settings(), jobs_of=object())
+    found = [route for route in _routes(app.routes) if set(route.methods) - SAFE_METHODS]
+    assert len(found) >= 7
+    return [(route.path.replace("{job_id}", "abc"), method) for route in found for method in route.methods]
+
+
+def _routes(routes):
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from _routes(getattr(getattr(route, "original_router", None), "routes", []))
+
+
+def _settings():
+    from mirage.settings import Settings
+
+    return Settings()
+
+
+def test_a_foreign_host_is_refused_in_plain_words(site, client):
+    for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", ""):
+        answer = client.get("/search?q=brain", headers={"Host": host})
+        assert answer.status_code in (400, 403), host
+        if host:
+            assert "does not answer to the name" in answer.text
+            assert "allowed_hosts" in answer.text
+
+
+def test_localhost_is_answered_under_all_its_names_and_any_forwarded_port(client):
+    for host in ("localhost", "127.0.0.1:9999", "LOCALHOST:8000", "[::1]:8000"):
+        assert client.get("/about", headers={"Host": host}).status_code == 200, host
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_foreign_page_can_post_nowhere_even_with_the_token(site, client, headers):
+    for path, method in posting_routes(site):
+        given = {**headers, "X-Mirage-Token": site.token}
+        answer = client.request(method, path, headers=given)
+        assert answer.status_code == 403, (path, answer.status_code)
+        assert "Another web page tried to use this site" in answer.text
+    assert client.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_whatever_changes_state_wants_the_token(site, client):
+    checked = 0
+    for path, method in posting_routes(site):
+        if path in READING_POSTS:
+            continue
+        for token in ({}, {"X-Mirage-Token": "wrong"}, {"X-Mirage-Token": "wröng".encode()}):
+            json = {"corpus": "folder", "path": str(site.roots)} if path == "/api/jobs" else None
+            data = {"corpus": "folder", "path": str(site.roots)} if json is None else None
+            answer = client.request(method, path, headers=token, json=json, data=data)
+            assert answer.status_code == 403, (path, answer.status_code, answer.text)
+            checked += 1
+    assert checked >= 12
+    assert client.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_the_token_is_in_forms_of_the_page_and_not_in_the_json(site, client):
+    assert site.token in client.get("/corpora").text
+    for path in ("/api/corpora", "/api/jobs", "/api/atlas", "/api/openapi.json"):
+        assert site.token not in client.get(path).text
+
+
+def test_every_answer_carries_the_security_headers(client, a_figure):
+    for path in ("/", "/search?q=brain", f"/figure/{a_figure}", "/nope", "/api/nope", "/api/atlas", "/favicon.ico"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'"), path
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "access-control-allow-origin" not in headers
+
+
+def test_pages_name_nothing_from_elsewhere_but_links_to_sources(client, a_figure, a_case):
+    for path in ("/", "/search?q=brain", f"/figure/{a_figure}", f"/case/{a_case}", "/corpora", "/about", "/api"):
+        page = client.get(path).text
+        loaded = re.findall(r'<(?:img|script|link|iframe|source|form)\b[^>]*?(?:src|href|action)="([^"]+)"', page)
+        assert loaded
+        assert [address for address in loaded if not address.startswith("/")] == [], path
+        assert not re.search(r"<[^>]+\s(?:style|on\w+)=", page), f"{path} has inline code, which the policy forbids"
+        for link in re.findall(r'<a [^>]*href="https?:[^>]*>', page):
+            assert "noreferrer" in link
