@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -141,6 +141,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """How sure a hit is, from its signs: a logistic model and the probabilities from which a hit is likely and strong."""
+
+    bias: float
+    image: float
+    caption: float
+    words: float
+    likely: float = 0.5
+    strong: float = 0.85
+
+    def probability(self, signs: Signs) -> float:
+        """How probable it is that a hit with these signs fits its query."""
+        logit = self.bias + self.image * signs.image + self.caption * signs.caption + self.words * signs.words
+        return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
+
+    def confidence(self, signs: Signs) -> Confidence:
+        """The same in words."""
+        chance = self.probability(signs)
+        return "strong" if chance >= self.strong else "likely" if chance >= self.likely else "weak"
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Weights and cuts, chosen by measurement for one encoder.
 
@@ -150,62 +172,36 @@ class Calibration:
         Digest of the encoder they were fitted for; empty for the cautious defaults.
     weights : mapping
         Channel to its weight in the fusion, and ``coverage``: see `favour`.
-    text, picture : tuple of 4 floats
-        Bias and the coefficients of `Signs` in the logistic model, for queries with words and without.
-    likely, strong : float
-        Probabilities from which a hit is called so.
+    text, picture : Model
+        For queries with words and for those without.
     """
 
     encoder: str
     weights: Mapping[str, float]
-    text: tuple[float, float, float, float]
-    picture: tuple[float, float, float, float]
-    likely: float
-    strong: float
+    text: Model
+    picture: Model
 
-    def probability(self, signs: Signs, has_words: bool) -> float:
-        """How probable it is that a hit with these signs fits its query."""
-        bias, image, caption, words = self.text if has_words else self.picture
-        logit = bias + image * signs.image + caption * signs.caption + words * signs.words
-        return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
-
-    def confidence(self, probability: float) -> Confidence:
-        """A probability in words."""
-        return "strong" if probability >= self.strong else "likely" if probability >= self.likely else "weak"
+    def confidence(self, signs: Signs, has_words: bool) -> Confidence:
+        """How sure a hit with these signs is, in words."""
+        return (self.text if has_words else self.picture).confidence(signs)
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
         """Read what `write` wrote."""
         values = json.loads(path.read_text("utf-8"))
-        return cls(
-            encoder=values["encoder"],
-            weights=values["weights"],
-            text=tuple(values["text"]),
-            picture=tuple(values["picture"]),
-            likely=values["likely"],
-            strong=values["strong"],
-        )
+        models = {name: Model(**values[name]) for name in ("text", "picture")}
+        return cls(encoder=values["encoder"], weights=values["weights"], **models)
 
     def write(self, path: Path, **more: object) -> None:
         """Write as JSON, with whatever else should be known of how it was made."""
-        values = {
-            "encoder": self.encoder,
-            "weights": dict(self.weights),
-            "text": list(self.text),
-            "picture": list(self.picture),
-            "likely": self.likely,
-            "strong": self.strong,
-        }
-        path.write_text(json.dumps({**values, **more}, indent=2) + "\n", "utf-8")
+        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
 
 
 DEFAULT_CALIBRATION = Calibration(
     encoder="",
     weights={"image": 1.0, "caption": 1.0, "words": 1.0, "coverage": 2.0},
-    text=(-5.0, 0.8, 0.4, 5.0),
-    picture=(-5.0, 1.5, 0.3, 0.0),
-    likely=0.5,
-    strong=0.85,
+    text=Model(-5.0, 0.8, 0.4, 5.0),
+    picture=Model(-5.0, 1.5, 0.3, 0.0),
 )
 SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
 

@@ -163,12 +163,11 @@ class Searcher:
         for rank, entry in enumerate(fused, 1):
             row = rows[entry.key]
             signs = background.signs(entry, floors, covered[entry.key])
-            probability = self.calibration.probability(signs, bool(query.text))
             hits.append(
                 Hit(
                     rank=rank,
                     figure=row.figure,
-                    confidence=self.calibration.confidence(probability),
+                    confidence=self.calibration.confidence(signs, bool(query.text)),
                     channels=entry.channels,
                     score=entry.score,
                     folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mirage.atlas import Atlas
 from mirage.errors import BadInput
 from mirage.query import Query
-from mirage.ranking import Calibration, Hit, Signs
+from mirage.ranking import Calibration, Hit, Model, Signs
 
 STRONG_PRECISION = 0.9
 OFF_TOPIC_QUIET = 0.98
@@ -66,7 +66,14 @@ def collect(atlas: Atlas, judged: Iterable[Judged]) -> list[Sample]:
     return samples
 
 
-def fit(samples: Sequence[Sample], *, ridge: float = 1.0) -> tuple[float, float, float, float]:
+def choose(samples: Sequence[Sample]) -> Model:
+    """Fit the model and choose its cuts."""
+    model = fit(samples)
+    likely, strong = cuts(samples, lambda sample: model.probability(sample.signs))
+    return replace(model, likely=likely, strong=strong)
+
+
+def fit(samples: Sequence[Sample], *, ridge: float = 1.0) -> Model:
     """Logistic regression by Newton's method with a ridge penalty; every query weighs the same.
 
     Coefficients are kept at zero or above: more evidence never makes a hit less sure.
@@ -85,7 +92,7 @@ def fit(samples: Sequence[Sample], *, ridge: float = 1.0) -> tuple[float, float,
         beta[used] = _newton(table[:, used], wanted, weight, ridge)
         negative = used & (beta < 0) & (np.arange(4) > 0)
         if not negative.any():
-            return float(beta[0]), float(beta[1]), float(beta[2]), float(beta[3])
+            return Model(*(round(float(value), 4) for value in beta))
         used &= ~negative
 
 
@@ -146,7 +153,7 @@ class Quality:
 
 def quality(samples: Sequence[Sample], calibration: Calibration) -> Quality:
     """Measure a calibration on judged hits."""
-    called = [(s, calibration.confidence(calibration.probability(s.signs, s.has_words))) for s in samples]
+    called = [(s, calibration.confidence(s.signs, s.has_words)) for s in samples]
     strong = [s.relevant for s, word in called if word == "strong"]
     likely = [s.relevant for s, word in called if word == "likely"]
     off = {s.query for s in samples if s.off_topic}
