@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,14 @@ def test_a_deep_picture_is_seen_as_its_eight_bit_likeness(encoder: Encoder) -> N
 
 def test_pictures_without_a_number_in_them_are_finite(encoder: Encoder) -> None:
     assert_vectors(encoder.encode_images([Image.fromarray(np.full((9, 9), np.nan, dtype=np.float32))]), 1, encoder)
+
+
+def test_the_caller_s_picture_is_left_as_it_was(encoder: Encoder, tmp_path: Path) -> None:
+    gradient("L", (1600, 1200)).save(tmp_path / "large.jpg")
+    with Image.open(tmp_path / "large.jpg") as image:
+        encoder.encode_images([image])
+        assert image.size == (1600, 1200)
+        assert image.mode == "L"
 
 
 def test_nothing_in_gives_nothing_out(encoder: Encoder) -> None:

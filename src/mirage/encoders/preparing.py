@@ -51,10 +51,9 @@ def to_square(image: Image.Image, pixels: int) -> Pixels:
     width, height = image.size
     across = min(pixels, max(1, round(pixels * MOST_SQUEEZE * width / height)))
     down = min(pixels, max(1, round(pixels * MOST_SQUEEZE * height / width)))
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
-        # A JPEG can be decoded smaller, and any picture reduced, before the costly steps; twice the size is enough.
-        image.draft("RGB", (across * 2, down * 2))
-    fitted = to_rgb(image).resize((across, down), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # Grey is resized before it becomes three channels: the same result for a third of the work.
+    ready = image if image.mode == "L" and "transparency" not in image.info else to_rgb(image)
+    fitted = ready.resize((across, down), Image.Resampling.BILINEAR, reducing_gap=2.0).convert("RGB")
     if (across, down) == (pixels, pixels):
         return np.asarray(fitted, dtype=np.uint8)
     square = np.zeros((pixels, pixels, 3), dtype=np.uint8)

@@ -150,9 +150,10 @@ def make_encoder(config: Config, places: Places, *, resume: bool = False, thread
     tell(f"exported to {folder}")
     if cases:
         encoder = StarterEncoder(folder)
-        found = {"encoder": encoder.info().digest, "holdout": measure(encoder, places.medpix, "train", cases)}
+        table = measure(encoder, places.medpix, "train", cases)
+        found = {"encoder": encoder.info().digest, "holdout": table}
         (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-        tell(f"on the cases set aside, words to pictures: {found['holdout']['text_to_image']}")
+        tell(f"on the cases set aside, words to pictures: {table['text_to_image']}")
     return folder
 
 
