@@ -132,7 +132,10 @@ def client(site) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def a_case(site) -> str:
     """Id of the case of the folder."""
-    answer = site.atlas.search("frontal chest film", corpus=next(c.name for c in site.atlas.info().corpora if "folder" in c.name or "teaching" in c.name))
+    answer = site.atlas.search(
+        "frontal chest film",
+        corpus=next(c.name for c in site.atlas.info().corpora if "folder" in c.name or "teaching" in c.name),
+    )
     return answer.hits[0].figure.case_id
 
 

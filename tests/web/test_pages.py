@@ -50,7 +50,9 @@ def test_facets_carry_counts_and_narrow(client):
     narrowed = client.get("/search?q=brain&modality=US").text
     assert len(cards(narrowed)) == min(24, int(counted[1]))
     assert re.search(r'name="modality" value="US" form="search" checked', narrowed)
-    assert re.search(r'name="modality" value="MR" form="search" data-apply><span>MRI</span> <span class="count">\d+<', narrowed)
+    assert re.search(
+        r'name="modality" value="MR" form="search" data-apply><span>MRI</span> <span class="count">\d+<', narrowed
+    )
 
 
 def test_what_a_plain_form_sends_becomes_a_short_address(client):

@@ -30,9 +30,7 @@ PICTURE: dict[int | str, dict[str, Any]] = {
     304: {"description": "The picture that the browser has is the right one."},
 }
 
-Version = Annotated[
-    str, Query(max_length=200, description="Names the content; then it may be kept for good.")
-]
+Version = Annotated[str, Query(max_length=200, description="Names the content; then it may be kept for good.")]
 
 router = APIRouter(prefix="/api", responses=PROBLEM)
 
@@ -58,9 +56,7 @@ def documented(*, required: bool) -> dict[str, Any]:
             "in": "query",
             "required": False,
             "description": text,
-            "schema": {"type": "string"}
-            if name in single
-            else {"type": "array", "items": {"type": "string"}},
+            "schema": {"type": "string"} if name in single else {"type": "array", "items": {"type": "string"}},
         }
         for name, text in words.items()
     ]

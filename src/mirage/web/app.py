@@ -27,9 +27,7 @@ DESCRIPTION = (
 )
 
 
-def create_app(
-    atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None
-) -> FastAPI:
+def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None) -> FastAPI:
     """Make the site of an open atlas.
 
     Parameters
@@ -74,9 +72,7 @@ def _describe(app: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         if not app.openapi_schema:
-            made = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = Problem.model_json_schema()
             for unused in ("HTTPValidationError", "ValidationError"):

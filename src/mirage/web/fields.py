@@ -59,7 +59,5 @@ def query_of(pairs: Pairs, *, in_address: bool) -> Query:
                 "file, or type what it shows."
             )
     if in_address and any(name == "picture" for name, _ in pairs):
-        raise BadQuery(
-            "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
-        )
+        raise BadQuery("A dropped picture is not put into an address. Drop it on the search page, or send it by POST.")
     return Query.parse(pairs)

@@ -96,7 +96,5 @@ class LastResort:
             log.exception("error %s at %s %s", number, scope["method"], scope["path"])
             if started:
                 raise
-            detail = (
-                f"A defect of the program, not of what you did. The log of the site has it as error {number}."
-            )
+            detail = f"A defect of the program, not of what you did. The log of the site has it as error {number}."
             await answer(Request(scope), 500, detail)(scope, receive, send)

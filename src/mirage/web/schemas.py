@@ -110,9 +110,7 @@ class SearchView(_Model):
     """What a query found."""
 
     query: QueryView
-    fits: bool = Field(
-        description="False when nothing in the atlas fits; the hits are then the nearest there are."
-    )
+    fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest there are.")
     notes: list[str]
     seconds: float
     hits: list[HitView]

@@ -125,6 +125,4 @@ def check_token(request: Request, given: str | None) -> None:
     """
     shown = request.headers.get(TOKEN_HEADER) or given or ""
     if not secrets.compare_digest(shown.encode(), site_of(request).token.encode()):
-        raise RefusedError(
-            "The page is older than this start of the site, or came from elsewhere. Reload it and try again."
-        )
+        raise RefusedError("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")

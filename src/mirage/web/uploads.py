@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import NoReturn
@@ -16,6 +17,10 @@ from mirage.pictures import Limits, decode
 from mirage.query import PictureTerm
 from mirage.web.schemas import EmbeddingView
 from mirage.web.site import Site
+
+# At debug level these write the metadata of what they read, names of patients among it, whoever asked for the log.
+for _reader in ("PIL", "pydicom"):
+    logging.getLogger(_reader).setLevel(logging.WARNING)
 
 # Room for the words, filters and embeddings that a form carries beside the picture.
 FORM_BYTES = 256_000
@@ -79,9 +84,7 @@ async def _drain(request: Request, total: int, most: int) -> None:
 
 def _too_large(site: Site) -> NoReturn:
     most = site.settings.upload_max_bytes / 1e6
-    raise TooLargeError(
-        f"The upload is larger than {most:g} MB. Save the picture smaller, or crop it, and try again."
-    )
+    raise TooLargeError(f"The upload is larger than {most:g} MB. Save the picture smaller, or crop it, and try again.")
 
 
 async def embed(form: FormData, site: Site) -> EmbeddingView:

@@ -1,0 +1,338 @@
+"""The site in a real Chromium: no script needed, no policy broken, nothing asked of elsewhere, every width, every key."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from conftest import picture, serving
+
+from mirage.atlas import Atlas
+from mirage.settings import Settings
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
+
+CHROMIUM = os.environ.get("MIRAGE_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install one, or name it in MIRAGE_CHROMIUM"),
+]
+DROP = """async ([name, bytes, kind]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
+  for (const type of ["dragenter", "dragover", "drop"])
+    document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium, site):
+    """A page that fails the test when it logs an error, breaks the policy or asks another host."""
+    context = chromium.new_context(base_url=site.url, viewport={"width": 1280, "height": 820})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else complaints.append(r.url))
+    page.complaints = complaints
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def pages_of(a_figure: str, a_case: str) -> list[str]:
+    return [
+        "/",
+        "/search?q=axial+brain+MRI&less=contrast@0.5",
+        f"/search?like={quote(a_figure)}",
+        "/search?q=appendicitis",
+        f"/figure/{quote(a_figure)}",
+        f"/case/{quote(a_case)}",
+        f"/case/{quote(a_case)}?answer=hidden",
+        "/corpora",
+        "/about",
+        "/api",
+    ]
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 3840])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen(chromium, site, a_figure, a_case, width, scheme):
+    context = chromium.new_context(
+        base_url=site.url, viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text))
+    page.on("request", lambda r: None if r.url.startswith(site.url) else complaints.append(r.url))
+    for address in pages_of(a_figure, a_case):
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    context.close()
+    assert complaints == []
+
+
+def test_searching_and_reading_need_no_javascript(chromium, site):
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("What do you look for?").fill("axial brain MRI")
+    page.get_by_role("button", name="Search", exact=True).click()
+    assert page.locator(".card").count() == 24
+    page.get_by_label("coronal").check()
+    page.get_by_role("button", name="Apply").click()
+    assert "plane=coronal" in page.url
+    assert set(page.locator(".card .chip:nth-child(2)").all_inner_texts()) == {"coronal"}
+    page.get_by_text("More of, less of").click()
+    page.get_by_label("Less of").first.fill("contrast")
+    page.get_by_label("Weight", exact=True).last.fill("0.5")
+    page.get_by_role("button", name="Search again").click()
+    assert page.url.endswith("?q=axial+brain+MRI&less=contrast%400.5&plane=coronal")
+    page.locator(".card .shot").first.click()
+    assert page.get_by_role("link", name="Full").count() == 0
+    page.locator(".viewer a").click()
+    assert "/api/pictures/" in page.url
+    context.close()
+
+
+def test_a_picture_is_searched_for_by_a_plain_form_without_javascript(chromium, site, a_figure, tmp_path):
+    file = tmp_path / "scan.png"
+    file.write_bytes(site.atlas.picture(a_figure).read_bytes())
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Search with a picture").set_input_files(file)
+    page.get_by_role("button", name="Search with it").click()
+    assert page.url == f"{site.url}/search"
+    assert a_figure in page.locator(".card .shot").first.get_attribute("href")
+    # The next step keeps the picture and still is no address.
+    page.get_by_label("axial").first.check()
+    page.get_by_role("button", name="Apply").click()
+    assert page.url == f"{site.url}/search"
+    assert page.get_by_text("your picture").count() == 1
+    context.close()
+
+
+def test_a_dropped_picture_is_shown_searched_for_and_stays_out_of_the_address(tab, site, a_figure):
+    data = site.atlas.picture(a_figure).read_bytes()
+    tab.goto("/")
+    tab.evaluate(DROP, ["scan.png", list(data), "image/png"])
+    tab.wait_for_selector(".with .preview img")
+    assert tab.url == f"{site.url}/search"
+    assert tab.locator(".with .preview img").get_attribute("src").startswith("blob:")
+    assert a_figure in tab.locator(".card .shot").first.get_attribute("href")
+    assert tab.evaluate("document.activeElement.id") == "main"
+    tab.locator("#q").fill("coronal")
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("document.querySelector('#q').value === 'coronal' && document.title.startsWith('coronal')")
+    assert tab.locator(".with .preview img").count() == 1
+    tab.locator(".with input[type=checkbox]").uncheck()
+    tab.wait_for_url("**/search?q=coronal")
+    tab.go_back()
+    tab.wait_for_selector(".with .preview img")
+    assert tab.url == f"{site.url}/search"
+
+
+def test_a_pasted_picture_is_searched_for(tab):
+    tab.goto("/about")
+    tab.evaluate(
+        """bytes => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "clip.png", { type: "image/png" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+        }""",
+        list(picture()),
+    )
+    tab.wait_for_selector(".with .preview img")
+
+
+def test_a_bad_drop_says_why_and_loses_nothing(tab, site):
+    tab.goto("/search?q=brain")
+    tab.evaluate(DROP, ["notes.txt", list(b"just words"), "text/plain"])
+    tab.wait_for_selector("#toast:not([hidden])")
+    assert "notes.txt" in tab.locator("#toast").inner_text()
+    assert "not a picture" in tab.locator("#toast").inner_text()
+    assert tab.url.endswith("/search?q=brain")
+    assert tab.locator(".card").count() == 24
+    tab.keyboard.press("Escape")
+    assert tab.locator("#toast").is_hidden()
+    # The browser itself logs an answer of 422; that is no fault of the page.
+    tab.complaints[:] = [words for words in tab.complaints if "422" not in words]
+
+
+def test_a_dropped_address_is_not_fetched(tab):
+    tab.goto("/")
+    tab.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          data.setData("text/uri-list", "https://example.org/cat.png");
+          for (const type of ["dragenter", "dragover", "drop"])
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    tab.wait_for_selector("#toast:not([hidden])")
+    assert "nothing is fetched from the network" in tab.locator("#toast").inner_text()
+
+
+def test_everything_can_be_reached_and_used_by_keyboard(tab):
+    tab.goto("/search?q=axial+brain+MRI")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "main"
+    tab.keyboard.press("/")
+    assert tab.evaluate("document.activeElement.id") == "q"
+    reached = set()
+    for _ in range(400):
+        tab.keyboard.press("Tab")
+        here = tab.evaluate(
+            """() => { const e = document.activeElement; if (e === document.body) return null;
+            const s = getComputedStyle(e); const box = e.closest('.box');
+            return [e.tagName, e.name || e.className || e.textContent.trim().slice(0, 20), s.outlineStyle !== 'none' || !!box] }"""
+        )
+        if here is None:
+            break
+        assert here[2], f"{here} shows no focus"
+        reached.add((here[0], here[1]))
+    for wanted in (("INPUT", "modality"), ("SUMMARY", "More of, less of"), ("A", "shot"), ("A", "More like this")):
+        assert wanted in reached, wanted
+    shots = tab.locator("[data-grid] a.shot")
+    shots.first.focus()
+    tab.keyboard.press("ArrowRight")
+    assert tab.evaluate("document.activeElement.closest('.card').id") == "hit-2"
+    tab.keyboard.press("ArrowDown")
+    assert tab.evaluate("document.activeElement.closest('.card').id") not in ("hit-1", "hit-2")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/figure/**")
+
+
+def test_a_figure_zooms_by_wheel_and_keys_and_pans_by_drag(tab, a_figure):
+    tab.goto(f"/figure/{quote(a_figure)}")
+    viewer = tab.locator("[data-viewer]")
+    scale = lambda: float(viewer.get_attribute("data-scale"))  # noqa: E731
+    viewer.focus()
+    tab.keyboard.press("+")
+    tab.keyboard.press("+")
+    assert scale() == pytest.approx(1.69)
+    tab.keyboard.press("0")
+    assert scale() == 1
+    box = viewer.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.mouse.wheel(0, -400)
+    tab.wait_for_function("document.querySelector('[data-viewer]').dataset.scale > 2")
+    before = viewer.locator("img").evaluate("each => each.style.transform")
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2 - 60, box["y"] + box["height"] / 2 - 40, steps=4)
+    tab.mouse.up()
+    assert viewer.locator("img").evaluate("each => each.style.transform") != before
+    tab.get_by_role("button", name="Fit the picture").click()
+    assert scale() == 1
+
+
+def test_cite_copies_the_citation(chromium, site, a_figure):
+    context = chromium.new_context(base_url=site.url, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"/figure/{quote(a_figure)}")
+    page.get_by_role("button", name="Cite").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert a_figure in copied
+    assert "Licence: " in copied
+    context.close()
+
+
+def test_thumbnails_do_not_shift_the_page_and_those_below_wait(tab):
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url) if "/thumbnails/" in request.url else None)
+    tab.add_init_script(
+        "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value })"
+        ".observe({ type: 'layout-shift', buffered: true })"
+    )
+    tab.set_viewport_size({"width": 1000, "height": 600})
+    tab.goto("/search?q=brain&k=60")
+    tab.wait_for_load_state("networkidle")
+    assert tab.evaluate("window.shift") < 0.02
+    assert 4 <= len(asked) < 60
+
+
+def test_every_control_has_a_name_and_every_picture_an_alternative(tab, a_figure, a_case):
+    for address in pages_of(a_figure, a_case):
+        tab.goto(address)
+        nameless = tab.evaluate(
+            """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary, progress')]
+            .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length) ||
+              e.querySelector('img[alt]:not([alt=""])'))).map(e => e.outerHTML.slice(0, 120))"""
+        )
+        assert nameless == [], address
+        assert tab.locator("img:not([alt])").count() == 0
+        assert tab.locator("h1").count() == 1
+        assert tab.locator("main").count() == 1
+
+
+LUMINANCE = """() => {
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0.8) return c; } return [255, 255, 255]; };
+  const bad = [];
+  const walker = document.createTreeWalker(document.querySelector('#page'), NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());) {
+    const e = node.parentElement;
+    if (!node.textContent.trim() || !e.checkVisibility() || e.closest('.viewer')) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) bad.push([node.textContent.trim().slice(0, 40), contrast]);
+  }
+  return bad;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(chromium, site, a_figure, a_case, scheme):
+    context = chromium.new_context(base_url=site.url, color_scheme=scheme)
+    page = context.new_page()
+    for address in pages_of(a_figure, a_case):
+        page.goto(address)
+        assert page.evaluate(LUMINANCE) == [], address
+    context.close()
+
+
+def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
+    with (
+        Atlas.open(tmp_path / "atlas", create=True) as atlas,
+        serving(atlas, Settings(folder_roots=(roots,)), roots) as served,
+    ):
+        context = chromium.new_context(base_url=served.url)
+        page = context.new_page()
+        page.goto("/corpora")
+        form = page.locator("#folder form")
+        form.locator("select").select_option(label=str(Path(roots) / "My teaching files"))
+        form.get_by_role("button").click()
+        page.wait_for_url("**/jobs/*")
+        page.wait_for_selector("[data-state=done]", timeout=30_000)
+        assert "2 figures added" in page.inner_text("main")
+        assert "broken.png" in page.inner_text("main")
+        page.get_by_role("link", name="Search", exact=True).click()
+        page.locator("#q").fill("frontal chest film")
+        page.keyboard.press("Enter")
+        assert page.locator(".card").count() == 2
+        context.close()
