@@ -19,7 +19,6 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, when known, how many there will be. What it raises stops the
 download, which can be resumed later."""
 
-_CHUNK = 1 << 18
 _SPARE = 64 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
@@ -161,7 +160,8 @@ def _stream(http: httpx.Client, job: _Job) -> None:
                 return
             _check_room(job.part, total, have)
             with job.part.open("ab" if have else "wb") as file:
-                for chunk in answer.iter_raw(_CHUNK):
+                # No chunk size: waiting to fill one would lose what came before the line broke.
+                for chunk in answer.iter_raw():
                     file.write(chunk)
                     have += len(chunk)
                     if job.progress:
@@ -193,9 +193,7 @@ def _accept(answer: httpx.Response, job: _Job, have: int) -> tuple[int, int | No
     if status in _RETRIED:
         raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
     if status != 200:
-        raise Unavailable(
-            f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
-        )
+        raise Unavailable(f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}.")
     mark = _Mark(job.url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
     job.side.write_text(json.dumps(asdict(mark)), "utf-8")
     return 0, length if length >= 0 else None

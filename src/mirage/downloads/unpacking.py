@@ -76,9 +76,7 @@ def comment_of(archive: Path) -> str:
         with zipfile.ZipFile(archive) as opened:
             return opened.comment.decode("ascii", "replace")
     except (zipfile.BadZipFile, OSError) as error:
-        raise Unavailable(
-            f"{archive} is no zip archive ({error}). Remove it and download it again."
-        ) from error
+        raise Unavailable(f"{archive} is no zip archive ({error}). Remove it and download it again.") from error
 
 
 def _members(
@@ -90,9 +88,7 @@ def _members(
             continue
         path = PurePosixPath(info.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
-            raise Unavailable(
-                f"{archive} holds a path that leads outside: {info.filename!r}. It was not unpacked."
-            )
+            raise Unavailable(f"{archive} holds a path that leads outside: {info.filename!r}. It was not unpacked.")
         name = wanted(str(path))
         if name is None:
             continue

@@ -6,6 +6,7 @@ Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Planes: PS3.3, C.7
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ from mirage.pictures.limits import DEFAULT_LIMITS, Limits, megabytes, megapixels
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom\.")
+# What it logs may quote a header, and a header names a patient.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DEFLATED_MOST = 512 * 2**20
@@ -249,9 +252,7 @@ def _frame(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Ima
     except Exception as error:  # decoders of strangers' bytes raise anything
         if "does not support" in str(error):
             raise BadPicture(_needs_package(syntax, name)) from error
-        raise BadPicture(
-            f"{name} is damaged or cut short: frame {number} cannot be decoded. Export it again."
-        ) from error
+        raise BadPicture(f"{name} is damaged or cut short: frame {number} cannot be decoded. Export it again.") from error
     try:
         return _picture(values, tags, number)
     except Exception as error:  # decoders of strangers' bytes raise anything
