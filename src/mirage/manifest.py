@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import secrets
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError
+from mirage.errors import AtlasError, MirageError, Unavailable
 
 FORMAT = 1
 NAME = "atlas.toml"
@@ -37,7 +39,13 @@ class Manifest:
     corpora: Mapping[str, str]
 
     def write(self, folder: Path) -> None:
-        """Write in one step: a reader sees the old file or the new one."""
+        """Write in one step: a reader sees the old file or the new one.
+
+        Raises
+        ------
+        mirage.errors.Unavailable, mirage.errors.AtlasError
+            When the disk is full, or the folder cannot be written; the old file is still there.
+        """
         encoder = self.encoder
         lines = [
             "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
@@ -54,8 +62,18 @@ class Manifest:
         ]
         target = folder / NAME
         partial = folder / f"{NAME}.partial"
-        partial.write_text("\n".join(lines) + "\n", "utf-8")
-        partial.replace(target)
+        try:
+            partial.write_text("\n".join(lines) + "\n", "utf-8")
+            partial.replace(target)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+
+def cannot_write(folder: Path, error: OSError) -> MirageError:
+    """Why an atlas folder could not be written, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(f"The disk that holds {folder} is full. Make room and run it again; what is stored stays.")
+    return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
 
 
 def _toml(text: str) -> str:
@@ -123,11 +141,14 @@ class Holder:
         """Leave word in the folder, for this user's eyes only."""
         path = folder / LOCK
         partial = folder / f"{LOCK}.partial"
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"pid": self.pid, "url": self.url, "token": self.token}, file)
-        partial.replace(path)
+        try:
+            partial.unlink(missing_ok=True)
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"pid": self.pid, "url": self.url, "token": self.token}, file)
+            partial.replace(path)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
 
     @classmethod
     def read(cls, folder: Path) -> Holder | None:
@@ -140,5 +161,6 @@ class Holder:
 
     @staticmethod
     def clear(folder: Path) -> None:
-        """Take the word back."""
-        (folder / LOCK).unlink(missing_ok=True)
+        """Take the word back, if it is there and can be."""
+        with contextlib.suppress(OSError):
+            (folder / LOCK).unlink(missing_ok=True)

@@ -16,19 +16,23 @@ def hit_html(hit: Hit) -> str:
     """One hit: thumbnail, what it is, how sure, source and licence."""
     figure = hit.figure
     source = escape(figure.source.attribution)
-    if figure.source.url:
+    if figure.source.url.startswith(("https://", "http://")):
         source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
     thumbnail = Path(hit.thumbnail)
     picture = ""
     if hit.thumbnail and thumbnail.is_file():
         data = base64.b64encode(thumbnail.read_bytes()).decode()
         picture = f'<img alt="{escape(figure.alt, quote=True)}" style="{_PICTURE}" src="data:image/webp;base64,{data}">'
-    words = figure.caption if len(figure.caption) <= 160 else figure.caption[:159].rstrip() + "…"
+    words = _cut(figure.caption, 160)
     return (
-        f'<div style="{_CARD}">{picture}<div><b>{hit.rank}. {escape(figure.title or figure.alt)[:90]}</b></div>'
+        f'<div style="{_CARD}">{picture}<div><b>{hit.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
         f"<div>{escape(words)}</div><div><i>{hit.confidence}</i> · {escape(figure.id)}</div>"
         f"<div>{source} · licence: {escape(str(figure.source.licence))}</div></div>"
     )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def answer_html(answer: Answer) -> str:

@@ -30,6 +30,7 @@ DEFAULT_K = 24
 FILTERS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
 
 Vector = npt.NDArray[np.float32]
+_JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|nan|inf)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
 
@@ -106,7 +107,9 @@ class Term:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        given = sum((bool(self.text.strip()), self.picture is not None, bool(self.figure)))
+        object.__setattr__(self, "text", tidy(self.text))
+        object.__setattr__(self, "figure", tidy(self.figure))
+        given = sum((bool(self.text), self.picture is not None, bool(self.figure)))
         if given != 1:
             raise BadQuery("A term is one thing: some text, a picture, or a figure of the atlas.")
         if not math.isfinite(self.weight) or abs(self.weight) > MAX_WEIGHT:
@@ -114,17 +117,18 @@ class Term:
 
 
 def tidy(text: str) -> str:
-    """Text as typed, without control characters and with white space folded; everything else is kept."""
+    """Text as typed, without control and invisible characters and with white space folded; everything else is kept."""
     text = unicodedata.normalize("NFC", text)
-    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    return re.sub(r"\s+", " ", text).strip()
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Co", "Zl", "Zp") else c for c in text)
+    # Zero-width joiners belong to emoji and to Persian; other marks that show nothing would hide a word from word search.
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS)
+    return re.sub(r"\s+", " ", text).strip(" " + _JOINERS)
 
 
 def _weighted(value: str, sign: float) -> Term | None:
     """``contrast@0.5`` as a term of weight ±0.5; ``contrast`` has ±1. A weight of 0 leaves the term out."""
     text, weight = _parse_weight(value)
-    text = tidy(text)
-    return Term(text=text, weight=sign * weight) if text and weight != 0 else None
+    return Term(text=text, weight=sign * weight) if tidy(text) and weight != 0 else None
 
 
 def _parse_weight(value: str) -> tuple[str, float]:
@@ -139,21 +143,31 @@ def _clean_k(value: object) -> int:
     try:
         k = int(str(value).strip())
     except ValueError:
-        raise BadQuery(f"k is how many hits you want, a whole number from 1 to {MAX_K}, not {value!r}.") from None
+        raise BadQuery(f"k is how many hits you want, a whole number from 1 to {MAX_K}, not {shown(value)}.") from None
     if not 1 <= k <= MAX_K:
-        raise BadQuery(f"k is how many hits you want, from 1 to {MAX_K}; {k} is outside.")
+        raise BadQuery(f"k is how many hits you want, from 1 to {MAX_K}; {shown(k)} is outside.")
     return k
 
 
-def _weight_sign(weight: float) -> str:
-    return "" if weight == 1.0 else f"@{weight:g}"
+def shown(value: object, length: int = 80) -> str:
+    """What somebody gave, quoted for a message and cut when it is long."""
+    text = str(value)
+    return repr(text if len(text) <= length else text[: length - 1] + "…") if isinstance(value, str) else text[:length]
+
+
+def _with_weight(thing: str, weight: float) -> str:
+    """``thing@0.5``; no weight is written for 1, unless the thing itself would be read as having one."""
+    if weight == 1.0 and _parse_weight(thing)[0] == thing:
+        return thing
+    short = f"{weight:g}"
+    return f"{thing}@{short if float(short) == weight else repr(weight)}"
 
 
 def _clean_filters(filters: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
     clean: dict[str, tuple[str, ...]] = {}
     for name, given in filters.items():
         if name not in FILTERS:
-            raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
+            raise BadQuery(f"There is no filter named {shown(name)}. Filters are: {', '.join(FILTERS)}.")
         values = [given] if isinstance(given, str) else list(given)
         kept = sorted({_canonical(name, tidy(value)) for value in values if tidy(value)})
         if kept:
@@ -171,6 +185,18 @@ def _canonical(name: str, value: str) -> str:
     return value.lower() if name in ("region", "corpus") else value
 
 
+def _in_order(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """Terms in the one order in which they are written: plain words, pictures, figures, more of, less of."""
+    plain = next((term for term in terms if term.text and term.weight == 1.0), None)
+
+    def place(term: Term) -> int:
+        if term is plain:
+            return 0
+        return 1 if term.picture is not None else 2 if term.figure else 3 if term.weight > 0 else 4
+
+    return tuple(sorted(terms, key=place))
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Terms and filters.
@@ -178,7 +204,7 @@ class Query:
     Attributes
     ----------
     terms : tuple of Term
-        At least one with a positive weight.
+        At least one with a positive weight; kept in the order in which `print` writes them.
     filters : mapping
         Field to accepted values; values of one field are alternatives, fields add up.
     k : int
@@ -208,6 +234,7 @@ class Query:
             raise BadQuery(
                 f"The query is {length:,} characters long; at most {MAX_TEXT:,} are taken. A sentence or two finds most."
             )
+        object.__setattr__(self, "terms", _in_order(self.terms))
         object.__setattr__(self, "filters", _clean_filters(self.filters))
         object.__setattr__(self, "k", _clean_k(self.k))
 
@@ -245,7 +272,7 @@ class Query:
         """
         terms: list[Term] = []
         if tidy(text):
-            terms.append(Term(text=tidy(text)))
+            terms.append(Term(text=text))
         for given in pictures:
             if isinstance(given, PictureTerm):
                 terms.append(Term(picture=given))
@@ -254,7 +281,7 @@ class Query:
                 terms.append(Term(picture=PictureTerm.parse(token), weight=weight))
         for given in like:
             figure, weight = _parse_weight(given)
-            terms.append(Term(figure=tidy(figure), weight=weight))
+            terms.append(Term(figure=figure, weight=weight))
         terms += [term for value in more if (term := _weighted(value, 1.0))]
         terms += [term for value in less if (term := _weighted(value, -1.0))]
         return cls(tuple(terms), {name: value for name, value in filters.items() if value}, k)  # type: ignore[misc]
@@ -272,7 +299,8 @@ class Query:
             many.setdefault(name, []).append(value)
         known = {"q", "more", "less", "like", "picture", "k", *FILTERS}
         if strange := sorted(set(many) - known):
-            raise BadQuery(f"Not understood in the query: {', '.join(strange)}. Known are: {', '.join(sorted(known))}.")
+            names = ", ".join(shown(name) for name in strange[:5])
+            raise BadQuery(f"Not understood in the query: {names}. Known are: {', '.join(sorted(known))}.")
         for single in ("q", "k"):
             if len(many.get(single, [])) > 1:
                 raise BadQuery(f"{single!r} may be given once. Use 'more' for further terms.")
@@ -292,16 +320,14 @@ class Query:
         first = True
         for term in self.terms:
             if term.picture is not None:
-                found.append(("picture", term.picture.print() + _weight_sign(term.weight)))
+                found.append(("picture", _with_weight(term.picture.print(), term.weight)))
             elif term.figure:
-                found.append(("like", term.figure + _weight_sign(term.weight)))
+                found.append(("like", _with_weight(term.figure, term.weight)))
             elif first and term.weight == 1.0:
                 found.append(("q", term.text))
                 first = False
             else:
-                sign = "more" if term.weight > 0 else "less"
-                weight = abs(term.weight)
-                found.append((sign, term.text if weight == 1.0 and "@" not in term.text else f"{term.text}@{weight:g}"))
+                found.append(("more" if term.weight > 0 else "less", _with_weight(term.text, abs(term.weight))))
         found += [(name, value) for name, values in self.filters.items() for value in values]
         if self.k != DEFAULT_K:
             found.append(("k", str(self.k)))
