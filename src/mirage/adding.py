@@ -6,10 +6,12 @@ passed over by its fingerprint and the rest is added; `Atlas.open` brings the in
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +20,7 @@ import numpy.typing as npt
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.corpora.base import Corpus, CorpusInfo, Item, Refused
 from mirage.encoders.base import Encoder
-from mirage.errors import BadPicture, MirageError
+from mirage.errors import BadPicture, MirageError, Unavailable
 from mirage.figure import Figure
 from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
@@ -26,6 +28,7 @@ from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row
 
 BATCH = 32
+RESERVE = 48_000_000  # bytes of disk that adding leaves free
 _AHEAD = 3 * BATCH
 
 
@@ -111,16 +114,17 @@ def add(
     """
     started = time.perf_counter()
     info = corpus.info()
-    stamp = int(atlas.store.note(UNFINISHED) or _next_stamp(atlas))
+    _check_room(atlas)
+    atlas.reconcile()
+    stamp = _next_stamp(atlas)
     atlas.store.set_note(UNFINISHED, str(stamp))
     atlas.store.put_corpus(_corpus_values(info, complete=False))
     known = atlas.store.fingerprints(info.name)
-    counts = _Counts(total=len(corpus), progress=progress, started=started)
+    counts = _Counts(len(corpus), progress, started)
     seen: set[str] = set()
 
     def wanted() -> Iterator[Item]:
         for entry in corpus.items():
-            counts.looked_at += 1
             if isinstance(entry, Refused):
                 counts.refused.append(entry)
             elif entry.figure.id in seen:
@@ -137,6 +141,7 @@ def add(
     stopped = False
     try:
         for batch in _batches(_decoded(wanted(), corpus, atlas.pictures, workers, counts)):
+            _check_room(atlas)
             _store(atlas, batch, stamp)
             counts.added += len(batch)
             counts.tell(force=True)
@@ -145,7 +150,8 @@ def add(
                 break
     except BaseException:
         # What is stored stays; the note makes the next opening, or the next adding, bring the index level.
-        atlas.changed()
+        with suppress(MirageError):
+            atlas.changed()
         raise
     atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
     if counts.added:
@@ -154,6 +160,16 @@ def add(
     atlas.changed()
     counts.tell(force=True)
     return Report(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
+
+
+def _check_room(atlas: Atlas) -> None:
+    """Stop while there is still room: a memory-mapped index that meets a full disk takes the process down with it."""
+    free = shutil.disk_usage(atlas.path).free
+    if free < RESERVE:
+        raise Unavailable(
+            f"The disk that holds {atlas.path} is full ({free / 1e6:.0f} MB left, and {RESERVE / 1e6:.0f} MB are kept free). "
+            "Make room and run it again; what is stored stays."
+        )
 
 
 def _next_stamp(atlas: Atlas) -> int:
@@ -178,9 +194,9 @@ def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
 class _Counts:
     """What has happened so far, and telling it four times a second."""
 
-    def __init__(self, *, total: int, progress: Callable[[Progress], None], started: float) -> None:
+    def __init__(self, total: int, progress: Callable[[Progress], None], started: float) -> None:
         self.total = total
-        self.looked_at = self.added = self.kept = 0
+        self.added = self.kept = 0
         self.refused: list[Refused] = []
         self._progress = progress
         self._started = started
@@ -252,8 +268,10 @@ def caption_text(figure: Figure) -> str:
 def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray[np.float32] | None]:
     """Caption vectors, None for a figure without words."""
     texts = [caption_text(figure) for figure in figures]
-    vectors = iter(encoder.encode_texts([text for text in texts if text]))
-    return [next(vectors) if text else None for text in texts]
+    # The figures of a case often share their words; each text is read once.
+    different = list(dict.fromkeys(filter(None, texts)))
+    vectors = dict(zip(different, encoder.encode_texts(different), strict=True))
+    return [vectors.get(text) for text in texts]
 
 
 def _store(atlas: Atlas, batch: list[_Ready], stamp: int) -> None:
