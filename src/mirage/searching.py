@@ -1,6 +1,6 @@
 """Answer queries over one state of an atlas.
 
-What a `Searcher` remembers (how rare words are, the background, the facets) holds until the atlas changes; then the atlas
+What a `Searcher` remembers (how rare words are, the facets) holds until the atlas changes; then the atlas
 makes a new one.
 """
 
@@ -19,12 +19,11 @@ from mirage.errors import BadQuery
 from mirage.indexes.base import Ask, Index
 from mirage.pictures import PictureStore
 from mirage.query import Query, Term
-from mirage.ranking import Answer, Background, Calibration, Fused, Hit
+from mirage.ranking import Answer, Calibration, Fused, Hit
 from mirage.store import Row, Store
 
 Vector = npt.NDArray[np.float32]
 
-BACKGROUND_SAMPLE = 1024
 _SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
@@ -58,17 +57,6 @@ class Searcher:
         """Field to value to number of figures, over the whole atlas."""
         return self._index.facets({})
 
-    @cached_property
-    def background(self) -> tuple[Vector, Vector]:
-        """A fixed sample of image vectors (n, d) and caption vectors (m, d) that stands for the whole atlas."""
-        keys = self._store.keys()
-        chosen = np.random.default_rng(0).permutation(len(keys))[:BACKGROUND_SAMPLE]
-        found = self._store.vectors([keys[i] for i in sorted(chosen)], self._encoder_info.digest).values()
-        empty = np.zeros((0, self._encoder_info.dimension), np.float32)
-        images = [image for image, _ in found]
-        captions = [caption for _, caption in found if caption is not None]
-        return np.stack(images) if images else empty, np.stack(captions) if captions else empty
-
     def search(self, query: Query) -> Answer:
         """Answer one query; see `mirage.atlas.Atlas.search`."""
         started = time.perf_counter()
@@ -92,7 +80,7 @@ class Searcher:
         fused = ranking.favour(fused, covered, self.calibration.weights)
         fused, folded = self._fold(fused, rows)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
-        hits = self._hits(query, vector, fused[: query.k], rows, folded, floors, covered)
+        hits = self._hits(query, fused[: query.k], rows, folded, floors, covered)
         if folded and any(hit.folded for hit in hits):
             count = sum(len(hit.folded) for hit in hits)
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
@@ -151,18 +139,16 @@ class Searcher:
     def _hits(
         self,
         query: Query,
-        vector: Vector,
         fused: Sequence[Fused],
         rows: Mapping[int, Row],
         folded: Mapping[int, Sequence[int]],
         floors: Mapping[str, float],
         covered: Mapping[int, float],
     ) -> list[Hit]:
-        background = Background.of(vector, *self.background)
         hits: list[Hit] = []
         for rank, entry in enumerate(fused, 1):
             row = rows[entry.key]
-            signs = background.signs(entry, floors, covered[entry.key])
+            signs = ranking.signs(entry, floors, covered[entry.key])
             hits.append(
                 Hit(
                     rank=rank,

@@ -139,8 +139,16 @@ def _medpix_queries(held: list[Item], rng: random.Random) -> Iterator[Judged]:
         kind = rng.choice(_SUBJECTS.get(figure.modality, ("",)))
         texts = [f"{figure.plane} {figure.modality_detail or kind}. {figure.caption}", f"{figure.title} {kind}"]
         texts += [figure.diagnosis or figure.title, f"{figure.plane} {kind} {figure.region} {figure.title}"]
+        # Findings are in no channel: such queries share few words with what they look for, as a student's own words do.
+        texts += _sentences(item, rng)
         text = rng.choice([text for text in texts if text.strip(" .")])
         yield Judged(Query.of(text), partial(_answers, figure))
+
+
+def _sentences(item: Item, rng: random.Random) -> list[str]:
+    findings = item.case.findings if item.case else ""
+    sentences = [part.strip() for part in findings.replace("\n", ". ").split(". ") if 20 < len(part.strip()) < 200]
+    return rng.sample(sentences, min(3, len(sentences)))
 
 
 def _answers(figure: Figure, hit: Hit) -> bool:

@@ -116,7 +116,7 @@ def _newton(
 def cuts(samples: Sequence[Sample], probability: Callable[[Sample], float]) -> tuple[float, float]:
     """The probabilities from which a hit is likely and strong.
 
-    *likely* is the lowest cut that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a likely hit; *strong* the
+    *likely* is the lowest cut, one half or above, that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a likely hit; *strong* the
     lowest above it at which hits are right with `STRONG_PRECISION`.
     """
     chances = np.array([probability(sample) for sample in samples])
@@ -127,7 +127,7 @@ def cuts(samples: Sequence[Sample], probability: Callable[[Sample], float]) -> t
     loudest = sorted(best.values())
     allowed = math.floor(len(loudest) * (1 - OFF_TOPIC_QUIET))
     quiet = loudest[len(loudest) - 1 - allowed] if loudest else 0.0
-    likely = min(0.95, max(0.3, math.nextafter(quiet, 1.0) + 0.01))
+    likely = min(0.95, max(0.5, math.nextafter(quiet, 1.0) + 0.01))
     relevant = np.array([sample.relevant for sample in samples])
     for cut in np.arange(likely, 0.99, 0.01):
         above = chances >= cut
