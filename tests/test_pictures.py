@@ -40,6 +40,15 @@ def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return out.getvalue()
 
 
+def refusal_of(data: bytes | Path, name: str) -> str | None:
+    """What decoding says against a picture; None when it takes it."""
+    try:
+        decode(data, name=name)
+    except BadPicture as refusal:
+        return str(refusal)
+    return None
+
+
 def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -82,7 +91,7 @@ def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_picture_is_refused_by_name(data: bytes, words: str) -> None:
-    with pytest.raises(BadPicture, match="odd.png") as refusal:
+    with pytest.raises(BadPicture, match=r"odd\.png") as refusal:
         decode(data, name="odd.png")
     assert words in str(refusal.value)
 
@@ -104,10 +113,8 @@ def test_damaged_bytes_never_raise_anything_but_a_refusal(kind: str) -> None:
         damaged = bytearray(whole)
         for at in rng.integers(0, len(whole), 6):
             damaged[at] = int(rng.integers(0, 256))
-        try:
-            decode(bytes(damaged), name="damaged")
-        except BadPicture as refusal:
-            assert "damaged" in str(refusal)
+        said = refusal_of(bytes(damaged), "spoiled")
+        assert said is None or said.startswith("spoiled ")
 
 
 def test_too_many_pixels_are_refused_before_they_are_unpacked() -> None:
@@ -150,10 +157,7 @@ def test_pixel_data_that_unpacks_to_far_more_than_the_picture_stays_bounded() ->
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     bomb = png(8, 8, zlib.compress(bytes(400 * 2**20), 9))
-    try:
-        decode(bomb)
-    except BadPicture:
-        pass
+    refusal_of(bomb, "bomb")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 450 * 1024
     assert len(bomb) < 2**20
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mirage.figure import Case, Figure, Licence
@@ -37,7 +37,7 @@ class CorpusInfo:
     summary: str
     version: str
     homepage: str = ""
-    licence: Licence = Licence()
+    licence: Licence = field(default_factory=Licence)
 
 
 @dataclass(frozen=True, slots=True)

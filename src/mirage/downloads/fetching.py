@@ -38,7 +38,7 @@ class _Mark:
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
-class _Interrupted(Exception):  # noqa: N818 - not an error yet: it is tried again
+class _Interrupted(Exception):
     """The line broke, or the server asked to come back; how, in words."""
 
 
