@@ -2,10 +2,11 @@
 
 Fusion is weighted reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): ``score = Σ weight / (60 + rank)``.
 
-How sure a hit is comes from a logistic model over three signs: the cosines of its image and its caption with the query, and
-which share of the query's words, weighted by how rare they are in this atlas, its own words hold. `mirage evaluate
-calibrate` fits it. Standard scores against the atlas's own background were tried in place of the cosines and told right from wrong less
-well: in a small atlas of many alike pictures the few others stand out for every query.
+How sure a hit is comes from a logistic model over three signs: the cosines of its image and its caption with the
+query, and which share of the query's words, weighted by how rare they are in this atlas, its own words hold.
+`mirage evaluate calibrate` fits it. Standard scores against the atlas's own background were tried in place of the
+cosines and told right from wrong less well: in a small atlas of many alike pictures the few others stand out for
+every query.
 """
 
 from __future__ import annotations

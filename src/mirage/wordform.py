@@ -7,6 +7,11 @@ from functools import lru_cache
 
 import qdrant_edge as edge
 
+# What people add to say that they want a picture; a figure's words need not hold these to answer.
+FILLERS = frozenset(
+    "image images picture pictures photo photograph scan scans slice slices section sections view views level levels "
+    "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
+)
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
@@ -28,9 +33,11 @@ def stems(text: str) -> frozenset[int]:
 
 
 def words(text: str) -> dict[int, str]:
-    """Stem to the first word that has it, in order, stop words left out."""
+    """Stem to the first word that has it, in order, stop words and `FILLERS` left out."""
     found: dict[int, str] = {}
     for word in _WORD.findall(text):
+        if word.lower() in FILLERS:
+            continue
         number = stem(word)
         if number is not None:
             found.setdefault(number, word)

@@ -116,8 +116,8 @@ def _newton(
 def cuts(samples: Sequence[Sample], probability: Callable[[Sample], float]) -> tuple[float, float]:
     """The probabilities from which a hit is likely and strong.
 
-    *likely* is the lowest cut, one half or above, that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a likely hit; *strong* the
-    lowest above it at which hits are right with `STRONG_PRECISION`.
+    *likely* is the lowest cut, one half or above, that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a
+    likely hit; *strong* the lowest above it at which hits are right with `STRONG_PRECISION`.
     """
     chances = np.array([probability(sample) for sample in samples])
     best: dict[int, float] = {}
