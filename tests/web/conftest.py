@@ -132,11 +132,8 @@ def client(site) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def a_case(site) -> str:
     """Id of the case of the folder."""
-    answer = site.atlas.search(
-        "frontal chest film",
-        corpus=next(c.name for c in site.atlas.info().corpora if "folder" in c.name or "teaching" in c.name),
-    )
-    return answer.hits[0].figure.case_id
+    folder = next(corpus.name for corpus in site.atlas.info().corpora if corpus.name != "starter")
+    return site.atlas.search("frontal chest film", corpus=folder).hits[0].figure.case_id
 
 
 @pytest.fixture(scope="session")

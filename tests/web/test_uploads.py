@@ -3,7 +3,6 @@
 import html
 import io
 import logging
-import os
 import re
 import struct
 import tempfile
@@ -45,7 +44,7 @@ class Watch:
         while not self._stop.is_set():
             for entry in Path("/proc/self/fd").iterdir():
                 try:
-                    target = os.readlink(entry)
+                    target = str(entry.readlink())
                 except OSError:
                     continue
                 if target.startswith("/") and not target.startswith(("/dev", "/proc")):

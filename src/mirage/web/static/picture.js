@@ -2,7 +2,9 @@
 // The embedding stays out of addresses; the preview is the browser's own copy and never leaves the page.
 
 const previews = new Map();
+const place = () => location.pathname + location.search;
 let afterSwap = () => {};
+let shown = place();
 
 export function startPictures(awaken) {
   afterSwap = awaken;
@@ -29,7 +31,8 @@ export function startPictures(awaken) {
   });
   addEventListener("popstate", (event) => {
     if (event.state?.fields) post(asForm(event.state.fields), false);
-    else location.reload();
+    // A jump within the page, as by the skip link, is no other page.
+    else if (place() !== shown) location.reload();
   });
 }
 
@@ -115,6 +118,7 @@ async function post(form, push = true) {
     // Without its picture a query has an address again, and the server has led us there.
     if (response.redirected) history.pushState(null, "", response.url);
     else if (push) history.pushState({ fields }, "", "/search");
+    shown = place();
     show();
     afterSwap();
     if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
@@ -126,14 +130,14 @@ async function post(form, push = true) {
 }
 
 function show() {
-  for (const place of document.querySelectorAll("[data-preview]")) {
-    const address = previews.get(place.dataset.preview);
+  for (const frame of document.querySelectorAll("[data-preview]")) {
+    const address = previews.get(frame.dataset.preview);
     if (!address) continue;
     const image = document.createElement("img");
     image.alt = "The picture you dropped";
     image.addEventListener("error", () => image.remove());  // browsers cannot show DICOM or TIFF
     image.src = address;
-    place.replaceChildren(image);
+    frame.replaceChildren(image);
   }
 }
 
