@@ -167,7 +167,7 @@ def _check_room(atlas: Atlas) -> None:
     free = shutil.disk_usage(atlas.path).free
     if free < RESERVE:
         raise Unavailable(
-            f"The disk that holds {atlas.path} is full ({free / 1e6:.0f} MB left, and {RESERVE / 1e6:.0f} MB are kept free). "
+            f"The disk that holds {atlas.path} is full ({free / 1e6:.0f} MB left; {RESERVE / 1e6:.0f} MB are kept free). "
             "Make room and run it again; what is stored stays."
         )
 

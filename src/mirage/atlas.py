@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +17,7 @@ from PIL import Image
 
 from mirage import encoders, indexes, manifest
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld
+from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
 from mirage.figure import Case, Figure, Licence
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.pictures.store import PictureStore
@@ -122,7 +124,7 @@ class Atlas:
         folder = Path(path).expanduser() if path is not None else settings.atlas
         known = _check_folder(folder, create)
         name = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
-        used = encoders.load(name) if encoder is None or isinstance(encoder, str) else encoder
+        used = encoder if encoder is not None and not isinstance(encoder, str) else _encoder(folder, name, known, settings)
         info = used.info()
         if known and known.encoder.digest != info.digest:
             raise AtlasError(
@@ -140,26 +142,25 @@ class Atlas:
                 f"The atlas {folder} is open in {other or 'another process'}. Use that, or stop it first."
             ) from error
         except OSError as error:
-            raise AtlasError(f"The folder {folder} cannot be used: {error.strerror or error}.") from error
-        try:
+            raise manifest.cannot_write(folder, error) from error
+        with ExitStack() as undo:
+            undo.callback(index.close)
+            undo.callback(manifest.Holder.clear, folder)
             store = Store.at(folder / "records.sqlite")
+            undo.callback(store.close)
             atlas = cls(folder, store, index, used, holder)
+            holder.write(folder)
             if known is None:
                 manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
-            holder.write(folder)
             atlas.reconcile()
-        except BaseException as error:
-            index.close()
-            if isinstance(error, OSError):
-                raise AtlasError(f"The folder {folder} cannot be written to: {error.strerror or error}.") from error
-            raise
+            undo.pop_all()
         return atlas
 
     def close(self) -> None:
         """Let go of the folder."""
-        self.index.close()
+        manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
         self.store.close()
-        manifest.Holder.clear(self.path)
+        self.index.close()
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +179,7 @@ class Atlas:
         keys = self.store.keys()
         if unfinished is None and len(self.index) == len(keys):
             return
+        self.pictures.tidy()
         there = set(self.index.keys())
         self.index.remove(sorted(there - set(keys)))
         since = int(unfinished) if unfinished is not None else 0
@@ -226,7 +228,11 @@ class Atlas:
         mirage.errors.BadQuery
             When the query is empty, too long, names an unknown filter or value, or its terms cancel out.
         """
-        return self._searcher.search(Query.of(query, **filters) if isinstance(query, str) else query)
+        if isinstance(query, str):
+            query = Query.of(query, **filters)
+        elif filters:
+            raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
+        return self._searcher.search(query)
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
         """Find figures that look like one of this atlas's own, which is left out itself."""
@@ -321,19 +327,33 @@ def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
     return Point(row.key, image, caption, figure.words, fields)
 
 
+# What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
+_BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
+    f"{manifest.NAME}.partial",
+    f"{manifest.LOCK}.partial",
+    manifest.LOCK,
+}
+_CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
+
+
+def _encoder(folder: Path, name: str, known: manifest.Manifest | None, settings: Settings) -> Encoder:
+    try:
+        # Threads are the starter's option; other adapters choose for themselves.
+        return encoders.load(name, **({"threads": settings.threads} if name == "starter" else {}))
+    except NotFound as error:
+        if known is None or name != known.encoder.name:
+            raise
+        raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error
+
+
 def _check_folder(folder: Path, create: bool) -> manifest.Manifest | None:
     if folder.exists() and not folder.is_dir():
         raise AtlasError(f"{folder} is a file. An atlas is a folder.")
     known = manifest.read(folder)
     if known is not None:
         return known
-    inside = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    begun = inside <= {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "pictures"} | {
-        f"{manifest.NAME}.partial",
-        f"{manifest.LOCK}.partial",
-        manifest.LOCK,
-    }
-    if not begun:
+    inside = {entry.name for entry in folder.iterdir()} - _CLUTTER if folder.is_dir() else set()
+    if not {name for name in inside if not fnmatch(name, "index.*.partial")} <= _BEGUN:
         raise AtlasError(
             f"{folder} is not an atlas: it has no {manifest.NAME}. Nothing in it was touched. "
             "Name another folder, or an empty one to make an atlas in."

@@ -15,8 +15,9 @@ from typing import Any, Literal
 from mirage import corpora
 from mirage.adding import Progress, Report, add
 from mirage.atlas import Atlas
-from mirage.corpora.base import Refused
+from mirage.corpora.base import Downloads, Refused
 from mirage.errors import BadInput, MirageError, NotFound
+from mirage.query import shown
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,8 @@ class Jobs:
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._worker: threading.Thread | None = None
         self._kept_at = 0.0
+        self._closing = False
+        self._fetches: dict[tuple[str, str], tuple[float, int]] = {}  # when a step began, and at which byte
         for record in atlas.store.jobs():
             job = _read(record)
             if job.state not in ENDED:
@@ -113,15 +116,17 @@ class Jobs:
         """
         known = corpora.available()
         if corpus not in known:
-            raise NotFound(f"There is no corpus {corpus!r}. There are: {', '.join(known)}.")
+            raise NotFound(f"There is no corpus {shown(corpus)}. There are: {', '.join(known)}.")
         if path is not None and not Path(path).exists():
-            raise BadInput(f"There is nothing at {path}.")
+            raise BadInput(f"There is no folder {path}. Check its name.")
         given = {**options, **({"path": Path(path)} if path is not None else {})}
         title = f"Add {corpus}" + (f" from {path}" if path is not None else "")
 
         def work(job_id: str) -> None:
             self._update(job_id, message="Opening the corpus.")
-            source = corpora.load(corpus, **given, **self._downloading(job_id, corpus, path))
+            source = corpora.load(corpus, **given)
+            if isinstance(source, Downloads) and not source.ready:
+                source.prepare(lambda what, done, total: self._fetching(job_id, what, done, total))
             report = add(
                 self._atlas,
                 source,
@@ -132,17 +137,17 @@ class Jobs:
 
         return self._start("add", title, work)
 
-    def _downloading(self, job_id: str, corpus: str, path: Path | str | None) -> dict[str, Any]:
-        if corpus != "medpix" or path is not None:
-            return {}
-
-        def progress(done: int, total: int | None) -> None:
-            if self._stops[job_id].is_set():
-                raise _Cancelled
-            size = f" of {total / 1e6:,.0f}" if total else ""
-            self._update(job_id, done=done, total=total or 0, message=f"Downloading: {done / 1e6:,.0f}{size} MB.")
-
-        return {"progress": progress}
+    def _fetching(self, job_id: str, what: str, done: int, total: int | None) -> None:
+        if self._stops[job_id].is_set():
+            raise _Cancelled
+        count, unit = (1e6, " MB") if what == "downloading" else (1, " files")
+        of = f" of {total / count:,.0f}" if total else ""
+        message = f"{what.capitalize()}: {done / count:,.0f}{of}{unit}."
+        now = time.monotonic()
+        since, had = self._fetches.setdefault((job_id, what), (now, done))
+        rate = (done - had) / max(now - since, 1e-3)
+        left = (total - done) / rate if total and rate > 0 and now - since > 1 else None
+        self._update(job_id, done=done, total=total or 0, seconds_left=left, message=message)
 
     def list(self) -> list[Job]:
         """Every job, newest first."""
@@ -172,6 +177,7 @@ class Jobs:
 
     def close(self, timeout: float = 30.0) -> None:
         """Stop what runs, after the batch in hand, and take no more."""
+        self._closing = True
         for stop in self._stops.values():
             stop.set()
         self._queue.put(None)
@@ -195,7 +201,7 @@ class Jobs:
         return job
 
     def _run(self) -> None:
-        while (job_id := self._queue.get()) is not None:
+        while (job_id := self._queue.get()) is not None and not self._closing:
             if self.get(job_id).state != "queued":
                 continue
             self._update(job_id, state="running", message="Starting.")
@@ -205,7 +211,7 @@ class Jobs:
                 self._update(job_id, state="cancelled", message="Cancelled.", finished=time.time(), seconds_left=None)
             except MirageError as error:
                 self._update(job_id, state="failed", message=str(error), finished=time.time(), seconds_left=None)
-            except Exception:
+            except BaseException:  # whatever it is, the next job must have its turn
                 logger.exception("job %s failed", job_id)
                 message = "Something went wrong that should not have; the log of the server says what."
                 self._update(job_id, state="failed", message=message, finished=time.time(), seconds_left=None)
@@ -241,4 +247,7 @@ class Jobs:
 
     def _keep(self, job: Job) -> None:
         self._kept_at = time.time()
-        self._atlas.store.put_job(job.id, job.created, asdict(job))
+        try:
+            self._atlas.store.put_job(job.id, job.created, asdict(job))
+        except MirageError:  # a full disk: the job is still shown, until this process ends
+            logger.warning("job %s could not be kept", job.id, exc_info=True)

@@ -77,7 +77,8 @@ def cannot_write(folder: Path, error: OSError) -> MirageError:
 
 
 def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    sound = text.encode("utf-8", "replace").decode("utf-8").replace("\x7f", " ")
+    return json.dumps(sound, ensure_ascii=False)
 
 
 def read(folder: Path) -> Manifest | None:

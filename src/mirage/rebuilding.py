@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
+
 from mirage import encoders, indexes, manifest
 from mirage.adding import BATCH, Progress, encode_captions
 from mirage.atlas import UNFINISHED, Atlas
 from mirage.encoders.base import Encoder
-from mirage.errors import AtlasError, AtlasHeld
+from mirage.errors import AtlasError, AtlasHeld, MirageError
 from mirage.pictures import PictureStore, decode
 from mirage.store import Row, Store
 
@@ -91,6 +93,16 @@ def _encode_missing(
 
 
 def _encode(store: Store, pictures: PictureStore, encoder: Encoder, digest: str, rows: list[Row]) -> None:
-    images = encoder.encode_images([decode(pictures.path(row.picture.name)) for row in rows])
+    images = encoder.encode_images([_decoded(pictures, row) for row in rows])
     captions = encode_captions(encoder, [row.figure for row in rows])
     store.put_vectors([row.key for row in rows], images, captions, digest)
+
+
+def _decoded(pictures: PictureStore, row: Row) -> Image.Image:
+    try:
+        return decode(pictures.path(row.picture.name))
+    except MirageError as error:
+        raise AtlasError(
+            f"The picture of {row.figure.id} is lost or damaged ({error}), so that it cannot be encoded anew. "
+            "Restore the atlas's folder pictures from a copy. The atlas is what it was."
+        ) from error

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from mirage.errors import BadInput
 
@@ -30,19 +39,28 @@ class Settings(BaseSettings):
     encoder: str = Field(default="starter", description="Which encoder a new atlas is made with.")
     host: str = Field(default="127.0.0.1", description="Address the site listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),
         description="Names under which the site may be asked for; add yours when it is served to others.",
     )
-    folder_roots: tuple[Path, ...] = Field(
+    folder_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Folders under which the Corpora page may add folders of pictures."
     )
-    medpix: Path | None = Field(
-        default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it."
-    )
+    medpix: Path | None = Field(default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it.")
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
+
+    @field_validator("allowed_hosts", "folder_roots", mode="before")
+    @classmethod
+    def _several(cls, given: object, info: ValidationInfo) -> object:
+        """In the environment: JSON, or names with commas between, or paths as in PATH."""
+        if not isinstance(given, str):
+            return given
+        if given.lstrip().startswith("["):
+            return json.loads(given)
+        parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
+        return tuple(part.strip() for part in parts if part.strip())
 
     @field_validator("atlas", "medpix", mode="after")
     @classmethod
@@ -81,9 +99,13 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(cls.model_fields)
+                raise BadInput(f"There is no setting {name!r} (in mirage.toml). There are: {known}.") from None
+            field = str(first["loc"][0]) if first["loc"] else name
             raise BadInput(
-                f"The setting {name!r} cannot be used: {first['msg']} (given: {first.get('input')!r}). "
-                f"It comes from MIRAGE_{name.upper()} or from mirage.toml."
+                f"The setting {name!r} cannot be used: {first['msg']} (given: {str(first.get('input'))[:200]!r}). "
+                f"It comes from MIRAGE_{field.upper()}, from mirage.toml, or from the option of that name."
             ) from None
-        except ValueError as error:
-            raise BadInput(f"mirage.toml cannot be read: {error}. Mend it or remove it.") from None
+        except (ValueError, OSError) as error:
+            raise BadInput(f"{Path('mirage.toml').resolve()} cannot be read: {error}. Mend it or remove it.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, NotFound, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
+from mirage.query import shown
 
 Vector = npt.NDArray[np.float32]
 metadata = sa.MetaData()
@@ -155,12 +157,12 @@ def _source_values(source: Source) -> dict[str, Any]:
     }
 
 
-def _source(row: Mapping[str, Any]) -> Source:
+def _source(row: sa.RowMapping) -> Source:
     licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
     return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def _row(row: sa.RowMapping) -> Row:
     figure = Figure(id=row["id"], source=_source(row), **{name: row[name] for name in _FIGURE_WORDS})
     picture = Picture(row["picture"], row["width"], row["height"], row["bytes"], int(row["look"], 16))
     return Row(row["key"], figure, picture)
@@ -195,20 +197,19 @@ class Store:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.OperationalError as error:
-            reason = str(error.orig)
+        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+            reason = str(getattr(error, "orig", error))
             if "full" in reason:
                 raise Unavailable(
                     "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
                 ) from error
             if "readonly" in reason:
-                raise AtlasError(
-                    f"The atlas cannot be written to ({reason}). Check the folder's permissions."
-                ) from error
+                raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
             raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
-        except sa.exc.DatabaseError as error:
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+            reason = str(getattr(error, "orig", error))
             raise AtlasError(
-                f"The atlas's records are damaged ({error.orig}). Restore the folder from a copy, or add its corpora anew."
+                f"The atlas's records are damaged ({reason}). Restore the folder from a copy, or add its corpora anew."
             ) from error
 
     @contextmanager
@@ -303,7 +304,7 @@ class Store:
         with self._read() as connection:
             row = connection.execute(sa.select(figures).where(figures.c.id == figure_id)).mappings().first()
         if row is None:
-            raise NotFound(f"This atlas has no figure {figure_id!r}.")
+            raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
         return _row(row)
 
     def case(self, case_id: str) -> Case:
@@ -316,7 +317,7 @@ class Store:
         with self._read() as connection:
             row = connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().first()
         if row is None:
-            raise NotFound(f"This atlas has no case {case_id!r}.")
+            raise NotFound(f"This atlas has no case {shown(case_id)}.")
         return Case(id=row["id"], source=_source(row), **{name: row[name] for name in _CASE_WORDS})
 
     def figures_of(self, case_id: str) -> list[Row]:

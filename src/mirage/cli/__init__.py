@@ -6,19 +6,41 @@ Exit codes: 0 done; 1 something failed; 2 bad input or usage; 3 the atlas cannot
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mirage import __version__
 from mirage.cli import adding, atlas, evaluate, looking, serving, train
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
+
+class _Command(TyperGroup):
+    """Typer would end an interruption or a closed pipe in its own words, so they are met before it sees them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MirageError as error:
+            complain(str(error))
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            complain("Interrupted. What was stored stays; run it again to go on.")
+            sys.exit(130)
+        except BrokenPipeError:
+            # The reader of our output has gone (`mirage search … | head`). Keep Python from complaining at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
 app = typer.Typer(
     name="mirage",
+    cls=_Command,
     help="Find real medical images by words or by a picture, offline. It teaches; it does not diagnose.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -51,16 +73,17 @@ def _common(
 
 
 def main() -> None:
-    """Run the command; expected failures end in one clear line, never in a traceback."""
+    """Run the command; failures end in one clear line, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign still shows the rest
     try:
-        app()
-    except MirageError as error:
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        complain("Interrupted. What was stored stays; run it again to go on.")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`mirage search … | head`). Keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        app(prog_name="mirage")
+    except Exception as error:
+        if "MIRAGE_TRACEBACK" in os.environ:
+            raise
+        complain(
+            f"Something went wrong that should not have: {type(error).__name__}: {str(error)[:500]} "
+            "Please report it; with MIRAGE_TRACEBACK=1 in the environment the command shows where."
+        )
+        sys.exit(1)

@@ -11,9 +11,10 @@ import typer
 from mirage import corpora
 from mirage.adding import Progress, Report, add
 from mirage.atlas import Atlas
-from mirage.cli.output import duration, print_json, progress_bar, say
+from mirage.cli.output import download_bar, duration, print_json, progress_bar, say
 from mirage.cli.reaching import AtlasOption, Reached, Served, reach
-from mirage.errors import MirageError
+from mirage.corpora.base import Corpus, Downloads
+from mirage.errors import BadInput, MirageError
 from mirage.settings import Settings
 
 app = typer.Typer(
@@ -47,9 +48,7 @@ def medpix(
 
 @app.command()
 def folder(
-    path: Annotated[
-        Path, typer.Argument(help="A folder of pictures or DICOM files, with or without a table of words.")
-    ],
+    path: Annotated[Path, typer.Argument(help="A folder of pictures or DICOM files, with or without a table of words.")],
     words: Annotated[
         Path | None, typer.Option(help="CSV or JSONL with the pictures' words; found by itself when it is figures.csv.")
     ] = None,
@@ -102,22 +101,16 @@ def _here(atlas: Atlas, corpus: str, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def prepared(corpus: str, options: dict[str, Any]) -> Any:
+def prepared(corpus: str, options: dict[str, Any]) -> Corpus:
     """Open a corpus; one that has to be downloaded is, with a bar."""
     source = corpora.load(corpus, **options)
-    if hasattr(source, "prepare"):
-        with progress_bar(f"Downloading {corpus}", unit=" B/s") as move:
-            started = time.perf_counter()
-
-            def tell(done: int, total: int | None) -> None:
-                rate = done / max(time.perf_counter() - started, 1e-3)
-                move(done, total or 0, rate, (total - done) / rate if total and rate else None)
-
+    if isinstance(source, Downloads) and not source.ready:
+        with download_bar(corpus) as tell:
             source.prepare(tell)
     return source
 
 
-def add_with_bar(atlas: Atlas, source: Any) -> Report:
+def add_with_bar(atlas: Atlas, source: Corpus) -> Report:
     """Add a corpus, showing rate and time left."""
     title = f"Adding {source.info().title}"
     with progress_bar(title, unit=" figures/s") as move:
@@ -132,8 +125,9 @@ def _through(served: Reached, corpus: str, options: dict[str, Any]) -> dict[str,
     assert isinstance(served, Served)
     unsupported = sorted(set(options) - {"path"})
     if unsupported:
-        raise MirageError(
-            f"The atlas is served at {served.url}, and through it {', '.join(unsupported)} cannot be given. "
+        options_given = ", ".join(f"--{name.replace('_', '-')}" for name in unsupported)
+        raise BadInput(
+            f"The atlas is served at {served.url}, and through it {options_given} cannot be given. "
             "Stop that server and run this again."
         )
     say(f"The atlas is served at {served.url}; adding through it.")
@@ -144,6 +138,6 @@ def _through(served: Reached, corpus: str, options: dict[str, Any]) -> dict[str,
             time.sleep(0.5)
             job = served.ask("GET", f"/api/jobs/{job['id']}")
             move(job["done"], job["total"], job["rate"], job["seconds_left"])
-    if job["state"] == "failed":
+    if job["state"] != "done":
         raise MirageError(job["message"])
-    return {"corpus": corpus, "refused": job["refused"], "message": job["message"], "state": job["state"]}
+    return {"corpus": corpus, "refused": job["refused"], "message": job["message"]}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from mirage.atlas import Atlas
 from mirage.cli.output import facts, hits_table, out, print_json
-from mirage.cli.reaching import AtlasOption, reach
+from mirage.cli.reaching import AtlasOption, reach, refuse_address
 from mirage.cli.reaching import search as search_in
 from mirage.errors import NotFound
 from mirage.query import MAX_K, Query
@@ -22,9 +23,7 @@ def search(
     words: Annotated[list[str] | None, typer.Argument(help="What to look for, in words.")] = None,
     image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file to look for the like of.")] = None,
     more: Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")] = None,
-    less: Annotated[
-        list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")
-    ] = None,
+    less: Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")] = None,
     like: Annotated[list[str] | None, typer.Option(help="Id of a figure to find the like of.")] = None,
     modality: Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")] = None,
     plane: Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")] = None,
@@ -56,6 +55,7 @@ def search(
             licence=licence,
         )
 
+    refuse_address(text)
     if image is None:
         make([])  # what is wrong with the query is told before the atlas is opened
     with reach(atlas) as reached:
@@ -77,7 +77,7 @@ def show(
     with reach(atlas) as reached:
         record, is_case = _record(reached, name)
     if json:
-        print_json(record)
+        print_json({key: value for key, value in record.items() if key != "file"})
         return
     source, licence = record["source"], record["source"]["licence"]
     rows = [("id", record["id"]), ("title", record["title"])]
@@ -108,10 +108,10 @@ def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
         except NotFound:
             raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
     try:
-        return reached.ask("GET", f"/api/figures/{name}"), False
+        return reached.ask("GET", f"/api/figures/{quote(name, safe='')}"), False
     except NotFound:
         pass
     try:
-        return reached.ask("GET", f"/api/cases/{name}"), True
+        return reached.ask("GET", f"/api/cases/{quote(name, safe='')}"), True
     except NotFound:
         raise NotFound(f"This atlas has no figure and no case {name!r}.") from None

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to `mirage.cli.main`; Rich would end with 1, as if something had failed."""
+        raise BrokenPipeError
+
+
+out = _Console(highlight=False)
+err = _Console(stderr=True, highlight=False)
 
 
 def complain(message: str) -> None:
@@ -31,6 +39,7 @@ def say(message: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON document on the output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
 
 
 def duration(seconds: float) -> str:
@@ -38,27 +47,19 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    return (
-        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    )
+    return f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def size(count: float) -> str:
     """Bytes as a person reads them."""
-    return (
-        f"{count / 1e9:.1f} GB"
-        if count >= 1e9
-        else f"{count / 1e6:.1f} MB"
-        if count >= 1e5
-        else f"{count / 1e3:.0f} kB"
-    )
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
 class _RateAndTime(ProgressColumn):
     def render(self, task: Task) -> Text:
         rate, left = task.fields.get("rate") or 0.0, task.fields.get("left")
         unit = task.fields.get("unit", "/s")
-        text = f"{rate:,.0f}{unit}" if rate else ""
+        text = task.fields.get("text") or (f"{rate:,.0f}{unit}" if rate else "")
         return Text(text + (f", {duration(left)} left" if left is not None else ""))
 
 
@@ -73,6 +74,26 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
             progress.update(task, completed=done, total=total or None, rate=rate, left=left)
 
         yield move
+
+
+@contextmanager
+def download_bar(what: str) -> Iterator[Any]:
+    """Yield a function ``(step, done, total)`` that shows each step of fetching a corpus: bytes, then files."""
+    columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
+    with Progress(*columns, console=err, transient=True) as progress:
+        begun: dict[str, tuple[TaskID, float]] = {}
+
+        def tell(step: str, done: int, total: int | None) -> None:
+            if step not in begun:
+                begun[step] = progress.add_task(f"{step.capitalize()} {what}", total=None), time.monotonic()
+            task, since = begun[step]
+            rate = done / max(time.monotonic() - since, 1e-3)
+            left = (total - done) / rate if total and rate else None
+            of = f" of {size(total)}" if total else ""
+            text = f"{size(done)}{of}, {size(rate)}/s" if step == "downloading" else f"{done:,} of {total or done:,} files"
+            progress.update(task, completed=done, total=total or None, text=text, left=left)
+
+        yield tell
 
 
 def hits_table(answer: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import typer
 
 from mirage.atlas import Atlas
-from mirage.errors import AtlasHeld, BadPicture, MirageError, NotFound
+from mirage.errors import AtlasHeld, BadInput, BadPicture, MirageError, NotFound, Unavailable
 from mirage.manifest import Holder
 from mirage.pictures import DEFAULT_LIMITS, decode
 from mirage.query import PictureTerm, Query
@@ -20,9 +21,7 @@ from mirage.web import views
 
 AtlasOption = Annotated[
     Path | None,
-    typer.Option(
-        "--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"
-    ),
+    typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
 ]
 
 
@@ -30,28 +29,42 @@ class Served:
     """An atlas that another process serves, reached through its HTTP API."""
 
     def __init__(self, holder: Holder) -> None:
-        self._client = httpx.Client(base_url=holder.url, headers={"X-Mirage-Token": holder.token}, timeout=60)
+        # trust_env: a proxy that the environment names must not come between this machine and itself.
+        headers = {"X-Mirage-Token": holder.token}
+        self._client = httpx.Client(base_url=holder.url, headers=headers, timeout=60, trust_env=False)
         self.url = holder.url
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """One call; the server's own words when it refuses."""
-        answer = self._client.request(method, path, **options)
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
         if answer.is_success:
             return answer.json()
         try:
             detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
             detail = f"The server at {self.url} answered {answer.status_code}."
-        kind = NotFound if answer.status_code == NotFound.status else MirageError
-        raise kind(detail)
+        raise _KINDS.get(answer.status_code, MirageError)(detail)
 
 
+# What the server's answers mean here, so that a command ends alike whichever way it went.
+_KINDS: dict[int, type[MirageError]] = {
+    BadInput.status: BadInput,
+    NotFound.status: NotFound,
+    AtlasHeld.status: AtlasHeld,
+    413: BadPicture,
+    415: BadPicture,
+    BadPicture.status: BadPicture,
+    Unavailable.status: Unavailable,
+}
 Reached = Atlas | Served
 
 
 def folder_of(atlas: Path | None) -> Path:
     """The folder a command means."""
-    return atlas if atlas is not None else Settings.load().atlas
+    return atlas.expanduser() if atlas is not None else Settings.load().atlas
 
 
 @contextmanager
@@ -73,7 +86,7 @@ def reach(path: Path | None, *, create: bool = False) -> Iterator[Reached]:
         served = Served(holder)
         try:
             served.ask("GET", "/api/atlas")
-        except (httpx.HTTPError, MirageError) as error:
+        except MirageError as error:
             raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
         yield served
         return
@@ -107,12 +120,17 @@ def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture
     return answer
 
 
-def _decoded(path: Path) -> Any:
-    text = str(path)
-    if text.startswith(("http:/", "https:/", "ftp:/")):
+def refuse_address(text: str) -> None:
+    """Say that an address is not fetched."""
+    if re.match(r"(?i)\s*(https?|ftp):/", text):
         raise BadPicture(
-            f"{text} is an address. Nothing is fetched from the network: save the picture and give its file."
+            f"{text[:200]} is an address. Nothing is fetched from the network: save the picture and give its file "
+            "with --image."
         )
+
+
+def _decoded(path: Path) -> Any:
+    refuse_address(str(path))
     if not path.is_file():
         raise BadPicture(f"There is no file {path}.")
     return decode(path, name=path.name, limits=DEFAULT_LIMITS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import socket
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mirage import encoders, manifest
+from mirage import __version__, encoders, manifest
 from mirage.atlas import Atlas
 from mirage.cli.adding import add_with_bar, prepared
 from mirage.cli.output import facts, say, size
@@ -20,6 +19,7 @@ from mirage.cli.reaching import AtlasOption, folder_of
 from mirage.errors import AtlasHeld, MirageError
 from mirage.manifest import Holder
 from mirage.settings import SHIPPED, Settings
+from mirage.web.server import listen
 from mirage.web.server import serve as serve_site
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
@@ -68,7 +68,7 @@ def doctor(atlas: AtlasOption = None) -> None:
     settings = Settings.load(atlas=atlas)
     rows = [
         ("python", f"{platform.python_version()} on {platform.platform()}"),
-        ("mirage", version("mirage-atlas")),
+        ("mirage", __version__),
         ("engine", f"qdrant-edge-py {version('qdrant-edge-py')}, onnxruntime {version('onnxruntime')}"),
     ]
     faults = 0
@@ -91,7 +91,7 @@ def doctor(atlas: AtlasOption = None) -> None:
         there = there.parent
     free = shutil.disk_usage(there).free
     check("disk", f"{size(free)} free at {there}", None if free > 1e9 else f"only {size(free)} free at {there}")
-    check(f"port {settings.port}", "free", _port_fault(settings))
+    check(f"port {settings.port}", *_port_state(settings))
     facts(rows)
     if faults:
         sys.exit(1)
@@ -113,11 +113,11 @@ def _atlas_state(folder: Path) -> tuple[str, str | None]:
         return "", str(error)
 
 
-def _port_fault(settings: Settings) -> str | None:
-    with socket.socket() as probe:
-        if probe.connect_ex((settings.host, settings.port)) != 0:
-            return None
+def _port_state(settings: Settings) -> tuple[str, str | None]:
     holder = Holder.read(settings.atlas)
-    if holder and holder.url.endswith(f":{settings.port}"):
-        return None
-    return f"something else listens there; use `mirage up --port {settings.port + 1}`"
+    try:
+        listen(settings.host, settings.port).close()
+    except MirageError as error:
+        served = holder is not None and holder.url.endswith(f":{settings.port}")
+        return (f"this atlas is served there: {holder.url}", None) if holder and served else ("", str(error))
+    return "free", None

@@ -7,18 +7,22 @@ keeps a second process out.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import qdrant_edge as edge
 
-from mirage.errors import AtlasError, AtlasHeld, Unavailable
+from mirage.errors import AtlasError, AtlasHeld, MirageError, Unavailable
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
 
 _BATCH = 512
+_CONFIG = "edge_config.json"
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
 # Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
 _INDEXING_THRESHOLD_KB = 20_000
@@ -49,7 +53,7 @@ def _field_indexes() -> Iterator[edge.UpdateOperation]:
 
 
 def _filter(filters: Mapping[str, Sequence[str]], extra: Sequence[Any] = ()) -> edge.Filter | None:
-    must = [edge.FieldCondition(key=name, match=edge.MatchAny(list(values))) for name, values in filters.items()]
+    must: list[Any] = [edge.FieldCondition(key=name, match=edge.MatchAny(list(values))) for name, values in filters.items()]
     must += extra
     return edge.Filter(must=must) if must else None
 
@@ -76,24 +80,16 @@ class EmbeddedIndex:
         self._path = Path(path)
         self._dimension = dimension
         self._closed = False
-        made = not (self._path / "edge_config.json").exists()
-        try:
-            if made:
-                # A folder without a configuration is a shard whose making was cut short: nothing in it was acknowledged.
-                shutil.rmtree(self._path, ignore_errors=True)
-                self._path.mkdir(parents=True)
-                self._shard = edge.EdgeShard.create(str(self._path), _config(dimension))
-                for operation in _field_indexes():
-                    self._shard.update(operation)
-                self._shard.flush()
-            else:
-                self._shard = edge.EdgeShard.load(str(self._path))
-        except PermissionError as error:
-            raise AtlasError(f"The index {self._path} cannot be written to. Check the folder's permissions.") from error
-        except OSError as error:
-            raise _explain(error, self._path) from error
-        except Exception as error:
-            raise _explain(error, self._path) from error
+        with _explained(self._path):
+            if not self._path.exists() or not any(self._path.iterdir()):
+                _make(self._path, dimension)
+            self._shard = edge.EdgeShard.load(str(self._path))
+            lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
+            size = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]["size"]
+        if size != dimension or lacking:
+            self._shard.close()
+            what = f"lacks {', '.join(sorted(lacking))}" if lacking else f"has vectors of length {size}, not {dimension}"
+            raise AtlasError(f"The index {self._path} {what}. `mirage atlas rebuild` makes it anew.")
 
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""
@@ -115,10 +111,8 @@ class EmbeddedIndex:
             self._update(edge.UpdateOperation.delete_points(list(keys)))
 
     def _update(self, operation: edge.UpdateOperation) -> None:
-        try:
+        with _explained(self._path):
             self._shard.update(operation)
-        except Exception as error:
-            raise _explain(error, self._path) from error
 
     def ask(self, ask: Ask) -> dict[str, Ranked]:
         """Answer all channels in one batched call."""
@@ -135,13 +129,14 @@ class EmbeddedIndex:
         if not asked:
             return {}
         requests = [edge.QueryRequest(limit=ask.limit, query=query, filter=condition) for query in asked.values()]
-        lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return {name: [(hit.id, hit.score) for hit in found] for name, found in zip(asked, lists, strict=True)}
+        with _explained(self._path):
+            lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        return {name: [(_key(hit), hit.score) for hit in found] for name, found in zip(asked, lists, strict=True)}
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
-        records = self._shard.retrieve(list(keys), with_payload=False, with_vector=["image"])
-        return {record.id: np.asarray(record.vector["image"], dtype=np.float32) for record in records}
+        records: Any = self._shard.retrieve(list(keys), with_payload=False, with_vector=["image"])
+        return {_key(record): np.asarray(record.vector["image"], dtype=np.float32) for record in records if record.vector}
 
     def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
         """Count the values of every field among the points that pass the filters."""
@@ -166,7 +161,7 @@ class EmbeddedIndex:
             records, offset = self._shard.scroll(
                 edge.ScrollRequest(limit=2000, offset=offset, with_payload=False, with_vector=False)
             )
-            yield from (record.id for record in records)
+            yield from map(_key, records)
             if offset is None:
                 return
 
@@ -176,18 +171,53 @@ class EmbeddedIndex:
 
     def optimise(self) -> None:
         """Merge segments and build the graph; called once adding has ended."""
-        self._shard.optimize()
-        self._shard.flush()
+        with _explained(self._path):
+            self._shard.optimize()
+            self._shard.flush()
 
     def close(self) -> None:
         """Write everything and let go of the files."""
         if not self._closed:
             self._closed = True
-            self._shard.flush()
-            self._shard.close()
+            with _explained(self._path):
+                self._shard.flush()
+                self._shard.close()
 
 
-def _explain(error: Exception, path: Path) -> Exception:
+def _key(record: Any) -> int:
+    return int(record.id)
+
+
+def _make(path: Path, dimension: int) -> None:
+    """Make an empty shard beside the place and move it there, so that a shard that is there is whole."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shard = edge.EdgeShard.create(str(partial), _config(dimension))
+    for operation in _field_indexes():
+        shard.update(operation)
+    shard.flush()
+    shard.close()
+    partial.replace(path)
+    for left in path.parent.glob(f"{path.name}.*.partial"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except MirageError:
+        raise
+    except Exception as error:
+        raise _explain(error, path) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what a damaged file makes the engine raise; not an Exception
+            raise
+        raise _explain(error, path) from error
+
+
+def _explain(error: BaseException, path: Path) -> Exception:
     reason = str(error)
     if any(sign in reason for sign in _HELD):
         return AtlasHeld("Another process has this atlas open.")

@@ -1,0 +1,5 @@
+"""``python -m mirage``: the mirage command."""
+
+from mirage.cli import main
+
+main()
