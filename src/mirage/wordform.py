@@ -8,9 +8,9 @@ from functools import lru_cache
 import qdrant_edge as edge
 
 # What people add to say that they want a picture; a figure's words need not hold these to answer.
-FILLERS = frozenset(  # noqa: SIM905
+FILLERS = frozenset(
     "image images picture pictures photo photograph scan scans slice slices section sections view views level levels "
-    "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()  # noqa: SIM905
+    "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
