@@ -18,7 +18,7 @@ from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
 from mirage.indexes.base import Ask, Index
 from mirage.pictures import PictureStore
-from mirage.query import Query, Term
+from mirage.query import Query, Term, shown
 from mirage.ranking import Answer, Calibration, Fused, Hit
 from mirage.store import Row, Store
 
@@ -94,8 +94,10 @@ class Searcher:
         for name, values in query.filters.items():
             strange = [value for value in values if value not in known[name]]
             if strange:
-                there = ", ".join(sorted(value for value in known[name] if value)) or "nothing"
-                raise BadQuery(f"No figure in this atlas has the {name} {strange[0]!r}. There is: {there}.")
+                # The most frequent first, and not all of a hundred regions.
+                by_count = sorted((value for value in known[name] if value), key=lambda value: -known[name][value])
+                there = ", ".join(by_count[:12]) + (", …" if len(by_count) > 12 else "") or "nothing"
+                raise BadQuery(f"No figure in this atlas has the {name} {shown(strange[0])}. There is: {there}.")
 
     def _embed(self, query: Query, notes: list[str]) -> Vector:
         texts = [term for term in query.terms if term.text]
