@@ -80,10 +80,8 @@ def main() -> None:
         wide = {"width": 1280, "height": 800}
         shoot(browser, url, "start", **wide, scheme="light")
         shoot(browser, f"{url}/search?q={query}", "search", **wide, scheme="light")
-        shoot(browser, f"{url}/search?q={query}", "search-dark", **wide, scheme="dark")
         shoot(browser, f"{url}/search?q=appendicitis", "nothing-fits", **wide, scheme="light")
         shoot(browser, f"{url}/figure/{first}", "figure", **wide, scheme="dark")
-        shoot(browser, f"{url}/corpora", "corpora", **wide, scheme="light")
         shoot(browser, f"{url}/search?q={query}", "search-phone", width=390, height=844, scheme="dark")
         browser.close()
 
