@@ -32,18 +32,17 @@ Vector = npt.NDArray[np.float32]
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 _EXAMPLES = (
     "axial brain MRI at the level of the thalamus",
-    "sagittal brain with the corpus callosum",
-    "cerebellum, coronal",
-    "chest CT",
-    "retina, fundus photograph",
-    "blood vessels, angiography",
-    "ultrasound",
     "subdural hematoma",
-    "ring-enhancing brain lesion MRI",
+    "chest X-ray",
     "pulmonary embolism CT",
+    "cerebellum, coronal MRI",
     "appendicitis",
-    "meningioma T1 with gadolinium",
-    "knee MRI, torn meniscus",
+    "normal retina, fundus photograph",
+    "meningioma MRI",
+    "heart ultrasound with colour Doppler",
+    "meniscus tear, knee MRI",
+    "skin histology",
+    "whole-body bone scan",
 )
 
 
@@ -308,8 +307,9 @@ class Atlas:
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
         if self._examples is None:
-            tried = [(query, self.search(query)) for query in (Query.of(text, k=8) for text in _EXAMPLES)]
-            self._examples = [Query.of(query.text) for query, answer in tried if answer.fits]
+            tried = [self.search(text, k=4) for text in _EXAMPLES]
+            strong = [answer for answer in tried if answer.hits and answer[0].confidence == "strong"]
+            self._examples = [Query.of(answer.query.text) for answer in strong]
         return self._examples[:n]
 
 
