@@ -1,0 +1,87 @@
+"""Real parts that tests share: the starter atlas, copies of it, and small atlases."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from parts import COMMAND, copy_atlas, environment, picture_folder
+
+from mirage import corpora
+from mirage.adding import add
+from mirage.atlas import Atlas
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep every test away from the atlas of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter atlas, built once and closed. Copy it; do not open it."""
+    folder = tmp_path_factory.mktemp("starter") / "atlas"
+    with Atlas.open(folder, create=True) as atlas:
+        add(atlas, corpora.load("starter"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def starter(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """The starter atlas, open. Tests only read it."""
+    with Atlas.open(copy_atlas(starter_folder, tmp_path_factory.mktemp("open") / "atlas")) as atlas:
+        yield atlas
+
+
+@pytest.fixture
+def starter_copy(starter_folder: Path, tmp_path: Path) -> Path:
+    """A closed copy of the starter atlas that a test may change."""
+    return copy_atlas(starter_folder, tmp_path / "starter-copy")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Callable[..., Path]:
+    """Make a folder of so many pictures."""
+
+    def make(count: int, name: str = "phantoms", **options: Callable[[int], str]) -> Path:
+        return picture_folder(tmp_path / name, count, **options)
+
+    return make
+
+
+@pytest.fixture
+def small(tmp_path: Path, pictures: Callable[..., Path]) -> Path:
+    """A closed atlas of six pictures."""
+    with Atlas.open(tmp_path / "small", create=True) as atlas:
+        add(atlas, corpora.load("folder", path=pictures(6)))
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start commands that are killed at the end of the test if they still run."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            env=environment(atlas, **env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
