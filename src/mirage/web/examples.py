@@ -26,9 +26,8 @@ _kept: WeakKeyDictionary[Atlas, tuple[int, list[Example]]] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def examples_of(atlas: Atlas) -> list[Example]:
-    """Examples for this atlas, looked up again when its size has changed."""
-    size = atlas.info().figures
+def examples_of(atlas: Atlas, size: int) -> list[Example]:
+    """Examples for this atlas of `size` figures, looked up again when its size has changed."""
     with _lock:
         known = _kept.get(atlas)
     if known and known[0] == size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +23,18 @@ SIMILAR = 12
 # An address longer than this is cut by some browsers and proxies; the form posts it instead.
 MOST_ADDRESS = 6_000
 
+# Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
+_MOMENT = 2.0
+
 router = APIRouter(include_in_schema=False)
+
+
+def held(site: Site) -> schemas.AtlasView:
+    """What the atlas holds, as of now or a moment ago."""
+    now = time.monotonic()
+    if site.held is None or now - site.held[0] > _MOMENT:
+        site.held = (now, views.atlas_page(site.atlas))
+    return site.held[1]
 
 
 @router.get("/")
@@ -37,8 +49,8 @@ async def home(request: Request) -> Response:
 def _home(site: Site) -> str:
     return render(
         "home.html",
-        atlas=views.atlas_page(site.atlas),
-        examples=examples_of(site.atlas),
+        atlas=held(site),
+        examples=examples_of(site.atlas, held(site).figures),
         form=search_form(None),
     )
 
@@ -96,7 +108,7 @@ async def _results(request: Request, query: Query) -> Response:
 def _results_page(site: Site, query: Query) -> str:
     view = views.search_page(site.atlas, query)
     facets = views.facets_page(site.atlas, query, {}).facets
-    atlas = views.atlas_page(site.atlas)
+    atlas = held(site)
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
     return render(
@@ -126,8 +138,8 @@ async def _refused(request: Request, pairs: fields.Pairs, error: MirageError) ->
     def page() -> str:
         return render(
             "home.html",
-            atlas=views.atlas_page(site.atlas),
-            examples=examples_of(site.atlas),
+            atlas=held(site),
+            examples=examples_of(site.atlas, held(site).figures),
             form=search_form(None, words=words[:2000]),
             problem=str(error),
         )

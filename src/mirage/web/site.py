@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mirage.atlas import Atlas
     from mirage.jobs import Jobs
     from mirage.settings import Settings
+    from mirage.web.schemas import AtlasView
 
 
 @dataclass(slots=True)
@@ -25,12 +26,15 @@ class Site:
     settings : mirage.settings.Settings
     token : str
         Made anew at each start; whatever changes state has to show it.
+    held : (float, AtlasView) or None
+        What the atlas held, and when that was counted.
     """
 
     atlas: Atlas
     jobs: Jobs
     settings: Settings
     token: str
+    held: tuple[float, AtlasView] | None = None
     # Pictures are large once decoded; two at a time bound the memory that uploads can take.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
