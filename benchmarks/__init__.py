@@ -1,0 +1,1 @@
+"""Speed, memory and size of MIRAGE, measured. ``python -m benchmarks`` runs them all; see docs/benchmarks.md."""

@@ -1,0 +1,128 @@
+"""An atlas of many figures: real ones repeated, their vectors jittered and their words changed a little."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import Setting
+from mirage import adding, corpora
+from mirage.atlas import Atlas, point_of
+from mirage.figure import Figure
+from mirage.store import Record, Row
+
+_JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
+_CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
+_AT_ONCE = 2_000
+
+
+def source_of(setting: Setting) -> tuple[str, dict[str, object]]:
+    """MedPix where there is a copy, else the starter corpus."""
+    return ("medpix", {"path": setting.medpix}) if setting.medpix else ("starter", {})
+
+
+def real_atlas(setting: Setting, limit: int | None = None) -> tuple[Path, adding.Report]:
+    """Make an atlas of the real figures, once a run; adding again passes over what is there."""
+    name, options = source_of(setting)
+    folder = setting.folder / f"{name}-atlas"
+    done = 0
+
+    def progress(now: adding.Progress) -> None:
+        nonlocal done
+        done = now.done
+
+    with Atlas.open(folder, create=True) as atlas:
+        stop = (lambda: done >= limit) if limit else (lambda: False)
+        report = adding.add(atlas, corpora.load(name, **options), progress=progress, stop=stop)
+    return folder, report
+
+
+def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
+    """Make an atlas of `figures` figures out of the real ones.
+
+    Records go through the store and points through the index, as adding does; pictures are named and not copied, since no
+    search reads them.
+    """
+    if (folder / "atlas.toml").exists():
+        return folder
+    with Atlas.open(real) as atlas:
+        rows = [row for batch in atlas.store.each() for row in batch]
+        vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+        facts = atlas.store.corpora()
+    rng, dice = np.random.default_rng(seed), random.Random(seed)
+    vocabulary = [word for row in rows for word in f"{row.figure.caption} {row.figure.title}".split()]
+    with Atlas.open(folder, create=True) as made:
+        for values in facts:
+            made.store.put_corpus({name: value for name, value in values.items() if name != "added"})
+        digest = made.encoder.info().digest
+        for batch in _batches(rows, figures):
+            records = []
+            for copy, row in batch:
+                image, caption = vectors[row.key]
+                records.append(
+                    Record(
+                        _reworded(row.figure, copy, vocabulary, dice),
+                        None,
+                        f"{row.key}-{copy}",
+                        replace(row.picture, look=dice.getrandbits(1024)) if copy else row.picture,
+                        _jittered(image, copy, rng),
+                        None if caption is None else _jittered(caption, copy, rng),
+                    )
+                )
+            keys = made.store.put(records, digest, 1)
+            made.index.add(
+                [
+                    point_of(Row(key, record.figure, record.picture), record.image, record.caption)
+                    for key, record in zip(keys, records, strict=True)
+                ]
+            )
+        made.index.optimise()
+        made.changed()
+    return folder
+
+
+def _batches(rows: Sequence[Row], figures: int) -> Iterator[list[tuple[int, Row]]]:
+    every = [(number // len(rows), rows[number % len(rows)]) for number in range(figures)]
+    for start in range(0, figures, _AT_ONCE):
+        yield every[start : start + _AT_ONCE]
+
+
+def _reworded(figure: Figure, copy: int, vocabulary: Sequence[str], dice: random.Random) -> Figure:
+    if not copy:
+        return figure
+    words = [dice.choice(vocabulary) if dice.random() < _CHANGED else word for word in figure.caption.split()]
+    dice.shuffle(words)
+    return replace(figure, id=f"{figure.id}-{copy}", caption=" ".join(words))
+
+
+def _jittered(vector: np.ndarray, copy: int, rng: np.random.Generator) -> np.ndarray:
+    if not copy:
+        return vector
+    noise = rng.normal(size=vector.shape).astype(np.float32)
+    moved = vector + _JITTER * noise / np.linalg.norm(noise)
+    return moved / np.linalg.norm(moved)
+
+
+def queries(real: Path, count: int, seed: int = 1) -> list[str]:
+    """Distinct texts of 2 to 12 words out of captions, titles and diagnoses, as somebody looking for these would type.
+
+    No two are the same, so that no answer can come from memory.
+    """
+    with Atlas.open(real) as atlas:
+        figures = [row.figure for batch in atlas.store.each() for row in batch]
+    dice = random.Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        figure = dice.choice(figures)
+        words = dice.choice([figure.caption, figure.title, figure.diagnosis, figure.title]).split()
+        if len(words) < 2:
+            continue
+        length = min(len(words), dice.randint(2, 12))
+        start = dice.randint(0, len(words) - length)
+        kind = dice.choice(["", "", figure.modality, figure.plane])
+        found.setdefault(" ".join(filter(None, [kind, *words[start : start + length]])), None)
+    return list(found)

@@ -1,0 +1,154 @@
+"""A text query over 80,000 figures: in this process, against a plain script, and over HTTP."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from benchmarks import many
+from benchmarks.measure import Outcome, Row, Setting, load, spread, times
+from benchmarks.serving import Served
+from mirage.atlas import Atlas
+
+FIGURES = 80_000
+_WARM = 20
+_RRF_K = 60
+_HITS = 24
+_DEPTH = 64
+
+
+def search(setting: Setting) -> Outcome:
+    """Encode, three channels, fuse, fold, hydrate 24 hits; each query once."""
+    figures, count = setting.size(FIGURES, 1_000), setting.size(500, 20)
+    real, _ = many.real_atlas(setting)
+    texts = many.queries(real, count + _WARM)
+    folder = many.grow(real, setting.folder / f"{figures}-figures", figures)
+    with Atlas.open(folder) as atlas:
+        for text in texts[:_WARM]:
+            atlas.search(text)
+        before = load()
+        ours = times(atlas.search, texts[_WARM:])
+        stages = _stages(atlas, texts[_WARM:])
+        script = _script(atlas, folder)
+        few = texts[_WARM : _WARM + setting.size(60, 5)]
+        plain = times(script, few)
+        agree = float(np.mean([_agreement(atlas, script, text) for text in few]))
+    mine, theirs = spread(ours), spread(plain)
+    row = Row(
+        f"text query end to end in process, {figures:,} figures, p50",
+        mine["p50"],
+        "ms",
+        bar=8.0,
+        instead="numpy dot and argsort over both kinds of vectors, LIKE over the words in SQLite",
+        ratio=round(theirs["p50"] / mine["p50"], 1),
+    )
+    return Outcome(
+        "search",
+        (row, Row("the same, p95", mine["p95"], "ms")),
+        {"ours": mine, "script": theirs, "stages_p50": stages, "load": before, "overlap_at_24": round(agree, 2)},
+        (f"{count} distinct queries, each asked once; the first {_WARM} texts are others, to warm up.",),
+    )
+
+
+def _stages(atlas: Atlas, texts: list[str]) -> dict[str, float]:
+    """Where the time goes, by asking for the parts alone."""
+    vectors = [atlas.encoder.encode_texts([text])[0] for text in texts]
+    from mirage.indexes import Ask  # noqa: PLC0415 - only this measurement goes below the atlas
+
+    asks = [Ask(vector, text, _DEPTH, {}) for vector, text in zip(vectors, texts, strict=True)]
+    lists = [atlas.index.ask(ask) for ask in asks]
+    keys = [sorted({key for ranked in found.values() for key, _ in ranked})[:_DEPTH] for found in lists]
+    parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
+        "encode": (lambda text: atlas.encoder.encode_texts([text]), texts),
+        "three channels": (atlas.index.ask, asks),
+        "hydrate 64 rows": (atlas.store.rows, keys),
+    }
+    return {name: spread(times(call, given))["p50"] for name, (call, given) in parts.items()}
+
+
+def _script(atlas: Atlas, folder: Path) -> Callable[[str], list[int]]:
+    """What somebody would write in an afternoon with the same encoder, vectors and records."""
+    keys = np.array(atlas.store.keys())
+    found = atlas.store.vectors(keys.tolist(), atlas.encoder.info().digest)
+    images = np.stack([found[key][0] for key in keys.tolist()])
+    empty = np.zeros(images.shape[1], np.float32)
+    captions = np.stack([empty if (caption := found[key][1]) is None else caption for key in keys.tolist()])
+    records = sqlite3.connect(f"file:{folder / 'records.sqlite'}?mode=ro", uri=True)
+
+    def ask(text: str) -> list[int]:
+        vector = atlas.encoder.encode_texts([text])[0]
+        scores: dict[int, float] = {}
+        for matrix in (images, captions):
+            for rank, place in enumerate(np.argsort(-(matrix @ vector))[:_DEPTH].tolist(), 1):
+                key = int(keys[place])
+                scores[key] = scores.get(key, 0.0) + 1 / (_RRF_K + rank)
+        words = [word for word in re.findall(r"\w+", text) if len(word) > 2][:12]
+        if words:
+            matched = " + ".join("(caption || ' ' || title || ' ' || diagnosis LIKE ?)" for _ in words)
+            listed = records.execute(
+                f"SELECT key, {matched} AS n FROM figures WHERE n > 0 ORDER BY n DESC LIMIT {_DEPTH}",
+                [f"%{word}%" for word in words],
+            )
+            for rank, (key, _) in enumerate(listed.fetchall(), 1):
+                scores[key] = scores.get(key, 0.0) + 1 / (_RRF_K + rank)
+        best = sorted(scores, key=scores.__getitem__, reverse=True)[:_HITS]
+        marks = ",".join("?" * len(best))
+        records.execute(f"SELECT * FROM figures WHERE key IN ({marks})", best).fetchall()
+        return best
+
+    return ask
+
+
+def _agreement(atlas: Atlas, script: Callable[[str], list[int]], text: str) -> float:
+    """Share of our hits that the exhaustive script has too. They rank otherwise by design: a guard, no measure."""
+    ours = {atlas.store.row(hit.figure.id).key for hit in atlas.search(text).hits}
+    return len(ours & set(script(text))) / max(1, len(ours))
+
+
+def http(setting: Setting) -> Outcome:
+    """The same over HTTP: a real server process, one client that keeps its connection, JSON."""
+    figures, count = setting.size(FIGURES, 1_000), setting.size(500, 20)
+    real, _ = many.real_atlas(setting)
+    texts = many.queries(real, count + _WARM, seed=2)
+    folder = many.grow(real, setting.folder / f"{figures}-figures", figures)
+    with Served(folder) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=30) as client:
+        sizes: list[int] = []
+
+        def ask(text: str) -> None:
+            answer = client.get("/api/search", params={"q": text})
+            answer.raise_for_status()
+            assert answer.json()["hits"], text
+            sizes.append(len(answer.content))
+
+        for text in texts[:_WARM]:
+            ask(text)
+        before = load()
+        there = spread(times(ask, texts[_WARM:]))
+        memory = served.memory()
+    with Atlas.open(folder) as atlas:
+        for text in texts[:_WARM]:
+            atlas.search(text)
+        here = spread(times(atlas.search, texts[_WARM:]))
+    row = Row(f"text query over HTTP, JSON, one client, {figures:,} figures, p50", there["p50"], "ms", bar=15.0)
+    return Outcome(
+        "http",
+        (
+            row,
+            Row("the same, p95", there["p95"], "ms"),
+            Row("what HTTP and JSON add, of p50", round(there["p50"] - here["p50"], 2), "ms"),
+        ),
+        {
+            "http": there,
+            "in_process": here,
+            "json_bytes": round(float(np.median(sizes))),
+            "server_memory_MB": memory,
+            "load": before,
+        },
+        ("The client's own work, reading the JSON included, is in the time.",),
+    )

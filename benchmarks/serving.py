@@ -1,0 +1,81 @@
+"""A real server, started as a student would, and stopped again."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from benchmarks.measure import memory_of
+
+_COMMAND = "from mirage.cli import main; main()"
+_PATIENCE = 60
+
+
+class Served:
+    """``mirage serve`` of an atlas on a free port, in a process of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        The atlas.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _COMMAND, "serve", "--atlas", str(self._folder), "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "MIRAGE_PORT": "0"},
+        )
+        self._lines: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until and self._process.poll() is None:
+            if self.url and _answers(self.url):
+                return self
+            time.sleep(0.02)
+        self._stop()
+        raise RuntimeError(f"mirage serve did not start: {''.join(self._lines)[-2000:]}")
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.append(line)
+            if found := re.search(r"http://\S+", line):
+                self.url = self.url or found[0]
+
+    def memory(self) -> dict[str, float]:
+        """Resident memory in MB; see `benchmarks.measure.memory_of`."""
+        return memory_of(self._process.pid)
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/atlas", timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
