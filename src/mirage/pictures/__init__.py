@@ -5,7 +5,7 @@ from __future__ import annotations
 from mirage.pictures.decode import Picture, decode, read_picture, window
 from mirage.pictures.limits import DEFAULT_LIMITS, Limits
 from mirage.pictures.store import MEDIA_TYPES, Kept, PictureStore
-from mirage.pictures.thumbnails import LOOK_BITS, THUMBNAIL_SIDE, distance64, fingerprint64, look, thumbnail
+from mirage.pictures.thumbnails import LOOK_BITS, THUMBNAIL_SIDE, look, thumbnail
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -17,8 +17,6 @@ __all__ = [
     "Picture",
     "PictureStore",
     "decode",
-    "distance64",
-    "fingerprint64",
     "look",
     "read_picture",
     "thumbnail",

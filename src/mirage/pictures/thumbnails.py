@@ -8,8 +8,6 @@ import numpy as np
 from PIL import Image
 
 THUMBNAIL_SIDE = 320
-_FACTOR = 32
-_KEPT = 8
 
 
 def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
@@ -35,38 +33,6 @@ def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> bytes:
     out = io.BytesIO()
     small.save(out, "WEBP", quality=80, method=0)
     return out.getvalue()
-
-
-def _cosines(count: int, kept: int) -> np.ndarray:
-    angles = np.pi * (2 * np.arange(count) + 1)[None, :] * np.arange(kept)[:, None] / (2 * count)
-    return np.cos(angles).astype(np.float32)
-
-
-_DCT = _cosines(_FACTOR, _KEPT)
-
-
-def fingerprint64(image: Image.Image) -> int:
-    """Perceptual hash: which of the 63 lowest frequencies beside the mean are above their median.
-
-    Re-encoded and resized copies of a picture differ in a few bits; see `distance64`. The method is pHash
-    (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
-
-    Returns
-    -------
-    int
-        0 ≤ value < 2⁶³, so that it fits a signed 64-bit column. A picture of one colour has 0.
-    """
-    small = image.convert("L").resize((_FACTOR, _FACTOR), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    spectrum = (_DCT @ np.asarray(small, dtype=np.float32) @ _DCT.T).ravel()[1:]
-    if float(np.abs(spectrum).max()) < 1.0:
-        return 0
-    bits = np.packbits(np.concatenate(([False], spectrum > np.median(spectrum))))
-    return int.from_bytes(bits.tobytes(), "big")
-
-
-def distance64(one: int, other: int) -> int:
-    """Bits in which two fingerprints differ: 0 for the same picture, about 32 for unrelated ones."""
-    return (one ^ other).bit_count()
 
 
 LOOK_BITS = 1024
