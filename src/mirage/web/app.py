@@ -52,7 +52,7 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         docs_url=None,
         redoc_url=None,
     )
-    app.state.site = Site(atlas, jobs_of, settings, token or secrets.token_urlsafe(32))
+    app.state.site = Site(atlas, jobs_of, settings, token or secrets.token_urlsafe(32), command_token=atlas.holder.token)
     app.include_router(api.router)
     app.include_router(jobs.twins)
     app.include_router(jobs.router)

@@ -102,8 +102,8 @@ def corpora_page(site: Site) -> schemas.CorporaView:
     return schemas.CorporaView(corpora=held, addable=addable)
 
 
-def start(site: Site, corpus: str, path: str | None) -> schemas.JobView:
-    """Start adding a corpus.
+def start(site: Site, corpus: str, path: str | None, *, by_command: bool = False) -> schemas.JobView:
+    """Start adding a corpus. A command of the user who serves may name any folder and corpus; the page may not.
 
     Raises
     ------
@@ -113,14 +113,14 @@ def start(site: Site, corpus: str, path: str | None) -> schemas.JobView:
         When the folder is not under a root that the settings name.
     """
     offers = {offer.name: offer for offer in corpora_page(site).addable}
-    if corpus not in (*offers, "folder"):
+    if corpus not in (*offers, "folder") and not by_command:
         raise NotFound(f"There is no collection {corpus!r} to add from here. There are: {', '.join(offers)}.")
     folder: Path | None = None
     if path:
-        folder = allowed_folder(path, site.settings.folder_roots)
+        folder = Path(path) if by_command else allowed_folder(path, site.settings.folder_roots)
     elif corpus == MEDPIX:
         folder = site.settings.medpix
-    else:
+    elif corpus != "starter":
         raise BadInput("Say which folder to add.")
     return job_view(site.jobs.start_add(corpus=corpus, path=folder))
 
@@ -135,7 +135,7 @@ def allowed_folder(path: str, roots: tuple[Path, ...]) -> Path:
     if not roots:
         raise BadInput(
             "Folders can be added from the page once the setting folder_roots names where they lie; "
-            "or stop the site and use the command: mirage add folder --path PATH."
+            "until then use the command: mirage add folder PATH."
         )
     folder = Path(path).expanduser().resolve()
     if not any(folder.is_relative_to(root.resolve()) for root in roots):
@@ -167,8 +167,9 @@ async def job(request: Request, job_id: str) -> Response:
 @twins.post("/jobs", response_model=schemas.JobView, status_code=202)
 async def add(request: Request, body: schemas.AddBody) -> Response:
     """Start adding a corpus. Wants this start's token in the header X-Mirage-Token."""
-    check_token(request, None)
-    return sent(await anyio.to_thread.run_sync(start, site_of(request), body.corpus, body.path), 202)
+    by_command = check_token(request, None)
+    begin = partial(start, site_of(request), body.corpus, body.path, by_command=by_command)
+    return sent(await anyio.to_thread.run_sync(begin), 202)
 
 
 @twins.post("/jobs/{job_id}/cancel", response_model=schemas.JobView)

@@ -116,13 +116,22 @@ def _same_origin(origin: str, host: str) -> bool:
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def check_token(request: Request, given: str | None) -> None:
+def check_token(request: Request, given: str | None) -> bool:
     """Let a request pass that shows this start's token, in the header or in a form's field ``token``.
+
+    Returns
+    -------
+    bool
+        Whether it showed the command's token, which only programs of the user who serves can read.
 
     Raises
     ------
     RefusedError
     """
-    shown = request.headers.get(TOKEN_HEADER) or given or ""
-    if not secrets.compare_digest(shown.encode(), site_of(request).token.encode()):
+    shown = (request.headers.get(TOKEN_HEADER) or given or "").encode()
+    site = site_of(request)
+    if secrets.compare_digest(shown, site.command_token.encode()):
+        return True
+    if not secrets.compare_digest(shown, site.token.encode()):
         raise RefusedError("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")
+    return False

@@ -58,7 +58,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         closing(Jobs(atlas)) as jobs,
     ):
         here = settings.model_copy(update={"host": host, "port": taken})
-        app = create_app(atlas, here, jobs_of=jobs, token=atlas.holder.token)
+        app = create_app(atlas, here, jobs_of=jobs)
         _log_to_stderr()
         config = uvicorn.Config(
             app,

@@ -26,6 +26,8 @@ class Site:
     settings : mirage.settings.Settings
     token : str
         Made anew at each start; whatever changes state has to show it.
+    command_token : str
+        Left in atlas.lock for commands of the same user; it also opens folders outside the settings' roots.
     held : (float, AtlasView) or None
         What the atlas held, and when that was counted.
     """
@@ -34,6 +36,7 @@ class Site:
     jobs: Jobs
     settings: Settings
     token: str
+    command_token: str
     held: tuple[float, AtlasView] | None = None
     # Pictures are large once decoded; two at a time bound the memory that uploads can take.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
