@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COMMAND, copy_atlas, environment, picture_folder
 
 from mirage import corpora
 from mirage.adding import add
 from mirage.atlas import Atlas
+from parts import COMMAND, copy_atlas, environment, picture_folder
 
 
 @pytest.fixture(scope="session", autouse=True)

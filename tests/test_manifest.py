@@ -43,7 +43,7 @@ def test_a_damaged_one_is_named_and_says_what_to_do(tmp_path: Path, text: str) -
 
 def test_a_newer_format_asks_for_a_newer_mirage(tmp_path: Path) -> None:
     (tmp_path / "atlas.toml").write_text("format = 99\nnews = true\n")
-    with pytest.raises(AtlasError, match="has format 99; this MIRAGE reads formats up to 1. Update MIRAGE"):
+    with pytest.raises(AtlasError, match=r"has format 99; this MIRAGE reads formats up to 1. Update MIRAGE"):
         manifest.read(tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_writing_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(Unavailable, match="full. Make room"):
+    with pytest.raises(Unavailable, match=r"full. Make room"):
         Manifest(1, MANIFEST.encoder, {}).write(tmp_path)
     assert manifest.read(tmp_path) == MANIFEST
 

@@ -128,7 +128,7 @@ def test_typed_text_is_tidied_and_otherwise_kept(typed: str, kept: str) -> None:
 
 @pytest.mark.parametrize("k", [0, -1, 10**9, 501, "abc", "1.5", "", "9" * 5000])
 def test_a_k_out_of_range_names_the_range(k: object) -> None:
-    with pytest.raises(BadQuery, match="k is how many hits you want, .*1 to 500") as refused:
+    with pytest.raises(BadQuery, match=r"k is how many hits you want, .*1 to 500") as refused:
         Query.of("brain", k=k)  # type: ignore[arg-type]
     assert len(str(refused.value)) < 300
 

@@ -145,6 +145,7 @@ class EmbeddedIndex:
             field: {
                 str(hit.value): hit.count
                 for hit in self._shard.facet(edge.FacetRequest(field, limit=1000, exact=True, filter=condition)).hits
+                if hit.count  # the engine still lists values that no point has any more
             }
             for field in FILTER_FIELDS
         }

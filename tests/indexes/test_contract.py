@@ -1,0 +1,195 @@
+"""What every index that is installed must do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage import adapters, indexes
+from mirage.errors import AtlasError, NotFound
+from mirage.indexes import CHANNELS, FILTER_FIELDS, GROUP, Ask, Index, Point
+
+D = 32
+
+
+def unit(seed: int) -> np.ndarray:
+    vector = np.random.default_rng(seed).normal(size=D).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def point(key: int, words: str = "a brain", *, caption: bool = True, **fields: str) -> Point:
+    values = {"modality": "MR", "plane": "axial", "region": "brain", "corpus": "starter", "licence": "not stated"}
+    return Point(key, unit(key), unit(1000 + key) if caption else None, words, {**values, **fields})
+
+
+POINTS = [
+    point(0, "Axial MRI of the thalamus"),
+    point(1, "Subdural hematoma of the brain", modality="CT"),
+    point(2, "The heart and its valves", modality="US", plane="", region="heart"),
+    point(3, "Lesions, enhancing", caption=False, plane="coronal"),
+    point(4, "Chest radiograph, frontal", modality="XR", plane="frontal", region="thorax"),
+]
+
+
+def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **filters: list[str]) -> Ask:
+    return Ask(vector, words, limit, filters)
+
+
+@pytest.fixture(scope="module", params=list(adapters.available(GROUP)))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def index(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """An index of five points. Tests only read it."""
+    made = indexes.load(name, path=tmp_path_factory.mktemp("index") / "index", dimension=D)
+    made.add(POINTS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own(name: str, tmp_path: Path) -> Iterator[Index]:
+    """The same five points, for a test to change."""
+    made = indexes.load(name, path=tmp_path / "index", dimension=D)
+    made.add(POINTS)
+    yield made
+    made.close()
+
+
+def keys(ranked: list[tuple[int, float]]) -> list[int]:
+    return [key for key, _ in ranked]
+
+
+def test_it_follows_the_port(index: Index) -> None:
+    assert isinstance(index, Index)
+    assert len(index) == 5
+    assert sorted(index.keys()) == [0, 1, 2, 3, 4]
+
+
+def test_each_channel_answers_with_its_own_ranked_list(index: Index) -> None:
+    answer = index.ask(ask(unit(2), "thalamus"))
+    assert set(answer) == set(CHANNELS)
+    assert answer["image"][0] == (2, pytest.approx(1.0, abs=1e-4))
+    for ranked in answer.values():
+        scores = [score for _, score in ranked]
+        assert scores == sorted(scores, reverse=True)
+    assert keys(answer["words"]) == [0]
+
+
+def test_scores_of_vectors_are_cosines(index: Index) -> None:
+    answer = dict(index.ask(ask(unit(77)))["image"])
+    for key in range(5):
+        assert answer[key] == pytest.approx(float(unit(77) @ unit(key)), abs=1e-4)
+
+
+def test_the_caption_channel_looks_at_captions_and_passes_over_figures_without(index: Index) -> None:
+    answer = index.ask(ask(unit(1002)))
+    assert keys(answer["caption"])[0] == 2
+    assert sorted(keys(answer["caption"])) == [0, 1, 2, 4]
+
+
+def test_channels_that_have_nothing_to_look_with_stay_out(index: Index) -> None:
+    assert set(index.ask(ask(unit(0)))) == {"image", "caption"}
+    assert set(index.ask(ask(None, "brain"))) == {"words"}
+    assert index.ask(ask()) == {}
+    assert set(index.ask(Ask(unit(0), "", 5, {}, caption_channel=False))) == {"image"}
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("LESION", [3]), ("enhance", [3]), ("hematomas", [1]), ("the of and", []), ("qwzx", []), ("", None), ("valve", [2])],
+)
+def test_words_are_stemmed_and_stop_words_find_nothing(index: Index, words: str, found: list[int] | None) -> None:
+    assert keys(index.ask(ask(None, words)).get("words", [])) == (found or [])
+
+
+def test_the_limit_holds_in_every_channel(index: Index) -> None:
+    assert [len(ranked) for ranked in index.ask(ask(unit(0), "brain", 1)).values()] == [1, 1, 1]
+
+
+def test_filters_apply_inside_every_channel(index: Index) -> None:
+    answer = index.ask(ask(unit(0), "brain thalamus hematoma", modality=["CT"]))
+    assert {channel: keys(ranked) for channel, ranked in answer.items()} == {"image": [1], "caption": [1], "words": [1]}
+
+
+def test_values_of_a_filter_are_alternatives_and_filters_add_up(index: Index) -> None:
+    assert sorted(keys(index.ask(ask(unit(0), modality=["CT", "US"]))["image"])) == [1, 2]
+    assert keys(index.ask(ask(unit(0), modality=["CT", "US"], region=["heart"]))["image"]) == [2]
+    assert keys(index.ask(ask(unit(0), modality=["CT"], region=["heart"]))["image"]) == []
+
+
+def test_an_empty_value_can_be_filtered_for(index: Index) -> None:
+    assert keys(index.ask(ask(unit(0), plane=[""]))["image"]) == [2]
+
+
+def test_facets_count_every_field(index: Index) -> None:
+    facets = index.facets({})
+    assert set(facets) == set(FILTER_FIELDS)
+    assert facets["modality"] == {"MR": 2, "CT": 1, "US": 1, "XR": 1}
+    assert index.facets({"modality": ["MR"]})["plane"] == {"axial": 1, "coronal": 1}
+
+
+def test_frequency_counts_points_by_stem(index: Index) -> None:
+    assert index.frequency("brain") == 1
+    assert index.frequency("Lesion") == 1
+    assert index.frequency("qwzx") == 0
+
+
+def test_adding_a_key_again_replaces_all_of_it(own: Index) -> None:
+    own.add([point(1, "A fracture", caption=False, modality="XR", region="knee")])
+    assert len(own) == 5
+    assert own.ask(ask(None, "hematoma"))["words"] == []
+    assert keys(own.ask(ask(None, "fracture"))["words"]) == [1]
+    assert 1 not in keys(own.ask(ask(unit(1001)))["caption"])
+    assert own.facets({})["modality"] == {"MR": 2, "US": 1, "XR": 2}
+
+
+def test_removed_points_are_gone_from_every_channel(own: Index) -> None:
+    own.remove([1, 999])
+    own.remove([])
+    assert sorted(own.keys()) == [0, 2, 3, 4]
+    assert all(1 not in keys(ranked) for ranked in own.ask(ask(unit(1), "hematoma")).values())
+
+
+def test_vectors_are_given_back_by_key(index: Index) -> None:
+    found = index.vectors([0, 3, 999])
+    assert set(found) == {0, 3}
+    np.testing.assert_allclose(found[3], unit(3), atol=1e-4)
+
+
+def test_what_was_added_is_there_after_closing_and_opening(name: str, tmp_path: Path) -> None:
+    first = indexes.load(name, path=tmp_path / "index", dimension=D)
+    first.add(POINTS[:3])
+    first.close()
+    first.close()
+    second = indexes.load(name, path=tmp_path / "index", dimension=D)
+    second.add(POINTS[3:])
+    second.optimise()
+    assert len(second) == 5
+    assert keys(second.ask(ask(None, "hematoma"))["words"]) == [1]
+    second.close()
+
+
+def test_many_points_are_all_listed_and_found(name: str, tmp_path: Path) -> None:
+    with_many = indexes.load(name, path=tmp_path / "index", dimension=D)
+    with_many.add([point(key, f"Phantom {key}") for key in range(2500)])
+    with_many.optimise()
+    assert sorted(with_many.keys()) == list(range(2500))
+    assert keys(with_many.ask(ask(unit(1717), limit=3))["image"])[0] == 1717
+    with_many.close()
+
+
+def test_vectors_of_another_length_are_refused_when_it_is_opened(name: str, tmp_path: Path) -> None:
+    indexes.load(name, path=tmp_path / "index", dimension=D).close()
+    with pytest.raises(AtlasError, match=r"length 32, not 16.*mirage atlas rebuild"):
+        indexes.load(name, path=tmp_path / "index", dimension=16)
+
+
+def test_a_name_that_nobody_has_names_those_there_are() -> None:
+    with pytest.raises(NotFound, match=r"no 'nowhere' among the indexes. There are: .*embedded"):
+        indexes.load("nowhere")

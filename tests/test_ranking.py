@@ -1,0 +1,146 @@
+"""Channels into one list, near-duplicates folded, and how sure a hit is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage import ranking
+from mirage.ranking import Calibration, Found, Fused, Model, Signs
+
+EVEN = {"image": 1.0, "caption": 1.0, "words": 1.0}
+
+
+def order(fused: list[Fused]) -> list[int]:
+    return [entry.key for entry in fused]
+
+
+def test_a_figure_that_two_channels_found_goes_before_one_that_one_found() -> None:
+    fused = ranking.fuse({"image": [(1, 0.9), (2, 0.8)], "words": [(2, 7.0), (3, 5.0)]}, EVEN)
+    assert order(fused) == [2, 1, 3]
+    assert fused[0].score == pytest.approx(1 / 62 + 1 / 61)
+    assert fused[0].channels == (Found("image", 2, 0.8), Found("words", 1, 7.0))
+
+
+def test_a_weight_decides_which_channel_is_believed() -> None:
+    lists = {"image": [(1, 0.9)], "words": [(2, 7.0)]}
+    assert order(ranking.fuse(lists, {"image": 2.0, "words": 1.0})) == [1, 2]
+    assert order(ranking.fuse(lists, {"image": 1.0, "words": 2.0})) == [2, 1]
+
+
+def test_ties_go_to_the_lower_key_so_that_answers_do_not_change() -> None:
+    assert order(ranking.fuse({"image": [(9, 0.5)], "words": [(4, 1.0)]}, EVEN)) == [4, 9]
+
+
+def test_nothing_found_is_an_empty_list() -> None:
+    assert ranking.fuse({}, EVEN) == []
+    assert ranking.fuse({"image": [], "words": []}, EVEN) == []
+
+
+def test_words_that_are_really_there_lift_a_figure() -> None:
+    fused = [Fused(1, 0.03, ()), Fused(2, 0.02, ())]
+    assert order(ranking.favour(fused, {1: 0.0, 2: 1.0}, {"coverage": 2.0})) == [2, 1]
+    assert order(ranking.favour(fused, {1: 0.0, 2: 0.1}, {"coverage": 2.0})) == [1, 2]
+    assert order(ranking.favour(fused, {1: 0.0, 2: 1.0}, {})) == [1, 2]
+
+
+def test_coverage_weighs_words_by_how_rare_they_are() -> None:
+    query = {10: 5.0, 11: 1.0}
+    assert ranking.coverage(query, frozenset({10})) == pytest.approx(5 / 6)
+    assert ranking.coverage(query, frozenset({11, 99})) == pytest.approx(1 / 6)
+    assert ranking.coverage(query, frozenset()) == 0.0
+    assert ranking.coverage({}, frozenset({10})) == 0.0
+
+
+def test_a_rare_word_tells_more_than_a_common_one_and_every_word_tells_something() -> None:
+    assert ranking.rarity(1, 300) > ranking.rarity(100, 300) > ranking.rarity(300, 300) >= 0.1
+    assert ranking.rarity(0, 0) >= 0.1
+
+
+def test_signs_fall_back_to_the_most_a_channel_can_have_given() -> None:
+    entry = Fused(1, 0.1, (Found("words", 1, 9.0), Found("image", 3, 0.4)))
+    assert ranking.signs(entry, {"caption": 0.2, "image": 0.1}, 0.5) == Signs(0.4, 0.2, 0.5)
+    assert ranking.signs(entry, {}, 0.5) == Signs(0.4, 0.0, 0.5)
+
+
+def looking(bits: int, base: int = 2**200 + 12345) -> int:
+    return base ^ ((1 << bits) - 1)
+
+
+def toward(other: np.ndarray, cosine: float) -> np.ndarray:
+    side = np.array([0, 1, 0, 0], np.float32)
+    return (cosine * other + np.sqrt(1 - cosine**2) * side).astype(np.float32)
+
+
+FIRST = np.array([1, 0, 0, 0], np.float32)
+
+
+def test_a_near_duplicate_stands_behind_the_better_ranked_one() -> None:
+    looks = {1: looking(0), 2: looking(10), 3: looking(0, base=2**255 - 1)}
+    vectors = {1: FIRST, 2: toward(FIRST, 0.995), 3: toward(FIRST, 0.999)}
+    assert ranking.fold([1, 2, 3], looks, vectors) == {2: 1}
+    assert ranking.fold([2, 3, 1], looks, vectors) == {1: 2}
+
+
+def test_pictures_that_look_alike_but_are_not_close_in_the_space_stay_apart() -> None:
+    looks = {1: looking(0), 2: looking(5)}
+    assert ranking.fold([1, 2], looks, {1: FIRST, 2: toward(FIRST, 0.9)}) == {}
+    assert ranking.fold([1, 2], looks, {1: FIRST}) == {}
+
+
+def test_pictures_far_apart_in_looks_stay_apart() -> None:
+    looks = {1: looking(0), 2: looking(ranking.SAME_LOOK_BITS)}
+    assert ranking.fold([1, 2], looks, {1: FIRST, 2: FIRST}) == {}
+
+
+def test_look_alikes_are_those_that_folding_has_to_compare() -> None:
+    looks = {1: looking(0), 2: looking(8), 3: looking(0, base=2**255 - 1)}
+    assert ranking.look_alikes([1, 2, 3], looks) == [1, 2]
+    assert ranking.look_alikes([1], looks) == []
+    assert ranking.look_alikes([], {}) == []
+
+
+MODEL = Model(-4.0, 5.0, 2.0, 3.0, likely=0.5, strong=0.8)
+
+
+def test_more_evidence_never_makes_a_hit_less_sure() -> None:
+    little, more = MODEL.probability(Signs(0.2, 0.1, 0.0)), MODEL.probability(Signs(0.4, 0.1, 0.5))
+    assert 0 < little < more < 1
+    assert 0 <= MODEL.probability(Signs(-1e9, 0, 0)) < MODEL.probability(Signs(1e9, 0, 0)) <= 1
+
+
+def test_confidence_has_three_words() -> None:
+    assert MODEL.confidence(Signs(0.0, 0.0, 0.0)) == "weak"
+    assert MODEL.confidence(Signs(0.85, 0.0, 0.0)) == "likely"
+    assert MODEL.confidence(Signs(0.9, 0.5, 1.0)) == "strong"
+
+
+def test_queries_with_words_and_without_have_models_of_their_own() -> None:
+    calibration = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
+    assert calibration.confidence(Signs(0, 0, 0), has_words=True) == "weak"
+    assert calibration.confidence(Signs(0, 0, 0), has_words=False) == "strong"
+
+
+def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(tmp_path: Path) -> None:
+    calibration = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
+    calibration.write(tmp_path / "calibration.json", quality={"hits": 3})
+    assert Calibration.read(tmp_path / "calibration.json") == calibration
+    assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
+
+
+def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "calibration.json"
+    monkeypatch.setattr(ranking, "SHIPPED_CALIBRATION", path)
+    assert ranking.calibration_for("ab12") is ranking.DEFAULT_CALIBRATION
+    fitted = Calibration("ab12", EVEN, MODEL, MODEL)
+    fitted.write(path)
+    assert ranking.calibration_for("ab12") == fitted
+    assert ranking.calibration_for("cd34") is ranking.DEFAULT_CALIBRATION
+
+
+def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
+    assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.2, 0.2, 0.0), has_words=True) == "weak"
+    assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.3, 0.2, 0.0), has_words=False) == "weak"
