@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def starter_copy(starter_folder: Path, tmp_path: Path) -> Path:
 def pictures(tmp_path: Path) -> Callable[..., Path]:
     """Make a folder of so many pictures."""
 
-    def make(count: int, name: str = "phantoms", **options: Callable[[int], str]) -> Path:
+    def make(count: int, name: str = "phantoms", **options: Any) -> Path:
         return picture_folder(tmp_path / name, count, **options)
 
     return make

@@ -38,10 +38,12 @@ def draw(path: Path, seed: int, size: tuple[int, int] = (96, 72)) -> Path:
     return path
 
 
-def picture_folder(folder: Path, count: int, *, captions: Callable[[int], str] = lambda n: f"Phantom number {n}") -> Path:
+def picture_folder(
+    folder: Path, count: int, *, first: int = 0, captions: Callable[[int], str] = lambda n: f"Phantom number {n}"
+) -> Path:
     """A folder of pictures with a table of words."""
     for number in range(count):
-        draw(folder / f"phantom-{number:03}.png", number)
+        draw(folder / f"phantom-{number:03}.png", first + number)
     lines = [f"phantom-{number:03}.png,{captions(number)},CT,axial\n" for number in range(count)]
     (folder / "figures.csv").write_text("file,caption,modality,plane\n" + "".join(lines), "utf-8")
     return folder

@@ -6,7 +6,6 @@ passed over by its fingerprint and the rest is added; `Atlas.open` brings the in
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,15 +19,15 @@ import numpy.typing as npt
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.corpora.base import Corpus, CorpusInfo, Item, Refused
 from mirage.encoders.base import Encoder
-from mirage.errors import BadPicture, MirageError, Unavailable
+from mirage.errors import BadPicture, MirageError
 from mirage.figure import Figure
+from mirage.manifest import check_room
 from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
 from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row
 
 BATCH = 32
-RESERVE = 48_000_000  # bytes of disk that adding leaves free
 _AHEAD = 3 * BATCH
 
 
@@ -114,7 +113,7 @@ def add(
     """
     started = time.perf_counter()
     info = corpus.info()
-    _check_room(atlas)
+    check_room(atlas.path)
     atlas.reconcile()
     stamp = _next_stamp(atlas)
     atlas.store.set_note(UNFINISHED, str(stamp))
@@ -141,7 +140,7 @@ def add(
     stopped = False
     try:
         for batch in _batches(_decoded(wanted(), corpus, atlas.pictures, workers, counts)):
-            _check_room(atlas)
+            check_room(atlas.path)
             _store(atlas, batch, stamp)
             counts.added += len(batch)
             counts.tell(force=True)
@@ -160,16 +159,6 @@ def add(
     atlas.changed()
     counts.tell(force=True)
     return Report(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
-
-
-def _check_room(atlas: Atlas) -> None:
-    """Stop while there is still room: a memory-mapped index that meets a full disk takes the process down with it."""
-    free = shutil.disk_usage(atlas.path).free
-    if free < RESERVE:
-        raise Unavailable(
-            f"The disk that holds {atlas.path} is full ({free / 1e6:.0f} MB left; {RESERVE / 1e6:.0f} MB are kept free). "
-            "Make room and run it again; what is stored stays."
-        )
 
 
 def _next_stamp(atlas: Atlas) -> int:

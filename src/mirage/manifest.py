@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from mirage.errors import AtlasError, MirageError, Unavailable
 FORMAT = 1
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
+ROOM = 128_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,22 @@ def cannot_write(folder: Path, error: OSError) -> MirageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Unavailable(f"The disk that holds {folder} is full. Make room and run it again; what is stored stays.")
     return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
+
+
+def check_room(folder: Path, needed: int = ROOM) -> None:
+    """Stop before the disk is full: the memory-mapped files of an index that meet a full disk take the process down.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When fewer bytes than needed are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Unavailable(
+            f"The disk that holds {folder} is full ({free / 1e6:.0f} MB left; {needed / 1e6:.0f} MB have to stay free). "
+            "Make room and run it again; what is stored stays."
+        )
 
 
 def _toml(text: str) -> str:

@@ -20,8 +20,10 @@ import qdrant_edge as edge
 
 from mirage.errors import AtlasError, AtlasHeld, MirageError, Unavailable
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
+from mirage.manifest import ROOM, check_room
 
 _BATCH = 512
+_ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _CONFIG = "edge_config.json"
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
 # Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
@@ -83,6 +85,7 @@ class EmbeddedIndex:
         with _explained(self._path):
             if not self._path.exists() or not any(self._path.iterdir()):
                 _make(self._path, dimension)
+            check_room(self._path.parent, _ROOM_TO_OPEN)
             self._shard = edge.EdgeShard.load(str(self._path))
             lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
             size = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]["size"]
@@ -171,9 +174,11 @@ class EmbeddedIndex:
         return int(self._shard.count(edge.CountRequest(exact=True)))
 
     def optimise(self) -> None:
-        """Merge segments and build the graph; called once adding has ended."""
+        """Merge segments and build the graph; left for another time when the disk has no room for a second copy."""
+        used = sum(getattr(path.stat(), "st_blocks", 0) * 512 for path in self._path.rglob("*") if path.is_file())
         with _explained(self._path):
-            self._shard.optimize()
+            if shutil.disk_usage(self._path).free > used + ROOM:
+                self._shard.optimize()
             self._shard.flush()
 
     def close(self) -> None:
@@ -191,6 +196,7 @@ def _key(record: Any) -> int:
 
 def _make(path: Path, dimension: int) -> None:
     """Make an empty shard beside the place and move it there, so that a shard that is there is whole."""
+    check_room(path.parent)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
