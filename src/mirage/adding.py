@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.corpora.base import Corpus, CorpusInfo, Item, Refused
 from mirage.encoders.base import Encoder
-from mirage.errors import BadPicture, MirageError
+from mirage.errors import BadInput, BadPicture, MirageError
 from mirage.figure import Figure
 from mirage.manifest import check_room
 from mirage.pictures import Picture, look
@@ -113,6 +113,8 @@ def add(
     """
     started = time.perf_counter()
     info = corpus.info()
+    if not len(corpus):
+        raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
     check_room(atlas.path)
     atlas.reconcile()
     stamp = _next_stamp(atlas)

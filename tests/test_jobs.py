@@ -1,0 +1,213 @@
+"""Long work that is listed, shown, cancelled and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mirage.atlas import Atlas
+from mirage.corpora import folder as folder_corpus
+from mirage.errors import BadInput, NotFound, Unavailable
+from mirage.jobs import ENDED, Job, Jobs
+from parts import environment, until
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Iterator[Atlas]:
+    with Atlas.open(tmp_path / "atlas", create=True) as made:
+        yield made
+
+
+@pytest.fixture
+def jobs(atlas: Atlas) -> Iterator[Jobs]:
+    made = Jobs(atlas)
+    yield made
+    made.close()
+
+
+def ended(jobs: Jobs, job: Job) -> Job:
+    until(lambda: jobs.get(job.id).state in ENDED)
+    return jobs.get(job.id)
+
+
+def test_a_job_adds_a_corpus_and_tells_how_it_went(jobs: Jobs, atlas: Atlas, pictures: Callable[..., Path]) -> None:
+    folder = pictures(40)
+    (folder / "phantom-007.png").write_bytes(b"broken")
+    job = jobs.start_add(corpus="folder", path=folder)
+    assert job.state == "queued"
+    done = ended(jobs, job)
+    assert (done.state, done.done, done.total) == ("done", 40, 40)
+    assert done.message == "39 figures added, 0 were there already, 1 left out."
+    assert [Path(entry.label).name for entry in done.refused] == ["phantom-007.png"]
+    assert done.finished >= done.created
+    assert atlas.info().figures == 39
+    assert jobs.list() == [done]
+
+
+class Slow:
+    """Hold the reading of pictures until somebody lets go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go = threading.Event()
+        self.reading = threading.Event()
+        read = folder_corpus.FolderCorpus.read
+
+        def slowly(corpus: folder_corpus.FolderCorpus, item: object) -> object:
+            self.reading.set()
+            self.go.wait(20)
+            return read(corpus, item)
+
+        monkeypatch.setattr(folder_corpus.FolderCorpus, "read", slowly)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    made = Slow(monkeypatch)
+    yield made
+    made.go.set()
+
+
+def test_the_same_job_twice_is_one_while_it_runs(jobs: Jobs, slow: Slow, pictures: Callable[..., Path]) -> None:
+    folder = pictures(2)
+    first, second = (jobs.start_add(corpus="folder", path=folder) for _ in range(2))
+    assert first.id == second.id
+    slow.go.set()
+    ended(jobs, first)
+    assert jobs.start_add(corpus="folder", path=folder).id != first.id
+
+
+def test_a_running_job_is_cancelled_and_goes_on_when_it_is_started_again(
+    jobs: Jobs, slow: Slow, pictures: Callable[..., Path], atlas: Atlas
+) -> None:
+    folder = pictures(70)
+    job = jobs.start_add(corpus="folder", path=folder)
+    assert slow.reading.wait(20)
+    jobs.cancel(job.id)
+    slow.go.set()
+    done = ended(jobs, job)
+    assert done.state == "cancelled"
+    assert done.message.startswith("Cancelled. ")
+    assert 0 < atlas.info().figures < 70
+    again = ended(jobs, jobs.start_add(corpus="folder", path=folder))
+    assert again.state == "done"
+    assert atlas.info().figures == 70
+    assert jobs.cancel(again.id) == again
+
+
+def test_a_waiting_job_is_cancelled_before_it_begins(
+    jobs: Jobs, slow: Slow, pictures: Callable[..., Path], atlas: Atlas
+) -> None:
+    first = jobs.start_add(corpus="folder", path=pictures(2))
+    assert slow.reading.wait(20)
+    second = jobs.start_add(corpus="folder", path=pictures(2, "others"))
+    assert jobs.get(second.id).message == "Waiting for its turn."
+    assert jobs.cancel(second.id).state == "cancelled"
+    slow.go.set()
+    ended(jobs, first)
+    jobs.close()
+    assert atlas.info().figures == 2
+    assert [job.state for job in jobs.list()] == ["cancelled", "done"]
+
+
+def test_a_job_that_fails_says_why_and_the_next_has_its_turn(
+    jobs: Jobs, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    failed = ended(jobs, jobs.start_add(corpus="folder", path=tmp_path / "empty"))
+    assert failed.state == "failed"
+    assert failed.message == "empty holds nothing to add: no pictures and no DICOM files were found in it."
+    assert ended(jobs, jobs.start_add(corpus="folder", path=pictures(2))).state == "done"
+
+
+def test_a_defect_of_ours_is_not_shown_raw(
+    jobs: Jobs, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise SystemExit("0x7f secret detail")
+
+    monkeypatch.setattr(folder_corpus.FolderCorpus, "info", broken)
+    failed = ended(jobs, jobs.start_add(corpus="folder", path=pictures(2)))
+    assert failed.state == "failed"
+    assert "secret" not in failed.message
+    monkeypatch.undo()
+    assert ended(jobs, jobs.start_add(corpus="folder", path=pictures(2, "others"))).state == "done"
+
+
+def test_a_full_disk_does_not_take_the_jobs_down(
+    jobs: Jobs, atlas: Atlas, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    monkeypatch.setattr(type(atlas.store), "put_job", full)
+    monkeypatch.setattr(type(atlas.store), "put", full)
+    failed = ended(jobs, jobs.start_add(corpus="folder", path=pictures(2)))
+    assert (failed.state, failed.message) == ("failed", "The disk is full.")
+    monkeypatch.undo()
+    assert ended(jobs, jobs.start_add(corpus="folder", path=pictures(2))).state == "done"
+
+
+def test_what_cannot_be_started_is_refused_at_once(jobs: Jobs, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"There is no corpus 'pixels'\. There are: .*folder"):
+        jobs.start_add(corpus="pixels")
+    with pytest.raises(BadInput, match=r"There is no folder .*nowhere"):
+        jobs.start_add(corpus="folder", path=tmp_path / "nowhere")
+    with pytest.raises(NotFound, match="There is no job 'x'"):
+        jobs.get("x")
+    assert jobs.list() == []
+
+
+def test_jobs_are_remembered_when_the_atlas_is_opened_again(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        jobs = Jobs(atlas)
+        done = ended(jobs, jobs.start_add(corpus="folder", path=pictures(2)))
+        jobs.close()
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        assert Jobs(atlas).list() == [done]
+
+
+RUN = """
+import sys, time
+from mirage.atlas import Atlas
+from mirage.jobs import Jobs
+atlas = Atlas.open(sys.argv[1], create=True)
+jobs = Jobs(atlas)
+job = jobs.start_add(corpus="folder", path=sys.argv[2])
+while not jobs.get(job.id).done:
+    time.sleep(0.01)
+print("working", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_job_that_a_killed_process_left_is_shown_as_failed_and_can_go_on(
+    tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    folder = pictures(120)
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tmp_path / "atlas"), str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(None),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        had = atlas.info().figures
+        jobs = Jobs(atlas)
+        (left,) = jobs.list()
+        assert left.state == "failed"
+        assert left.message == "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
+        again = ended(jobs, jobs.start_add(corpus="folder", path=folder))
+        jobs.close()
+        assert again.message == f"{120 - had} figures added, {had} were there already."
+        assert len(atlas.index) == atlas.info().figures == 120
