@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mirage.cli.train import app
 from mirage.errors import BadInput, Unavailable
 from mirage.training.config import Config
-from mirage.training.encoder import check_needs
+from mirage.training.encoder import _check_folder, check_needs
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -40,6 +40,20 @@ def test_without_medpix_it_says_how_to_name_it(monkeypatch: pytest.MonkeyPatch, 
     result = CliRunner().invoke(app, ["encoder", "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, BadInput)
     assert "--medpix" in str(result.exception)
+
+
+def test_a_folder_with_a_run_in_it_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    with pytest.raises(BadInput, match="--resume"):
+        _check_folder(tmp_path, Config(), resume=False)
+
+
+def test_a_run_goes_on_only_as_it_was_begun(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").touch()
+    (tmp_path / "config.train.json").write_text(Config().to_json(), "utf-8")
+    _check_folder(tmp_path, Config(), resume=True)
+    with pytest.raises(BadInput, match="another configuration"):
+        _check_folder(tmp_path, Config(epochs=3), resume=True)
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:

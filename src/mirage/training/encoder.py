@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mirage.encoders.starter import StarterEncoder
-from mirage.errors import Unavailable
+from mirage.errors import BadInput, Unavailable
 from mirage.evaluation.measuring import measure
 from mirage.training.config import Config
 
@@ -105,6 +105,7 @@ def make_encoder(config: Config, places: Places, *, resume: bool = False, thread
     from mirage.training.export import export  # noqa: PLC0415
     from mirage.training.projection import start_projection  # noqa: PLC0415
 
+    _check_folder(places.out, config, resume)
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
     places.out.mkdir(parents=True, exist_ok=True)
@@ -155,6 +156,19 @@ def make_encoder(config: Config, places: Places, *, resume: bool = False, thread
         (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         tell(f"on the cases set aside, words to pictures: {table['text_to_image']}")
     return folder
+
+
+def _check_folder(out: Path, config: Config, resume: bool) -> None:
+    """Refuse to overwrite a run, and to go on with one that was made otherwise."""
+    if not (out / "checkpoint.pt").is_file():
+        return
+    if not resume:
+        raise BadInput(f"{out} holds a training run already. Go on with --resume, or choose another --out.")
+    made_with = Config.read(out / "config.train.json")
+    if made_with != config:
+        raise BadInput(
+            f"The run in {out} was made with another configuration. To go on with it: --config {out / 'config.train.json'}"
+        )
 
 
 def _roco_captions(path: Path, most: int = 2000) -> list[str]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from mirage.errors import BadInput
 from mirage.evaluation.retrieval import recalls
 from mirage.training.augment import augment, plain
 from mirage.training.config import Config
@@ -152,8 +153,13 @@ def train(
     checkpoint = out / "checkpoint.pt"
     if resume and checkpoint.is_file():
         kept = torch.load(checkpoint, weights_only=False)
-        towers.load_state_dict(kept["towers"])
-        averaged.load_state_dict(kept["averaged"])
+        try:
+            towers.load_state_dict(kept["towers"])
+            averaged.load_state_dict(kept["averaged"])
+        except RuntimeError as error:
+            raise BadInput(
+                f"The checkpoint in {out} was made from other data. Give the same corpora as then, or another --out."
+            ) from error
         optimiser.load_state_dict(kept["optimiser"])
         first, step, best, history = kept["epoch"], kept["step"], kept["best"], kept["history"]
         rng.setstate(kept["rng"])

@@ -133,6 +133,7 @@ def build(config: Config, values: dict[str, list[str]], text_folder: Path) -> To
         The folder of all-MiniLM-L6-v2, as transformers saves it.
     """
     transformers: Any = importlib.import_module("transformers")
+    transformers.utils.logging.disable_progress_bar()
     trunk = transformers.AutoModel.from_pretrained(text_folder, attn_implementation="sdpa")
     return Towers(
         ImageTower(config.backbone, config.dimension, config.dropout).to(memory_format=torch.channels_last),
