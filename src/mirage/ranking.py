@@ -226,17 +226,27 @@ class Fused:
     channels: tuple[Found, ...]
 
 
-def fuse(lists: Mapping[str, Ranked], weights: Mapping[str, float]) -> list[Fused]:
-    """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key."""
+def fuse(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None) -> list[Fused]:
+    """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key.
+
+    Parameters
+    ----------
+    lists : mapping
+        Channel to its ranked list.
+    weights : mapping
+        Channel to its weight, 1 where it has none.
+    most : int, optional
+        How many to return; all when left out.
+    """
     scores: dict[int, float] = {}
-    found: dict[int, list[Found]] = {}
+    found: dict[int, list[tuple[str, int, float]]] = {}
     for channel, ranked in lists.items():
         weight = weights.get(channel, 1.0)
         for rank, (key, score) in enumerate(ranked, 1):
             scores[key] = scores.get(key, 0.0) + weight / (RRF_K + rank)
-            found.setdefault(key, []).append(Found(channel, rank, score))
-    order = sorted(scores, key=lambda key: (-scores[key], key))
-    return [Fused(key, scores[key], tuple(found[key])) for key in order]
+            found.setdefault(key, []).append((channel, rank, score))
+    order = sorted(scores, key=lambda key: (-scores[key], key))[:most]
+    return [Fused(key, scores[key], tuple(Found(*each) for each in found[key])) for key in order]
 
 
 def favour(fused: Sequence[Fused], covered: Mapping[int, float], weights: Mapping[str, float]) -> list[Fused]:
@@ -310,7 +320,10 @@ def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
     if len(keys) < 2:
         return []
     size = LOOK_BITS // 8
-    hashes = np.array([np.frombuffer(looks[key].to_bytes(size, "big"), dtype=np.uint64) for key in keys])
-    distance = np.bitwise_count(hashes[:, None, :] ^ hashes[None, :, :]).sum(axis=2, dtype=np.int32)
+    packed = np.frombuffer(b"".join(looks[key].to_bytes(size, "big") for key in keys), dtype=np.uint8)
+    bits = np.unpackbits(packed.reshape(len(keys), size), axis=1).astype(np.float32)
+    # |a ⊕ b| = |a| + |b| − 2 a·b: one product of matrices, exact for whole numbers of this size.
+    ones = bits.sum(axis=1)
+    distance = ones[:, None] + ones[None, :] - 2 * (bits @ bits.T)
     np.fill_diagonal(distance, LOOK_BITS)
     return [key for key, near in zip(keys, (distance < SAME_LOOK_BITS).any(axis=1), strict=True) if near]

@@ -68,8 +68,8 @@ class Searcher:
         depth = max(64, query.k * 2)
         asked = Ask(vector, query.text, depth, query.filters)
         lists = self._index.ask(asked)
-        fused = ranking.fuse(lists, self.calibration.weights)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
+        fused = ranking.fuse(lists, self.calibration.weights, query.k + _SPARE + len(own))
         fused = [entry for entry in fused if entry.key not in own][: query.k + _SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
@@ -150,6 +150,7 @@ class Searcher:
         hits: list[Hit] = []
         for rank, entry in enumerate(fused, 1):
             row = rows[entry.key]
+            picture, thumbnail = self._pictures.places(row.picture.name)
             signs = ranking.signs(entry, floors, covered[entry.key])
             hits.append(
                 Hit(
@@ -159,8 +160,8 @@ class Searcher:
                     channels=entry.channels,
                     score=entry.score,
                     folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
-                    picture=str(self._pictures.path(row.picture.name)),
-                    thumbnail=str(self._pictures.thumbnail_path(row.picture.name)),
+                    picture=picture,
+                    thumbnail=thumbnail,
                     width=row.picture.width,
                     height=row.picture.height,
                     signs=signs,

@@ -102,6 +102,13 @@ class PictureStore:
         path = self.path(name)
         return path.with_name(path.stem + _THUMBNAIL_ENDING)
 
+    def places(self, name: str) -> tuple[str, str]:
+        """`path` and `thumbnail_path` as text, for many pictures at once: paths are slow to join."""
+        if not _NAME.fullmatch(name):
+            raise BadInput(f"“{name[:80]}” is no name of a picture.")
+        start = os.path.join(self.folder, name[:2], name)  # noqa: PTH118
+        return start, start.rpartition(".")[0] + _THUMBNAIL_ENDING
+
     def read(self, name: str) -> bytes:
         """Read a picture.
 
