@@ -308,8 +308,9 @@ class Atlas:
         """Queries that find something in this very atlas, for a first-time visitor."""
         if self._examples is None:
             tried = [self.search(text, k=4) for text in _EXAMPLES]
-            strong = [answer for answer in tried if answer.hits and answer[0].confidence == "strong"]
-            self._examples = [Query.of(answer.query.text) for answer in strong]
+            # A fit in all its words: the picture beside an example must be what the example says.
+            sure = [a for a in tried if a.fits and a[0].signs is not None and a[0].signs.words > 0.95]
+            self._examples = [Query.of(answer.query.text) for answer in sure]
         return self._examples[:n]
 
 

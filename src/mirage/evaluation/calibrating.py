@@ -7,10 +7,11 @@ things that no atlas of medical images holds. The queries that the tests ask are
 from __future__ import annotations
 
 import json
+import math
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,13 @@ def calibrate(medpix: Path, *, seed: int = 0, progress: Callable[[Progress], Non
 
 def write(result: Result, path: Path) -> None:
     """Write a calibration with how it does."""
-    from dataclasses import asdict  # noqa: PLC0415
+
+    def told(quality: Quality) -> dict[str, float | None]:
+        return {name: None if math.isnan(value) else round(value, 4) for name, value in asdict(quality).items()}
 
     result.calibration.write(
         path,
-        quality={name: asdict(quality) for name, quality in result.quality.items()},
+        quality={name: told(quality) for name, quality in result.quality.items()},
         command="mirage evaluate calibrate",
     )
 
@@ -118,8 +121,6 @@ def _set_aside() -> set[str]:
 
 
 def _numbered_after(first: list[Sample], second: list[Sample]) -> list[Sample]:
-    from dataclasses import replace  # noqa: PLC0415
-
     start = 1 + max((sample.query for sample in first), default=-1)
     return [replace(sample, query=sample.query + start) for sample in second]
 
