@@ -8,7 +8,7 @@ import typer
 
 from mirage.adding import Progress
 from mirage.atlas import Atlas
-from mirage.cli.output import facts, print_json, progress_bar, say, size
+from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
 from mirage.cli.reaching import AtlasOption, folder_of, reach
 from mirage.rebuilding import rebuild as rebuild_atlas
 from mirage.web import views
@@ -30,7 +30,7 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
     encoder = record["encoder"]
     rows = [
         ("folder", str(folder_of(atlas))),
-        ("figures", f"{record['figures']:,} in {record['cases']:,} cases, pictures {size(record['bytes'])}"),
+        ("figures", f"{record['figures']:,} in {counted(record['cases'], 'case')}, pictures {size(record['bytes'])}"),
         ("encoder", f"{encoder['name']} {encoder['digest'][:12]}, {encoder['dimension']} dimensions"),
     ]
     for corpus in record["corpora"]:
@@ -38,7 +38,7 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
         rows.append(
             (
                 corpus["name"],
-                f"{corpus['title']}: {corpus['figures']:,} figures, {corpus['cases']:,} cases, {size(corpus['bytes'])}; "
+                f"{corpus['title']}: {counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}, {size(corpus['bytes'])}; "
                 f"licence {corpus['licence']['name']}; version {corpus['version']}{part}",
             )
         )

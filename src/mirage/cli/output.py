@@ -42,6 +42,11 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
     whole = round(seconds)
@@ -67,7 +72,7 @@ class _RateAndTime(ProgressColumn):
 def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
     """Yield a function ``(done, total, rate, seconds_left)`` that moves a bar with rate and time left."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateAndTime())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=None, unit=unit)
 
         def move(done: int, total: int, rate: float, left: float | None) -> None:
@@ -80,7 +85,7 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
 def download_bar(what: str) -> Iterator[Any]:
     """Yield a function ``(step, done, total)`` that shows each step of fetching a corpus: bytes, then files."""
     columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         begun: dict[str, tuple[TaskID, float]] = {}
 
         def tell(step: str, done: int, total: int | None) -> None:
@@ -110,6 +115,7 @@ def hits_table(answer: Mapping[str, Any]) -> None:
     table.add_column("kind")
     table.add_column("what", ratio=1, overflow="fold")
     table.add_column("figure", overflow="fold", style="dim")
+    room = 200 if out.width >= 100 else 110
     styles = {"strong": "green", "likely": "yellow", "weak": "dim"}
     for hit in answer["hits"]:
         figure = hit["figure"]
@@ -117,7 +123,7 @@ def hits_table(answer: Mapping[str, Any]) -> None:
         what = figure["caption"] or figure["title"] or figure["alt"]
         if figure["title"] and figure["title"] not in what:
             what = f"{figure['title']}: {what}"
-        what = what if len(what) <= 200 else what[:199].rstrip() + "…"
+        what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
         sure = f"[{styles[hit['confidence']]}]{hit['confidence']}[/]"
         table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
     out.print(table)

@@ -124,7 +124,7 @@ def refuse_address(text: str) -> None:
     """Say that an address is not fetched."""
     if re.match(r"(?i)\s*(https?|ftp):/", text):
         raise BadPicture(
-            f"{text[:200]} is an address. Nothing is fetched from the network: save the picture and give its file "
+            f"{re.sub(':/+', '://', text.strip()[:200], count=1)} is an address. Nothing is fetched from the network: save the picture and give its file "
             "with --image."
         )
 

@@ -11,7 +11,7 @@ import typer
 from mirage.cli.output import say
 from mirage.errors import BadInput
 
-app = typer.Typer(help="Make the starter models anew. Needs the [train] extra.", no_args_is_help=True)
+app = typer.Typer(help="Make the starter models anew. Needs the extra named train (torch).", no_args_is_help=True)
 
 
 @app.callback()
