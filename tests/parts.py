@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -52,18 +55,66 @@ def picture_folder(
 COMMAND = [sys.executable, "-m", "mirage"]
 
 
+# Importing the package takes longer than most commands, so one process imports it and forks for each.
+_FORKING = """
+import json, os, sys
+import mirage.cli, mirage.rebuilding
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        for number, path in enumerate([os.devnull, asked["out"], asked["err"]]):
+            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+        os.environ.clear()
+        os.environ.update(asked["env"])
+        sys.argv = ["mirage", *asked["arguments"]]
+        code = 1
+        try:
+            mirage.cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+_forking: list[subprocess.Popen[str]] = []
+
+
 def mirage(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would and wait for its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env=environment(atlas, **env),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    """Run the command in a process of its own, as a person would, and wait for its end."""
+    given = [str(argument) for argument in arguments]
+    if any(name.startswith(("PYTHON", "_MIRAGE")) for name in env) or not hasattr(os, "fork"):
+        return subprocess.run(
+            [*COMMAND, *given],
+            env=environment(atlas, **env),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    if not _forking:
+        start = subprocess.Popen(
+            [sys.executable, "-c", _FORKING], env=environment(None), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        _forking.append(start)
+        atexit.register(start.kill)
+    served = _forking[0]
+    assert served.stdin is not None
+    assert served.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        asked = {"arguments": given, "env": environment(atlas, **env), "out": str(out), "err": str(err)}
+        served.stdin.write(json.dumps(asked) + "\n")
+        served.stdin.flush()
+        code = int(served.stdout.readline())
+        return subprocess.CompletedProcess([*COMMAND, *given], code, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
 def environment(atlas: Path | None, **more: str) -> dict[str, str]:

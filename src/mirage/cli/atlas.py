@@ -35,10 +35,11 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
     ]
     for corpus in record["corpora"]:
         part = "" if corpus["complete"] else " – only partly added; add it again to go on"
+        holds = f"{counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}"
         rows.append(
             (
                 corpus["name"],
-                f"{corpus['title']}: {counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}, {size(corpus['bytes'])}; "
+                f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; "
                 f"licence {corpus['licence']['name']}; version {corpus['version']}{part}",
             )
         )

@@ -123,9 +123,9 @@ def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture
 def refuse_address(text: str) -> None:
     """Say that an address is not fetched."""
     if re.match(r"(?i)\s*(https?|ftp):/", text):
+        address = re.sub(r":/+", "://", text.strip()[:200], count=1)  # a path folds the two strokes into one
         raise BadPicture(
-            f"{re.sub(':/+', '://', text.strip()[:200], count=1)} is an address. Nothing is fetched from the network: save the picture and give its file "
-            "with --image."
+            f"{address} is an address. Nothing is fetched from the network: save the picture and give its file with --image."
         )
 
 
