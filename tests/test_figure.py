@@ -15,7 +15,7 @@ def test_a_licence_that_is_not_stated_says_so_and_allows_nothing() -> None:
 
 def test_words_hold_each_thing_once_and_what_the_picture_is() -> None:
     figure = Figure("f:1", "A mass", SOURCE, title="A mass", modality="MR", plane="axial", region="brain")
-    assert figure.words == "A mass. axial. MRI. MR. brain"
+    assert figure.words == "A mass. axial. MRI. MR. brain. magnetic resonance imaging. cerebral"
 
 
 def test_alt_text_falls_back_from_caption_to_kind_to_something() -> None:

@@ -25,6 +25,25 @@ MODALITIES: dict[str, str] = {
     "SM": "Microscopy",
     "OT": "Other",
 }
+# Other names for the same thing, for word search: a student's "radiograph" is the source's "X-ray".
+ALSO_CALLED: dict[str, str] = {
+    "CT": "computed tomography",
+    "MR": "magnetic resonance imaging",
+    "US": "sonography sonogram",
+    "XR": "radiograph radiography plain film",
+    "XA": "angiogram",
+    "NM": "scintigraphy",
+    "PT": "positron emission tomography",
+    "MG": "mammogram",
+    "OP": "retinal photograph",
+    "SM": "histology micrograph",
+    "abdomen": "abdominal",
+    "brain": "cerebral",
+    "heart": "cardiac",
+    "pelvis": "pelvic",
+    "spine": "spinal",
+    "thorax": "chest thoracic",
+}
 PLANES: tuple[str, ...] = ("axial", "coronal", "sagittal", "frontal", "lateral", "oblique")
 
 LinkKind = Literal["figure", "case", "collection"]
@@ -117,9 +136,10 @@ class Figure:
 
     @property
     def words(self) -> str:
-        """What word search looks in: caption, title, diagnosis, and what the picture is, once each."""
+        """What word search looks in: caption, title, diagnosis, and what the picture is, under its other names too."""
         parts = [self.caption, self.title, self.diagnosis, self.plane, MODALITIES.get(self.modality, "")]
         parts += [self.modality, self.modality_detail, self.region]
+        parts += [ALSO_CALLED.get(self.modality, ""), ALSO_CALLED.get(self.region, "")]
         seen: dict[str, None] = {}
         for part in parts:
             if part.strip():

@@ -83,9 +83,7 @@ class MedPixCorpus:
         return CorpusInfo(
             name="medpix",
             title="MedPix 2.0",
-            summary=(
-                "CT and MR images of teaching cases, with history, findings, differential and discussion."
-            ),
+            summary=("CT and MR images of teaching cases, with history, findings, differential and discussion."),
             version=version,
             homepage=HOMEPAGE,
         )
@@ -118,9 +116,7 @@ class MedPixCorpus:
         """
         copy = self._copy()
         name = item.figure.id.partition(":")[2]
-        return read_picture(
-            copy.pictures.get(name, copy.folder / "images" / f"{name}.png"), limits=self._limits
-        )
+        return read_picture(copy.pictures.get(name, copy.folder / "images" / f"{name}.png"), limits=self._limits)
 
     def split_of(self, item: Item) -> str:
         """Name the split that an item's case belongs to: ``train``, ``dev`` or ``test``."""

@@ -117,9 +117,7 @@ def _in_collection(name: str) -> str | None:
 def _check_commit(release: Release, archive: Path) -> None:
     found = comment_of(archive).strip()
     if re.fullmatch(r"[0-9a-f]{40}", found) and found != release.revision:
-        raise Unavailable(
-            f"{release.url} holds the commit {found}, not {release.revision}. It was thrown away."
-        )
+        raise Unavailable(f"{release.url} holds the commit {found}, not {release.revision}. It was thrown away.")
 
 
 def _check_contents(release: Release, folder: Path) -> None:
@@ -130,9 +128,7 @@ def _check_contents(release: Release, folder: Path) -> None:
         names = {str(figure["image"]) for figure in figures}
         listed = {split: len(uids[split]) for split, _ in release.splits}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(
-            f"{release.url} lacks a part of MedPix 2.0 ({error}). It was thrown away."
-        ) from error
+        raise Unavailable(f"{release.url} lacks a part of MedPix 2.0 ({error}). It was thrown away.") from error
     pictures = {path.stem for path in (folder / "images").glob("*.png")}
     found = (len(cases), len(names), len(names & pictures), listed)
     wanted = (release.cases, release.figures, release.figures, dict(release.splits))
