@@ -20,7 +20,7 @@ LAYERS = [
     {"errors"},
     {"settings"},
     {"figure", "query"},
-    {"downloads", "adapters"},
+    {"downloads", "adapters", "tables"},
     {"models", "store", "pictures", "provenance", "wordform"},
     {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest"},
     {"atlas", "searching", "notebook", "comparison"},

@@ -147,7 +147,7 @@ def test_several_threads_may_write_and_read(store: Store) -> None:
 
 def test_a_file_that_is_no_database_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "records.sqlite").write_bytes(b"this is no database " * 500)
-    with pytest.raises(AtlasError, match="records are damaged .*Restore the folder from a copy"):
+    with pytest.raises(AtlasError, match=r"records are damaged .*Restore the folder from a copy"):
         Store.at(tmp_path / "records.sqlite")
 
 

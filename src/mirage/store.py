@@ -22,87 +22,9 @@ from sqlalchemy.pool import QueuePool
 from mirage.errors import AtlasError, NotFound, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
 from mirage.query import shown
+from mirage.tables import CASE_WORDS, FIGURE_WORDS, cases, corpora, figures, jobs, metadata, notes, vectors
 
 Vector = npt.NDArray[np.float32]
-metadata = sa.MetaData()
-
-
-def _source_columns() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("corpus", sa.String, nullable=False, index=True),
-        sa.Column("attribution", sa.Text, nullable=False),
-        sa.Column("url", sa.Text, nullable=False),
-        sa.Column("url_of", sa.String, nullable=False),
-        sa.Column("licence", sa.String, nullable=False),
-        sa.Column("licence_url", sa.Text, nullable=False),
-        sa.Column("allows_sharing", sa.Boolean, nullable=False),
-    ]
-
-
-_FIGURE_WORDS = (
-    "caption",
-    "title",
-    "diagnosis",
-    "modality",
-    "modality_detail",
-    "plane",
-    "region",
-    "case_id",
-    "patient",
-)
-_CASE_WORDS = ("title", "topic", *Case.PASSAGES)
-
-figures = sa.Table(
-    "figures",
-    metadata,
-    sa.Column("key", sa.Integer, primary_key=True),
-    sa.Column("id", sa.String, nullable=False, unique=True),
-    *(sa.Column(name, sa.Text, nullable=False, index=name == "case_id") for name in _FIGURE_WORDS),
-    *_source_columns(),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("picture", sa.String, nullable=False),
-    sa.Column("width", sa.Integer, nullable=False),
-    sa.Column("height", sa.Integer, nullable=False),
-    sa.Column("bytes", sa.Integer, nullable=False),
-    sa.Column("look", sa.String, nullable=False),  # `mirage.pictures.look`, in hex
-    sa.Column("stamp", sa.Integer, nullable=False, index=True),
-)
-cases = sa.Table(
-    "cases",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    *(sa.Column(name, sa.Text, nullable=False) for name in _CASE_WORDS),
-    *_source_columns(),
-)
-vectors = sa.Table(
-    "vectors",
-    metadata,
-    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
-    sa.Column("encoder", sa.String, primary_key=True),
-    sa.Column("image", sa.LargeBinary, nullable=False),
-    sa.Column("caption", sa.LargeBinary),
-)
-corpora = sa.Table(
-    "corpora",
-    metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("summary", sa.Text, nullable=False),
-    sa.Column("version", sa.String, nullable=False),
-    sa.Column("homepage", sa.Text, nullable=False),
-    sa.Column("licence", sa.String, nullable=False),
-    sa.Column("licence_url", sa.Text, nullable=False),
-    sa.Column("complete", sa.Boolean, nullable=False),
-    sa.Column("added", sa.Float, nullable=False),
-)
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("record", sa.Text, nullable=False),
-    sa.Column("created", sa.Float, nullable=False),
-)
-notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +89,7 @@ def _source(row: sa.RowMapping) -> Source:
 # Columns by place: looking 64 rows' names up anew takes longer than reading them.
 _PLACES = {column.name: place for place, column in enumerate(figures.columns)}
 _Take = Callable[[Sequence[Any]], tuple[Any, ...]]
-_words_of: _Take = itemgetter(*(_PLACES[name] for name in _FIGURE_WORDS))
+_words_of: _Take = itemgetter(*(_PLACES[name] for name in FIGURE_WORDS))
 _source_of: _Take = itemgetter(*(_PLACES[name] for name in ("corpus", "attribution", "url", "url_of")))
 _licence_of: _Take = itemgetter(*(_PLACES[name] for name in ("licence", "licence_url", "allows_sharing")))
 _picture_of: _Take = itemgetter(*(_PLACES[name] for name in ("picture", "width", "height", "bytes", "look")))
@@ -252,7 +174,7 @@ class Store:
         keys: list[int] = []
         with self._write() as connection:
             for case in {record.case.id: record.case for record in records if record.case}.values():
-                values = {"id": case.id, **{n: getattr(case, n) for n in _CASE_WORDS}, **_source_values(case.source)}
+                values = {"id": case.id, **{n: getattr(case, n) for n in CASE_WORDS}, **_source_values(case.source)}
                 connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
             for record in records:
                 values = _figure_values(record, stamp)
@@ -335,7 +257,7 @@ class Store:
             row = connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().first()
         if row is None:
             raise NotFound(f"This atlas has no case {shown(case_id)}.")
-        return Case(id=row["id"], source=_source(row), **{name: row[name] for name in _CASE_WORDS})
+        return Case(id=row["id"], source=_source(row), **{name: row[name] for name in CASE_WORDS})
 
     def figures_of(self, case_id: str) -> list[Row]:
         """The figures of a case, in the order they were added."""
@@ -433,7 +355,7 @@ def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
     figure, picture = record.figure, record.picture
     return {
         "id": figure.id,
-        **{name: getattr(figure, name) for name in _FIGURE_WORDS},
+        **{name: getattr(figure, name) for name in FIGURE_WORDS},
         **_source_values(figure.source),
         "fingerprint": record.fingerprint,
         "picture": picture.name,

@@ -134,10 +134,14 @@ def _through(served: Reached, corpus: str, options: dict[str, Any]) -> dict[str,
     path = str(options["path"].resolve()) if "path" in options else None
     job = served.ask("POST", "/api/jobs", json={"corpus": corpus, "path": path})
     with progress_bar(job["title"], unit=" figures/s") as move:
-        while not job["ended"]:
-            time.sleep(0.5)
-            job = served.ask("GET", f"/api/jobs/{job['id']}")
-            move(job["done"], job["total"], job["rate"], job["seconds_left"])
+        try:
+            while not job["ended"]:
+                time.sleep(0.5)
+                job = served.ask("GET", f"/api/jobs/{job['id']}")
+                move(job["done"], job["total"], job["rate"], job["seconds_left"])
+        except KeyboardInterrupt:
+            served.ask("POST", f"/api/jobs/{job['id']}/cancel")
+            raise
     if job["state"] != "done":
         raise MirageError(job["message"])
     return {"corpus": corpus, "refused": job["refused"], "message": job["message"]}

@@ -1,0 +1,46 @@
+"""The written queries of the starter atlas, asked of the real atlas with the real encoder."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from starter_queries import ATLAS, QUERIES, answering, read_jsonl
+
+from mirage.atlas import Atlas
+from mirage.ranking import Answer
+
+
+@pytest.fixture(scope="module")
+def ask(starter: Atlas):
+    return cache(lambda text: starter.search(text, k=10))
+
+
+def found(answer: Answer, rule: dict, first: int) -> bool:
+    wanted = answering(rule, read_jsonl(ATLAS / "figures.jsonl"))
+    # A near-duplicate that a hit stands for is found with it.
+    return any(wanted & {hit.figure.id, *hit.folded} for hit in answer.hits[:first])
+
+
+def test_there_are_forty_queries_and_twenty_for_what_it_does_not_hold() -> None:
+    assert len(QUERIES["query"]) == 40
+    assert len(QUERIES["absent"]) == 20
+
+
+def test_nine_of_ten_queries_find_an_answer_among_the_first_five(ask) -> None:
+    missed = [query["text"] for query in QUERIES["query"] if not found(ask(query["text"]), query["answer"], 5)]
+    assert len(missed) <= 4, f"nothing among the first five for: {missed}"
+
+
+def test_most_answerable_queries_are_not_called_unanswerable(ask) -> None:
+    unheard = [query["text"] for query in QUERIES["query"] if not ask(query["text"]).fits]
+    assert len(unheard) <= 8, f"called unanswerable: {unheard}"
+
+
+def test_nothing_fits_a_query_for_what_the_atlas_does_not_hold(ask) -> None:
+    loud = {
+        query["text"]: [(hit.figure.id, hit.confidence) for hit in ask(query["text"]).hits if hit.confidence != "weak"][:2]
+        for query in QUERIES["absent"]
+        if ask(query["text"]).fits
+    }
+    assert not loud, f"more than weak: {loud}"
