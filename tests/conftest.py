@@ -56,12 +56,19 @@ def pictures(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def _small_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("small")
+    with Atlas.open(place / "small", create=True) as atlas:
+        add(atlas, corpora.load("folder", path=picture_folder(place / "phantoms", 6)))
+    return place
+
+
 @pytest.fixture
-def small(tmp_path: Path, pictures: Callable[..., Path]) -> Path:
-    """A closed atlas of six pictures."""
-    with Atlas.open(tmp_path / "small", create=True) as atlas:
-        add(atlas, corpora.load("folder", path=pictures(6)))
-    return tmp_path / "small"
+def small(_small_once: Path, tmp_path: Path) -> Path:
+    """A closed atlas of six pictures; the folder they came from, ``phantoms``, lies beside it."""
+    copy_atlas(_small_once / "phantoms", tmp_path / "phantoms")
+    return copy_atlas(_small_once / "small", tmp_path / "small")
 
 
 @pytest.fixture
