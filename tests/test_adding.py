@@ -289,6 +289,18 @@ def test_two_processes_that_add_at_once_do_not_disturb_each_other(
     assert level(small)[0] == 6 + 20 * codes.count(0)
 
 
+def test_two_processes_that_make_the_same_atlas_at_once(
+    tmp_path: Path, pictures: Callable[..., Path], started: Callable
+) -> None:
+    folder = pictures(20)
+    processes = [started("add", "folder", folder, atlas=tmp_path / "new") for _ in range(2)]
+    told = [process.communicate(timeout=90)[1] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert 0 in codes
+    assert set(codes) <= {0, 5}, told
+    assert level(tmp_path / "new") == (20, 20)
+
+
 def test_a_picture_folder_that_was_lost_does_not_stop_searching(small: Path) -> None:
     shutil.rmtree(small / "pictures")
     with Atlas.open(small) as atlas:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -322,6 +323,7 @@ def test_an_atlas_whose_making_was_cut_short_is_made_whole(small: Path, tmp_path
     if source.is_dir():
         shutil.copytree(source, half / "index.4711.partial")
         (half / "index.4711.partial" / "edge_config.json").unlink()
+        os.utime(half / "index.4711.partial", (0, 0))
     elif source.exists():
         shutil.copy(source, half / left)
     else:

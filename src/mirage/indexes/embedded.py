@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
 from mirage.manifest import ROOM, check_room
 
 _BATCH = 512
+_FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _CONFIG = "edge_config.json"
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
@@ -200,14 +202,21 @@ def _make(path: Path, dimension: int) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    shard = edge.EdgeShard.create(str(partial), _config(dimension))
-    for operation in _field_indexes():
-        shard.update(operation)
-    shard.flush()
-    shard.close()
-    partial.replace(path)
+    try:
+        shard = edge.EdgeShard.create(str(partial), _config(dimension))
+        for operation in _field_indexes():
+            shard.update(operation)
+        shard.flush()
+        shard.close()
+        partial.replace(path)
+    except Exception:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not (path / _CONFIG).exists():
+            raise
+        # Another process made it meanwhile, and opening will tell whether it holds it.
     for left in path.parent.glob(f"{path.name}.*.partial"):
-        shutil.rmtree(left, ignore_errors=True)
+        if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
