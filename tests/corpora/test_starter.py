@@ -37,9 +37,7 @@ def difference_hash(image: Image.Image) -> np.ndarray:
 
 def brain(plane: str, level: int, weighting: str = "T1") -> dict:
     found = [
-        r
-        for r in BRAIN
-        if (r["plane"], r["level_mm"], r["modality_detail"]) == (plane, level, f"{weighting}-weighted")
+        r for r in BRAIN if (r["plane"], r["level_mm"], r["modality_detail"]) == (plane, level, f"{weighting}-weighted")
     ]
     assert len(found) == 1
     return found[0]
@@ -204,9 +202,7 @@ class TestBrain:
             ("sagittal", 3, 0, 66),
         ):
             for weighting in ("T1-weighted", "T2-weighted"):
-                levels = [
-                    r["level_mm"] for r in BRAIN if (r["plane"], r["modality_detail"]) == (plane, weighting)
-                ]
+                levels = [r["level_mm"] for r in BRAIN if (r["plane"], r["modality_detail"]) == (plane, weighting)]
                 assert levels == list(range(first, last + 1, step))
 
     def test_the_two_weightings_of_a_level_name_the_same_structures(self):

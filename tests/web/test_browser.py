@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import picture, serving
 
+from conftest import picture, serving
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 

@@ -41,7 +41,5 @@ def load(name: str, **options: Any) -> Corpus:
     try:
         corpus: Corpus = make(**options)
     except TypeError as error:
-        raise BadInput(
-            f"The corpus {name!r} cannot be opened with {', '.join(options) or 'nothing'}: {error}."
-        ) from error
+        raise BadInput(f"The corpus {name!r} cannot be opened with {', '.join(options) or 'nothing'}: {error}.") from error
     return corpus

@@ -164,9 +164,7 @@ class FolderCorpus:
             own = row.words.get("id", "")
             if (own and own in ids) or (not own and place in listed):
                 what = f"The id “{own}” is" if own else "It is"
-                yield Refused(
-                    row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line})."
-                )
+                yield Refused(row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line}).")
                 continue
             listed.add(place)
             ids.add(own)

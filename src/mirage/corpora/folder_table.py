@@ -114,9 +114,7 @@ def _read_csv(path: Path, text: str, given: Mapping[str, str]) -> Iterator[Row |
     return _csv_rows(path, reader, header, places)
 
 
-def _csv_rows(
-    path: Path, reader: Iterator[list[str]], header: list[str], places: dict[str, int]
-) -> Iterator[Row | Refused]:
+def _csv_rows(path: Path, reader: Iterator[list[str]], header: list[str], places: dict[str, int]) -> Iterator[Row | Refused]:
     number = 1
     while True:
         start = getattr(reader, "line_num", number) + 1

@@ -25,8 +25,7 @@ from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
-    "MedPix®, U.S. National Library of Medicine; "
-    "from MedPix 2.0 (Siragusa et al., 2025, doi 10.1007/s41019-025-00297-8)"
+    "MedPix®, U.S. National Library of Medicine; from MedPix 2.0 (Siragusa et al., 2025, doi 10.1007/s41019-025-00297-8)"
 )
 SPLITS = ("train", "dev", "test")
 FOLDER = "MedPix-2-0"
