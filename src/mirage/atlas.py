@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from fnmatch import fnmatch
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,14 +14,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, indexes, manifest
-from mirage.encoders.base import Encoder, EncoderInfo
+from mirage import encoders, explaining, holdings, indexes, manifest
+from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
-from mirage.figure import Case, Figure, Licence
+from mirage.explainers.base import Explainer
+from mirage.explaining import Event, Explanation
+from mirage.figure import Case, Figure
+from mirage.grounding import Checker
+from mirage.holdings import AtlasInfo
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.pictures.store import PictureStore
 from mirage.query import PictureTerm, Query
-from mirage.ranking import Answer, Calibration
+from mirage.ranking import Answer, Calibration, Hit
 from mirage.searching import Searcher
 from mirage.settings import Settings
 from mirage.store import Row, Store
@@ -46,35 +49,6 @@ _EXAMPLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusRow:
-    """What an atlas holds of one corpus; `complete` is False while adding has not ended."""
-
-    name: str
-    title: str
-    summary: str
-    version: str
-    homepage: str
-    licence: Licence
-    figures: int
-    cases: int
-    bytes: int
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AtlasInfo:
-    """What an atlas is and holds."""
-
-    path: Path
-    format: int
-    encoder: EncoderInfo
-    figures: int
-    cases: int
-    bytes: int
-    corpora: tuple[CorpusRow, ...]
-
-
 class Atlas:
     """What a student opens. Use `Atlas.open`; it is a context manager.
 
@@ -93,6 +67,7 @@ class Atlas:
         self.holder = holder
         self.pictures = PictureStore(path / "pictures")
         self._encoder_info = encoder.info()
+        self.checker = Checker(encoder)
         self._forget()
 
     # -- opening and closing ----------------------------------------------------------------------------------------
@@ -121,7 +96,7 @@ class Atlas:
         """
         settings = Settings.load()
         folder = Path(path).expanduser() if path is not None else settings.atlas
-        known = _check_folder(folder, create)
+        known = manifest.check_folder(folder, create)
         name = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
         used = encoder if encoder is not None and not isinstance(encoder, str) else _encoder(folder, name, known, settings)
         info = used.info()
@@ -241,6 +216,36 @@ class Atlas:
         """Turn a dropped picture into what a query carries of it: its quantised embedding."""
         return PictureTerm.of(self.encoder.encode_images([picture])[0], self._encoder_info.digest)
 
+    # -- explaining -------------------------------------------------------------------------------------------------
+
+    def explain(self, query: str | Query, *, explainer: Explainer | str | None = None, **filters: Any) -> Explanation:
+        """Explain what a query finds, every sentence with its evidence.
+
+        Parameters
+        ----------
+        query, **filters
+            As for `search`.
+        explainer : Explainer or str, optional
+            Who speaks; the settings' one when left out.
+        """
+        answer = self.search(query, **filters)
+        return explaining.collect(explaining.words_of(answer), self.explaining(answer, explainer=explainer))
+
+    def explaining(
+        self,
+        answer: Answer,
+        *,
+        explainer: Explainer | str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Explain an answer sentence by sentence, as `mirage.explaining.explain` does."""
+        request = explaining.request_of(answer, self.cases_of(answer.hits))
+        return explaining.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
+
+    def cases_of(self, hits: Iterable[Hit]) -> dict[str, Case]:
+        """The cases of some hits, by id."""
+        return self.store.cases({hit.figure.case_id for hit in hits} - {""})
+
     # -- looking things up ------------------------------------------------------------------------------------------
 
     def figure(self, figure_id: str) -> Figure:
@@ -285,24 +290,7 @@ class Atlas:
 
     def info(self) -> AtlasInfo:
         """What this atlas is and holds."""
-        counts = self.store.counts()
-        rows = tuple(
-            CorpusRow(
-                name=row["name"],
-                title=row["title"],
-                summary=row["summary"],
-                version=row["version"],
-                homepage=row["homepage"],
-                licence=Licence(row["licence"], row["licence_url"]),
-                figures=counts.get(row["name"], (0, 0, 0))[0],
-                cases=counts.get(row["name"], (0, 0, 0))[1],
-                bytes=counts.get(row["name"], (0, 0, 0))[2],
-                complete=row["complete"],
-            )
-            for row in self.store.corpora()
-        )
-        figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
-        return AtlasInfo(self.path, manifest.FORMAT, self._encoder_info, figures, cases, size, rows)
+        return holdings.of(self.store, self.path, self._encoder_info)
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
@@ -328,15 +316,6 @@ def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
     return Point(row.key, image, caption, figure.words, fields)
 
 
-# What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
-_BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
-    f"{manifest.NAME}.partial",
-    f"{manifest.LOCK}.partial",
-    manifest.LOCK,
-}
-_CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
-
-
 def _encoder(folder: Path, name: str, known: manifest.Manifest | None, settings: Settings) -> Encoder:
     try:
         # Threads are the starter's option; other adapters choose for themselves.
@@ -345,21 +324,3 @@ def _encoder(folder: Path, name: str, known: manifest.Manifest | None, settings:
         if known is None or name != known.encoder.name:
             raise
         raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error
-
-
-def _check_folder(folder: Path, create: bool) -> manifest.Manifest | None:
-    if folder.exists() and not folder.is_dir():
-        raise AtlasError(f"{folder} is a file. An atlas is a folder.")
-    known = manifest.read(folder)
-    if known is not None:
-        return known
-    inside = {entry.name for entry in folder.iterdir()} - _CLUTTER if folder.is_dir() else set()
-    if not {name for name in inside if not fnmatch(name, "index.*.partial")} <= _BEGUN:
-        raise AtlasError(
-            f"{folder} is not an atlas: it has no {manifest.NAME}. Nothing in it was touched. "
-            "Name another folder, or an empty one to make an atlas in."
-        )
-    if not create:
-        what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
-        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
-    return None

@@ -11,6 +11,7 @@ import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from mirage.encoders.base import EncoderInfo
@@ -20,6 +21,13 @@ FORMAT = 1
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
 ROOM = 128_000_000
+# What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
+_BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
+    f"{NAME}.partial",
+    f"{LOCK}.partial",
+    LOCK,
+}
+_CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,31 @@ def read(folder: Path) -> Manifest | None:
             f"{path} is damaged ({error}). Restore it from a copy; the records beside it were not touched."
         ) from error
     return Manifest(version, info, corpora)
+
+
+def check_folder(folder: Path, create: bool) -> Manifest | None:
+    """What a folder's ``atlas.toml`` says; None when an atlas may be made there.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it is no atlas, or there is none and none is to be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise AtlasError(f"{folder} is a file. An atlas is a folder.")
+    known = read(folder)
+    if known is not None:
+        return known
+    inside = {entry.name for entry in folder.iterdir()} - _CLUTTER if folder.is_dir() else set()
+    if not {name for name in inside if not fnmatch(name, "index.*.partial")} <= _BEGUN:
+        raise AtlasError(
+            f"{folder} is not an atlas: it has no {NAME}. Nothing in it was touched. "
+            "Name another folder, or an empty one to make an atlas in."
+        )
+    if not create:
+        what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
+        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

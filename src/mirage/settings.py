@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     medpix: Path | None = Field(default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it.")
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
+    explainer: str = Field(default="extractive", description="Which explainer speaks when nobody names one.")
+    explainer_model: str = Field(
+        default="", description="Its model: a hub id or folder for transformers, the server's name for openai."
+    )
+    explainer_url: str = Field(
+        default="",
+        description="Where the openai explainer's server is, as http://localhost:8080/v1; its key is OPENAI_API_KEY.",
+    )
+    explainer_timeout: float = Field(
+        default=60.0, gt=0, le=3600, description="Seconds the openai explainer waits for the next word."
+    )
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")

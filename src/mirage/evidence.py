@@ -1,0 +1,127 @@
+"""What an explanation stands on, and what it says: evidence, drafts and claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mirage.figure import MODALITIES, Source
+
+Support = Literal["supported", "partly", "unsupported", "contradicted"]
+Side = Literal["", "a", "b"]
+BreakKind = Literal["laterality", "negation", "number", "modality", "plane", "term", "unrelated", "language", "citation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One numbered passage that an explanation may use.
+
+    Attributes
+    ----------
+    number : int
+        1 is the first; ``[3]`` in a text means the passage with number 3.
+    kind : str
+        ``caption``, or the name of a case's passage: ``findings``, ``differential``, ``diagnosis``, ``discussion``.
+    text : str
+        The source's own words.
+    figures : tuple of str
+        Ids of the figures found that it speaks of, best first: one for a caption, all of the case's for its passages.
+    source : Source
+    case : str
+        Id of the case; empty for a figure without one.
+    title, diagnosis, modality, plane, region : str
+        What the figure or the case is known to be, as in `mirage.figure.Figure`. A passage of a case has modality,
+        plane and region only where all its figures found agree.
+    side : {"", "a", "b"}
+        In a comparison, whose evidence it is; a passage that both sides found is numbered once for each.
+    """
+
+    number: int
+    kind: str
+    text: str
+    figures: tuple[str, ...]
+    source: Source
+    case: str = ""
+    title: str = ""
+    diagnosis: str = ""
+    modality: str = ""
+    plane: str = ""
+    region: str = ""
+    side: Side = ""
+
+    @property
+    def about(self) -> str:
+        """What the passage belongs to, in words: title, diagnosis, and what kind of picture it is."""
+        kind = " ".join(filter(None, [self.plane, MODALITIES.get(self.modality, self.modality), self.region]))
+        return ". ".join(dict.fromkeys(part for part in (self.title, self.diagnosis, kind) if part))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence as an explainer wrote it, not yet checked.
+
+    Attributes
+    ----------
+    text : str
+        Without its citation marks.
+    cites : tuple of int
+        Numbers of the evidence it points to, as it gave them; they may not exist.
+    quoted : bool
+        Whether the explainer says that these are the source's own words. The checker looks for itself.
+    """
+
+    text: str
+    cites: tuple[int, ...] = ()
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One thing in a sentence that its evidence does not bear out.
+
+    Attributes
+    ----------
+    kind : str
+        ``laterality``, ``negation``, ``number``, ``modality``, ``plane``, ``term`` (anatomy or diagnosis that no evidence
+        holds), ``unrelated``, ``language`` (cannot be checked) or ``citation`` (points at evidence that is not there).
+    words : str
+        The sentence's words in question.
+    reason : str
+        What is wrong, for a person to read: "The sentence says left; [2] says right."
+    """
+
+    kind: BreakKind
+    words: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of an explanation, with its citations and whether the evidence supports it.
+
+    Attributes
+    ----------
+    text : str
+    cites : tuple of int
+        Numbers of evidence that exists: those the explainer gave and, where it gave none that fits, the best that the
+        checker found.
+    support : {"supported", "partly", "unsupported", "contradicted"}
+    breaks : tuple of Break
+        Why it is not plainly supported; empty when it is.
+    by : str
+        Name of the explainer that wrote it.
+    quoted : bool
+        Whether it stands word for word in the evidence it cites.
+    """
+
+    text: str
+    cites: tuple[int, ...]
+    support: Support
+    breaks: tuple[Break, ...] = ()
+    by: str = ""
+    quoted: bool = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether a reader must be warned: unsupported or contradicted."""
+        return self.support in ("unsupported", "contradicted")
