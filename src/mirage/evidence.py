@@ -9,6 +9,14 @@ from mirage.figure import MODALITIES, Source
 
 Support = Literal["supported", "partly", "unsupported", "contradicted"]
 Side = Literal["", "a", "b"]
+Aspect = Literal["", "what", "where", "look", "differential"]
+# What a sentence tells of, to print before it; a sentence that quotes a list says nothing without.
+ASPECTS: dict[Aspect, str] = {
+    "what": "What it is",
+    "where": "Where it is found",
+    "look": "How it looks",
+    "differential": "What else it could be",
+}
 BreakKind = Literal["laterality", "negation", "number", "modality", "plane", "term", "unrelated", "language", "citation"]
 
 
@@ -68,11 +76,15 @@ class Draft:
         Numbers of the evidence it points to, as it gave them; they may not exist.
     quoted : bool
         Whether the explainer says that these are the source's own words. The checker looks for itself.
+        In a quotation, "; " stands for a line break of a list and "…" for words left out.
+    aspect : str
+        A key of `ASPECTS`: what the sentence tells of; empty where the explainer does not say.
     """
 
     text: str
     cites: tuple[int, ...] = ()
     quoted: bool = False
+    aspect: Aspect = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,8 @@ class Claim:
         Name of the explainer that wrote it.
     quoted : bool
         Whether it stands word for word in the evidence it cites.
+    aspect : str
+        A key of `ASPECTS`, as the explainer gave it; empty where it gave none.
     """
 
     text: str
@@ -120,6 +134,7 @@ class Claim:
     breaks: tuple[Break, ...] = ()
     by: str = ""
     quoted: bool = False
+    aspect: Aspect = ""
 
     @property
     def marked(self) -> bool:

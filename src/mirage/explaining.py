@@ -209,7 +209,7 @@ def _spoken(request: Request, explainer: Explainer | str, checker: Checker, stop
         for piece in speaker.explain(request, stopped):
             if isinstance(piece, Draft):
                 claims += 1
-                yield replace(checker.check(piece, request.evidence, request.question), by=info.name)
+                yield replace(checker.check(piece, request.evidence, request.question), by=info.name, aspect=piece.aspect)
             else:
                 yield piece
             if stopped():
