@@ -234,14 +234,20 @@ def collect(question: str, events: Iterable[Event]) -> Explanation:
     """Put the events of `explain` together."""
     whole = Explanation(question)
     for event in events:
-        if isinstance(event, Began):
-            whole = replace(whole, evidence=event.evidence, explainers=(*whole.explainers, event.explainer))
-        elif isinstance(event, Claim):
-            whole = replace(whole, claims=(*whole.claims, event))
-        elif isinstance(event, Remark):
-            whole = replace(whole, remarks=(*whole.remarks, event.text))
-        elif isinstance(event, Ended):
-            whole = replace(whole, stopped=event.stopped, seconds=event.seconds)
+        whole = with_event(whole, event)
+    return whole
+
+
+def with_event(whole: Explanation, event: Event) -> Explanation:
+    """An explanation with one more event in it."""
+    if isinstance(event, Began):
+        return replace(whole, evidence=event.evidence, explainers=(*whole.explainers, event.explainer))
+    if isinstance(event, Claim):
+        return replace(whole, claims=(*whole.claims, event))
+    if isinstance(event, Remark):
+        return replace(whole, remarks=(*whole.remarks, event.text))
+    if isinstance(event, Ended):
+        return replace(whole, stopped=event.stopped, seconds=event.seconds)
     return whole
 
 
