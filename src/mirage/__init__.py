@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
+    from mirage.comparison import Comparison
+    from mirage.dual import Dual
     from mirage.errors import MirageError
     from mirage.figure import Case, Figure, Licence, Source
     from mirage.query import PictureTerm, Query, Term
@@ -26,6 +28,8 @@ _HOMES = {
     "Answer": "mirage.ranking",
     "Atlas": "mirage.atlas",
     "Case": "mirage.figure",
+    "Comparison": "mirage.comparison",
+    "Dual": "mirage.dual",
     "Figure": "mirage.figure",
     "Hit": "mirage.ranking",
     "Licence": "mirage.figure",
@@ -41,6 +45,8 @@ __all__ = [  # noqa: RUF022 - the two that everybody wants come first
     "Query",
     "Answer",
     "Case",
+    "Comparison",
+    "Dual",
     "Figure",
     "Hit",
     "Licence",

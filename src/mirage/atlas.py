@@ -15,6 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from mirage import encoders, explaining, holdings, indexes, manifest
+from mirage.comparison import Comparison, compare, contrast
+from mirage.dual import Dual
 from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
 from mirage.explainers.base import Explainer
@@ -24,7 +26,7 @@ from mirage.grounding import Checker
 from mirage.holdings import AtlasInfo
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.pictures.store import PictureStore
-from mirage.query import PictureTerm, Query
+from mirage.query import PictureTerm, Query, Term
 from mirage.ranking import Answer, Calibration, Hit
 from mirage.searching import Searcher
 from mirage.settings import Settings
@@ -242,6 +244,63 @@ class Atlas:
         request = explaining.request_of(answer, self.cases_of(answer.hits))
         return explaining.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
 
+    # -- comparing --------------------------------------------------------------------------------------------------
+
+    def compare(
+        self,
+        a: str | Query | Dual,
+        b: str | Query | None = None,
+        *,
+        less: Iterable[str | Term] = (),
+        more: Iterable[str | Term] = (),
+        **filters: Any,
+    ) -> Comparison:
+        """Answer two queries side by side, or a query and its modified self, and find what tells them apart.
+
+        Parameters
+        ----------
+        a : str, Query or Dual
+            The first query, or both as a `Dual`.
+        b : str or Query, optional
+            The second query; left out, B is A with ``less`` of some terms and ``more`` of others.
+        less, more : iterable of str or Term
+            As for `mirage.dual.Dual.modify`.
+        **filters
+            As for `search`; they hold on both sides.
+
+        Raises
+        ------
+        mirage.errors.BadQuery
+            When a side cannot be answered as it stands.
+        """
+        if isinstance(a, Dual):
+            if b is not None or less or more or filters:
+                raise BadQuery("A Dual holds both queries; nothing else can be given beside it.")
+            dual = a
+        elif b is not None:
+            if less or more:
+                raise BadQuery("Give a second query, or what the first should have less and more of, not both.")
+            dual = Dual.of(_filtered(a, filters), _filtered(b, filters))
+        else:
+            dual = Dual.modify(_filtered(a, filters), less=less, more=more)
+        return compare(dual, self.search(dual.a), self.search(dual.b))
+
+    def contrasting(
+        self,
+        comparison: Comparison,
+        *,
+        explainer: Explainer | str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Event]:
+        """Explain how the two sides of a comparison differ, sentence by sentence, as `explaining` does."""
+        return contrast(
+            comparison,
+            self.cases_of((*comparison.a.hits, *comparison.b.hits)),
+            explainer or Settings.load().explainer,
+            self.checker,
+            stopped,
+        )
+
     def cases_of(self, hits: Iterable[Hit]) -> dict[str, Case]:
         """The cases of some hits, by id."""
         return self.store.cases({hit.figure.case_id for hit in hits} - {""})
@@ -314,6 +373,14 @@ def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
     }
     assert set(fields) == set(FILTER_FIELDS)
     return Point(row.key, image, caption, figure.words, fields)
+
+
+def _filtered(query: str | Query, filters: Mapping[str, Any]) -> str | Query:
+    if not filters:
+        return query
+    if isinstance(query, Query):
+        raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
+    return Query.of(query, **filters)
 
 
 def _encoder(folder: Path, name: str, known: manifest.Manifest | None, settings: Settings) -> Encoder:

@@ -127,11 +127,11 @@ def tidy(text: str) -> str:
 
 def _weighted(value: str, sign: float) -> Term | None:
     """``contrast@0.5`` as a term of weight ±0.5; ``contrast`` has ±1. A weight of 0 leaves the term out."""
-    text, weight = _parse_weight(value)
+    text, weight = parse_weight(value)
     return Term(text=text, weight=sign * weight) if tidy(text) and weight != 0 else None
 
 
-def _parse_weight(value: str) -> tuple[str, float]:
+def parse_weight(value: str) -> tuple[str, float]:
     """Split ``thing@0.5`` into the thing and its weight; without a weight it is 1."""
     thing, at, number = value.rpartition("@")
     if at and _NUMBER.fullmatch(number):
@@ -155,9 +155,9 @@ def shown(value: object, length: int = 80) -> str:
     return repr(text if len(text) <= length else text[: length - 1] + "…") if isinstance(value, str) else text[:length]
 
 
-def _with_weight(thing: str, weight: float) -> str:
+def with_weight(thing: str, weight: float) -> str:
     """``thing@0.5``; no weight is written for 1, unless the thing itself would be read as having one."""
-    if weight == 1.0 and _parse_weight(thing)[0] == thing:
+    if weight == 1.0 and parse_weight(thing)[0] == thing:
         return thing
     short = f"{weight:g}"
     return f"{thing}@{short if float(short) == weight else repr(weight)}"
@@ -277,10 +277,10 @@ class Query:
             if isinstance(given, PictureTerm):
                 terms.append(Term(picture=given))
             else:
-                token, weight = _parse_weight(given)
+                token, weight = parse_weight(given)
                 terms.append(Term(picture=PictureTerm.parse(token), weight=weight))
         for given in like:
-            figure, weight = _parse_weight(given)
+            figure, weight = parse_weight(given)
             terms.append(Term(figure=figure, weight=weight))
         terms += [term for value in more if (term := _weighted(value, 1.0))]
         terms += [term for value in less if (term := _weighted(value, -1.0))]
@@ -320,14 +320,14 @@ class Query:
         first = True
         for term in self.terms:
             if term.picture is not None:
-                found.append(("picture", _with_weight(term.picture.print(), term.weight)))
+                found.append(("picture", with_weight(term.picture.print(), term.weight)))
             elif term.figure:
-                found.append(("like", _with_weight(term.figure, term.weight)))
+                found.append(("like", with_weight(term.figure, term.weight)))
             elif first and term.weight == 1.0:
                 found.append(("q", term.text))
                 first = False
             else:
-                found.append(("more" if term.weight > 0 else "less", _with_weight(term.text, abs(term.weight))))
+                found.append(("more" if term.weight > 0 else "less", with_weight(term.text, abs(term.weight))))
         found += [(name, value) for name, values in self.filters.items() for value in values]
         if self.k != DEFAULT_K:
             found.append(("k", str(self.k)))
