@@ -1,0 +1,142 @@
+"""Does the evidence bear out what a sentence denies, measures, images and names?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirage.grounding import imaging, numbers
+from mirage.grounding.doubts import Doubt, doubt
+from mirage.grounding.matching import Body, Match
+from mirage.grounding.reading import Reading
+
+
+def negation(claim: Reading, chosen: Sequence[Match]) -> list[Doubt]:
+    """What the sentence denies and the evidence states, and the other way round."""
+    found: list[Doubt] = []
+    if not chosen:
+        return found
+    for denial in claim.denials:
+        upheld = any(denial.heads & match.unit.reading.denied for match in chosen)
+        against = [match for match in chosen if denial.heads & match.unit.reading.affirmed]
+        if not upheld and against:
+            number = against[0].unit.number
+            words = _named(claim, denial.heads & against[0].unit.reading.affirmed)
+            found.append(
+                doubt("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
+            )
+    stated = {concept for match in chosen for concept in match.unit.reading.affirmed}
+    for denial in chosen[0].unit.reading.denials:
+        wrong = (denial.heads & claim.affirmed) - stated
+        if wrong and not denial.heads & claim.denied:
+            words = _named(claim, wrong)
+            reason = f"The sentence states {words}; [{chosen[0].unit.number}] denies it (“{denial.words}”)."
+            found.append(doubt("negation", words, reason, "contradicted"))
+    return found
+
+
+def quantities(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Numbers that the evidence gives otherwise, or not at all."""
+    found: list[Doubt] = []
+    for quantity in claim.quantities:
+        known = [(other, match.unit.number) for match in chosen for other in match.unit.reading.quantities]
+        if any(numbers.same(quantity, other) for other, _ in known):
+            continue
+        against = [(other, number) for other, number in known if numbers.comparable(quantity, other)]
+        if against:
+            other, number = against[0]
+            reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
+            found.append(doubt("number", quantity.words, reason, "contradicted"))
+        elif quantity.measure == "count":
+            if not _counted_elsewhere(quantity, chosen, body):
+                reason = f"No source gives the number {quantity.words} here."
+                found.append(doubt("number", quantity.words, reason, "unsupported"))
+        elif not _counted_elsewhere(quantity, chosen, body):
+            found.append(doubt("number", quantity.words, f"No source here says {quantity.words}.", "unsupported"))
+    return found
+
+
+def _counted_elsewhere(quantity: numbers.Quantity, chosen: Sequence[Match], body: Body) -> bool:
+    of = {match.unit.number for match in chosen}
+    return any(
+        numbers.same(quantity, other) for unit in body.units if unit.number in of for other in unit.reading.quantities
+    )
+
+
+def pictures(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Modalities and planes that are not those of the evidence."""
+    found: list[Doubt] = []
+    if not chosen:
+        return found
+    lead = chosen[0].unit
+    cases = {match.unit.evidence.case for match in chosen if match.unit.evidence.case}
+    numbers_here = {match.unit.number for match in chosen}
+    here = [item for item in body.evidence if item.number in numbers_here or item.case in cases]
+    for modality, words in claim.modalities.items():
+        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.modalities}
+        alike = {kind for kind in said if imaging.is_sequence(kind) == imaging.is_sequence(modality)}
+        if modality in said:
+            continue
+        if alike:
+            other = next(iter(sorted(alike)))
+            found.append(_picture("modality", words, imaging.modality_name(other), said[other]))
+            continue
+        around = {
+            kind for item in here for unit in body.units if unit.number == item.number for kind in unit.reading.modalities
+        }
+        kinds = {item.modality for item in here if item.modality}
+        if modality in around or modality in kinds or (modality == "MR" and any(map(imaging.is_sequence, said))):
+            continue
+        if lead.evidence.modality and not imaging.is_sequence(modality):
+            found.append(_picture("modality", words, imaging.modality_name(lead.evidence.modality), lead.number))
+        else:
+            found.append(doubt("modality", words, f"No source here speaks of {words}.", "unsupported"))
+    for plane, words in claim.planes.items():
+        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.planes}
+        if plane in said or any(item.plane == plane for item in here):
+            if plane in said or not said:
+                continue
+        if said:
+            other = next(iter(sorted(said)))
+            found.append(_picture("plane", words, other, said[other]))
+        elif lead.evidence.plane:
+            found.append(_picture("plane", words, lead.evidence.plane, lead.number))
+        else:
+            found.append(doubt("plane", words, f"No source here speaks of a {words} picture.", "unsupported"))
+    return found
+
+
+def _picture(kind: str, words: str, other: str, number: int) -> Doubt:
+    reason = f"The sentence says {words}; [{number}] is {other}."
+    return doubt("plane" if kind == "plane" else "modality", words, reason, "contradicted")
+
+
+def terms(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str]) -> list[Doubt]:
+    """Anatomy and diseases that no evidence holds."""
+    here: set[str] = set()
+    cases = {match.unit.evidence.case for match in chosen if match.unit.evidence.case}
+    of = {match.unit.number for match in chosen}
+    for item in body.evidence:
+        if item.number in of or item.case in cases:
+            here |= body.around[item.number] | body.about[item.number].concepts.keys()
+    nowhere: list[str] = []
+    elsewhere: list[str] = []
+    for concept, words in claim.concepts.items():
+        if claim.kinds[concept] not in ("anatomy", "disease") or concept in here or concept in asked:
+            continue
+        (elsewhere if concept in body.concepts else nowhere).append(words)
+    found = []
+    if nowhere:
+        found.append(doubt("term", ", ".join(nowhere), f"No source mentions {_listed(nowhere)}.", "unsupported"))
+    if elsewhere:
+        reason = f"The sources this sentence draws on do not mention {_listed(elsewhere)}; another one does."
+        found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
+    return found
+
+
+def _named(claim: Reading, concepts: frozenset[str] | set[str]) -> str:
+    return ", ".join(f"“{claim.concepts.get(concept, concept)}”" for concept in sorted(concepts))
+
+
+def _listed(words: Sequence[str]) -> str:
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -1,0 +1,122 @@
+"""Left, right and both: what of a sentence each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirage.grounding.reading import Token
+
+SIDES = {
+    "left": "left", "leftward": "left", "leftsided": "left", "right": "right", "rightward": "right", "rightsided": "right",
+    "bilateral": "both", "bilaterally": "both", "both": "both",
+}  # fmt: skip
+OTHER = {"left": "right", "right": "left"}
+_NAMES = {"left": "left", "right": "right", "both": "both sides"}
+_GENERIC = frozenset("side sided".split())
+_BREAKS = frozenset("and but however although though while whereas who with".split())
+_PREPOSITIONS = frozenset("of in on within to from at for by into near along through under over around between".split())
+
+
+@dataclass(frozen=True, slots=True)
+class SideMention:
+    """One side word.
+
+    Attributes
+    ----------
+    side : {"left", "right", "both"}
+    anchors : frozenset of str
+        Concepts that it stands with: "left *renal mass*", "*mass* on the left".
+    clause : frozenset of str
+        All concepts of its clause.
+    place : int
+        Its token.
+    words : str
+        As written, with what it stands with.
+    """
+
+    side: str
+    anchors: frozenset[str]
+    clause: frozenset[str]
+    place: int
+    words: str
+
+
+def is_side(word: str) -> bool:
+    """Whether a word says a side and nothing else."""
+    return word in SIDES or word in _GENERIC
+
+
+def name(side: str) -> str:
+    """A side in words."""
+    return _NAMES.get(side, side)
+
+
+def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
+    """All side words of a sentence with what they stand with."""
+    found: list[SideMention] = []
+    for place, token in enumerate(tokens):
+        side = SIDES.get(token.word)
+        if side is None or _is_verb(tokens, place):
+            continue
+        after, words = _after(tokens, place)
+        anchors = after or _before(tokens, place)
+        found.append(SideMention(side, anchors, _clause(tokens, place), place, words))
+    return tuple(found)
+
+
+def _is_verb(tokens: Sequence[Token], place: int) -> bool:
+    """Whether "left" is what somebody did: "was left in place"."""
+    before = tokens[place - 1].word if place else ""
+    after = tokens[place + 1].word if place + 1 < len(tokens) else ""
+    return tokens[place].word == "left" and (
+        before in ("was", "were", "been", "be", "be") or after in ("untreated", "alone")
+    )
+
+
+def _means(token: Token) -> bool:
+    return bool(token.concept) and token.kind != "plain" and not is_side(token.word)
+
+
+def _after(tokens: Sequence[Token], place: int) -> tuple[frozenset[str], str]:
+    anchors: list[str] = []
+    words = [tokens[place].text]
+    of = False
+    for token in tokens[place + 1 : place + 9]:
+        if token.word in (",", ";", ":", "(", ")") or token.word in _BREAKS or token.word in SIDES:
+            break
+        if token.word == "of" and not of and len(words) < 4:
+            of = True
+            continue
+        if token.word in _PREPOSITIONS or len(anchors) >= 4:
+            break
+        if not token.concept and token.word not in ("the", "a", "an"):
+            break
+        if _means(token):
+            anchors.append(token.concept)
+        if token.word not in ("the", "a", "an"):
+            words.append(token.text)
+    return frozenset(anchors), " ".join(words)
+
+
+def _before(tokens: Sequence[Token], place: int) -> frozenset[str]:
+    anchors: list[str] = []
+    for token in reversed(tokens[max(0, place - 8) : place]):
+        if token.word in (";", ":") or token.word in ("but", "however", "although"):
+            break
+        if _means(token):
+            anchors.append(token.concept)
+        if len(anchors) >= 4:
+            break
+    return frozenset(anchors)
+
+
+def _clause(tokens: Sequence[Token], place: int) -> frozenset[str]:
+    start, end = place, place
+    while start > 0 and tokens[start - 1].word not in (";", ":", "but", "however", "although", "whereas", "while"):
+        start -= 1
+    while end < len(tokens) and tokens[end].word not in (";", ":", "but", "however", "although", "whereas", "while"):
+        end += 1
+    return frozenset(token.concept for token in tokens[start:end] if _means(token))

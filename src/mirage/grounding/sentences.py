@@ -1,0 +1,106 @@
+"""Passages into sentences, and whether a sentence stands in a passage word for word."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# Longer than any sentence a person reads at once; a run without a stop is checked in pieces.
+LONGEST = 800
+_ABBREVIATIONS = "dr|mr|mrs|ms|prof|fig|figs|vs|e\\.g|i\\.e|cf|approx|ca|no|nos|al|st|ref|refs|dept|min|max|resp|incl|hx|dx|l|r|wt|inc|vol"
+_STOP = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9•\-–*])|\s*\n\s*|\s*[•▪●◦·]\s*|\s+(?=\d{1,2}[.)]\s+[A-Z])")
+_AFTER_ABBREVIATION = re.compile(rf"(?i)(?:^|[\s(])(?:{_ABBREVIATIONS})\.$|(?:^|\s)[A-Z]\.$")
+_BULLET = re.compile(r"^(?:[•▪●◦·*>–—-]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
+_MARKS = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-", "\u00a0": " "})
+_NOT_SAID = re.compile(r"[^\w%<>=≥≤+°./]+")
+
+
+@lru_cache(maxsize=8192)
+def sentences(text: str) -> tuple[str, ...]:
+    """Split a passage into sentences and list items, bullets and numbers of lists taken off.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    tuple of str
+        None is empty; none is longer than `LONGEST`.
+    """
+    pieces: list[str] = []
+    start = 0
+    for stop in _STOP.finditer(text):
+        before = text[start : stop.start()]
+        if stop[0].strip() == "" and "\n" not in stop[0] and _AFTER_ABBREVIATION.search(before[-8:]):
+            continue
+        pieces.append(before)
+        start = stop.end()
+    pieces.append(text[start:])
+    found: list[str] = []
+    for piece in pieces:
+        clean = _BULLET.sub("", piece.strip()).strip()
+        while len(clean) > LONGEST:
+            cut = max(clean.rfind(mark, LONGEST // 2, LONGEST) for mark in (";", ",", " "))
+            cut = cut if cut > 0 else LONGEST
+            found.append(clean[:cut].strip(" ,;"))
+            clean = clean[cut:].strip(" ,;")
+        if any(letter.isalnum() for letter in clean):
+            found.append(clean)
+    return tuple(found)
+
+
+def without_marks(text: str) -> str:
+    """The text less citation marks such as ``[2]`` or ``[1, 3]``."""
+    return re.sub(r"\s+([.,;:!?])", r"\1", _MARKS.sub("", text)).strip() if "[" in text else text.strip()
+
+
+@lru_cache(maxsize=8192)
+def said(text: str) -> str:
+    """A text reduced to what is said: case, white space, quotation marks and closing punctuation do not count.
+
+    Decimal points, comparison signs and units stay, so that "1.5 cm" is never "15 cm". Words are set apart by one
+    space, with one at either end, so that containment means whole words.
+    """
+    flat = _NOT_SAID.sub(" ", text.translate(_QUOTES).casefold())
+    flat = re.sub(r"[./]+(?=\s|$)|(?<=\s)[./]+(?!\d)", " ", flat + " ")
+    return f" {' '.join(flat.split())} "
+
+
+def stands_in(sentence: str, passage: str) -> bool:
+    """Whether a text stands in a passage word for word, from the start of one of its sentences to the end of one.
+
+    Half a sentence can say the opposite of the whole: a quotation that leaves out the "no" before it, or stops short of
+    "is not seen". Such a piece is no quotation here.
+
+    Parameters
+    ----------
+    sentence : str
+        One sentence or several.
+    passage : str
+
+    Returns
+    -------
+    bool
+    """
+    wanted = "".join(said(part) for part in sentences(sentence)).replace("  ", " ")
+    if not wanted.strip():
+        return False
+    whole, edges = _laid_out(passage)
+    at = whole.find(wanted)
+    while at >= 0:
+        if at in edges and at + len(wanted) - 1 in edges:
+            return True
+        at = whole.find(wanted, at + 1)
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _laid_out(passage: str) -> tuple[str, frozenset[int]]:
+    """All that is said in a passage, and where its sentences begin and end."""
+    whole, edges = " ", {0}
+    for part in sentences(passage):
+        whole += said(part)[1:]
+        edges.add(len(whole) - 1)
+    return whole, frozenset(edges)
