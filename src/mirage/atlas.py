@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, explaining, holdings, indexes, manifest
-from mirage.comparison import Comparison, compare, contrast
+from mirage import encoders, explaining, holdings, indexes, manifest, refining
+from mirage.comparison import Comparer, Comparison, contrast
 from mirage.dual import Dual
 from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
@@ -180,6 +180,7 @@ class Atlas:
 
     def _forget(self) -> None:
         self._searcher = Searcher(self.store, self.index, self.encoder, self.pictures)
+        self._comparer = Comparer(self.store)
         self._examples: list[Query] | None = None
 
     def calibrate(self, calibration: Calibration) -> None:
@@ -197,7 +198,7 @@ class Atlas:
             Words, or a `Query` with several weighted terms.
         **filters
             With words only: ``modality``, ``plane``, ``region``, ``corpus``, ``licence``, and ``k``, ``more``, ``less``,
-            ``like``, as `Query.of` takes them.
+            ``like``, ``refine``, as `Query.of` takes them.
 
         Raises
         ------
@@ -208,6 +209,8 @@ class Atlas:
             query = Query.of(query, **filters)
         elif filters:
             raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
+        if query.refine:
+            return refining.search(query, self._searcher, self.encoder, self.cases_of)
         return self._searcher.search(query)
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
@@ -283,7 +286,7 @@ class Atlas:
             dual = Dual.of(_filtered(a, filters), _filtered(b, filters))
         else:
             dual = Dual.modify(_filtered(a, filters), less=less, more=more)
-        return compare(dual, self.search(dual.a), self.search(dual.b))
+        return self._comparer.compare(dual, self.search(dual.a), self.search(dual.b))
 
     def contrasting(
         self,

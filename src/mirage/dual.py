@@ -92,8 +92,7 @@ class Dual:
                 if change
                 else "The query is empty. Type what you look for, or drop a picture, and what to have less or more of."
             )
-        filters, k = (query.filters, {"k": query.k}) if isinstance(query, Query) else ({}, {})
-        a = Query(tuple(base), filters, **k)
+        a = replace(query, terms=tuple(base)) if isinstance(query, Query) else Query(tuple(base))
         return cls(a, replace(a, terms=(*a.terms, *change)), modified=True)
 
     @classmethod
