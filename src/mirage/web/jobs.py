@@ -35,7 +35,7 @@ def job_view(job: Job) -> schemas.JobView:
     return schemas.JobView(
         id=job.id,
         kind=job.kind,
-        title=job.title,
+        title=title_of(job),
         state=job.state,
         done=job.done,
         total=job.total,
@@ -48,6 +48,12 @@ def job_view(job: Job) -> schemas.JobView:
         ended=job.state in ENDED,
         page=links.job(job.id),
     )
+
+
+def title_of(job: Job) -> str:
+    """A job's title with the folder's name in place of its whole path."""
+    what, given, path = job.title.partition(" from ")
+    return f"{what}{given}{Path(path).name or path}" if given else what
 
 
 def jobs_page(site: Site) -> schemas.JobsView:

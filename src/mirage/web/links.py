@@ -51,6 +51,12 @@ def search(query: Query) -> str:
     return "" if query.has_picture else f"/search?{query.print()}"
 
 
+def explain(query: Query, *, stream: bool = False) -> str:
+    """Page that explains what a query finds, or the stream of its pieces; without the query where a picture is in it."""
+    path = "/explain/stream" if stream else "/explain"
+    return path if query.has_picture else f"{path}?{query.print()}"
+
+
 def job(job_id: str) -> str:
     """Page of a job."""
     return f"/jobs/{_quoted(job_id)}"

@@ -11,9 +11,11 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mirage import explainers
 from mirage.errors import MirageError, NotFound
 from mirage.query import DEFAULT_K, MAX_K, Query
-from mirage.web import assets, fields, links, schemas, uploads, views
+from mirage.web import assets, drawing, fields, links, schemas, uploads, views
+from mirage.web.drawing import Drawn
 from mirage.web.examples import examples_of
 from mirage.web.forms import search_form
 from mirage.web.site import Site, site_of
@@ -58,23 +60,35 @@ def _home(site: Site) -> str:
 @router.get("/search")
 async def search(request: Request) -> Response:
     """Results of a query that stands in the address."""
-    raw = request.query_params.multi_items()
-    pairs = fields.tidied(raw)
-    if fields.is_blank(pairs):
-        return RedirectResponse("/", 303)
-    try:
-        query = fields.query_of(pairs, in_address=True)
-    except MirageError as error:
-        return await _refused(request, pairs, error)
-    if raw != pairs:
-        # A plain form sends empty fields and weights apart; the address bar gets the short form.
-        return RedirectResponse(f"/search?{urlencode(pairs)}", 303)
-    return await _results(request, query)
+    query = await from_address(request, fields.tidied(request.query_params.multi_items()))
+    return await results(request, query) if isinstance(query, Query) else query
 
 
 @router.post("/search")
 async def search_by_post(request: Request) -> Response:
     """Results of a query with a dropped picture: the picture itself, or its embedding in a field."""
+    query = await from_form(request)
+    return await results(request, query) if isinstance(query, Query) else query
+
+
+async def from_address(request: Request, pairs: fields.Pairs) -> Query | Response:
+    """The query that stands in the address, or where to go instead."""
+    if fields.is_blank(pairs):
+        return RedirectResponse("/", 303)
+    try:
+        query = fields.query_of(pairs, in_address=True)
+    except MirageError as error:
+        return await refused(request, pairs, error)
+    raw = request.query_params.multi_items()
+    beside = [pair for pair in raw if pair[0] == "explainer" and pair not in pairs]
+    if [pair for pair in raw if pair not in beside] != pairs:
+        # A plain form sends empty fields and weights apart; the address bar gets the short form.
+        return RedirectResponse(f"{request.url.path}?{urlencode(pairs + beside)}", 303)
+    return query
+
+
+async def from_form(request: Request) -> Query | Response:
+    """The query that a form posts, or where to go instead: without a picture it gets an address."""
     site = site_of(request)
     pairs: fields.Pairs = []
     try:
@@ -85,27 +99,28 @@ async def search_by_post(request: Request) -> Response:
             pairs.append(("picture", (await uploads.embed(form, site)).picture))
         query = fields.query_of(pairs, in_address=False)
     except MirageError as error:
-        return await _refused(request, pairs, error)
+        return await refused(request, pairs, error)
     if not query.has_picture and len(query.print()) < MOST_ADDRESS:
-        return RedirectResponse(links.search(query), 303)
-    return await _results(request, query)
+        return RedirectResponse(f"{request.url.path}?{query.print()}", 303)
+    return query
 
 
 def _has_file(given: Any) -> bool:
     return bool(given.strip()) if isinstance(given, str) else bool(given.filename or given.size)
 
 
-async def _results(request: Request, query: Query) -> Response:
+async def results(request: Request, query: Query, explained: Drawn | None = None) -> Response:
+    """The results page; `explained` is the explanation where it is there already."""
     site = site_of(request)
     try:
-        return HTMLResponse(await anyio.to_thread.run_sync(_results_page, site, query))
+        return HTMLResponse(await anyio.to_thread.run_sync(_results_page, site, query, explained))
     except NotFound as error:
-        return await _refused(request, [], error)
+        return await refused(request, [], error)
     except MirageError as error:
-        return await _refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
+        return await refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
 
 
-def _results_page(site: Site, query: Query) -> str:
+def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
     view = views.search_page(site.atlas, query)
     facets = views.facets_page(site.atlas, query, {}).facets
     atlas = held(site)
@@ -122,6 +137,10 @@ def _results_page(site: Site, query: Query) -> str:
         more_url=links.search(replace(query, k=next_k)) if more else "",
         unfiltered_url=links.search(query.with_filters({})),
         offer_medpix=not any(corpus.name == "medpix" for corpus in atlas.corpora),
+        explained=explained if view.fits else drawing.nothing(),
+        explain_stream=links.explain(query, stream=True),
+        explain_url="" if query.has_picture else links.explain(query),
+        costly=site.explainer != explainers.DEFAULT,
     )
 
 
@@ -130,7 +149,7 @@ def _likes(site: Site, query: Query) -> dict[str, schemas.FigureView]:
     return {term.figure: views.figure_page(site.atlas, term.figure) for term in query.terms if term.figure}
 
 
-async def _refused(request: Request, pairs: fields.Pairs, error: MirageError) -> Response:
+async def refused(request: Request, pairs: fields.Pairs, error: MirageError) -> Response:
     """The start page with what was typed still in the box, and what is wrong with it."""
     site = site_of(request)
     words = next((value for name, value in pairs if name == "q"), "")

@@ -33,9 +33,9 @@ TITLES = {
 
 
 def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as the asker wants it: JSON under ``/api``, a page elsewhere."""
+    """An error as the asker wants it: JSON under ``/api`` and for a script that reads events, a page elsewhere."""
     title = TITLES.get(status) or HTTPStatus(status).phrase
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith("/api/") or request.headers.get("accept") == "text/event-stream":
         problem = Problem(title=title, status=status, detail=detail, instance=request.url.path)
         return Response(problem.model_dump_json(), status, headers, "application/problem+json")
     page = render("problem.html", status=status, title=title, detail=detail)

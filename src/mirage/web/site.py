@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 from fastapi import Request
+
+from mirage import explainers
+from mirage.errors import BadInput, MirageError
+from mirage.explainers.base import Explainer
+from mirage.query import shown
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
@@ -30,6 +36,12 @@ class Site:
         Left in atlas.lock for commands of the same user; it also opens folders outside the settings' roots.
     held : (float, AtlasView) or None
         What the atlas held, and when that was counted.
+    decoding, explaining : anyio.CapacityLimiter
+        How many pictures are decoded, and how many explanations written, at once.
+    writing : set of Future
+        Explanations being written or waiting.
+    speakers : dict
+        Explainers in use, by name.
     """
 
     atlas: Atlas
@@ -40,6 +52,40 @@ class Site:
     held: tuple[float, AtlasView] | None = None
     # Pictures are large once decoded; two at a time bound the memory that uploads can take.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+    # As many explanations are written at once; the others wait.
+    explaining: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
+    writing: set[asyncio.Future[None]] = field(default_factory=set)
+    # Kept from one request to the next: a model is not loaded anew for each.
+    speakers: dict[str, Explainer] = field(default_factory=dict)
+
+    @property
+    def explainer(self) -> str:
+        """Name of the explainer that the settings choose."""
+        return self.settings.explainer
+
+    def speaker(self, name: str) -> Explainer | str:
+        """The explainer that a visitor may name: the one of the settings, or the one that only quotes.
+
+        Returns
+        -------
+        Explainer or str
+            The name where it cannot be loaded; `mirage.explaining.explain` then says so and goes on without it.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When it is neither. Naming another could load a model of gigabytes or call a paid server.
+        """
+        name = name or self.explainer
+        allowed = list(dict.fromkeys((self.explainer, explainers.DEFAULT)))
+        if name not in allowed:
+            raise BadInput(f"There is no explainer {shown(name)} to choose here. There is: {', '.join(allowed)}.")
+        if name not in self.speakers:
+            try:
+                self.speakers[name] = explainers.load(name)
+            except MirageError:
+                return name
+        return self.speakers[name]
 
 
 def site_of(request: Request) -> Site:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from mirage.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.web import assets, links
 
@@ -16,9 +20,22 @@ CHANNEL_HINTS = {
     "words": "it uses the same words",
 }
 CONFIDENCE_HINTS = {
-    "strong": "stands out clearly from the rest of the atlas for this query",
-    "likely": "stands out from the rest of the atlas for this query",
-    "weak": "near, but not clearly nearer than unrelated figures",
+    "strong": "its picture, its caption and its words together speak clearly for it",
+    "likely": "its picture, its caption and its words together speak for it",
+    "weak": "near, but it may be unrelated",
+}
+SUPPORT_WORDS = {"partly": "Partly supported", "unsupported": "Unsupported", "contradicted": "Contradicted"}
+SUPPORT_HINTS = {
+    "partly": "Part of it stands in the sources, part of it does not.",
+    "unsupported": "No source here bears it out.",
+    "contradicted": "A source here says otherwise.",
+}
+KIND_WORDS = {
+    "caption": "Caption",
+    "findings": "Findings",
+    "differential": "Differential diagnosis",
+    "diagnosis": "Diagnosis",
+    "discussion": "Discussion",
 }
 FIELD_WORDS = {
     "modality": "Modality",
@@ -68,6 +85,15 @@ def value_words(field: str, value: str) -> str:
     return MODALITIES.get(value, value) if field == "modality" else value
 
 
+def underlined(text: str, broken: Iterable[str]) -> Markup:
+    """A sentence with the words in question in ``<u>``: those that stand in it, else all of it."""
+    found = [re.escape(words) for words in broken if words and words.lower() in text.lower()]
+    if not found:
+        return Markup("<u>{}</u>").format(text)
+    parts = re.split(f"({'|'.join(sorted(found, key=len, reverse=True))})", text, flags=re.IGNORECASE)
+    return Markup("").join(Markup("<u>{}</u>").format(part) if number % 2 else part for number, part in enumerate(parts))
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("mirage.web"),
@@ -81,6 +107,7 @@ def _environment() -> Environment:
         "bytes": bytes_words,
         "seconds": seconds_words,
         "number": lambda value: f"{value:,}",
+        "underlined": underlined,
     }
     made.globals |= {
         "asset": assets.address,
@@ -89,6 +116,10 @@ def _environment() -> Environment:
         "CHANNEL_WORDS": CHANNEL_WORDS,
         "CHANNEL_HINTS": CHANNEL_HINTS,
         "CONFIDENCE_HINTS": CONFIDENCE_HINTS,
+        "SUPPORT_WORDS": SUPPORT_WORDS,
+        "SUPPORT_HINTS": SUPPORT_HINTS,
+        "KIND_WORDS": KIND_WORDS,
+        "ASPECTS": ASPECTS,
         "FIELD_WORDS": FIELD_WORDS,
         "PASSAGE_WORDS": PASSAGE_WORDS,
     }

@@ -144,7 +144,8 @@ def query_view(query: Query) -> s.QueryView:
     )
 
 
-def _hit_view(hit: Hit) -> s.HitView:
+def hit_view(hit: Hit) -> s.HitView:
+    """A figure found."""
     return s.HitView(
         rank=hit.rank,
         confidence=hit.confidence,
@@ -156,13 +157,17 @@ def _hit_view(hit: Hit) -> s.HitView:
 
 def search_page(atlas: Atlas, query: Query) -> s.SearchView:
     """What a query finds."""
-    answer: Answer = atlas.search(query)
+    return answer_view(atlas.search(query))
+
+
+def answer_view(answer: Answer) -> s.SearchView:
+    """What a query found."""
     return s.SearchView(
         query=query_view(answer.query),
         fits=answer.fits,
         notes=list(answer.notes),
         seconds=answer.seconds,
-        hits=[_hit_view(hit) for hit in answer.hits],
+        hits=[hit_view(hit) for hit in answer.hits],
     )
 
 

@@ -3,6 +3,7 @@ import { startPictures } from "./picture.js";
 import { startViewer } from "./viewer.js";
 import { startJobs } from "./jobs.js";
 import { startGrid } from "./grid.js";
+import { startExplanations } from "./explain.js";
 
 document.documentElement.classList.add("scripted");
 
@@ -32,7 +33,9 @@ document.addEventListener("click", async (event) => {
     button.textContent = "Copied";
   } catch {
     // Without the right to copy, show the text so that it can be copied by hand.
-    text.closest("details").open = true;
+    const around = text.closest("details");
+    around.hidden = false;
+    around.open = true;
     getSelection().selectAllChildren(text);
     return;
   }
@@ -40,9 +43,10 @@ document.addEventListener("click", async (event) => {
 });
 
 export function awaken() {
-  for (const hidden of document.querySelectorAll("[data-copy], [data-pick]")) hidden.hidden = false;
+  for (const hidden of document.querySelectorAll("[data-copy]:not([data-late]), [data-pick]")) hidden.hidden = false;
   startViewer();
   startJobs();
+  startExplanations();
 }
 
 startGrid();

@@ -7,32 +7,56 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirage.query import DEFAULT_K
+from mirage.web.schemas.base import LicenceView, Model, SourceView
+from mirage.web.schemas.explaining import (
+    BeganView,
+    BreakView,
+    ClaimView,
+    EndedView,
+    EvidenceView,
+    ExplainerView,
+    ExplanationView,
+    RemarkView,
+    WritingView,
+)
+
+__all__ = [
+    "AddBody",
+    "AddableView",
+    "AtlasView",
+    "BeganView",
+    "BreakView",
+    "CaseView",
+    "ClaimView",
+    "CorporaView",
+    "CorpusView",
+    "EmbeddingView",
+    "EncoderView",
+    "EndedView",
+    "EvidenceView",
+    "ExplainerView",
+    "ExplanationView",
+    "FacetsView",
+    "FigureView",
+    "FoundView",
+    "HitView",
+    "JobView",
+    "JobsView",
+    "LicenceView",
+    "LinksView",
+    "Problem",
+    "QueryBody",
+    "QueryView",
+    "RefusedView",
+    "RemarkView",
+    "SearchView",
+    "SourceView",
+    "TermView",
+    "WritingView",
+]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class LicenceView(_Model):
-    """Terms of use; `name` is "not stated" when the source states none."""
-
-    name: str
-    stated: bool
-    url: str = Field(description="Where the licence's text is; may be empty.")
-    allows_sharing: bool = Field(description="False when nothing is stated: silence is not permission.")
-
-
-class SourceView(_Model):
-    """Where a figure or a case comes from."""
-
-    corpus: str
-    attribution: str = Field(description="The line to print beside the figure, as its source wants it.")
-    url: str = Field(description="The closest page there is; may be empty.")
-    url_of: Literal["figure", "case", "collection"] = Field(description="What that page is about.")
-    licence: LicenceView
-
-
-class LinksView(_Model):
+class LinksView(Model):
     """Addresses on this site."""
 
     page: str
@@ -43,7 +67,7 @@ class LinksView(_Model):
     similar: str
 
 
-class FigureView(_Model):
+class FigureView(Model):
     """One image with its words."""
 
     id: str
@@ -65,7 +89,7 @@ class FigureView(_Model):
     links: LinksView
 
 
-class FoundView(_Model):
+class FoundView(Model):
     """One channel's word on a figure."""
 
     channel: str
@@ -73,7 +97,7 @@ class FoundView(_Model):
     score: float = Field(description="Raw score of that channel. A cosine here is no percentage of anything.")
 
 
-class HitView(_Model):
+class HitView(Model):
     """A figure found."""
 
     rank: int
@@ -83,7 +107,7 @@ class HitView(_Model):
     figure: FigureView
 
 
-class TermView(_Model):
+class TermView(Model):
     """One thing looked for: some text, a dropped picture's embedding, or a figure's id; with a weight."""
 
     text: str = ""
@@ -92,7 +116,7 @@ class TermView(_Model):
     weight: float = Field(default=1.0, description="Negative means: less of this.")
 
 
-class QueryBody(_Model):
+class QueryBody(Model):
     """A query as JSON. Values of one filter are alternatives; filters add up."""
 
     terms: list[TermView]
@@ -106,7 +130,7 @@ class QueryView(QueryBody):
     url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
 
 
-class SearchView(_Model):
+class SearchView(Model):
     """What a query found."""
 
     query: QueryView
@@ -116,13 +140,13 @@ class SearchView(_Model):
     hits: list[HitView]
 
 
-class FacetsView(_Model):
+class FacetsView(Model):
     """Field to value to number of figures. A field's own filter is left out of its own counts."""
 
     facets: dict[str, dict[str, int]]
 
 
-class CaseView(_Model):
+class CaseView(Model):
     """The patient story that some figures share. `passages` are in reading order."""
 
     id: str
@@ -135,7 +159,7 @@ class CaseView(_Model):
     figures: list[FigureView]
 
 
-class CorpusView(_Model):
+class CorpusView(Model):
     """A corpus in the open atlas."""
 
     name: str
@@ -150,7 +174,7 @@ class CorpusView(_Model):
     complete: bool = Field(description="False while it is being added, or when adding was cut short.")
 
 
-class EncoderView(_Model):
+class EncoderView(Model):
     """Who made the atlas's vectors."""
 
     name: str
@@ -159,7 +183,7 @@ class EncoderView(_Model):
     max_tokens: int
 
 
-class AtlasView(_Model):
+class AtlasView(Model):
     """What the open atlas holds."""
 
     format: int
@@ -170,7 +194,7 @@ class AtlasView(_Model):
     corpora: list[CorpusView]
 
 
-class AddableView(_Model):
+class AddableView(Model):
     """A corpus that can be added by a click."""
 
     name: str
@@ -183,28 +207,28 @@ class AddableView(_Model):
     folders: list[str] = Field(description="Folders under the roots that settings name.")
 
 
-class CorporaView(_Model):
+class CorporaView(Model):
     """What the atlas holds and what can be added."""
 
     corpora: list[CorpusView]
     addable: list[AddableView]
 
 
-class AddBody(_Model):
+class AddBody(Model):
     """Start adding a corpus."""
 
     corpus: str
     path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
 
 
-class RefusedView(_Model):
+class RefusedView(Model):
     """Something that could not become a figure, and why."""
 
     label: str
     reason: str
 
 
-class JobView(_Model):
+class JobView(Model):
     """Long work, as it stands."""
 
     id: str
@@ -223,13 +247,13 @@ class JobView(_Model):
     page: str
 
 
-class JobsView(_Model):
+class JobsView(Model):
     """All jobs, newest first."""
 
     jobs: list[JobView]
 
 
-class EmbeddingView(_Model):
+class EmbeddingView(Model):
     """A dropped picture as its embedding; the picture itself is gone."""
 
     picture: str = Field(description="Use it as a term's `picture`.")
