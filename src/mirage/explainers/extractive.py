@@ -25,6 +25,8 @@ _WANTED: tuple[Aspect, ...] = (
     "where",
     "look",
 )
+# Where the question names no disease, definitions of what happens to be found would lead astray.
+_WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "where", "look", "differential", "look", "look")
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")
 _SPACES = re.compile(r"\s+")
 
@@ -58,7 +60,8 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: C
         yield Remark("The evidence holds no word of the question. What follows is what the figures found are about.")
     found = candidates(evidence, focus, modality_of(question, evidence))
     chosen: list[tuple[Aspect, Candidate]] = []
-    choose(found, _WANTED[: max(most, 1)], chosen)
+    wanted = _WANTED if focus.named(evidence) else _WANTED_OF_PICTURES
+    choose(found, wanted[: max(most, 1)], chosen)
     if not chosen and found:
         chosen = [("", found[0])]
     for aspect, candidate in sorted(chosen, key=lambda one: aspects.ORDER.index(one[0]) if one[0] else 0):
@@ -118,7 +121,7 @@ def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[in
         for item in items:
             counted.update(content(item.text))
     shares = {word: here[word] / len(mine) - there[word] / max(len(others), 1) for word in here}
-    return Counter({word: share for word, share in shares.items() if share > 0})  # type: ignore[misc]
+    return Counter({word: share for word, share in shares.items() if share > 0})
 
 
 def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence]) -> Draft:

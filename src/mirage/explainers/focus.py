@@ -12,9 +12,12 @@ from mirage.wordform import FILLERS, stem
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # Words that say what kind of picture it is; they choose among pictures of a thing, they do not name the thing.
+_REGION_WORDS = frozenset(
+    word.lower() for name, other in ALSO_CALLED.items() if name.islower() for word in _WORD.findall(f"{name} {other}")
+)
 _KIND_WORDS = frozenset(
     word.lower()
-    for text in (*MODALITIES, *MODALITIES.values(), *ALSO_CALLED, *ALSO_CALLED.values(), *PLANES)
+    for text in (*MODALITIES, *MODALITIES.values(), *(ALSO_CALLED.get(name, "") for name in MODALITIES), *PLANES)
     for word in _WORD.findall(text)
     if word.lower() not in ("other",)
 ) | frozenset("t1 t2 flair weighted contrast noncontrast enhanced imaging transverse dwi normal abnormal".split())
@@ -51,35 +54,48 @@ class Focus:
         total = sum(weights.values()) or 1.0
         self.weights = {word: weight / total for word, weight in weights.items()}
         self.asked = asked
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[str, float]] = {}
 
     def held(self, words: Iterable[str]) -> float:
-        """Which share of the focus some words hold, 0 to 1."""
-        found = {match for word in words if (match := self._match(word))}
-        return sum(self.weights[word] for word in found)
+        """Which share of the focus some words hold, 0 to 1; a word that is only like one of it counts for less."""
+        found: dict[str, float] = {}
+        for word in words:
+            match, likeness = self._match(word)
+            found[match] = max(found.get(match, 0.0), likeness)
+        return sum(self.weights[word] * likeness for word, likeness in found.items() if word)
+
+    def named(self, evidence: Sequence[Evidence]) -> bool:
+        """Whether it names a thing that cases are about, rather than a region, a kind of picture or a finding."""
+        groups: dict[str, float] = {}
+        for item in evidence:
+            held = self.held(tokens(f"{item.title} {item.diagnosis}"))
+            group = item.case or item.figures[0]
+            groups[group] = max(groups.get(group, 0.0), held)
+        return sum(held > 0.5 for held in groups.values()) > 0.25 * len(groups)
 
     def denied(self, text: str) -> bool:
         """Whether a text says that what is looked for is not there."""
         match = _NEGATION.search(text)
-        return bool(match) and self.held(tokens(text[match.end() : match.end() + 60])) > 0.4
+        return match is not None and self.held(tokens(text[match.end() : match.end() + 60])) > 0.4
 
-    def _match(self, word: str) -> str:
+    def _match(self, word: str) -> tuple[str, float]:
         if word not in self._known:
-            self._known[word] = next((own for own in self.weights if alike(own, word)), "")
+            likest = max(((likeness(own, word), own) for own in self.weights), default=(0.0, ""))
+            self._known[word] = (likest[1], likest[0]) if likest[0] else ("", 0.0)
         return self._known[word]
 
 
-def alike(one: str, other: str) -> bool:
-    """Whether two words are forms of one word: the same stem, or alike for most of their length."""
+def likeness(one: str, other: str) -> float:
+    """1 for two forms of one word, 0.6 for words alike for most of their length (embolism, embolus), else 0."""
     if one == other:
-        return True
+        return 1.0
     if one[:3] != other[:3]:
-        return False
+        return 0.0
     found = stem(one)
     if found is not None and found == stem(other):
-        return True
+        return 1.0
     common = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return common >= 5 and common >= _ALIKE * max(len(one), len(other))
+    return 0.6 if common >= 5 and common >= _ALIKE * max(len(one), len(other)) else 0.0
 
 
 def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
@@ -93,11 +109,11 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     everything = frozenset[str]().union(*held) if held else frozenset()
     weights: dict[str, float] = {}
     for word in words:
-        forms = {other for other in everything if alike(word, other)}
+        forms = {other for other in everything if likeness(word, other)}
         if not forms:
             continue
         share = sum(1 for one in held if one & forms) / len(held)
-        weights[word] = (0.25 if word in _KIND_WORDS else 1.0) / (0.6 + share)
+        weights[word] = (0.25 if word in _KIND_WORDS else 0.6 if word in _REGION_WORDS else 1.0) / (0.6 + share)
     if weights and any(word not in _KIND_WORDS for word in weights):
         return Focus(weights)
     common: Counter[str] = Counter()

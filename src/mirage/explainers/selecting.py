@@ -16,10 +16,15 @@ from mirage.explainers.focus import Focus, content, tokens
 
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
-_KEPT = 160  # sentences that are looked at closely
+_KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
+_LONGEST_ITEM = 110
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _TOPIC_FLOOR = 0.3
+_ASPECT, _STRONGEST = 0.55, 1.6
+_WHAT_FLOOR = 0.5  # a definition of something else is worse than none
+_WHOLE = 1.4  # above 1, half of a name counts for less than half: "sclerosis" is not "multiple sclerosis"
+_LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.4, "differential": 0.4}
 
 # How each modality is called in sentences.
 _CALLED: dict[str, re.Pattern[str]] = {
@@ -62,11 +67,11 @@ class Candidate:
 
     def score(self, aspect: Aspect) -> float:
         """Its worth as a sentence about one aspect."""
-        return self.base + 0.55 * min(self.strengths[aspect], 1.6)
+        return self.base + _ASPECT * min(self.strengths[aspect], _STRONGEST)
 
 
 def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> list[Candidate]:
-    """All sentences of the evidence that are worth a look, those nearest to what is asked first."""
+    """The sentences of the evidence that are worth a look, those nearest to what is asked first."""
     groups: dict[str, int] = {}
     rough: list[tuple[float, splitting.Sentence, Evidence, float]] = []
     for item in evidence:
@@ -78,7 +83,7 @@ def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> lis
             under = max(about, focus.held(tokens(sentence.heading))) if sentence.heading else about
             if own and focus.denied(sentence.text):
                 own, under = 0.2 * own, 0.5 * under
-            topic = 0.55 * own + 0.45 * under
+            topic = 0.55 * own**_WHOLE + 0.45 * under**_WHOLE
             rough.append((topic + near, sentence, item, topic))
     rough.sort(key=lambda found: -found[0])
     close = [_close(*found, focus, modality) for found in rough[:_KEPT]]
@@ -92,8 +97,9 @@ def _sentences(item: Evidence) -> Iterable[splitting.Sentence]:
     if item.kind == "differential":
         items = [one for one in sentences if one.listed]
         if len(items) > 1:
-            texts = list(dict.fromkeys(one.text.rstrip(" .;,") for one in items))
-            more = " …" if len(texts) > _MOST_ITEMS else ""
+            named = [one.text for one in items if len(one.text) <= _LONGEST_ITEM and not worth.leans(one.text)]
+            texts = list(dict.fromkeys(text.rstrip(" .;,") for text in named))
+            more = " …" if len(texts) > _MOST_ITEMS or len(named) < len(items) else ""
             whole = splitting.Sentence("; ".join(texts[:_MOST_ITEMS]) + more, False, 0)
             return [whole, *(one for one in sentences if not one.listed)]
     return sentences
@@ -106,18 +112,22 @@ def _close(
     text = sentence.text if a_list else splitting.clip(sentence.text, LONGEST)
     if not a_list and not worth.has_content(text):
         return None
+    words = content(text)
+    if item.kind == "differential" and len(words - content(f"{item.title} {item.diagnosis}")) < 2:
+        return None
     base = near - (0.0 if a_list else worth.burden(text, listed=sentence.listed))
     if modality:
         spoken = {name for name, called in _CALLED.items() if called.search(text)}
         if spoken:
             base += 0.2 if modality in spoken else -0.3
+    if base + _ASPECT * _STRONGEST < _FLOOR:
+        return None
     strengths: dict[Aspect, float] = {aspect: aspects.strength(aspect, item.kind, text) for aspect in aspects.ORDER}
     if a_list:
-        strengths = {**dict.fromkeys(aspects.ORDER, 0.0), "differential": 1.3}
+        strengths = {**dict.fromkeys(aspects.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
     else:
-        opening = focus.held(tokens(text)[:9])
-        strengths["what"] = strengths["what"] * (0.35 + opening) + (0.15 if sentence.place < 3 else 0)
-    return Candidate(text, item, content(text), topic, base, strengths)
+        strengths["what"] = strengths["what"] * aspects.defines(text, focus) + (0.15 if sentence.place < 3 else 0)
+    return Candidate(text, item, words, topic, base, strengths)
 
 
 def choose(
@@ -130,7 +140,10 @@ def choose(
     for aspect in wanted:
         best, best_score = None, _FLOOR
         for candidate in found:
-            if candidate.topic < _TOPIC_FLOOR or candidate.strengths[aspect] < 0.4:
+            if (
+                candidate.topic < (_WHAT_FLOOR if aspect == "what" else _TOPIC_FLOOR)
+                or candidate.strengths[aspect] < _LEAST[aspect]
+            ):
                 continue
             score = candidate.score(aspect) + bonus(candidate)
             if score <= best_score:

@@ -19,7 +19,9 @@ _ABBREVIATIONS = frozenset(
 _KINDS = frozenset(
     "type grade stage class vitamin hepatitis group image figure panel level zone category protein factor".split()
 )
-_BULLET = re.compile(r"^\s*(?:[•●▪◦‣·*→►✓\-–—]+\s+|[•●▪◦‣·→►✓]+|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)]\s+(?=\S))")
+_BULLET = re.compile(
+    r"^\s*(?:[•●▪◦‣·*→►✓\-–—]+\s+|[•●▪◦‣·→►✓]+|[-–—](?=[A-Za-z])|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)]\s+(?=\S))"
+)
 _END = re.compile(r"""[.!?…]+["'”’)\]]*""")
 _REFERENCE = re.compile(r"(?:\s?\[\d+(?:\s*[,–-]\s*\d+)*\])+")
 _STARTS = re.compile(r"""["'“‘(\[]*[A-Z0-9À-Þ]""")
@@ -114,21 +116,21 @@ def ends_at(line: str, stop: int, end: int) -> bool:
     """Whether the stop at `stop`, its brackets and references up to `end` included, ends a sentence."""
     if end >= len(line):
         return True
-    if not line[end].isspace():
-        return False
     after = line[end:].lstrip()
-    if not _STARTS.match(after):
+    if not line[end].isspace() or not _STARTS.match(after):
         return False
-    if line[stop] != ".":
-        return True
-    words = line[:stop].split()
-    last = words[-1].lstrip("(\"'“[").lower() if words else ""
-    if last in _ABBREVIATIONS:
-        return last == "no" and not after[0].isdigit()
-    if len(last) == 1 and last.isalpha() and words[-1].lstrip("(\"'“[").isupper():
-        return len(words) > 1 and words[-2].lower() in _KINDS
+    return line[stop] != "." or not _abbreviates(line[:stop].split(), after)
+
+
+def _abbreviates(words: list[str], after: str) -> bool:
+    """Whether a full stop after these words belongs to the last of them."""
+    last = words[-1].lstrip("(\"'“[") if words else ""
+    if last.lower() in _ABBREVIATIONS:
+        return last.lower() != "no" or after[0].isdigit()
+    if len(last) == 1 and last.isalpha() and last.isupper():
+        return len(words) < 2 or words[-2].lower() not in _KINDS
     # "1. Clot": a number that opens the line counts, it does not say.
-    return not (len(words) == 1 and last.isdigit())
+    return len(words) == 1 and last.isdigit()
 
 
 def clip(text: str, most: int) -> str:
