@@ -30,6 +30,7 @@ DEFAULT_K = 24
 FILTERS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
 
 Vector = npt.NDArray[np.float32]
+_YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 _JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|nan|inf)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
@@ -149,6 +150,13 @@ def _clean_k(value: object) -> int:
     return k
 
 
+def _clean_refine(value: str) -> bool:
+    word = value.strip().lower()
+    if word not in (*_YES, *_NO):
+        raise BadQuery(f"refine is 1 to search twice, or 0; not {shown(value)}.")
+    return word in _YES
+
+
 def shown(value: object, length: int = 80) -> str:
     """What somebody gave, quoted for a message and cut when it is long."""
     text = str(value)
@@ -209,6 +217,8 @@ class Query:
         Field to accepted values; values of one field are alternatives, fields add up.
     k : int
         How many hits at most, 1 to 500.
+    refine : bool
+        Whether to search twice, the second time with an explanation of what was found first; see `mirage.refining`.
 
     Examples
     --------
@@ -219,6 +229,7 @@ class Query:
     terms: tuple[Term, ...]
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     k: int = DEFAULT_K
+    refine: bool = False
 
     def __post_init__(self) -> None:
         if not any(term.weight > 0 for term in self.terms):
@@ -248,6 +259,7 @@ class Query:
         pictures: Iterable[str | PictureTerm] = (),
         like: Iterable[str] = (),
         k: int = DEFAULT_K,
+        refine: bool = False,
         **filters: str | Sequence[str] | None,
     ) -> Self:
         """Build a query from its parts.
@@ -263,6 +275,7 @@ class Query:
         like : iterable of str
             Ids of figures to find the like of; they may end in ``@weight``, negative for "unlike".
         k : int
+        refine : bool
         **filters
             ``modality``, ``plane``, ``region``, ``corpus``, ``licence``: a value or several.
 
@@ -284,24 +297,24 @@ class Query:
             terms.append(Term(figure=figure, weight=weight))
         terms += [term for value in more if (term := _weighted(value, 1.0))]
         terms += [term for value in less if (term := _weighted(value, -1.0))]
-        return cls(tuple(terms), {name: value for name, value in filters.items() if value}, k)  # type: ignore[misc]
+        return cls(tuple(terms), {name: value for name, value in filters.items() if value}, k, refine)  # type: ignore[misc]
 
     @classmethod
     def parse(cls, query_string: str | Iterable[tuple[str, str]]) -> Self:
         """Read a URL's query string, or its pairs. Unknown names are refused, so that no filter is dropped in silence.
 
         Names: ``q`` (text), ``more`` and ``less`` (``words@weight``, repeated), ``like`` (a figure's id) and
-        ``picture`` (an embedding), both with an optional ``@weight`` and repeated, ``k``, and the filters.
+        ``picture`` (an embedding), both with an optional ``@weight`` and repeated, ``k``, ``refine`` (1 or 0) and filters.
         """
         pairs = parse_qsl(query_string) if isinstance(query_string, str) else list(query_string)
         many: dict[str, list[str]] = {}
         for name, value in pairs:
             many.setdefault(name, []).append(value)
-        known = {"q", "more", "less", "like", "picture", "k", *FILTERS}
+        known = {"q", "more", "less", "like", "picture", "k", "refine", *FILTERS}
         if strange := sorted(set(many) - known):
             names = ", ".join(shown(name) for name in strange[:5])
             raise BadQuery(f"Not understood in the query: {names}. Known are: {', '.join(sorted(known))}.")
-        for single in ("q", "k"):
+        for single in ("q", "k", "refine"):
             if len(many.get(single, [])) > 1:
                 raise BadQuery(f"{single!r} may be given once. Use 'more' for further terms.")
         return cls.of(
@@ -311,6 +324,7 @@ class Query:
             like=filter(None, many.get("like", [])),
             pictures=filter(None, many.get("picture", [])),
             k=_clean_k(many.get("k", [str(DEFAULT_K)])[0] or DEFAULT_K),
+            refine=_clean_refine(many.get("refine", [""])[0]),
             **{name: many[name] for name in FILTERS if name in many},
         )
 
@@ -331,6 +345,8 @@ class Query:
         found += [(name, value) for name, values in self.filters.items() for value in values]
         if self.k != DEFAULT_K:
             found.append(("k", str(self.k)))
+        if self.refine:
+            found.append(("refine", "1"))
         return found
 
     def print(self) -> str:

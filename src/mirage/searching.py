@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -19,12 +20,31 @@ from mirage.errors import BadQuery
 from mirage.indexes.base import Ask, Index
 from mirage.pictures import PictureStore
 from mirage.query import Query, Term, shown
-from mirage.ranking import Answer, Calibration, Fused, Hit
+from mirage.ranking import Answer, Calibration, Fused, Hit, Signs
 from mirage.store import Row, Store
 
 Vector = npt.NDArray[np.float32]
 
 _SPARE = 40  # more than k, for those that are folded or whose words lift them
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """What a second look goes by beside the query; see `mirage.refining`.
+
+    Attributes
+    ----------
+    vector : (d,) float32
+        Unit length.
+    share : float
+        Of it in the vector that is looked with, 0 to 1.
+    words : str
+        What word search looks for beside the query's own words.
+    """
+
+    vector: Vector
+    share: float
+    words: str = ""
 
 
 class Searcher:
@@ -57,8 +77,8 @@ class Searcher:
         """Field to value to number of figures, over the whole atlas."""
         return self._index.facets({})
 
-    def search(self, query: Query) -> Answer:
-        """Answer one query; see `mirage.atlas.Atlas.search`."""
+    def search(self, query: Query, steer: Steer | None = None) -> Answer:
+        """Answer one query; see `mirage.atlas.Atlas.search`. A steer changes what is found, not how sure a hit is."""
         started = time.perf_counter()
         self._check_filters(query)
         notes: list[str] = []
@@ -66,7 +86,8 @@ class Searcher:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
         vector = self._embed(query, notes)
         depth = max(64, query.k * 2)
-        asked = Ask(vector, query.text, depth, query.filters)
+        looking, wording = (vector, query.text) if steer is None else _steered(vector, query.text, steer)
+        asked = Ask(looking, wording, depth, query.filters)
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         fused = ranking.fuse(lists, self.calibration.weights, query.k + _SPARE + len(own))
@@ -80,7 +101,11 @@ class Searcher:
         fused = ranking.favour(fused, covered, self.calibration.weights)
         fused, folded = self._fold(fused, rows)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
-        hits = self._hits(query, fused[: query.k], rows, folded, floors, covered)
+        if steer is None:
+            signs = {entry.key: ranking.signs(entry, floors, covered[entry.key]) for entry in fused[: query.k]}
+        else:
+            signs = self._signs(vector, [entry.key for entry in fused[: query.k]], covered)
+        hits = self._hits(query, fused[: query.k], rows, folded, signs)
         if folded and any(hit.folded for hit in hits):
             count = sum(len(hit.folded) for hit in hits)
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
@@ -128,6 +153,15 @@ class Searcher:
         key = self._store.row(term.figure).key
         return self._store.vectors([key], self._encoder_info.digest)[key][0]
 
+    def _signs(self, vector: Vector, keys: Sequence[int], covered: Mapping[int, float]) -> dict[int, Signs]:
+        """What speaks for figures by the query alone: an explanation resembles what it was quoted from."""
+        stored = self._store.vectors(keys, self._encoder_info.digest)
+        cosines = {
+            key: (float(vector @ image), float(vector @ caption) if caption is not None else 0.0)
+            for key, (image, caption) in stored.items()
+        }
+        return {key: Signs(*cosines.get(key, (0.0, 0.0)), covered[key]) for key in keys}
+
     def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
         keys = [entry.key for entry in fused]
         looks = {key: rows[key].picture.look for key in keys}
@@ -144,19 +178,17 @@ class Searcher:
         fused: Sequence[Fused],
         rows: Mapping[int, Row],
         folded: Mapping[int, Sequence[int]],
-        floors: Mapping[str, float],
-        covered: Mapping[int, float],
+        signs: Mapping[int, Signs],
     ) -> list[Hit]:
         hits: list[Hit] = []
         for rank, entry in enumerate(fused, 1):
             row = rows[entry.key]
             picture, thumbnail = self._pictures.places(row.picture.name)
-            signs = ranking.signs(entry, floors, covered[entry.key])
             hits.append(
                 Hit(
                     rank=rank,
                     figure=row.figure,
-                    confidence=self.calibration.confidence(signs, bool(query.text)),
+                    confidence=self.calibration.confidence(signs[entry.key], bool(query.text)),
                     channels=entry.channels,
                     score=entry.score,
                     folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
@@ -164,10 +196,17 @@ class Searcher:
                     thumbnail=thumbnail,
                     width=row.picture.width,
                     height=row.picture.height,
-                    signs=signs,
+                    signs=signs[entry.key],
                 )
             )
         return hits
+
+
+def _steered(vector: Vector, text: str, steer: Steer) -> tuple[Vector, str]:
+    mixed = np.float32(1 - steer.share) * vector + np.float32(steer.share) * steer.vector
+    norm = float(np.linalg.norm(mixed))
+    looking = np.asarray(mixed / norm, dtype=np.float32) if norm > 1e-4 else vector
+    return looking, f"{text} {steer.words}".strip()
 
 
 def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, Row]) -> list[Fused]:

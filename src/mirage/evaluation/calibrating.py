@@ -72,7 +72,7 @@ def calibrate(medpix: Path, *, seed: int = 0, progress: Callable[[Progress], Non
     encoder = encoders.load("starter")
     collection = corpora.load("medpix", path=medpix, splits=("train",))
     items = [item for item in collection.items() if isinstance(item, Item)]
-    aside = _set_aside()
+    aside = set_aside()
     held = [item for item in items if item.figure.case_id in aside]
     if not held:
         raise BadInput(f"None of the cases that the encoder set aside are in {medpix}. Give the copy it was trained on.")
@@ -113,7 +113,7 @@ def write(result: Result, path: Path) -> None:
     )
 
 
-def _set_aside() -> set[str]:
+def set_aside() -> set[str]:
     path = SHIPPED / "encoder" / "splits.json"
     if not path.exists():
         raise BadInput(f"{path} is missing: it names the cases set aside from training. Install MIRAGE again.")
@@ -194,7 +194,7 @@ def _is_like(title: str, hit: Hit) -> bool:
 def _picture_queries(atlas: Atlas, held: list[Item], rng: random.Random) -> Iterator[Judged]:
     for item in held:
         with Image.open(atlas.picture(item.figure.id)) as stored:
-            picture = _altered(stored.convert("RGB"), rng)
+            picture = altered(stored.convert("RGB"), rng)
         yield Judged(Query.of(pictures=[atlas.embed(picture)]), partial(_looks_like, item.figure))
     for picture in off_topic_pictures(rng):
         yield Judged(Query.of(pictures=[atlas.embed(picture)]), _never, off_topic=True)
@@ -207,7 +207,7 @@ def _looks_like(figure: Figure, hit: Hit) -> bool:
     )
 
 
-def _altered(picture: Image.Image, rng: random.Random) -> Image.Image:
+def altered(picture: Image.Image, rng: random.Random) -> Image.Image:
     """As somebody's own copy of a picture would be: cropped a little, brighter or darker."""
     width, height = picture.size
     left, top = (int(side * rng.uniform(0.02, 0.08)) for side in (width, height))
