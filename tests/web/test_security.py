@@ -9,10 +9,7 @@ from mirage.web import create_app
 from mirage.web.security import SAFE_METHODS
 
 # Posts that change nothing: a query that is too large or too private for an address.
-READING_POSTS = {"/search", "/api/search", "/api/embed"} | {
-    f"{root}{path}" for root in ("", "/api") for path in ("/explain", "/compare", "/compare/explain")
-}
-READING_POSTS |= {"/explain/stream", "/compare/stream"}
+READING_POSTS = {"/search", "/api/search", "/api/embed", "/explain", "/explain/stream", "/api/explain"}
 
 
 def posting_routes(site):

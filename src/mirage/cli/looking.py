@@ -31,6 +31,9 @@ def search(
     corpus: Annotated[list[str] | None, typer.Option(help="Only this corpus.")] = None,
     licence: Annotated[list[str] | None, typer.Option(help="Only this licence.")] = None,
     k: Annotated[int, typer.Option("-k", help=f"How many hits, 1 to {MAX_K}.")] = 12,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Search twice, the second time with what explains the first hits.")
+    ] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -48,6 +51,7 @@ def search(
             less=less or (),
             like=like or (),
             k=k,
+            refine=refine,
             modality=modality,
             plane=plane,
             region=region,

@@ -115,7 +115,8 @@ def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture
         }
         for term in query.terms
     ]
-    body = {"terms": terms, "filters": {name: list(v) for name, v in query.filters.items()}, "k": query.k}
+    filters = {name: list(values) for name, values in query.filters.items()}
+    body = {"terms": terms, "filters": filters, "k": query.k, "refine": query.refine}
     answer: dict[str, Any] = reached.ask("POST", "/api/search", json=body)
     return answer
 

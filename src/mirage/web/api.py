@@ -63,6 +63,15 @@ def documented(*, required: bool) -> dict[str, Any]:
     if required:
         parameters.append(
             {
+                "name": "refine",
+                "in": "query",
+                "required": False,
+                "description": "1 to search twice, the second time with what explains the first hits.",
+                "schema": {"type": "string", "enum": ["0", "1"]},
+            }
+        )
+        parameters.append(
+            {
                 "name": "k",
                 "in": "query",
                 "required": False,

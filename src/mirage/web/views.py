@@ -123,7 +123,7 @@ def query_of(body: s.QueryBody) -> Query:
         for term in body.terms
         if term.weight != 0
     )
-    return Query(terms, {name: tuple(values) for name, values in body.filters.items()}, body.k)
+    return Query(terms, {name: tuple(values) for name, values in body.filters.items()}, body.k, body.refine)
 
 
 def query_view(query: Query) -> s.QueryView:
@@ -140,6 +140,7 @@ def query_view(query: Query) -> s.QueryView:
         ],
         filters={name: list(values) for name, values in query.filters.items()},
         k=query.k,
+        refine=query.refine,
         url=links.search(query),
     )
 

@@ -122,6 +122,7 @@ class QueryBody(Model):
     terms: list[TermView]
     filters: dict[str, list[str]] = Field(default_factory=dict)
     k: int = DEFAULT_K
+    refine: bool = Field(False, description="Search twice, the second time with what explains the first hits.")
 
 
 class QueryView(QueryBody):
