@@ -1,4 +1,4 @@
-"""Does the evidence bear out what a sentence denies, measures, images and names?"""
+"""Does the evidence bear out what a sentence denies and measures, and the pictures that it speaks of?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ from mirage.grounding.doubts import Doubt, doubt
 from mirage.grounding.matching import Body, Match
 from mirage.grounding.reading import Reading
 
+# How much of a sentence the source's must hold for every denial in it to need one there.
+_RETOLD = 0.85
 
-def negation(claim: Reading, chosen: Sequence[Match]) -> list[Doubt]:
-    """What the sentence denies and the evidence states, and the other way round."""
+
+def negation(claim: Reading, chosen: Sequence[Match], share: float) -> list[Doubt]:
+    """What the sentence denies and the evidence states, and the other way round.
+
+    Parameters
+    ----------
+    claim : Reading
+    chosen : sequence of Match
+        The sentences of the evidence that it is about, best first.
+    share : float
+        How much of the sentence they hold, 0 to 1.
+    """
     found: list[Doubt] = []
     if not chosen:
         return found
@@ -24,6 +36,10 @@ def negation(claim: Reading, chosen: Sequence[Match]) -> list[Doubt]:
             found.append(
                 doubt("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
             )
+    if claim.denials and not found and share >= _RETOLD and not any(match.unit.reading.denies for match in chosen):
+        words = claim.denials[0].words
+        reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
+        found.append(doubt("negation", words, reason, "contradicted"))
     stated = {concept for match in chosen for concept in match.unit.reading.affirmed}
     for denial in chosen[0].unit.reading.denials:
         wrong = (denial.heads & claim.affirmed) - stated
@@ -110,33 +126,5 @@ def _picture(kind: str, words: str, other: str, number: int) -> Doubt:
     return doubt("plane" if kind == "plane" else "modality", words, reason, "contradicted")
 
 
-def terms(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str]) -> list[Doubt]:
-    """Anatomy and diseases that no evidence holds."""
-    here: set[str] = set()
-    cases = {match.unit.evidence.case for match in chosen if match.unit.evidence.case}
-    of = {match.unit.number for match in chosen}
-    for item in body.evidence:
-        if item.number in of or item.case in cases:
-            here |= body.around[item.number] | body.about[item.number].concepts.keys()
-    nowhere: list[str] = []
-    elsewhere: list[str] = []
-    for concept, words in claim.concepts.items():
-        if claim.kinds[concept] not in ("anatomy", "disease") or concept in here or concept in asked:
-            continue
-        (elsewhere if concept in body.concepts else nowhere).append(words)
-    found = []
-    if nowhere:
-        found.append(doubt("term", ", ".join(nowhere), f"No source mentions {_listed(nowhere)}.", "unsupported"))
-    if elsewhere:
-        reason = f"The sources this sentence draws on do not mention {_listed(elsewhere)}; another one does."
-        found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
-    return found
-
-
 def _named(claim: Reading, concepts: frozenset[str] | set[str]) -> str:
     return ", ".join(f"“{claim.concepts.get(concept, concept)}”" for concept in sorted(concepts))
-
-
-def _listed(words: Sequence[str]) -> str:
-    quoted = [f"“{word}”" for word in words]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

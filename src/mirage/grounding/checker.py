@@ -8,15 +8,19 @@ from collections.abc import Sequence
 
 from mirage.encoders.base import Encoder
 from mirage.evidence import Claim, Draft, Evidence
-from mirage.grounding import agreement, matching, sides
+from mirage.grounding import agreement, matching, sides, terms
 from mirage.grounding.doubts import ORDER, Doubt, doubt
 from mirage.grounding.language import is_english
-from mirage.grounding.matching import Body, Match
+from mirage.grounding.matching import Body
+from mirage.grounding.nearness import Nearness
 from mirage.grounding.reading import Reading, read
 from mirage.grounding.sentences import sentences, stands_in, without_marks
 
-# From which weighted share of its words on a sentence is held to be about its best evidence.
-HELD, FAINT = 0.55, 0.35
+# A sentence whose words its evidence holds to this share needs no second look.
+SURE = 0.75
+# Below, shared words and nearness in meaning count alike; from these on it is held, or held in part.
+HELD, FAINT = 0.6, 0.45
+_LOOKED_AT = 8
 _KEPT_BODIES = 16
 
 
@@ -30,7 +34,7 @@ class Checker:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+        self._nearness = Nearness(encoder)
         self._lock = threading.Lock()
         self._bodies: OrderedDict[tuple[Evidence, ...], Body] = OrderedDict()
 
@@ -80,23 +84,29 @@ class Checker:
     def _judge(
         self, claim: Reading, body: Body, given: Sequence[int], asked: frozenset[str]
     ) -> tuple[list[Doubt], list[int]]:
-        matches = body.match(claim, given)
-        weights = body.weights(claim)
-        chosen = matching.aligned(matches, weights)
-        share = _share(chosen, weights)
-        if not claim.concepts and not claim.quantities and not claim.modalities:
+        if not claim.concepts and not claim.quantities and not claim.modalities and not claim.planes:
             reason = "This says nothing that could be looked up in the sources."
-            return [doubt("unrelated", claim.text[:80], reason, "partly")], list(given)
-        found = agreement.terms(claim, chosen, body, asked)
-        if share < FAINT:
+            return [doubt("unrelated", claim.text[:120], reason, "partly")], list(given)
+        weights = body.weights(claim)
+        matches = body.match(claim, given)
+        chosen = matching.aligned(matches, weights)
+        held = matching.share(chosen, weights)
+        if held < SURE and matches:
+            nearness = self._nearness.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
+            ranked = sorted(zip(matches, nearness, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
+            chosen = matching.aligned([match for match, _ in ranked], weights)
+            held = matching.share(chosen, weights)
+            held = max(held, (held + ranked[0][1]) / 2) if held >= SURE else (held + max(nearness)) / 2
+        found = terms.doubts(claim, chosen, body, asked, held)
+        if held < FAINT:
             reason = "No source says this, or anything near it."
             found.insert(0, doubt("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [match.unit.number for match in chosen[:1]]
-        found += sides.doubts(claim, chosen, body)
-        found += agreement.negation(claim, chosen)
+        found += sides.doubts(claim, chosen, body, held)
+        found += agreement.negation(claim, chosen, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
-        if share < HELD and not found:
+        if held < HELD and not found:
             found.append(doubt("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [match.unit.number for match in chosen]
 
@@ -109,14 +119,6 @@ class Checker:
             while len(self._bodies) > _KEPT_BODIES:
                 self._bodies.popitem(last=False)
         return body
-
-
-def _share(chosen: Sequence[Match], weights: dict[str, float]) -> float:
-    if not weights:
-        return 1.0 if chosen else 0.0
-    held = frozenset(concept for match in chosen for concept in match.shared)
-    best = max((match.score for match in chosen), default=0.0)
-    return max(best, sum(weights[concept] for concept in held) / (sum(weights.values()) or 1.0))
 
 
 def _quoting(text: str, body: Body, given: Sequence[int]) -> tuple[int, ...]:

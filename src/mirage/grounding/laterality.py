@@ -17,6 +17,8 @@ OTHER = {"left": "right", "right": "left"}
 _NAMES = {"left": "left", "right": "right", "both": "both sides"}
 _GENERIC = frozenset("side sided".split())
 _BREAKS = frozenset("and but however although though while whereas who with".split())
+_STATEMENTS = frozenset("; : but however although whereas while though".split())
+_REACH = 7
 _PREPOSITIONS = frozenset("of in on within to from at for by into near along through under over around between".split())
 
 
@@ -29,8 +31,8 @@ class SideMention:
     side : {"left", "right", "both"}
     anchors : frozenset of str
         Concepts that it stands with: "left *renal mass*", "*mass* on the left".
-    clause : frozenset of str
-        All concepts of its clause.
+    window : frozenset of str
+        Concepts of the words around it, within its clause.
     place : int
         Its token.
     words : str
@@ -39,7 +41,7 @@ class SideMention:
 
     side: str
     anchors: frozenset[str]
-    clause: frozenset[str]
+    window: frozenset[str]
     place: int
     words: str
 
@@ -63,7 +65,7 @@ def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
             continue
         after, words = _after(tokens, place)
         anchors = after or _before(tokens, place)
-        found.append(SideMention(side, anchors, _clause(tokens, place), place, words))
+        found.append(SideMention(side, anchors, _window(tokens, place), place, words))
     return tuple(found)
 
 
@@ -113,10 +115,10 @@ def _before(tokens: Sequence[Token], place: int) -> frozenset[str]:
     return frozenset(anchors)
 
 
-def _clause(tokens: Sequence[Token], place: int) -> frozenset[str]:
-    start, end = place, place
-    while start > 0 and tokens[start - 1].word not in (";", ":", "but", "however", "although", "whereas", "while"):
+def _window(tokens: Sequence[Token], place: int) -> frozenset[str]:
+    start, end = place, place + 1
+    while start > 0 and place - start < _REACH and tokens[start - 1].word not in _STATEMENTS:
         start -= 1
-    while end < len(tokens) and tokens[end].word not in (";", ":", "but", "however", "although", "whereas", "while"):
+    while end < len(tokens) and end - place <= _REACH and tokens[end].word not in _STATEMENTS:
         end += 1
     return frozenset(token.concept for token in tokens[start:end] if _means(token))

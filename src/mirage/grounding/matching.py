@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +11,13 @@ from functools import cached_property
 from mirage.evidence import Evidence
 from mirage.grounding.reading import Reading, read
 from mirage.grounding.sentences import sentences
+from mirage.grounding.vocabulary import fold
 
 # How much a concept counts that only the case's title or diagnosis holds, and one that only the passage around holds.
 _ABOUT, _AROUND = 0.7, 0.5
 _KIND_WEIGHT = {"anatomy": 1.0, "disease": 1.2, "finding": 1.0, "": 0.6}
 MOST_ALIGNED = 4
+_ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +92,25 @@ class Body:
         return frozenset(held | {concept for reading in self.about.values() for concept in reading.concepts})
 
     @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """Beginnings of all words of the evidence: "trabecular" is held where "trabeculae" stands."""
+        texts = [item.text for item in self.evidence] + [item.about for item in self.evidence]
+        return frozenset(word[:6] for text in texts for word in map(fold, re.findall(r"[^\W\d_]{6,}", text)))
+
+    def case_of(self, chosen: Iterable[Match]) -> list[Evidence]:
+        """The passages that some sentences stand in, and all others of the same cases."""
+        numbers = {match.unit.number for match in chosen}
+        cases = {self.by_number[number].case for number in numbers} - {""}
+        return [item for item in self.evidence if item.number in numbers or item.case in cases]
+
+    def near(self, chosen: Iterable[Match]) -> frozenset[str]:
+        """All concepts of those passages, titles included."""
+        found: set[str] = set()
+        for item in self.case_of(chosen):
+            found |= self.around[item.number] | self.about[item.number].concepts.keys()
+        return frozenset(found)
+
+    @cached_property
     def _frequency(self) -> dict[str, int]:
         counts: dict[str, int] = {}
         for unit in self.units:
@@ -130,21 +152,35 @@ class Body:
 
 
 def aligned(matches: Sequence[Match], weights: dict[str, float]) -> tuple[Match, ...]:
-    """The matches that a sentence was made of: the best, those as good, and what adds to them."""
+    """The matches that a sentence was made of: the best, and those that hold what it lacks.
+
+    A sentence of another case must add more to count than one of the same case, for words in common are cheap.
+    """
     if not matches:
         return ()
-    best = matches[0]
-    chosen = [best]
-    held = set(best.shared)
+    chosen = [matches[0]]
+    held = set(matches[0].shared)
     total = sum(weights.values()) or 1.0
     while len(chosen) < MOST_ALIGNED:
-        rest = [match for match in matches if match not in chosen and len(match.shared) > 1]
-        gain = [
-            (sum(weights[concept] for concept in match.shared - held) / total, -number) for number, match in enumerate(rest)
-        ]
-        if not gain or max(gain)[0] < 0.08:
+        best, most = None, 0.0
+        for match in matches:
+            new = match.shared - held
+            gain = sum(weights[concept] for concept in new) / total
+            same = match.unit.evidence.case == chosen[0].unit.evidence.case or match.unit.number == chosen[0].unit.number
+            enough = gain >= _ADDS if same else gain >= _ADDS_OF_ANOTHER and len(new) > 1
+            if enough and gain > most and match not in chosen:
+                best, most = match, gain
+        if best is None:
             break
-        match = rest[-max(gain)[1]]
-        chosen.append(match)
-        held |= match.shared
+        chosen.append(best)
+        held |= best.shared
     return tuple(chosen)
+
+
+def share(chosen: Sequence[Match], weights: dict[str, float]) -> float:
+    """How much of a sentence its matches hold together, 0 to 1."""
+    if not weights:
+        return 1.0 if chosen else 0.0
+    held = frozenset(concept for match in chosen for concept in match.shared)
+    best = max((match.score for match in chosen), default=0.0)
+    return min(1.0, max(best, sum(weights[concept] for concept in held) / (sum(weights.values()) or 1.0)))

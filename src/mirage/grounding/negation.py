@@ -35,6 +35,12 @@ _PSEUDO = {"not": frozenset("only necessarily certain always all uncommon uncomm
 _HARDLY = frozenset("exclude excluded rule ruled".split())
 
 
+# Words that hold a denial, so that "is not enlarged" and "is normal" do not speak against each other.
+CLEAR = frozenset(
+    "normal unremarkable clear intact spare sparing spared preserve preserved resolve resolved unchanged unable fail failed loss less rather instead rare rarely unlikely unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely".split()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Denial:
     """One denial.
@@ -65,8 +71,8 @@ def is_cue(word: str) -> bool:
     return word in _BEFORE
 
 
-def denials(tokens: Sequence[Token]) -> tuple[Denial, ...]:
-    """All denials of a sentence."""
+def denials(tokens: Sequence[Token], silent: frozenset[int] = frozenset()) -> tuple[Denial, ...]:
+    """All denials of a sentence; tokens at `silent` places, such as names of modalities, are not what is denied."""
     found: list[Denial] = []
     for place, token in enumerate(tokens):
         if token.word not in _BEFORE:
@@ -85,7 +91,7 @@ def denials(tokens: Sequence[Token]) -> tuple[Denial, ...]:
             reach = _backwards(tokens, place)
         else:
             reach = _forwards(tokens, place)
-        denial = _denial(tokens, token.text, reach)
+        denial = _denial(tokens, token.text, reach, silent)
         if denial is not None:
             found.append(denial)
     return tuple(found)
@@ -138,12 +144,14 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
 
 def _backwards(tokens: Sequence[Token], place: int) -> range:
     start = place
-    while start > 0 and tokens[start - 1].word not in _ENDS and tokens[start - 1].word not in (";", ":", "and", ","):
+    while start > 0 and tokens[start - 1].word not in _ENDS and tokens[start - 1].word not in (";", ":"):
+        if tokens[start - 1].word in (",", "and") and any(token.word in _VERBS for token in tokens[: start - 1]):
+            break
         start -= 1
     return range(start, place)
 
 
-def _denial(tokens: Sequence[Token], cue: str, reach: range) -> Denial | None:
+def _denial(tokens: Sequence[Token], cue: str, reach: range, silent: frozenset[int]) -> Denial | None:
     heads: dict[str, str] = {}
     head: Token | None = None
     closed = False
@@ -155,6 +163,8 @@ def _denial(tokens: Sequence[Token], cue: str, reach: range) -> Denial | None:
             head, closed = None, False
         elif token.word in _PREPOSITIONS and head is not None:
             closed = True
+        elif place in silent:
+            continue
         elif token.concept and token.kind != "plain" and not closed and not token.word.isdigit() and token.word not in _SEEN:
             head = token
     if head is not None:

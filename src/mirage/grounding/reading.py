@@ -56,6 +56,8 @@ class Reading:
     quantities : tuple of mirage.grounding.numbers.Quantity
     modalities, planes : dict
         Modality or plane to the words that say it.
+    denies : bool
+        Whether any word of it denies or says that something is normal, in whatever reach.
     """
 
     text: str
@@ -67,6 +69,7 @@ class Reading:
     quantities: tuple[numbers.Quantity, ...]
     modalities: dict[str, str]
     planes: dict[str, str]
+    denies: bool = False
 
     @property
     def denied(self) -> frozenset[str]:
@@ -104,7 +107,9 @@ def read(sentence: str) -> Reading:
         if token.concept and token.kind != "plain" and not silent and not negation.is_cue(token.word):
             concepts.setdefault(token.concept, token.text)
             kinds.setdefault(token.concept, token.kind)
-    return Reading(sentence, tokens, concepts, kinds, negation.denials(tokens), sides, quantities, modalities, planes)
+    denies = any(negation.is_cue(token.word) or token.word in negation.CLEAR for token in tokens)
+    denied = negation.denials(tokens, imaging_places)
+    return Reading(sentence, tokens, concepts, kinds, denied, sides, quantities, modalities, planes, denies)
 
 
 def spelled_out(sentence: str) -> str:

@@ -9,9 +9,24 @@ from mirage.grounding.laterality import OTHER, SideMention, name
 from mirage.grounding.matching import Body, Match, Unit
 from mirage.grounding.reading import Reading
 
+# How much of a sentence the source's must hold for its sides, counted, to be the same.
+_RETOLD = 0.85
+# By how much the other side must fit better before it counts against one that fits too.
+_MUCH_NEARER = 2.0
 
-def doubts(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
-    """Sides that the evidence gives otherwise, or not at all."""
+
+def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+    """Sides that the evidence gives otherwise, or not at all.
+
+    Parameters
+    ----------
+    claim : Reading
+    chosen : sequence of Match
+        The sentences of the evidence that it is about, best first.
+    body : Body
+    share : float
+        How much of the sentence they hold, 0 to 1.
+    """
     found: list[Doubt] = []
     denied = {place for denial in claim.denials for place in denial.places}
     for mention in claim.sides:
@@ -30,23 +45,51 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
             said, number = verdict
             reason = f"The sentence says {name(mention.side)}; [{number}] says {name(said)}."
             found.append(doubt("laterality", mention.words, reason, "contradicted"))
+    if not found and share >= _RETOLD:
+        found += _counted(claim, chosen)
     return list({item.broken.reason: item for item in found}.values())
+
+
+def _counted(claim: Reading, chosen: Sequence[Match]) -> list[Doubt]:
+    """A sentence retold with as many sides, but not the same ones."""
+    if len(chosen) != 1:
+        return []
+    mine = sorted(mention.side for mention in claim.sides)
+    theirs = sorted(mention.side for mention in chosen[0].unit.reading.sides)
+    if mine == theirs or len(mine) != len(theirs):
+        return []
+    number = chosen[0].unit.number
+    reason = f"The sentence says {_sides(mine)}; [{number}] says {_sides(theirs)}."
+    return [doubt("laterality", claim.sides[0].words, reason, "contradicted")]
+
+
+def _sides(sides: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(name(side) for side in sides))
 
 
 def _verdict(mention: SideMention, chosen: Sequence[Match]) -> tuple[str, int] | tuple[()] | None:
     """Empty when a source agrees; the other side and its source when one disagrees; None when none tells."""
     against: tuple[str, int] | None = None
     for match in chosen:
-        sides = match.unit.reading.sides
-        near = [side for side in sides if side.anchors & mention.anchors]
-        if not near:
-            near = [side for side in sides if (side.clause & mention.clause) or len(sides) == 1]
-        told = {side.side for side in near}
-        if mention.side in told or "both" in told:
+        nearest: dict[str, float] = {}
+        for other in match.unit.reading.sides:
+            near = _likeness(mention, other)
+            if near > 0 or len(match.unit.reading.sides) == 1:
+                nearest[other.side] = max(near, nearest.get(other.side, 0.0))
+        same, opposite = (
+            max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0)),
+            nearest.get(OTHER[mention.side], -1.0),
+        )
+        if same >= 0 and same >= opposite - _MUCH_NEARER:
             return ()
-        if OTHER[mention.side] in told and against is None:
+        if opposite >= 0 and against is None:
             against = (OTHER[mention.side], match.unit.number)
     return against
+
+
+def _likeness(one: SideMention, other: SideMention) -> float:
+    """How much two side words stand with the same things: what they stand right before counts most."""
+    return 2.0 * len(one.anchors & other.anchors) + len(one.window & other.window)
 
 
 def _same_case(mention: SideMention, chosen: Sequence[Match], body: Body) -> list[Match]:

@@ -58,25 +58,38 @@ class Vocabulary:
         Concept to the concepts that exclude it.
     shorts : dict
         Short form, in capitals, to the words it stands for.
+    narrower : dict
+        Concept to those that are kinds or parts of it: where one stands, the wider word is no invention.
+    tumors : frozenset of str
+        Words for any tumour; every name in -oma is one.
     """
 
     phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]
     kinds: dict[str, Kind]
     opposites: dict[str, frozenset[str]]
     shorts: dict[str, str] = field(default_factory=dict)
+    narrower: dict[str, frozenset[str]] = field(default_factory=dict)
+    tumors: frozenset[str] = frozenset()
+    endings: tuple[str, ...] = ()
 
     def kind(self, concept: str, word: str) -> Kind:
         """What a concept names; words that are not listed are known by how names of diseases end."""
         listed = self.kinds.get(concept)
         if listed is not None:
             return listed
-        return "disease" if len(word) > 5 and word.endswith(_endings()) else ""
+        return "disease" if len(word) > 5 and word.endswith(self.endings) else ""
+
+    def is_tumor(self, concept: str) -> bool:
+        """Whether a concept is a kind of tumour."""
+        return concept.endswith("oma") or concept in self.tumors
 
 
 def concept_of(word: str) -> str:
     """A word that is not in the vocabulary, as a concept: its stem; empty for a stop word."""
     number = stem(word)
-    return "" if number is None else f"~{number}"
+    if number is None:
+        return ""
+    return word if word.endswith("oma") and len(word) > 5 else f"~{number}"
 
 
 @lru_cache(maxsize=1)
@@ -103,11 +116,18 @@ def vocabulary() -> Vocabulary:
         opposites.setdefault(one, set()).add(other)
         opposites.setdefault(other, set()).add(one)
     shorts = dict(tuple(part.strip() for part in line.split("|")) for line in raw["short"].strip().splitlines())
+    narrower: dict[str, frozenset[str]] = {}
+    for line in raw["narrower"].strip().splitlines():
+        wide, *narrow = (_concept(name, phrases) for name in line.split("|"))
+        narrower[wide] = frozenset(narrow)
     return Vocabulary(
         {first: tuple(sorted(names.items(), key=lambda item: -len(item[0]))) for first, names in phrases.items()},
         kinds,
         {concept: frozenset(others) for concept, others in opposites.items()},
         shorts,
+        narrower,
+        frozenset(_concept(name, phrases) for name in raw["tumors"].split("|")),
+        tuple(raw["disease_endings"].split()),
     )
 
 
@@ -118,8 +138,3 @@ def _words(name: str) -> tuple[str, ...]:
 def _concept(name: str, phrases: dict[str, dict[tuple[str, ...], str]]) -> str:
     words = _words(name)
     return phrases.get(words[0], {}).get(words) or concept_of(words[0])
-
-
-@lru_cache(maxsize=1)
-def _endings() -> tuple[str, ...]:
-    return tuple(tomllib.loads(_FILE.read_text("utf-8"))["disease_endings"].split())

@@ -1,0 +1,108 @@
+"""Does the evidence hold the anatomy and the diseases that a sentence names?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mirage.grounding.doubts import Doubt, doubt
+from mirage.grounding.matching import Body, Match
+from mirage.grounding.rarity import is_rare
+from mirage.grounding.reading import Reading, Token
+from mirage.grounding.vocabulary import vocabulary
+
+# How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
+_RETOLD = 0.6
+_PREFIX = 6
+
+
+def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
+    """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
+
+    Parameters
+    ----------
+    claim : Reading
+    chosen : sequence of Match
+        The sentences of the evidence that it is about, best first.
+    body : Body
+    asked : frozenset of str
+        Concepts of the question, which are not invented.
+    share : float
+        How much of the sentence they hold, 0 to 1.
+    """
+    here = body.near(chosen)
+    nowhere: list[str] = []
+    elsewhere: list[str] = []
+    for token in _named(claim):
+        if token.concept in asked or _held(token, here):
+            continue
+        if not _held(token, body.concepts, prefixes=body.prefixes):
+            nowhere.append(token.text)
+        elif token.kind in ("anatomy", "disease"):
+            elsewhere.append(token.text)
+    found = []
+    if nowhere:
+        found.append(doubt("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
+    if elsewhere:
+        reason = (
+            f"The sources nearest to this sentence do not mention {listed(elsewhere)}; only one about something else does."
+        )
+        found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
+    if not found and chosen and share >= _RETOLD:
+        found += _swapped(claim, chosen, asked)
+    return found + _opposite(claim, chosen, here)
+
+
+def _named(claim: Reading) -> Iterable[Token]:
+    """The tokens that name something, each once."""
+    seen: set[str] = set()
+    for place, token in enumerate(claim.tokens):
+        if token.concept not in claim.concepts or token.concept in seen:
+            continue
+        seen.add(token.concept)
+        proper = place > 0 and token.text[:1].isupper() and token.text[1:].islower() and not token.kind
+        if token.kind in ("anatomy", "disease") or (not token.kind and (is_rare(token.text.lower()) or proper)):
+            yield token
+
+
+def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | None = None) -> bool:
+    if token.concept in concepts or vocabulary().narrower.get(token.concept, frozenset()) & concepts:
+        return True
+    if prefixes is not None and not token.kind and len(token.word) >= _PREFIX and token.word[:_PREFIX] in prefixes:
+        return True
+    return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
+
+
+def _swapped(claim: Reading, chosen: Sequence[Match], asked: frozenset[str]) -> list[Doubt]:
+    """A term where the best source, otherwise retold closely, has another of the same kind."""
+    said = {concept for match in chosen for concept in match.unit.reading.concepts}
+    mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
+    best = chosen[0].unit.reading
+    theirs = [token for token in _named(best) if not _held(token, frozenset(claim.concepts))]
+    for token in mine:
+        other = next((there for there in theirs if there.kind == token.kind), None)
+        if other is not None:
+            reason = f"The sentence says “{token.text}” where [{chosen[0].unit.number}] says “{other.text}”."
+            return [doubt("term", token.text, reason, "contradicted")]
+    return []
+
+
+def _opposite(claim: Reading, chosen: Sequence[Match], here: frozenset[str]) -> list[Doubt]:
+    """A word where the source has its opposite: hypodense for hyperdense."""
+    found = []
+    for concept, words in claim.concepts.items():
+        opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
+        if not opposites or concept in here:
+            continue
+        for match in chosen[:2]:
+            if other := opposites & match.unit.reading.concepts.keys():
+                said = match.unit.reading.concepts[min(other)]
+                reason = f"The sentence says “{words}”; [{match.unit.number}] says “{said}”."
+                found.append(doubt("term", words, reason, "contradicted"))
+                break
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in quotation marks, as a sentence lists them."""
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
