@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     explainer_timeout: float = Field(
         default=60.0, gt=0, le=3600, description="Seconds the openai explainer waits for the next word."
     )
+    explainer_context: int = Field(
+        default=4096,
+        ge=512,
+        le=1_000_000,
+        description="Tokens the openai explainer's model reads and writes at once; passages that do not fit are left out.",
+    )
+    explainer_download: bool = Field(
+        default=False, description="Whether the transformers explainer may download a model that is not on this machine."
+    )
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")
