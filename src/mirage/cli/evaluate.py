@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -46,3 +47,44 @@ def calibrate(
     for name, quality in result.quality.items():
         facts([(name, ""), *((f"  {key.replace('_', ' ')}", f"{value:.3g}") for key, value in asdict(quality).items())])
     say(f"Written to {target}.")
+
+
+@app.command()
+def grounding(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    which: Annotated[str, typer.Option("--set", help="a: derived by documented edits; b: written by hand.")] = "a",
+    split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all.")] = "dev",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws the sentences of set a.")] = 0,
+) -> None:
+    """Measure the checker: what share of wrong sentences it marks, and how often it is right when it does."""
+    from mirage import encoders  # noqa: PLC0415 - loads the engine
+    from mirage.evaluation import grounding as measuring  # noqa: PLC0415
+    from mirage.evaluation import grounding_sets as sets  # noqa: PLC0415
+    from mirage.grounding import Checker  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The checker is measured on MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    if which not in ("a", "b"):
+        raise BadInput(f"There is no set “{which}”. There are a and b.")
+    encoder = encoders.load("starter")
+    if which == "a":
+        examples = sets.derived(sets.read_shelf(where, split), encoder, seed)
+    else:
+        examples = sets.written(where, "" if split == "all" else split)
+    if not examples:
+        raise BadInput(f"Set {which} has no sentences of the split “{split}”.")
+    with progress_bar("Checking", unit=" sentences/s") as move:
+        judged = measuring.judge(Checker(encoder), examples, lambda done, total: move(done, total, 0.0, None))
+    scored = measuring.score(judged)
+    say(
+        f"Set {which}, {split}: {len(examples)} sentences of {scored.cases} cases. Share (95 % interval over cases) of how many."
+    )
+    facts(measuring.rows(scored))
+    if json_file is not None:
+        table = {"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored.table()}
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")

@@ -122,3 +122,22 @@ def _share(items: Sequence[Judged], which: Callable[[Judged], bool]) -> Measured
 
 def _row(measured: Measured) -> list[float]:
     return [*(round(value, 4) for value in (measured.value, measured.low, measured.high)), measured.count]
+
+
+def rows(scored: Scored) -> list[tuple[str, str]]:
+    """The table for a person: what is measured, and its values."""
+    found = [
+        ("wrong sentences marked (recall)", _told(scored.recall)),
+        ("marked sentences that are wrong (precision)", _told(scored.precision)),
+        ("faithful sentences marked", _told(scored.flagged)),
+        ("faithful sentences called partly supported", _told(scored.partly)),
+    ]
+    for kind in scored.kinds:
+        found.append((f"{kind.kind}: marked", _told(kind.recall)))
+        found.append((f"{kind.kind}: marked for that reason", _told(kind.named)))
+        found.append((f"{kind.kind}: wrong when that reason is given", _told(kind.precision)))
+    return found
+
+
+def _told(measured: Measured) -> str:
+    return f"{measured} of {measured.count}" if measured.count else "none"

@@ -13,7 +13,7 @@ from mirage.grounding.reading import Reading
 _RETOLD = 0.85
 
 
-def negation(claim: Reading, chosen: Sequence[Match], share: float) -> list[Doubt]:
+def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
     """What the sentence denies and the evidence states, and the other way round.
 
     Parameters
@@ -40,14 +40,24 @@ def negation(claim: Reading, chosen: Sequence[Match], share: float) -> list[Doub
         words = claim.denials[0].words
         reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
         found.append(doubt("negation", words, reason, "contradicted"))
-    stated = {concept for match in chosen for concept in match.unit.reading.affirmed}
-    for denial in chosen[0].unit.reading.denials:
-        wrong = (denial.heads & claim.affirmed) - stated
-        if wrong and not denial.heads & claim.denied:
-            words = _named(claim, wrong)
-            reason = f"The sentence states {words}; [{chosen[0].unit.number}] denies it (“{denial.words}”)."
-            found.append(doubt("negation", words, reason, "contradicted"))
-    return found
+    return found + _stated(claim, chosen, body)
+
+
+def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """What the sentence states and the case that it is about denies, and states nowhere."""
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    units = [unit for unit in body.units if unit.number in numbers_here]
+    stated = {concept for unit in units for concept in unit.reading.affirmed}
+    stated_here = {concept for match in chosen for concept in match.unit.reading.affirmed}
+    for unit in [match.unit for match in chosen[:1]] + units:
+        known = stated_here if unit is chosen[0].unit else stated
+        for denial in unit.reading.denials:
+            wrong = (denial.heads & claim.affirmed) - known
+            if wrong and not denial.heads & claim.denied:
+                words = _named(claim, wrong)
+                reason = f"The sentence states {words}; [{unit.number}] denies it (“{denial.words}”)."
+                return [doubt("negation", words, reason, "contradicted")]
+    return []
 
 
 def quantities(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:

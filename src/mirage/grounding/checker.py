@@ -103,7 +103,7 @@ class Checker:
             found.insert(0, doubt("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [match.unit.number for match in chosen[:1]]
         found += sides.doubts(claim, chosen, body, held)
-        found += agreement.negation(claim, chosen, held)
+        found += agreement.negation(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
         if held < HELD and not found:

@@ -61,7 +61,7 @@ def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
     found: list[SideMention] = []
     for place, token in enumerate(tokens):
         side = SIDES.get(token.word)
-        if side is None or _is_verb(tokens, place):
+        if side is None or _is_verb(tokens, place) or _set_apart(tokens, place):
             continue
         after, words = _after(tokens, place)
         anchors = after or _before(tokens, place)
@@ -76,6 +76,11 @@ def _is_verb(tokens: Sequence[Token], place: int) -> bool:
     return tokens[place].word == "left" and (
         before in ("was", "were", "been", "be", "be") or after in ("untreated", "alone")
     )
+
+
+def _set_apart(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the side is named to say that it is the other one: "on the left, not on the right"."""
+    return any(token.word in ("not", "unlike", "than", "opposed") for token in tokens[max(0, place - 3) : place])
 
 
 def _means(token: Token) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirage.grounding.laterality import is_side
+
 if TYPE_CHECKING:
     from mirage.grounding.reading import Token
 
@@ -78,7 +80,7 @@ def denials(tokens: Sequence[Token], silent: frozenset[int] = frozenset()) -> tu
         if token.word not in _BEFORE:
             continue
         follower = tokens[place + 1].word if place + 1 < len(tokens) else ""
-        if follower in _PSEUDO.get(token.word, ()):
+        if follower in _PSEUDO.get(token.word, ()) or (token.word == "free" and follower not in ("of", "from")):
             continue
         before = [tokens[earlier].word for earlier in range(max(0, place - 2), place)]
         if token.word in ("not", "cannot") and any(
@@ -163,7 +165,7 @@ def _denial(tokens: Sequence[Token], cue: str, reach: range, silent: frozenset[i
             head, closed = None, False
         elif token.word in _PREPOSITIONS and head is not None:
             closed = True
-        elif place in silent:
+        elif place in silent or is_side(token.word):
             continue
         elif token.concept and token.kind != "plain" and not closed and not token.word.isdigit() and token.word not in _SEEN:
             head = token

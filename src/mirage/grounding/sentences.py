@@ -12,6 +12,10 @@ _STOP = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9•\-�
 _AFTER_ABBREVIATION = re.compile(rf"(?i)(?:^|[\s(])(?:{_ABBREVIATIONS})\.$|(?:^|\s)[A-Z]\.$")
 _BULLET = re.compile(r"^(?:[•▪●◦·*>–—-]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
 _MARKS = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
+_ELLIPSIS = re.compile(r"\s*(?:…|\.\.\.)\s*")
+_DENIES = re.compile(
+    r" (?:no|not|without|absent|denies|denied|excluded|ruled out|unlikely|negative|never|nor|neither|lack|lacks) "
+)
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-", "\u00a0": " "})
 _NOT_SAID = re.compile(r"[^\w%<>=≥≤+°./]+")
 
@@ -68,29 +72,44 @@ def said(text: str) -> str:
     return f" {' '.join(flat.split())} "
 
 
-def stands_in(sentence: str, passage: str) -> bool:
+def stands_in(text: str, passage: str) -> bool:
     """Whether a text stands in a passage word for word, from the start of one of its sentences to the end of one.
 
     Half a sentence can say the opposite of the whole: a quotation that leaves out the "no" before it, or stops short of
-    "is not seen". Such a piece is no quotation here.
+    "is not seen". Such a piece is no quotation here. Where "…" says that words were left out, the piece may begin or end
+    within a sentence, unless what is left out of it denies something.
 
     Parameters
     ----------
-    sentence : str
-        One sentence or several.
+    text : str
+        One sentence or several; items of a list may be set apart by semicolons.
     passage : str
 
     Returns
     -------
     bool
     """
-    wanted = "".join(said(part) for part in sentences(sentence)).replace("  ", " ")
+    pieces = [piece for piece in _ELLIPSIS.split(text) if said(piece).strip()]
+    if not pieces:
+        return False
+    cut_before, cut_after = bool(_ELLIPSIS.match(text.lstrip())), bool(_ELLIPSIS.search(text.rstrip()[-4:]))
+    last = len(pieces) - 1
+    return all(
+        _stands(piece, passage, place > 0 or cut_before, place < last or cut_after) for place, piece in enumerate(pieces)
+    )
+
+
+def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
+    wanted = "".join(said(part) for part in sentences(piece)).replace("  ", " ")
     if not wanted.strip():
         return False
     whole, edges = _laid_out(passage)
     at = whole.find(wanted)
     while at >= 0:
-        if at in edges and at + len(wanted) - 1 in edges:
+        end = at + len(wanted) - 1
+        before = whole[max(edge for edge in edges if edge <= at) : at] if at not in edges else ""
+        after = whole[end : min((edge for edge in edges if edge >= end), default=end)] if end not in edges else ""
+        if (not before or open_start) and (not after or open_end) and not _DENIES.search(f"{before} {after} "):
             return True
         at = whole.find(wanted, at + 1)
     return False
