@@ -78,7 +78,8 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
             _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|dens|attenuat|echo|signal|lucen)\\w*
                 signal|attenuation|densit\\w+|enhanc\\w+|opacit\\w+|opacif\\w+|lucen\\w+|calcif\\w+|echogenic\\w*|hounsfield
                 HU|filling defects?|mass effect|o?edema|air[- ]fluid|fluid level|cystic|necro\\w+|margins?
-                well[- ]?(?:circumscribed|defined)|heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
+                well[- ]?(?:circumscribed|defined)
+                heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
                 flow void|rim|ring|halo|nodul\\w+|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass"""),
         ),
         (
@@ -117,8 +118,8 @@ _KINDS: Mapping[tuple[str, Aspect], float] = {
 _SAYS = _any("""is|are|was|were|represents?|refers?|consists?|results?|arises?|occurs?|describes?|means|comprises?|accounts?
     derives?|develops?|comes?|can|may|has|have|involves?""")
 # Sentences whose subject is one of these speak about the thing, they do not say what it is.
-_ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|radiogra\\w+|scans?|appearance|findings?|symptoms?
-    signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?""")
+_ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|radiogra\\w+|scans?|appearance|findings?
+    symptoms?|signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?""")
 
 
 def strength(aspect: Aspect, kind: str, text: str) -> float:

@@ -39,7 +39,7 @@ class ExtractiveExplainer:
         return ExplainerInfo("extractive")
 
     def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
-        """Yield quotations: what it is, where, how it looks, what else it could be; see `mirage.explainers.base.Explainer`."""
+        """Yield quotations: what it is, where, how it looks, what else it could be, as `Explainer.explain` wants it."""
         evidence = tuple(item for item in request.evidence if not worth.addresses_a_machine(item.text))
         if len(evidence) < len(request.evidence):
             numbers = ", ".join(f"[{item.number}]" for item in request.evidence if item not in evidence)

@@ -102,8 +102,8 @@ def _turns(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 def _data(request: Request, evidence: Sequence[Evidence]) -> str:
     what = (
-        f"Say in at most {request.most} sentences how A ({_plain(request.sides[0])}) and B ({_plain(request.sides[1])}) differ "
-        "in what the pictures show."
+        f"Say in at most {request.most} sentences how A ({_plain(request.sides[0])}) and B ({_plain(request.sides[1])}) "
+        "differ in what the pictures show."
         if request.task == "contrast"
         else f"Explain in at most {request.most} sentences what the evidence says about the question: "
         "what it is, where it is found, how it looks, and what else it could be."

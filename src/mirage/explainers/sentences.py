@@ -50,7 +50,7 @@ def cites_of(text: str) -> tuple[str, tuple[int, ...]]:
     return " ".join(plain.split()), tuple(dict.fromkeys(numbers))
 
 
-def pieces(
+def pieces(  # noqa: PLR0912 - one pass over the stream, each end told apart
     stream: Iterable[str], most: int, stopped: Callable[[], bool] = lambda: False, *, ends: tuple[str, ...] = ()
 ) -> Iterator[Piece]:
     """Turn text as it comes into what is being written and finished sentences.

@@ -155,7 +155,8 @@ class Chat:
             tell(text)
         elif (whole + rest).strip():
             raise Unavailable(
-                f"the server {self._where} answered with {kind or 'something'} that is no chat completion. Is explainer_url right?"
+                f"the server {self._where} answered with {kind or 'something'} that is no chat completion. "
+                "Is explainer_url right?"
             )
 
     def _event(self, line: bytes) -> tuple[str, bool]:
