@@ -10,7 +10,14 @@ SOURCE = Source("test", "Written for the tests")
 
 
 def passage(
-    number: int, text: str, kind: str = "caption", *, case: str = "", side: Side = "", title: str = "Example cyst", modality: str = "MR"
+    number: int,
+    text: str,
+    kind: str = "caption",
+    *,
+    case: str = "",
+    side: Side = "",
+    title: str = "Example cyst",
+    modality: str = "MR",
 ) -> Evidence:
     return Evidence(
         number, kind, text, (f"test:{number}",), SOURCE, case=case or f"case{number}", title=title, diagnosis=title,
@@ -19,7 +26,9 @@ def passage(
 
 
 CYST = (
-    passage(1, "Axial T2-weighted image shows a well-defined hyperintense example cyst in the left temporal lobe.", case="one"),
+    passage(
+        1, "Axial T2-weighted image shows a well-defined hyperintense example cyst in the left temporal lobe.", case="one"
+    ),
     passage(2, "3.5 cm lesion without enhancement. It follows the signal of CSF on all sequences.", "findings", case="one"),
     passage(3, "Example cyst\nEpidermoid cyst\nAbscess\nCystic glioma", "differential", case="one"),
     passage(
@@ -30,7 +39,11 @@ CYST = (
         "discussion",
         case="one",
     ),
-    passage(5, "Coronal T1-weighted image of another example cyst, hypointense, with mass effect on the frontal lobe.", case="two"),
+    passage(
+        5,
+        "Coronal T1-weighted image of another example cyst, hypointense, with mass effect on the frontal lobe.",
+        case="two",
+    ),
 )
 
 

@@ -121,7 +121,9 @@ def test_a_character_cut_in_two_by_the_network_is_whole_again() -> None:
 
 
 def test_lines_that_are_no_json_are_passed_over() -> None:
-    drafts, _, _ = asked(sending(b": hello\n\ndata: {oops\n\ndata: null\n\ndata: []\n\n", event("It goes on [1]."), b"data: [DONE]\n\n"))
+    drafts, _, _ = asked(
+        sending(b": hello\n\ndata: {oops\n\ndata: null\n\ndata: []\n\n", event("It goes on [1]."), b"data: [DONE]\n\n")
+    )
     assert [draft.text for draft in drafts] == ["It goes on."]
 
 
