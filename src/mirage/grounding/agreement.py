@@ -11,6 +11,7 @@ from mirage.grounding.reading import Reading
 
 # How much of a sentence the source's must hold for every denial in it to need one there.
 _RETOLD = 0.85
+_NORMAL = frozenset(("normal", "intact"))
 
 
 def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
@@ -28,7 +29,7 @@ def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) 
     if not chosen:
         return found
     for denial in claim.denials:
-        upheld = any(denial.heads & match.unit.reading.denied for match in chosen)
+        upheld = any(denial.heads & match.unit.reading.denied for match in chosen) or _is_called_normal(claim, chosen, body)
         against = [match for match in chosen if denial.heads & match.unit.reading.affirmed]
         if not upheld and against:
             number = against[0].unit.number
@@ -40,7 +41,7 @@ def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) 
         words = claim.denials[0].words
         reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
         found.append(doubt("negation", words, reason, "contradicted"))
-    return found + _stated(claim, chosen, body)
+    return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
 
 
 def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
@@ -57,6 +58,38 @@ def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
                 words = _named(claim, wrong)
                 reason = f"The sentence states {words}; [{unit.number}] denies it (“{denial.words}”)."
                 return [doubt("negation", words, reason, "contradicted")]
+    return []
+
+
+def _is_called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> bool:
+    """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""
+    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
+    if not anatomy:
+        return False
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    return any(
+        unit.number in numbers_here and _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys()
+        for unit in body.units
+    )
+
+
+def _called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Something found in a structure that the case calls normal or intact, and never found there by the case."""
+    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
+    wrong = {
+        concept for concept, kind in claim.kinds.items() if kind in ("disease", "finding") and concept in claim.affirmed
+    } - _NORMAL
+    if not anatomy or not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
+        return []
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    units = [unit for unit in body.units if unit.number in numbers_here]
+    for unit in units:
+        calm = anatomy & unit.reading.concepts.keys() if _NORMAL & unit.reading.affirmed else set()
+        if not calm or wrong & unit.reading.concepts.keys() or not anatomy <= unit.reading.concepts.keys():
+            continue
+        if not any(wrong & other.reading.affirmed and calm & other.reading.concepts.keys() for other in units):
+            reason = f"The sentence says {_named(claim, wrong)} of what [{unit.number}] calls normal or intact."
+            return [doubt("negation", _named(claim, wrong), reason, "contradicted")]
     return []
 
 

@@ -12,7 +12,7 @@ from mirage.grounding.reading import Reading
 # How much of a sentence the source's must hold for its sides, counted, to be the same.
 _RETOLD = 0.85
 # By how much the other side must fit better before it counts against one that fits too.
-_MUCH_NEARER = 2.0
+_MUCH_NEARER = 3.0
 
 
 def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
