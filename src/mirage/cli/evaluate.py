@@ -81,10 +81,88 @@ def grounding(
         judged = measuring.judge(Checker(encoder), examples, lambda done, total: move(done, total, 0.0, None))
     scored = measuring.score(judged)
     say(
-        f"Set {which}, {split}: {len(examples)} sentences of {scored.cases} cases. Share (95 % interval over cases) of how many."
+        f"Set {which}, {split}: {len(examples)} sentences of {scored.cases} cases. "
+        "Share (95 % interval over cases) of how many."
     )
     facts(measuring.rows(scored))
     if json_file is not None:
         table = {"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored.table()}
         json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
         say(f"Written to {json_file}.")
+
+
+@app.command()
+def explainer(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    name: Annotated[str, typer.Option("--explainer", help="Who is asked.", show_default="the settings'")] = "",
+    questions: Annotated[int, typer.Option(min=1, help="How many cases' titles to ask.")] = 20,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "dev",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every claim here too. It quotes MedPix: keep it to yourself.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
+) -> None:
+    """Ask an explainer questions over MedPix 2.0, and count what the checker marks of what it says."""
+    from mirage.evaluation import explainers as measuring  # noqa: PLC0415 - loads the engine
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The questions are titles of MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Asking", unit=" questions/s") as move:
+        heard = measuring.hear(
+            name or Settings.load().explainer,
+            where,
+            split=split,
+            questions=questions,
+            seed=seed,
+            progress=lambda done, total: move(done, total, 0.0, None),
+        )
+    facts([(key, json.dumps(value) if isinstance(value, dict) else str(value)) for key, value in heard.table().items()])
+    if json_file is not None:
+        json_file.write_text(json.dumps(heard.whole(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
+
+
+@app.command()
+def explainer(
+    name: Annotated[
+        str, typer.Option("--explainer", help="Which one; smollm2 starts that small model if its wheels are installed.")
+    ] = "extractive",
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, help="How many to ask.")] = 20,
+    seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", help="Write question, evidence and claims here. It holds text of the source.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Ask an explainer about MedPix's dev split, and count what the checker marks."""
+    from mirage.evaluation import explainers as measuring  # noqa: PLC0415 - builds an atlas
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The questions are about MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Asking", unit=" questions/s") as move:
+        found, told = measuring.evaluate(name, where, questions, seed, lambda done, total: move(done, total, 0.0, None))
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        whole = {"report": asdict(found), "answers": told}
+        json_file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    facts(
+        [
+            ("questions", str(found.questions)),
+            ("claims", f"{found.claims}, {found.per_answer:.1f} an answer"),
+            *((f"  {kind}", f"{share:.0%}") for kind, share in found.support.items()),
+            ("marked", f"{found.marked:.0%}"),
+            ("with a citation", f"{found.cited:.0%}"),
+            ("breaks", ", ".join(f"{kind} {count}" for kind, count in found.breaks.items()) or "none"),
+            ("answers that fell back", str(found.fallbacks)),
+            ("median time", f"{found.seconds:.2f} s"),
+        ]
+    )
