@@ -109,7 +109,7 @@ def dressed(tokenizer: Any, rules: str, data: str) -> str:
         ):
             try:
                 return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-            except Exception:  # noqa: S112 - templates raise what they like when they know no system turn
+            except Exception:  # noqa: BLE001, S112 - templates raise what they like when they know no system turn
                 continue
     if _DOLLY_END in tokenizer.get_vocab():
         return _DOLLY.format(instruction=f"{rules}\n\n{data}")
@@ -160,7 +160,7 @@ class _Generation:
                         pad_token_id=min(ends, default=0),
                         stopping_criteria=StoppingCriteriaList([criterion()]),
                     )
-            except BaseException as error:  # handed over to whoever listens
+            except BaseException as error:  # noqa: BLE001 - handed over to whoever listens
                 self._error = error
             finally:
                 streamer.text_queue.put(streamer.stop_signal)
