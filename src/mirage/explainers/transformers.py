@@ -1,200 +1,327 @@
-"""Any causal language model of the transformers library; Dolly, as in the MIRAGE paper, when none is named."""
+"""Any causal language model that `transformers` loads, on this machine: ``databricks/dolly-v2-3b`` as in the paper, or another.
+
+Sizes are read before weights are: a model that does not fit into memory is refused with a message instead of taking the
+machine down. Weights are loaded from safetensors alone, and never by code that comes with a model.
+"""
 
 from __future__ import annotations
 
+import gc
+import json
+import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from mirage.errors import Unavailable
-from mirage.explainers import prompting
-from mirage.explainers.base import ExplainerInfo, Piece, Remark, Request
-from mirage.explainers.loading import PINNED, Loaded, Plan, hold, plan, release
+from mirage.errors import BadInput, Unavailable
+from mirage.explainers.base import ExplainerInfo, Piece, Request
+from mirage.explainers.prompting import Prompt, prompt_of
 from mirage.explainers.sentences import pieces
 from mirage.settings import Settings
 
-DEFAULT_MODEL = "databricks/dolly-v2-3b"
-# Dolly's own words around an instruction (databrickslabs/dolly, Apache-2.0); it was trained on no other form.
-_DOLLY = (
+PAPER = "databricks/dolly-v2-3b"
+# The main branch holds a pickle only; this revision has safetensors.
+REVISIONS = {PAPER: "01da2f90559f13cf1849b16f51a9fd52e70d406c"}
+# As Dolly's model card gives it (Databricks, 2023).
+INSTRUCTION = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
     "### Instruction:\n{instruction}\n\n### Response:\n"
 )
-_DOLLY_END = "### End"
-_TOKENS_PER_SENTENCE = 70
-_MOST_CONTEXT = 4096
-_POLL = 0.05
+END = "### End"
+MOST_TOKENS = 512  # of an answer
+_PATIENCE = 120.0  # seconds without a token after which the model counts as stuck
+_SPARE = 1.25  # activations and the cache of keys and values, beside the weights
+
+log = logging.getLogger(__name__)
 
 
 class TransformersExplainer:
-    """Runs a model in this process.
-
-    The model is loaded when it first speaks and stays in memory for the next question; `close` lets go of it, and so does
-    being stopped mid-way. One process holds one model.
+    """Writes with a causal language model in this process.
 
     Parameters
     ----------
     model : str, optional
-        A folder or a hub id; the setting `explainer_model`, else Dolly, when left out.
+        A hub id or a folder; the settings' ``explainer_model``, else the paper's Dolly.
     revision : str, optional
-        Of a hub id; the pinned one where this project knows one.
-    download : bool, optional
-        Whether a hub id that is not on this machine may be downloaded; the setting `explainer_download` when left out.
+        Of a hub id; pinned by us for Dolly.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits device and memory when left out.
+    download : bool
+        Whether a model that is not on this machine may be fetched. The network is not reached unasked.
     """
 
-    def __init__(self, model: str | None = None, *, revision: str = "", download: bool | None = None) -> None:
-        settings = Settings.load()
-        self._model = model or settings.explainer_model or DEFAULT_MODEL
-        self._revision = revision or PINNED.get(self._model, "")
-        self._download = settings.explainer_download if download is None else download
+    def __init__(
+        self, model: str = "", *, revision: str = "", device: str = "", dtype: str = "", download: bool = False
+    ) -> None:
+        self.model = model or Settings.load().explainer_model or PAPER
+        self.revision = revision or REVISIONS.get(self.model, "")
+        self._device, self._dtype, self._download = device, dtype, download
+        self._loaded: tuple[Any, Any] | None = None
+        self._one_at_a_time = threading.Lock()
 
     def info(self) -> ExplainerInfo:
         """Tell who speaks. Loads nothing."""
-        return ExplainerInfo("transformers", self._model, self._revision, generative=True)
-
-    def plan(self) -> Plan:
-        """Say where and how the model would run, and how much memory that takes, without loading it.
-
-        Raises
-        ------
-        mirage.errors.Unavailable
-            When torch or the model is not there, or it does not fit.
-        """
-        return plan(self._model, self._revision, self._download)
+        return ExplainerInfo(
+            "transformers", Path(self.model).name if _is_folder(self.model) else self.model, self.revision, True
+        )
 
     def close(self) -> None:
-        """Let go of the model that this process holds."""
-        release()
+        """Let go of the model and its memory."""
+        with self._one_at_a_time:
+            self._loaded = None
+            _free()
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
-        """Yield sentences token by token; see `mirage.explainers.base.Explainer`.
+    def memory(self) -> int:
+        """Bytes that the model takes while it speaks, from the sizes of its files; nothing is loaded.
 
         Raises
         ------
         mirage.errors.Unavailable
-            When torch or the model is not there, does not fit into memory, or fails.
+            When its weights are not on this machine, or not in safetensors.
         """
-        how = self.plan()
-        with hold(how, stopped) as loaded:
-            if loaded is None:
-                return
-            if loaded.fresh:
-                yield Remark(how.words)
-            yield from _spoken(loaded, request, stopped)
-        if stopped():
-            release()
+        parameters = sum(_parameters(file) for file in self._weights())
+        return int(parameters * self._bytes() * _SPARE)
 
+    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        """Write about the evidence; see `mirage.explainers.base.Explainer`."""
+        with self._one_at_a_time:
+            tokenizer, model = self._ready()
+            room = _context(tokenizer, model) - MOST_TOKENS
+            if room < 64:
+                raise Unavailable(f"The model {self.model} reads too little at once to explain anything from evidence.")
+            prompt = prompt_of(request, room - 64, lambda text: len(tokenizer(text)["input_ids"]))
+            if prompt.remark:
+                yield prompt.remark
+            with _Generation(tokenizer, model, _written(tokenizer, prompt), stopped) as words:
+                yield from pieces(words, request.most, stopped, ends=(END,))
 
-def _spoken(loaded: Loaded, request: Request, stopped: Callable[[], bool]) -> Iterator[Piece]:
-    context = min(loaded.context, _MOST_CONTEXT)
-    answer = min(request.most * _TOKENS_PER_SENTENCE, context // 3)
-    frame = loaded.count(dressed(loaded.tokenizer, "", ""))
-    prompt = prompting.prompt_of(request, context - answer - frame - 8, loaded.count)
-    if prompt.remark:
-        yield prompt.remark
-    text = dressed(loaded.tokenizer, prompt.rules, prompt.data)
-    stream = _Generation(loaded, text, answer, stopped)
-    try:
-        yield from pieces(stream, request.most, stopped, ends=(_DOLLY_END,))
-        if stream.full:
-            yield Remark("Cut short: the model reached the longest answer it may give.")
-    finally:
-        stream.end()
+    # -- loading ----------------------------------------------------------------------------------------------------
 
+    def _ready(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
 
-def dressed(tokenizer: Any, rules: str, data: str) -> str:
-    """The prompt in the form that the model was trained on: its chat template, Dolly's, or none."""
-    if getattr(tokenizer, "chat_template", None):
-        for turns in (
-            [{"role": "system", "content": rules}, {"role": "user", "content": data}],
-            [{"role": "user", "content": f"{rules}\n\n{data}"}],
-        ):
-            try:
-                return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-            except Exception:  # noqa: BLE001, S112 - templates raise what they like when they know no system turn
-                continue
-    if _DOLLY_END in tokenizer.get_vocab():
-        return _DOLLY.format(instruction=f"{rules}\n\n{data}")
-    return f"{rules}\n\n{data}\n\nAnswer:"
+    def _load(self) -> tuple[Any, Any]:
+        torch, transformers = _libraries()
+        self._check_memory()
+        where = {"revision": self.revision} if self.revision else {}
+        options = {**where, "local_files_only": not self._download, "trust_remote_code": False}
+        device, dtype = self._place()
+        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, dtype, device, self.memory() / 1e9)
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.model, **options)
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                self.model, dtype=getattr(torch, dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
+            )
+            return tokenizer, model.to(device).eval()
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            _free()
+            raise Unavailable(
+                f"The model {self.model} cannot be loaded: {_first_line(error)} Fetch it anew, or name another "
+                "(setting explainer_model)."
+            ) from error
+
+    def _weights(self) -> list[Path]:
+        """The safetensors files, fetched first when that is allowed."""
+        folder = Path(self.model).expanduser()
+        if not _is_folder(self.model):
+            folder = self._snapshot()
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
+            pickles = [*folder.glob("*.bin"), *folder.glob("*.pt")]
+            why = "only holds a pickle, which could run any code" if pickles else "holds no *.safetensors weights"
+            raise Unavailable(f"The model {self.model} {why}. Use a revision or a copy with safetensors.")
+        return files
+
+    def _snapshot(self) -> Path:
+        try:
+            from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with transformers
+        except ImportError as error:
+            raise _missing(error) from error
+        try:
+            return Path(
+                snapshot_download(
+                    self.model,
+                    revision=self.revision or None,
+                    local_files_only=not self._download,
+                    allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model"],
+                )
+            )
+        except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError
+            at = f" --revision {self.revision}" if self.revision else ""
+            raise Unavailable(
+                f"The model {self.model} is not on this machine. Fetch it once with `hf download {self.model}{at}`, "
+                f"or give its folder as the setting explainer_model. ({_first_line(error)})"
+            ) from error
+
+    def _check_memory(self) -> None:
+        needed, free = self.memory(), self._free_memory()
+        if free is not None and needed > free:
+            raise Unavailable(
+                f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
+                "Close other programs, or use a smaller model or a server (explainer openai)."
+            )
+
+    def _place(self) -> tuple[str, str]:
+        torch, _ = _libraries()
+        device = self._device or (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+        if self._dtype:
+            if self._dtype not in ("float32", "bfloat16", "float16"):
+                raise BadInput(f"dtype is float32, bfloat16 or float16, not {self._dtype!r}.")
+            return device, self._dtype
+        if device == "cuda":
+            return device, "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        if device == "mps":
+            return device, "float16"
+        # Half the memory at about the same speed, which matters from a billion parameters on.
+        large = sum(_parameters(file) for file in self._weights()) > 1_000_000_000
+        return device, "bfloat16" if large else "float32"
+
+    def _bytes(self) -> int:
+        return 4 if self._place()[1] == "float32" else 2
+
+    def _free_memory(self) -> int | None:
+        torch, _ = _libraries()
+        if self._place()[0] == "cuda":
+            return int(torch.cuda.mem_get_info()[0])
+        with suppress(OSError, ValueError):
+            for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        with suppress(AttributeError, ValueError, OSError):
+            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return None
 
 
 class _Generation:
-    """The text of one generation, made in a thread of its own that ends as soon as nobody listens."""
+    """A thread that generates, and its words as they come; leaving ends the thread."""
 
-    def __init__(self, loaded: Loaded, prompt: str, most: int, stopped: Callable[[], bool]) -> None:
-        import threading  # noqa: PLC0415
-
-        from transformers import StoppingCriteria, StoppingCriteriaList, TextIteratorStreamer  # noqa: PLC0415 - optional
-
-        self._over = over = threading.Event()
+    def __init__(self, tokenizer: Any, model: Any, prompt: str, stopped: Callable[[], bool]) -> None:
+        _, transformers = _libraries()
+        self._halt = threading.Event()
+        self._failed: Exception | None = None
         self._stopped = stopped
-        self._most = most
-        self._made = 0
-        self._error: BaseException | None = None
-        self._streamer = TextIteratorStreamer(loaded.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        inputs = loaded.tokenizer(prompt, return_tensors="pt").to(loaded.model.device)
-        asked = inputs["input_ids"].shape[1]
-
-        def enough(ids: Any, *_: Any, **__: Any) -> Any:
-            import torch  # noqa: PLC0415
-
-            self._made = ids.shape[1] - asked
-            return torch.full((ids.shape[0],), over.is_set(), dtype=torch.bool, device=ids.device)
-
-        criterion = type(
-            "Over", (StoppingCriteria,), {"__call__": lambda _self, ids, *rest, **more: enough(ids, *rest, **more)}
+        self._streamer = transformers.TextIteratorStreamer(
+            tokenizer, skip_prompt=True, skip_special_tokens=False, timeout=_PATIENCE
         )
-        vocabulary = loaded.tokenizer.get_vocab()
-        ends = {loaded.tokenizer.eos_token_id, vocabulary.get(_DOLLY_END)} - {None}
-        model, streamer = loaded.model, self._streamer
+        given = tokenizer(prompt, return_tensors="pt").to(model.device)
+        self._special = [token for token in tokenizer.all_special_tokens if token.strip() not in ("", END)]
+        options: dict[str, Any] = {
+            "max_new_tokens": MOST_TOKENS,
+            "do_sample": False,
+            "streamer": self._streamer,
+            "stopping_criteria": transformers.StoppingCriteriaList([lambda *_, **__: self._halt.is_set() or stopped()]),
+            "pad_token_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        }
+        end = tokenizer.convert_tokens_to_ids(END)
+        ends = {end, tokenizer.eos_token_id} - {None, tokenizer.unk_token_id}
+        if ends:
+            options["eos_token_id"] = sorted(ends)
+        self._thread = threading.Thread(target=self._run, args=(model, given, options), name="mirage-explain", daemon=True)
 
-        def generate() -> None:
-            import torch  # noqa: PLC0415
+    def _run(self, model: Any, given: Any, options: dict[str, Any]) -> None:
+        try:
+            model.generate(**given, **options)
+        except Exception as error:
+            self._failed = error
+            self._streamer.end()
 
-            try:
-                with torch.inference_mode():
-                    model.generate(
-                        **{name: inputs[name] for name in ("input_ids", "attention_mask")},
-                        streamer=streamer,
-                        max_new_tokens=most,
-                        do_sample=False,
-                        eos_token_id=sorted(ends) or None,
-                        pad_token_id=min(ends, default=0),
-                        stopping_criteria=StoppingCriteriaList([criterion()]),
-                    )
-            except BaseException as error:  # noqa: BLE001 - handed over to whoever listens
-                self._error = error
-            finally:
-                streamer.text_queue.put(streamer.stop_signal)
-
-        self._thread = threading.Thread(target=generate, name="mirage-generation", daemon=True)
+    def __enter__(self) -> Iterator[str]:
         self._thread.start()
+        return self._words()
 
-    @property
-    def full(self) -> bool:
-        """Whether it ended because it may not write more."""
-        return self._made >= self._most
+    def _words(self) -> Iterator[str]:
+        from queue import Empty  # noqa: PLC0415 - what the streamer raises when nothing comes
 
-    def __iter__(self) -> Iterator[str]:
-        import queue  # noqa: PLC0415
+        try:
+            for text in self._streamer:
+                for token in self._special:
+                    text = text.replace(token, "")  # noqa: PLW2901 - the text without its marks is the text
+                yield text
+        except Empty:
+            raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
+        if self._failed is not None:
+            raise Unavailable(f"The model failed while it wrote: {_first_line(self._failed)}") from self._failed
 
-        while not self._stopped():
-            try:
-                part = self._streamer.text_queue.get(timeout=_POLL)
-            except queue.Empty:
-                continue
-            if part == self._streamer.stop_signal:
-                self._thread.join()
-                if self._error is not None:
-                    raise Unavailable(f"the model failed while it wrote ({_said(self._error)})") from self._error
-                return
-            yield part
-
-    def end(self) -> None:
-        """Stop writing, and wait until that is so."""
-        self._over.set()
-        self._thread.join()
+    def __exit__(self, *_: object) -> None:
+        self._halt.set()
+        self._thread.join(_PATIENCE)
+        _free()
 
 
-def _said(error: BaseException) -> str:
-    if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
-        return "there is not enough memory; choose a smaller model"
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:150] if str(error) else 'no reason given'}"
+def _written(tokenizer: Any, prompt: Prompt) -> str:
+    """The prompt in the model's own format: its chat template, else the instruction format of Dolly and its like."""
+    if getattr(tokenizer, "chat_template", None):
+        turns = [{"role": "user", "content": prompt.whole}]
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    return INSTRUCTION.format(instruction=prompt.whole)
+
+
+def _context(tokenizer: Any, model: Any) -> int:
+    """How many tokens the model reads and writes at most."""
+    known = [getattr(model.config, name, None) for name in ("max_position_embeddings", "n_positions")]
+    sizes = [int(size) for size in [*known, tokenizer.model_max_length] if size]
+    return min([*sizes, 32_768])
+
+
+def _parameters(file: Path) -> int:
+    """Number of parameters in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 0 < length < 100_000_000:
+                raise ValueError("its header is damaged")
+            header = json.loads(opened.read(length))
+        return sum(_product(value["shape"]) for name, value in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(
+            f"{file.name} is not a whole safetensors file ({_first_line(error)}) Fetch the model anew."
+        ) from error
+
+
+def _product(shape: list[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= int(size)
+    return total
+
+
+def _is_folder(model: str) -> bool:
+    return Path(model).expanduser().is_dir() or model.startswith(("/", "./", "../", "~"))
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import torch  # noqa: PLC0415 - only when this explainer speaks
+        import transformers  # noqa: PLC0415
+    except ImportError as error:
+        raise _missing(error) from error
+    return torch, transformers
+
+
+def _missing(error: ImportError) -> Unavailable:
+    return Unavailable(
+        f"The transformers explainer needs {error.name}, which is not installed: `pip install 'mirage-atlas[explain]'`."
+    )
+
+
+def _free() -> None:
+    gc.collect()
+    with suppress(ImportError):
+        import torch  # noqa: PLC0415
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."
