@@ -96,7 +96,8 @@ class Checker:
             ranked = sorted(zip(matches, nearness, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
             chosen = matching.aligned([match for match, _ in ranked], weights)
             held = matching.share(chosen, weights)
-            held = max(held, (held + ranked[0][1]) / 2) if held >= SURE else (held + max(nearness)) / 2
+            meant = max(nearness)
+            held = max((held + meant) / 2, meant - 0.1, held if held >= SURE else 0.0)
         found = terms.doubts(claim, chosen, body, asked, held)
         if held < FAINT:
             reason = "No source says this, or anything near it."

@@ -110,12 +110,12 @@ def _after(tokens: Sequence[Token], place: int) -> tuple[frozenset[str], str]:
 
 def _before(tokens: Sequence[Token], place: int) -> frozenset[str]:
     anchors: list[str] = []
-    for token in reversed(tokens[max(0, place - 8) : place]):
+    for token in reversed(tokens[max(0, place - 14) : place]):
         if token.word in (";", ":") or token.word in ("but", "however", "although"):
             break
         if _means(token):
             anchors.append(token.concept)
-        if len(anchors) >= 4:
+        if len(anchors) >= 6:
             break
     return frozenset(anchors)
 

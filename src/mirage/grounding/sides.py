@@ -33,8 +33,10 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) ->
         if mention.place in denied or mention.side == "both":
             continue
         verdict = _verdict(mention, chosen)
-        if verdict is None:
-            verdict = _verdict(mention, _same_case(mention, chosen, body))
+        if verdict != ():
+            case = _same_case(mention, chosen, body)
+            again = _verdict(mention, case)
+            verdict = again if verdict is None or (again == () and _fits_best(mention, case, chosen)) else verdict
         if verdict is None:
             found.append(
                 doubt(
@@ -85,6 +87,15 @@ def _verdict(mention: SideMention, chosen: Sequence[Match]) -> tuple[str, int] |
         if opposite >= 0 and against is None:
             against = (OTHER[mention.side], match.unit.number)
     return against
+
+
+def _fits_best(mention: SideMention, case: Sequence[Match], chosen: Sequence[Match]) -> bool:
+    """Whether a sentence elsewhere in the case has the side with as much around it as any has the other side."""
+    same = [_likeness(mention, side) for match in case for side in match.unit.reading.sides if side.side == mention.side]
+    other = [
+        _likeness(mention, side) for match in chosen for side in match.unit.reading.sides if side.side == OTHER[mention.side]
+    ]
+    return max(same, default=0.0) >= max(other, default=0.0) > 0
 
 
 def _likeness(one: SideMention, other: SideMention) -> float:

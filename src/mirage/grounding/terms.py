@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from mirage.grounding.doubts import Doubt, doubt
@@ -12,7 +13,12 @@ from mirage.grounding.vocabulary import vocabulary
 
 # How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
 _RETOLD = 0.6
+# How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
+_HELD = 0.4
 _PREFIX = 6
+_DIAGNOSIS = re.compile(
+    r"\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)", re.IGNORECASE
+)
 
 
 def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
@@ -32,11 +38,16 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset
     here = body.near(chosen)
     nowhere: list[str] = []
     elsewhere: list[str] = []
+    wider: list[str] = []
+    names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
         if token.concept in asked or _held(token, here):
             continue
         if not _held(token, body.concepts, prefixes=body.prefixes):
-            nowhere.append(token.text)
+            plain = token.concept in vocabulary().narrower or (
+                not token.kind and token.text.islower() and not names_a_diagnosis
+            )
+            (wider if plain and share >= _HELD else nowhere).append(token.text)
         elif token.kind in ("anatomy", "disease"):
             elsewhere.append(token.text)
     found = []
@@ -49,6 +60,8 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset
         found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
     if not found and chosen and share >= _RETOLD:
         found += _swapped(claim, chosen, asked)
+    if wider and not found:
+        found.append(doubt("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
     return found + _opposite(claim, chosen, here)
 
 
