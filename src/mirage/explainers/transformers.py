@@ -1,4 +1,4 @@
-"""Any causal language model that `transformers` loads, on this machine: ``databricks/dolly-v2-3b`` as in the paper, or another.
+"""Any causal language model of the transformers library, in this process; Dolly, as in the MIRAGE paper, when none is named."""
 
 Sizes are read before weights are: a model that does not fit into memory is refused with a message instead of taking the
 machine down. Weights are loaded from safetensors alone, and never by code that comes with a model.
@@ -37,6 +37,10 @@ _SPARE = 1.25  # activations and the cache of keys and values, beside the weight
 
 log = logging.getLogger(__name__)
 
+# One model in a process: what was loaded for one question is there for the next, whoever made the explainer.
+_kept: dict[tuple[str, ...], tuple[Any, Any]] = {}
+_one_at_a_time = threading.Lock()
+
 
 class TransformersExplainer:
     """Writes with a causal language model in this process.
@@ -51,18 +55,19 @@ class TransformersExplainer:
         ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
     dtype : str, optional
         ``float32``, ``bfloat16`` or ``float16``; what suits device and memory when left out.
-    download : bool
-        Whether a model that is not on this machine may be fetched. The network is not reached unasked.
+    download : bool, optional
+        Whether a model that is not on this machine may be fetched; the setting ``explainer_download`` when left out. The
+        network is not reached unasked.
     """
 
     def __init__(
-        self, model: str = "", *, revision: str = "", device: str = "", dtype: str = "", download: bool = False
+        self, model: str = "", *, revision: str = "", device: str = "", dtype: str = "", download: bool | None = None
     ) -> None:
-        self.model = model or Settings.load().explainer_model or PAPER
+        settings = Settings.load()
+        self.model = model or settings.explainer_model or PAPER
         self.revision = revision or REVISIONS.get(self.model, "")
-        self._device, self._dtype, self._download = device, dtype, download
-        self._loaded: tuple[Any, Any] | None = None
-        self._one_at_a_time = threading.Lock()
+        self._device, self._dtype = device, dtype
+        self._download = settings.explainer_download if download is None else download
 
     def info(self) -> ExplainerInfo:
         """Tell who speaks. Loads nothing."""
@@ -72,8 +77,8 @@ class TransformersExplainer:
 
     def close(self) -> None:
         """Let go of the model and its memory."""
-        with self._one_at_a_time:
-            self._loaded = None
+        with _one_at_a_time:
+            _kept.clear()
             _free()
 
     def memory(self) -> int:
@@ -89,7 +94,7 @@ class TransformersExplainer:
 
     def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Write about the evidence; see `mirage.explainers.base.Explainer`."""
-        with self._one_at_a_time:
+        with _one_at_a_time:
             tokenizer, model = self._ready()
             room = _context(tokenizer, model) - MOST_TOKENS
             if room < 64:
@@ -103,9 +108,11 @@ class TransformersExplainer:
     # -- loading ----------------------------------------------------------------------------------------------------
 
     def _ready(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            self._loaded = self._load()
-        return self._loaded
+        which = (self.model, self.revision, *self._place())
+        if which not in _kept:
+            _kept.clear()
+            _kept[which] = self._load()
+        return _kept[which]
 
     def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
