@@ -1,4 +1,4 @@
-"""Any causal language model of the transformers library, in this process; Dolly, as in the MIRAGE paper, when none is named."""
+"""Any causal language model of the transformers library, on this machine: Dolly, as in the paper, or another.
 
 Sizes are read before weights are: a model that does not fit into memory is refused with a message instead of taking the
 machine down. Weights are loaded from safetensors alone, and never by code that comes with a model.
