@@ -43,7 +43,7 @@ class Refinement:
 
     share: float = 0.5
     words: bool = False
-    hits: int = explaining.MOST_HITS
+    hits: int = 3
     whole: bool = False
 
 

@@ -123,3 +123,60 @@ def explainer(
     if json_file is not None:
         json_file.write_text(json.dumps(heard.whole(), indent=1, ensure_ascii=False) + "\n", "utf-8")
         say(f"Written to {json_file}.")
+
+
+@app.command()
+def modify(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="How many triples of each kind.")] = 60,
+    seed: Annotated[int, typer.Option(help="Draws the triples.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure "less of" and "more of": does a modified query find what its target, written out, finds?"""
+    from mirage.evaluation import modify as measuring  # noqa: PLC0415 - builds an atlas
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The triples are built from MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Asking", unit=" triples/s") as move:
+        table = measuring.evaluate(where, each=each, seed=seed, progress=lambda done, total: move(done, total, 0.0, None))
+    say(f"{table['triples']} triples, chance {table['chance']}. Precision@10 of the target (95 % interval over triples).")
+    for kind in (*measuring.KINDS, "all"):
+        row = {name: value for name, value in table.get(kind, {}).items() if name != "triples"}
+        facts([(kind, ""), *((f"  {name}", f"{v[0]:.3f} ({v[1]:.3f} to {v[2]:.3f})") for name, v in row.items())])
+    if json_file is not None:
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
+
+
+@app.command()
+def refine(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="aside: cases set aside from training, many ways; dev: the chosen one.")
+    ] = "dev",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws the queries.")] = 0,
+) -> None:
+    """Measure whether searching twice (`mirage search --refine`) finds more, for which kinds of queries."""
+    from mirage.evaluation import refine as measuring  # noqa: PLC0415 - builds an atlas
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The queries are of MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
+        table = measuring.run(
+            where,
+            split,
+            seed=seed,
+            adding=lambda p: move(p.done, p.total, p.rate, p.seconds_left),
+            asking=lambda done, total: move(done, total, 0.0, None),
+        )
+    facts(measuring.rows(table))
+    if json_file is not None:
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
