@@ -30,7 +30,11 @@ def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) 
         return found
     for denial in claim.denials:
         upheld = any(denial.heads & match.unit.reading.denied for match in chosen) or _is_called_normal(claim, chosen, body)
-        against = [match for match in chosen if denial.heads & match.unit.reading.affirmed]
+        against = [
+            match
+            for match in chosen
+            if denial.heads & match.unit.reading.affirmed and not _other_side(claim, match.unit.reading)
+        ]
         if not upheld and against:
             number = against[0].unit.number
             words = _named(claim, denial.heads & against[0].unit.reading.affirmed)
@@ -42,6 +46,12 @@ def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) 
         reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
         found.append(doubt("negation", words, reason, "contradicted"))
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
+
+
+def _other_side(claim: Reading, source: Reading) -> bool:
+    """Whether a sentence and a source speak of different sides throughout."""
+    mine, theirs = {side.side for side in claim.sides}, {side.side for side in source.sides}
+    return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
 
 
 def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:

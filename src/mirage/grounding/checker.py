@@ -19,7 +19,7 @@ from mirage.grounding.sentences import sentences, stands_in, without_marks
 # A sentence whose words its evidence holds to this share needs no second look.
 SURE = 0.75
 # Below, shared words and nearness in meaning count alike; from these on it is held, or held in part.
-HELD, FAINT = 0.55, 0.4
+HELD, FAINT = 0.5, 0.33
 _LOOKED_AT = 8
 _KEPT_BODIES = 16
 

@@ -73,6 +73,8 @@ def _is_verb(tokens: Sequence[Token], place: int) -> bool:
     """Whether "left" is what somebody did: "was left in place"."""
     before = tokens[place - 1].word if place else ""
     after = tokens[place + 1].word if place + 1 < len(tokens) else ""
+    if tokens[place].word == "right" and after in ("angle", "away"):
+        return True
     return tokens[place].word == "left" and (
         before in ("was", "were", "been", "be", "be") or after in ("untreated", "alone")
     )

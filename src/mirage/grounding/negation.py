@@ -124,6 +124,13 @@ def _forwards(tokens: Sequence[Token], place: int) -> range:
         word = tokens[end].word
         if word in _ENDS or word in (";", ":", ")", "("):
             break
+        if (
+            word in _VERBS
+            and end > place + 1
+            and tokens[place].word not in ("neither", "none", "nor")
+            and tokens[end - 1].word not in ("not", "be", "been")
+        ):
+            break
         if word == "," and _new_statement(tokens, end + 1):
             break
         if word == "and" and _new_statement(tokens, end + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirage.grounding.doubts import Doubt, doubt
+from mirage.grounding.doubts import Doubt, Weight, doubt
 from mirage.grounding.laterality import OTHER, SideMention, name
 from mirage.grounding.matching import Body, Match, Unit
 from mirage.grounding.reading import Reading
@@ -13,6 +13,8 @@ from mirage.grounding.reading import Reading
 _RETOLD = 0.85
 # By how much the other side must fit better before it counts against one that fits too.
 _MUCH_NEARER = 3.0
+# One thing that both side words stand right before or after.
+_SAME_THING = 2.0
 
 
 def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
@@ -38,11 +40,9 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) ->
             again = _verdict(mention, case)
             verdict = again if verdict is None or (again == () and _fits_best(mention, case, chosen)) else verdict
         if verdict is None:
-            found.append(
-                doubt(
-                    "laterality", mention.words, f"No source says that this is on the {name(mention.side)}.", "unsupported"
-                )
-            )
+            weight: Weight = "partly" if _anywhere(mention, chosen, body) else "unsupported"
+            reason = f"No source says that this is on the {name(mention.side)}."
+            found.append(doubt("laterality", mention.words, reason, weight))
         elif verdict:
             said, number = verdict
             reason = f"The sentence says {name(mention.side)}; [{number}] says {name(said)}."
@@ -76,7 +76,7 @@ def _verdict(mention: SideMention, chosen: Sequence[Match]) -> tuple[str, int] |
         nearest: dict[str, float] = {}
         for other in match.unit.reading.sides:
             near = _likeness(mention, other)
-            if near > 0 or len(match.unit.reading.sides) == 1:
+            if near >= _SAME_THING or (near > 0 and len({side.side for side in match.unit.reading.sides}) == 1):
                 nearest[other.side] = max(near, nearest.get(other.side, 0.0))
         same, opposite = (
             max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0)),
@@ -101,6 +101,14 @@ def _fits_best(mention: SideMention, case: Sequence[Match], chosen: Sequence[Mat
 def _likeness(one: SideMention, other: SideMention) -> float:
     """How much two side words stand with the same things: what they stand right before counts most."""
     return 2.0 * len(one.anchors & other.anchors) + len(one.window & other.window)
+
+
+def _anywhere(mention: SideMention, chosen: Sequence[Match], body: Body) -> bool:
+    """Whether the case has something on that side."""
+    numbers = {item.number for item in body.case_of(chosen)}
+    return any(
+        side.side in (mention.side, "both") for unit in body.units if unit.number in numbers for side in unit.reading.sides
+    )
 
 
 def _same_case(mention: SideMention, chosen: Sequence[Match], body: Body) -> list[Match]:

@@ -104,7 +104,7 @@ def _opposite(claim: Reading, chosen: Sequence[Match], here: frozenset[str]) -> 
     found = []
     for concept, words in claim.concepts.items():
         opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
-        if not opposites or concept in here:
+        if not opposites or concept in here or concept not in claim.affirmed:
             continue
         for match in chosen[:2]:
             if other := opposites & match.unit.reading.concepts.keys():
