@@ -24,7 +24,7 @@ LAYERS = [
     {"downloads", "adapters", "tables"},
     {"models", "store", "pictures", "provenance", "wordform"},
     {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
-    {"atlas", "searching", "explaining", "refining", "notebook", "comparison", "phrases", "traits"},
+    {"arithmetic", "atlas", "searching", "explaining", "refining", "notebook", "comparison", "phrases", "traits"},
     {"adding", "rebuilding"},
     {"jobs"},
     {"study", "evaluation", "training"},

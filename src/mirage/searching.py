@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import ranking, wordform
+from mirage.arithmetic import CHANGE, Middle
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
 from mirage.indexes.base import Ask, Index
@@ -71,6 +72,7 @@ class Searcher:
         self.calibration = calibration or ranking.calibration_for(self._encoder_info.digest)
         self._frequency = lru_cache(maxsize=20_000)(index.frequency)
         self._size = len(index)
+        self._middle = Middle(encoder)
 
     @cached_property
     def facets(self) -> dict[str, dict[str, int]]:
@@ -124,12 +126,19 @@ class Searcher:
                 there = ", ".join(by_count[:12]) + (", …" if len(by_count) > 12 else "") or "nothing"
                 raise BadQuery(f"No figure in this atlas has the {name} {shown(strange[0])}. There is: {there}.")
 
+    def vector(self, query: Query) -> Vector:
+        """The (d,) float32 unit vector that the picture channels look with."""
+        return self._embed(query, [])
+
     def _embed(self, query: Query, notes: list[str]) -> Vector:
         texts = [term for term in query.terms if term.text]
         encoded = self._encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
         total = np.zeros(self._encoder_info.dimension, np.float32)
-        for term, vector in zip(texts, encoded, strict=True):
-            total += np.float32(term.weight) * vector
+        changed = any(term.weight < 0 for term in texts)
+        middle = self._middle() if changed else np.float32(0)
+        for place, (term, vector) in enumerate(zip(texts, encoded, strict=True)):
+            loudness = CHANGE if changed and (place or term.weight < 0) else np.float32(1)
+            total += loudness * np.float32(term.weight) * (vector - middle)
             unread = self._encoder.unread(term.text)
             if unread:
                 notes.append(

@@ -92,40 +92,6 @@ def grounding(
 
 
 @app.command()
-def explainer(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
-    name: Annotated[str, typer.Option("--explainer", help="Who is asked.", show_default="the settings'")] = "",
-    questions: Annotated[int, typer.Option(min=1, help="How many cases' titles to ask.")] = 20,
-    split: Annotated[str, typer.Option(help="train, dev or test.")] = "dev",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write every claim here too. It quotes MedPix: keep it to yourself.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
-) -> None:
-    """Ask an explainer questions over MedPix 2.0, and count what the checker marks of what it says."""
-    from mirage.evaluation import explainers as measuring  # noqa: PLC0415 - loads the engine
-
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The questions are titles of MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Asking", unit=" questions/s") as move:
-        heard = measuring.hear(
-            name or Settings.load().explainer,
-            where,
-            split=split,
-            questions=questions,
-            seed=seed,
-            progress=lambda done, total: move(done, total, 0.0, None),
-        )
-    facts([(key, json.dumps(value) if isinstance(value, dict) else str(value)) for key, value in heard.table().items()])
-    if json_file is not None:
-        json_file.write_text(json.dumps(heard.whole(), indent=1, ensure_ascii=False) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
-
-
-@app.command()
 def modify(
     medpix: Annotated[
         Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
