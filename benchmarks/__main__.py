@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.adding import adding
+from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory
 from benchmarks.page import page
@@ -23,6 +24,7 @@ from benchmarks.starting import starting
 BENCHMARKS: dict[str, Benchmark] = {
     "search": search,
     "http": http,
+    "explain": explain,
     "adding": adding,
     "memory": memory,
     "install": install,

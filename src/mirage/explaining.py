@@ -220,8 +220,8 @@ def _spoken(request: Request, explainer: Explainer | str, checker: Checker, stop
     except MirageError as error:
         why = str(error).rstrip(".")
     if stopped() or name == explainers.DEFAULT:
-        if why and not claims:
-            yield Remark(f"No explanation could be made: {why}.")
+        if why and not claims and not stopped():
+            yield Remark(NO_WORDS)
         return
     yield Remark(
         f"The explainer {name} {'stopped half-way' if claims else 'could not be used'}: {why}. "

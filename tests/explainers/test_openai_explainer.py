@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from chat_server import Answer, cutting, event, hanging, refusing, saying, sending, serving
-from evidence_maker import CYST, request
+from cyst_evidence import CYST, request
 
 from mirage.errors import MirageError, Unavailable
 from mirage.evidence import Draft
@@ -98,10 +99,10 @@ def test_a_server_that_keeps_the_line_open_without_a_word_is_given_up_too() -> N
 
 def test_what_was_said_before_the_stream_was_cut_stays_and_the_cut_is_an_error() -> None:
     drafts: list[Draft] = []
-    with serving(cutting("One sentence [1]. ", "And half of ano")) as server, pytest.raises(Unavailable, match="broke off"):
-        for piece in OpenAIExplainer(server.url, key="", timeout=1).explain(request()):
-            if isinstance(piece, Draft):
-                drafts.append(piece)
+    with serving(cutting("One sentence [1]. ", "And half of ano")) as server:
+        speaking = OpenAIExplainer(server.url, key="", timeout=1).explain(request())
+        with pytest.raises(Unavailable, match="broke off"):
+            drafts.extend(piece for piece in speaking if isinstance(piece, Draft))
     assert [draft.text for draft in drafts] == ["One sentence."]
     assert len(server.asked) == 1, "a stream that had begun was asked for again"
 
@@ -196,8 +197,7 @@ def test_leaving_the_generator_early_closes_the_connection() -> None:
 
 def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
     with serving(saying("It is bright [1].")) as server:
-        long = Request("example cyst", tuple(CYST[0] for _ in range(200)))
-        numbered = tuple(__import__("dataclasses").replace(item, number=n) for n, item in enumerate(long.evidence, 1))
+        numbered = tuple(replace(CYST[0], number=number) for number in range(1, 201))
         found = list(OpenAIExplainer(server.url, key="", context=1024).explain(Request("example cyst", numbered)))
     remark = next(piece for piece in found if isinstance(piece, Remark))
     sent = server.asked[0]["body"]["messages"][1]["content"]
@@ -229,5 +229,5 @@ def test_an_address_that_cannot_be_used_is_refused_with_what_to_do(url: str, say
 def test_a_server_that_is_not_there_is_said_not_to_be() -> None:
     with serving(saying("x")) as server:
         url = server.url
-    with pytest.raises(Unavailable, match="no server answers at 127.0.0.1"):
+    with pytest.raises(Unavailable, match=r"no server answers at 127\.0\.0\.1"):
         list(OpenAIExplainer(url, key="", pause=0.01).explain(request()))

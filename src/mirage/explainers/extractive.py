@@ -56,9 +56,9 @@ class ExtractiveExplainer:
 
 def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: Callable[[], bool]) -> Iterator[Piece]:
     focus = focus_of(question, evidence)
-    if question and not focus.asked and evidence:
-        yield Remark("The evidence holds no word of the question. What follows is what the figures found are about.")
     found = candidates(evidence, focus, modality_of(question, evidence))
+    if question and not focus.asked and found:
+        yield Remark("The evidence holds no word of the question. What follows is what the figures found are about.")
     chosen: list[tuple[Aspect, Candidate]] = []
     wanted = _WANTED if focus.named(evidence) else _WANTED_OF_PICTURES
     choose(found, wanted[: max(most, 1)], chosen)

@@ -120,7 +120,8 @@ def _passage(item: Evidence) -> str:
 
 def _plain(text: str) -> str:
     """On one line and without what models read as the bounds of a turn, so that data stays data."""
-    return " ".join(_MARK_UP.sub(" ", text).split())
+    plain = _MARK_UP.sub(" ", text).encode("utf-8", "replace").decode("utf-8")
+    return " ".join(plain.replace("\0", " ").split())
 
 
 def _shortened(item: Evidence, room: int, count: Callable[[str], int]) -> Evidence:

@@ -33,8 +33,9 @@ CYST = (
     passage(3, "Example cyst\nEpidermoid cyst\nAbscess\nCystic glioma", "differential", case="one"),
     passage(
         4,
-        "About Example cyst:\nExample cysts are benign, congenital fluid collections within the arachnoid. Dr. Smith saw this patient "
-        "twice.\nExample cysts are most often located in the middle cranial fossa, e.g. beside the temporal lobe.\n"
+        "About Example cyst:\nExample cysts are benign, congenital fluid collections within the arachnoid. "
+        "Dr. Smith saw this patient twice.\n"
+        "Example cysts are most often located in the middle cranial fossa, e.g. beside the temporal lobe.\n"
         "Smith J, Jones B. Radiology 1999; 12:34-56.\nWhat is the most likely diagnosis?",
         "discussion",
         case="one",
