@@ -34,6 +34,8 @@ class SearchForm:
     filters : mapping
     k : int
         0 when it is the default.
+    refine : bool
+        Kept by the form, so that a filter does not drop it.
     method : str
         ``post`` when a dropped picture is in it, for that never becomes an address.
     """
@@ -45,11 +47,12 @@ class SearchForm:
     filters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     k: int = 0
     method: str = "get"
+    refine: bool = False
 
     @property
     def advanced(self) -> bool:
         """Whether anything is filled in that the main box does not show."""
-        return bool(self.rows)
+        return bool(self.rows) or self.refine
 
 
 def search_form(query: Query | None, *, words: str = "") -> SearchForm:
@@ -80,4 +83,5 @@ def search_form(query: Query | None, *, words: str = "") -> SearchForm:
         dict(query.filters),
         query.k if query.k != DEFAULT_K else 0,
         "post" if query.has_picture else "get",
+        query.refine,
     )
