@@ -143,7 +143,7 @@ def test_it_stops_when_asked() -> None:
         ("• One item\n• Another item\n- A third\n1) A fourth", ["One item", "Another item", "A third", "A fourth"]),
         ("A line of prose that is so long that it had to be broken in\nthe middle. Next one.",
          ["A line of prose that is so long that it had to be broken in the middle.", "Next one."]),
-        ("Filling defects in the arteries.There is an effusion.", ["Filling defects in the arteries.", "There is an effusion."]),
+        ("Filling defects.There is an effusion.", ["Filling defects.", "There is an effusion."]),
         ("Findings:\nA mass.", ["A mass."]),
         ("", []),
     ],

@@ -146,3 +146,32 @@ def refine(
     if json_file is not None:
         json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
         say(f"Written to {json_file}.")
+
+
+@app.command()
+def explainer(
+    name: Annotated[
+        str, typer.Option("--explainer", help="Which one; smollm2 starts that small model if its wheels are installed.")
+    ] = "extractive",
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    questions: Annotated[int, typer.Option(min=1, help="How many to ask.")] = 20,
+    seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every claim here too. It quotes MedPix: keep it to yourself.")
+    ] = None,
+) -> None:
+    """Ask an explainer about MedPix's dev split, and count what the checker marks of what it says."""
+    from mirage.evaluation import explainers as measuring  # noqa: PLC0415 - builds an atlas
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The questions are about MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Asking", unit=" questions/s") as move:
+        found, told = measuring.evaluate(name, where, questions, seed, lambda done, total: move(done, total, 0.0, None))
+    facts(measuring.rows(found))
+    if json_file is not None:
+        whole = {"report": asdict(found), "answers": told}
+        json_file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        say(f"Written to {json_file}.")

@@ -75,7 +75,7 @@ def dev_atlas(medpix: Path) -> Iterator[Atlas]:
 
 
 def questions(atlas: Atlas, count: int, seed: int = 0) -> list[str]:
-    """Diagnoses of the atlas's cases with their modality, in an order drawn by the seed, that find evidence to explain from."""
+    """Diagnoses of the atlas's cases with their modality that find evidence to explain from, drawn by the seed."""
     rows = [row.figure for batch in atlas.store.each() for row in batch]
     texts = sorted(
         {f"{figure.diagnosis} {MODALITIES.get(figure.modality, '')}".strip() for figure in rows if figure.diagnosis}
@@ -122,6 +122,20 @@ def report(name: str, told: list[Explanation]) -> Report:
         fallbacks=sum(len(one.explainers) > 1 for one in told),
         seconds=statistics.median(one.seconds for one in told) if told else 0.0,
     )
+
+
+def rows(found: Report) -> list[tuple[str, str]]:
+    """A report in words and figures."""
+    return [
+        ("questions", str(found.questions)),
+        ("claims", f"{found.claims}, {found.per_answer:.1f} an answer"),
+        *((f"  {kind}", f"{share:.0%}") for kind, share in found.support.items()),
+        ("marked", f"{found.marked:.0%}"),
+        ("with a citation", f"{found.cited:.0%}"),
+        ("breaks", ", ".join(f"{kind} {count}" for kind, count in found.breaks.items()) or "none"),
+        ("answers that fell back", str(found.fallbacks)),
+        ("median time", f"{found.seconds:.2f} s"),
+    ]
 
 
 def evaluate(

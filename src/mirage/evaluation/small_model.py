@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def weights() -> Path:
 def serving(threads: int = 2) -> Iterator[str]:
     """Serve the model on this machine for the time of a block; gives the address up to ``/v1``."""
     path = weights()
-    import xllamacpp  # noqa: PLC0415 - optional
+    xllamacpp = import_module("xllamacpp")  # optional, and without types
 
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
