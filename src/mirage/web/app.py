@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 
 from mirage import __version__
-from mirage.web import api, explain, jobs, pages, problems
+from mirage.web import api, compare, explain, jobs, pages, problems
 from mirage.web.access_log import AccessLog
 from mirage.web.schemas import Problem
 from mirage.web.security import Guard
@@ -55,9 +55,11 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     app.state.site = Site(atlas, jobs_of, settings, token or secrets.token_urlsafe(32), command_token=atlas.holder.token)
     app.include_router(api.router)
     app.include_router(explain.twins)
+    app.include_router(compare.twins)
     app.include_router(jobs.twins)
     app.include_router(jobs.router)
     app.include_router(explain.router)
+    app.include_router(compare.router)
     app.include_router(pages.router)
     problems.install(app)
     _describe(app)

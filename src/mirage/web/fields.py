@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from mirage.errors import BadQuery
 from mirage.query import Query
 
+NO_PICTURE_IN_ADDRESS = "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
+
 Pairs = list[tuple[str, str]]
 
 # Fields that take a weight; a form sends it beside them, in the same order: more=…&more_weight=0.5.
@@ -53,11 +55,21 @@ def query_of(pairs: Pairs, *, in_address: bool) -> Query:
     mirage.errors.BadQuery
     """
     for name, value in pairs:
-        if name in ("q", "picture") and _ADDRESS.fullmatch(value):
-            raise BadQuery(
-                "That is an address, and nothing is fetched from the network. Save the picture and drop the "
-                "file, or type what it shows."
-            )
+        refuse_address(name, value)
     if in_address and any(name == "picture" for name, _ in pairs):
-        raise BadQuery("A dropped picture is not put into an address. Drop it on the search page, or send it by POST.")
+        raise BadQuery(NO_PICTURE_IN_ADDRESS)
     return Query.parse(pairs)
+
+
+def refuse_address(name: str, value: str) -> None:
+    """Say so when somebody gives the address of a picture in place of words or of the picture.
+
+    Raises
+    ------
+    mirage.errors.BadQuery
+    """
+    if name in ("q", "picture") and _ADDRESS.fullmatch(value):
+        raise BadQuery(
+            "That is an address, and nothing is fetched from the network. Save the picture and drop the "
+            "file, or type what it shows."
+        )

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage import explainers
 from mirage.errors import MirageError, NotFound
 from mirage.query import DEFAULT_K, MAX_K, Query
-from mirage.web import assets, drawing, fields, links, schemas, uploads, views
+from mirage.web import assets, comparing, drawing, fields, links, schemas, uploads, views
 from mirage.web.drawing import Drawn
 from mirage.web.examples import examples_of
 from mirage.web.forms import search_form
@@ -95,7 +95,7 @@ async def from_form(request: Request) -> Query | Response:
         form = await uploads.read_form(request, site)
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
         pairs = fields.tidied(pair for pair in texts if pair[0] != "file")
-        if form.get("file") is not None and (fields.is_blank(pairs) or _has_file(form.get("file"))):
+        if form.get("file") is not None and (fields.is_blank(pairs) or has_file(form.get("file"))):
             pairs.append(("picture", (await uploads.embed(form, site)).picture))
         query = fields.query_of(pairs, in_address=False)
     except MirageError as error:
@@ -105,7 +105,8 @@ async def from_form(request: Request) -> Query | Response:
     return query
 
 
-def _has_file(given: Any) -> bool:
+def has_file(given: Any) -> bool:
+    """Whether a form's file field holds something."""
     return bool(given.strip()) if isinstance(given, str) else bool(given.filename or given.size)
 
 
@@ -141,6 +142,7 @@ def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
         explain_stream=links.explain(query, stream=True),
         explain_url="" if query.has_picture else links.explain(query),
         costly=site.explainer != explainers.DEFAULT,
+        **comparing.entries(query),
     )
 
 
