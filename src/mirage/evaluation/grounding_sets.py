@@ -11,7 +11,7 @@ import random
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -308,11 +308,16 @@ def _written(row: dict[str, Any], shelf: Shelf) -> Labelled:
     wanted = list(row["evidence"])
     if missing := [name for name in wanted if name not in told]:
         raise BadInput(f"The case {row['case']} has no {', '.join(missing)} in this copy of MedPix.")
-    hits = [Hit(rank, figure, "strong", (), 0.0) for rank, figure in enumerate(shelf.figures[case], 1)]
-    captions = {name.partition(":")[2] for name in wanted if name.startswith("caption:")}
-    kept = []
-    for item in gather(hits, shelf.cases):
-        named = {figure.partition(":")[2] for figure in item.figures} & captions if item.kind == "caption" else set()
-        if named or item.kind in wanted:
-            kept.append(item)
+    captions = {f"caption:{figure.id.partition(':')[2]}": figure for figure in shelf.figures[case]}
+    kept: list[Evidence] = []
+    for name in wanted:
+        # Passages are taken one by one: where a caption is the same as the findings, gathering would keep only one of them.
+        chosen = [captions[name]] if name in captions else list(shelf.figures[case])
+        text = captions[name].caption if name in captions else shelf.cases[case].passages[name]
+        said = [replace(figure, caption=text) for figure in chosen]
+        known = gather([Hit(1, figure, "strong", (), 0.0) for figure in said], {})
+        base = known[0] if known else None
+        if base is not None and text.strip():
+            kind = "caption" if name in captions else name
+            kept.append(replace(base, number=len(kept) + 1, kind=kind, text=text.strip()))
     return Labelled(case, row["claim"], tuple(kept), row["label"], row["kind"], row["split"])
