@@ -134,11 +134,13 @@ class Searcher:
         texts = [term for term in query.terms if term.text]
         encoded = self._encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
         total = np.zeros(self._encoder_info.dimension, np.float32)
+        plain = np.zeros_like(total)  # what the terms as they were weighed come to: nothing, when they cancel
         changed = any(term.weight < 0 for term in texts)
         middle = self._middle() if changed else np.float32(0)
         for place, (term, vector) in enumerate(zip(texts, encoded, strict=True)):
             loudness = CHANGE if changed and (place or term.weight < 0) else np.float32(1)
             total += loudness * np.float32(term.weight) * (vector - middle)
+            plain += np.float32(term.weight) * vector
             unread = self._encoder.unread(term.text)
             if unread:
                 notes.append(
@@ -147,9 +149,11 @@ class Searcher:
                 )
         for term in query.terms:
             if not term.text:
-                total += np.float32(term.weight) * self._term_vector(term)
+                own = np.float32(term.weight) * self._term_vector(term)
+                total += own
+                plain += own
         norm = float(np.linalg.norm(total))
-        if norm < 1e-4:
+        if norm < 1e-4 or float(np.linalg.norm(plain)) < 1e-4:
             raise BadQuery("The terms of this query cancel each other out: nothing is left to look for.")
         return np.asarray(total / norm, dtype=np.float32)
 
