@@ -11,7 +11,7 @@ Rewording = Callable[[str, random.Random], str]
 # Names of one thing, either for the other. Written for the measurement, apart from the checker's own vocabulary.
 _SYNONYMS = (
     ("hemorrhage", "bleeding", "both"), ("neoplasm", "tumor", "both"), ("infarction", "infarct", "both"),
-    ("demonstrates", "shows", "both"), ("demonstrate", "show", "both"), ("reveals", "shows", "one"), ("reveal", "show", "one"),
+    ("demonstrates", "shows", "both"), ("demonstrate", "show", "both"), ("reveals", "shows", "one"), ("reveal", "show", "one"),  # noqa: E501
     ("unremarkable", "normal", "one"), ("enlarged", "increased in size", "one"), ("heterogeneous", "inhomogeneous", "both"),
     ("hypoattenuating", "low attenuation", "one"), ("hyperattenuating", "high attenuation", "one"),
     ("hypodense", "low density", "one"), ("hyperdense", "high density", "one"), ("dilatation", "dilation", "both"),
@@ -26,14 +26,14 @@ _SYNONYMS = (
     ("secondary to", "due to", "one"), ("secondary to", "caused by", "one"), ("most common", "commonest", "both"),
     ("radiograph", "X-ray", "one"), ("radiographs", "X-rays", "one"), ("pulmonary embolus", "pulmonary embolism", "both"),
     ("portion", "part", "one"), ("displaying", "showing", "one"), ("prior to", "before", "one"), ("thorax", "chest", "both"),
-    ("hepatic lesion", "liver lesion", "one"), ("renal mass", "kidney mass", "one"), ("pulmonary nodule", "lung nodule", "one"),
+    ("hepatic lesion", "liver lesion", "one"), ("renal mass", "kidney mass", "one"), ("pulmonary nodule", "lung nodule", "one"),  # noqa: E501
     ("cerebral hemorrhage", "brain hemorrhage", "one"), ("carcinoma", "cancer", "one"), ("osseous", "bony", "both"),
     ("gastric wall", "stomach wall", "one"), ("aneurysmal dilation", "aneurysmal dilatation", "one"),
 )  # fmt: skip
 _BRITISH = (
     ("hemorrh", "haemorrh"), ("edema", "oedema"), ("tumor", "tumour"), ("esophag", "oesophag"), ("ischemi", "ischaemi"),
     ("hematoma", "haematoma"), ("anemia", "anaemia"), ("leukemi", "leukaemi"), ("pediatric", "paediatric"),
-    ("center", "centre"), ("fiber", "fibre"), ("color", "colour"), ("gray", "grey"), ("cecum", "caecum"), ("cecal", "caecal"),
+    ("center", "centre"), ("fiber", "fibre"), ("color", "colour"), ("gray", "grey"), ("cecum", "caecum"), ("cecal", "caecal"),  # noqa: E501
     ("fetal", "foetal"), ("fetus", "foetus"), ("hemangioma", "haemangioma"), ("characterized", "characterised"),
     ("localized", "localised"), ("visualized", "visualised"), ("generalized", "generalised"), ("diarrhea", "diarrhoea"),
     ("caliber", "calibre"), ("anesthe", "anaesthe"), ("orthopedic", "orthopaedic"), ("hemothorax", "haemothorax"),
@@ -42,11 +42,11 @@ _EXPANDED = (
     (r"\bCT\b", "computed tomography"), (r"\bMRI\b", "magnetic resonance imaging"), (r"\bIVC\b", "inferior vena cava"),
     (r"\bSVC\b", "superior vena cava"), (r"\bCSF\b", "cerebrospinal fluid"), (r"\bICA\b", "internal carotid artery"),
     (r"\bMCA\b", "middle cerebral artery"), (r"\bACL\b", "anterior cruciate ligament"), (r"\bRCC\b", "renal cell carcinoma"),
-    (r"\bAVM\b", "arteriovenous malformation"), (r"\bHCC\b", "hepatocellular carcinoma"), (r"\bIV contrast\b", "intravenous contrast"),
+    (r"\bAVM\b", "arteriovenous malformation"), (r"\bHCC\b", "hepatocellular carcinoma"), (r"\bIV contrast\b", "intravenous contrast"),  # noqa: E501
     (r"\bRUL\b", "right upper lobe"), (r"\bLLL\b", "left lower lobe"), (r"\bLUL\b", "left upper lobe"),
     (r"\bRLL\b", "right lower lobe"), (r"\bRLQ\b", "right lower quadrant"), (r"\bLLQ\b", "left lower quadrant"),
-    (r"\bRUQ\b", "right upper quadrant"), (r"\bLUQ\b", "left upper quadrant"), (r"\bw/ ?(?=\w)", "with "), (r"\bpt\b", "patient"),
-    (r"\bDWI\b", "diffusion-weighted imaging"), (r"\bGBM\b", "glioblastoma multiforme"), (r"\bSAH\b", "subarachnoid hemorrhage"),
+    (r"\bRUQ\b", "right upper quadrant"), (r"\bLUQ\b", "left upper quadrant"), (r"\bw/ ?(?=\w)", "with "), (r"\bpt\b", "patient"),  # noqa: E501
+    (r"\bDWI\b", "diffusion-weighted imaging"), (r"\bGBM\b", "glioblastoma multiforme"), (r"\bSAH\b", "subarachnoid hemorrhage"),  # noqa: E501
 )  # fmt: skip
 _LEADS = (
     "According to the source, {}", "In this case, {}", "The images show the following: {}", "As the case describes, {}",
@@ -106,11 +106,11 @@ def converted(sentence: str, rng: random.Random) -> str:
 _BODY = r"(?P<body>[^.;:]+?)"
 _TURNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # "CT of the chest shows a mass." -> "A mass is seen on CT of the chest." without the verb's number: "On …, there is …"
-    (re.compile(rf"^(?P<lead>[A-Z][^.,;:]{{1,60}}?) (?:shows|demonstrates|reveals) (?!that){_BODY}\.?$"), "{lead}: {body} can be seen."),
+    (re.compile(rf"^(?P<lead>[A-Z][^.,;:]{{1,60}}?) (?:shows|demonstrates|reveals) (?!that){_BODY}\.?$"), "{lead}: {body} can be seen."),  # noqa: E501
     (re.compile(rf"^There (?:is|are) (?!no\b|not\b){_BODY}\.?$"), "{body} can be seen."),
     (re.compile(rf"^There (?:is|are) no (?:evidence of )?{_BODY}\.?$"), "No {body} can be seen."),
-    (re.compile(rf"^No (?!evidence|longer|sign){_BODY}(?: (?:is|are|was|were) (?:seen|noted|present|identified))?\.?$"), "There is no evidence of {body}."),
-    (re.compile(rf"^(?P<lead>(?:In|On|At|Within|Along|After|During|Following) [^.,;:]{{3,60}}), {_BODY}\.?$"), "{body}, {low_lead}."),
+    (re.compile(rf"^No (?!evidence|longer|sign){_BODY}(?: (?:is|are|was|were) (?:seen|noted|present|identified))?\.?$"), "There is no evidence of {body}."),  # noqa: E501
+    (re.compile(rf"^(?P<lead>(?:In|On|At|Within|Along|After|During|Following) [^.,;:]{{3,60}}), {_BODY}\.?$"), "{body}, {low_lead}."),  # noqa: E501
     (re.compile(r"^(?P<lead>[A-Z][^.;:]{10,}?), (?P<body>with(?!out)\b[^.;:,]+)\.?$"), "{body}, {low_lead}."),
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ own copy of MedPix here.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import tomllib
@@ -115,7 +116,7 @@ def derived(shelf: Shelf, encoder: Encoder, seed: int = 0) -> list[Labelled]:
     nearest = _nearest(shelf, encoder)
     found: list[Labelled] = []
     for case in sorted(shelf.cases):
-        rng = random.Random(f"{seed}:{case}")  # noqa: S311 - draws examples
+        rng = random.Random(f"{seed}:{case}")  # noqa: S311
         evidence = _hits_of(shelf, case, nearest(case))
         own = [text for text in _statements(shelf, case) if _usable(text)]
         rng.shuffle(own)
@@ -226,7 +227,7 @@ def _faithful(shelf: Shelf, case: str, own: Sequence[str], count: int, rng: rand
 def _neighbours(shelf: Shelf, case: str) -> list[tuple[str, str]]:
     """Sentences that follow each other in the findings, short enough to be one."""
     texts = list(sentences(shelf.cases[case].findings))
-    pairs = zip(texts, texts[1:], strict=False)
+    pairs = itertools.pairwise(texts)
     return [(one, other) for one, other in pairs if _usable(one) and _usable(other) and len((one + other).split()) <= 40]
 
 

@@ -72,7 +72,7 @@ def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
 
 
 def _is_called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> bool:
-    """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""
+    """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""  # noqa: E501
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     if not anatomy:
         return False
@@ -161,9 +161,8 @@ def pictures(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]
             found.append(doubt("modality", words, f"No source here speaks of {words}.", "unsupported"))
     for plane, words in claim.planes.items():
         said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.planes}
-        if plane in said or any(item.plane == plane for item in here):
-            if plane in said or not said:
-                continue
+        if (plane in said or any(item.plane == plane for item in here)) and (plane in said or not said):
+            continue
         if said:
             other = next(iter(sorted(said)))
             found.append(_picture("plane", words, other, said[other]))

@@ -3,7 +3,7 @@
 Cues before and after a finding, and the words that end their reach, follow Chapman et al., "A simple algorithm for identifying
 negated findings and diseases in discharge summaries", Journal of Biomedical Informatics 34 (2001) 301-310. Like ConText
 (Harkema et al., JBI 42 (2009) 839-851) the reach ends at clause words rather than after a number of words.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mirage.grounding.reading import Token
 
 _BEFORE = frozenset(
-    "no not without deny denies denied never neither nor cannot lack lacks lacking absent absence nonexistent isn't doesn't didn't wasn't aren't weren't don't hasn't haven't non none free negative exclude excludes excluded excluding".split()
+    "no not without deny denies denied never neither nor cannot lack lacks lacking absent absence nonexistent isn't doesn't didn't wasn't aren't weren't don't hasn't haven't non none free negative exclude excludes excluded excluding".split()  # noqa: E501
 )
 _ENDS = frozenset(
     "but however although though except apart whereas while which who that yet since because if instead rather".split()
@@ -26,20 +26,20 @@ _PREPOSITIONS = frozenset(
     "of in on within to from at for by with into near along through under over around between during after before as".split()
 )
 _VERBS = frozenset(
-    "is are was were has have had be been being there show shows showed demonstrate demonstrates reveal reveals measure measures".split()
+    "is are was were has have had be been being there show shows showed demonstrate demonstrates reveal reveals measure measures".split()  # noqa: E501
 )
 _SEEN = frozenset(
-    "see seen note noted identify identified visualize visualized evident present appreciate appreciated detect detected observe observed found find demonstrated shown visible apparent".split()
+    "see seen note noted identify identified visualize visualized evident present appreciate appreciated detect detected observe observed found find demonstrated shown visible apparent".split()  # noqa: E501
 )
 # "not only", "no longer": cues that deny nothing, or something else than what follows.
-_PSEUDO = {"not": frozenset("only necessarily certain always all uncommon uncommonly infrequently infrequent unusual".split()),
+_PSEUDO = {"not": frozenset("only necessarily certain always all uncommon uncommonly infrequently infrequent unusual".split()),  # noqa: E501
            "no": frozenset("longer doubt more".split()), "without": frozenset("difficulty".split())}  # fmt: skip
 _HARDLY = frozenset("exclude excluded rule ruled".split())
 
 
 # Words that hold a denial, so that "is not enlarged" and "is normal" do not speak against each other.
 CLEAR = frozenset(
-    "normal unremarkable clear intact spare sparing spared preserve preserved resolve resolved unchanged unable fail failed loss less rather instead rare rarely unlikely unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely".split()
+    "normal unremarkable clear intact spare sparing spared preserve preserved resolve resolved unchanged unable fail failed loss less rather instead rare rarely unlikely unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely".split()  # noqa: E501
 )
 
 
@@ -89,10 +89,7 @@ def denials(tokens: Sequence[Token], silent: frozenset[int] = frozenset()) -> tu
             continue
         if token.word.startswith("exclud") and any(word in ("not", "cannot") for word in before):
             continue
-        if _denies_what_stands_before(tokens, place):
-            reach = _backwards(tokens, place)
-        else:
-            reach = _forwards(tokens, place)
+        reach = _backwards(tokens, place) if _denies_what_stands_before(tokens, place) else _forwards(tokens, place)
         denial = _denial(tokens, token.text, reach, silent)
         if denial is not None:
             found.append(denial)

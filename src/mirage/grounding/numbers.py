@@ -20,7 +20,7 @@ _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii":
 _UNITS: dict[str, tuple[str, float]] = {
     "mm": ("length", 1), "millimeter": ("length", 1), "cm": ("length", 10), "centimeter": ("length", 10),
     "inch": ("length", 25.4), "inches": ("length", 25.4), "micron": ("length", 0.001),
-    "year": ("time", 365.25), "yr": ("time", 365.25), "yo": ("time", 365.25), "y/o": ("time", 365.25), "month": ("time", 30.44),
+    "year": ("time", 365.25), "yr": ("time", 365.25), "yo": ("time", 365.25), "y/o": ("time", 365.25), "month": ("time", 30.44),  # noqa: E501
     "mo": ("time", 30.44), "week": ("time", 7), "wk": ("time", 7), "day": ("time", 1), "hour": ("time", 1 / 24),
     "hr": ("time", 1 / 24), "minute": ("time", 1 / 1440), "decade": ("time", 3652.5),
     "hu": ("HU", 1), "hounsfield": ("HU", 1), "%": ("percent", 1), "percent": ("percent", 1),

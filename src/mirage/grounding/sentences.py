@@ -7,7 +7,7 @@ from functools import lru_cache
 
 # Longer than any sentence a person reads at once; a run without a stop is checked in pieces.
 LONGEST = 800
-_ABBREVIATIONS = "dr|mr|mrs|ms|prof|fig|figs|vs|e\\.g|i\\.e|cf|approx|ca|no|nos|al|st|ref|refs|dept|min|max|resp|incl|hx|dx|l|r|wt|inc|vol"
+_ABBREVIATIONS = "dr|mr|mrs|ms|prof|fig|figs|vs|e\\.g|i\\.e|cf|approx|ca|no|nos|al|st|ref|refs|dept|min|max|resp|incl|hx|dx|l|r|wt|inc|vol"  # noqa: E501
 _STOP = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9•\-–*])|\s*\n\s*|\s*[•▪●◦·]\s*|\s+(?=\d{1,2}[.)]\s+[A-Z])")
 _AFTER_ABBREVIATION = re.compile(rf"(?i)(?:^|[\s(])(?:{_ABBREVIATIONS})\.$|(?:^|\s)[A-Z]\.$")
 _BULLET = re.compile(r"^(?:[•▪●◦·*>–—-]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
