@@ -254,11 +254,12 @@ def _page(site: Site, comparison: Comparison, pairs: Pairs, whole: dict[Whose, D
     dual = comparison.dual
     figures = {hit.figure.id: hit for side in (view.b, view.a) for hit in side.hits}
     panels: dict[Whose, tuple[str, str]] = {}
-    for side in ("", "a", "b"):
+    every: tuple[Whose, ...] = ("", "a", "b")
+    for side in every:
         path = "/compare/explain" + (f"/{side}" if side else "")
-        panels[side] = (address(dual, f"{path}/stream"), "" if dual.has_picture else address(dual, path))  # type: ignore[index]
-    sides = (("a", view.a), ("b", view.b))
-    whole = {**{side: nothing() for side, answer in sides if not answer.fits}, **whole}  # type: ignore[dict-item]
+        panels[side] = (address(dual, f"{path}/stream"), "" if dual.has_picture else address(dual, path))
+    sides: tuple[tuple[Whose, schemas.SearchView], ...] = (("a", view.a), ("b", view.b))
+    whole = {**{name: nothing() for name, answer in sides if not answer.fits}, **whole}
     return render(
         "compare.html",
         form=search_form(None),
