@@ -1,0 +1,53 @@
+"""Two queries side by side, over HTTP and without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+
+TWO = "a.q=axial+brain+MRI&b.q=coronal+brain+MRI"
+
+
+def test_the_page_shows_both_sides_from_one_address(client):
+    page = client.get(f"/compare?{TWO}")
+    assert page.status_code == 200
+    assert 'id="a-hit-1"' in page.text
+    assert 'id="b-hit-1"' in page.text
+    assert 'value="axial brain MRI"' in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_the_twin_says_the_same_and_its_address_is_the_page(client):
+    view = client.get(f"/api/compare?{TWO}").json()
+    assert view["a"]["hits"]
+    assert view["b"]["hits"]
+    assert client.get(view["url"].replace("/compare", "/api/compare")).json()["words"] == view["words"]
+
+
+def test_a_plain_form_is_led_to_the_short_address(client):
+    page = client.get("/compare?q=brain+MRI&less=contrast&less_weight=0.7&more=&more_weight=1")
+    assert page.url.query == b"q=brain+MRI&less=contrast%400.7"
+    assert 'value="0.7"' in page.text
+
+
+@pytest.mark.parametrize("weight", ["nan", "-5", "1e6"])
+def test_a_bad_weight_comes_back_as_the_form_with_what_was_typed(client, weight):
+    page = client.get(f"/compare?q=brain&less=edema@{weight}")
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    assert f'value="{weight}"' in page.text
+
+
+def test_the_same_query_twice_is_said_to_be_the_same(client):
+    assert "Both sides ask the same" in client.get("/compare?a.q=brain&b.q=brain").text
+
+
+def test_a_alone_is_a_form_to_fill_in(client):
+    page = client.get("/compare?a.q=brain")
+    assert page.status_code == 200
+    assert 'value="brain"' in page.text
+
+
+def test_the_difference_streams_as_events(client):
+    answer = client.get(f"/api/compare/explain?{TWO}")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: ended" in answer.text
