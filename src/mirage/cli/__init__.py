@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, looking, serving, train
+from mirage.cli import adding, atlas, evaluate, explaining, looking, serving, train
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -50,6 +50,8 @@ app.command("up")(serving.up)
 app.command("serve")(serving.serve)
 app.command("search")(looking.search)
 app.command("show")(looking.show)
+app.command("explain")(explaining.explain)
+app.command("compare")(explaining.compare)
 app.command("doctor")(serving.doctor)
 app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")

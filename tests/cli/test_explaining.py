@@ -1,0 +1,81 @@
+"""``mirage explain`` and ``mirage compare`` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mirage import corpora
+from mirage.adding import add
+from mirage.atlas import Atlas
+from mirage.cli import app
+from mirage.errors import BadQuery, MirageError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = Path(tmp_path_factory.mktemp("cli")) / "atlas"
+    with Atlas.open(path, create=True) as atlas:
+        add(atlas, corpora.load("starter"))
+    yield path
+
+
+def run(*words: str, folder: Path) -> str:
+    done = CliRunner().invoke(app, [*words, "--atlas", str(folder)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_an_explanation_quotes_cites_and_names_its_sources(folder: Path) -> None:
+    said = run("explain", "hippocampus", "coronal", folder=folder)
+    assert "“" in said
+    assert "[1]" in said
+    assert "Evidence" in said
+    assert "Licence" in said
+    assert "does not diagnose" in said
+
+
+def test_an_explanation_as_json_is_what_the_api_answers(folder: Path) -> None:
+    whole = json.loads(run("explain", "hippocampus", "coronal", "--json", folder=folder))
+    assert whole["claims"]
+    assert {"question", "evidence", "claims", "remarks", "explainers"} <= set(whole)
+
+
+def test_nothing_to_explain_from_ends_with_4(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["explain", "zebra crossing at night", "--atlas", str(folder)])
+    assert done.exit_code == 4
+    assert "Nothing is said" in " ".join(done.output.split())
+
+
+def test_a_comparison_tells_the_sides_apart(folder: Path) -> None:
+    said = run("compare", "heart ultrasound", "axial brain MRI", folder=folder)
+    assert "A has" in said
+    assert "heart" in said.partition("A has")[2]
+    assert "The difference" in said
+
+
+def test_a_query_beside_its_modified_self_as_json(folder: Path) -> None:
+    found = json.loads(
+        run("compare", "axial brain MRI", "--less", "axial", "--more", "coronal", "--json", "--no-explain", folder=folder)
+    )
+    assert found["modified"]
+    assert found["explanation"] is None
+    assert found["b"]["hits"][0]["figure"]["plane"] == "coronal"
+
+
+@pytest.mark.parametrize(
+    "words", [["compare", "brain"], ["compare", "brain", "heart", "--less", "MRI"], ["compare", "brain", "--less", "CT@nan"]]
+)
+def test_what_cannot_be_compared_is_told(words: list[str], folder: Path) -> None:
+    done = CliRunner().invoke(app, [*words, "--atlas", str(folder)], standalone_mode=False)
+    assert isinstance(done.exception, BadQuery)
+
+
+def test_an_explainer_that_is_not_there_is_replaced_and_it_says_so(folder: Path) -> None:
+    said = run("explain", "hippocampus", "coronal", "--explainer", "nobody", folder=folder)
+    assert "nobody could not be used" in " ".join(said.split())
+    assert issubclass(BadQuery, MirageError)
