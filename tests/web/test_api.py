@@ -37,6 +37,8 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/search": "/api/search?q=brain&k=3",
         "/api/facets": "/api/facets?q=brain&modality=MR",
         "/api/explain": "/api/explain?q=brain&stream=0",
+        "/api/compare": "/api/compare?a.q=brain&b.q=heart",
+        "/api/compare/explain": "/api/compare/explain?a.q=brain&b.q=heart&stream=0",
         "/api/figures/{figure_id}": f"/api/figures/{quote(a_figure)}",
         "/api/cases/{case_id}": f"/api/cases/{quote(a_case)}",
         "/api/atlas": "/api/atlas",
