@@ -15,6 +15,7 @@ from PIL import Image
 
 from mirage import corpora, encoders, manifest
 from mirage.adding import add
+from mirage.arithmetic import CHANGE, Middle
 from mirage.atlas import Atlas
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
@@ -62,16 +63,33 @@ def test_a_picture_with_words_and_without_some(starter: Atlas) -> None:
 
 def test_several_terms_are_added_in_the_latent_space(starter: Atlas) -> None:
     texts = ["axial brain", "coronal brain", "contrast"]
-    weights = np.array([1.0, 0.5, -0.25], np.float32)
+    weights = np.array([1.0, 0.5, 0.25], np.float32)
     vector = weights @ starter.encoder.encode_texts(texts)
     vector /= np.linalg.norm(vector)
-    answer = starter.search(Query.of(texts[0], more=[f"{texts[1]}@0.5"], less=[f"{texts[2]}@0.25"], k=5))
+    answer = starter.search(Query.of(texts[0], more=[f"{texts[1]}@0.5", f"{texts[2]}@0.25"], k=5))
     for hit in answer:
         key = starter.store.row(hit.figure.id).key
         image, _ = starter.store.vectors([key], starter.encoder.info().digest)[key]
         for found in hit.channels:
             if found.channel == "image":
                 assert found.score == pytest.approx(float(image @ vector), abs=2e-3)
+
+
+def test_less_of_is_reckoned_from_the_middle_of_texts(starter: Atlas) -> None:
+    texts = ["axial brain", "coronal brain", "contrast"]
+    first, more, less = starter.encoder.encode_texts(texts) - Middle(starter.encoder)()
+    vector = first + CHANGE * (np.float32(0.5) * more - np.float32(0.25) * less)
+    vector /= np.linalg.norm(vector)
+    answer = starter.search(Query.of(texts[0], more=[f"{texts[1]}@0.5"], less=[f"{texts[2]}@0.25"], k=5))
+    checked = 0
+    for hit in answer:
+        key = starter.store.row(hit.figure.id).key
+        image, _ = starter.store.vectors([key], starter.encoder.info().digest)[key]
+        for found in hit.channels:
+            if found.channel == "image":
+                assert found.score == pytest.approx(float(image @ vector), abs=2e-3)
+                checked += 1
+    assert checked
 
 
 def test_less_of_something_pushes_it_down(starter: Atlas) -> None:

@@ -9,7 +9,21 @@ from mirage.web import create_app
 from mirage.web.security import SAFE_METHODS
 
 # Posts that change nothing: a query that is too large or too private for an address.
-READING_POSTS = {"/search", "/api/search", "/api/embed", "/explain", "/explain/stream", "/api/explain"}
+READING_POSTS = {
+    "/search",
+    "/api/search",
+    "/api/embed",
+    "/explain",
+    "/explain/stream",
+    "/api/explain",
+    "/api/compare",
+    "/api/compare/explain",
+    "/compare",
+    "/compare/explain",
+    "/compare/explain/stream",
+    "/compare/explain/{side}",
+    "/compare/explain/{side}/stream",
+}
 
 
 def posting_routes(site):
