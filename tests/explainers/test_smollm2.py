@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.timeout(900)  # it shares two cores with whatever else runs
 def test_a_small_model_speaks_and_every_sentence_of_it_is_checked() -> None:
     try:
         small_model.weights()
