@@ -24,7 +24,7 @@ LAYERS = [
     {"downloads", "adapters", "tables"},
     {"models", "store", "pictures", "provenance", "wordform"},
     {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
-    {"arithmetic", "atlas", "searching", "explaining", "refining", "notebook", "comparison", "phrases", "traits"},
+    {"arithmetic", "atlas", "searching", "explaining", "refining", "notebook", "comparison", "phrases", "traits", "synthesis"},
     {"adding", "rebuilding"},
     {"jobs"},
     {"study", "evaluation", "training"},

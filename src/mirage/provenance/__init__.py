@@ -1,0 +1,12 @@
+"""What marks a synthetic image, and how to read the marks back.
+
+`mark` is the only way by which a synthetic image leaves MIRAGE; `read` tells what a file says of itself.
+"""
+
+from __future__ import annotations
+
+from mirage.provenance.marking import FORMATS, band, mark
+from mirage.provenance.reading import Mark, Marks, read, watermarked
+from mirage.provenance.record import Record
+
+__all__ = ["FORMATS", "Mark", "Marks", "Record", "band", "mark", "read", "watermarked"]
