@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     explainer_download: bool = Field(
         default=False, description="Whether the transformers explainer may download a model that is not on this machine."
     )
+    generator_model: str = Field(
+        default="", description="The diffusers generator's model: a hub id or a folder; Prompt2MedImage when empty."
+    )
+    generator_download: bool = Field(
+        default=False, description="Whether the diffusers generator may download a model that is not on this machine."
+    )
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")
