@@ -18,18 +18,8 @@ from mirage.errors import MirageError, Unavailable
 from mirage.generators.asking import filled
 from mirage.generators.base import Drawn, GeneratorInfo, Request, Step
 from mirage.generators.diffusers_drawing import embeddings, finished, inputs, preview
-from mirage.generators.diffusers_folder import (
-    PAPER,
-    PINS,
-    Folder,
-    first_line,
-    found,
-    is_folder,
-    licence,
-    local,
-    look_over,
-    missing,
-)
+from mirage.generators.diffusers_finding import PAPER, PINS, found, is_folder, licence, local
+from mirage.generators.diffusers_folder import Folder, first_line, look_over, missing
 from mirage.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,

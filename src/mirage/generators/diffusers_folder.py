@@ -1,4 +1,4 @@
-"""The folder of a Stable Diffusion pipeline: found, fetched when that is allowed, looked over before it is loaded."""
+"""The folder of a Stable Diffusion pipeline, looked over before a weight of it is loaded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from typing import Any
 
 from mirage.errors import Unavailable
 
-PAPER = "Nihirc/Prompt2MedImage"
-PINS = {PAPER: "84d734c"}  # the first digits of the commit; it has safetensors
-LICENCES = {PAPER: "WTFPL"}
-NOT_STATED = "not stated"
-
-_INDEX = "model_index.json"
+INDEX = "model_index.json"
 _PIPELINES = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
 _NEEDED = {
     "unet": "UNet2DConditionModel",
@@ -31,10 +26,8 @@ _LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
 _WITH_WEIGHTS = ("unet", "vae", "text_encoder", "safety_checker", "image_encoder")
 # Other precisions and training copies of the same weights lie beside them under such names; the library loads none of them.
 _VARIANT = re.compile(r"\.(fp16|fp32|bf16|ema|non_ema)(-\d{5}-of-\d{5})?\.safetensors$|^openvino")
-_FETCHED = [_INDEX, "README.md", "*/*.json", "*/*.txt", "*/*.safetensors"]
-_UNFETCHED = ["*.fp16.*", "*.non_ema.*", "*.ema.*"]
 _SAMPLE = 65_536
-_OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model)."
+OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,76 +65,6 @@ class Folder:
         return bytes_each * (self.parameters + 4 * self.widest * width * height)
 
 
-def is_folder(model: str) -> bool:
-    """Whether a model is named by its folder and not by its hub id."""
-    return Path(model).expanduser().is_dir() or model.startswith(("/", "./", "../", "~"))
-
-
-def local(model: str, revision: str = "") -> Path | None:
-    """Where a model is on this machine, or None. The network is not reached."""
-    if is_folder(model):
-        folder = Path(model).expanduser()
-        return folder if folder.is_dir() else None
-    try:
-        from huggingface_hub import constants  # noqa: PLC0415 - only for models of the hub
-    except ImportError:
-        return None
-    kept = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
-    commit = revision
-    with suppress(OSError, ValueError):
-        commit = (kept / "refs" / (revision or "main")).read_text("ascii").strip()
-    if not commit or not (kept / "snapshots").is_dir():
-        return None
-    found = [folder for folder in sorted((kept / "snapshots").iterdir()) if folder.name.startswith(commit)]
-    return found[0] if found else None
-
-
-def found(model: str, revision: str, download: bool) -> Path:
-    """Where a model is, fetched first when it is not here and that is allowed.
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When it is not here and may not be, or cannot be, fetched.
-    """
-    here = local(model, revision)
-    if is_folder(model):
-        if here is None:
-            raise Unavailable(f"There is no folder {model}. {_OTHERWISE}")
-        return here
-    if here is not None and (here / _INDEX).is_file() and not _missing(here):
-        return here
-    if not download:
-        pinned = f" at revision {revision}" if revision else ""
-        raise Unavailable(
-            f"The model {model}{pinned} is not on this machine. Fetch it once with `hf download {model}`, allow MIRAGE to "
-            "fetch it (setting generator_download), or name a folder (setting generator_model)."
-        )
-    return _fetch(model, revision)
-
-
-def _fetch(model: str, revision: str) -> Path:
-    try:
-        from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - comes with diffusers
-    except ImportError as error:
-        raise missing(error) from error
-    try:
-        commit = revision or None
-        if revision and model in PINS and len(revision) < 40:
-            # The hub wants whole commits.
-            commits = [found.commit_id for found in HfApi().list_repo_commits(model)]
-            commit = next((whole for whole in commits if whole.startswith(revision)), None)
-            if commit is None:
-                raise Unavailable(f"Revision {revision} of {model} is no longer on the hub. {_OTHERWISE}")
-        return Path(snapshot_download(model, revision=commit, allow_patterns=_FETCHED, ignore_patterns=_UNFETCHED))
-    except Unavailable:
-        raise
-    except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError
-        raise Unavailable(
-            f"The model {model} could not be fetched: {first_line(error)} Check its name, the network and the disk."
-        ) from error
-
-
 def look_over(path: Path) -> Folder:
     """Read a pipeline's configurations and the headers of its weights.
 
@@ -150,22 +73,27 @@ def look_over(path: Path) -> Folder:
     mirage.errors.Unavailable
         When it is no Stable Diffusion pipeline, or not a whole one; the message names the file and what to do.
     """
-    if not (path / _INDEX).is_file():
+    if not (path / INDEX).is_file():
         raise Unavailable(_of_another_kind(path))
-    index = _json(path / _INDEX)
+    index = _json(path / INDEX)
     kind = index.get("_class_name")
     if kind not in _PIPELINES:
         raise Unavailable(
-            f"{path} holds a {kind}, which is called otherwise than a {_PIPELINES[0]} and is not supported. {_OTHERWISE}"
+            f"{path} holds a {kind}, which is called otherwise than a {_PIPELINES[0]} and is not supported. {OTHERWISE}"
         )
     _check_parts(path, index)
-    if lacking := _missing(path):
+    if lacking := missing_parts(path):
         raise Unavailable(f"{path} is not whole: {', '.join(lacking)} is missing. Fetch the model anew.")
     unet, vae, text = (_json(path / part / "config.json") for part in ("unet", "vae", "text_encoder"))
     if unet.get("in_channels") != vae.get("latent_channels", 4):
         raise Unavailable(
             f"The network in {path} reads {unet.get('in_channels')} channels and not {vae.get('latent_channels', 4)}: it is "
-            f"made for inpainting or the like, not for drawing from words. {_OTHERWISE}"
+            f"made for inpainting or the like, not for drawing from words. {OTHERWISE}"
+        )
+    if unet.get("cross_attention_dim") != text.get("hidden_size"):
+        raise Unavailable(
+            f"The network in {path} reads texts of {unet.get('cross_attention_dim')} numbers a token and the text encoder "
+            f"writes {text.get('hidden_size')}: they are of two models. Fetch the model anew."
         )
     files = [file for part in _WITH_WEIGHTS for file in _weights(path / part)]
     try:
@@ -185,17 +113,6 @@ def look_over(path: Path) -> Folder:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"The configuration in {path} lacks {first_line(error)} Fetch the model anew.") from error
-
-
-def licence(model: str, path: Path | None) -> str:
-    """The licence of the weights as known or as the model's own card states it."""
-    if model in LICENCES or path is None:
-        return LICENCES.get(model, NOT_STATED)
-    with suppress(OSError, ValueError):
-        head = (path / "README.md").read_text("utf-8").split("---")
-        if len(head) > 2 and (told := re.search(r"^license:[ \t]*(\S.*)$", head[1], re.MULTILINE)):
-            return told[1].strip()
-    return NOT_STATED
 
 
 def first_line(error: BaseException) -> str:
@@ -218,7 +135,7 @@ def _of_another_kind(path: Path) -> str:
         told = f" It holds a {kinds[0]}, a model of another kind." if kinds and kinds[0] else ""
     if not told and (single := sorted([*path.glob("*.safetensors"), *path.glob("*.ckpt")])):
         told = f" {single[0].name} alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer."
-    return f"{path} is no Stable Diffusion pipeline: it has no {_INDEX}.{told} {_OTHERWISE}"
+    return f"{path} is no Stable Diffusion pipeline: it has no {INDEX}.{told} {OTHERWISE}"
 
 
 def _check_parts(path: Path, index: dict[str, Any]) -> None:
@@ -227,17 +144,17 @@ def _check_parts(path: Path, index: dict[str, Any]) -> None:
             continue
         if named[0] not in _LIBRARIES:
             raise Unavailable(
-                f"The {part} in {path} would run code that comes with the model, which is refused. {_OTHERWISE}"
+                f"The {part} in {path} would run code that comes with the model, which is refused. {OTHERWISE}"
             )
         if not str(named[1]).startswith(_NEEDED.get(part, "")):
-            raise Unavailable(f"The {part} in {path} is a {named[1]}, where {_NEEDED[part]} is read. {_OTHERWISE}")
+            raise Unavailable(f"The {part} in {path} is a {named[1]}, where {_NEEDED[part]} is read. {OTHERWISE}")
     if absent := [part for part in _NEEDED if not isinstance(index.get(part), list) or index[part][0] is None]:
-        raise Unavailable(f"{path / _INDEX} names no {', '.join(absent)}. Fetch the model anew.")
+        raise Unavailable(f"{path / INDEX} names no {', '.join(absent)}. Fetch the model anew.")
 
 
-def _missing(path: Path) -> list[str]:
+def missing_parts(path: Path) -> list[str]:
     """Parts that the index names and that are not there, in words."""
-    index = _json(path / _INDEX)
+    index = _json(path / INDEX)
     lacking = []
     for part in _WITH_WEIGHTS:
         named = index.get(part)
@@ -280,7 +197,7 @@ def _parameters(file: Path) -> int:
 
 def _digest(path: Path, files: list[Path]) -> str:
     told = hashlib.sha256()
-    for file in [path / _INDEX, *sorted(path.glob("*/*config.json"))]:
+    for file in [path / INDEX, *sorted(path.glob("*/*config.json"))]:
         told.update(file.read_bytes())
     for file in files:
         size = file.stat().st_size
@@ -298,5 +215,5 @@ def _json(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Unavailable(f"{file} cannot be read: {first_line(error)} Fetch the model anew.") from error
     if not isinstance(read, dict):
-        raise Unavailable(f"{file} is no configuration of a pipeline. {_OTHERWISE}")
+        raise Unavailable(f"{file} is no configuration of a pipeline. {OTHERWISE}")
     return read
