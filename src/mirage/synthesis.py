@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mirage.generators.copies import Copy
 from mirage.provenance import Record
+
+__all__ = ["MAX_AHEAD", "Copy", "Match", "Options", "Synthetic"]
 
 MAX_AHEAD = 16  # how many generations may wait; more are refused with 429
 
@@ -57,29 +60,6 @@ class Match:
     """
 
     better_than: float
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Whether an image is a near copy of one that the generator was trained on.
-
-    Attributes
-    ----------
-    near : bool
-    likeness : float
-        0 to 1, of the nearest training image.
-    threshold : float
-        From which likeness on an image is withheld.
-    checked : bool
-        False where the generator ships no fingerprints; `said` then says so.
-    said : str
-    """
-
-    near: bool
-    likeness: float
-    threshold: float
-    checked: bool
     said: str
 
 
