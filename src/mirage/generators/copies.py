@@ -37,7 +37,7 @@ _FRAME = 96  # pixels: side of the frame that is looked at
 _MIDDLE = 0.6  # of the frame's side
 _SIGNS = 256
 _LOWEST = 3  # half-cycles across the middle; below that all images of a kind are alike
-_SCALES = (1.04, 1.0, 0.95, 0.9, 0.85, 0.8, 0.76)  # share of the training image that the compared one shows
+_SCALES = (1.12, 1.04, 1.0, 0.95, 0.9, 0.85, 0.8, 0.76)  # share of the training image that the compared one shows
 _STEP = 0.05  # of the middle's side, between places
 _SLACK = 0.01  # of the frame, since two crops are not framed quite alike
 _CLIP = 1.5  # times the mean size: no single coefficient decides
@@ -142,7 +142,7 @@ class Copies:
 
     def nearest(self, image: Image.Image) -> tuple[float, str]:
         """Likeness, 0 to 1, of the nearest training image, and its name."""
-        frame = framed(image, _FRAME)
+        frame = _framed(image)
         if not self.names or np.ptp(_pixels(frame)) == 0:
             return 0.0, ""
         best = np.full(len(self.names), -1.0, dtype=np.float32)
@@ -214,7 +214,7 @@ def fingerprints(
     """
     rows, middle = [], _waves([0.5], _MIDDLE)
     for done, image in enumerate(images, 1):
-        rows.append(_coefficients(_pixels(framed(image, _FRAME))[None], middle, middle)[0, 0, 0])
+        rows.append(_coefficients(_pixels(_framed(image))[None], middle, middle)[0, 0, 0])
         progress(done)
     if len(rows) != len(names) or not rows:
         raise ValueError(f"{len(rows)} images and {len(names)} names: give one name for each image, and at least one")
@@ -284,6 +284,13 @@ def _coefficients(frames: Floats, down: Floats, across: Floats) -> Floats:
     half = np.tensordot(frames, across, axes=(2, 2))  # frame, pixel down, place across, wave across
     whole = np.tensordot(half, down, axes=(1, 2)).transpose(0, 3, 1, 4, 2)  # frame, n, m, wave down, wave across
     return np.ascontiguousarray(whole[..., _PAIRS[:, 0], _PAIRS[:, 1]])
+
+
+def _framed(image: Image.Image) -> Image.Image:
+    """In the frame; a background that was brightened is black again, so that margins are known as such."""
+    grey = image.convert("L")
+    darkest = int(np.percentile(np.asarray(grey), 1))
+    return framed(grey.point(lambda level: max(0, level - darkest)) if darkest else grey, _FRAME)
 
 
 def _pixels(frame: Image.Image) -> Floats:
