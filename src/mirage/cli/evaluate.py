@@ -175,3 +175,29 @@ def explainer(
         whole = {"report": asdict(found), "answers": told}
         json_file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
         say(f"Written to {json_file}.")
+
+
+@app.command()
+def copies(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="How many training images to plant.")] = 60,
+    seed: Annotated[int, typer.Option(help="Draws the images and their changes.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure the check for near copies: planted copies of training images caught, real images flagged."""
+    from mirage.evaluation import generation_copies as measuring  # noqa: PLC0415
+    from mirage.generators.copies import SHIPPED, Copies  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The copies are of MedPix images: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Checking", unit=" images/s") as move:
+        table = measuring.evaluate(
+            where, Copies.load(SHIPPED), each=each, seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
+        )
+    facts(measuring.rows(table))
+    if json_file is not None:
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
