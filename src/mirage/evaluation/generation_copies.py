@@ -92,8 +92,8 @@ def evaluate(
     dict
         ``threshold``; ``caught``: way to share of copies, of images in the frame and as they were published, each
         ``[value, low, high, count]`` with 95 % bootstrap intervals over cases; ``flagged``: the same of ``held out`` (train
-        cases that no fingerprint is of) and ``dev``; ``likest``: the five likest of each; ``dev flagged``: name, likeness and
-        the training image it is taken for.
+        cases that no fingerprint is of) and ``dev``; ``likest``: the five likest of each;
+        ``dev flagged``: name, likeness and the training image it is taken for.
 
     Raises
     ------
