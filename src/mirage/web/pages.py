@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage import explainers
 from mirage.errors import MirageError, NotFound
 from mirage.query import DEFAULT_K, MAX_K, Query
-from mirage.web import assets, comparing, drawing, fields, links, schemas, uploads, views
+from mirage.web import assets, comparing, drawing, fields, generate_views, links, schemas, uploads, views
 from mirage.web.drawing import Drawn
 from mirage.web.examples import examples_of
 from mirage.web.forms import search_form
@@ -142,6 +142,7 @@ def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
         explain_stream=links.explain(query, stream=True),
         explain_url="" if query.has_picture else links.explain(query),
         costly=site.explainer != explainers.DEFAULT,
+        making=generate_views.making(site, query),
         **comparing.entries(query),
     )
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import anyio.to_thread
 from fastapi import Request
+from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
@@ -94,6 +95,22 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
     ------
     mirage.errors.BadPicture
     """
+    data, name = await _file(form, site)
+    return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
+
+
+async def picture(form: FormData, site: Site) -> Image.Image:
+    """The form's picture, decoded in memory; its metadata is gone.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    data, name = await _file(form, site)
+    return await anyio.to_thread.run_sync(partial(_decoded, site, data, name), limiter=site.decoding)
+
+
+async def _file(form: FormData, site: Site) -> tuple[bytes, str]:
     given = form.get("file")
     if isinstance(given, str) and given.strip():
         raise BadPicture(
@@ -108,12 +125,15 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
         await given.close()
     if len(data) > site.settings.upload_max_bytes:
         _too_large(site)
-    name = given.filename or "the picture"
-    return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
+    return data, given.filename or "the picture"
+
+
+def _decoded(site: Site, data: bytes, name: str) -> Image.Image:
+    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
+    return decode(data, name=name, limits=limits)
 
 
 def _embed(site: Site, data: bytes, name: str) -> EmbeddingView:
-    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
-    image = decode(data, name=name, limits=limits)
+    image = _decoded(site, data, name)
     term: PictureTerm = site.atlas.embed(image)
     return EmbeddingView(picture=term.print(), width=image.width, height=image.height)

@@ -246,6 +246,8 @@ class JobView(Model):
     finished: float | None
     ended: bool
     page: str
+    results: list[str] = Field(description="Ids of the synthetic images that it has made.")
+    ahead: int = Field(description="How many wait before it.")
 
 
 class JobsView(Model):

@@ -112,6 +112,9 @@ async function post(form, push = true) {
     const next = page.getElementById("page");
     if (!next) throw new Error("no page");
     document.getElementById("page").replaceWith(document.adoptNode(next));
+    for (const sheet of page.querySelectorAll("link[rel=stylesheet]")) {
+      if (!document.querySelector(`link[href="${sheet.getAttribute("href")}"]`)) document.head.append(document.adoptNode(sheet));
+    }
     document.body.className = page.body.className;
     document.title = page.title;
     const fields = [...form].filter(([, value]) => typeof value === "string");
