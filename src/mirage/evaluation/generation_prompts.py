@@ -1,10 +1,10 @@
 """What a generator is asked for: prompts made from the metadata of figures, and the kind that each asks for.
 
-A kind is modality (CT or MR), plane (axial, coronal, sagittal) and region, MedPix's location category. A figure whose plane is
-another, or that is a photograph, drawing, reconstruction or montage, asks for nothing. Its prompt is one of three, in turn:
-``axial abdomen CT`` (plane, place, modality), that and the caption, and ``{Plane} {Modality}. {Caption}`` as MedPix has them.
-The place is the location in one word where MedPix gives one that can be drawn, else a part of the body that the caption
-names, else the location category.
+A kind is modality (CT or MR), plane (axial, coronal, sagittal) and region, MedPix's location category. A figure whose
+plane is another, or that is a photograph, drawing, reconstruction or montage, asks for nothing. Its prompt is one of three,
+in turn: ``axial abdomen CT`` (plane, place, modality), that and the caption, and ``{Plane} {Modality}. {Caption}`` as MedPix
+has them. The place is the location in one word where MedPix gives one that can be drawn, else a part of the body that the
+caption names, else the location category.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mirage.evaluation.medpix import Pair
+from mirage.query import MAX_TEXT
 
 FORMS = ("kind", "kind and caption", "caption")
 _PLANES = {"axial": "axial", "transverse": "axial", "coronal": "coronal", "sagittal": "sagittal"}
@@ -81,6 +82,11 @@ def place_of(pair: Pair) -> str:
     return next((part for part in _PARTS if re.search(rf"\b{part}\b", caption)), _CATEGORIES.get(pair.category, ""))
 
 
+def plainly(kind: tuple[str, str, str], place: str) -> str:
+    """``axial abdomen CT``."""
+    return " ".join(filter(None, (kind[1], place, _MODALITIES[kind[0]])))
+
+
 def prompts(pairs: Sequence[Pair]) -> list[Asked]:
     """One prompt for each figure that has a kind, in the order given."""
     asked: list[Asked] = []
@@ -89,8 +95,8 @@ def prompts(pairs: Sequence[Pair]) -> list[Asked]:
         if kind is None:
             continue
         form = FORMS[len(asked) % len(FORMS)]
-        plain = " ".join(filter(None, (kind[1], place_of(pair), _MODALITIES[kind[0]])))
+        plain = plainly(kind, place_of(pair))
         caption = " ".join(pair.caption.split())
         text = {"kind": plain, "kind and caption": f"{plain}. {caption}", "caption": " ".join(pair.query.split())}[form]
-        asked.append(Asked(text, form, kind, pair))
+        asked.append(Asked(text[:MAX_TEXT], form, kind, pair))
     return asked

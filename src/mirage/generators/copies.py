@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from mirage.errors import Unavailable
 from mirage.generators.base import GeneratorInfo
@@ -287,8 +287,9 @@ def _coefficients(frames: Floats, down: Floats, across: Floats) -> Floats:
 
 
 def _framed(image: Image.Image) -> Image.Image:
-    """In the frame; a background that was brightened is black again, so that margins are known as such."""
+    """In the frame. A background that was brightened or is noisy is made dark again, so that margins are known as such."""
     grey = image.convert("L")
+    grey = grey.filter(ImageFilter.BoxBlur(max(grey.size) / 256))  # finer than what is looked at
     darkest = int(np.percentile(np.asarray(grey), 1))
     return framed(grey.point(lambda level: max(0, level - darkest)) if darkest else grey, _FRAME)
 
