@@ -96,7 +96,10 @@ def _describe(app: FastAPI) -> None:
         if not app.openapi_schema:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = Problem.model_json_schema()
+            for model in (Problem, *generate.BODIES):
+                one = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(one.pop("$defs", {}))
+                schemas[model.__name__] = one
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             for methods in made["paths"].values():

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mirage.jobs import Job
 
 _LATEST = 8
+# Read by hand, since a form is taken as well; the description of the API has to be told of them.
+BODIES = (GenerateBody, PairBody)
 _TAKEN: dict[str, Any] = {
     "requestBody": {
         "required": True,

@@ -59,7 +59,14 @@ def generate_form(pairs: Pairs) -> GenerateForm:
     plain = {name: given.get(name, "")[:200] for name in ("seed", "steps", "guidance", "count", "figure", "strength")}
     size = given.get("size") or given.get("width") or ""
     words = given.get("q", "")[:_MOST_KEPT]
-    return GenerateForm(words, given.get("negative", "")[:_MOST_KEPT], size=size[:200], **rows, **plain)
+    return GenerateForm(
+        words=words,
+        negative=given.get("negative", "")[:_MOST_KEPT],
+        size=size[:200],
+        less=rows["less"],
+        more=rows["more"],
+        **plain,
+    )
 
 
 def _row(value: str) -> ChangeRow:

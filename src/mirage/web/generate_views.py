@@ -84,7 +84,7 @@ def alt_of(record: Record) -> str:
 def reason_of(synthetic: Synthetic) -> str:
     """Why there is no image to show; empty when there is one."""
     if synthetic.withheld:
-        return f"Withheld: {synthetic.copy.said}"
+        return synthetic.copy.said
     return "" if synthetic.data else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
 
 

@@ -22,7 +22,7 @@ function arm(form) {
 }
 
 async function make(form, byHand = true) {
-  const [button, refused] = [form.querySelector("button"), part(form, "refused")];
+  const refused = part(form, "refused");
   if (form.dataset.busy) return;
   form.dataset.busy = "yes";
   refused.hidden = true;
@@ -33,8 +33,6 @@ async function make(form, byHand = true) {
     const jobs = (answer.a ? [answer.a, answer.b] : [answer]).map((job) => job.id);
     remember(form, jobs);
     await show(form, jobs, byHand);
-    button.dataset.words ??= button.textContent;
-    button.textContent = "Make another";
   } catch (error) {
     refused.textContent = error instanceof TypeError ? "The site did not answer. Is it still running?" : error.message;
     refused.hidden = false;
@@ -50,8 +48,13 @@ async function show(form, jobs, byHand) {
     slots[at].hidden = false;
     slots[at].querySelector("[data-slot-body]").replaceChildren(...nodes);
   });
-  startSynthesis();
+  const button = form.querySelector("button");
+  button.hidden = true;
   if (byHand) slots[0].querySelector("[data-stops] button")?.focus();
+  Promise.all([...slots].slice(0, jobs.length).map((slot) => follow(slot.querySelector("[data-drawing]")))).then(() => {
+    button.textContent = "Make another";
+    button.hidden = false;
+  });
 }
 
 // Coming back to a page shows again what was made on it.
@@ -151,13 +154,14 @@ function end(place, job) {
 
 async function cancel(place, form) {
   const button = form.querySelector("button");
-  button.disabled = true;
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true"; // a button that is disabled outright would lose the focus
   button.textContent = "Stopping…";
   try {
     const response = await fetch(form.getAttribute("action"), { method: "POST", headers: { "X-Mirage-Token": form.elements.token.value } });
     if (!response.ok) throw new Error((await response.json()).detail);
   } catch (error) {
-    button.disabled = false;
+    button.ariaDisabled = null;
     button.textContent = "Stop";
     part(place, "message").textContent = error instanceof TypeError ? "The site did not answer. Is it still running?" : error.message;
   }
