@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     explainer_download: bool = Field(
         default=False, description="Whether the transformers explainer may download a model that is not on this machine."
     )
+    generator: str = Field(default="starter", description="Which generator draws when nobody names one.")
+    generate_always: bool = Field(
+        default=False, description="Whether the page draws a synthetic image of every query without being asked."
+    )
     generator_model: str = Field(
         default="", description="The diffusers generator's model: a hub id or a folder; Prompt2MedImage when empty."
     )

@@ -36,7 +36,7 @@ def generator_view(site: Site) -> s.GeneratorView:
     return s.GeneratorView(
         ready=not problem,
         problem=problem,
-        name=known.name if known else getattr(site.settings, "generator", "starter"),
+        name=known.name if known else site.settings.generator,
         model=known.model if known else "",
         revision=known.revision if known else "",
         licence=known.licence if known else "",
@@ -199,7 +199,7 @@ def making(site: Site, *queries: Query) -> Making | None:
     drawn = [query for each in queries if (query := generate_forms.drawable(each))]
     if len(drawn) < len(queries):
         return None
-    generator, always = generator_view(site), getattr(site.settings, "generate_always", False)
+    generator, always = generator_view(site), site.settings.generate_always
     if len(drawn) == 1:
         return Making(drawn[0].pairs(), site.token, generator, always, generate_forms.address(drawn[0]))
     both = [(f"{side}.{name}", value) for side, query in zip("ab", drawn, strict=True) for name, value in query.pairs()]

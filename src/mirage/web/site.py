@@ -67,7 +67,7 @@ class Site:
         """Who draws synthetic images; or, for a person to read, why nobody does."""
         if self.drawer_info is None:
             try:
-                self.drawer_info = generators.load(getattr(self.settings, "generator", "starter")).info()
+                self.drawer_info = generators.load(self.settings.generator).info()
             except MirageError as error:
                 return str(error)
         return self.drawer_info
