@@ -207,9 +207,8 @@ class DiffusersGenerator:
         except (RuntimeError, ValueError, MemoryError) as error:
             if error in raised:
                 raise
-            raise _failed(self.model, error) from error
-        finally:
             tidy_up()
+            raise _failed(self.model, error) from error
 
     def _remarks(self, request: Request) -> tuple[str, ...]:
         texts = [*(term.text for term in request.terms), *([request.negative] if request.negative else [])]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from mirage.generators.base import Request
@@ -102,7 +103,8 @@ def finished(loaded: Loaded, latents: Any) -> tuple[Image.Image, tuple[str, ...]
         if flagged and any(flagged):
             return black, (*remarks, UNSAFE), True
         picture = _picture(image)
-    if len(picture.getcolors(maxcolors=2**24) or ()) == 1:
+    shades = np.asarray(picture)
+    if bool((shades == shades[0, 0]).all()):
         return picture, (*remarks, EVEN), True
     return picture, remarks, False
 
