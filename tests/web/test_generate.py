@@ -198,6 +198,12 @@ def test_what_cannot_be_drawn_is_refused_at_once_by_name(web, body, said):
     assert said in answer.json()["detail"]
 
 
+def test_a_body_of_megabytes_is_refused_before_it_is_read_as_a_prompt(web):
+    answer = web.post("/api/generate", json={"terms": [{"text": "word " * 200_000}]}, headers=TOKEN)
+    assert answer.status_code == 413
+    assert "A prompt is a sentence or two" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -367,3 +373,14 @@ def test_always_is_a_setting(site, roots):
         served.client() as client,
     ):
         assert "data-always" in client.get("/search?q=brain").text
+
+
+def test_a_figure_can_be_begun_from_where_the_generator_can(web, drawing):
+    figure = web.get("/api/search?q=axial+brain+MRI&k=1").json()["hits"][0]["figure"]
+    page = web.get(figure["links"]["page"]).text
+    address = re.search(r'href="(/generate\?[^"]+)"', page)[1].replace("&amp;", "&")
+    assert f'name="figure" value="{figure["id"]}" checked' in web.get(address).text
+    view = made(web, "axial brain MRI", figure=figure["id"], strength=0.5)
+    assert view["record"]["start"] == figure["id"]
+    assert view["record"]["strength"] == 0.5
+    assert f'name="figure" value="{figure["id"]}"' in web.get(view["page"]).text

@@ -137,7 +137,7 @@ async def generate(request: Request) -> Response:
         return sent(job_view(await _started_by(request, *await _form_of(request))), 202)
     check_token(request, None)
     try:
-        body = GenerateBody.model_validate_json(await request.body())
+        body = GenerateBody.model_validate_json(await uploads.read_json(request))
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
     query = generate_forms.query_in(body.terms)
@@ -161,7 +161,7 @@ async def generate_pair(request: Request) -> Response:
         return sent(await _started_pair_by(request, *await _form_of(request)), 202)
     check_token(request, None)
     try:
-        body = PairBody.model_validate_json(await request.body())
+        body = PairBody.model_validate_json(await uploads.read_json(request))
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
     both = generate_forms.query_in(body.a), generate_forms.query_in(body.b)

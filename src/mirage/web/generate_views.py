@@ -204,3 +204,12 @@ def making(site: Site, *queries: Query) -> Making | None:
         return Making(drawn[0].pairs(), site.token, generator, always, generate_forms.address(drawn[0]))
     both = [(f"{side}.{name}", value) for side, query in zip("ab", drawn, strict=True) for name, value in query.pairs()]
     return Making(both, site.token, generator, always)
+
+
+def beginning_with(site: Site, figure: FigureView) -> str:
+    """The page that makes an image which begins from a figure; empty where the generator cannot."""
+    info = site.drawer()
+    if isinstance(info, str) or not info.from_picture:
+        return ""
+    words = figure.title or " ".join(word for word in (figure.plane, figure.modality_name, figure.region) if word)
+    return generate_forms.address(Query.of(words[:300]) if words else None, figure=figure.id)

@@ -178,7 +178,8 @@ async def figure(request: Request, figure_id: str) -> Response:
         view = views.figure_page(site.atlas, figure_id)
         like = views.search_page(site.atlas, Query.of(like=[figure_id], k=SIMILAR))
         case = views.case_page(site.atlas, view.case_id) if view.case_id else None
-        return render("figure.html", figure=view, like=like, case=case, form=search_form(None))
+        begin = generate_views.beginning_with(site, view)
+        return render("figure.html", figure=view, like=like, case=case, begin_url=begin, form=search_form(None))
 
     return HTMLResponse(await anyio.to_thread.run_sync(page))
 

@@ -66,6 +66,22 @@ async def read_form(request: Request, site: Site) -> FormData:
         raise BadInput("The upload arrived damaged. Send it again.") from None
 
 
+async def read_json(request: Request) -> bytes:
+    """Read a body of JSON, which is words and numbers alone.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES:
+            await _drain(request, len(body), FORM_BYTES * _DRAIN)
+            raise TooLargeError(f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two.")
+    return body
+
+
 async def _bounded(request: Request, most: int, site: Site) -> AsyncGenerator[bytes, None]:
     total = 0
     async for chunk in request.stream():
