@@ -27,7 +27,7 @@ from PIL import Image, ImageFilter
 
 from mirage.errors import Unavailable
 from mirage.generators.base import GeneratorInfo
-from mirage.generators.framing import framed
+from mirage.generators.framing import cleaned, squared
 
 SHIPPED = Path(str(resources.files("mirage"))) / "shipped" / "generator" / "fingerprints.npz"
 THRESHOLD = 0.87
@@ -289,9 +289,11 @@ def _coefficients(frames: Floats, down: Floats, across: Floats) -> Floats:
 def _framed(image: Image.Image) -> Image.Image:
     """In the frame. A background that was brightened or is noisy is made dark again, so that margins are known as such."""
     grey = image.convert("L")
-    grey = grey.filter(ImageFilter.BoxBlur(max(grey.size) / 256))  # finer than what is looked at
     darkest = int(np.percentile(np.asarray(grey), 1))
-    return framed(grey.point(lambda level: max(0, level - darkest)) if darkest else grey, _FRAME)
+    if darkest:
+        grey = grey.point([max(0, level - darkest) for level in range(256)])
+    blurred = cleaned(grey).filter(ImageFilter.BoxBlur(max(grey.size) / 256))  # finer than what is looked at
+    return squared(blurred, _FRAME)
 
 
 def _pixels(frame: Image.Image) -> Floats:
