@@ -281,6 +281,8 @@ def _diversity(
     for (text, members), images in zip(groups, varied, strict=True):
         shown = [image.image for image in images if not image.blank]
         rows.append((text, shown))
+        if len(shown) < 2:
+            continue
         ours = measures.mean_distance(network(shown))
         real = measures.mean_distance(train[members], [pool[n][0].case for n in members])
         classes[text] = {"synthetic": round(ours, 3), "real": round(real, 3), "ratio": round(ours / real, 3)}
