@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class StarterGenerator:
         self._threads = threads
         self._lock = threading.Lock()
         self._sessions: dict[str, Any] = {}
+        self._encoder_is_right = False
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
@@ -142,12 +143,13 @@ class StarterGenerator:
             for step, found in enumerate(flow(velocity, noise, lead.pulls, at), start=1):
                 if stopped():
                     return
-                progress(Step(number + 1, request.count, step, len(at) - 1, lambda shown=found: self._image(shown)))
+                progress(Step(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
             blank = not np.isfinite(found).all()
             remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else ()
             yield Drawn(self._image(np.nan_to_num(found)), seed, remarks, blank)
 
     def _velocity(self, texts: list[str]) -> Callable[[Floats, float], Floats]:
+        self._check_encoder()
         states, mask, pooled = self._text(texts)
         pooled = pooled * np.float32(self._config.pooled_scale)
         session = self._session("unet.onnx")
@@ -196,13 +198,13 @@ class StarterGenerator:
     def _session(self, name: str) -> Any:
         with self._lock:
             if name not in self._sessions:
-                if name == "unet.onnx":
-                    self._check_encoder()
                 self._sessions[name] = opened(self._folder / name, self._folder / name, self._threads)
             return self._sessions[name]
 
     def _check_encoder(self) -> None:
         """Other token states than those it learnt with would lead it anywhere."""
+        if self._encoder_is_right:
+            return
         path = self._encoder / "text.onnx"
         if not path.is_file():
             raise Unavailable(f"The encoder in {self._encoder} lacks text.onnx. Install MIRAGE again.")
@@ -212,3 +214,4 @@ class StarterGenerator:
                     f"The generator in {self._folder} was trained with another text encoder than {path}. "
                     "Train it anew with this one, or give the folder of the one it was trained with."
                 )
+        self._encoder_is_right = True
