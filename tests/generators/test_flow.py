@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from mirage import encoders
 from mirage.errors import Unavailable
 from mirage.generators import Request, Wanted
 from mirage.generators.flow import MOST_TEXTS, course, flow, times
-from mirage.generators.latents import Patches
+from mirage.generators.latents import Patches, fit_decoder
 from mirage.generators.reading_text import TextStates, with_output
 from mirage.generators.sessions import opened
 from mirage.settings import SHIPPED
@@ -84,6 +86,23 @@ def test_patches_of_a_full_basis_bring_an_image_back() -> None:
     latents = patches.encode(image)
     assert latents.shape == (64, 4, 4)
     np.testing.assert_allclose(patches.decode(latents), image, atol=1e-4)
+
+
+def test_a_decoder_that_sees_the_neighbours_leaves_fewer_seams() -> None:
+    rng = np.random.default_rng(5)
+    wave = np.add.outer(np.sin(np.arange(32) / 5), np.cos(np.arange(32) / 7)).astype(np.float32) / 2
+    images = [np.roll(wave, rng.integers(0, 32, 2), (0, 1)) for _ in range(40)]
+    every = np.concatenate([image.reshape(4, 8, 4, 8).transpose(0, 2, 1, 3).reshape(16, 64) for image in images])
+    mean = every.mean(0)
+    _, _, rows = np.linalg.svd(every - mean)
+    plain = Patches(mean, rows[:3].T.astype(np.float32), np.ones(3, np.float32))
+    seeing = replace(plain, decoder=fit_decoder(plain, images[:30], 0.05))
+    noisy = [plain.encode(image) + 0.05 * rng.standard_normal((3, 4, 4)).astype(np.float32) for image in images[30:]]
+    errors = [
+        np.mean([np.abs(way.decode(latents) - image).mean() for latents, image in zip(noisy, images[30:], strict=True)])
+        for way in (plain, seeing)
+    ]
+    assert errors[1] < errors[0]
 
 
 def test_token_states_come_out_of_the_encoder_that_ships_and_its_vectors_stay_the_same() -> None:

@@ -20,7 +20,18 @@ from mirage.settings import SHIPPED
 from mirage.training.generator.config import Config
 from mirage.training.generator.pictures import Example, read, set_aside, tidied
 
-TINY = Config(held_out=0.3, steps=3, batch=4, components=8, side=4, channels=(32, 64), layers=1, warm_up=1, decay=1, drawing_steps=4)
+TINY = Config(
+    held_out=0.3,
+    steps=3,
+    batch=4,
+    components=8,
+    side=4,
+    channels=(32, 64),
+    layers=1,
+    warm_up=1,
+    decay=1,
+    drawing_steps=4,
+)
 
 
 @pytest.fixture(scope="module")

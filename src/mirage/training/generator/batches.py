@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from mirage.generators.latents import PATCH
+from mirage.generators.latents import PATCH, Patches, fit_decoder
 from mirage.generators.reading_text import TextStates
 from mirage.training.generator.config import Config
 from mirage.training.generator.network import POOLED_SCALE
@@ -19,6 +19,7 @@ from mirage.training.generator.pictures import Example, Pixels
 
 _TURN, _SCALE, _SHIFT, _BEND = 0.12, 0.08, 0.06, 0.03  # radians; shares of the side
 _WINDOW, _BRIGHT = 0.2, 0.08
+_DECODED, _NOISE = 800, 0.2  # images that the way back is fitted on, and noise added to their numbers
 
 
 def plain(images: Any, pixels: int) -> Any:
@@ -66,7 +67,9 @@ class Basis:
         # Half the way to equal variances: the fine components are heard, but the coarse ones lead.
         scale = values**0.25
         scale = scale * (values / scale**2).mean().sqrt()
-        np.savez(path, mean=mean.numpy(), basis=vectors.numpy(), scale=scale.numpy())
+        found = {"mean": mean.numpy(), "basis": vectors.numpy(), "scale": scale.numpy()}
+        some = plain(images[:: max(1, len(images) // _DECODED)], pixels)[:, 0].numpy()
+        np.savez(path, **found, decoder=fit_decoder(Patches(**found), some, _NOISE))
         return float(values.sum() / centred.var(0, correction=0).sum())
 
     def encode(self, images: Any) -> Any:
