@@ -96,8 +96,8 @@ def test_a_decoder_that_sees_the_neighbours_leaves_fewer_seams() -> None:
     mean = every.mean(0)
     _, _, rows = np.linalg.svd(every - mean)
     plain = Patches(mean, rows[:3].T.astype(np.float32), np.ones(3, np.float32))
-    seeing = replace(plain, decoder=fit_decoder(plain, images[:30], 0.05))
-    noisy = [plain.encode(image) + 0.05 * rng.standard_normal((3, 4, 4)).astype(np.float32) for image in images[30:]]
+    seeing = replace(plain, decoder=fit_decoder(plain, images[:30], 0.5))
+    noisy = [plain.encode(image) + 0.5 * rng.standard_normal((3, 4, 4)).astype(np.float32) for image in images[30:]]
     errors = [
         np.mean([np.abs(way.decode(latents) - image).mean() for latents, image in zip(noisy, images[30:], strict=True)])
         for way in (plain, seeing)

@@ -87,7 +87,7 @@ class Patches:
 
 
 def with_neighbours(latents: Floats) -> Floats:
-    """(k, n, n) to (n², 9k + 1): each place's own and its neighbours' numbers, and a 1. Beyond the edge, the edge goes on."""
+    """(k, n, n) to (n², 9k + 1): each place's own and its neighbours' numbers, and a 1. The edge goes on beyond itself."""
     side = latents.shape[1]
     wide = np.pad(latents, ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = [wide[:, down : down + side, right : right + side] for down in range(3) for right in range(3)]
@@ -103,8 +103,8 @@ def fit_decoder(patches: Patches, images: Iterable[Floats], noise: float, seed: 
     patches : Patches
     images : iterable of (s, s) float32 in [−1, 1]
     noise : float
-        Standard deviation of what is added to the numbers; what a generator makes is not free of noise either, and without it
-        seams stay.
+        Standard deviation of what is added to the numbers; what a generator makes is not free of noise either, and
+        without it seams stay.
     seed : int
 
     Returns
