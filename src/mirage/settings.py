@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
+    sign_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) with which synthetic images are signed, as C2PA."
+    )
+    sign_key: Path | None = Field(default=None, description="The private key (PEM) of that certificate.")
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")
