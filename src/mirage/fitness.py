@@ -1,8 +1,8 @@
 """Is this a prompt for a generator of medical images? A simple rule with its reasons, no judge of people's intentions.
 
-A prompt is taken when it names something medical: a modality or a plane, a body region or structure, a disease or finding, or
-a word that ends as names of diseases do. It is refused when it names nothing of the kind, and when it asks for the likeness of
-a person: a portrait, a photo of somebody, or "of" two names with capitals that are no medical words.
+A prompt is taken when it names something medical: a modality or a plane, a body region or structure, a disease or
+finding, or a word that ends as names of diseases do. It is refused when it names nothing of the kind, and when it asks for
+the likeness of a person: a portrait, a photo of somebody, or "of" two names with capitals that are no medical words.
 """
 
 from __future__ import annotations
@@ -19,31 +19,33 @@ FOR = (
 )
 _IMAGING = frozenset(
     """
-    ct mri mr mra cta pet spect xray x-ray radiograph radiography ultrasound sonogram echo echocardiogram doppler scan tomography
-    angiogram angiography mammogram mammography fluoroscopy scintigraphy myelogram venogram arthrogram cystogram urogram flair
-    dwi adc stir t1 t2 t1w t2w gadolinium contrast axial coronal sagittal transverse oblique frontal anteroposterior section slice
-    histology microscopy fundus retina film barium
+    ct mri mr mra cta pet spect xray x-ray radiograph radiography ultrasound sonogram echo echocardiogram doppler
+    scan tomography angiogram angiography mammogram mammography fluoroscopy scintigraphy myelogram venogram
+    arthrogram cystogram urogram flair dwi adc stir t1 t2 t1w t2w gadolinium contrast axial coronal sagittal
+    transverse oblique frontal anteroposterior section slice histology microscopy fundus retina film barium
     """.split()
 )
 _BODY = frozenset(
     """
-    abdomen abdominal adrenal ankle aorta arm artery arterial bladder bone bowel brain brainstem breast bronchus cardiac cartilage
-    cerebellum cerebral cervical chest clavicle colon cortex cranial diaphragm disc ear elbow esophagus eye facial femur fetus
-    fibula finger foot gallbladder gastric gland hand head heart hepatic hip humerus intestine jaw joint kidney knee larynx leg
-    ligament limb lip liver lobe lumbar lung lymph mandible maxilla mediastinum meninges meniscus muscle nasal neck nerve orbit
-    orbital ovary palate pancreas paranasal parotid pelvis pelvic penis pharynx pituitary placenta pleura pleural prostate
-    pulmonary radius rectum renal rib sacrum scalp scrotum shoulder sinus skeleton skin skull spinal spine spleen stomach tendon
-    testis thigh thoracic thorax thymus thyroid tibia toe tongue tooth trachea ulna ureter urethra uterus vein venous ventricle
+    abdomen abdominal adrenal ankle aorta arm artery arterial bladder bone bowel brain brainstem breast bronchus
+    cardiac cartilage cerebellum cerebral cervical chest clavicle colon cortex cranial diaphragm disc ear elbow
+    esophagus eye facial femur fetus fibula finger foot gallbladder gastric gland hand head heart hepatic hip
+    humerus intestine jaw joint kidney knee larynx leg ligament limb lip liver lobe lumbar lung lymph mandible
+    maxilla mediastinum meninges meniscus muscle nasal neck nerve orbit orbital ovary palate pancreas paranasal
+    parotid pelvis pelvic penis pharynx pituitary placenta pleura pleural prostate pulmonary radius rectum renal
+    rib sacrum scalp scrotum shoulder sinus skeleton skin skull spinal spine spleen stomach tendon testis thigh
+    thoracic thorax thymus thyroid tibia toe tongue tooth trachea ulna ureter urethra uterus vein venous ventricle
     vertebra vessel wrist leg throat cranium thalamus hippocampus temporal occipital parietal
     """.split()
 )
 _FINDINGS = frozenset(
     """
-    abscess aneurysm atrophy avulsion bleed calcification cancer carcinoma clot collapse contusion cyst dislocation effusion edema
-    embolism embolus emphysema fracture gout hematoma hemorrhage hernia herniation infarct infarction infection injury ischemia
-    lesion leukemia mass malformation metastasis metastatic nodule obstruction opacity perforation pneumothorax rupture sarcoma
-    sepsis stenosis stone stroke syndrome tear thrombosis thrombus trauma tumor tuberculosis ulcer varix disease pathology
-    consolidation ground-glass pneumonia rickets scoliosis spondylolisthesis covid covid-19 enhancing hypodense hyperintense
+    abscess aneurysm atrophy avulsion bleed calcification cancer carcinoma clot collapse contusion cyst
+    dislocation effusion edema embolism embolus emphysema fracture gout hematoma hemorrhage hernia herniation
+    infarct infarction infection injury ischemia lesion leukemia mass malformation metastasis metastatic nodule
+    obstruction opacity perforation pneumothorax rupture sarcoma sepsis stenosis stone stroke syndrome tear
+    thrombosis thrombus trauma tumor tuberculosis ulcer varix disease pathology consolidation ground-glass
+    pneumonia rickets scoliosis spondylolisthesis covid covid-19 enhancing hypodense hyperintense
     """.split()
 )
 _ENDINGS = (
@@ -54,7 +56,7 @@ _PERSON = re.compile(
     r"\b(selfie|portrait|celebrity|celebrities|mug ?shot|headshot|passport photo|self-portrait)\b"
     r"|\b(photo|photograph|picture|image|painting|drawing)s? of (a |an |the |my |me\b|his |her |some)?"
     r"(young |old |smiling |naked |nude |beautiful |pretty )*"
-    r"(me|man|woman|men|women|boy|girl|child|person|people|face|patient's face|mother|father|friend|teacher|doctor|president)\b"
+    r"(me|man|woman|men|women|boy|girl|child|person|people|face|patient's face|mother|father|friend|teacher|doctor)\b"
     r"|\b(face|smile|likeness) of (?!the\b)[A-Z]|\b(his|her|my|your) face\b|\bface of (a|my|his|her|our)\b",
     re.IGNORECASE,
 )
@@ -81,7 +83,9 @@ def check(prompt: str) -> None:
 
 def _likeness(prompt: str) -> bool:
     found = _PERSON.search(prompt)
-    if found and not (found.group().lower().startswith(("face of", "smile of", "likeness of")) and not _LIKENESS.search(prompt)):
+    if found and not (
+        found.group().lower().startswith(("face of", "smile of", "likeness of")) and not _LIKENESS.search(prompt)
+    ):
         return True
     return any(not _known(first) and not _known(second) for first, second in _NAMED.findall(prompt))
 

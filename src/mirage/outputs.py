@@ -79,7 +79,9 @@ class Outputs:
         except FileNotFoundError:
             raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NotFound(f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again.") from error
+            raise NotFound(
+                f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again."
+            ) from error
 
     def list(self) -> list[Synthetic]:
         """Every image, newest first; what is damaged is left out."""
@@ -112,7 +114,9 @@ class Outputs:
         """
         found = self.get(image_id)
         if not found.data:
-            raise NotFound(found.copy.said if found.withheld else "Nothing came out of this generation, so there is no picture.")
+            raise NotFound(
+                found.copy.said if found.withheld else "Nothing came out of this generation, so there is no picture."
+            )
         with Image.open(io.BytesIO(found.data)) as image:
             image.load()
             return provenance.rewrite(image, found.record, format)

@@ -205,7 +205,9 @@ def _wanted(atlas: Atlas, term: Term, remarks: list[str]) -> Wanted:
         return Wanted(words, term.weight)
     hits = atlas.search(Query((replace(term, weight=1.0),), k=1)).hits
     if not hits:
-        raise BadInput("A dropped picture speaks by the words of the figure nearest to it, and this atlas is empty. Use words.")
+        raise BadInput(
+            "A dropped picture speaks by the words of the figure nearest to it, and this atlas is empty. Use words."
+        )
     words = words_of(hits[0].figure)
     remarks.append(f"The dropped picture spoke by the words of the figure nearest to it ({hits[0].figure.id}): “{words}”.")
     return Wanted(words, term.weight)

@@ -166,7 +166,7 @@ def test_a_failed_job_says_why_on_its_page(web):
 
 
 def test_an_image_that_came_out_black_is_told_and_not_shown(web):
-    job = ended(web, begin(web, "nothing at all")["id"])
+    job = ended(web, begin(web, "nothing of a chest CT")["id"])
     page = web.get(job["page"]).text
     assert "the numbers overflowed" in page
     for name in job["results"]:

@@ -53,8 +53,8 @@ class Patches:
         """
         try:
             with np.load(path, allow_pickle=False) as parts:
-                known = [np.asarray(parts[name], dtype=np.float32) for name in ("mean", "basis", "scale")]
-                made = cls(*known, np.asarray(parts["decoder"], dtype=np.float32) if "decoder" in parts else None)
+                known = {name: np.asarray(parts[name], dtype=np.float32) for name in parts.files}
+                made = cls(known["mean"], known["basis"], known["scale"], known.get("decoder"))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise Unavailable(f"{path} is damaged and cannot be read ({error}). Install MIRAGE again.") from error
         if made.mean.shape != (PATCH * PATCH,) or made.basis.shape != (PATCH * PATCH, len(made.scale)):

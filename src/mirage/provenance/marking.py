@@ -53,7 +53,26 @@ def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
         raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
     if len(record.print().encode()) > _MOST_RECORD:
         raise BadInput("The prompt is too long for the image's own record (48 kB). Shorten it.")
-    marked = banding.banded(watermark.embed(banding.enlarged(image), record.id))
+    return rewrite(banding.banded(watermark.embed(banding.enlarged(image), record.id)), record, format)
+
+
+def rewrite(marked: Image.Image, record: Record, format: str = "png") -> bytes:
+    """Write an image that has band and watermark already as another file, with the marks that a file carries.
+
+    Parameters
+    ----------
+    marked : PIL.Image.Image
+        The pixels of what `mark` wrote.
+    record, format
+        As for `mark`.
+
+    Raises
+    ------
+    mirage.errors.BadInput, mirage.errors.Unavailable
+        As `mark` does.
+    """
+    if format not in FORMATS:
+        raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
     if format == "dicom":
         from mirage.provenance.dicom import write  # noqa: PLC0415 - pydicom is slow to import
 
