@@ -12,9 +12,11 @@ import httpx
 import typer
 
 from mirage.atlas import Atlas
+from mirage.cli.output import say
 from mirage.errors import AtlasHeld, BadInput, BadPicture, MirageError, NotFound, Unavailable
 from mirage.manifest import Holder
 from mirage.pictures import DEFAULT_LIMITS, decode
+from mirage.provenance.reading import read, warned
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.web import views
@@ -134,4 +136,7 @@ def _decoded(path: Path) -> Any:
     refuse_address(str(path))
     if not path.is_file():
         raise BadPicture(f"There is no file {path}.")
-    return decode(path, name=path.name, limits=DEFAULT_LIMITS)
+    image = decode(path, name=path.name, limits=DEFAULT_LIMITS)
+    if warning := warned(read(path.read_bytes(), image)):
+        say(warning.replace("you dropped", "you gave"))
+    return image

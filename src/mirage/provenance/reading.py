@@ -96,6 +96,19 @@ def declared(data: bytes) -> Marks:
     return _summed(files, ours, record, "")
 
 
+def warned(marks: Marks) -> str:
+    """What to tell somebody who searches with such a picture; empty when no mark was found."""
+    if not marks.synthetic:
+        return ""
+    found = ", ".join(
+        mark.kind if mark.kind not in ("xmp", "c2pa", "dicom") else mark.kind.upper() for mark in marks.marks if mark.found
+    )
+    whose = "made by MIRAGE" if marks.ours else "marked so by its maker"
+    return (
+        f"The picture you dropped is synthetic ({whose}; found: {found}). It shows no patient; the figures below are real."
+    )
+
+
 def watermarked(image: Image.Image) -> bool:
     """Whether the pixels alone carry MIRAGE's watermark."""
     return _find(image, thorough=False).present

@@ -103,7 +103,7 @@ def _coefficients(grey: Image.Image, box: tuple[float, float, float, float] | No
 
 def _levelled(coefficients: Floats) -> Floats:
     """Coefficients over the size of their neighbours, and none above 3, so that no single structure outvotes the rest."""
-    return np.clip(coefficients / _scale(coefficients), -3, 3)
+    return np.asarray(np.clip(coefficients / _scale(coefficients), -3, 3), np.float32)
 
 
 def _scale(coefficients: Floats) -> Floats:

@@ -21,6 +21,7 @@ from mirage.web import (
     jobs,
     pages,
     problems,
+    verify,
 )
 from mirage.web.access_log import AccessLog
 from mirage.web.schemas import Problem
@@ -78,6 +79,8 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     app.include_router(generate_jobs.router)
     app.include_router(explain.router)
     app.include_router(compare.router)
+    app.include_router(verify.twins)
+    app.include_router(verify.router)
     app.include_router(pages.router)
     problems.install(app)
     _describe(app)

@@ -15,6 +15,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 
 from mirage.errors import BadInput, BadPicture
 from mirage.pictures import Limits, decode
+from mirage.provenance.reading import read, warned
 from mirage.query import PictureTerm
 from mirage.web.schemas import EmbeddingView
 from mirage.web.site import Site
@@ -111,7 +112,7 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
     ------
     mirage.errors.BadPicture
     """
-    data, name = await _file(form, site)
+    data, name = await file_of(form, site)
     return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
 
 
@@ -122,11 +123,17 @@ async def picture(form: FormData, site: Site) -> Image.Image:
     ------
     mirage.errors.BadPicture
     """
-    data, name = await _file(form, site)
+    data, name = await file_of(form, site)
     return await anyio.to_thread.run_sync(partial(_decoded, site, data, name), limiter=site.decoding)
 
 
-async def _file(form: FormData, site: Site) -> tuple[bytes, str]:
+async def file_of(form: FormData, site: Site) -> tuple[bytes, str]:
+    """The form's file as it came, and its name.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
     given = form.get("file")
     if isinstance(given, str) and given.strip():
         raise BadPicture(
@@ -152,4 +159,6 @@ def _decoded(site: Site, data: bytes, name: str) -> Image.Image:
 def _embed(site: Site, data: bytes, name: str) -> EmbeddingView:
     image = _decoded(site, data, name)
     term: PictureTerm = site.atlas.embed(image)
-    return EmbeddingView(picture=term.print(), width=image.width, height=image.height)
+    return EmbeddingView(
+        picture=term.print(), width=image.width, height=image.height, synthetic=warned(read(data, image))
+    )

@@ -262,6 +262,7 @@ class EmbeddingView(Model):
     picture: str = Field(description="Use it as a term's `picture`.")
     width: int
     height: int
+    synthetic: str = Field(default="", description="What marks it as synthetic, in a sentence; empty without a mark.")
 
 
 class Problem(BaseModel):
