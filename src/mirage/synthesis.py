@@ -140,6 +140,11 @@ def generator_of(options: Options) -> Generator:
     return generators.load(options.generator or Settings.load().generator)
 
 
+def new_seed() -> int:
+    """A seed, drawn at random."""
+    return secrets.randbelow(MOST_SEED - MOST_IMAGES)
+
+
 # -- asking --------------------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +185,7 @@ def request_of(
         if start is not None:
             raise BadInput("An image begins from a figure or from a picture, not from both.")
         start = decode(atlas.picture(options.figure), limits=DEFAULT_LIMITS)
-    seed = options.seed if options.seed is not None else secrets.randbelow(MOST_SEED - MOST_IMAGES)
+    seed = options.seed if options.seed is not None else new_seed()
     request = Request(
         terms=tuple(wanted),
         negative=options.negative,

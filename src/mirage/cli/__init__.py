@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, looking, serving, train, verifying
+from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, verifying
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -53,6 +53,8 @@ app.command("show")(looking.show)
 app.command("explain")(explaining.explain)
 app.command("compare")(explaining.compare)
 app.command("verify")(verifying.verify)
+app.command("generate")(generating.generate)
+app.command("ask")(generating.ask)
 app.command("doctor")(serving.doctor)
 app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")

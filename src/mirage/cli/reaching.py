@@ -13,7 +13,7 @@ import typer
 
 from mirage.atlas import Atlas
 from mirage.cli.output import say
-from mirage.errors import AtlasHeld, BadInput, BadPicture, MirageError, NotFound, Unavailable
+from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
 from mirage.manifest import Holder
 from mirage.pictures import DEFAULT_LIMITS, decode
 from mirage.provenance.reading import read, warned
@@ -44,11 +44,24 @@ class Served:
             raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
         if answer.is_success:
             return answer.json()
+        raise self._refused(answer)
+
+    def fetch(self, path: str) -> bytes:
+        """A file."""
+        try:
+            answer = self._client.get(path)
+        except httpx.HTTPError as error:
+            raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
+        if not answer.is_success:
+            raise self._refused(answer)
+        return answer.content
+
+    def _refused(self, answer: httpx.Response) -> MirageError:
         try:
             detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
             detail = f"The server at {self.url} answered {answer.status_code}."
-        raise _KINDS.get(answer.status_code, MirageError)(detail)
+        return _KINDS.get(answer.status_code, MirageError)(detail)
 
 
 # What the server's answers mean here, so that a command ends alike whichever way it went.
@@ -56,6 +69,7 @@ _KINDS: dict[int, type[MirageError]] = {
     BadInput.status: BadInput,
     NotFound.status: NotFound,
     AtlasHeld.status: AtlasHeld,
+    Busy.status: Busy,
     413: BadPicture,
     415: BadPicture,
     BadPicture.status: BadPicture,
