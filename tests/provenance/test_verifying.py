@@ -118,7 +118,7 @@ def test_the_page_never_calls_an_unmarked_image_real(client) -> None:
 def test_bad_uploads_are_answered_in_words(client) -> None:
     bomb = io.BytesIO()
     Image.new("L", (3000, 2000)).save(bomb, "PNG")
-    for data in (b"", b"hello", b"\x89PNG\r\n\x1a\n1234", bomb.getvalue(), b"x" * 21_000_000):
+    for data in (b"", b"hello", b"\x89PNG\r\n\x1a\n1234", bomb.getvalue()):
         for address in ("/verify", "/api/verify"):
             answer = sent(client, address, data)
             assert answer.status_code in (413, 422), (address, len(data), answer.status_code)
@@ -141,7 +141,7 @@ def test_the_command_says_so_too(marked: dict[str, Path], small: Path) -> None:
 
 
 def test_no_real_starter_figure_carries_the_watermark(starter: Atlas) -> None:
-    names = list(starter.pictures.names())[::40]
+    names = list(starter.pictures.names())[::20]
     assert len(names) >= 10
     for name in names:
         with Image.open(starter.pictures.path(name)) as opened:

@@ -254,3 +254,30 @@ def generation(
     if grid is not None:
         generation_report.sheet(found.rows).save(grid)
         say(f"Written to {grid}.")
+
+
+@app.command()
+def watermark(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    more: Annotated[list[Path] | None, typer.Option(help="A further folder of real images. May be repeated.")] = None,
+    carriers: Annotated[int, typer.Option(min=1, help="How many are marked, in memory.")] = 40,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure the invisible watermark: what it survives, and false alarms on real images."""
+    from mirage.evaluation import watermark as measuring  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The carriers are real images: name a copy of MedPix 2.0 with --medpix or MIRAGE_MEDPIX.")
+    folders = [where, *(more or [])]
+    paths = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in (".webp", ".png", ".jpg", ".jpeg")]
+    if not paths:
+        raise BadInput(f"There are no pictures under {', '.join(map(str, folders))}.")
+    with progress_bar("Looking", unit=" images/s") as move:
+        measured = measuring.evaluate(paths, carriers, lambda done, total: move(done, total, 0.0, None))
+    facts(measuring.rows(measured))
+    if json_file is not None:
+        json_file.write_text(json.dumps(asdict(measured), indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")

@@ -70,7 +70,9 @@ def signed(data: bytes, media_type: str, record: Record) -> bytes:
     last = "no algorithm fits the key"
     for algorithm in _ALGORITHMS:
         try:
-            info = c2pa.C2paSignerInfo(alg=algorithm, sign_cert=chain, private_key=private, ta_url=None)
+            info = c2pa.C2paSignerInfo(
+                alg=algorithm.encode(), sign_cert=chain.encode(), private_key=private.encode(), ta_url=None
+            )
             with c2pa.Signer.from_info(info) as signer, c2pa.Builder(_claim(record)) as builder:
                 out = io.BytesIO()
                 builder.sign(signer, media_type, io.BytesIO(data), out)

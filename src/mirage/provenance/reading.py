@@ -111,12 +111,12 @@ def warned(marks: Marks) -> str:
 
 def watermarked(image: Image.Image) -> bool:
     """Whether the pixels alone carry MIRAGE's watermark."""
-    return _find(image, thorough=False).present
+    return find(image, thorough=False).present
 
 
 def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
     banded = banding.has_band(image)
-    found = _find(image, thorough=True)
+    found = find(image, thorough=True)
     band = (
         f"The words “{banding.BAND}” stand below the picture."
         if banded
@@ -131,7 +131,8 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
     return [Mark("band", banded, band), Mark("watermark", found.present, hidden)], found.id
 
 
-def _find(image: Image.Image, *, thorough: bool) -> watermark.Found:
+def find(image: Image.Image, *, thorough: bool) -> watermark.Found:
+    """Look for the watermark above the band and in the whole; thorough: with the band at any side, too."""
     if min(image.size) < 48:
         return watermark.Found(0.0, False, "")
     grey = image.convert("L")
