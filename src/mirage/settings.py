@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     generate_always: bool = Field(
         default=False, description="Whether the page draws a synthetic image of every query without being asked."
     )
+    generator_path: Path | None = Field(
+        default=None, description="Folder of a starter generator that mirage train generator made; the shipped one if unset."
+    )
     generator_model: str = Field(
         default="", description="The diffusers generator's model: a hub id or a folder; Prompt2MedImage when empty."
     )
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
 
-    @field_validator("atlas", "medpix", mode="after")
+    @field_validator("atlas", "medpix", "generator_path", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None

@@ -137,7 +137,10 @@ def generator_of(options: Options) -> Generator:
     ------
     mirage.errors.NotFound, mirage.errors.Unavailable
     """
-    return generators.load(options.generator or Settings.load().generator)
+    settings = Settings.load()
+    name = options.generator or settings.generator
+    given = {"path": settings.generator_path, "threads": settings.threads} if name == "starter" else {}
+    return generators.load(name, **given)
 
 
 def new_seed() -> int:
