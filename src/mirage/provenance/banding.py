@@ -14,7 +14,7 @@ SHARE = 1 / 16
 """Height of the band over the width of the image."""
 _GROUND, _INK = 236, 16  # light, unlike the black around most scans
 _FILLED = 0.86  # of the width, by the words
-_GAP = 1.1  # between the words and with the dash in it, over the size of the letters
+_GAP = 1.3  # between the words and with the dash in it, over the size of the letters
 _ALIKE = 0.6  # correlation from which on a strip counts as the band
 
 
@@ -48,10 +48,10 @@ def strip(width: int) -> Image.Image:
     at = (width - size * (sum(lengths) + 2 * _GAP)) / 2
     for number, part in enumerate(words):
         pen.text((at, middle), part, fill=_INK, font=font, anchor="lm")
-        at += size * lengths[number]
+        at += font.getlength(part)
         if number < len(words) - 1:
             thick = max(1, round(size / 12))
-            pen.line((at + size * 0.25, middle, at + size * (_GAP - 0.25), middle), fill=_INK, width=thick)
+            pen.line((at + size * 0.3, middle, at + size * (_GAP - 0.3), middle), fill=_INK, width=thick)
             at += size * _GAP
     return made
 

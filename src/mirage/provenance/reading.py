@@ -17,7 +17,7 @@ from mirage.provenance.record import Record
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
 Box = tuple[float, float, float, float]
 _MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
-_LARGE = 1000  # pixels: a larger picture is brought near it once before the watermark is looked for
+_LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the watermark is looked for
 NO_PROOF = "No mark found does not mean that the image is real."
 
 
@@ -146,7 +146,7 @@ def _places(width: int, height: int, *, thorough: bool) -> list[Box | None]:
     shares = {round(min(width * banding.SHARE / height, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
     below: list[Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
     if not thorough:
-        return [*below, None]
+        return [(0.0, 0.0, float(width), float(height - min(banding.height_of(width), height // 2))), None]
     across = {round(min(height * banding.SHARE / width, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
     turned: list[Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
     for share in sorted(across):
