@@ -15,6 +15,7 @@ SHARE = 1 / 16
 _GROUND, _INK = 236, 16  # light, unlike the black around most scans
 _FILLED = 0.86  # of the width, by the words
 _GAP = 1.3  # between the words and with the dash in it, over the size of the letters
+_LARGE = 4096  # pixels
 _ALIKE = 0.6  # correlation from which on a strip counts as the band
 
 
@@ -37,21 +38,27 @@ def height_of(width: int) -> int:
 @lru_cache(maxsize=8)
 def strip(width: int) -> Image.Image:
     """The band alone, mode L."""
-    made = Image.new("L", (width, height_of(width)), _GROUND)
+    return _drawn().resize((width, height_of(width)), Image.Resampling.LANCZOS)
+
+
+@lru_cache(maxsize=1)
+def _drawn() -> Image.Image:
+    """The band large; made smaller from here, its words stand in the same places at every size."""
+    made = Image.new("L", (_LARGE, height_of(_LARGE)), _GROUND)
     pen = ImageDraw.Draw(made)
     # Pillow's own font has no dash, so the dashes are drawn; it is the one font that is there on every machine.
     words = [part.strip() for part in BAND.split("–")]
-    lengths = [ImageFont.load_default(size=100).getlength(part) / 100 for part in words]
-    size = min(width * _FILLED / (sum(lengths) + 2 * _GAP), made.height * 0.8)
+    per_point = sum(ImageFont.load_default(size=100).getlength(part) for part in words) / 100
+    size = min(_LARGE * _FILLED / (per_point + 2 * _GAP), made.height * 0.8)
     font = ImageFont.load_default(size=size)
+    lengths = [font.getlength(part) for part in words]
     middle = made.height / 2
-    at = (width - size * (sum(lengths) + 2 * _GAP)) / 2
+    at = (_LARGE - sum(lengths) - 2 * size * _GAP) / 2
     for number, part in enumerate(words):
         pen.text((at, middle), part, fill=_INK, font=font, anchor="lm")
-        at += font.getlength(part)
+        at += lengths[number]
         if number < len(words) - 1:
-            thick = max(1, round(size / 12))
-            pen.line((at + size * 0.3, middle, at + size * (_GAP - 0.3), middle), fill=_INK, width=thick)
+            pen.line((at + size * 0.3, middle, at + size * (_GAP - 0.3), middle), fill=_INK, width=round(size / 12))
             at += size * _GAP
     return made
 
