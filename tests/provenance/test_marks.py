@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +129,8 @@ def test_a_strange_format_a_strange_id_and_an_endless_prompt_are_refused() -> No
         mark(drawn(), record(id="7"))
     with pytest.raises(BadInput, match="too long"):
         mark(drawn(), record(prompt="word " * 20_000), "jpeg")
+    with pytest.raises(BadInput, match="too long"):
+        mark(drawn(), record(prompt="&" * 40_000), "jpeg")
 
 
 def test_a_black_and_a_white_image_are_marked_as_far_as_they_can_carry_it() -> None:
@@ -135,3 +139,12 @@ def test_a_black_and_a_white_image_are_marked_as_far_as_they_can_carry_it() -> N
         assert {"band", "xmp", "record", "watermark"} <= kinds(data), value
     dicom = mark(Image.new("L", (64, 64), 9), record(), "dicom")
     assert {"band", "dicom", "record"} <= kinds(dicom)
+
+
+@pytest.mark.medpix
+def test_no_real_image_of_medpix_carries_the_watermark() -> None:
+    if "MIRAGE_MEDPIX" not in os.environ:
+        pytest.skip("MIRAGE_MEDPIX names no copy")
+    paths = sorted(path for path in Path(os.environ["MIRAGE_MEDPIX"]).rglob("*.webp"))[::30]
+    assert len(paths) >= 40
+    assert not [path.name for path in paths if read(path.read_bytes()).synthetic]

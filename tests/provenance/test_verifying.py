@@ -130,6 +130,9 @@ def test_searching_with_a_synthetic_picture_is_labelled(client, marked: dict[str
     told = sent(client, "/api/embed", marked["again"].read_bytes()).json()
     assert told["picture"]
     assert told["synthetic"].startswith("The picture you dropped is synthetic (made by MIRAGE")
+    page = sent(client, "/search", marked["again"].read_bytes())
+    assert page.status_code == 200
+    assert "The picture you dropped is synthetic" in page.text
     file = io.BytesIO()
     drawn().save(file, "PNG")
     assert not sent(client, "/api/embed", file.getvalue()).json()["synthetic"]

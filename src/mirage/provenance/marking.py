@@ -16,8 +16,7 @@ __all__ = ["BAND", "FORMATS", "band", "mark"]
 FORMATS = ("png", "jpeg", "webp", "dicom")
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
 _QUALITY = 92
-# A JPEG keeps its XMP in one segment of 64 kB, and the rest of the packet takes its share.
-_MOST_RECORD = 48_000
+_MOST_PACKET = 60_000  # bytes: a JPEG keeps its XMP in one segment of 64 kB
 
 
 def band(image: Image.Image) -> Image.Image:
@@ -51,8 +50,8 @@ def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
         raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
     if not re.fullmatch(r"[0-9a-f]{16}", record.id):
         raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
-    if len(record.print().encode()) > _MOST_RECORD:
-        raise BadInput("The prompt is too long for the image's own record (48 kB). Shorten it.")
+    if len(xmp.packet(record)) > _MOST_PACKET:
+        raise BadInput("The prompt is too long for the image's own record (60 kB). Shorten it.")
     return rewrite(banding.banded(watermark.embed(banding.enlarged(image), record.id)), record, format)
 
 

@@ -96,7 +96,9 @@ async def from_form(request: Request) -> Query | Response:
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
         pairs = fields.tidied(pair for pair in texts if pair[0] != "file")
         if form.get("file") is not None and (fields.is_blank(pairs) or has_file(form.get("file"))):
-            pairs.append(("picture", (await uploads.embed(form, site)).picture))
+            embedded = await uploads.embed(form, site)
+            request.state.synthetic = embedded.synthetic
+            pairs.append(("picture", embedded.picture))
         query = fields.query_of(pairs, in_address=False)
     except MirageError as error:
         return await refused(request, pairs, error)
@@ -113,15 +115,16 @@ def has_file(given: Any) -> bool:
 async def results(request: Request, query: Query, explained: Drawn | None = None) -> Response:
     """The results page; `explained` is the explanation where it is there already."""
     site = site_of(request)
+    synthetic = getattr(request.state, "synthetic", "")
     try:
-        return HTMLResponse(await anyio.to_thread.run_sync(_results_page, site, query, explained))
+        return HTMLResponse(await anyio.to_thread.run_sync(_results_page, site, query, explained, synthetic))
     except NotFound as error:
         return await refused(request, [], error)
     except MirageError as error:
         return await refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
 
 
-def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
+def _results_page(site: Site, query: Query, explained: Drawn | None, synthetic: str) -> str:
     view = views.search_page(site.atlas, query)
     facets = views.facets_page(site.atlas, query, {}).facets
     atlas = held(site)
@@ -129,6 +132,7 @@ def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
     more = len(view.hits) >= query.k and next_k > query.k
     return render(
         "results.html",
+        synthetic_warning=synthetic,
         view=view,
         atlas=atlas,
         facets=facets,
