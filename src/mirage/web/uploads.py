@@ -159,6 +159,4 @@ def _decoded(site: Site, data: bytes, name: str) -> Image.Image:
 def _embed(site: Site, data: bytes, name: str) -> EmbeddingView:
     image = _decoded(site, data, name)
     term: PictureTerm = site.atlas.embed(image)
-    return EmbeddingView(
-        picture=term.print(), width=image.width, height=image.height, synthetic=warned(read(data, image))
-    )
+    return EmbeddingView(picture=term.print(), width=image.width, height=image.height, synthetic=warned(read(data, image)))
