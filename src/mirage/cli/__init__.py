@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, looking, serving, train
+from mirage.cli import adding, atlas, evaluate, explaining, looking, serving, train, travelling
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -53,6 +53,8 @@ app.command("show")(looking.show)
 app.command("explain")(explaining.explain)
 app.command("compare")(explaining.compare)
 app.command("doctor")(serving.doctor)
+app.command("export")(travelling.export)
+app.command("import")(travelling.import_)
 app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
