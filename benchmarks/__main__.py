@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.adding import adding
+from benchmarks.diffusing import diffusers
 from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "search": search,
     "http": http,
     "explain": explain,
+    "diffusers": diffusers,
     "adding": adding,
     "memory": memory,
     "install": install,

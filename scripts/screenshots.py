@@ -13,13 +13,14 @@ import io
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from mirage.adding import add
 from mirage.atlas import Atlas
@@ -52,12 +53,35 @@ def served() -> Iterator[tuple[str, Atlas]]:
             listening.close()
 
 
-def shoot(browser: Browser, address: str, name: str, *, width: int, height: int, scheme: str, quality: int = 82) -> None:
+def nothing(_page: Page) -> None:
+    """The page as it opens."""
+
+
+def make(page: Page) -> None:
+    """Press the button that makes a synthetic image, and wait for it."""
+    page.locator(".making [data-make] button").click()
+    page.locator(".making .made img").first.wait_for(timeout=120_000)
+    page.wait_for_load_state("networkidle")
+    page.locator(".making").scroll_into_view_if_needed()
+
+
+def shoot(
+    browser: Browser,
+    address: str,
+    name: str,
+    *,
+    width: int,
+    height: int,
+    scheme: str,
+    quality: int = 82,
+    first: Callable[[Page], None] = nothing,
+) -> None:
     """One picture of one page, as WebP."""
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    first(page)
     page.evaluate("document.activeElement.blur()")
     with Image.open(io.BytesIO(page.screenshot())) as image:
         image.convert("RGB").save(OUT / f"{name}.webp", quality=quality, method=6)
@@ -83,6 +107,15 @@ def main() -> None:
         shoot(browser, f"{url}/search?q=appendicitis", "nothing-fits", **wide, scheme="light")
         shoot(browser, f"{url}/figure/{first}", "figure", **wide, scheme="dark")
         shoot(browser, f"{url}/search?q={query}", "search-phone", width=390, height=844, scheme="dark")
+        shoot(browser, f"{url}/search?q=axial+brain+MRI,+cerebellum", "explain", width=1440, height=800, scheme="light")
+        shoot(browser, f"{url}/compare?a.q=axial+brain+MRI&b.q=sagittal+brain+MRI", "compare", **wide, scheme="light")
+        if httpx.get(f"{url}/api/generate").json()["ready"]:
+            both = f"{url}/compare?a.q=axial+brain+MRI&b.q=sagittal+brain+MRI"
+            shoot(browser, f"{url}/search?q=axial+brain+MRI", "synthetic", **wide, scheme="light", first=make)
+            shoot(browser, both, "synthetic-pair", **wide, scheme="dark", first=make)
+            shoot(browser, f"{url}/generate?q=sagittal+brain+MRI", "generate", **wide, scheme="light")
+        else:
+            print("No generator is installed; its pages are left as they are.")
         browser.close()
 
 

@@ -62,8 +62,10 @@ def make_medpix(folder: Path, *, ending: str = "png") -> Path:
     (root / "Descriptions.json").write_text(json.dumps(descriptions))
     (root / "Case_topic.json").write_text(json.dumps([tell(uid, images) for uid, (_, images) in CASES.items()]))
     uids: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
-    for uid, (split, _) in CASES.items():
+    for uid, (split, images) in CASES.items():
         uids[split].append(uid)
+        lines = [json.dumps(row) for row in descriptions if row["image"] in images]
+        (root / "splitted_dataset" / f"descriptions_{split}.jsonl").write_text("\n".join(lines) + "\n")
     (root / "splitted_dataset" / "uid_list.json").write_text(json.dumps(uids))
     rows = [f"TAC,{name.partition('_')[0]},{name},https://example.org/{name}.png,{link}" for name, link in LINKED.items()]
     (root / "images_overview.csv").write_text("\n".join(["Type,U_id,ID_Image,Img_Large,URL_Article_image", *rows]))

@@ -24,6 +24,7 @@ from mirage.figure import Figure
 from mirage.manifest import check_room
 from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
+from mirage.provenance import watermarked
 from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row, rounded
 
@@ -235,8 +236,18 @@ def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Re
 
 def _prepare(item: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
     decoded = corpus.read(item)
+    _refuse_synthetic(decoded)
     kept = pictures.put(decoded)
     return _Ready(item, PictureRecord(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
+
+
+def _refuse_synthetic(picture: Picture) -> None:
+    """Keep generated images out: by what their metadata said, or by MIRAGE's watermark in the pixels."""
+    said = picture.synthetic
+    if not said and watermarked(picture.image):
+        said = "MIRAGE's watermark is in the pixels."
+    if said:
+        raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
 
 
 def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, explaining, holdings, indexes, manifest, refining
+from mirage import encoders, explaining, holdings, indexes, manifest, refining, starting
 from mirage.comparison import Comparer, Comparison, contrast
 from mirage.dual import Dual
 from mirage.encoders.base import Encoder
@@ -32,23 +32,13 @@ from mirage.searching import Searcher
 from mirage.settings import Settings
 from mirage.store import Row, Store
 
+if TYPE_CHECKING:
+    from mirage.generators import Generator
+    from mirage.synthesis import Synthetic
+
 Vector = npt.NDArray[np.float32]
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
-_EXAMPLES = (
-    "axial brain MRI at the level of the thalamus",
-    "subdural hematoma",
-    "chest X-ray",
-    "pulmonary embolism CT",
-    "cerebellum, coronal MRI",
-    "appendicitis",
-    "normal retina, fundus photograph",
-    "meningioma MRI",
-    "heart ultrasound with colour Doppler",
-    "meniscus tear, knee MRI",
-    "skin histology",
-    "whole-body bone scan",
-)
 
 
 class Atlas:
@@ -304,6 +294,14 @@ class Atlas:
             stopped,
         )
 
+    def generate(self, query: str | Query, *, generator: Generator | None = None, **options: Any) -> list[Synthetic]:
+        """Make synthetic images of a query; options as `mirage.synthesis.Options` has them. They never enter the atlas."""
+        from mirage import synthesis  # noqa: PLC0415 - which needs this module
+
+        chosen = synthesis.Options(**options)
+        asked = Query.of(query) if isinstance(query, str) else query
+        return list(synthesis.draw(self, asked, chosen, generator or synthesis.generator_of(chosen)))
+
     def cases_of(self, hits: Iterable[Hit]) -> dict[str, Case]:
         """The cases of some hits, by id."""
         return self.store.cases({hit.figure.case_id for hit in hits} - {""})
@@ -357,10 +355,7 @@ class Atlas:
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
         if self._examples is None:
-            tried = [self.search(text, k=4) for text in _EXAMPLES]
-            # A fit in all its words: the picture beside an example must be what the example says.
-            sure = [a for a in tried if a.fits and a[0].signs is not None and a[0].signs.words > 0.95]
-            self._examples = [Query.of(answer.query.text) for answer in sure]
+            self._examples = starting.queries(self.search)
         return self._examples[:n]
 
 

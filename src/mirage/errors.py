@@ -72,3 +72,10 @@ class Unavailable(MirageError):
 
     exit_code = 7
     status = 503
+
+
+class Busy(MirageError):
+    """Too much waits already; what was asked for was not begun."""
+
+    exit_code = 7
+    status = 429

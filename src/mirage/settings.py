@@ -69,12 +69,23 @@ class Settings(BaseSettings):
     explainer_download: bool = Field(
         default=False, description="Whether the transformers explainer may download a model that is not on this machine."
     )
+    generator: str = Field(default="starter", description="Which generator draws when nobody names one.")
+    generate_always: bool = Field(
+        default=False, description="Whether the page draws a synthetic image of every query without being asked."
+    )
+    generator_path: Path | None = Field(
+        default=None, description="Folder of a starter generator that mirage train generator made; the shipped one if unset."
+    )
     generator_model: str = Field(
         default="", description="The diffusers generator's model: a hub id or a folder; Prompt2MedImage when empty."
     )
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
+    sign_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) with which synthetic images are signed, as C2PA."
+    )
+    sign_key: Path | None = Field(default=None, description="The private key (PEM) of that certificate.")
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")
@@ -88,7 +99,7 @@ class Settings(BaseSettings):
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
 
-    @field_validator("atlas", "medpix", mode="after")
+    @field_validator("atlas", "medpix", "generator_path", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from mirage.query import Query
 from mirage.web import schemas
-from mirage.web.schemas import comparing
+from mirage.web.schemas import comparing, generating
 
 
 @pytest.fixture
@@ -45,15 +45,25 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/atlas": "/api/atlas",
         "/api/corpora": "/api/corpora",
         "/api/jobs": "/api/jobs",
+        "/api/generate": "/api/generate",
+        "/api/synthetic": "/api/synthetic",
     }
     described = {path for path, methods in openapi["paths"].items() if "get" in methods}
-    assert described - set(asked) == {"/api/pictures/{figure_id}", "/api/thumbnails/{figure_id}", "/api/jobs/{job_id}"}
+    assert described - set(asked) == {
+        "/api/pictures/{figure_id}",
+        "/api/thumbnails/{figure_id}",
+        "/api/jobs/{job_id}",
+        "/api/jobs/{job_id}/events",
+        "/api/jobs/{job_id}/preview",
+        "/api/synthetic/{image_id}",
+        "/api/synthetic/{image_id}/image",
+    }
     for path, address in asked.items():
         answer = client.get(address)
         assert answer.status_code == 200, answer.text
         success = openapi["paths"][path]["get"]["responses"]["200"]["content"]
         name = success["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        model = getattr(schemas, name, None) or getattr(comparing, name)
+        model = next(found for where in (schemas, comparing, generating) if (found := getattr(where, name, None)))
         assert model.model_validate_json(answer.text, strict=True)  # extra fields are refused, too
         assert set(openapi["components"]["schemas"][name]["properties"]) == set(answer.json())
 

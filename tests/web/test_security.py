@@ -13,6 +13,8 @@ READING_POSTS = {
     "/search",
     "/api/search",
     "/api/embed",
+    "/verify",
+    "/api/verify",
     "/explain",
     "/explain/stream",
     "/api/explain",

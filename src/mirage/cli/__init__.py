@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, looking, serving, train, travelling
+from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, travelling, verifying
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -52,6 +52,9 @@ app.command("search")(looking.search)
 app.command("show")(looking.show)
 app.command("explain")(explaining.explain)
 app.command("compare")(explaining.compare)
+app.command("verify")(verifying.verify)
+app.command("generate")(generating.generate)
+app.command("ask")(generating.ask)
 app.command("doctor")(serving.doctor)
 app.command("export")(travelling.export)
 app.command("import")(travelling.import_)

@@ -175,3 +175,109 @@ def explainer(
         whole = {"report": asdict(found), "answers": told}
         json_file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
         say(f"Written to {json_file}.")
+
+
+@app.command()
+def copies(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, help="How many training images to plant.")] = 60,
+    seed: Annotated[int, typer.Option(help="Draws the images and their changes.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure the check for near copies: planted copies of training images caught, real images flagged."""
+    from mirage.evaluation import generation_copies as measuring  # noqa: PLC0415
+    from mirage.generators.copies import SHIPPED, Copies  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The copies are of MedPix images: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
+    with progress_bar("Checking", unit=" images/s") as move:
+        table = measuring.evaluate(
+            where, Copies.load(SHIPPED), each=each, seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
+        )
+    facts(measuring.rows(table))
+    if json_file is not None:
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
+
+
+@app.command()
+def generation(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    name: Annotated[str, typer.Option("--generator", help="Which one.")] = "starter",
+    limit: Annotated[int, typer.Option(min=2, help="Prompts of dev to draw.")] = 120,
+    seeds: Annotated[int, typer.Option(min=2, max=8, help="Images of one prompt, for the diversity.")] = 8,
+    classes: Annotated[int, typer.Option(min=1, help="Prompts of the diversity.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the prompts; the first image's seed.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, show_default="the generator's own")] = None,
+    guidance: Annotated[float | None, typer.Option(min=1, show_default="the generator's own")] = None,
+    raw: Annotated[bool, typer.Option(help="Compare images as they are, with lettering, margins and all detail.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the figures here too, as JSON.")] = None,
+    grid: Annotated[
+        Path | None, typer.Option(help="Write a sheet of the synthetic images here, PNG: a prompt a row, a seed a column.")
+    ] = None,
+) -> None:
+    """Measure synthetic images: how like real ones, how like the prompt, how unlike each other, and no copies."""
+    from mirage import generators  # noqa: PLC0415
+    from mirage.evaluation import generation as measuring  # noqa: PLC0415
+    from mirage.evaluation import generation_features, generation_report  # noqa: PLC0415 - loads torch
+    from mirage.generators.copies import Copies  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The prompts are of MedPix figures: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
+    generator = generators.load(name)
+    network = generation_features.load()
+    with progress_bar("Drawing and looking", unit=" images/s") as move:
+        found = measuring.evaluate(
+            where,
+            generator,
+            Copies.of(generator.info()),
+            network,
+            limit=limit,
+            seeds=seeds,
+            classes=classes,
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            raw=raw,
+            progress=lambda stage, done, total: move(done, total, 0.0, None),
+        )
+    facts(generation_report.rows(found.table))
+    if out is not None:
+        out.write_text(json.dumps(found.table, indent=1) + "\n", "utf-8")
+        say(f"Written to {out}.")
+    if grid is not None:
+        generation_report.sheet(found.rows).save(grid)
+        say(f"Written to {grid}.")
+
+
+@app.command()
+def watermark(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    more: Annotated[list[Path] | None, typer.Option(help="A further folder of real images. May be repeated.")] = None,
+    carriers: Annotated[int, typer.Option(min=1, help="How many are marked, in memory.")] = 40,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure the invisible watermark: what it survives, and false alarms on real images."""
+    from mirage.evaluation import watermark as measuring  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("The carriers are real images: name a copy of MedPix 2.0 with --medpix or MIRAGE_MEDPIX.")
+    folders = [where, *(more or [])]
+    paths = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in (".webp", ".png", ".jpg", ".jpeg")]
+    if not paths:
+        raise BadInput(f"There are no pictures under {', '.join(map(str, folders))}.")
+    with progress_bar("Looking", unit=" images/s") as move:
+        measured = measuring.evaluate(paths, carriers, lambda done, total: move(done, total, 0.0, None))
+    facts(measuring.rows(measured))
+    if json_file is not None:
+        json_file.write_text(json.dumps(asdict(measured), indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")

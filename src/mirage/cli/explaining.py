@@ -56,7 +56,7 @@ def explain(
     if json:
         print_json(whole)
     else:
-        _print(whole)
+        show(whole)
     if not whole["claims"]:
         raise typer.Exit(NotFound.exit_code)
 
@@ -93,7 +93,7 @@ def compare(
     _print_comparison(found)
     if whole is not None:
         out.print("\n[bold]The difference[/]")
-        _print(whole)
+        show(whole)
 
 
 def _compared(reached: Reached, dual: Dual, explainer: str, explained: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -114,7 +114,7 @@ def _options(explainer: str) -> str:
     return urlencode({"stream": "0", **({"explainer": explainer} if explainer else {})})
 
 
-def _print(whole: Mapping[str, Any]) -> None:
+def show(whole: Mapping[str, Any]) -> None:
     sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
     aspect = ""
     for claim in whole["claims"]:

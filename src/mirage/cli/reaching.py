@@ -12,9 +12,11 @@ import httpx
 import typer
 
 from mirage.atlas import Atlas
-from mirage.errors import AtlasHeld, BadInput, BadPicture, MirageError, NotFound, Unavailable
+from mirage.cli.output import say
+from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
 from mirage.manifest import Holder
 from mirage.pictures import DEFAULT_LIMITS, decode
+from mirage.provenance.reading import read, warned
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.web import views
@@ -42,11 +44,24 @@ class Served:
             raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
         if answer.is_success:
             return answer.json()
+        raise self._refused(answer)
+
+    def fetch(self, path: str) -> bytes:
+        """A file."""
+        try:
+            answer = self._client.get(path)
+        except httpx.HTTPError as error:
+            raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
+        if not answer.is_success:
+            raise self._refused(answer)
+        return answer.content
+
+    def _refused(self, answer: httpx.Response) -> MirageError:
         try:
             detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
             detail = f"The server at {self.url} answered {answer.status_code}."
-        raise _KINDS.get(answer.status_code, MirageError)(detail)
+        return _KINDS.get(answer.status_code, MirageError)(detail)
 
 
 # What the server's answers mean here, so that a command ends alike whichever way it went.
@@ -54,6 +69,7 @@ _KINDS: dict[int, type[MirageError]] = {
     BadInput.status: BadInput,
     NotFound.status: NotFound,
     AtlasHeld.status: AtlasHeld,
+    Busy.status: Busy,
     413: BadPicture,
     415: BadPicture,
     BadPicture.status: BadPicture,
@@ -134,4 +150,7 @@ def _decoded(path: Path) -> Any:
     refuse_address(str(path))
     if not path.is_file():
         raise BadPicture(f"There is no file {path}.")
-    return decode(path, name=path.name, limits=DEFAULT_LIMITS)
+    image = decode(path, name=path.name, limits=DEFAULT_LIMITS)
+    if warning := warned(read(path.read_bytes(), image)):
+        say(warning.replace("you dropped", "you gave"))
+    return image

@@ -222,6 +222,9 @@ class FolderCorpus:
         except (OSError, BadPicture) as error:
             yield Refused(label, str(error))
             return
+        if header is not None and header.synthetic:
+            yield Refused(label, "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones.")
+            return
         if header is not None and header.burned_in and not self._allow_burned_in:
             yield Refused(
                 label,

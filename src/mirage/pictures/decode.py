@@ -39,12 +39,15 @@ class Picture:
     original : bytes or None
         The given file without its metadata, when a browser shows it exactly as `image`: what to keep of it.
         None when it has to be encoded anew (TIFF, BMP, DICOM; turned, 16-bit, transparent or animated).
+    synthetic : str
+        What its metadata, which is gone by now, said of a generator that made it; empty when it said nothing.
     """
 
     image: Image.Image
     format: str
     notes: tuple[str, ...] = ()
     original: bytes | None = None
+    synthetic: str = ""
 
 
 def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -166,7 +169,17 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits) -> Picture:
             f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. Copy or export it again."
         ) from error
     keep = plain and not turned and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
-    return Picture(_clean(image), kind, tuple(notes), stripped.to_keep if keep else None)
+    return Picture(_clean(image), kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
+
+
+def _declared(data: bytes) -> str:
+    # The words and the box that such metadata cannot do without; most pictures are done after this.
+    if not any(sign in data for sign in (b"digitalsourcetype", b"jumb", b"XML:com.adobe.xmp")):
+        return ""
+    from mirage.provenance.reading import declared  # noqa: PLC0415 - reads pictures itself
+
+    told = declared(data)
+    return " ".join(mark.said for mark in told.marks if mark.found)
 
 
 def _called(kind: str) -> str:

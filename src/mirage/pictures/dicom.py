@@ -37,7 +37,7 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _DEFLATED_MOST = 512 * 2**20
 _HEADER_TAGS = (
     "Modality", "BodyPartExamined", "ViewPosition", "ImageOrientationPatient", "BurnedInAnnotation",
-    "NumberOfFrames", "Rows", "Columns",
+    "SyntheticData", "NumberOfFrames", "Rows", "Columns",
 )  # fmt: skip
 _PALETTE_TAGS = tuple(
     f"{segmented}{colour}PaletteColorLookupTable{part}"
@@ -68,6 +68,8 @@ class DicomHeader:
     frames, width, height : int
     burned_in : bool
         Whether the file says that text is burned into its pixels.
+    synthetic : bool
+        Whether it says that a generator made them: Synthetic Data (0008,001C).
     """
 
     modality: str
@@ -77,6 +79,7 @@ class DicomHeader:
     width: int
     height: int
     burned_in: bool
+    synthetic: bool = False
 
 
 def dicom_header(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> DicomHeader:
@@ -156,10 +159,11 @@ def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in
     ------
     mirage.errors.BadPicture
     """
-    frames = dicom_header(data, name=name, limits=limits).frames
+    header = dicom_header(data, name=name, limits=limits)
+    frames, synthetic = header.frames, "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
     number, image = next(dicom_frames(data, at_most=1, name=name, limits=limits, allow_burned_in=allow_burned_in))
     notes = (f"{name} holds {frames} frames; number {number} was taken.",) if frames > 1 else ()
-    return Picture(image, "DICOM", notes)
+    return Picture(image, "DICOM", notes, synthetic=synthetic)
 
 
 def _name(data: bytes | Path, name: str) -> str:
@@ -218,6 +222,7 @@ def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
         plane = plane_of(modality, orientation, str(tags.get("ViewPosition") or ""))
         region = region_of(str(tags.get("BodyPartExamined") or ""))
         burned_in = str(tags.get("BurnedInAnnotation") or "").strip().upper() == "YES"
+        synthetic = str(tags.get("SyntheticData") or "").strip().upper() == "YES"
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
     if not width or not height:
@@ -227,7 +232,7 @@ def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
             f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
             f"{megapixels(limits.pixels)}. Save it with fewer pixels."
         )
-    return DicomHeader(modality, plane, region, frames, width, height, burned_in)
+    return DicomHeader(modality, plane, region, frames, width, height, burned_in, synthetic)
 
 
 def _refuse_burned_in(header: DicomHeader, name: str, allow: bool) -> None:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from mirage.provenance.marking import FORMATS, band, mark
+from mirage.provenance.marking import FORMATS, band, mark, rewrite
 from mirage.provenance.reading import Mark, Marks, read, watermarked
 from mirage.provenance.record import Record
 
-__all__ = ["FORMATS", "Mark", "Marks", "Record", "band", "mark", "read", "watermarked"]
+__all__ = ["FORMATS", "Mark", "Marks", "Record", "band", "mark", "read", "rewrite", "watermarked"]

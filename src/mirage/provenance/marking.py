@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 from PIL import Image
 
+from mirage.errors import BadInput
+from mirage.provenance import banding, watermark, xmp
+from mirage.provenance.banding import BAND
 from mirage.provenance.record import Record
 
-BAND = "SYNTHETIC – MIRAGE – not a patient"
+__all__ = ["BAND", "FORMATS", "band", "mark"]
 FORMATS = ("png", "jpeg", "webp", "dicom")
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
+_QUALITY = 92
+# A JPEG keeps its XMP in one segment of 64 kB, and the rest of the packet takes its share.
+_MOST_RECORD = 48_000
 
 
 def band(image: Image.Image) -> Image.Image:
     """The image, RGB or L, with the visible band below its content; enough for previews, which are not kept."""
-    raise NotImplementedError
+    return banding.banded(image)
 
 
 def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
@@ -29,5 +39,57 @@ def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
     -------
     bytes
         The file, with all marks; the C2PA manifest signed last.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the format is another one, the record cannot be carried, or the signing certificate cannot be used.
+    mirage.errors.Unavailable
+        When signing is configured and its package is not installed. No file leaves unsigned then.
     """
-    raise NotImplementedError
+    if format not in FORMATS:
+        raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
+    if not re.fullmatch(r"[0-9a-f]{16}", record.id):
+        raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
+    if len(record.print().encode()) > _MOST_RECORD:
+        raise BadInput("The prompt is too long for the image's own record (48 kB). Shorten it.")
+    return rewrite(banding.banded(watermark.embed(banding.enlarged(image), record.id)), record, format)
+
+
+def rewrite(marked: Image.Image, record: Record, format: str = "png") -> bytes:
+    """Write an image that has band and watermark already as another file, with the marks that a file carries.
+
+    Parameters
+    ----------
+    marked : PIL.Image.Image
+        The pixels of what `mark` wrote.
+    record, format
+        As for `mark`.
+
+    Raises
+    ------
+    mirage.errors.BadInput, mirage.errors.Unavailable
+        As `mark` does.
+    """
+    if format not in FORMATS:
+        raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
+    if format == "dicom":
+        from mirage.provenance.dicom import write  # noqa: PLC0415 - pydicom is slow to import
+
+        return write(marked, record)
+    file = io.BytesIO()
+    packet = xmp.packet(record)
+    if format == "jpeg":
+        marked.save(file, "JPEG", quality=_QUALITY, subsampling=0, xmp=packet)
+    elif format == "webp":
+        marked.save(file, "WEBP", quality=_QUALITY, method=4, xmp=packet)
+    else:
+        from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415 - for this branch alone
+
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", packet.decode())
+        info.add_itxt("Comment", f"{BAND}. {record.software}, image {record.id}.")
+        marked.save(file, "PNG", pnginfo=info, optimize=False, compress_level=6)
+    from mirage.provenance import c2pa  # noqa: PLC0415 - reads the settings
+
+    return c2pa.signed(file.getvalue(), MEDIA_TYPES[format], record)

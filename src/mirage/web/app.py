@@ -10,7 +10,19 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 
 from mirage import __version__
-from mirage.web import api, compare, explain, jobs, pages, problems
+from mirage.web import (
+    api,
+    ask,
+    compare,
+    explain,
+    generate,
+    generate_images,
+    generate_jobs,
+    jobs,
+    pages,
+    problems,
+    verify,
+)
 from mirage.web.access_log import AccessLog
 from mirage.web.schemas import Problem
 from mirage.web.security import Guard
@@ -56,10 +68,19 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     app.include_router(api.router)
     app.include_router(explain.twins)
     app.include_router(compare.twins)
+    app.include_router(ask.twins)
+    app.include_router(generate.twins)
+    app.include_router(generate_images.twins)
+    app.include_router(generate_jobs.twins)
     app.include_router(jobs.twins)
     app.include_router(jobs.router)
+    app.include_router(generate.router)
+    app.include_router(generate_images.router)
+    app.include_router(generate_jobs.router)
     app.include_router(explain.router)
     app.include_router(compare.router)
+    app.include_router(verify.twins)
+    app.include_router(verify.router)
     app.include_router(pages.router)
     problems.install(app)
     _describe(app)
@@ -78,7 +99,10 @@ def _describe(app: FastAPI) -> None:
         if not app.openapi_schema:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            schemas["Problem"] = Problem.model_json_schema()
+            for model in (Problem, *generate.BODIES):
+                one = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(one.pop("$defs", {}))
+                schemas[model.__name__] = one
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             for methods in made["paths"].values():

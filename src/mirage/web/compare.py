@@ -16,7 +16,7 @@ from mirage.dual import Dual, Side
 from mirage.errors import MirageError
 from mirage.explaining import Explanation
 from mirage.ranking import Answer
-from mirage.web import comparing, fields, pages, schemas, streaming, uploads, views
+from mirage.web import comparing, fields, generate_views, pages, schemas, streaming, uploads, views
 from mirage.web.api import PROBLEM, sent
 from mirage.web.comparing import address, comparison_view
 from mirage.web.drawing import Drawing, Drawn, drawn, nothing, places_of
@@ -272,6 +272,7 @@ def _page(site: Site, comparison: Comparison, pairs: Pairs, whole: dict[Whose, D
         whole=whole,
         shown=SHOWN,
         costly=site.explainer != explainers.DEFAULT,
+        making=generate_views.making(site, dual.a, dual.b),
     )
 
 

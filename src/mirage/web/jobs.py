@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mirage.jobs import Job
 
 MEDPIX = "medpix"
+ADD = "add"
 ENDED = ("done", "failed", "cancelled")
 _MOST_FOLDERS = 200
 
@@ -46,12 +47,16 @@ def job_view(job: Job) -> schemas.JobView:
         created=job.created,
         finished=job.finished or None,
         ended=job.state in ENDED,
-        page=links.job(job.id),
+        page=links.job(job.id) if job.kind == ADD else links.generating(job.id),
+        results=list(getattr(job, "results", ())),
+        ahead=getattr(job, "ahead", 0),
     )
 
 
 def title_of(job: Job) -> str:
     """A job's title with the folder's name in place of its whole path."""
+    if job.kind != ADD:
+        return job.title
     what, given, path = job.title.partition(" from ")
     return f"{what}{given}{Path(path).name or path}" if given else what
 
@@ -196,7 +201,7 @@ async def corpora_html(request: Request) -> Response:
             "corpora.html",
             view=held,
             atlas=views.atlas_page(site.atlas),
-            jobs=listed.jobs,
+            jobs=[job for job in listed.jobs if job.kind == ADD],
             token=site.token,
             form=search_form(None),
             medpix_copy=site.settings.medpix is not None,
@@ -222,6 +227,8 @@ async def job_html(request: Request, job_id: str) -> Response:
     """A job's page; without scripts it reloads itself."""
     site = site_of(request)
     view = job_view(await anyio.to_thread.run_sync(site.jobs.get, job_id))
+    if view.kind != ADD:
+        return RedirectResponse(view.page, 303)
     return HTMLResponse(render("job.html", job=view, token=site.token, form=search_form(None)))
 
 

@@ -60,3 +60,23 @@ def explain(query: Query, *, stream: bool = False) -> str:
 def job(job_id: str) -> str:
     """Page of a job."""
     return f"/jobs/{_quoted(job_id)}"
+
+
+def synthetic(image_id: str) -> str:
+    """Page of a synthetic image."""
+    return f"/synthetic/{_quoted(image_id)}"
+
+
+def synthetic_image(image_id: str, format: str = "") -> str:
+    """A synthetic image to look at, or as a file in some format; marked either way."""
+    return f"/api/synthetic/{_quoted(image_id)}/image" + (f"?format={format}" if format else "")
+
+
+def preview(job_id: str, step: int) -> str:
+    """The image that a job draws, as far as it has come."""
+    return f"/api/jobs/{_quoted(job_id)}/preview?step={step}"
+
+
+def generating(job_id: str) -> str:
+    """Page of a job that makes a synthetic image."""
+    return f"/generate/{_quoted(job_id)}"

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage import explainers
 from mirage.errors import MirageError, NotFound
 from mirage.query import DEFAULT_K, MAX_K, Query
-from mirage.web import assets, comparing, drawing, fields, links, schemas, uploads, views
+from mirage.web import assets, comparing, drawing, fields, generate_views, links, schemas, uploads, views
 from mirage.web.drawing import Drawn
 from mirage.web.examples import examples_of
 from mirage.web.forms import search_form
@@ -142,6 +142,7 @@ def _results_page(site: Site, query: Query, explained: Drawn | None) -> str:
         explain_stream=links.explain(query, stream=True),
         explain_url="" if query.has_picture else links.explain(query),
         costly=site.explainer != explainers.DEFAULT,
+        making=generate_views.making(site, query),
         **comparing.entries(query),
     )
 
@@ -177,7 +178,8 @@ async def figure(request: Request, figure_id: str) -> Response:
         view = views.figure_page(site.atlas, figure_id)
         like = views.search_page(site.atlas, Query.of(like=[figure_id], k=SIMILAR))
         case = views.case_page(site.atlas, view.case_id) if view.case_id else None
-        return render("figure.html", figure=view, like=like, case=case, form=search_form(None))
+        begin = generate_views.beginning_with(site, view)
+        return render("figure.html", figure=view, like=like, case=case, begin_url=begin, form=search_form(None))
 
     return HTMLResponse(await anyio.to_thread.run_sync(page))
 

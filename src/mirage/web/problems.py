@@ -18,6 +18,8 @@ from mirage.web.templating import render
 
 log = logging.getLogger("mirage.web")
 
+RETRY_AFTER = "10"
+"""Seconds after which somebody who was turned away may ask again."""
 TITLES = {
     400: "That cannot be answered as it stands",
     403: "Refused",
@@ -27,6 +29,7 @@ TITLES = {
     413: "Too large",
     415: "Not a kind that is taken",
     422: "That cannot be read",
+    429: "Too many at once",
     500: "Something broke on our side",
     503: "Not available now",
 }
@@ -44,7 +47,8 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, MirageError)
-    return answer(request, error.status, str(error))
+    later = {"Retry-After": RETRY_AFTER} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+    return answer(request, error.status, str(error), later)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Request
 
-from mirage import explainers
+from mirage import explainers, generators
 from mirage.errors import BadInput, MirageError
 from mirage.explainers.base import Explainer
+from mirage.generators import GeneratorInfo
 from mirage.query import shown
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
     from mirage.jobs import Jobs
+    from mirage.outputs import Outputs
     from mirage.settings import Settings
     from mirage.web.schemas import AtlasView
 
@@ -42,6 +44,8 @@ class Site:
         Explanations being written or waiting.
     speakers : dict
         Explainers in use, by name.
+    drawer_info : GeneratorInfo or None
+        Who draws, once that is known.
     """
 
     atlas: Atlas
@@ -57,6 +61,21 @@ class Site:
     writing: set[asyncio.Future[None]] = field(default_factory=set)
     # Kept from one request to the next: a model is not loaded anew for each.
     speakers: dict[str, Explainer] = field(default_factory=dict)
+    drawer_info: GeneratorInfo | None = None
+
+    def drawer(self) -> GeneratorInfo | str:
+        """Who draws synthetic images; or, for a person to read, why nobody does."""
+        if self.drawer_info is None:
+            try:
+                self.drawer_info = generators.load(self.settings.generator).info()
+            except MirageError as error:
+                return str(error)
+        return self.drawer_info
+
+    @property
+    def outputs(self) -> Outputs:
+        """The synthetic images that were made."""
+        return self.jobs.outputs
 
     @property
     def explainer(self) -> str:

@@ -9,11 +9,13 @@ from typing import NoReturn
 
 import anyio.to_thread
 from fastapi import Request
+from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from mirage.errors import BadInput, BadPicture
 from mirage.pictures import Limits, decode
+from mirage.provenance.reading import read, warned
 from mirage.query import PictureTerm
 from mirage.web.schemas import EmbeddingView
 from mirage.web.site import Site
@@ -65,6 +67,22 @@ async def read_form(request: Request, site: Site) -> FormData:
         raise BadInput("The upload arrived damaged. Send it again.") from None
 
 
+async def read_json(request: Request) -> bytes:
+    """Read a body of JSON, which is words and numbers alone.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES:
+            await _drain(request, len(body), FORM_BYTES * _DRAIN)
+            raise TooLargeError(f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two.")
+    return body
+
+
 async def _bounded(request: Request, most: int, site: Site) -> AsyncGenerator[bytes, None]:
     total = 0
     async for chunk in request.stream():
@@ -94,6 +112,28 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
     ------
     mirage.errors.BadPicture
     """
+    data, name = await file_of(form, site)
+    return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
+
+
+async def picture(form: FormData, site: Site) -> Image.Image:
+    """The form's picture, decoded in memory; its metadata is gone.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    data, name = await file_of(form, site)
+    return await anyio.to_thread.run_sync(partial(_decoded, site, data, name), limiter=site.decoding)
+
+
+async def file_of(form: FormData, site: Site) -> tuple[bytes, str]:
+    """The form's file as it came, and its name.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
     given = form.get("file")
     if isinstance(given, str) and given.strip():
         raise BadPicture(
@@ -108,12 +148,17 @@ async def embed(form: FormData, site: Site) -> EmbeddingView:
         await given.close()
     if len(data) > site.settings.upload_max_bytes:
         _too_large(site)
-    name = given.filename or "the picture"
-    return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
+    return data, given.filename or "the picture"
+
+
+def _decoded(site: Site, data: bytes, name: str) -> Image.Image:
+    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
+    return decode(data, name=name, limits=limits)
 
 
 def _embed(site: Site, data: bytes, name: str) -> EmbeddingView:
-    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
-    image = decode(data, name=name, limits=limits)
+    image = _decoded(site, data, name)
     term: PictureTerm = site.atlas.embed(image)
-    return EmbeddingView(picture=term.print(), width=image.width, height=image.height)
+    return EmbeddingView(
+        picture=term.print(), width=image.width, height=image.height, synthetic=warned(read(data, image))
+    )

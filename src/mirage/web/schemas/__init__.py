@@ -246,6 +246,8 @@ class JobView(Model):
     finished: float | None
     ended: bool
     page: str
+    results: list[str] = Field(description="Ids of the synthetic images that it has made.")
+    ahead: int = Field(description="How many wait before it.")
 
 
 class JobsView(Model):
@@ -260,6 +262,7 @@ class EmbeddingView(Model):
     picture: str = Field(description="Use it as a term's `picture`.")
     width: int
     height: int
+    synthetic: str = Field(default="", description="What marks it as synthetic, in a sentence; empty without a mark.")
 
 
 class Problem(BaseModel):

@@ -96,7 +96,7 @@ async function run(panel) {
   }
 }
 
-async function* events(response) {
+export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

@@ -2,6 +2,7 @@
 // The embedding stays out of addresses; the preview is the browser's own copy and never leaves the page.
 
 const previews = new Map();
+const warnings = new Map();
 const place = () => location.pathname + location.search;
 let afterSwap = () => {};
 let shown = place();
@@ -81,6 +82,7 @@ async function search(file) {
     const answer = await response.json();
     if (!response.ok) { say(answer.detail); return; }
     remember(answer.picture, file);
+    if (answer.synthetic) warnings.set(answer.picture, answer.synthetic);
     await post(asForm([["picture", answer.picture]]));
   } catch {
     say("The site did not answer. Is it still running? Files above its limit are refused, too.");
@@ -112,6 +114,9 @@ async function post(form, push = true) {
     const next = page.getElementById("page");
     if (!next) throw new Error("no page");
     document.getElementById("page").replaceWith(document.adoptNode(next));
+    for (const sheet of page.querySelectorAll("link[rel=stylesheet]")) {
+      if (!document.querySelector(`link[href="${sheet.getAttribute("href")}"]`)) document.head.append(document.adoptNode(sheet));
+    }
     document.body.className = page.body.className;
     document.title = page.title;
     const fields = [...form].filter(([, value]) => typeof value === "string");
@@ -131,6 +136,7 @@ async function post(form, push = true) {
 
 function show() {
   for (const frame of document.querySelectorAll("[data-preview]")) {
+    warn(frame);
     const address = previews.get(frame.dataset.preview);
     if (!address) continue;
     const image = document.createElement("img");
@@ -139,6 +145,18 @@ function show() {
     image.src = address;
     frame.replaceChildren(image);
   }
+}
+
+// A synthetic picture is searched with like any other, and the page says what it is for as long as it is shown.
+function warn(frame) {
+  const words = warnings.get(frame.dataset.preview);
+  const list = frame.closest("ul");
+  if (!words || !list || list.nextElementSibling?.classList.contains("synthetic-warning")) return;
+  const told = document.createElement("p");
+  told.className = "problem synthetic-warning";
+  told.setAttribute("role", "status");
+  told.textContent = words;
+  list.after(told);
 }
 
 function busy(on) {

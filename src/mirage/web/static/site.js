@@ -4,6 +4,7 @@ import { startViewer } from "./viewer.js";
 import { startJobs } from "./jobs.js";
 import { startGrid } from "./grid.js";
 import { startExplanations } from "./explain.js";
+import { startSynthesis } from "./generate.js";
 
 document.documentElement.classList.add("scripted");
 
@@ -47,6 +48,7 @@ export function awaken() {
   startViewer();
   startJobs();
   startExplanations();
+  startSynthesis();
 }
 
 startGrid();

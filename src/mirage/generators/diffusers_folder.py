@@ -1,0 +1,219 @@
+"""The folder of a Stable Diffusion pipeline, looked over before a weight of it is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from mirage.errors import Unavailable
+
+INDEX = "model_index.json"
+_PIPELINES = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
+_NEEDED = {
+    "unet": "UNet2DConditionModel",
+    "vae": "AutoencoderKL",
+    "text_encoder": "CLIPTextModel",
+    "tokenizer": "CLIPTokenizer",
+    "scheduler": "",
+}
+_LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
+_WITH_WEIGHTS = ("unet", "vae", "text_encoder", "safety_checker", "image_encoder")
+# Other precisions and training copies of the same weights lie beside them under such names; the library loads none of them.
+_VARIANT = re.compile(r"\.(fp16|fp32|bf16|ema|non_ema)(-\d{5}-of-\d{5})?\.safetensors$|^openvino")
+_SAMPLE = 65_536
+OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model)."
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What the files of a pipeline tell without its weights.
+
+    Attributes
+    ----------
+    path : Path
+    digest : str
+        Hexadecimal, of the configurations and of size, beginning and end of each file of weights.
+    size, multiple : int
+        The side the network was trained at, and what a side is a multiple of, in pixels.
+    tokens : int
+        How many tokens of a text the text encoder reads, its marks of beginning and end left out.
+    scheduler : str
+        Class of the pipeline's own scheduler.
+    parameters : int
+        Of all its parts.
+    widest : int
+        Channels of the image decoder at full size.
+    """
+
+    path: Path
+    digest: str
+    size: int
+    multiple: int
+    tokens: int
+    scheduler: str
+    parameters: int
+    widest: int
+
+    def memory(self, width: int, height: int, bytes_each: int) -> int:
+        """Bytes it takes to draw an image: an estimate from the weights and four times the widest layer of the decoder."""
+        return bytes_each * (self.parameters + 4 * self.widest * width * height)
+
+
+def look_over(path: Path) -> Folder:
+    """Read a pipeline's configurations and the headers of its weights.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When it is no Stable Diffusion pipeline, or not a whole one; the message names the file and what to do.
+    """
+    if not (path / INDEX).is_file():
+        raise Unavailable(_of_another_kind(path))
+    index = _json(path / INDEX)
+    kind = index.get("_class_name")
+    if kind not in _PIPELINES:
+        raise Unavailable(
+            f"{path} holds a {kind}, which is called otherwise than a {_PIPELINES[0]} and is not supported. {OTHERWISE}"
+        )
+    _check_parts(path, index)
+    if lacking := missing_parts(path):
+        raise Unavailable(f"{path} is not whole: {', '.join(lacking)} is missing. Fetch the model anew.")
+    unet, vae, text = (_json(path / part / "config.json") for part in ("unet", "vae", "text_encoder"))
+    if unet.get("in_channels") != vae.get("latent_channels", 4):
+        raise Unavailable(
+            f"The network in {path} reads {unet.get('in_channels')} channels and not {vae.get('latent_channels', 4)}: it is "
+            f"made for inpainting or the like, not for drawing from words. {OTHERWISE}"
+        )
+    if unet.get("cross_attention_dim") != text.get("hidden_size"):
+        raise Unavailable(
+            f"The network in {path} reads texts of {unet.get('cross_attention_dim')} numbers a token and the text encoder "
+            f"writes {text.get('hidden_size')}: they are of two models. Fetch the model anew."
+        )
+    files = [file for part in _WITH_WEIGHTS for file in _weights(path / part)]
+    try:
+        blocks = [int(width) for width in vae["block_out_channels"]]
+        multiple = 2 ** (len(blocks) - 1)
+        side = unet["sample_size"]
+        side = int(side if isinstance(side, int) else min(side))
+        return Folder(
+            path=path,
+            digest=_digest(path, files),
+            size=side * multiple,
+            multiple=max(8, multiple),
+            tokens=int(text["max_position_embeddings"]) - 2,
+            scheduler=str(index["scheduler"][1]),
+            parameters=sum(_parameters(file) for file in files),
+            widest=2 * blocks[0],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"The configuration in {path} lacks {first_line(error)} Fetch the model anew.") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, as a sentence."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."
+
+
+def missing(error: ImportError) -> Unavailable:
+    """What to say when the extra is not installed."""
+    return Unavailable(
+        f"The diffusers generator needs {error.name}, which is not installed: `pip install 'mirage-atlas[generate]'`."
+    )
+
+
+def _of_another_kind(path: Path) -> str:
+    told = ""
+    with suppress(Unavailable):
+        kinds = _json(path / "config.json").get("architectures") or [_json(path / "config.json").get("model_type")]
+        told = f" It holds a {kinds[0]}, a model of another kind." if kinds and kinds[0] else ""
+    if not told and (single := sorted([*path.glob("*.safetensors"), *path.glob("*.ckpt")])):
+        told = f" {single[0].name} alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer."
+    return f"{path} is no Stable Diffusion pipeline: it has no {INDEX}.{told} {OTHERWISE}"
+
+
+def _check_parts(path: Path, index: dict[str, Any]) -> None:
+    for part, named in index.items():
+        if part.startswith("_") or not isinstance(named, list) or len(named) != 2 or named[0] is None:
+            continue
+        if named[0] not in _LIBRARIES:
+            raise Unavailable(
+                f"The {part} in {path} would run code that comes with the model, which is refused. {OTHERWISE}"
+            )
+        if not str(named[1]).startswith(_NEEDED.get(part, "")):
+            raise Unavailable(f"The {part} in {path} is a {named[1]}, where {_NEEDED[part]} is read. {OTHERWISE}")
+    if absent := [part for part in _NEEDED if not isinstance(index.get(part), list) or index[part][0] is None]:
+        raise Unavailable(f"{path / INDEX} names no {', '.join(absent)}. Fetch the model anew.")
+
+
+def missing_parts(path: Path) -> list[str]:
+    """Parts that the index names and that are not there, in words."""
+    index = _json(path / INDEX)
+    lacking = []
+    for part in _WITH_WEIGHTS:
+        named = index.get(part)
+        if not isinstance(named, list) or named[0] is None:
+            continue
+        if not (path / part / "config.json").is_file():
+            lacking.append(f"{part}/config.json")
+        elif not _weights(path / part):
+            pickles = [*(path / part).glob("*.bin"), *(path / part).glob("*.ckpt")]
+            why = " (there is only a pickle, which could run any code)" if pickles else ""
+            lacking.append(f"{part}/*.safetensors{why}")
+    if not any((path / "tokenizer" / name).is_file() for name in ("vocab.json", "tokenizer.json")):
+        lacking.append("tokenizer/vocab.json")
+    if not (path / "scheduler" / "scheduler_config.json").is_file():
+        lacking.append("scheduler/scheduler_config.json")
+    return lacking
+
+
+def _weights(part: Path) -> list[Path]:
+    return [file for file in sorted(part.glob("*.safetensors")) if not _VARIANT.search(file.name)]
+
+
+def _parameters(file: Path) -> int:
+    """Number of parameters in a safetensors file, from its header (8 bytes of length, then JSON); its end is checked."""
+    where = f"{file.parent.name}/{file.name}"
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 0 < length < 100_000_000:
+                raise ValueError("its header is damaged")
+            header = json.loads(opened.read(length))
+        header.pop("__metadata__", None)
+        wanted = 8 + length + max((int(value["data_offsets"][1]) for value in header.values()), default=0)
+        if file.stat().st_size < wanted:
+            raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
+        return sum(prod(map(int, value["shape"])) for value in header.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{where} is not a whole safetensors file: {first_line(error)} Fetch the model anew.") from error
+
+
+def _digest(path: Path, files: list[Path]) -> str:
+    told = hashlib.sha256()
+    for file in [path / INDEX, *sorted(path.glob("*/*config.json"))]:
+        told.update(file.read_bytes())
+    for file in files:
+        size = file.stat().st_size
+        told.update(f"{file.relative_to(path)} {size}".encode())
+        with file.open("rb") as opened:
+            told.update(opened.read(_SAMPLE))
+            opened.seek(max(0, size - _SAMPLE))
+            told.update(opened.read())
+    return told.hexdigest()[:16]
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{file} cannot be read: {first_line(error)} Fetch the model anew.") from error
+    if not isinstance(read, dict):
+        raise Unavailable(f"{file} is no configuration of a pipeline. {OTHERWISE}")
+    return read

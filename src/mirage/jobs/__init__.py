@@ -1,0 +1,258 @@
+"""Long work that is listed, shown, cancelled and resumed, each job kept in the atlas's records.
+
+There are two lanes: one job at a time adds, and one at a time makes synthetic images, so that neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mirage import synthesis
+from mirage.atlas import Atlas
+from mirage.errors import Busy, MirageError, NotFound
+from mirage.generators import Generator
+from mirage.jobs import adding, generating
+from mirage.jobs.generating import Generating
+from mirage.jobs.job import ENDED, Cancelled, Job, State
+from mirage.outputs import FOLDER, Outputs
+from mirage.query import Query
+from mirage.synthesis import MAX_AHEAD, Options
+
+logger = logging.getLogger(__name__)
+
+_KEEP_EVERY_SECONDS = 1.0
+GENERATE = "generate"
+Work = Callable[[Callable[..., None], Callable[[], bool]], None]
+"""Given what updates the job, and what tells whether it shall stop."""
+
+__all__ = ["ENDED", "Job", "Jobs", "State"]
+
+
+class Jobs:
+    """The jobs of one open atlas.
+
+    Jobs that a process left behind when it ended are marked as failed: adding the same corpus again goes on where they
+    stopped. Generations that began from words are queued again; those that began from an upload are lost with it.
+    """
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        self.outputs = Outputs(atlas.path / FOLDER)
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._works: dict[str, Work] = {}
+        self._stops: dict[str, threading.Event] = {}
+        self._lanes: dict[str, queue.Queue[str | None]] = {}
+        self._workers: list[threading.Thread] = []
+        self._generators: dict[str, Generator] = {}
+        self._kept_at = 0.0
+        self._closing = False
+        left = [Job.of(record) for record in reversed(atlas.store.jobs())]
+        self._jobs = {job.id: job for job in left}
+        for job in left:
+            if job.state not in ENDED:
+                self._left_behind(job)
+
+    def _left_behind(self, job: Job) -> None:
+        if job.kind == GENERATE and job.asked is not None:
+            try:
+                query, options = generating.of_asked(job.asked)
+            except (MirageError, TypeError, KeyError):  # kept by another version
+                query = None
+            if query is not None:
+                again = "Waiting for its turn; MIRAGE was stopped before it was finished."
+                job = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=again, results=())
+                self._queue(job, self._generation(query, options, None))
+                return
+        message = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
+        if job.kind == GENERATE:
+            message = generating.LOST
+        job = replace(job, state="failed", message=message, finished=time.time(), seconds_left=None)
+        self._jobs[job.id] = job
+        self._keep(job)
+
+    # -- starting ----------------------------------------------------------------------------------------------------
+
+    def start_add(self, *, corpus: str, path: Path | str | None = None, **options: Any) -> Job:
+        """Queue the adding of a corpus.
+
+        Parameters
+        ----------
+        corpus : str
+            An adapter's name.
+        path : path, optional
+            Where the corpus is, for those that want one.
+        **options
+            The corpus's own.
+
+        Raises
+        ------
+        mirage.errors.MirageError
+            When there is no such corpus, or the path cannot be used.
+        """
+        adding.checked(corpus, path)
+        given = {**options, **({"path": Path(path)} if path is not None else {})}
+        title = f"Add {corpus}" + (f" from {path}" if path is not None else "")
+        with self._lock:
+            running = next((j for j in self._jobs.values() if j.title == title and j.state not in ENDED), None)
+        if running is not None:
+            return running
+        return self._start("add", title, adding.Adding(self._atlas, corpus, given))
+
+    def start_generate(self, query: Query, options: Options, *, start: Image.Image | None = None) -> Job:
+        """Queue the making of synthetic images.
+
+        Parameters
+        ----------
+        query, options, start
+            As for `mirage.synthesis.draw`. A picture to begin from stays in memory, and ends with this process.
+
+        Raises
+        ------
+        mirage.errors.Busy
+            When `mirage.synthesis.MAX_AHEAD` wait or run already.
+        mirage.errors.BadInput
+            When the generator cannot follow, or is not made for this prompt.
+        mirage.errors.NotFound, mirage.errors.Unavailable
+            When there is no such generator, or it cannot be used.
+        """
+        self._check_room()
+        info = self._generator(options).info()
+        synthesis.request_of(self._atlas, query, options, info, start)
+        title, work = generating.title_of(query), self._generation(query, options, start)
+        return self._start(GENERATE, title, work, generating.asked_of(query, options, start))
+
+    def _check_room(self) -> None:
+        with self._lock:
+            waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in self._jobs.values())
+        if waiting >= MAX_AHEAD:
+            raise Busy(f"{waiting} generations wait already, which is as many as may. Try again in a minute.")
+
+    def _generation(self, query: Query, options: Options, start: Image.Image | None) -> Generating:
+        return Generating(self._atlas, self.outputs, partial(self._generator, options), query, options, start)
+
+    def _generator(self, options: Options) -> Generator:
+        """Kept from one job to the next: a model is not loaded anew for each."""
+        if options.generator not in self._generators:
+            self._generators[options.generator] = synthesis.generator_of(options)
+        return self._generators[options.generator]
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def list(self) -> list[Job]:
+        """Every job, newest first."""
+        with self._lock:
+            return sorted(map(self._placed, self._jobs.values()), key=lambda job: -job.created)
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._lock:
+            if job_id not in self._jobs:
+                raise NotFound(f"There is no job {job_id!r}.")
+            return self._placed(self._jobs[job_id])
+
+    def _placed(self, job: Job) -> Job:
+        if job.state != "queued":
+            return job
+        before = (other for other in self._jobs.values() if other.kind == job.kind and other.state not in ENDED)
+        return replace(job, ahead=sum((other.created, other.id) < (job.created, job.id) for other in before))
+
+    def preview(self, job_id: str) -> bytes | None:
+        """The image that a generation has in hand, as far as it has come, with the band (PNG); None when there is none."""
+        self.get(job_id)
+        work = self._works.get(job_id)
+        return work.preview() if isinstance(work, Generating) else None
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; what it has stored stays. An ended job is left as it is."""
+        job = self.get(job_id)
+        if job.state == "queued":
+            self._update(job_id, state="cancelled", message="Cancelled before it began.")
+            self._works.pop(job_id, None)
+        if job_id in self._stops:
+            self._stops[job_id].set()
+        return self.get(job_id)
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Stop what runs, after the batch or the step in hand, and take no more."""
+        self._closing = True
+        for stop in self._stops.values():
+            stop.set()
+        for lane in self._lanes.values():
+            lane.put(None)
+        for worker in self._workers:
+            worker.join(timeout)
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _start(self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None) -> Job:
+        job = Job(id=secrets.token_hex(6), kind=kind, title=title, asked=asked, created=time.time())
+        self._queue(job, work)
+        return self.get(job.id)
+
+    def _queue(self, job: Job, work: Work) -> None:
+        with self._lock:
+            self._jobs[job.id] = job
+            self._works[job.id] = work
+            self._stops[job.id] = threading.Event()
+            if job.kind not in self._lanes:
+                self._lanes[job.kind] = queue.Queue()
+                worker = threading.Thread(target=self._run, args=(self._lanes[job.kind],), name=job.kind, daemon=True)
+                self._workers.append(worker)
+                worker.start()
+        self._keep(job)
+        self._lanes[job.kind].put(job.id)
+
+    def _run(self, lane: queue.Queue[str | None]) -> None:
+        while (job_id := lane.get()) is not None and not self._closing:
+            work = self._works.get(job_id)
+            if work is None or self.get(job_id).state != "queued":
+                continue
+            self._update(job_id, state="running", message="Starting.")
+            try:
+                work(partial(self._update, job_id), self._stops[job_id].is_set)
+            except Cancelled:
+                self._update(job_id, state="cancelled", message="Cancelled.")
+            except MirageError as error:
+                self._update(job_id, state="failed", message=str(error))
+            except BaseException:  # whatever it is, the next job must have its turn
+                logger.exception("job %s failed", job_id)
+                message = "Something went wrong that should not have; the log of the server says what."
+                self._update(job_id, state="failed", message=message)
+            finally:
+                self._works.pop(job_id, None)
+
+    def _update(self, job_id: str, **changes: Any) -> None:
+        if changes.get("state") in ENDED:
+            if self._closing and changes["state"] == "cancelled" and self._jobs[job_id].asked is not None:
+                return  # nobody cancelled it: it is begun again at the next start
+            changes |= {"finished": time.time(), "seconds_left": None}
+        with self._lock:
+            job = self._jobs[job_id] = replace(self._jobs[job_id], **changes)
+        if "state" in changes or "results" in changes or time.time() - self._kept_at > _KEEP_EVERY_SECONDS:
+            self._keep(job)
+
+    def _keep(self, job: Job) -> None:
+        self._kept_at = time.time()
+        try:
+            self._atlas.store.put_job(job.id, job.created, job.record())
+        except MirageError:  # a full disk: the job is still shown, until this process ends
+            logger.warning("job %s could not be kept", job.id, exc_info=True)

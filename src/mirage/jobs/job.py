@@ -1,0 +1,71 @@
+"""What is known of one piece of long work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mirage.corpora.base import Refused
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of long work.
+
+    Attributes
+    ----------
+    id, kind, title : str
+    state : {"queued", "running", "done", "failed", "cancelled"}
+    done, total : int
+    rate : float
+        Things a second.
+    seconds_left : float or None
+    message : str
+        What is going on, how it ended, or why it failed.
+    refused : tuple of Refused
+        What could not be taken, by name, with the reason.
+    results : tuple of str
+        Ids of the synthetic images that it has made.
+    ahead : int
+        How many of its kind stand before it; reckoned when it is asked for.
+    asked : dict or None
+        What it was asked for, to begin it again after a restart; None when that is not kept.
+    created, finished : float
+        Seconds since the epoch; `finished` is 0 until then.
+    """
+
+    id: str
+    kind: str
+    title: str
+    state: State = "queued"
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    message: str = "Waiting for its turn."
+    refused: tuple[Refused, ...] = ()
+    results: tuple[str, ...] = ()
+    ahead: int = 0
+    asked: dict[str, Any] | None = None
+    created: float = 0.0
+    finished: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """What is kept of it."""
+        return asdict(self) | {"ahead": 0}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Job:
+        """Read what `record` wrote, by this program or an older one."""
+        values = dict(record)
+        values["refused"] = tuple(Refused(**entry) for entry in values["refused"])
+        values["results"] = tuple(values.get("results", ()))
+        return cls(**values)
+
+
+class Cancelled(Exception):
+    """Raised inside a job that was cancelled before it had anything to stop."""

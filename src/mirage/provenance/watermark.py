@@ -1,0 +1,249 @@
+"""An invisible mark in the pixels themselves: spread spectrum in the middle frequencies, on numpy alone.
+
+The content of an image, without its band, is looked at through the discrete cosine transform (DCT-II). A coefficient's
+number says how many half-waves cross the content, so it means the same at every size, and mirroring or turning an image
+only changes signs or swaps axes. A fixed key gives every coefficient of a ring a sign and a use: one part carries a
+detection code that is the same in all marked images, the other the 64 bits of an image's id and a 16-bit checksum, each bit
+in many coefficients.
+
+The writer knows what the reader will see, so it adds only what is missing from each sum (informed embedding: Cox, Miller and
+McKellips, *Watermarking as communications with side information*, Proc. IEEE 87(7), 1999), more where the image is busy, and
+looks again until all sums are large enough.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+Floats = npt.NDArray[np.float32]
+
+LOW, HIGH = 28, 128  # half-waves across the content: the ring of coefficients that carries the mark
+ID_BITS, CHECK_BITS = 64, 16
+BITS = ID_BITS + CHECK_BITS
+THRESHOLD = 6.0
+"""From which score on the detection code counts as found. The signs are random and independent of any image, so a score
+above t has a probability below exp(-t²/2) in an unmarked one (Hoeffding): 2e-8 for one way of looking."""
+_SIDE = 320  # pixels: the reader's picture of the content, somewhat more than two for each half-wave
+_DETECTING = 0.25  # share of the ring for the detection code
+_ALTERNATE = np.where(np.arange(HIGH) % 2, np.float32(-1), np.float32(1))
+_KEY = b"MIRAGE watermark, first key"
+_FLOOR = 3.0  # grey levels × coefficient norm: below this a coefficient is rounding and compression, and counts less
+_WANTED = 13.0  # score of the detection code at which the writer is content
+_WANTED_BIT = 4.8  # the same for each bit; no bit can have more than the root of its coefficients, about 10
+_ROUNDS = 16
+_FIRST = 1.4  # how much more the detection code matters than a bit
+_STRIDE = 0.35  # grey levels, root mean square, that one round adds
+_MOST = 3.05  # the same of all rounds together: 38.4 dB
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the reader found.
+
+    Attributes
+    ----------
+    score : float
+        Of the detection code, in standard deviations of what unmarked images give; the best over the ways of looking.
+    present : bool
+        Whether the score reaches `THRESHOLD`.
+    id : str
+        16 hex digits when the checksum agrees; else empty.
+    """
+
+    score: float
+    present: bool
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    inside: npt.NDArray[np.bool_]  # (HIGH, HIGH): the ring
+    signs: Floats  # (HIGH, HIGH), ±1 in the ring, 0 outside
+    use: npt.NDArray[np.intp]  # (HIGH, HIGH): 0 detection, 1 … BITS the bits, -1 outside
+
+
+@lru_cache(maxsize=1)
+def _code() -> _Code:
+    rows, columns = np.mgrid[0:HIGH, 0:HIGH]
+    radius = np.hypot(rows, columns)
+    inside = (radius >= LOW) & (radius < HIGH) & (rows >= 6) & (columns >= 6)
+    count = int(inside.sum())
+    # A hash in place of a random generator: its stream is the same in every version of every library.
+    stream = hashlib.shake_256(_KEY).digest(count * 5)
+    signs = np.where(np.frombuffer(stream, np.uint8, count) & 1, np.float32(1), np.float32(-1))
+    order = np.argsort(np.frombuffer(stream, "<u4", count, offset=count), kind="stable")
+    uses = np.zeros(count, np.intp)
+    rest = order[int(count * _DETECTING) :]
+    uses[rest] = np.arange(len(rest)) % BITS + 1
+    sign_plane = np.zeros((HIGH, HIGH), np.float32)
+    use_plane = np.full((HIGH, HIGH), -1, np.intp)
+    sign_plane[inside], use_plane[inside] = signs, uses
+    return _Code(inside, sign_plane, use_plane)
+
+
+@lru_cache(maxsize=16)
+def _waves(length: int) -> Floats:
+    """(HIGH, length) orthonormal DCT-II rows."""
+    waves: Floats = np.cos(np.pi / length * np.arange(HIGH)[:, None] * (np.arange(length) + 0.5)) * np.sqrt(2 / length)
+    waves[0] /= np.sqrt(2)
+    return np.ascontiguousarray(waves, np.float32)
+
+
+def _coefficients(grey: Image.Image, box: tuple[float, float, float, float] | None) -> Floats:
+    small = grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    waves = _waves(_SIDE)
+    return _product(_product(waves, np.asarray(small, np.float32)), waves.T)
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    """A matrix product in pieces small enough for one thread: threads of the linear algebra that wait for one another
+    cost more than they save here, most of all while another program keeps the processors busy."""
+    pieces = [left[at : at + 4] @ right for at in range(0, len(left), 4)]
+    return np.concatenate(pieces)
+
+
+def _levelled(coefficients: Floats) -> Floats:
+    """Coefficients over the size of their neighbours, and none above 3, so that no single structure outvotes the rest."""
+    return np.asarray(np.clip(coefficients / _scale(coefficients), -3, 3), np.float32)
+
+
+def _scale(coefficients: Floats) -> Floats:
+    squares = np.pad(coefficients**2, 4, mode="reflect")
+    sums = np.cumsum(np.cumsum(squares, 0, dtype=np.float64), 1)
+    sums = np.pad(sums, ((1, 0), (1, 0)))
+    around = (sums[9:, 9:] - sums[:-9, 9:] - sums[9:, :-9] + sums[:-9, :-9]) / 81
+    return np.sqrt(np.maximum(around, 0) + _FLOOR**2).astype(np.float32)
+
+
+def _scores(levelled: Floats) -> Floats:
+    """(1 + BITS,): score of the detection code, then of each bit; about N(0, 1) each where there is no mark."""
+    code = _code()
+    uses = code.use[code.inside]
+    values = levelled[code.inside]
+    sums = np.bincount(uses, values * code.signs[code.inside], BITS + 1)
+    energy = np.bincount(uses, values**2, BITS + 1)
+    return np.asarray(sums / np.sqrt(energy + 1e-3), np.float32)
+
+
+def _bits(id: str) -> npt.NDArray[np.int8]:
+    data = bytes.fromhex(id)
+    data += binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big")
+    return np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.int8) * 2 - 1
+
+
+def _id(scores: Floats) -> str:
+    data = np.packbits(scores[1:] > 0).tobytes()
+    fits = binascii.crc_hqx(data[:8], 0xFFFF) == int.from_bytes(data[8:], "big")
+    return data[:8].hex() if fits else ""
+
+
+def embed(image: Image.Image, id: str) -> Image.Image:
+    """Put the mark into the content of an image.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Mode L or RGB, at least 256 pixels wide and high.
+    id : str
+        16 hex digits.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Same mode and size.
+    """
+    code = _code()
+    wanted_signs = np.concatenate([[1], _bits(id)]).astype(np.float32)
+    targets = np.concatenate([[_WANTED], np.full(BITS, _WANTED_BIT)]).astype(np.float32)
+    tall, wide = _waves(image.height), _waves(image.width)
+    pixels = np.asarray(image, np.float32)
+    grey = np.asarray(image.convert("L"), np.float32)
+    mask = _busy(grey)
+    uses = np.where(code.inside, code.use, 0)
+    # A coefficient that stands among small ones says more for the same change.
+    worth = _scale(_coefficients(image.convert("L"), None)) + 6
+    added: Floats = np.zeros_like(grey)
+    marked = image
+    for _ in range(_ROUNDS):
+        seen = _coefficients(marked.convert("L"), None)
+        levelled = _levelled(seen)
+        scores = _scores(levelled) * wanted_signs
+        missing = np.maximum(targets - scores, 0) / targets
+        missing[0] *= _FIRST
+        if not missing.any():
+            break
+        step = np.where(code.inside, code.signs * wanted_signs[uses] * missing[uses] / worth, 0).astype(np.float32)
+        wave = (tall.T @ step @ wide) * mask
+        candidate = added + wave * (_STRIDE / max(float(np.sqrt(np.mean(wave**2))), 1e-6))
+        size = float(np.sqrt(np.mean(candidate**2)))
+        full = size >= _MOST
+        added = (candidate * (_MOST / size) if full else candidate).astype(np.float32)
+        whole = pixels + (added[..., None] if pixels.ndim == 3 else added)
+        marked = Image.fromarray(np.clip(whole + 0.5, 0, 255).astype(np.uint8))
+        if full:
+            break
+    return marked
+
+
+def _busy(grey: Floats) -> Floats:
+    """(height, width): how much a place can take, mean 1; more where neighbours differ, less where it is flat or black."""
+    small = Image.fromarray(grey.astype(np.uint8))
+    side = (max(1, small.width // 8), max(1, small.height // 8))
+    mean = np.asarray(small.resize(side, Image.Resampling.BOX), np.float32)
+    square = np.asarray(Image.fromarray(grey**2).resize(side, Image.Resampling.BOX), np.float32)
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    taken = 0.5 + np.minimum(spread, 24) / 12
+    full = np.asarray(Image.fromarray(taken).resize(small.size, Image.Resampling.BILINEAR), np.float32)
+    return full / float(full.mean())
+
+
+def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | None] | None = None) -> Found:
+    """Look for the mark, upright, mirrored and turned by quarters.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any size and mode.
+    boxes : list of (left, top, right, bottom) or None
+        Where the content may be, in pixels; None for the whole image.
+    """
+    grey = image if image.mode == "L" else image.convert("L")
+    best = Found(0.0, False, "")
+    for box in boxes or [None]:
+        levelled = _levelled(_coefficients(grey, box))
+        scores = _detections(levelled)
+        view = int(np.argmax(scores))
+        if scores[view] > best.score:
+            present = bool(scores[view] >= THRESHOLD)
+            best = Found(float(scores[view]), present, _id(_scores(_turned(levelled, view))) if present else "")
+        if best.id:
+            break
+    return best
+
+
+def _detections(levelled: Floats) -> Floats:
+    """(8,) score of the detection code for each way an image may be turned or mirrored."""
+    code = _code()
+    rows, columns = np.nonzero(code.use == 0)
+    signs = code.signs[rows, columns]
+    odd_rows, odd_columns = _ALTERNATE[rows], _ALTERNATE[columns]
+    ways = signs * np.stack([np.ones_like(signs), odd_columns, odd_rows, odd_rows * odd_columns])
+    scores = []
+    for values in (levelled[rows, columns], levelled[columns, rows]):
+        scores.append(np.asarray(ways @ values / np.sqrt(float(values @ values) + 1e-3), np.float32))
+    return np.concatenate(scores)
+
+
+def _turned(levelled: Floats, view: int) -> Floats:
+    """The view of that number: mirroring changes the sign of every odd coefficient, turning swaps the axes too."""
+    turned = levelled.T if view >= 4 else levelled
+    if view % 2:
+        turned = turned * _ALTERNATE
+    return turned * _ALTERNATE[:, None] if view % 4 >= 2 else turned

@@ -1,0 +1,1 @@
+"""How the generator that ships was made; `mirage train generator` does it again."""

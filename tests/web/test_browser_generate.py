@@ -1,0 +1,224 @@
+"""Synthetic images in a real Chromium: asked for in place, followed, stopped, without scripts and by keys alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import pytest
+from pencil import drawn_with
+
+from conftest import Some, serving
+from mirage.adding import add
+from mirage.atlas import Atlas
+from mirage.corpora import load
+from mirage.settings import Settings
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
+
+CHROMIUM = os.environ.get("MIRAGE_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install one, or name it in MIRAGE_CHROMIUM"),
+]
+BUTTON = "Make a synthetic image of this"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def drawing(tmp_path_factory, roots):
+    """A site whose generator is a pencil."""
+    with drawn_with(), Atlas.open(tmp_path_factory.mktemp("drawing") / "atlas", create=True) as atlas:
+        add(atlas, Some(load("starter"), 12))
+        with serving(atlas, Settings(), roots) as served:
+            yield served
+
+
+def opened(chromium, served, **options):
+    """A page, and what it complains of: an error, a breach of the policy, a request to another host."""
+    context = chromium.new_context(base_url=served.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith((served.url, "blob:")) else complaints.append(r.url))
+    return page, complaints
+
+
+@pytest.fixture
+def tab(chromium, drawing):
+    page, complaints = opened(chromium, drawing)
+    yield page
+    page.context.close()
+    assert complaints == []
+    quiet(drawing)
+
+
+def quiet(served):
+    """Stop what a test has left under way."""
+    with served.client(headers={"X-Mirage-Token": served.token}) as client:
+        for job in client.get("/api/jobs").json()["jobs"]:
+            if not job["ended"]:
+                client.post(f"/api/jobs/{job['id']}/cancel")
+                while not client.get(f"/api/jobs/{job['id']}").json()["ended"]:
+                    time.sleep(0.05)
+
+
+def test_on_the_search_page_the_image_is_drawn_in_place_and_stays_out_of_the_grid(tab):
+    tab.goto("/search?q=slowly+axial+brain+MRI")
+    cards = tab.locator("ol.grid > li").count()
+    tab.get_by_role("button", name=BUTTON).click()
+    tab.locator(".unfinished img[src^='blob:']").wait_for()
+    assert tab.get_by_role("progressbar").count() == 1
+    image = tab.locator(".making .made img").first
+    image.wait_for()
+    assert tab.url.endswith("/search?q=slowly+axial+brain+MRI")
+    assert image.get_attribute("alt") == "Synthetic image: slowly axial brain MRI"
+    assert tab.locator(".made").inner_text().count("It shows no patient and proves nothing.") == 1
+    assert tab.locator(".made .real-list li").count() > 0
+    assert tab.locator(".made .real-list .licence").count() == tab.locator(".made .real-list li").count()
+    assert tab.locator("ol.grid > li").count() == cards
+    assert tab.locator("ol.grid .synthetic-frame").count() == 0
+    assert tab.locator(".making [data-part=says]").inner_text() == "The synthetic image is there."
+
+
+def test_coming_back_shows_the_same_image_again(tab):
+    tab.goto("/search?q=coronal+brain+MRI")
+    tab.get_by_role("button", name=BUTTON).click()
+    shown = tab.locator(".making .made img").first
+    shown.wait_for()
+    address = shown.get_attribute("src")
+    tab.locator("ol.grid .shot").first.click()
+    tab.go_back()
+    again = tab.locator(".making .made img").first
+    again.wait_for()
+    assert again.get_attribute("src") == address
+
+
+def test_by_keys_alone_the_image_is_made_and_stopped(tab):
+    tab.goto("/search?q=slowly+a+heart")
+    button = tab.get_by_role("button", name=BUTTON)
+    button.focus()
+    tab.keyboard.press("Enter")
+    stop = tab.get_by_role("button", name="Stop", exact=True).and_(tab.locator(".making button"))
+    stop.wait_for()
+    assert stop.evaluate("each => each === document.activeElement")
+    tab.keyboard.press("Enter")
+    tab.locator(".drawing[data-state=cancelled]").wait_for()
+    assert tab.locator(".drawing .state").inner_text() == "stopped"
+    assert tab.locator(".made").count() == 0
+    assert tab.evaluate("document.activeElement !== document.body")
+
+
+def test_a_comparison_shows_both_sides_next_to_each_other_from_one_seed(tab, drawing):
+    tab.goto("/compare?a.q=axial+brain+MRI&b.q=coronal+brain+MRI")
+    tab.get_by_role("button", name="Make a synthetic image of each side").click()
+    frames = tab.locator(".made > .synthetic-frame")
+    frames.nth(1).wait_for()
+    a, b = frames.nth(0).bounding_box(), frames.nth(1).bounding_box()
+    assert abs(a["y"] - b["y"]) < 3
+    assert a["x"] < b["x"]
+    with drawing.client() as client:
+        pages = [each.get_attribute("href") for each in tab.locator(".made .synthetic-frame a").all()]
+        assert len({client.get(f"/api{page}").json()["record"]["seed"] for page in pages}) == 1
+
+
+def test_a_refusal_is_told_where_one_looks(chromium, drawing):
+    page, complaints = opened(chromium, drawing)
+    page.goto("/search?q=brain")
+    page.evaluate("document.querySelector('.making [name=token]').value = 'of an earlier start'")
+    page.get_by_role("button", name=BUTTON).click()
+    refused = page.locator(".making [role=alert]")
+    refused.wait_for()
+    assert "Reload it and try again" in refused.inner_text()
+    assert complaints == [each for each in complaints if "403" in each], "Chromium itself logs the refused request"
+    page.context.close()
+
+
+def test_a_failed_job_says_why_in_place(tab):
+    tab.goto("/search?q=a+torn+tendon")
+    tab.get_by_role("button", name=BUTTON).click()
+    tab.get_by_text("The model file is torn. Install it again.").wait_for()
+    assert tab.get_by_role("button", name="Make another").is_visible()
+
+
+def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(chromium, drawing):
+    page, _ = opened(chromium, drawing)
+    page.goto("/generate")
+    page.get_by_role("button", name="Make the image").click()
+    assert "Say in words what the image shall show" in page.get_by_role("alert").first.inner_text()
+    page.get_by_label("What shall it show?").fill("sagittal spine MRI")
+    page.get_by_text("More choices").click()
+    for name, value in (("Steps", "10000"), ("Guidance", "NaN"), ("Size in pixels", "7")):
+        page.get_by_label(name).fill(value)
+        page.get_by_role("button", name="Make the image").click()
+        assert page.locator("#problem").inner_text()
+        assert page.get_by_label("What shall it show?").input_value() == "sagittal spine MRI"
+        assert page.get_by_label(name).input_value() == value
+        page.get_by_label(name).fill("")
+    page.get_by_role("button", name="Make the image").click()
+    page.locator(".made img").first.wait_for()
+    page.context.close()
+
+
+def test_everything_works_without_scripts(chromium, drawing):
+    page, complaints = opened(chromium, drawing, java_script_enabled=False)
+    page.goto("/search?q=slowly+axial+brain+MRI")
+    page.get_by_role("button", name=BUTTON).click()
+    assert "/generate/" in page.url
+    page.locator(".made img").first.wait_for(timeout=20_000)  # the page reloads itself
+    page.locator(".made .synthetic-frame a").first.click()
+    assert "/synthetic/" in page.url
+    with page.expect_download() as file:
+        page.get_by_role("link", name="DICOM").click()
+    assert file.value.suggested_filename.startswith("synthetic-")
+    page.get_by_role("button", name="Another seed").click()
+    assert "/generate/" in page.url
+    page.get_by_role("button", name="Stop").click()
+    page.goto("/compare?a.q=brain&b.q=heart")
+    page.get_by_role("button", name="Make a synthetic image of each side").click()
+    assert page.locator("[data-drawing]").count() == 2
+    page.context.close()
+    assert complaints == []
+    quiet(drawing)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_of_synthetic_images_is_wider_than_the_screen(chromium, drawing, width, scheme):
+    with drawing.client(headers={"X-Mirage-Token": drawing.token}) as client:
+        words = "an-unbroken-word-that-is-long-enough-to-need-breaking-on-any-phone, axial brain MRI"
+        job = client.post("/api/generate", json={"terms": [{"text": words}], "count": 2}).json()
+        while not (now := client.get(f"/api/jobs/{job['id']}").json())["ended"]:
+            time.sleep(0.05)
+    view = {"width": width, "height": 800}
+    page, complaints = opened(chromium, drawing, viewport=view, color_scheme=scheme, reduced_motion="reduce")
+    for address in ("/generate?q=brain&less=contrast", "/synthetic", f"/synthetic/{now['results'][0]}", now["page"]):
+        page.goto(address)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    page.context.close()
+    assert complaints == []
+
+
+def test_always_makes_it_without_a_click(chromium, drawing, roots):
+    with serving(drawing.atlas, Settings(generate_always=True), roots) as served:
+        page, complaints = opened(chromium, served)
+        page.goto("/search?q=frontal+chest+X-ray")
+        page.locator(".making .made img").first.wait_for()
+        page.context.close()
+    assert complaints == []
