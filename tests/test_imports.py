@@ -39,7 +39,7 @@ LAYERS = [
         "synthesis",
     },
     {"outputs"},
-    {"adding", "rebuilding"},
+    {"adding", "rebuilding", "atlasfile", "exporting", "importing"},
     {"jobs"},
     {"study", "evaluation", "training"},
     {"web", "cli"},

@@ -26,7 +26,7 @@ from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
 from mirage.provenance import watermarked
 from mirage.store import Picture as PictureRecord
-from mirage.store import Record, Row
+from mirage.store import Record, Row, rounded
 
 BATCH = 32
 _AHEAD = 3 * BATCH
@@ -287,7 +287,12 @@ def _store(atlas: Atlas, batch: list[_Ready], stamp: int) -> None:
     keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
     atlas.index.add(
         [
-            point_of(Row(key, record.figure, record.picture), record.image, record.caption)
+            point_of(Row(key, record.figure, record.picture), *vectors_of(record))
             for key, record in zip(keys, records, strict=True)
         ]
     )
+
+
+def vectors_of(record: Record) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """What the index is given of a record: its vectors as they would come back from the store."""
+    return rounded(record.image), None if record.caption is None else rounded(record.caption)

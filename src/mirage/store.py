@@ -25,6 +25,7 @@ from mirage.query import shown
 from mirage.tables import CASE_WORDS, FIGURE_WORDS, cases, corpora, figures, jobs, metadata, notes, vectors
 
 Vector = npt.NDArray[np.float32]
+Half = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ def unpack(blob: bytes) -> Vector:
     """A stored vector as (d,) float32 of unit length."""
     vector = np.frombuffer(blob, dtype=np.float16).astype(np.float32)
     return np.asarray(vector / (np.linalg.norm(vector) or 1.0), dtype=np.float32)
+
+
+def rounded(vector: Vector) -> Vector:
+    """A vector as it comes back from the records; what the index is given, so that one made anew is the same."""
+    return unpack(_pack(vector))
 
 
 def _source_values(source: Source) -> dict[str, Any]:
@@ -298,6 +304,18 @@ class Store:
                 )
                 for row in connection.execute(statement):
                     found[row.key] = (unpack(row.image), unpack(row.caption) if row.caption else None)
+        return found
+
+    def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
+        """Like `vectors`, (d,) float16 to the bit as they are kept."""
+        found: dict[int, tuple[Half, Half | None]] = {}
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                part = list(keys[start : start + 500])
+                statement = sa.select(vectors).where(vectors.c.key.in_(part), vectors.c.encoder == encoder)
+                for row in connection.execute(statement):
+                    caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
+                    found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
     def keys(self) -> list[int]:

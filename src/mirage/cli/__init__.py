@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, verifying
+from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, travelling, verifying
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -56,6 +56,8 @@ app.command("verify")(verifying.verify)
 app.command("generate")(generating.generate)
 app.command("ask")(generating.ask)
 app.command("doctor")(serving.doctor)
+app.command("export")(travelling.export)
+app.command("import")(travelling.import_)
 app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")

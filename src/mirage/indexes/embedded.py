@@ -23,6 +23,8 @@ from mirage.errors import AtlasError, AtlasHeld, MirageError, Unavailable
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
 from mirage.manifest import ROOM, check_room
 
+_TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
+_SAME = 4  # decimals up to which scores are alike
 _BATCH = 512
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
@@ -133,10 +135,10 @@ class EmbeddedIndex:
             asked["words"] = edge.TextQuery("words", ask.words)
         if not asked:
             return {}
-        requests = [edge.QueryRequest(limit=ask.limit, query=query, filter=condition) for query in asked.values()]
+        requests = [edge.QueryRequest(limit=ask.limit + _TIED, query=query, filter=condition) for query in asked.values()]
         with _explained(self._path):
             lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return {name: [(_key(hit), hit.score) for hit in found] for name, found in zip(asked, lists, strict=True)}
+        return {name: _in_order(found)[: ask.limit] for name, found in zip(asked, lists, strict=True)}
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
@@ -194,6 +196,14 @@ class EmbeddedIndex:
 
 def _key(record: Any) -> int:
     return int(record.id)
+
+
+def _in_order(found: Sequence[Any]) -> Ranked:
+    """Best first; what scores alike (captions that differ in a number do, in BM25) stands in the order it was added.
+
+    The engine orders those by where they happen to lie, so that the same atlas, built twice, would answer differently.
+    """
+    return sorted(((_key(hit), hit.score) for hit in found), key=lambda hit: (-round(hit[1], _SAME), hit[0]))
 
 
 def _make(path: Path, dimension: int) -> None:

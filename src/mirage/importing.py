@@ -1,0 +1,243 @@
+"""An atlas file into an atlas: checked before anything is written, resumable, and nothing in it is trusted.
+
+The figures come with their vectors, so nothing is encoded where the same encoder is at hand; else they can be encoded anew.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage import atlasfile
+from mirage.adding import BATCH, Progress, encode_captions, vectors_of
+from mirage.atlas import UNFINISHED, Atlas, point_of
+from mirage.atlasfile import AtlasFile
+from mirage.errors import AtlasError, BadPicture
+from mirage.figure import Case, Figure, Licence, Source
+from mirage.manifest import check_room
+from mirage.pictures import DEFAULT_LIMITS, Picture, read_picture
+from mirage.store import Picture as PictureRecord
+from mirage.store import Record, Row
+
+Vector = npt.NDArray[np.float32]
+_CORPUS_COLUMNS = ("name", "title", "summary", "version", "homepage", "licence", "licence_url", "complete")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did.
+
+    Attributes
+    ----------
+    manifest : mirage.atlasfile.Manifest
+    added : int
+        Figures that are new or were replaced.
+    kept : int
+        Figures that were there already, the same.
+    encoded : bool
+        Whether the pictures had to be encoded anew.
+    stopped : bool
+    seconds : float
+    """
+
+    manifest: atlasfile.Manifest
+    added: int
+    kept: int
+    encoded: bool
+    stopped: bool
+    seconds: float
+
+
+def import_file(
+    path: Path,
+    folder: Path,
+    *,
+    encode: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Imported:
+    """Put an atlas file into an atlas, which is made when there is none.
+
+    Stopped or killed at any point and run again, it goes on where it broke.
+
+    Parameters
+    ----------
+    path : Path
+        What `mirage.exporting.export` wrote.
+    folder : Path
+        The atlas.
+    encode : bool
+        Encode the pictures anew with the atlas's encoder, where it is not the one that the file was made with.
+    progress : callable
+    stop : callable
+        Asked between batches.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When the file is no atlas file, was cut short or changed, or was made with another encoder. Nothing was changed then,
+        but for a changed picture: figures before it stay.
+    mirage.errors.AtlasHeld
+        When another process has the atlas open.
+    mirage.errors.Unavailable
+        When the disk is full. What is stored stays.
+    """
+    started = time.perf_counter()
+    with atlasfile.opened(path) as file:
+        file.check()
+        with Atlas.open(folder, create=True) as atlas:
+            mine, theirs = atlas.encoder.info(), file.manifest.encoder
+            anew = mine.digest != theirs.digest
+            if anew and not encode:
+                raise AtlasError(
+                    f"{path} was made with the encoder {theirs.name} ({theirs.digest[:12]}); the atlas {folder} has "
+                    f"{mine.name} ({mine.digest[:12]}), whose vectors cannot be compared with those. Import it with "
+                    "--encode to encode its pictures anew, or into a folder of its own with that encoder installed."
+                )
+            importing = _Importing(atlas, file, anew, progress, started)
+            stopped = importing.run(stop)
+    return Imported(file.manifest, importing.added, importing.kept, anew, stopped, time.perf_counter() - started)
+
+
+class _Importing:
+    """One import under way."""
+
+    def __init__(
+        self, atlas: Atlas, file: AtlasFile, encode: bool, progress: Callable[[Progress], None], started: float
+    ) -> None:
+        self._atlas, self._file, self._encode = atlas, file, encode
+        self._progress, self._started = progress, started
+        self.added = self.kept = 0
+
+    def run(self, stop: Callable[[], bool]) -> bool:
+        atlas = self._atlas
+        check_room(atlas.path)
+        atlas.reconcile()
+        stamp = int(atlas.store.note("stamp") or 0) + 1
+        corpora = [{name: row[name] for name in _CORPUS_COLUMNS} for row in self._records(atlasfile.CORPORA)]
+        self._corpora = {row["name"] for row in corpora}
+        atlas.store.set_note("stamp", str(stamp))
+        atlas.store.set_note(UNFINISHED, str(stamp))
+        for row in corpora:
+            atlas.store.put_corpus({**row, "complete": False})
+        known = {key: value for row in corpora for key, value in atlas.store.fingerprints(row["name"]).items()}
+        cases = {case.id: case for case in map(_case, self._records(atlasfile.CASES))}
+        stopped = False
+        try:
+            for batch in self._batches(known):
+                check_room(atlas.path)
+                self._store(batch, cases, stamp)
+                self._tell()
+                if stop():
+                    stopped = True
+                    break
+        finally:
+            atlas.changed()
+        if not stopped:
+            # A part of a corpus, as an export of what may be shared is, has every figure that was meant to come.
+            for row in corpora:
+                atlas.store.put_corpus(row)
+        if self.added:
+            atlas.index.optimise()
+        atlas.store.set_note(UNFINISHED, None)
+        atlas.changed()
+        self._tell()
+        return stopped
+
+    def _records(self, name: str) -> Iterator[dict[str, Any]]:
+        yield from self._file.lines(name)
+
+    def _batches(self, known: dict[str, str]) -> Iterator[list[tuple[dict[str, Any], Vector, Vector | None]]]:
+        blocks = -(-self._file.manifest.figures // atlasfile.BLOCK)
+        for number in range(blocks):
+            images, captions = self._vectors(number)
+            batch: list[tuple[dict[str, Any], Vector, Vector | None]] = []
+            records = list(self._records(atlasfile.figures_name(number)))
+            if len(records) != len(images):
+                raise AtlasError(f"{self._file.path} is damaged: block {number} has not as many figures as vectors.")
+            for record, image, caption in zip(records, images, captions, strict=True):
+                if known.get(record["id"]) == record["fingerprint"]:
+                    self.kept += 1
+                    continue
+                batch.append((record, image, caption))
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = []
+            if batch:
+                yield batch
+
+    def _vectors(self, number: int) -> tuple[list[Vector], list[Vector | None]]:
+        name, dimension = atlasfile.vectors_name(number), self._file.manifest.encoder.dimension
+        try:
+            pairs = np.load(io.BytesIO(self._file.read(name)), allow_pickle=False).astype(np.float32)
+            if pairs.shape[1:] != (2, dimension) or not np.isfinite(pairs[:, 0]).all():
+                raise ValueError("shapes differ")
+        except (ValueError, OSError, EOFError) as error:
+            raise AtlasError(f"{self._file.path} is damaged: {name} cannot be used ({error}).") from error
+        return list(pairs[:, 0]), [None if np.isnan(caption).any() else caption for caption in pairs[:, 1]]
+
+    def _store(self, batch: list[tuple[dict[str, Any], Vector, Vector | None]], cases: dict[str, Case], stamp: int) -> None:
+        atlas = self._atlas
+        try:
+            figures = [_figure(record) for record, _, _ in batch]
+            if strange := next((f.id for f in figures if f.source.corpus not in self._corpora), None):
+                raise ValueError(f"{strange} is of no corpus that the file has")
+        except (KeyError, TypeError, ValueError) as error:
+            raise AtlasError(f"{self._file.path} is damaged: a figure's record cannot be read ({error}).") from error
+        pictures = [self._picture(record) for record, _, _ in batch]
+        if self._encode:
+            images = list(atlas.encoder.encode_images([picture.image for picture, _ in pictures]))
+            captions = encode_captions(atlas.encoder, figures)
+        else:
+            images, captions = [image for _, image, _ in batch], [caption for _, _, caption in batch]
+        records = [
+            Record(figure, cases.get(figure.case_id), record["fingerprint"], kept, image, caption)
+            for figure, (record, _, _), (_, kept), image, caption in zip(
+                figures, batch, pictures, images, captions, strict=True
+            )
+        ]
+        keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
+        atlas.index.add(
+            [
+                point_of(Row(key, record.figure, record.picture), *vectors_of(record))
+                for key, record in zip(keys, records, strict=True)
+            ]
+        )
+        self.added += len(records)
+
+    def _picture(self, record: dict[str, Any]) -> tuple[Picture, PictureRecord]:
+        told = record["picture"]
+        data = self._file.picture(str(told["name"]))
+        try:
+            decoded = read_picture(data, name=str(told["name"]), limits=DEFAULT_LIMITS)
+        except BadPicture as error:
+            raise AtlasError(f"{self._file.path} holds a picture that cannot be read: {error}") from error
+        kept = self._atlas.pictures.put(decoded)
+        # What the original looked like, not its smaller copy: near-duplicates are folded as they were where it came from.
+        return decoded, PictureRecord(kept.name, kept.width, kept.height, kept.size, int(told["look"], 16))
+
+    def _tell(self) -> None:
+        done, total = self.added + self.kept, self._file.manifest.figures
+        rate = self.added / (time.perf_counter() - self._started)
+        self._progress(Progress(done, total, rate, (total - done) / rate if rate else None))
+
+
+def _source(given: dict[str, Any]) -> Source:
+    return Source(**{**given, "licence": Licence(**given["licence"])})
+
+
+def _figure(record: dict[str, Any]) -> Figure:
+    words = {name: value for name, value in record.items() if name not in ("fingerprint", "picture", "source")}
+    return Figure(**words, source=_source(record["source"]))
+
+
+def _case(record: dict[str, Any]) -> Case:
+    words = {name: value for name, value in record.items() if name != "source"}
+    return Case(**words, source=_source(record["source"]))

@@ -1,0 +1,285 @@
+"""An atlas in one file: written, carried, checked, and put into another atlas."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from mirage import atlasfile, corpora, importing, manifest
+from mirage.adding import BATCH, add
+from mirage.atlas import Atlas
+from mirage.atlasfile import opened
+from mirage.cli import app
+from mirage.errors import AtlasError, BadInput, Unavailable
+from mirage.exporting import export
+from mirage.importing import import_file
+from mirage.query import Query
+
+QUERIES = (
+    "axial brain MRI at the level of the thalamus",
+    "chest X-ray",
+    "hippocampus, coronal",
+    "left ventricle ultrasound",
+    "a teapot",
+    "normal retina",
+)
+
+
+@pytest.fixture(scope="module")
+def carried(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter atlas as a file. Tests only read it."""
+    target = tmp_path_factory.mktemp("carried") / "starter.mirage"
+    export(starter_folder, target)
+    return target
+
+
+def told(atlas: Atlas, query: str | Query) -> list[tuple[str, str, float]]:
+    return [(hit.figure.id, hit.confidence, hit.score) for hit in atlas.search(query).hits]
+
+
+def changed(path: Path, target: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]) -> Path:
+    """A copy of an atlas file, member by member."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
+        for info in old.infolist():
+            member = change(info.filename, old.read(info))
+            if member is not None:
+                new.writestr(*member)
+    return target
+
+
+def test_an_atlas_that_travelled_answers_as_it_did(starter: Atlas, carried: Path, tmp_path: Path) -> None:
+    done = import_file(carried, tmp_path / "there")
+    assert (done.added, done.kept, done.encoded) == (313, 0, False)
+    with Atlas.open(tmp_path / "there") as there:
+        for query in QUERIES:
+            assert told(there, query) == told(starter, query)
+        like = starter.search("chest X-ray")[0].figure.id
+        assert told(there, Query.of(like=[like])) == told(starter, Query.of(like=[like]))
+        figure = starter.figure(like)
+        assert there.figure(like) == figure
+        assert there.picture(like).read_bytes() == starter.picture(like).read_bytes()
+        assert there.info().corpora == starter.info().corpora
+
+
+def test_the_file_names_every_figure_s_licence_and_link(starter: Atlas, carried: Path) -> None:
+    with zipfile.ZipFile(carried) as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("licences.csv").decode())))
+    assert len(rows) == 313
+    for row in rows[::40]:
+        source = starter.figure(row["figure"]).source
+        assert (row["licence"], row["link"], row["attribution"]) == (str(source.licence), source.url, source.attribution)
+
+
+def test_figures_without_a_licence_stay_out_unless_somebody_insists(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"all 6 figures is not stated.*--include-unlicensed"):
+        export(small, tmp_path / "a.mirage")
+    assert not list(tmp_path.glob("a.mirage*")), "nothing half-written is left"
+    written = export(small, tmp_path / "a.mirage", include_unlicensed=True)
+    assert written.manifest.figures == 6
+    assert written.manifest.licences == {"not stated": 6}
+
+
+def test_only_some_corpora_and_it_says_how_many_stayed_out(
+    starter_copy: Path, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    with Atlas.open(starter_copy) as atlas:
+        add(atlas, corpora.load("folder", path=pictures(3)))
+        name = next(row.name for row in atlas.info().corpora if row.name != "starter")
+    written = export(starter_copy, tmp_path / "all.mirage")
+    assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (313, 3)
+    part = export(starter_copy, tmp_path / "part.mirage", corpora=(name,), include_unlicensed=True)
+    assert part.manifest.figures == 3
+    with pytest.raises(BadInput, match=r"no corpus 'nowhere'\. There are: starter"):
+        export(starter_copy, tmp_path / "x.mirage", corpora=("nowhere",))
+
+
+def test_pictures_can_be_made_smaller_and_the_hits_stay(starter: Atlas, starter_folder: Path, tmp_path: Path) -> None:
+    written = export(starter_folder, tmp_path / "small.mirage", picture_side=128)
+    assert written.manifest.picture_side == 128
+    import_file(written.path, tmp_path / "there")
+    with Atlas.open(tmp_path / "there") as there:
+        assert told(there, QUERIES[0]) == told(starter, QUERIES[0])
+        for row in there.store.rows(there.store.keys()[::30]).values():
+            with Image.open(there.pictures.path(row.picture.name)) as image:
+                assert image.size == (row.picture.width, row.picture.height)
+                assert max(image.size) <= 128
+
+
+def test_an_atlas_is_exported_while_it_is_open(starter: Atlas, tmp_path: Path) -> None:
+    assert export(starter.path, tmp_path / "open.mirage").manifest.figures == 313
+
+
+def test_importing_again_changes_nothing(carried: Path, starter_copy: Path) -> None:
+    done = import_file(carried, starter_copy)
+    assert (done.added, done.kept) == (0, 313)
+
+
+def test_an_import_that_was_stopped_goes_on(carried: Path, starter: Atlas, tmp_path: Path) -> None:
+    stopped = import_file(carried, tmp_path / "there", stop=lambda: True)
+    assert stopped.stopped
+    assert stopped.added == BATCH
+    with Atlas.open(tmp_path / "there") as there:
+        assert len(there.search("brain MRI").hits) > 0
+        assert not there.info().corpora[0].complete
+    rest = import_file(carried, tmp_path / "there")
+    assert (rest.added, rest.kept) == (313 - BATCH, BATCH)
+    with Atlas.open(tmp_path / "there") as there:
+        assert told(there, QUERIES[0]) == told(starter, QUERIES[0])
+        assert there.info().corpora[0].complete
+
+
+def test_a_full_disk_in_mid_import_loses_nothing(carried: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = iter(range(100))
+
+    def room(folder: Path) -> None:
+        if next(calls) >= 3:
+            raise Unavailable("The disk is full. Make room and run it again; what is stored stays.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "check_room", room)
+        with pytest.raises(Unavailable, match="disk is full"):
+            import_file(carried, tmp_path / "there")
+    done = import_file(carried, tmp_path / "there")
+    assert done.kept == 2 * BATCH
+    assert done.added + done.kept == 313
+
+
+def test_a_full_disk_while_exporting_leaves_no_file(
+    starter_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(Unavailable, match="is full"):
+        export(starter_folder, tmp_path / "a.mirage")
+    assert not list(tmp_path.glob("a.mirage*"))
+
+
+def test_a_file_that_was_cut_short_is_refused(carried: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.mirage"
+    short.write_bytes(carried.read_bytes()[:-2000])
+    with pytest.raises(AtlasError, match="cut short"):
+        import_file(short, tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize("part", ["figures/00000.jsonl", "cases.jsonl", "vectors/00000.npy", "licences.csv"])
+def test_a_part_that_was_changed_is_refused_before_anything_is_written(carried: Path, tmp_path: Path, part: str) -> None:
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        return name, data + b"\n" if name == part else data
+
+    bad = changed(carried, tmp_path / "bad.mirage", change)
+    with pytest.raises(AtlasError, match=part):
+        import_file(bad, tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_part_that_is_missing_is_named(carried: Path, tmp_path: Path) -> None:
+    bad = changed(carried, tmp_path / "bad.mirage", lambda n, d: None if n == "cases.jsonl" else (n, d))
+    with pytest.raises(AtlasError, match=r"cases\.jsonl is missing"):
+        import_file(bad, tmp_path / "there")
+
+
+def test_a_picture_that_was_changed_is_never_kept(carried: Path, tmp_path: Path) -> None:
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        return name, data[:-1] + b"x" if name.startswith("pictures/") else data
+
+    with pytest.raises(AtlasError, match=r"pictures/.* is missing or is not what was exported"):
+        import_file(changed(carried, tmp_path / "bad.mirage", change), tmp_path / "there")
+    with Atlas.open(tmp_path / "there") as there:
+        assert len(there.index) == 0
+        assert not list(there.pictures.names())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil.txt", "/etc/passwd", "pictures/../../x.png", "index/shard", "pictures/ab/x.png"]
+)
+def test_a_name_that_no_export_writes_is_refused(carried: Path, tmp_path: Path, name: str) -> None:
+    bad = changed(carried, tmp_path / "bad.mirage", lambda n, d: (n, d))
+    with zipfile.ZipFile(bad, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(AtlasError, match="which no export writes"):
+        import_file(bad, tmp_path / "there")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"bad.mirage"}
+
+
+def test_what_is_no_atlas_file_is_said(tmp_path: Path) -> None:
+    other = tmp_path / "notes.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("README.txt", "hello")
+    for path, said in ((other, "not an atlas file"), (tmp_path / "none", "no file")):
+        with pytest.raises(AtlasError, match=said), opened(path):
+            pass
+
+
+def test_a_newer_format_is_said(carried: Path, tmp_path: Path) -> None:
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        if name != atlasfile.MANIFEST:
+            return name, data
+        return name, json.dumps({**json.loads(data), "format": 99}).encode()
+
+    with pytest.raises(AtlasError, match="format 99"):
+        import_file(changed(carried, tmp_path / "new.mirage", change), tmp_path / "there")
+
+
+def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, starter: Atlas, tmp_path: Path) -> None:
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        if name != atlasfile.MANIFEST:
+            return name, data
+        values = json.loads(data)
+        values["encoder"]["digest"] = "0" * 64
+        return name, json.dumps(values).encode()
+
+    other = changed(carried, tmp_path / "other.mirage", change)
+    with pytest.raises(AtlasError, match="--encode"):
+        import_file(other, tmp_path / "there")
+    # Two batches are enough to see that it encodes.
+    seen = iter((False, True))
+    done = import_file(other, tmp_path / "there", encode=True, stop=lambda: next(seen))
+    assert done.encoded
+    with Atlas.open(tmp_path / "there") as there:
+        known = manifest.read(there.path)
+        assert known is not None
+        assert known.encoder.digest == starter.encoder.info().digest
+        assert len(there.index) == 2 * BATCH
+
+
+def test_the_commands_say_what_they_did(small: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    file = str(tmp_path / "a.mirage")
+    written = run(app, ["export", file, "--include-unlicensed", "--atlas", str(small)])
+    assert written.exit_code == 0, written.output
+    assert "6 figures" in written.output
+    assert "SHA-256" in written.output
+    done = run(app, ["import", file, "--atlas", str(tmp_path / "there"), "--json"])
+    assert json.loads(done.output)["added"] == 6
+    again = run(app, ["import", file, "--atlas", str(tmp_path / "there")])
+    assert "0 figures added, 6 were there already" in again.output
+
+
+@pytest.mark.medpix
+@pytest.mark.skipif(not os.environ.get("MIRAGE_MEDPIX"), reason="needs MIRAGE_MEDPIX")
+def test_an_atlas_of_cases_travels_with_its_cases(tmp_path: Path) -> None:
+    with Atlas.open(tmp_path / "here", create=True) as here:
+        seen = iter(range(100))
+        add(here, corpora.load("medpix", path=Path(os.environ["MIRAGE_MEDPIX"])), stop=lambda: next(seen) >= 5)
+    export(tmp_path / "here", tmp_path / "a.mirage", include_unlicensed=True)
+    import_file(tmp_path / "a.mirage", tmp_path / "there")
+    with Atlas.open(tmp_path / "here") as here, Atlas.open(tmp_path / "there") as there:
+        figures = [row.figure for rows in here.store.each() for row in rows]
+        for figure in figures[::7]:
+            query = (figure.title or figure.caption)[:200]
+            assert told(there, query) == told(here, query)
+        for case in {figure.case_id for figure in figures}:
+            assert there.case(case) == here.case(case)
