@@ -7,13 +7,13 @@ import shutil
 import time
 
 import pytest
-from pencil import drawn_with
 
 from conftest import Some, serving
 from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
+from pencil import drawn_with
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
 

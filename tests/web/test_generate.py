@@ -9,7 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pencil import MISSING, SIDE, drawn_with, missing
 from PIL import Image
 
 from conftest import Some, picture, serving
@@ -19,6 +18,7 @@ from mirage.corpora import load
 from mirage.provenance import read
 from mirage.settings import Settings
 from mirage.synthesis import MAX_AHEAD
+from pencil import MISSING, SIDE, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
 
