@@ -93,7 +93,10 @@ class TextStates:
         if not row.overflowing:
             return ""
         read = [end for (_, end), special in zip(row.offsets, row.special_tokens_mask, strict=True) if not special]
-        return text[read[-1] if read else 0 :].lstrip()
+        cut = read[-1] if read else 0
+        while 0 < cut < len(text) and not text[cut - 1].isspace() and not text[cut].isspace():
+            cut -= 1  # a word of which only a part was read was not read
+        return text[cut:].strip()
 
     def _open_reader(self) -> None:
         with self._lock:

@@ -78,8 +78,8 @@ class StarterGenerator:
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
-                f"The generator in {self._folder} lacks {', '.join(missing)}. Install MIRAGE again, or give the folder "
-                "that “mirage train generator” wrote."
+                f"The starter generator cannot draw: {self._folder} lacks {', '.join(missing)}. Train one with “mirage "
+                "train generator” and name its folder with the setting generator_path, or choose the generator diffusers."
             )
         try:
             given = json.loads((self._folder / "config.json").read_text("utf-8"))
