@@ -66,7 +66,11 @@ def _pack(vector: Vector) -> bytes:
 
 def unpack(blob: bytes) -> Vector:
     """A stored vector as (d,) float32 of unit length."""
-    vector = np.frombuffer(blob, dtype=np.float16).astype(np.float32)
+    return _unit(np.frombuffer(blob, dtype=np.float16))
+
+
+def _unit(half: Half) -> Vector:
+    vector = half.astype(np.float32)
     return np.asarray(vector / (np.linalg.norm(vector) or 1.0), dtype=np.float32)
 
 
@@ -296,15 +300,8 @@ class Store:
 
     def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
         """Image and caption vectors by key, as far as this encoder made them."""
-        found: dict[int, tuple[Vector, Vector | None]] = {}
-        with self._read() as connection:
-            for start in range(0, len(keys), 500):
-                statement = sa.select(vectors).where(
-                    vectors.c.key.in_(list(keys[start : start + 500])), vectors.c.encoder == encoder
-                )
-                for row in connection.execute(statement):
-                    found[row.key] = (unpack(row.image), unpack(row.caption) if row.caption else None)
-        return found
+        raw = self.raw_vectors(keys, encoder)
+        return {key: (_unit(image), None if caption is None else _unit(caption)) for key, (image, caption) in raw.items()}
 
     def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
         """Like `vectors`, (d,) float16 to the bit as they are kept."""
