@@ -134,8 +134,7 @@ class Jobs:
         return self._start(GENERATE, title, work, generating.asked_of(query, options, start))
 
     def _check_room(self) -> None:
-        with self._lock:
-            waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in self._jobs.values())
+        waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in list(self._jobs.values()))
         if waiting >= MAX_AHEAD:
             raise Busy(f"{waiting} generations wait already, which is as many as may. Try again in a minute.")
 
@@ -210,6 +209,8 @@ class Jobs:
 
     def _queue(self, job: Job, work: Work) -> None:
         with self._lock:
+            if job.kind == GENERATE and job.id not in self._jobs:
+                self._check_room()  # again, now that nobody can come between
             self._jobs[job.id] = job
             self._works[job.id] = work
             self._stops[job.id] = threading.Event()
