@@ -130,14 +130,20 @@ class Synthetic:
         return self.data or None
 
 
-def generator_of(options: Options) -> Generator:
+def generator_of(options: Options, settings: Settings | None = None) -> Generator:
     """The generator that the options or the settings name; no weights are loaded.
+
+    Parameters
+    ----------
+    options : Options
+    settings : Settings, optional
+        Read from the environment and mirage.toml when left out.
 
     Raises
     ------
     mirage.errors.NotFound, mirage.errors.Unavailable
     """
-    settings = Settings.load()
+    settings = settings or Settings.load()
     name = options.generator or settings.generator
     given = {"path": settings.generator_path, "threads": settings.threads} if name == "starter" else {}
     return generators.load(name, **given)

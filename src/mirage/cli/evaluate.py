@@ -225,7 +225,7 @@ def generation(
     ] = None,
 ) -> None:
     """Measure synthetic images: how like real ones, how like the prompt, how unlike each other, and no copies."""
-    from mirage import generators  # noqa: PLC0415
+    from mirage import synthesis  # noqa: PLC0415
     from mirage.evaluation import generation as measuring  # noqa: PLC0415
     from mirage.evaluation import generation_features, generation_report  # noqa: PLC0415 - loads torch
     from mirage.generators.copies import Copies  # noqa: PLC0415
@@ -233,7 +233,7 @@ def generation(
     where = medpix or Settings.load().medpix
     if where is None:
         raise BadInput("The prompts are of MedPix figures: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
-    generator = generators.load(name)
+    generator = synthesis.generator_of(synthesis.Options(generator=name))
     network = generation_features.load()
     if remember is not None:
         network = generation_features.remembered(network, remember)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Request
 
-from mirage import explainers, generators
+from mirage import explainers, synthesis
 from mirage.errors import BadInput, MirageError
 from mirage.explainers.base import Explainer
 from mirage.generators import GeneratorInfo
@@ -67,7 +67,7 @@ class Site:
         """Who draws synthetic images; or, for a person to read, why nobody does."""
         if self.drawer_info is None:
             try:
-                self.drawer_info = generators.load(self.settings.generator).info()
+                self.drawer_info = synthesis.generator_of(synthesis.Options(), self.settings).info()
             except MirageError as error:
                 return str(error)
         return self.drawer_info
