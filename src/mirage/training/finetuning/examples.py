@@ -94,7 +94,7 @@ def group_of(item: Item) -> str:
     source = item.figure.source
     if item.figure.case_id:
         return item.figure.case_id
-    return source.url if source.url and source.url_of == "case" else item.figure.id
+    return source.url if source.url and str(source.url_of) in ("case", "article") else item.figure.id
 
 
 def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[Example], Counter[str]]:

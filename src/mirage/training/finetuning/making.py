@@ -190,9 +190,8 @@ def _tell_data(tell: Tell, splits: Any, towers: Any, config: Config) -> None:
     sample = splits.train[:: max(1, len(splits.train) // 1000)]
     long = towers.cut([one.caption for one in sample])
     if long:
-        tell(
-            f"{long / len(sample):.1%} of the captions fill all {towers.context} tokens that are read; their end is not learnt"
-        )
+        share = long / len(sample)
+        tell(f"{share:.1%} of the captions fill all {towers.context} tokens that are read; their end may not be learnt")
 
 
 def _tell_saved(tell: Tell, folder: Path) -> None:

@@ -147,8 +147,8 @@ def card(story: Story, history: Sequence[dict[str, float]], steps: int) -> str:
         "",
         "## Hyperparameters",
         "",
-        f"{story.precision}; {', '.join(f'{name} {version}' for name, version in story.versions.items())}. {steps:,} steps in "
-        "all.",
+        f"{story.precision}; {', '.join(f'{name} {version}' for name, version in story.versions.items())}.",
+        f"{steps:,} steps in all.",
         "",
         *_table(["setting", "value"], [[name, value] for name, value in dataclasses.asdict(story.config).items()]),
         "",
@@ -164,16 +164,20 @@ def card(story: Story, history: Sequence[dict[str, float]], steps: int) -> str:
     rows.append(["chance", f"{history[0]['pool']:,}", *chance, *chance])
     lines += [
         "On held-out figures, caption against picture; a figure with the same caption counts as right. Step 0 is the base.",
-        *(
-            [f"These weights are those of step {chosen['step']:,}, chosen on these very figures: expect less"]
-            if chosen
-            else []
-        ),
-        *(["on others. Measure on figures that no choice was made on: `mirage evaluate retrieval`."] if chosen else []),
+        *_chosen(chosen),
         "",
         *_table(head, rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _chosen(row: dict[str, float] | None) -> list[str]:
+    if row is None:
+        return []
+    return [
+        f"These weights are those of step {row['step']:,}, chosen on these very figures: expect less on others, and",
+        "measure on figures that no choice was made on.",
+    ]
 
 
 def _licences(splits: Splits) -> list[tuple[str, int]]:

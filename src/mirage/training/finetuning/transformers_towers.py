@@ -38,8 +38,8 @@ class TransformersTowers:
             config = library.AutoConfig.from_pretrained(base.folder, **here)
             if config.model_type not in FAMILIES:
                 raise BadInput(
-                    f"--base {base.name} is of the family “{config.model_type}”. Of transformers, {' and '.join(FAMILIES)} can "
-                    "be fine-tuned; others perhaps as a model of open_clip."
+                    f"--base {base.name} is of the family “{config.model_type}”. Of transformers, "
+                    f"{' and '.join(FAMILIES)} can be fine-tuned; others perhaps as a model of open_clip."
                 )
             with _quiet(library):
                 self.model, loaded = library.AutoModel.from_pretrained(
@@ -52,9 +52,8 @@ class TransformersTowers:
             raise Unavailable(f"The base {base.name} cannot be loaded by transformers: {first}") from error
         # transformers would fill what is missing with random weights.
         if missing := sorted(name for name in loaded["missing_keys"] if not name.endswith("position_ids")):
-            raise Unavailable(
-                f"Weights of {base.name} are missing ({missing[0]}{' and others' if len(missing) > 1 else ''}). Fetch it again."
-            )
+            which = f"{missing[0]} and {len(missing) - 1} more" if len(missing) > 1 else missing[0]
+            raise Unavailable(f"Weights of {base.name} are missing: {which}. Fetch the model again.")
         self.model.float()
         self.scale: nn.Parameter = self.model.logit_scale
         self.bias: nn.Parameter | None = getattr(self.model, "logit_bias", None)
