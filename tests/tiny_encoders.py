@@ -86,7 +86,7 @@ def save_clip(folder: Path, *, dropout: float = 0.0, family: str = "clip") -> Pa
     text = {
         **size,
         "vocab_size": len(tokenizer),
-        "max_position_embeddings": 24,
+        "max_position_embeddings": 48,
         "attention_dropout": dropout,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,

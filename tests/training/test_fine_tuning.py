@@ -222,6 +222,12 @@ def test_figures_that_belong_together_are_not_wrong_answers() -> None:
         assert float(eased) < float(loss(images, images, scale, bias, ~torch.eye(4, dtype=torch.bool)))
 
 
+def test_captions_longer_than_what_is_read_are_counted(clip: Path, siglip: Path) -> None:
+    for folder in (clip, siglip):
+        towers = opened(folder)
+        assert towers.cut(["a bar", "chest x-ray of a pneumothorax " * 9, ""]) == 1
+
+
 # -- runs -----------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from mirage import corpora
+from mirage.cli.train import app
 from mirage.corpora.base import Item
 from mirage.errors import BadInput, Unavailable
 from mirage.figure import Figure, Source
@@ -148,3 +150,14 @@ def test_a_base_of_the_hub_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Unavailable, match="--download"):
         find_base("hf-hub:nobody/nothing")
+
+
+def test_a_corpus_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the [train] extra (torch)")
+    monkeypatch.delenv("MIRAGE_MEDPIX", raising=False)
+    monkeypatch.setattr("mirage.corpora.medpix.user_cache_path", lambda *_, **__: tmp_path)
+    result = CliRunner().invoke(
+        app, ["encoder", "--base", str(tmp_path), "--corpus", "medpix", "--out", str(tmp_path / "out")]
+    )
+    assert isinstance(result.exception, Unavailable)
+    assert "--download" in str(result.exception)

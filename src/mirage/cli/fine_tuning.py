@@ -10,7 +10,8 @@ import typer
 
 from mirage import corpora
 from mirage.cli.output import say
-from mirage.errors import BadInput
+from mirage.corpora.base import Downloads
+from mirage.errors import BadInput, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,13 @@ def open_corpus(asked: Asked) -> Any:
         raise BadInput("--corpus folder needs --data PATH, the folder that holds the pictures and their table.")
     if asked.annotations is not None and asked.corpus == "roco":
         options["annotations"] = asked.annotations
-    return corpora.load(asked.corpus, **options)
+    corpus = corpora.load(asked.corpus, **options)
+    if isinstance(corpus, Downloads) and not corpus.ready:
+        if not asked.download:
+            raise Unavailable(
+                f"The corpus {asked.corpus} is not on this machine. Name a copy with --data, or let it be fetched with "
+                "--download."
+            )
+        say(f"Fetching the corpus {asked.corpus}.")
+        corpus.prepare()
+    return corpus

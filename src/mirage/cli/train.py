@@ -37,7 +37,7 @@ def encoder(
     corpus: Annotated[str, typer.Option(help="With --base: roco, medpix, folder, or another corpus.")] = "",
     data: Annotated[Path | None, typer.Option(help="With --base: where the corpus lies.")] = None,
     revision: Annotated[str, typer.Option(help="With --base: the model's revision on the hub.")] = "",
-    download: Annotated[bool, typer.Option(help="With --base: fetch the model when it is not here.")] = False,
+    download: Annotated[bool, typer.Option(help="With --base: fetch model and corpus when they are not here.")] = False,
     device: Annotated[str, typer.Option(help="With --base: cuda, mps or cpu; the best there is when left out.")] = "",
     epochs: Annotated[int | None, typer.Option(help="With --base: how often every figure is seen.")] = None,
     batch: Annotated[int | None, typer.Option(help="With --base: pairs that compete in the loss.")] = None,

@@ -11,9 +11,34 @@ from typing import Any
 
 from mirage.errors import BadInput
 
-PRECISIONS = ("auto", "bf16", "fp16", "fp32")
-FROZEN = ("none", "text", "image")
-LOSSES = ("auto", "contrast", "sigmoid")
+CHOICES = {
+    "precision": ("auto", "bf16", "fp16", "fp32"),
+    "freeze": ("none", "text", "image"),
+    "loss": ("auto", "contrast", "sigmoid"),
+}
+RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, math.inf),
+    "steps": (0, math.inf),
+    "batch": (2, math.inf),
+    "chunk": (1, math.inf),
+    "accumulate": (1, math.inf),
+    "rate": (1e-12, 1),
+    "weight_decay": (0, 10),
+    "beta1": (0, 0.9999999),
+    "beta2": (0, 0.9999999),
+    "epsilon": (1e-12, 1),
+    "clip": (1e-6, math.inf),
+    "warm_up": (0, 0.9),
+    "max_scale": (1, 1000),
+    "augmenting": (0, 1),
+    "wording": (0, 1),
+    "run": (0, math.inf),
+    "held_out": (0, 0.5),
+    "measured": (0, 20_000),
+    "measure_every": (0, math.inf),
+    "keep_minutes": (0, math.inf),
+    "workers": (1, 64),
+}
 
 # What may differ when a run goes on: how the work is done, not what comes of it.
 FREE = ("workers", "keep_minutes")
@@ -139,36 +164,11 @@ class Config:
         return json.dumps(dataclasses.asdict(self), indent=1)
 
     def _check(self, where: str) -> None:
-        for name, value, known in (
-            ("precision", self.precision, PRECISIONS),
-            ("freeze", self.freeze, FROZEN),
-            ("loss", self.loss, LOSSES),
-        ):
-            if value not in known:
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
                 raise BadInput(f"{where}: {name} is “{value}”. It can be {', '.join(known)}.")
-        for name, value, low, high in (
-            ("epochs", self.epochs, 1, math.inf),
-            ("steps", self.steps, 0, math.inf),
-            ("batch", self.batch, 2, math.inf),
-            ("chunk", self.chunk, 1, math.inf),
-            ("accumulate", self.accumulate, 1, math.inf),
-            ("rate", self.rate, 1e-12, 1),
-            ("weight_decay", self.weight_decay, 0, 10),
-            ("beta1", self.beta1, 0, 0.9999999),
-            ("beta2", self.beta2, 0, 0.9999999),
-            ("epsilon", self.epsilon, 1e-12, 1),
-            ("clip", self.clip, 1e-6, math.inf),
-            ("warm_up", self.warm_up, 0, 0.9),
-            ("max_scale", self.max_scale, 1, 1000),
-            ("augmenting", self.augmenting, 0, 1),
-            ("wording", self.wording, 0, 1),
-            ("run", self.run, 0, math.inf),
-            ("held_out", self.held_out, 0, 0.5),
-            ("measured", self.measured, 0, 20_000),
-            ("measure_every", self.measure_every, 0, math.inf),
-            ("keep_minutes", self.keep_minutes, 0, math.inf),
-            ("workers", self.workers, 1, 64),
-        ):
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
             if not low <= value <= high:
                 span = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
                 raise BadInput(f"{where}: {name} is {value:g}. It can be {span}.")

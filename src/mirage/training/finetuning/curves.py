@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mirage.training.finetuning.measuring import AT, Recall
+from mirage.training.finetuning.measuring import AT, WAYS, Recall
 
 COLUMNS = (
     *("step", "epoch", "loss", "rate", "scale", "seconds", "pool"),
-    *(f"{way}_r{k}" for way in ("text_to_image", "image_to_text", "chance") for k in AT),
+    *(f"{way}_r{k}" for way in (*WAYS, "chance") for k in AT),
 )
 _WIDTH, _HEIGHT, _MARGIN = 760, 250, 54
 _MOST_POINTS = 400

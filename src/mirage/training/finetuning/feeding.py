@@ -101,8 +101,12 @@ class Feeder:
                     raise BadInput(f"None of {size} pictures in a row can be read. The last one: {problem}")
                 texts = [text for _, _, text in kept]
                 pixels = torch.stack([pixels for _, pixels, _ in kept])
-                yield Batch([one for one, _, _ in kept], pixels, texts, self._towers.tokenise(texts))
+                batch = Batch([one for one, _, _ in kept], pixels, texts, self._towers.tokenise(texts))
+                # Let go of, so that a batch lies in memory once while it is learnt.
+                del pixels, made
                 kept = []
+                yield batch
+                del batch
 
     def _ahead(
         self, examples: Sequence[Example], size: int, ready: Callable[[Example], tuple[torch.Tensor, str]]

@@ -17,7 +17,7 @@ from mirage.training.finetuning.config import Config
 from mirage.training.finetuning.curves import Curves
 from mirage.training.finetuning.examples import Splits, Tell
 from mirage.training.finetuning.feeding import Batch, Feeder
-from mirage.training.finetuning.measuring import Recall, measure, pool_of
+from mirage.training.finetuning.measuring import Recall, measure, pool_of, score
 from mirage.training.finetuning.towers import (
     Towers,
     clamp_scale,
@@ -98,7 +98,8 @@ class Run:
             parameter_groups(towers, config), lr=config.rate, betas=(config.beta1, config.beta2), eps=config.epsilon
         )
         self._scaler = torch.amp.GradScaler(precision.device.partition(":")[0], enabled=precision.dtype is torch.float16)
-        self.step, self.history, self._best = 0, [], -1.0
+        self.step, self._best = 0, -1.0
+        self.history: list[Measured] = []
 
     # -- going on ---------------------------------------------------------------------------------------------------
 
@@ -141,6 +142,11 @@ class Run:
                 "chance_on_card": torch.cuda.get_rng_state() if on_card else None,
             },
         )
+
+    @property
+    def better(self) -> bool:
+        """Whether the best weights find more of the held-out figures than the base did."""
+        return bool(self.history) and self._best > score(self.history[0])
 
     # -- learning ---------------------------------------------------------------------------------------------------
 
@@ -261,10 +267,11 @@ class Run:
         if not self._pool:
             return None
         recall = measure(self._towers, self._feeder, self._pool, self._config.chunk, self._precision)
-        self.history.append({"step": self.step, **recall.row()})
+        row = {"step": self.step, **recall.row()}
+        self.history.append(row)
         self._tell(f"step {self.step:,}, {'the base itself' if not self.step else 'held out'}: {recall}")
-        if self.step and recall.score > self._best:
-            self._best = recall.score
+        if self.step and score(row) > self._best:
+            self._best = score(row)
             self._keep_model(self.history)
         return recall
 

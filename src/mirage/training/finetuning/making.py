@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import Corpus, Downloads
+from mirage.corpora.base import Corpus
 from mirage.errors import BadInput, Unavailable
 from mirage.training.finetuning import bases
 from mirage.training.finetuning.config import Config
@@ -105,9 +105,6 @@ def fine_tune(
     opened = towers.load_towers(base)
     out.mkdir(parents=True, exist_ok=True)
     tell = Log(out / "log.txt")
-    if isinstance(corpus, Downloads) and not corpus.ready:
-        tell("fetching the corpus")
-        corpus.prepare()
     info = corpus.info()
     tell(f"base {base.name} ({base.kind}, {base.revision or 'a folder'}), corpus {info.title} ({info.version})")
     examples, left_out = read_examples(corpus, tell)
@@ -136,6 +133,8 @@ def fine_tune(
         saving.save(opened, story, [], run.total, out)
     else:
         saving.write_card(out / saving.MODEL, story, run.history, run.total)
+        if not run.better:
+            tell("on the held-out figures the base itself does as well; another rate, or more figures, may help")
     return out / saving.MODEL
 
 

@@ -16,6 +16,7 @@ from mirage.training.finetuning.feeding import Feeder
 from mirage.training.finetuning.towers import Towers
 
 AT = (1, 5, 10)
+WAYS = ("text_to_image", "image_to_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,10 @@ class Recall:
     image_to_text: tuple[float, ...]
     chance: tuple[float, ...]
 
-    @property
-    def score(self) -> float:
-        """One number to choose by: the mean of all six."""
-        return float(np.mean(self.text_to_image + self.image_to_text))
-
     def row(self) -> dict[str, float]:
         """Named numbers, rounded."""
         named: dict[str, float] = {"pool": self.pool}
-        for name in ("text_to_image", "image_to_text", "chance"):
+        for name in (*WAYS, "chance"):
             named |= {f"{name}_r{k}": round(value, 4) for k, value in zip(AT, getattr(self, name), strict=True)}
         return named
 
@@ -52,6 +48,11 @@ class Recall:
         pictures = "/".join(f"{value:.3f}" for value in self.image_to_text)
         chance = "/".join(f"{value:.3f}" for value in self.chance)
         return f"R@1/5/10 text→image {words}, image→text {pictures} (pool {self.pool:,}, chance {chance})"
+
+
+def score(row: dict[str, float]) -> float:
+    """One number to choose by: the mean recall at 1, 5 and 10, both ways."""
+    return sum(row[f"{way}_r{k}"] for way in WAYS for k in AT) / (len(WAYS) * len(AT))
 
 
 def pool_of(examples: Sequence[Example], most: int, seed: int) -> list[Example]:

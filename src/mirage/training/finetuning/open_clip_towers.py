@@ -35,21 +35,22 @@ class OpenClipTowers:
         where = f"local-dir:{base.folder}"
         try:
             # Never from code or pickles that come with a model; every weight has to be there.
-            self.model: nn.Module = library.create_model(where, precision="fp32", device="cpu", require_pretrained=True)
+            self.model: Any = library.create_model(where, precision="fp32", device="cpu", require_pretrained=True)
             self._tokenizer = library.get_tokenizer(where)
         except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
             first = (str(error).strip() or type(error).__name__)[:300]
             raise Unavailable(f"The base {base.name} cannot be loaded by open_clip: {first}") from error
         visual: Any = getattr(self.model, "visual", None)
-        self.scale: nn.Parameter = getattr(self.model, "logit_scale", None)  # type: ignore[assignment]
-        if visual is None or not isinstance(self.scale, nn.Parameter):
+        scale = getattr(self.model, "logit_scale", None)
+        if visual is None or not isinstance(scale, nn.Parameter):
             raise BadInput(f"--base {base.name} is no dual encoder with a learnt temperature.")
+        self.scale: nn.Parameter = scale
         self.bias: nn.Parameter | None = getattr(self.model, "logit_bias", None)
         settings = library.transform.PreprocessCfg(**visual.preprocess_cfg)
         self._transform = library.transform.image_transform_v2(settings, is_train=False)
         self.pixels = max(settings.size) if isinstance(settings.size, list | tuple) else int(settings.size)
         self.context = int(self._tokenizer.context_length)
-        check_tokens(self._tokenizer(["chest radiograph 0"]), int(self.model.vocab_size), base.name)  # type: ignore[arg-type]
+        check_tokens(self._tokenizer(["chest radiograph 0"]), int(self.model.vocab_size), base.name)
 
     def prepare(self, image: Image.Image) -> torch.Tensor:
         """See `Towers`."""
@@ -65,11 +66,11 @@ class OpenClipTowers:
 
     def image_features(self, pixels: torch.Tensor) -> torch.Tensor:
         """See `Towers`."""
-        return self.model.encode_image(pixels)  # type: ignore[operator]
+        return self.model.encode_image(pixels)
 
     def text_features(self, tokens: Tokens) -> torch.Tensor:
         """See `Towers`."""
-        return self.model.encode_text(tokens["ids"])  # type: ignore[operator]
+        return self.model.encode_text(tokens["ids"])
 
     def tower_of(self, parameter: str) -> str:
         """See `Towers`."""
@@ -79,7 +80,7 @@ class OpenClipTowers:
 
     def recompute(self) -> None:
         """See `Towers`."""
-        self.model.set_grad_checkpointing(True)  # type: ignore[operator]
+        self.model.set_grad_checkpointing(True)
 
     def save(self, folder: Path) -> None:
         """Write what ``local-dir:`` opens: configuration, tokenizer and weights as safetensors."""

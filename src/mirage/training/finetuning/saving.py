@@ -16,7 +16,7 @@ from mirage.figure import NOT_STATED
 from mirage.training.finetuning.bases import OPEN_CLIP, Base
 from mirage.training.finetuning.config import Config
 from mirage.training.finetuning.examples import Splits
-from mirage.training.finetuning.measuring import AT
+from mirage.training.finetuning.measuring import AT, WAYS, score
 from mirage.training.finetuning.towers import Towers
 
 MODEL = "model"
@@ -86,25 +86,27 @@ def save(towers: Towers, story: Story, history: Sequence[dict[str, float]], step
 
 
 def write_card(folder: Path, story: Story, history: Sequence[dict[str, float]], steps: int) -> None:
-    """Write ``card.md`` and ``results.json`` beside the weights."""
+    """Write ``card.md``, ``results.json`` and ``splits.json`` beside the weights."""
     chosen = best_of(history)
     results = {
         **story.base.record(),
         "corpus": {"name": story.corpus.name, "version": story.corpus.version},
+        "trained_on": sorted({one.split for one in story.splits.train if one.split}),
+        "chosen_on": sorted({one.split for one in story.splits.held_out if one.split}),
         "splits_sha256": story.splits.digest,
         "steps": steps,
         "chosen_step": chosen["step"] if chosen else None,
         "measured": list(history),
     }
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    (folder / "splits.json").write_text(story.splits.to_json() + "\n", "utf-8")
     (folder / "card.md").write_text(card(story, history, steps), "utf-8")
 
 
 def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
     """The measurement that the weights were chosen by; the base's own does not count."""
-    names = [f"{way}_r{k}" for way in ("text_to_image", "image_to_text") for k in AT]
     learnt = [row for row in history if row["step"]]
-    return max(learnt, key=lambda row: sum(row[name] for name in names)) if learnt else None
+    return max(learnt, key=score) if learnt else None
 
 
 def card(story: Story, history: Sequence[dict[str, float]], steps: int) -> str:
@@ -140,7 +142,7 @@ def card(story: Story, history: Sequence[dict[str, float]], steps: int) -> str:
         "",
         f"{'The splits of the corpus' if splits.own else 'Whole groups (cases or articles) were set aside with the seed'}: "
         f"{len(splits.train):,} figures of {_groups(splits.train):,} groups trained on, {len(splits.held_out):,} figures of "
-        f"{_groups(splits.held_out):,} groups held out, no group on both sides (`splits.json` of the run).",
+        f"{_groups(splits.held_out):,} groups held out, no group on both sides (`splits.json`).",
         *(f"Left out, {reason}: {count:,}." for reason, count in splits.left_out.items()),
         f"Held-out figures whose very caption another group, trained on, has too: {splits.shared_captions:,}. Pictures that "
         "are alike were not looked for, nor what the base had seen before.",
@@ -157,7 +159,7 @@ def card(story: Story, history: Sequence[dict[str, float]], steps: int) -> str:
     ]
     if not history:
         return "\n".join([*lines, "Nothing was held out, so nothing was measured; these are the last weights."]) + "\n"
-    names = [f"{way}_r{k}" for way in ("text_to_image", "image_to_text") for k in AT]
+    names = [f"{way}_r{k}" for way in WAYS for k in AT]
     head = ["step", "pool", *(f"{way} R@{k}" for way in ("text→image", "image→text") for k in AT)]
     rows = [[f"{row['step']:,}", f"{row['pool']:,}", *(f"{row[name]:.3f}" for name in names)] for row in history]
     chance = [f"{history[0][f'chance_r{k}']:.3f}" for k in AT]

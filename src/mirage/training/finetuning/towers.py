@@ -192,4 +192,4 @@ def copy_beside(base: Path, folder: Path) -> None:
 
 
 # A base may be the result of an earlier run.
-_OURS = ("card.md", "results.json", "base-card.md")
+_OURS = ("card.md", "results.json", "splits.json", "base-card.md")
