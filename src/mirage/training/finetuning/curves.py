@@ -78,7 +78,7 @@ def _panel(title: str, lines: dict[str, list[tuple[float, float]]], top: float, 
     every = [point for points in lines.values() for point in points]
     last = max((x for x, _ in every), default=1.0) or 1.0
     high = highest or max((y for _, y in every), default=1.0) or 1.0
-    left, right, low, up = _MARGIN, _WIDTH - _MARGIN, top + _HEIGHT - 36, top + 40
+    left, right, low, up = _MARGIN, _WIDTH - _MARGIN, top + _HEIGHT - 36, top + 56
     parts = [
         f'<text x="{left}" y="{top + 20}" font-weight="bold">{escape(title)}</text>',
         f'<path d="M{left} {up}V{low}H{right}" fill="none" stroke="#888"/>',

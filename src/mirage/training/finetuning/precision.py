@@ -47,5 +47,11 @@ def _best(kind: str) -> str:
     if kind == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     # A processor without bf16 imitates it, slower than it computes in 32 bits.
-    quick = kind == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16" if quick else "fp32"
+    return "bf16" if kind == "cpu" and _processor_has_bf16() else "fp32"
+
+
+def _processor_has_bf16() -> bool:
+    try:
+        return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):  # builds without oneDNN do not have the question
+        return False

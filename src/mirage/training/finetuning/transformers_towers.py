@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +31,7 @@ class TransformersTowers:
 
     def __init__(self, base: Base) -> None:
         library: Any = importlib.import_module("transformers")
-        self._folder = base.folder
+        self._library, self._folder = library, base.folder
         here = {"local_files_only": True}
         try:
             config = library.AutoConfig.from_pretrained(base.folder, **here)
@@ -95,8 +94,8 @@ class TransformersTowers:
 
     def save(self, folder: Path) -> None:
         """Write what ``from_pretrained`` opens: configuration, weights as safetensors, tokenizer and preprocessing."""
-        logging.getLogger("transformers").setLevel(logging.ERROR)
-        self.model.save_pretrained(folder, max_shard_size="50GB")
+        with _quiet(self._library):
+            self.model.save_pretrained(folder, max_shard_size="50GB")
         copy_beside(self._folder, folder)
 
 
