@@ -1,4 +1,4 @@
-"""``mirage train``: make the starter models anew, from public data."""
+"""``mirage train``: make the starter models anew from public data, or fine-tune an encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import typer
 from mirage.cli.output import say
 from mirage.errors import BadInput
 
-app = typer.Typer(help="Make the starter models anew. Needs the extra named train (torch).", no_args_is_help=True)
+app = typer.Typer(
+    help="Make the starter models anew, or fine-tune an encoder. Needs the extra named train (torch).", no_args_is_help=True
+)
 
 
 @app.command()
@@ -20,15 +22,49 @@ def encoder(
     medpix: Annotated[
         Path | None, typer.Option(envvar="MIRAGE_MEDPIX", help="A copy of MedPix 2.0 in its own layout.")
     ] = None,
-    roco: Annotated[Path | None, typer.Option(help="ROCO v1 annotations, for the words.")] = None,
+    roco: Annotated[
+        Path | None, typer.Option(help="ROCO v1 annotations: words, or with --base articles and licences.")
+    ] = None,
     chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
     starter: Annotated[bool, typer.Option(help="Train on the starter atlas's figures too.")] = True,
     config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
     seed: Annotated[int | None, typer.Option(help="Sets aside the holdout cases and starts every choice.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads to use.")] = 2,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
+    base: Annotated[
+        str, typer.Option(help="Fine-tune this model instead: local-dir:PATH or hf-hub:ID (open_clip), PATH or ID.")
+    ] = "",
+    corpus: Annotated[str, typer.Option(help="With --base: roco, medpix, folder, or another corpus.")] = "",
+    data: Annotated[Path | None, typer.Option(help="With --base: where the corpus lies.")] = None,
+    revision: Annotated[str, typer.Option(help="With --base: the model's revision on the hub.")] = "",
+    download: Annotated[bool, typer.Option(help="With --base: fetch model and corpus when they are not here.")] = False,
+    device: Annotated[str, typer.Option(help="With --base: cuda, mps or cpu; the best there is when left out.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="With --base: how often every figure is seen.")] = None,
+    batch: Annotated[int | None, typer.Option(help="With --base: pairs that compete in the loss.")] = None,
+    chunk: Annotated[int | None, typer.Option(help="With --base: pairs in memory at once (GradCache).")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="With --base: batches added up to one step.")] = None,
+    rate: Annotated[float | None, typer.Option(help="With --base: peak learning rate.")] = None,
+    precision: Annotated[str | None, typer.Option(help="With --base: auto, bf16, fp16 or fp32.")] = None,
+    freeze: Annotated[str | None, typer.Option(help="With --base: the tower that stays: none, text or image.")] = None,
 ) -> None:
-    """Train the starter encoder on MedPix 2.0's training split and export it as ONNX."""
+    """Train the starter encoder on MedPix 2.0's training split and export it as ONNX; or, with --base, fine-tune a model.
+
+    Fine-tuning goes on with a dual encoder of open_clip or transformers, on the figures of a corpus. Its result is in the
+    format of the base, with its card. Ctrl-C leaves a checkpoint.
+    """
+    changes = {
+        **{"epochs": epochs, "batch": batch, "chunk": chunk, "accumulate": accumulate, "rate": rate},
+        **{"precision": precision, "freeze": freeze},
+    }
+    if base:
+        from mirage.cli.fine_tuning import Asked, fine_tune  # noqa: PLC0415
+
+        changes["seed"] = seed
+        fine_tune(Asked(base, corpus, data, roco, medpix, out, config, changes, revision, download, device, resume, threads))
+        return
+    given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
+    if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
+        raise BadInput(f"{', '.join(unfit)} belong{'s' if len(unfit) == 1 else ''} to fine-tuning: give --base MODEL too.")
     from mirage.training.config import Config  # noqa: PLC0415
     from mirage.training.encoder import Places, check_needs, make_encoder  # noqa: PLC0415
 
