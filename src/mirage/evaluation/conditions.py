@@ -2,7 +2,7 @@
 
 | kind | the query | right figures |
 |---|---|---|
-| title, diagnosis | a case's title or diagnosis, as it stands | of all cases with that title, diagnosis or topic, its own too |
+| title, diagnosis | a case's title or diagnosis | of all cases with that title, diagnosis or topic, its own too |
 | picture, same condition | a figure | of other cases with its title, diagnosis or topic |
 | picture, same kind | a figure whose case shares its condition with no other | of other cases, same region and modality |
 

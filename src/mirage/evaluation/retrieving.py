@@ -209,6 +209,8 @@ def _searched(
 ) -> list[Task]:
     """Condition queries, those asked twice, and image queries, over the whole pool."""
     by_name, by_picture = named(shelf, asked), pictured(shelf, asked)
+    if not by_name and not by_picture:
+        return []
     drawn = np.random.default_rng(choices.seed).permutation(len(by_name))[: choices.refined]
     sample = [by_name[number] for number in sorted(drawn)]
     answers: dict[str, dict[str, list[Answer]]] = {NAMES: {}, TWICE: {}, PICTURES: {}}

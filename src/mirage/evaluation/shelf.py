@@ -18,7 +18,7 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.figure import Case, Figure
 from mirage.pictures import PictureStore, decode
-from mirage.store import Row, Store
+from mirage.store import Row, Store, rounded
 
 Matrix = npt.NDArray[np.float32]
 WHOLE = "all"
@@ -186,7 +186,8 @@ def encode(
                 if keep:
                     store.put_vectors([row.key for row in missing], images, captions, digest)
                 made = zip(missing, images, captions, strict=True)
-                there = there | {row.key: (image, caption) for row, image, caption in made}
+                # As they would come back from the records, so that a second run finds the same.
+                there |= {row.key: (rounded(i), None if c is None else rounded(c)) for row, i, c in made}
             found += [there[row.key] for row in rows]
             progress(min(start + BATCH, len(shelf)), len(shelf))
     finally:
