@@ -59,6 +59,15 @@ def test_what_cannot_be_measured_is_said_in_a_line(collection: Path, arguments: 
     assert "Traceback" not in done.stderr
 
 
+def test_an_atlas_without_medpix_is_measured_by_itself_though_a_copy_is_named_in_the_environment(
+    collection: Path, starter_copy: Path
+) -> None:
+    done = mirage("evaluate", "retrieval", "--atlas", starter_copy, MIRAGE_MEDPIX=str(collection))
+    assert done.returncode == 2
+    assert "was trained on" in done.stderr
+    assert "split “all”" in done.stderr
+
+
 def test_without_anything_to_measure_on_it_says_what_to_name() -> None:
     done = mirage("evaluate", "retrieval", MIRAGE_MEDPIX="")
     assert done.returncode == 2

@@ -135,6 +135,18 @@ def test_a_picture_is_answered_by_other_cases_of_its_condition_else_by_its_kind(
         assert {(rare.figures[n].modality, rare.figures[n].region) for n in query.right} == {(mine.modality, mine.region)}
 
 
+def test_figures_of_one_article_are_one_group(whole: tuple[Shelf, Vectors]) -> None:
+    page = FigureSource("x", "X", "https://example.org/article", "case")
+    alone = FigureSource("x", "X", "https://example.org", "collection")
+    rows = tuple(
+        replace(row, figure=replace(row.figure, case_id="", source=page if number < 3 else alone))
+        for number, row in enumerate(whole[0].rows)
+    )
+    groups = replace(whole[0], rows=rows).groups
+    assert set(groups[:3]) == {page.url}
+    assert len(set(groups[3:])) == len(rows) - 3
+
+
 # -- withheld ------------------------------------------------------------------------------------------------------
 
 

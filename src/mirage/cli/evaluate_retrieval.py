@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from mirage import manifest
 from mirage.cli.output import counted, out, progress_bar, say
 from mirage.errors import BadInput, Unavailable
 from mirage.settings import Settings
@@ -78,6 +79,8 @@ def retrieval(
     if cases not in ("all", "aside"):
         raise BadInput(f"--cases is all or aside, not “{cases}”.")
     name, options = _corpus(medpix, corpus, path, option or (), alone=atlas is not None)
+    if atlas is not None and name == MEDPIX and not corpus and not _holds(atlas, MEDPIX):
+        name, options = "", {}  # MIRAGE_MEDPIX is there for other commands; this atlas has nothing of it
     asked = split or ("dev" if name else shelf.WHOLE)
     chosen = tuple(part.strip() for part in pool.split(",") if part.strip()) or _pool(name, asked, shelf.WHOLE)
     source = sources.Source(atlas=atlas, corpus=name, options=options, pool=chosen, keep=keep)
@@ -126,6 +129,11 @@ def _corpus(
     return (MEDPIX, options | {"path": where}) if where is not None else ("", {})
 
 
+def _holds(atlas: Path, corpus: str) -> bool:
+    known = manifest.read(atlas)
+    return known is None or corpus in known.corpora
+
+
 def _pool(name: str, split: str, whole: str) -> tuple[str, ...]:
     """MedPix's dev split alone is too small a pool for names of conditions; what other corpora hold may be very large."""
     if not name or split == whole:
@@ -164,6 +172,9 @@ def tell(table: dict[str, Any]) -> None:
                 kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
                 out.print(f"  first figure wrong, {escape(system)}: {kinds}", style="dim", soft_wrap=True)
         out.print()
+    for one in table["encoders"]:
+        if not one["training known"]:
+            say(f"What {one['label']} was trained on is not known here: it may have seen what it was asked about.")
     leaks = table["look-alikes across splits"]
     told = "; ".join(
         f"{what}: {leaks[what]['identical pairs']} identical, {leaks[what]['near pairs']} near"

@@ -93,13 +93,13 @@ def named(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
     relevance = _Relevance(shelf)
     queries: list[Asked] = []
     done: set[str] = set()
+    of_case = _by_case(shelf)
     for place in asked:
         case, figure = shelf.groups[place], shelf.figures[place]
         if case in done:
             continue
         done.add(case)
-        own = [other for other in range(len(shelf)) if shelf.groups[other] == case]
-        right = relevance.sharing(frozenset().union(*(relevance.subjects[other] for other in own)))
+        right = relevance.sharing(frozenset().union(*(relevance.subjects[other] for other in of_case[case])))
         seen: set[str] = set()
         for kind, text in zip(NAMES, (figure.title, figure.diagnosis), strict=True):
             folded = _folded(text)
@@ -121,10 +121,9 @@ def pictured(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
         Places of the figures to ask with; one that no other case answers is passed over.
     """
     relevance = _Relevance(shelf)
-    of_case: dict[str, set[int]] = {}
+    of_case = _by_case(shelf)
     of_kind: dict[tuple[str, str], set[int]] = {}
-    for place, (case, figure) in enumerate(zip(shelf.groups, shelf.figures, strict=True)):
-        of_case.setdefault(case, set()).add(place)
+    for place, figure in enumerate(shelf.figures):
         if figure.modality and figure.region:
             of_kind.setdefault((figure.modality, figure.region), set()).add(place)
     queries = []
@@ -137,3 +136,10 @@ def pictured(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
         if right:
             queries.append(Asked(kind, case, place, "", right, own))
     return queries
+
+
+def _by_case(shelf: Shelf) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for place, case in enumerate(shelf.groups):
+        found.setdefault(case, set()).add(place)
+    return found

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from mirage import __version__
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import BadInput, MirageError
+from mirage.errors import BadInput
 from mirage.evaluation import leakage, pairs, systems, tasks, withheld
 from mirage.evaluation.conditions import Asked, named, pictured
 from mirage.evaluation.confusions import Mistake, worst
 from mirage.evaluation.leakage import Training
+from mirage.evaluation.mistake_pictures import thumbnails
 from mirage.evaluation.shelf import FEWEST, Shelf, Vectors
 from mirage.evaluation.sources import Named, Source, opened, places_of
 from mirage.evaluation.systems import Answer, Remembering
 from mirage.evaluation.tasks import Task
-from mirage.pictures import PictureStore
 from mirage.ranking import Calibration
 
 Table = dict[str, Any]
@@ -32,7 +30,6 @@ Steps = Callable[[str, int, int], None]
 FUSION, REFINED = "fusion", "fusion, refined"
 IMAGE, CAPTION, WORDS = "image channel", "caption channel", "words channel"
 KEYWORDS, ORACLE, RANDOM = "BM25 over captions", "coarse oracle", "random"
-_SMALL = 160  # pixels of the longer side of a picture in the report
 NAMES, PICTURES, TWICE = "condition queries", "image queries", "condition queries, asked twice"
 
 
@@ -286,21 +283,3 @@ def _worst(task: Task, shelf: Shelf) -> list[Mistake]:
         task.systems[task.main],
         "MRR" if task.by.startswith("R@") else task.by,
     )
-
-
-def thumbnails(shelf: Shelf, mistakes: Mapping[str, Sequence[Mistake]]) -> dict[int, bytes]:
-    """Small pictures of the figures that mistakes are about; those that are lost are left out."""
-    pictures = PictureStore(shelf.folder / "pictures")
-    found: dict[int, bytes] = {}
-    for mistake in (one for each in mistakes.values() for one in each):
-        for place in {mistake.place, *mistake.wanted, *(place for place, _ in mistake.got)} - set(found):
-            try:
-                image = Image.open(io.BytesIO(pictures.read_thumbnail(shelf.rows[place].picture.name)))
-            except (MirageError, OSError):
-                continue
-            small = image.convert("RGB")
-            small.thumbnail((_SMALL, _SMALL))
-            out = io.BytesIO()
-            small.save(out, "JPEG", quality=70)
-            found[place] = out.getvalue()
-    return found

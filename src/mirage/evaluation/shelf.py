@@ -22,6 +22,7 @@ from mirage.store import Row, Store, rounded
 
 Matrix = npt.NDArray[np.float32]
 WHOLE = "all"
+_SHARED_PAGES: frozenset[str] = frozenset({"case", "article"})  # a page that stands for all figures of one patient or paper
 FEWEST = 11  # among ten figures or fewer the right one is always among the first ten
 
 
@@ -83,8 +84,8 @@ class Shelf:
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
-        """The case, or article, of each figure; a figure without one is a group of its own."""
-        return tuple(figure.case_id or figure.id for figure in self.figures)
+        """The case of each figure, else its article; a figure without either is a group of its own."""
+        return tuple(figure.case_id or _article(figure) or figure.id for figure in self.figures)
 
     @cached_property
     def kinds(self) -> tuple[tuple[str, str, str], ...]:
@@ -96,6 +97,10 @@ class Shelf:
         return replace(
             self, rows=tuple(self.rows[place] for place in places), splits=tuple(self.splits[place] for place in places)
         )
+
+
+def _article(figure: Figure) -> str:
+    return figure.source.url if figure.source.url_of in _SHARED_PAGES else ""
 
 
 def splits_of(corpus: Corpus) -> dict[str, str]:
