@@ -15,7 +15,19 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, travelling, verifying
+from mirage.cli import (
+    adding,
+    atlas,
+    evaluate,
+    evaluate_retrieval,
+    explaining,
+    generating,
+    looking,
+    serving,
+    train,
+    travelling,
+    verifying,
+)
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -61,6 +73,7 @@ app.command("import")(travelling.import_)
 app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
+evaluate.app.command("retrieval")(evaluate_retrieval.retrieval)
 app.add_typer(evaluate.app, name="evaluate")
 
 
