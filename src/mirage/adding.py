@@ -263,7 +263,9 @@ def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:
 
 def caption_text(figure: Figure) -> str:
     """What the caption vector is made from: what the picture is, then what its source says of it."""
-    kind = " ".join(filter(None, [figure.plane.capitalize(), figure.modality_detail or figure.modality]))
+    # What was inferred from the picture would say nothing that its own vector does not.
+    plane, modality = figure.stated("plane"), figure.modality_detail or figure.stated("modality")
+    kind = " ".join(filter(None, [plane.capitalize(), modality]))
     return ". ".join(filter(None, [kind, figure.caption, figure.title if not figure.caption else ""])).strip()
 
 
