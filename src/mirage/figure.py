@@ -92,7 +92,7 @@ class Source:
     url : str
         The closest page there is.
     url_of : {"figure", "case", "article", "collection"}
-        What that page is about: the figure itself, else its case, or the article it was printed in, else the whole collection.
+        What that page is about: the figure itself, else its case or the article it was in, else the whole collection.
     licence : Licence
     """
 

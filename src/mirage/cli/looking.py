@@ -92,7 +92,12 @@ def show(
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
         rows += [("picture", record.get("file", ""))]
-    of = {"figure": "", "case": " (of its case)", "article": " (of its article)", "collection": " (of the whole collection)"}[source["url_of"]]
+    of = {
+        "figure": "",
+        "case": " (of its case)",
+        "article": " (of its article)",
+        "collection": " (of the whole collection)",
+    }[source["url_of"]]
     rows += [("source", source["attribution"]), ("link", source["url"] and source["url"] + of)]
     rows += [("licence", " ".join(filter(None, [licence["name"], licence["url"]])))]
     facts([(field, value) for field, value in rows if value])

@@ -1,8 +1,8 @@
 """Modality and plane from the picture itself, zero-shot: the encoder says which of some descriptions fits it best.
 
 Asked only where neither the source nor the caption says, and only of an encoder whose answers were measured: `Rule` holds
-by how much the best description has to fit better than any other kind's, and which answers could be checked. All else is left
-open. ``mirage evaluate inference`` makes the rule and measures it; see docs/corpora.md.
+by how much the best description has to fit better than any other kind's, and which answers could be checked. All else is
+left open. ``mirage evaluate inference`` makes the rule and measures it; see docs/corpora.md.
 """
 
 from __future__ import annotations

@@ -25,9 +25,11 @@ _MODALITY_CONCEPTS = {
 _PLANE_CONCEPTS = {"C1996865": "frontal", "C1999039": "frontal"}
 
 _ANGIO = r"(?i:angiogra\w+)"
-_OF = r"(?:(?i:chest|thora\w+|skull|cervical|thoracic|lumbar|spine|knee|neck|hip|pelvi[cs]|abdominal|plain|supine|erect|decubitus) ){0,2}"
+_WHERE = r"(?i:chest|thora\w+|skull|cervical|lumbar|spine|knee|neck|hip|pelvi[cs]|abdominal|plain|supine|erect|decubitus)"
+_OF = rf"(?:{_WHERE} ){{0,2}}"
 _PICTURE = r"(?i:views?|radiogra\w+|x[ -]?rays?|projections?|films?|roentgen\w*|cephalogra\w+)"
-# In this order: what an earlier pattern has read, a later one does not see, so that "MR angiogram" is MR and "PET/CT" is PET.
+_SLICED = r"(?i:planes?|sections?|views?|images?|slices?|ct|mr|scans?|t[12])"
+# In this order: what an earlier pattern has read, a later one does not see: "MR angiogram" is MR, and "PET/CT" is PET.
 # Without a key: another kind of picture, beside which nothing is certain.
 _MODALITIES = (
     ("PT", r"(?i:positron[ -]emission[ -]tomogra\w+(?:\s?[/-]?\s?(?:computed tomography|ct\b))?)"),
@@ -36,17 +38,22 @@ _MODALITIES = (
     ("", r"(?i:optical coherence tomogra\w+|\bendoscop\w+|\bhistolog\w+|\bmicrogra\w+|\bphotogra\w+)|\bOCT\b"),
     ("MR", r"(?i:\bmagnetic[ -]resonance(?: imag\w+| angiogra\w+| cholangio\w+| venogra\w+)?)"),
     ("MR", r"\bMR(?:[ -](?i:imag\w+|scans?|angiogra\w+|venogra\w+|cholangio\w+|urogra\w+|arthrogra\w+))|\bMR-"),
-    ("MR", r"\b(?:[cf]?MRIs?|CMR|MRCP|MRA|MRV|FLAIR|STIR)\b|(?i:\bT[12]\*?[ -]?(?:weighted|wi?\b|images?\b))"),
+    ("MR", r"\b(?:[cf]?MRIs?|CMR|MRCP|MRA|MRV|FLAIR|STIR)\b"),
+    ("MR", r"(?i:\bT[12]\*?[ -]?(?:weighted|wi?\b|images?\b))"),
     ("CT", rf"(?i:\bcompute(?:d|ri[sz]ed)(?: axial)?[ -]tomogra\w+)(?: {_ANGIO})?|(?i:\bcone[ -]beam(?: ct\b)?)"),
     ("CT", rf"\b(?:CE|NC|HR|MD|CB|MS)?CT(?:s|A|PA)?\b(?:[ -]{_ANGIO})?|\bCAT[ -]scan"),
     ("MG", r"(?i:\bmammogra\w+)"),
-    ("US", r"(?i:\b\w*(?:ultraso(?:und|nogr)|sonogra|echocardiogra|echogra)\w*|\bdoppler)|\b(?:EUS|IVUS|TEE|TTE|USG)\b"),
-    ("RF", r"(?i:\bfluorosc\w+|\bbarium|\bo?esophagogra\w+|\bcystogra\w+|\b(?:cysto)?urethrogra\w+|\bhysterosalpingogra\w+)"),
+    ("US", r"(?i:\b\w*(?:ultraso(?:und|nogr)|sonogra|echocardiogra|echogra)\w*|\bdoppler)"),
+    ("US", r"\b(?:EUS|IVUS|TEE|TTE|USG)\b"),
+    ("RF", r"(?i:\bfluorosc\w+|\bbarium|\bo?esophagogra\w+|\bcystogra\w+|\b(?:cysto)?urethrogra\w+)"),
+    ("RF", r"(?i:\bhysterosalpingogra\w+)"),
     ("XA", r"(?i:\b\w*angiogra\w+|\b(?:arterio|aorto|veno|phlebo)gra\w+)|\bDSA\b"),
-    ("XR", r"(?i:\bx[ -]?rays?\b|\b\w*radiogra(?:phs?|ms?|phy|phies)\b|\bradiographic (?:image|view|film)s?\b|\broentgen\w*|\bplain films?|\b(?:ortho)?pantomogra\w+)|\b(?:OPG|CXR|IOPA)\b"),
+    ("XR", r"(?i:\bx[ -]?rays?\b|\b\w*radiogra(?:phs?|ms?|phy|phies)\b|\bradiographic (?:image|view|film)s?\b)"),
+    ("XR", r"(?i:\broentgen\w*|\bplain films?|\b(?:ortho)?pantomogra\w+)|\b(?:OPG|CXR|IOPA)\b"),
 )
 _PLANES = (
-    ("axial", r"(?i:\b(?:trans)?axial\b(?! (?:load|spondyl|skeleton|length))|\btransver(?:se|sal)(?= (?:plane|section|view|image|slice|ct|mr|scan|t[12])))"),
+    ("axial", r"(?i:\b(?:trans)?axial\b(?! (?:load|spondyl|skeleton|length)))"),
+    ("axial", rf"(?i:\btransver(?:se|sal)) (?={_SLICED})"),
     ("coronal", r"(?i:\bcoronal\b(?! sutur))"),
     ("sagittal", r"(?i:\b(?:mid|para)?-?sagittal\b(?! (?:sinus|sutur|balance|alignment)))"),
     ("oblique", rf"(?i:\boblique)[ -]{_OF}{_PICTURE}"),

@@ -84,7 +84,7 @@ class Shards:
     path : Path
         A folder that holds them, or its folder ``data``; or one file.
     splits : sequence of str
-        ``train``, ``validation``, ``test``; told by the files' names (``train-00000-of-00027.parquet``) or by their folder's.
+        ``train``, ``validation``, ``test``; told by the files' names (``train-00000-of-00027.parquet``) or their folder's.
     title : str
         Of the collection, for messages.
 
@@ -198,7 +198,9 @@ class Shards:
             return Broken(path.name, reason)
         if missing := [name for name in NEEDED if name not in columns]:
             what = f"has no column {' and no column '.join(missing)}"
-            return Broken(path.name, f"It {what}; its columns are {', '.join(sorted(columns))}. Rename them, or fetch it again.")
+            return Broken(
+                path.name, f"It {what}; its columns are {', '.join(sorted(columns))}. Rename them, or fetch it again."
+            )
         if not kind.startswith(("struct", "binary", "large_binary")):
             return Broken(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
         return Shard(path, split, rows, columns)
@@ -226,7 +228,9 @@ def _find(path: Path, title: str) -> list[Path]:
         here = folder.glob("*.parquet") if folder == path else folder.rglob("*.parquet")
         if found := sorted(file for file in here if not file.name.startswith(".")):
             return found if folder in (path, path / "data") else sorted(path.rglob("*.parquet"))
-    raise BadInput(f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like.")
+    raise BadInput(
+        f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
+    )
 
 
 def _names(files: Sequence[Path]) -> str:
@@ -244,7 +248,7 @@ def _first_line(error: Exception) -> str:
 
 def _pyarrow(title: str) -> ModuleType:
     try:
-        import pyarrow.parquet as parquet  # noqa: PLC0415 - optional, and slow to import
+        from pyarrow import parquet  # noqa: PLC0415 - optional, and slow to import
     except ImportError as error:
         raise Unavailable(
             f"{title} comes as parquet files, and the package that reads them is not installed. "

@@ -100,7 +100,7 @@ class RocoCorpus:
         return self._figures.split_of(item)
 
     def keywords_of(self, item: Item) -> tuple[str, ...]:
-        """The annotations' keywords: words of the caption in base forms. They are not in the figure, whose caption has them."""
+        """The annotations' keywords: words of the caption in base forms. Not in the figure, whose caption has them."""
         return self.annotations.keywords.get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
 
     def cuis_of(self, item: Item) -> tuple[str, ...]:

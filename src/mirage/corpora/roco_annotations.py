@@ -108,7 +108,7 @@ class Annotations:
                 continue
             if not comma or not name.strip().startswith("ROCO_"):
                 raise BadInput(
-                    f"{path}, line {number} is not ROCO_ID,PMC_ID,CC as in ROCO_00001,PMC4608653_cro-0008-0385-g01.jpg,CC BY-NC. "
+                    f"{path}, line {number} is not ROCO_ID,PMC_ID,CC, as in ROCO_00001,PMC4608653_cro-g01.jpg,CC BY-NC. "
                     "Copy the annotations again."
                 )
             pmc, _, file = place.strip().partition("_")

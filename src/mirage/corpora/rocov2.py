@@ -32,8 +32,8 @@ class Rocov2Corpus:
     path : Path
         The folder that holds ``train-00000-of-….parquet`` and the like, or its folder ``data``, or one such file.
     licences : Path, optional
-        ``license_information.csv`` of the release at Zenodo. Left out, it is looked for in `path`, right under it, and beside
-        the folder ``data``; without it, article and licence of the figures are not known.
+        ``license_information.csv`` of the release at Zenodo. Left out, it is looked for in `path`, right under it, and
+        beside the folder ``data``; without it, article and licence of the figures are not known.
     splits : sequence of str
         Which of ``train``, ``validation`` and ``test`` to take.
     limits : Limits

@@ -66,7 +66,9 @@ def look(medpix: Path, split: str, encoder: Encoder, cases: set[str] | None = No
             vectors.append(encoder.encode_images(pictures))
         tell(min(start + _BATCH, len(items)), len(items))
     if not figures:
-        raise BadInput(f"{medpix} has no figures of the split “{split}” (for the cases that the encoder was not trained on).")
+        raise BadInput(
+            f"{medpix} has no figures of the split “{split}” (for the cases that the encoder was not trained on)."
+        )
     return Looked(figures, np.concatenate(vectors))
 
 
@@ -90,8 +92,8 @@ def fit(looked: Looked, encoder: Encoder) -> Rule:
 
     Notes
     -----
-    Believed are the values that `LEAST_SEEN` figures have, so that they could be checked. Of the margins, it is the lowest one at
-    which at least `WANTED` of the believed answers are right. Where there is none, the field is left out.
+    Believed are the values that `LEAST_SEEN` figures have, so that they could be checked. Of the margins, it is the lowest
+    one at which at least `WANTED` of the believed answers are right. Where there is none, the field is left out.
     """
     looking = Looking(encoder)
     margins: dict[str, float] = {}
