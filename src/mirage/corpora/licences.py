@@ -6,6 +6,9 @@ import re
 
 from mirage.figure import Licence
 
+# What to say of a collection whose figures have their own.
+EACH_ITS_OWN = Licence("each figure's own, where one is stated")
+
 _CODE = re.compile(r"(?i)\bCC[ _-]?(BY(?:[ _-](?:NC|ND|SA))*|0|ZERO)\b(?:[ _-]?v?(\d\.\d))?")
 _LINK = re.compile(
     r"(?i)https?://(?:www\.)?creativecommons\.org/(licenses|publicdomain)/(by(?:-(?:nc|nd|sa))*|zero)(?:/(\d\.\d))?[\w./-]*"

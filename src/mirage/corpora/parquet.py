@@ -185,7 +185,7 @@ class Shards:
         return blocks.kept[key]
 
     def _pictures(self, shard: int, group: int) -> Iterator[Any]:
-        with self._parquet.ParquetFile(self.shards[shard].path, pre_buffer=False) as file:
+        with self._parquet.ParquetFile(self.shards[shard].path, pre_buffer=False, buffer_size=1 << 20) as file:
             yield from file.iter_batches(_TOGETHER, row_groups=[group], columns=["image"], use_threads=False)
 
     def _open(self, path: Path, split: str) -> Shard | Broken:

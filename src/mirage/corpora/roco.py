@@ -13,6 +13,7 @@ from typing import Any
 
 from mirage.corpora.base import CorpusInfo, Item, Refused
 from mirage.corpora.inferring_words import with_words
+from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.corpora.parquet import SPLITS, Shards
 from mirage.corpora.parquet_figures import ParquetFigures
 from mirage.corpora.roco_annotations import Annotations, Article, find_annotations
@@ -79,6 +80,7 @@ class RocoCorpus:
             summary=f"Radiology figures of articles at PubMed Central, each with its caption and its own licence.{known}",
             version=self._figures.version(self.annotations.version if self.annotations else ""),
             homepage=HOMEPAGE,
+            licence=EACH_ITS_OWN,
         )
 
     def items(self) -> Iterator[Item | Refused]:

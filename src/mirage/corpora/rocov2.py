@@ -13,6 +13,7 @@ from typing import Any
 
 from mirage.corpora.base import CorpusInfo, Item, Refused
 from mirage.corpora.inferring_words import with_words
+from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.corpora.parquet import SPLITS, Shards
 from mirage.corpora.parquet_figures import ParquetFigures
 from mirage.corpora.roco import ARTICLES
@@ -75,6 +76,7 @@ class Rocov2Corpus:
             summary=f"Radiology figures of articles at PubMed Central, each with its caption. {known}",
             version=self._figures.version(self.licences.version if self.licences else ""),
             homepage=HOMEPAGE,
+            licence=EACH_ITS_OWN,
         )
 
     def items(self) -> Iterator[Item | Refused]:
