@@ -113,7 +113,8 @@ def _row(row: Sequence[Any]) -> Row:
     source = Source(corpus, attribution, url, url_of, _licence(*_licence_of(row)))
     caption, *words = _words_of(row)
     name, width, height, size, look = _picture_of(row)
-    figure = Figure(row[_PLACES["id"]], caption, source, *words, inferred=tuple(row[_PLACES["inferred"]].split()))
+    values = (row[_PLACES["id"]], caption, source, *words, tuple(row[_PLACES["inferred"]].split()))
+    figure = Figure(*values)
     return Row(row[_PLACES["key"]], figure, Picture(name, width, height, size, int(look, 16)))
 
 

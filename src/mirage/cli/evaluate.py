@@ -268,6 +268,7 @@ def inference(
     ] = None,
     split: Annotated[str, typer.Option(help="Where to measure: dev, or another split.")] = "dev",
     encoder: Annotated[str, typer.Option(help="Which encoder.")] = "starter",
+    model: Annotated[str | None, typer.Option(help="Which model of it, for encoders that have several.")] = None,
     fit: Annotated[
         bool, typer.Option("--fit", help="Make the encoder's rule anew, on training cases, and use it from now on.")
     ] = False,
@@ -286,7 +287,7 @@ def inference(
         raise BadInput("Inference is measured on MedPix figures: name a copy with --medpix or MIRAGE_MEDPIX.")
     if fit and split == "train":
         raise BadInput("The rule is made on train, so that it cannot be measured there. Measure it on --split dev.")
-    used = encoders.load(encoder)
+    used = encoders.load(encoder, **({"model": model} if model else {}))
     digest = used.info().digest
     rule = rule_for(digest)
     if fit:
