@@ -89,9 +89,6 @@ class LicenceTable:
             if name := name_of(words["id"]):
                 self._terms.setdefault(name, _terms(words, one_column=one_column))
 
-    def __len__(self) -> int:
-        return len(self._terms)
-
     def of(self, name: str) -> Terms:
         """What it says of an image; nothing of one that it lacks."""
         return self._terms.get(name, Terms())
