@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,28 @@ def test_a_figure_comes_back_as_it_was_put(store: Store) -> None:
     assert caption is not None
     assert float(caption @ unit(51)) > 0.9999
     assert store.vectors([key], "another") == {}
+
+
+def test_what_was_inferred_of_a_figure_is_kept(store: Store) -> None:
+    figure = replace(record(1).figure, inferred=("modality", "plane"))
+    store.put([replace(record(1), figure=figure)], "encoder", 1)
+    assert store.row("folder:1").figure == figure
+
+
+def test_an_atlas_made_before_figures_could_be_inferred_is_read_and_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    first = Store.at(path)
+    first.put([record(1)], "encoder", 1)
+    first.close()
+    with sqlite3.connect(path) as old:
+        old.execute("ALTER TABLE figures DROP COLUMN inferred")
+    for _ in range(2):
+        store = Store.at(path)
+        assert store.row("folder:1").figure == record(1).figure
+        figure = replace(record(2).figure, inferred=("plane",))
+        store.put([replace(record(2), figure=figure)], "encoder", 2)
+        assert store.row("folder:2").figure.inferred == ("plane",)
+        store.close()
 
 
 def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
@@ -24,6 +25,7 @@ from mirage.errors import AtlasError, BadInput, Unavailable
 from mirage.exporting import export
 from mirage.importing import import_file
 from mirage.query import Query
+from roco_maker import make_roco
 
 QUERIES = (
     "axial brain MRI at the level of the thalamus",
@@ -57,6 +59,14 @@ def changed(path: Path, target: Path, change: Callable[[str, bytes], tuple[str, 
     return target
 
 
+def sealed(path: Path, target: Path) -> Path:
+    """The same with the checksums of what is in it now."""
+    with zipfile.ZipFile(path) as archive:
+        told = json.loads(archive.read("manifest.json"))
+        told["parts"] = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in told["parts"]}
+    return changed(path, target, lambda name, data: (name, json.dumps(told).encode() if name == "manifest.json" else data))
+
+
 def test_an_atlas_that_travelled_answers_as_it_did(starter: Atlas, carried: Path, tmp_path: Path) -> None:
     done = import_file(carried, tmp_path / "there")
     assert (done.added, done.kept, done.encoded) == (313, 0, False)
@@ -69,6 +79,26 @@ def test_an_atlas_that_travelled_answers_as_it_did(starter: Atlas, carried: Path
         assert there.figure(like) == figure
         assert there.picture(like).read_bytes() == starter.picture(like).read_bytes()
         assert there.info().corpora == starter.info().corpora
+
+
+def test_what_was_inferred_travels_and_a_file_from_before_has_none(tmp_path: Path) -> None:
+    with Atlas.open(tmp_path / "here", create=True) as atlas:
+        add(atlas, corpora.load("roco", path=make_roco(tmp_path / "roco")))
+    export(tmp_path / "here", tmp_path / "new.mirage", include_unlicensed=True)
+
+    def without(name: str, data: bytes) -> tuple[str, bytes]:
+        if not name.startswith("figures/"):
+            return name, data
+        records = [json.loads(line) for line in data.splitlines()]
+        return name, b"".join(json.dumps({k: v for k, v in r.items() if k != "inferred"}).encode() + b"\n" for r in records)
+
+    changed(tmp_path / "new.mirage", tmp_path / "unsealed.mirage", without)
+    sealed(tmp_path / "unsealed.mirage", tmp_path / "old.mirage")
+    for name, inferred in (("new", ("modality", "plane")), ("old", ())):
+        import_file(tmp_path / f"{name}.mirage", tmp_path / name)
+        with Atlas.open(tmp_path / name) as there:
+            figure = there.figure("roco:ROCO_00002")
+            assert (figure.modality, figure.inferred, figure.source.url_of) == ("CT", inferred, "article")
 
 
 def test_the_file_names_every_figure_s_licence_and_link(starter: Atlas, carried: Path) -> None:

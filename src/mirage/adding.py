@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.atlas import UNFINISHED, Atlas, point_of
-from mirage.corpora.base import Corpus, CorpusInfo, Item, Refused
+from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
+from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadPicture, MirageError
 from mirage.figure import Figure
@@ -122,6 +123,7 @@ def add(
     atlas.store.set_note(UNFINISHED, str(stamp))
     atlas.store.put_corpus(_corpus_values(info, complete=False))
     known = atlas.store.fingerprints(info.name)
+    infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
     counts = _Counts(len(corpus), progress, started)
     seen: set[str] = set()
 
@@ -144,7 +146,7 @@ def add(
     try:
         for batch in _batches(_decoded(wanted(), corpus, atlas.pictures, workers, counts)):
             check_room(atlas.path)
-            _store(atlas, batch, stamp)
+            _store(atlas, batch, stamp, infer)
             counts.added += len(batch)
             counts.tell(force=True)
             if stop():
@@ -263,7 +265,9 @@ def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:
 
 def caption_text(figure: Figure) -> str:
     """What the caption vector is made from: what the picture is, then what its source says of it."""
-    kind = " ".join(filter(None, [figure.plane.capitalize(), figure.modality_detail or figure.modality]))
+    # What was inferred from the picture would say nothing that its own vector does not.
+    plane, modality = figure.stated("plane"), figure.modality_detail or figure.stated("modality")
+    kind = " ".join(filter(None, [plane.capitalize(), modality]))
     return ". ".join(filter(None, [kind, figure.caption, figure.title if not figure.caption else ""])).strip()
 
 
@@ -276,13 +280,15 @@ def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray
     return [vectors.get(text) for text in texts]
 
 
-def _store(atlas: Atlas, batch: list[_Ready], stamp: int) -> None:
+def _store(atlas: Atlas, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
     images = atlas.encoder.encode_images([ready.decoded.image for ready in batch])
     figures = [ready.item.figure for ready in batch]
+    if infer is not None:
+        figures = infer(figures, images)
     captions = encode_captions(atlas.encoder, figures)
     records = [
-        Record(ready.item.figure, ready.item.case, ready.item.fingerprint, ready.picture, image, caption)
-        for ready, image, caption in zip(batch, images, captions, strict=True)
+        Record(figure, ready.item.case, ready.item.fingerprint, ready.picture, image, caption)
+        for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True)
     ]
     keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
     atlas.index.add(

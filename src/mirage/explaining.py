@@ -142,8 +142,9 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
                 case=lead.case_id,
                 title=(case.title if case else "") or lead.title,
                 diagnosis=(case.diagnosis if case else "") or lead.diagnosis,
-                modality=_common(figure.modality for figure in figures),
-                plane=_common(figure.plane for figure in figures),
+                # A claim is checked against what the sources say, not against what was inferred.
+                modality=_common(figure.stated("modality") for figure in figures),
+                plane=_common(figure.stated("plane") for figure in figures),
                 region=_common(figure.region for figure in figures),
                 side=side,
             )

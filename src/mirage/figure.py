@@ -46,7 +46,9 @@ ALSO_CALLED: dict[str, str] = {
 }
 PLANES: tuple[str, ...] = ("axial", "coronal", "sagittal", "frontal", "lateral", "oblique")
 
-LinkKind = Literal["figure", "case", "collection"]
+LinkKind = Literal["figure", "case", "article", "collection"]
+# What may be worked out where a source does not say it; see `Figure.inferred`.
+INFERABLE: tuple[str, ...] = ("modality", "plane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ class Licence:
     def __str__(self) -> str:
         return self.name or NOT_STATED
 
+    @property
+    def no_derivatives(self) -> bool:
+        """Whether the terms are Creative Commons ones that forbid passing on altered copies: "CC BY-NC-ND"."""
+        words = re.split(r"[\s-]+", self.name.upper())
+        return words[0] == "CC" and "ND" in words
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -83,8 +91,8 @@ class Source:
         The line to print beside the figure, as its source wants it.
     url : str
         The closest page there is.
-    url_of : {"figure", "case", "collection"}
-        What that page is about: the figure itself, else its case, else the whole collection.
+    url_of : {"figure", "case", "article", "collection"}
+        What that page is about: the figure itself, else its case or the article it was in, else the whole collection.
     licence : Licence
     """
 
@@ -120,6 +128,8 @@ class Figure:
     patient : str
         Age and sex as the source gives them, e.g. "73-year-old man"; may be empty.
     source : Source
+    inferred : tuple of str
+        Which of `INFERABLE` the source does not say, and MIRAGE worked out from the caption's words or from the picture.
     """
 
     id: str
@@ -133,6 +143,11 @@ class Figure:
     region: str = ""
     case_id: str = ""
     patient: str = ""
+    inferred: tuple[str, ...] = ()
+
+    def stated(self, field: str) -> str:
+        """What the source itself says of the modality or plane; empty where it was inferred."""
+        return "" if field in self.inferred else str(getattr(self, field))
 
     @property
     def words(self) -> str:

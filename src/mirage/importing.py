@@ -20,7 +20,7 @@ from mirage.adding import BATCH, Progress, encode_captions, vectors_of
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.atlasfile import AtlasFile
 from mirage.errors import AtlasError, BadPicture
-from mirage.figure import Case, Figure, Licence, Source
+from mirage.figure import INFERABLE, Case, Figure, Licence, Source
 from mirage.manifest import check_room
 from mirage.pictures import DEFAULT_LIMITS, Picture, read_picture
 from mirage.store import Picture as PictureRecord
@@ -234,8 +234,9 @@ def _source(given: dict[str, Any]) -> Source:
 
 
 def _figure(record: dict[str, Any]) -> Figure:
-    words = {name: value for name, value in record.items() if name not in ("fingerprint", "picture", "source")}
-    return Figure(**words, source=_source(record["source"]))
+    words = {name: value for name, value in record.items() if name not in ("fingerprint", "picture", "source", "inferred")}
+    inferred = tuple(name for name in INFERABLE if name in record.get("inferred", ()))
+    return Figure(**words, source=_source(record["source"]), inferred=inferred)
 
 
 def _case(record: dict[str, Any]) -> Case:

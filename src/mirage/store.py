@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 from mirage.errors import AtlasError, NotFound, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
 from mirage.query import shown
-from mirage.tables import CASE_WORDS, FIGURE_WORDS, cases, corpora, figures, jobs, metadata, notes, vectors
+from mirage.tables import CASE_WORDS, FIGURE_WORDS, LATER, cases, corpora, figures, jobs, metadata, notes, vectors
 
 Vector = npt.NDArray[np.float32]
 Half = npt.NDArray[np.float16]
@@ -113,7 +113,8 @@ def _row(row: Sequence[Any]) -> Row:
     source = Source(corpus, attribution, url, url_of, _licence(*_licence_of(row)))
     caption, *words = _words_of(row)
     name, width, height, size, look = _picture_of(row)
-    figure = Figure(row[_PLACES["id"]], caption, source, *words)
+    values = (row[_PLACES["id"]], caption, source, *words, tuple(row[_PLACES["inferred"]].split()))
+    figure = Figure(*values)
     return Row(row[_PLACES["key"]], figure, Picture(name, width, height, size, int(look, 16)))
 
 
@@ -132,6 +133,7 @@ class Store:
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
         with self._clear_errors():
             metadata.create_all(self._engine)
+            self._add_later_columns()
 
     @classmethod
     def at(cls, path: Path) -> Store:
@@ -141,6 +143,14 @@ class Store:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+
+    def _add_later_columns(self) -> None:
+        there = {table: {column["name"] for column in sa.inspect(self._engine).get_columns(table)} for table in ("figures",)}
+        for column in LATER:
+            if column.name not in there[column.table.name]:
+                made = sa.schema.CreateColumn(column).compile(dialect=self._engine.dialect)
+                with self._engine.begin() as connection:
+                    connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {made}"))
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -383,6 +393,7 @@ def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
         "id": figure.id,
         **{name: getattr(figure, name) for name in FIGURE_WORDS},
         **_source_values(figure.source),
+        "inferred": " ".join(figure.inferred),
         "fingerprint": record.fingerprint,
         "picture": picture.name,
         "width": picture.width,

@@ -43,6 +43,7 @@ figures = sa.Table(
     sa.Column("id", sa.String, nullable=False, unique=True),
     *(sa.Column(name, sa.Text, nullable=False, index=name == "case_id") for name in FIGURE_WORDS),
     *_source_columns(),
+    sa.Column("inferred", sa.Text, nullable=False, server_default=""),  # names of fields, separated by spaces
     sa.Column("fingerprint", sa.String, nullable=False),
     sa.Column("picture", sa.String, nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
@@ -86,4 +87,6 @@ jobs = sa.Table(
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
 )
+# Columns that atlases made before them lack; `mirage.store` adds them when it opens one.
+LATER = (figures.c.inferred,)
 notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Text))

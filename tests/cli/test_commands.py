@@ -20,6 +20,7 @@ import pytest
 
 from mirage import manifest
 from parts import COMMAND, copy_atlas, environment, mirage, until
+from roco_maker import ROWS, write_annotations, write_shard
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -49,6 +50,26 @@ def in_terminal(columns: int, *arguments: str, atlas: Path) -> str:
     process.wait(30)
     os.close(ours)
     return ANSI.sub("", printed.decode("utf-8")).replace("\r\n", "\n")
+
+
+def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
+    write_shard(tmp_path / "files" / "train-00000-of-00001.parquet", ROWS[:2])
+    write_shard(tmp_path / "files" / "test-00000-of-00001.parquet", ROWS[2:])
+    checkout = write_annotations(tmp_path / "checkout", "train", ROWS[:2])
+    options = ("--annotations", checkout, "--split", "train")
+    done = mirage("add", "roco", tmp_path / "files", *options, atlas=tmp_path / "atlas")
+    assert done.returncode == 0, done.stderr
+    assert "2 figures added" in done.stdout + done.stderr
+    shown = mirage("show", "roco:ROCO_00002", atlas=tmp_path / "atlas").stdout
+    assert "CT (inferred)" in shown
+    assert "CC BY-NC-ND" in shown
+    assert "(of its article)" in " ".join(shown.split())
+    found = mirage("search", "drawn", "mass", atlas=tmp_path / "atlas")
+    assert "CT?" in found.stdout
+    assert "MIRAGE inferred it" in found.stdout + found.stderr
+    refused = mirage("add", "rocov2", tmp_path / "files", "--split", "dev", atlas=tmp_path / "atlas")
+    assert refused.returncode == 2
+    assert "no split “dev”" in refused.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 140])

@@ -16,6 +16,7 @@ from mirage.corpora.base import Corpus, Item, Refused
 from mirage.errors import BadInput, NotFound
 from mirage.figure import MODALITIES, PLANES
 from mirage.pictures import Picture
+from roco_maker import make_roco, make_rocov2
 
 
 def medpix(folder: Path) -> Corpus:
@@ -36,6 +37,8 @@ def folder(place: Path) -> Corpus:
 MAKERS: dict[str, Callable[[Path], Corpus]] = {
     "medpix": medpix,
     "folder": folder,
+    "roco": lambda place: corpora.load("roco", path=make_roco(place)),
+    "rocov2": lambda place: corpora.load("rocov2", path=make_rocov2(place)),
     "starter": lambda _: corpora.load("starter"),
 }
 

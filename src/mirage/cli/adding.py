@@ -75,6 +75,43 @@ def folder(
     _add("folder", options, atlas, json)
 
 
+SplitOption = Annotated[list[str] | None, typer.Option(help="Only this split: train, validation or test.")]
+
+
+@app.command()
+def roco(
+    path: Annotated[Path, typer.Argument(help="The folder with ROCO's parquet files (mdwiratathya/ROCO-radiology).")],
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="A checkout of razorx89/roco-dataset: articles and licences.", show_default="looked for in the folder"
+        ),
+    ] = None,
+    split: SplitOption = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add ROCO: 81,770 radiology figures of articles, each with its caption and its own licence."""
+    options: dict[str, Any] = {"path": path} | ({"annotations": annotations} if annotations else {})
+    _add("roco", options | ({"splits": tuple(split)} if split else {}), atlas, json)
+
+
+@app.command()
+def rocov2(
+    path: Annotated[Path, typer.Argument(help="The folder with ROCOv2's parquet files (eltorio/ROCOv2-radiology).")],
+    licences: Annotated[
+        Path | None,
+        typer.Option(help="license_information.csv of the release at Zenodo.", show_default="looked for in the folder"),
+    ] = None,
+    split: SplitOption = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add ROCOv2: 79,793 radiology figures of articles, each with its caption and its own licence."""
+    options: dict[str, Any] = {"path": path} | ({"licences": licences} if licences else {})
+    _add("rocov2", options | ({"splits": tuple(split)} if split else {}), atlas, json)
+
+
 def _add(corpus: str, options: dict[str, Any], atlas: Path | None, json: bool) -> None:
     with reach(atlas, create=True) as reached:
         report = _through(reached, corpus, options) if isinstance(reached, Served) else _here(reached, corpus, options)

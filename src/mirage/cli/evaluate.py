@@ -262,6 +262,55 @@ def generation(
 
 
 @app.command()
+def inference(
+    medpix: Annotated[
+        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Where to measure: dev, or another split.")] = "dev",
+    encoder: Annotated[str, typer.Option(help="Which encoder.")] = "starter",
+    model: Annotated[str | None, typer.Option(help="Which model of it, for encoders that have several.")] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Make the encoder's rule anew, on training cases, and use it from now on.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="With --fit: where to write the rule.", show_default="where `mirage add` looks")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+) -> None:
+    """Measure inferring modality and plane, as is done for ROCO, on MedPix, whose source states them."""
+    from mirage import encoders  # noqa: PLC0415 - loads the engine
+    from mirage.corpora.inferring import rule_for, rule_place  # noqa: PLC0415
+    from mirage.evaluation import inference as measuring  # noqa: PLC0415
+
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("Inference is measured on MedPix figures: name a copy with --medpix or MIRAGE_MEDPIX.")
+    if fit and split == "train":
+        raise BadInput("The rule is made on train, so that it cannot be measured there. Measure it on --split dev.")
+    used = encoders.load(encoder, **({"model": model} if model else {}))
+    digest = used.info().digest
+    rule = rule_for(digest)
+    if fit:
+        with progress_bar("Looking at training cases", unit=" figures/s") as move:
+            seen = measuring.look(
+                where, "train", used, measuring.unseen_cases(used), lambda done, total: move(done, total, 0.0, None)
+            )
+        rule = measuring.fit(seen, used)
+        measuring.write(rule, out or rule_place(digest), seen)
+        say(f"The rule is written to {out or rule_place(digest)}.")
+    with progress_bar("Looking", unit=" figures/s") as move:
+        looked = measuring.look(where, split, used, tell=lambda done, total: move(done, total, 0.0, None))
+    table = {"split": split, **measuring.measure(looked, used, rule)}
+    say(f"{split}: {table['figures']} figures of {table['cases']} cases. Shares with 95 % intervals over cases.")
+    if rule is None:
+        say("This encoder has no rule yet, so it is asked nothing: --fit makes one.")
+    facts(measuring.rows(table))
+    if json_file is not None:
+        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        say(f"Written to {json_file}.")
+
+
+@app.command()
 def watermark(
     medpix: Annotated[
         Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)

@@ -90,14 +90,25 @@ def show(
         rows += [("figures", "\n".join(figure["id"] for figure in record["figures"]))]
     else:
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
-        rows += [(field.replace("_name", "").replace("_", " "), record[field]) for field in names]
+        rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
         rows += [("picture", record.get("file", ""))]
-    of = {"figure": "", "case": " (of its case)", "collection": " (of the whole collection)"}[source["url_of"]]
+    of = {
+        "figure": "",
+        "case": " (of its case)",
+        "article": " (of its article)",
+        "collection": " (of the whole collection)",
+    }[source["url_of"]]
     rows += [("source", source["attribution"]), ("link", source["url"] and source["url"] + of)]
     rows += [("licence", " ".join(filter(None, [licence["name"], licence["url"]])))]
     facts([(field, value) for field, value in rows if value])
     if not is_case:
         out.print(f"\n[dim]mirage search --like {record['id']}[/] finds more like this.")
+
+
+def _marked(record: dict[str, Any], field: str) -> str:
+    """A figure's field in words, marked where its source does not say it."""
+    inferred = record[field] and field.removesuffix("_name") in record["inferred"]
+    return f"{record[field]} (inferred)" if inferred else str(record[field])
 
 
 def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:

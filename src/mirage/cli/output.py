@@ -119,7 +119,8 @@ def hits_table(answer: Mapping[str, Any]) -> None:
     styles = {"strong": "green", "likely": "yellow", "weak": "dim"}
     for hit in answer["hits"]:
         figure = hit["figure"]
-        kind = " ".join(filter(None, [figure["plane"], figure["modality_name"]]))
+        kinds = {"plane": figure["plane"], "modality": figure["modality_name"]}
+        kind = " ".join(words + "?" * (name in figure["inferred"]) for name, words in kinds.items() if words)
         what = figure["caption"] or figure["title"] or figure["alt"]
         if figure["title"] and figure["title"] not in what:
             what = f"{figure['title']}: {what}"
@@ -127,6 +128,8 @@ def hits_table(answer: Mapping[str, Any]) -> None:
         sure = f"[{styles[hit['confidence']]}]{hit['confidence']}[/]"
         table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
     out.print(table)
+    if any(hit["figure"]["inferred"] for hit in answer["hits"]):
+        say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:

@@ -24,7 +24,7 @@ def load(name: str, **options: Any) -> Corpus:
     Parameters
     ----------
     name : str
-        ``starter``, ``medpix``, ``folder``, or what another package adds under ``mirage.corpora``.
+        ``starter``, ``medpix``, ``roco``, ``rocov2``, ``folder``, or what another package adds under ``mirage.corpora``.
     **options
         What the corpus takes: ``path`` for most.
 

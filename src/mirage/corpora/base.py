@@ -98,6 +98,16 @@ class Corpus(Protocol):
 
 
 @runtime_checkable
+class Infers(Protocol):
+    """A corpus whose source does not say what its pictures are: what is not known is inferred when it is added."""
+
+    @property
+    def infers(self) -> tuple[str, ...]:
+        """Which of `mirage.figure.INFERABLE` to infer; see `mirage.corpora.inferring`."""
+        ...
+
+
+@runtime_checkable
 class Downloads(Protocol):
     """A corpus that has to be fetched before it can be read."""
 

@@ -140,7 +140,7 @@ def source_of(record: Mapping[str, Any]) -> Source:
 
 def figure_of(record: Mapping[str, Any]) -> Figure:
     """Read one line of ``figures.jsonl``; what a figure has no field for (structures, level) stays there."""
-    words = {name: str(record[name]) for name in _WORDS}
+    words: dict[str, Any] = {name: str(record[name]) for name in _WORDS}
     return Figure(id=str(record["id"]), source=source_of(record["source"]), **words)
 
 

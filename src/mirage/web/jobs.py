@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Licence
 from mirage.web import links, schemas, uploads, views
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from mirage.jobs import Job
 
 MEDPIX = "medpix"
+# Name to title, number of figures and homepage of what is read from parquet files.
+PARQUET = {
+    "roco": ("ROCO", "81,770", "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"),
+    "rocov2": ("ROCOv2", "79,793", "https://huggingface.co/datasets/eltorio/ROCOv2-radiology"),
+}
 ADD = "add"
 ENDED = ("done", "failed", "cancelled")
 _MOST_FOLDERS = 200
@@ -110,7 +117,23 @@ def corpora_page(site: Site) -> schemas.CorporaView:
                 folders=folders,
             )
         )
+        addable += [_parquet_offer(name, folders) for name in PARQUET if find_spec("pyarrow") is not None]
     return schemas.CorporaView(corpora=held, addable=addable)
+
+
+def _parquet_offer(name: str, folders: list[str]) -> schemas.AddableView:
+    title, count, homepage = PARQUET[name]
+    return schemas.AddableView(
+        name=name,
+        title=title,
+        summary=f"{count} radiology figures of articles, each with its caption. Choose the folder that holds the parquet "
+        "files; modality and plane are inferred, and marked so.",
+        homepage=homepage,
+        licence=views.licence_view(EACH_ITS_OWN),
+        present=False,
+        downloads=False,
+        folders=folders,
+    )
 
 
 def start(site: Site, corpus: str, path: str | None, *, by_command: bool = False) -> schemas.JobView:

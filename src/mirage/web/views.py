@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 def licence_view(licence: Licence) -> s.LicenceView:
     """A licence; "not stated" in those words when nothing is stated."""
     return s.LicenceView(
-        name=str(licence), stated=bool(licence.name), url=licence.url, allows_sharing=licence.allows_sharing
+        name=str(licence),
+        stated=bool(licence.name),
+        url=licence.url,
+        allows_sharing=licence.allows_sharing,
+        no_derivatives=licence.no_derivatives,
     )
 
 
@@ -55,6 +59,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> s.Figure
         plane=figure.plane,
         region=figure.region,
         patient=figure.patient,
+        inferred=list(figure.inferred),
         case_id=figure.case_id,
         alt=figure.alt,
         width=size[0],

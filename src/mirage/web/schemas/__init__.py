@@ -80,6 +80,7 @@ class FigureView(Model):
     plane: str
     region: str
     patient: str
+    inferred: list[str] = Field(description="Which of modality and plane the source does not say: MIRAGE inferred them.")
     case_id: str
     alt: str = Field(description="What to tell somebody who cannot see the picture.")
     width: int

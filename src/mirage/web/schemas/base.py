@@ -20,6 +20,7 @@ class LicenceView(Model):
     stated: bool
     url: str = Field(description="Where the licence's text is; may be empty.")
     allows_sharing: bool = Field(description="False when nothing is stated: silence is not permission.")
+    no_derivatives: bool = Field(description="Whether it forbids passing on altered copies.")
 
 
 class SourceView(Model):
@@ -28,5 +29,5 @@ class SourceView(Model):
     corpus: str
     attribution: str = Field(description="The line to print beside the figure, as its source wants it.")
     url: str = Field(description="The closest page there is; may be empty.")
-    url_of: Literal["figure", "case", "collection"] = Field(description="What that page is about.")
+    url_of: Literal["figure", "case", "article", "collection"] = Field(description="What that page is about.")
     licence: LicenceView

@@ -1,0 +1,222 @@
+"""Modality and plane from the picture itself, zero-shot: the encoder says which of some descriptions fits it best.
+
+Asked only where neither the source nor the caption says, and only of an encoder whose answers were measured: `Rule` holds
+by how much the best description has to fit better than any other kind's, and which answers could be checked. All else is
+left open. ``mirage evaluate inference`` makes the rule and measures it; see docs/corpora.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from platformdirs import user_data_path
+
+from mirage.encoders.base import Encoder
+from mirage.errors import BadInput
+from mirage.figure import INFERABLE, Figure
+from mirage.settings import SHIPPED
+
+SHIPPED_RULE = SHIPPED / "encoder" / "inference.json"
+Vectors = npt.NDArray[np.float32]
+
+_REGIONS = ("brain", "neck", "chest", "heart", "abdomen", "liver", "kidney", "pelvis", "spine", "knee", "shoulder")
+_SLICES = ("axial", "coronal", "sagittal")
+_NAMES = {
+    "CT": ("CT", "contrast-enhanced CT"),
+    "MR": ("MRI", "T1-weighted MRI", "T2-weighted MRI"),
+    "US": ("ultrasound",),
+    "XA": ("angiography",),
+    "NM": ("bone scan, scintigraphy",),
+    "PT": ("PET",),
+    "RF": ("barium fluoroscopy",),
+}
+_WHOLE = {
+    "XR": ("chest X-ray",),
+    "MG": ("mammography",),
+    "OP": ("fundus photograph",),
+    "SM": ("histology micrograph",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Words that one kind of picture would fit."""
+
+    modality: str
+    plane: str
+    text: str
+
+
+def descriptions() -> list[Description]:
+    """What the encoder chooses from: each modality, in its planes, of each region."""
+    found = [Description(key, "", text) for key, texts in _WHOLE.items() for text in texts]
+    for region in _REGIONS:
+        found += [Description("XR", plane, f"{plane} X-ray of the {region}") for plane in ("frontal", "lateral")]
+        for key, names in _NAMES.items():
+            planes = _SLICES if key in ("CT", "MR") else ("",)
+            found += [Description(key, p, f"{p} {name} of the {region}".strip()) for name in names for p in planes]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to believe one encoder.
+
+    Attributes
+    ----------
+    encoder : str
+        Its digest.
+    margins : mapping
+        ``modality`` and ``plane``: by how much the best description's cosine has to exceed that of every other kind.
+        A field that is not there is never inferred from pictures.
+    answers : mapping
+        ``modality`` and ``plane``: the values that could be checked where the rule was made. Others are not believed.
+    """
+
+    encoder: str
+    margins: Mapping[str, float]
+    answers: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, path: Path) -> Rule:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+        """
+        try:
+            told = json.loads(path.read_text("utf-8"))
+            margins = {name: float(value) for name, value in told["margins"].items()}
+            return cls(str(told["encoder"]), margins, {name: tuple(values) for name, values in told["answers"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"{path} holds no rule of inference ({error}). Make it anew: mirage evaluate inference --fit."
+            ) from error
+
+    def write(self, path: Path, **more: object) -> None:
+        """Write as JSON, with whatever else should be known of how it was made."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
+
+
+def rule_place(digest: str) -> Path:
+    """Where this user's rule for an encoder lies."""
+    return user_data_path("mirage", appauthor=False) / "inference" / f"{digest[:32]}.json"
+
+
+def rule_for(digest: str) -> Rule | None:
+    """The rule of an encoder: the user's own, else the one that ships; None when its answers were never measured."""
+    for path in (rule_place(digest), SHIPPED_RULE):
+        if path.is_file() and (rule := Rule.read(path)).encoder == digest:
+            return rule
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What an encoder would say of n pictures, however unsure.
+
+    Attributes
+    ----------
+    values : list of str
+        Empty where no description with such a value was allowed.
+    margins : numpy.ndarray
+        (n,) float32; how much better the best fits than the best of any other value.
+    """
+
+    values: list[str]
+    margins: Vectors
+
+
+class Looking:
+    """Compares pictures with the descriptions. The descriptions are encoded when it is first asked.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._descriptions = descriptions()
+
+    @cached_property
+    def _texts(self) -> Vectors:
+        return self._encoder.encode_texts([each.text for each in self._descriptions])
+
+    def modality(self, images: Vectors) -> Looked:
+        """Choose the modality of each of (n, d) image vectors."""
+        return _chosen(images @ self._texts.T, [each.modality for each in self._descriptions])
+
+    def plane(self, images: Vectors, modalities: Sequence[str]) -> Looked:
+        """Choose the plane of each of (n, d) image vectors, among those that its modality has."""
+        scores = images @ self._texts.T
+        fits = np.array([[each.modality == modality for each in self._descriptions] for modality in modalities])
+        planes = [each.plane for each in self._descriptions]
+        return _chosen(np.where(fits.reshape(scores.shape), scores, -np.inf).astype(np.float32), planes)
+
+
+class Inference:
+    """Fills in what is not known of figures, from their image vectors.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    fields : tuple of str
+        Of `mirage.figure.INFERABLE`.
+    rule : Rule, optional
+        The encoder's own when left out; without one, nothing is inferred.
+    """
+
+    def __init__(self, encoder: Encoder, fields: tuple[str, ...] = INFERABLE, rule: Rule | None = None) -> None:
+        self.rule = rule or rule_for(encoder.info().digest)
+        self._fields = fields
+        self._looking = Looking(encoder)
+
+    def __call__(self, figures: Sequence[Figure], images: Vectors) -> list[Figure]:
+        """Give the figures with what the encoder is sure enough of, marked as inferred.
+
+        Parameters
+        ----------
+        figures : sequence of Figure
+        images : numpy.ndarray
+            (n, d) float32, the figures' image vectors, unit length.
+        """
+        known = list(figures)
+        if self.rule is None or not known:
+            return known
+        if "modality" in self._fields:
+            known = self._filled(known, "modality", self._looking.modality(images))
+        if "plane" in self._fields:
+            # A plane depends on the kind of picture: an ultrasound has none of these.
+            known = self._filled(known, "plane", self._looking.plane(images, [figure.modality for figure in known]))
+        return known
+
+    def _filled(self, figures: Sequence[Figure], field: str, looked: Looked) -> list[Figure]:
+        assert self.rule is not None
+        least, believed = self.rule.margins.get(field, np.inf), self.rule.answers.get(field, ())
+        return [
+            replace(figure, **{field: value}, inferred=(*figure.inferred, field))  # type: ignore[arg-type]
+            if not getattr(figure, field) and value in believed and margin >= least
+            else figure
+            for figure, value, margin in zip(figures, looked.values, looked.margins, strict=True)
+        ]
+
+
+def _chosen(scores: Vectors, kinds: Sequence[str]) -> Looked:
+    """The kind whose best description scores highest, and by how much over the next kind."""
+    names = [kind for kind in dict.fromkeys(kinds) if kind]
+    best = np.stack([scores[:, [kind == name for kind in kinds]].max(1) for name in names], 1)
+    order = np.sort(best, 1)
+    # Where nothing was allowed all are -inf; where only one kind was, it leads by everything.
+    nothing = ~np.isfinite(order[:, -1])
+    margins = np.where(nothing, 0, order[:, -1] - np.where(np.isfinite(order[:, -2]), order[:, -2], -1))
+    values = ["" if empty else names[which] for empty, which in zip(nothing, best.argmax(1), strict=True)]
+    return Looked(values, margins.astype(np.float32))

@@ -1,0 +1,257 @@
+"""Figures in parquet files as the Hugging Face hub has them, read as a stream: nothing is unpacked to disk.
+
+A row holds ``image`` (the file's bytes and its path), ``image_id``, ``caption`` and what else a collection has. The words of
+all rows are read without their pictures; a picture is read when it is asked for, with its neighbours, since who asks for
+one mostly asks for the next one too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+from mirage.errors import BadInput, BadPicture, Unavailable
+
+SPLITS = ("train", "validation", "test")
+NEEDED = ("image", "image_id", "caption")
+_BEGINS = re.compile(r"(?i)^(train|validation|valid|val|test)(?=[-_.]|$)")
+_SHARD_OF = re.compile(r"-(\d{5})-of-(\d{5})")
+_TOGETHER = 32  # rows whose pictures are read at once
+_KEPT = 6  # such blocks that are kept: the threads that decode pictures are a few blocks apart
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row's words, and where it stands.
+
+    Attributes
+    ----------
+    shard, group, place : int
+        The file, the row group in it, and the row in that group, from 0.
+    mark : int
+        Bytes that the pictures of its row group take: another picture, another mark, most likely.
+    values : dict
+        What was asked for, by column.
+    """
+
+    shard: int
+    group: int
+    place: int
+    mark: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file, or a row group of one, that cannot be read, and why."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One parquet file."""
+
+    path: Path
+    split: str
+    rows: int
+    columns: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """Pictures read lately, and the stream that they came from."""
+
+    kept: OrderedDict[tuple[int, int, int], list[Any]] = field(default_factory=OrderedDict)
+    at: tuple[int, int] = (-1, -1)
+    next: int = 0
+    stream: Iterator[Any] = field(default_factory=lambda: iter(()))
+
+
+class Shards:
+    """The parquet files of a collection, those of the chosen splits.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that holds them, or its folder ``data``; or one file.
+    splits : sequence of str
+        ``train``, ``validation``, ``test``; told by the files' names (``train-00000-of-00027.parquet``) or their folder's.
+    title : str
+        Of the collection, for messages.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a split is unknown, or no file can be used; the message names the first one's fault.
+    mirage.errors.Unavailable
+        When pyarrow is not installed.
+    """
+
+    def __init__(self, path: Path, *, splits: Sequence[str], title: str) -> None:
+        unknown = [split for split in splits if split not in SPLITS]
+        if unknown or not splits:
+            raise BadInput(f"{title} has no split “{', '.join(unknown)}”. It has {', '.join(SPLITS)}.")
+        self._parquet = _pyarrow(title)
+        self.shards: list[Shard] = []
+        self.broken: list[Broken] = []
+        found = _find(path, title)
+        chosen = [(file, split_of(file)) for file in found]
+        everything = set(splits) == set(SPLITS)
+        chosen = [(file, split) for file, split in chosen if split in splits or (everything and not split)]
+        if not chosen:
+            raise BadInput(f"{path} has no parquet files of the split {', '.join(splits)}: {_names(found)} are others.")
+        chosen.sort(key=lambda pair: (SPLITS.index(pair[1]) if pair[1] else len(SPLITS), pair[0].as_posix()))
+        for file, split in chosen:
+            opened = self._open(file, split)
+            (self.shards if isinstance(opened, Shard) else self.broken).append(opened)  # type: ignore[arg-type]
+        if not self.shards:
+            raise BadInput(f"{self.broken[0].label}: {self.broken[0].reason}")
+        self._lock = Lock()
+        self._blocks = _Blocks()
+
+    def rows(self, *columns: str) -> Iterator[Row | Broken]:
+        """Read columns of all rows in order, a row group at a time; a column that a file lacks is None there."""
+        for number, shard in enumerate(self.shards):
+            there = [name for name in columns if name in shard.columns]
+            with self._parquet.ParquetFile(shard.path, pre_buffer=False) as file:
+                for group in range(file.num_row_groups):
+                    try:
+                        values = file.read_row_group(group, columns=there).to_pylist()
+                    except (OSError, ValueError) as error:
+                        yield Broken(
+                            f"{shard.path.name}, row group {group}",
+                            f"Its rows cannot be read ({_first_line(error)}). The file is damaged: fetch it again.",
+                        )
+                        continue
+                    mark = _bytes_of_pictures(file.metadata.row_group(group))
+                    for place, row in enumerate(values):
+                        yield Row(number, group, place, mark, {name: row.get(name) for name in columns})
+
+    def complete(self, split: str) -> bool:
+        """Whether all files of a split are there, as far as their names ("-00000-of-00027") say how many there should be."""
+        names = [match for shard in self.shards if shard.split == split and (match := _SHARD_OF.search(shard.path.name))]
+        return bool(names) and len({match[1] for match in names}) == int(names[0][2])
+
+    def picture(self, shard: int, group: int, place: int, label: str) -> bytes:
+        """The bytes of one row's picture. Threads may ask at once.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When the row has none, or cannot be read.
+        """
+        with self._lock:
+            try:
+                image = self._block(shard, group, place // _TOGETHER)[place % _TOGETHER]
+            except (OSError, ValueError, IndexError) as error:
+                self._blocks = _Blocks()
+                raise BadPicture(
+                    f"{label} cannot be read ({_first_line(error)}). The file is damaged: fetch it again."
+                ) from error
+        if image is None:
+            raise BadPicture(f"{label} has no picture: the column image is empty in its row.")
+        data = image.get("bytes") if isinstance(image, dict) else image
+        if not data:
+            where = f" It only names {image['path']!r}." if isinstance(image, dict) and image.get("path") else ""
+            raise BadPicture(f"{label} has no picture: the column image holds no bytes in its row.{where}")
+        return bytes(data)
+
+    def _block(self, shard: int, group: int, block: int) -> list[Any]:
+        blocks, key = self._blocks, (shard, group, block)
+        if key in blocks.kept:
+            blocks.kept.move_to_end(key)
+            return blocks.kept[key]
+        if blocks.at != (shard, group) or blocks.next > block:
+            blocks.at, blocks.next = (shard, group), 0
+            blocks.stream = self._pictures(shard, group)
+        while blocks.next <= block:
+            batch = next(blocks.stream, None)
+            if batch is None:
+                raise IndexError("the row is not there any more")
+            if blocks.next == block:
+                blocks.kept[key] = batch.column(0).to_pylist()
+            blocks.next += 1
+        while len(blocks.kept) > _KEPT:
+            blocks.kept.popitem(last=False)
+        return blocks.kept[key]
+
+    def _pictures(self, shard: int, group: int) -> Iterator[Any]:
+        with self._parquet.ParquetFile(self.shards[shard].path, pre_buffer=False, buffer_size=1 << 20) as file:
+            yield from file.iter_batches(_TOGETHER, row_groups=[group], columns=["image"], use_threads=False)
+
+    def _open(self, path: Path, split: str) -> Shard | Broken:
+        try:
+            with self._parquet.ParquetFile(path) as file:
+                columns, rows = frozenset(file.schema_arrow.names), file.metadata.num_rows
+                kind = str(file.schema_arrow.field("image").type) if "image" in columns else ""
+        except (OSError, ValueError) as error:
+            reason = f"It is no whole parquet file ({_first_line(error)}). It may be cut short: fetch it again."
+            return Broken(path.name, reason)
+        if missing := [name for name in NEEDED if name not in columns]:
+            what = f"has no column {' and no column '.join(missing)}"
+            return Broken(
+                path.name, f"It {what}; its columns are {', '.join(sorted(columns))}. Rename them, or fetch it again."
+            )
+        if not kind.startswith(("struct", "binary", "large_binary")):
+            return Broken(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
+        return Shard(path, split, rows, columns)
+
+
+def split_of(file: Path) -> str:
+    """The split that a file is of, by its name, else by its folder's; empty when neither says."""
+    for name in (file.name, file.parent.name):
+        if begins := _BEGINS.match(name):
+            return {"val": "validation", "valid": "validation"}.get(begins[1].lower(), begins[1].lower())
+    return ""
+
+
+def digest(*parts: object) -> str:
+    """A short digest of what something is made of."""
+    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _find(path: Path, title: str) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise BadInput(f"{path} is not there. Give the folder that holds the parquet files of {title}.")
+    for folder in (path, path / "data", *sorted(each for each in path.iterdir() if each.is_dir())):
+        here = folder.glob("*.parquet") if folder == path else folder.rglob("*.parquet")
+        if found := sorted(file for file in here if not file.name.startswith(".")):
+            return found if folder in (path, path / "data") else sorted(path.rglob("*.parquet"))
+    raise BadInput(
+        f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
+    )
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files[:3]) + (", …" if len(files) > 3 else "")
+
+
+def _bytes_of_pictures(group: Any) -> int:
+    columns = (group.column(number) for number in range(group.num_columns))
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] == "image")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")[:200] or type(error).__name__
+
+
+def _pyarrow(title: str) -> ModuleType:
+    try:
+        from pyarrow import parquet  # noqa: PLC0415 - optional, and slow to import
+    except ImportError as error:
+        raise Unavailable(
+            f"{title} comes as parquet files, and the package that reads them is not installed. "
+            "Install it: pip install 'mirage-atlas[parquet]'."
+        ) from error
+    return parquet  # type: ignore[no-any-return]

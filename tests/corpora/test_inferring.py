@@ -1,0 +1,180 @@
+"""Modality and plane where the source does not say them: from the caption's words, else from the picture, else left open."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage import corpora, explaining
+from mirage.adding import add, caption_text
+from mirage.atlas import Atlas
+from mirage.corpora.base import Item
+from mirage.corpora.inferring import Inference, Rule, rule_for
+from mirage.corpora.inferring_words import modality_in, plane_in, with_words
+from mirage.corpora.roco import RocoCorpus
+from mirage.errors import BadInput
+from mirage.figure import Figure, Source
+from roco_maker import Made, write_shard
+
+NOBODY = Source("roco", "Made up")
+
+
+@pytest.mark.parametrize(
+    ("caption", "modality"),
+    [
+        ("Chest X-ray shows a drawn line.", "XR"),
+        ("Contrast-enhanced computed tomography of the abdomen", "CT"),
+        ("CT angiography of the aorta", "CT"),
+        ("MR angiogram of the neck", "MR"),
+        ("Coronary angiogram before the stent", "XA"),
+        ("T2-weighted image of the spine", "MR"),
+        ("PET/CT with uptake in the liver", "PT"),
+        ("Bone scan with a hot spot", "NM"),
+        ("Transthoracic echocardiogram, four-chamber view", "US"),
+        ("Barium swallow", "RF"),
+        ("Panoramic radiograph of the jaw", "XR"),
+        ("CT scan and chest radiograph of one patient", ""),
+        ("MRI after an earlier CT", ""),
+        ("Optical coherence tomography, beside an angiogram", ""),
+        ("An exact doctor's act", ""),
+        ("Radiographic union was seen", ""),
+        ("", ""),
+    ],
+)
+def test_a_caption_names_one_modality_or_it_is_left_open(caption: str, modality: str) -> None:
+    assert modality_in(caption) == modality
+
+
+@pytest.mark.parametrize(
+    ("caption", "plane"),
+    [
+        ("Axial CT", "axial"),
+        ("Transverse T2-weighted image", "axial"),
+        ("Mid-sagittal section", "sagittal"),
+        ("PA chest radiograph", "frontal"),
+        ("Anteroposterior view of the pelvis", "frontal"),
+        ("Lateral cervical spine X-ray", "lateral"),
+        ("Oblique view", "oblique"),
+        ("Axial and coronal CT", ""),
+        ("The lateral ventricle and the frontal lobe", ""),
+        ("Dilated PA", ""),
+        ("Thrombosis of the superior sagittal sinus", ""),
+        ("Fracture of the transverse process", ""),
+        ("The coronal suture", ""),
+    ],
+)
+def test_a_caption_names_one_plane_or_it_is_left_open(caption: str, plane: str) -> None:
+    assert plane_in(caption) == plane
+
+
+def test_what_the_source_says_is_never_replaced_or_marked() -> None:
+    figure = Figure("roco:1", "Axial CT", NOBODY, modality="MR")
+    read = with_words(figure)
+    assert (read.modality, read.plane, read.inferred) == ("MR", "axial", ("plane",))
+    assert (read.stated("modality"), read.stated("plane")) == ("MR", "")
+
+
+@pytest.fixture(scope="module")
+def kept(starter: Atlas) -> tuple[list[Figure], np.ndarray]:
+    """The starter's figures, of which all is known, and the vectors of their pictures."""
+    rows = [row for batch in starter.store.each() for row in batch]
+    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    return [row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows])
+
+
+@pytest.fixture(scope="module")
+def ask(starter: Atlas) -> Inference:
+    """The starter encoder, its descriptions read once. Tests give it rules of their own."""
+    return Inference(starter.encoder)
+
+
+def bare(figures: list[Figure]) -> list[Figure]:
+    return [Figure(figure.id, "", figure.source) for figure in figures]
+
+
+def test_the_encoder_says_what_brain_slices_are_and_leaves_open_what_it_was_never_checked_on(
+    starter: Atlas, ask, kept
+) -> None:
+    figures, vectors = kept
+    rule = rule_for(starter.encoder.info().digest)
+    assert rule is not None, "the rule that ships is for the encoder that ships"
+    ask.rule = rule
+    said = ask(bare(figures), vectors)
+    brains = [(was, now) for was, now in zip(figures, said, strict=True) if was.modality == "MR"]
+    assert len(brains) > 200
+    assert sum(was.modality == now.modality for was, now in brains) > 0.95 * len(brains)
+    planes = [(was, now) for was, now in brains if was.plane in ("axial", "coronal", "sagittal") and now.plane]
+    assert sum(was.plane == now.plane for was, now in planes) > 0.95 * len(planes)
+    assert all(now.inferred == tuple(f for f in ("modality", "plane") if getattr(now, f)) for now in said)
+    others = [now for was, now in zip(figures, said, strict=True) if was.modality in ("US", "XR", "OP")]
+    assert others
+    assert all(not now.modality and not now.plane for now in others)
+
+
+def test_a_plane_is_looked_for_only_where_the_kind_of_picture_has_one(ask: Inference, kept) -> None:
+    figures, vectors = kept
+    brain = next(number for number, figure in enumerate(figures) if figure.modality == "MR")
+    ask.rule = Rule("any", {"modality": 0, "plane": 0}, {"modality": (), "plane": ("axial", "coronal", "sagittal")})
+    empty = bare(figures[brain : brain + 1])[0]
+    for modality, some in (("US", False), ("", False), ("MR", True)):
+        (told,) = ask([replace(empty, modality=modality)], vectors[brain : brain + 1])
+        assert told.modality == modality
+        assert bool(told.plane) is some
+        assert told.inferred == ("plane",) * some
+
+
+def test_too_small_a_lead_over_the_next_kind_is_no_answer(ask: Inference, kept) -> None:
+    figures, vectors = kept
+    counts = []
+    for least in (0.0, 0.1, 0.2, 2.5):
+        ask.rule = Rule("any", {"modality": least}, {"modality": ("MR", "CT")})
+        counts.append(sum(bool(each.modality) for each in ask(bare(figures), vectors)))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1] == 0
+
+
+def test_an_encoder_whose_answers_were_never_measured_is_not_asked(
+    starter: Atlas, kept, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("mirage.corpora.inferring.rule_place", lambda digest: tmp_path / "none.json")
+    assert rule_for("f" * 64) is None
+    figures, vectors = kept
+    monkeypatch.setattr("mirage.corpora.inferring.rule_for", lambda digest: None)
+    assert Inference(starter.encoder)(bare(figures), vectors) == bare(figures)
+
+
+def test_a_users_own_rule_comes_first_and_a_damaged_one_is_named(monkeypatch, tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "rule.json"
+    monkeypatch.setattr("mirage.corpora.inferring.rule_place", lambda digest: place)
+    rule = Rule("f" * 64, {"modality": 0.03}, {"modality": ("CT",)})
+    rule.write(place, made_on="nothing")
+    assert rule_for("f" * 64) == rule
+    assert json.loads(place.read_text())["made_on"] == "nothing"
+    place.write_text('{"encoder": ')
+    with pytest.raises(BadInput, match=r"rule\.json.*--fit"):
+        rule_for("f" * 64)
+
+
+def test_what_was_inferred_is_kept_shown_for_what_it_is_and_proves_nothing(tmp_path: Path) -> None:
+    starter = corpora.load("starter")
+    brains = [item for item in starter.items() if isinstance(item, Item) and item.figure.modality == "MR"][100:103]
+    pictures = [starter.read(item).original for item in brains]
+    rows = [Made(f"ROCO_0000{n}", f"Drawn structure {n}.") for n in range(3)]
+    write_shard(tmp_path / "train-00000-of-00001.parquet", rows, pictures=pictures)
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, RocoCorpus(tmp_path))
+        figures = [atlas.figure(f"roco:{row.name}") for row in rows]
+        assert {figure.modality for figure in figures} == {"MR"}
+        assert all("modality" in figure.inferred for figure in figures)
+        assert atlas.facets()["modality"] == {"MR": 3}
+        answer = atlas.search("drawn structure")
+        hits = [replace(hit, confidence="strong") for hit in answer.hits]
+        assert hits
+        assert {passage.modality + passage.plane for passage in explaining.gather(hits, {})} == {""}
+        # The vector of the caption is of the source's words alone.
+        assert caption_text(figures[0]) == "Drawn structure 0."
+        assert add(atlas, RocoCorpus(tmp_path)).kept == 3
