@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     atlas: Path = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
     )
+    models: Path = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
+        description="Where mirage models pull keeps models.",
+    )
     encoder: str = Field(default="starter", description="Which encoder a new atlas is made with.")
     host: str = Field(default="127.0.0.1", description="Address the site listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
 
-    @field_validator("atlas", "medpix", "generator_path", mode="after")
+    @field_validator("atlas", "models", "medpix", "generator_path", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None
