@@ -190,7 +190,7 @@ def test_a_folder_of_another_kind_of_model_is_told(folder: Path) -> None:
 
 def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(Unavailable, match=f"hf download {PAPER} --revision {REVISIONS[PAPER]}"):
+    with pytest.raises(Unavailable, match=f"mirage models pull {PAPER} --revision {REVISIONS[PAPER]}"):
         list(TransformersExplainer().explain(QUESTION))
 
 

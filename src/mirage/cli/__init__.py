@@ -15,7 +15,19 @@ import typer
 from typer.core import TyperGroup
 
 from mirage import __version__
-from mirage.cli import adding, atlas, evaluate, explaining, generating, looking, serving, train, travelling, verifying
+from mirage.cli import (
+    adding,
+    atlas,
+    evaluate,
+    explaining,
+    generating,
+    looking,
+    models,
+    serving,
+    train,
+    travelling,
+    verifying,
+)
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -62,6 +74,7 @@ app.add_typer(adding.app, name="add")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:

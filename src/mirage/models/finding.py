@@ -49,7 +49,9 @@ def find(model_id: str, revision: str = "") -> Path | None:
 
 def pulled(model_id: str, revision: str = "") -> Path | None:
     """As `find`, in MIRAGE's own folder only, and with an empty revision the one pulled last."""
-    fitting = [(record.pulled, folder) for folder, record in records(model_id) if record.whole and fits(record, revision)]
+    fitting = [
+        (record.pulled, folder) for folder, record in records(bare(model_id)) if record.whole and fits(record, revision)
+    ]
     return max(fitting)[1] if fitting else None
 
 
@@ -85,6 +87,8 @@ def records(model_id: str) -> Iterator[tuple[Path, ModelRecord]]:
 
 def folders(model_id: str = "") -> list[Path]:
     """Folders in MIRAGE's own that hold a revision of a model, or of any."""
+    if model_id and not is_id(model_id):
+        return []
     home = Settings.load().models
     return [path.parent for path in sorted(home.glob(f"{spelt(model_id) if model_id else '*'}/*/{NAME}"))]
 

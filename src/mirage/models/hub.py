@@ -183,16 +183,16 @@ def refused(model_id: str, revision: str, address: str, status: int, code: str) 
     """What to say when the hub will not answer about a model, by status and ``X-Error-Code``."""
     if code == "GatedRepo" or status == httpx.codes.FORBIDDEN:
         return Unavailable(
-            f"{model_id} is given only to those who accepted its terms. Open {address}/{model_id}, log in, accept them, make "
-            "a token in your settings there, and run this again with HF_TOKEN=… in the environment."
+            f"{model_id} is given only to those who accepted its terms. Open {address}/{model_id}, log in, accept them, "
+            "make a token in your settings there, and run this again with HF_TOKEN=… in the environment."
         )
     if code == "RevisionNotFound" or (status == httpx.codes.NOT_FOUND and code == "EntryNotFound"):
         return NotFound(f"{model_id} has no revision {revision} at {address}. Name another with --revision.")
     if status == httpx.codes.UNAUTHORIZED:
         return Unavailable(
             f"{address} does not show {model_id} to strangers: it is spelt otherwise, private, or its terms must be "
-            f"accepted first. Look at {address}/{model_id}; if it is there, accept its terms and run this again with your token in "
-            "the environment as HF_TOKEN."
+            f"accepted first. Look at {address}/{model_id}; if it is there, accept its terms and run this again with "
+            "your token in the environment as HF_TOKEN."
         )
     if status == httpx.codes.NOT_FOUND:
         return NotFound(f"There is no model {model_id} at {address}, or no revision {revision} of it. Check both.")

@@ -59,7 +59,7 @@ def pull(
     """Get a model, verified against the digests that the hub states; or go on where an earlier call broke off.
 
     Only safetensors, configurations, tokenizers, card and licence are taken. A revision whose weights are a pickle is
-    refused unless its digest is among the pins. Files that lie in the cache of the Hugging Face libraries are not fetched again.
+    refused unless its digest is among the pins. What lies in the cache of the Hugging Face libraries is not fetched again.
 
     Parameters
     ----------
