@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 MODEL = "org/model"
 COMMIT = "84d734c0ffee0123456789abcdef0123456789ab"
+TAKEN = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]  # of the files below
 OLDER = "1111111111111111111111111111111111111111"
 
 
@@ -36,6 +38,22 @@ def files() -> dict[str, bytes]:
         "run.py": b"print('code that comes with the model')",
         "flax_model.msgpack": b"for another framework",
     }
+
+
+def hub_cache(folder: Path) -> Path:
+    """The model as the Hugging Face libraries keep one: blobs named by content, and links to them. Gives the snapshot."""
+    kept = folder / "models--org--model"
+    snapshot = kept / "snapshots" / COMMIT
+    for made in (kept / "refs", kept / "blobs", snapshot):
+        made.mkdir(parents=True)
+    (kept / "refs" / "main").write_text(COMMIT)
+    for name in TAKEN:
+        body = files()[name]
+        large = name.endswith(".safetensors")
+        told = hashlib.sha256(body) if large else hashlib.sha1(f"blob {len(body)}\0".encode() + body)
+        (kept / "blobs" / told.hexdigest()).write_bytes(body)
+        (snapshot / name).symlink_to(Path("..") / ".." / "blobs" / told.hexdigest())
+    return snapshot
 
 
 @dataclass

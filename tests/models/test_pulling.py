@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from hub_server import COMMIT, MODEL, OLDER, Site, files, hub, weights
+from hub_server import COMMIT, MODEL, OLDER, TAKEN, Site, files, hub, hub_cache, weights
 from mirage import models
 from mirage.errors import BadInput, NoNetwork, NotFound, Unavailable
 from mirage.models import pulling
 from mirage.models.pins import Pin
 from mirage.models.record import NAME, ModelRecord
-
-TAKEN = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
 
 
 def names(folder: Path) -> list[str]:
@@ -301,14 +299,14 @@ class TestFrom:
         assert models.find(name) == got.path
 
     def test_a_cache_of_the_hugging_face_libraries(self, tmp_path: Path) -> None:
-        self.cached(tmp_path / "elsewhere" / "hub")
+        hub_cache(tmp_path / "elsewhere" / "hub")
         got = models.pull(MODEL, source=tmp_path / "elsewhere")
         assert got.record is not None
         assert got.record.revision == COMMIT
         assert not (got.path / "model.safetensors").is_symlink()
 
     def test_what_the_cache_holds_is_not_fetched_again(self, site: Site, tmp_path: Path) -> None:
-        self.cached(tmp_path / "hf" / "hub")
+        hub_cache(tmp_path / "hf" / "hub")
         got = models.pull(MODEL)
         assert (got.record, got.fetched, site.bodies()) == (None, 0, [])
         assert models.find(MODEL) == got.path
@@ -316,7 +314,7 @@ class TestFrom:
         assert (copy.fetched, site.bodies()) == (0, []), "blobs of the cache are copied"
 
     def test_a_damaged_blob_of_the_cache_is_fetched_anew(self, site: Site, tmp_path: Path) -> None:
-        snapshot = self.cached(tmp_path / "hf" / "hub")
+        snapshot = hub_cache(tmp_path / "hf" / "hub")
         blob = (snapshot / "model.safetensors").resolve()
         blob.write_bytes(weights(seed=3))
         got = models.pull(MODEL, to=tmp_path / "copy")
@@ -335,26 +333,3 @@ class TestFrom:
         folder.mkdir(parents=True)
         for name, body in files().items():
             (folder / name).write_bytes(body)
-
-    @staticmethod
-    def cached(hub_folder: Path) -> Path:
-        return hub_cache(hub_folder)
-
-
-def hub_cache(hub_folder: Path) -> Path:
-    """The model as the Hugging Face libraries keep one: blobs named by content, and links to them."""
-    import hashlib
-
-    kept = hub_folder / "models--org--model"
-    snapshot = kept / "snapshots" / COMMIT
-    for folder in (kept / "refs", kept / "blobs", snapshot):
-        folder.mkdir(parents=True)
-    (kept / "refs" / "main").write_text(COMMIT)
-    for name, body in files().items():
-        if name not in TAKEN:
-            continue
-        large = name.endswith(".safetensors")
-        blob = hashlib.sha256(body) if large else hashlib.sha1(f"blob {len(body)}\0".encode() + body)
-        (kept / "blobs" / blob.hexdigest()).write_bytes(body)
-        (snapshot / name).symlink_to(Path("..") / ".." / "blobs" / blob.hexdigest())
-    return snapshot

@@ -76,7 +76,7 @@ class Speed:
 
 
 def measure(
-    opened: Callable[[], Encodes], *, seconds: float = _SECONDS, progress: Callable[[str], None] = lambda _: None
+    opened: Callable[[], Encodes], *, seconds: float | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> Speed:
     """Open an encoder and time it: the first call of each kind is left out, then calls until the seconds are over.
 
@@ -84,11 +84,12 @@ def measure(
     ----------
     opened : callable
         Opens it, so that the memory it takes is counted.
-    seconds : float
-        How long each kind of call is repeated, at least once.
+    seconds : float, optional
+        How long each kind of call is repeated, at least once; 2 when left out.
     progress : callable, optional
         Called with what is measured next.
     """
+    seconds = _SECONDS if seconds is None else seconds
     gc.collect()
     before = _resident()
     encoder = opened()
