@@ -36,10 +36,6 @@ class Settings(BaseSettings):
     atlas: Path = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
     )
-    models: Path = Field(
-        default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
-        description="Where mirage models pull keeps models.",
-    )
     encoder: str = Field(default="starter", description="Which encoder a new atlas is made with.")
     host: str = Field(default="127.0.0.1", description="Address the site listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
@@ -85,6 +81,10 @@ class Settings(BaseSettings):
     )
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
+    )
+    models: Path = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
+        description="Where mirage models pull keeps models.",
     )
     sign_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) with which synthetic images are signed, as C2PA."

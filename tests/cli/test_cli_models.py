@@ -109,3 +109,52 @@ def test_what_cannot_be_done_is_said_with_what_can(words: tuple[str, ...], code:
     done = run(*words)
     assert done.exit_code == code, done.output
     assert said in flat(done)
+
+
+def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mirage.models.exporting", reason="needs the part that exports, and the library onnx")
+    transformers = pytest.importorskip("transformers", reason="needs the [paper] extra")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "generators"))
+    from tiny_pipeline import save_tokenizer
+
+    from mirage import encoders
+
+    folder, out = tmp_path / "tiny", tmp_path / "onnx"
+    words = save_tokenizer(folder)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ends = {"eos_token_id": words.eos_token_id, "bos_token_id": words.bos_token_id, "pad_token_id": words.pad_token_id}
+    config = transformers.CLIPConfig(
+        text_config={**small, **ends, "vocab_size": len(words), "max_position_embeddings": 24},
+        vision_config={**small, "image_size": 32, "patch_size": 16},
+        projection_dim=24,
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    settings = {
+        "size": {"shortest_edge": 32},
+        "crop_size": {"height": 32, "width": 32},
+        "do_center_crop": True,
+        "do_resize": True,
+        "do_normalize": True,
+        "resample": 3,
+        "image_mean": [0.48, 0.46, 0.41],
+        "image_std": [0.27, 0.26, 0.28],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+
+    done = run("export", str(folder), "--to", str(out), "--precision", "fp32")
+    assert done.exit_code == 0, done.output
+    assert "cosine at least" in flat(done)
+    texts = ["axial brain MRI", "chest x-ray"]
+    ours = encoders.load("onnx", path=str(out)).encode_texts(texts)
+    theirs = encoders.load("transformers", model=str(folder), device="cpu").encode_texts(texts)
+    assert (ours * theirs).sum(axis=1).min() > 0.9999
+    again = run("export", str(folder), "--to", str(out))
+    assert again.exit_code == 2
+    assert "not empty" in flat(again)
+
+
+def test_what_is_onnx_already_is_not_converted(tmp_path: Path) -> None:
+    pytest.importorskip("mirage.models.exporting", reason="needs the part that exports, and the library onnx")
+    done = run("export", "starter-encoder", "--to", str(tmp_path / "out"))
+    assert done.exit_code == 2
+    assert "ONNX already" in flat(done)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -33,6 +32,7 @@ Revision = Annotated[
     str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FROM_TORCH = ("open_clip", "transformers")
 _PLACES = {
     "shipped": "comes with MIRAGE",
     "mirage": "on this machine",
@@ -156,10 +156,20 @@ def export(
         raise BadInput(f"There is no precision “{precision}”. There are int8, fp16 and fp32.")
     from mirage.models import exporting  # noqa: PLC0415 - wants torch
 
-    opened = _open(opening(model, revision, adapter))
-    with _steps("Converting") as tell:
-        exporting.export(opened, to.expanduser(), precision=precision, progress=tell)
-    say(f"Written to {to}. Use it as the encoder onnx, with this folder as its path.")
+    wanted = opening(model, revision, adapter)
+    if wanted.adapter not in _FROM_TORCH:
+        raise BadInput(f"{wanted.model} runs on ONNX already. Only encoders of open_clip and transformers are converted.")
+    encoder = _open(replace(wanted, options={**wanted.options, "device": "cpu", "dtype": "float32"}))
+    made = exporting.export(encoder, to.expanduser(), precision=precision, progress=say)
+    facts(
+        [
+            ("folder", str(made.folder)),
+            ("size", size(made.bytes)),
+            ("to the original", f"texts, {made.texts}: cosine at least {made.text_cosine:.4f}"),
+            ("", f"pictures, {made.images}: cosine at least {made.image_cosine:.4f}"),
+        ]
+    )
+    say(f"Search with it: MIRAGE_ENCODER=onnx MIRAGE_ENCODER_MODEL={made.folder}")
 
 
 @app.command()
@@ -177,9 +187,9 @@ def card(
 def _measure(rows: list[Listed]) -> None:
     for row in rows:
         try:
-            with _steps(f"Measuring {row.id}"):
-                speed = measure(lambda row=row: _open(opening(row.id, row.revision if row.where != "shipped" else "")))  # type: ignore[misc]
-            keep(row.id, speed)
+            wanted = opening(row.id, "" if row.where == "shipped" else row.revision)
+            say(f"Measuring {row.id}.")
+            keep(row.id, measure(partial(_open, wanted)))
         except MirageError as error:
             complain(f"{row.id} was not measured: {error}")
 
@@ -188,19 +198,6 @@ def _open(wanted: Opening) -> Encoder:
     if wanted.adapter not in encoders.available():
         raise NotFound(f"The encoder “{wanted.adapter}”, which opens {wanted.model}, is not installed in this MIRAGE.")
     return encoders.load(wanted.adapter, **wanted.options)
-
-
-@contextmanager
-def _steps(title: str) -> Iterator[Any]:
-    """Yield a function that takes whatever a step tells of itself: done and total, or words."""
-    with progress_bar(title, unit="") as move:
-
-        def tell(*told: Any) -> None:
-            numbers = [part for part in told if isinstance(part, int)]
-            if len(numbers) >= 2:
-                move(numbers[0], numbers[1], 0.0, None)
-
-        yield tell
 
 
 # -- printing -----------------------------------------------------------------------------------------------------------

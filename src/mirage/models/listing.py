@@ -13,7 +13,8 @@ from mirage.models import cache
 from mirage.models.finding import folders
 from mirage.models.licences import licence_of
 from mirage.models.measuring import Speed, speeds
-from mirage.models.pins import PINS, SPARE, Pin, pin_of
+from mirage.models.opening import adapter_of
+from mirage.models.pins import ENCODER, PINS, SPARE, Pin, pin_of
 from mirage.models.record import ModelRecord
 from mirage.models.shipped import shipped
 from mirage.models.weights import lacking, parameters, weights
@@ -129,6 +130,8 @@ def _own() -> Iterator[Listed]:
             whole = record.whole and all((folder / file.path).is_file() for file in record.files)
             yield Listed(
                 record.id,
+                role=ENCODER if (adapter := adapter_of(folder)) else "",
+                adapter=adapter,
                 licence=record.licence or licence_of(folder),
                 where="mirage",
                 path=str(folder),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from mirage.errors import Unavailable
 from mirage.settings import Settings
 
 if TYPE_CHECKING:
@@ -123,14 +124,18 @@ def keep(model_id: str, speed: Speed) -> Path:
 
     Raises
     ------
-    OSError
+    mirage.errors.Unavailable
+        When it cannot be written.
     """
     kept: dict[str, Any] = {name: asdict(known) for name, known in speeds().items()} | {model_id: asdict(speed)}
     place = _place()
-    place.parent.mkdir(parents=True, exist_ok=True)
     new = place.with_suffix(".new")
-    new.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
-    new.replace(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+        new.replace(place)
+    except OSError as error:
+        raise Unavailable(f"The measurement cannot be kept in {place}: {error.strerror or error}.") from error
     return place
 
 
