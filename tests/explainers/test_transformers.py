@@ -204,7 +204,9 @@ def test_a_model_that_was_pulled_speaks_by_its_id(folder: Path, tmp_path: Path, 
     shutil.copytree(folder, kept)
     ModelRecord(PAPER, revision, "MIT", "a test", revision, "2026-01-01T00:00:00+00:00").write(kept)
     explainer = TransformersExplainer(device="cpu", dtype="float32")
-    assert list(explainer.explain(QUESTION))
+    words = explainer.explain(QUESTION)
+    assert isinstance(next(words), Draft | Writing | Remark)
+    words.close()
     explainer.close()
 
 
