@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
+    models: Path = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
+        description="Where mirage models pull keeps models.",
+    )
     sign_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) with which synthetic images are signed, as C2PA."
     )
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
 
-    @field_validator("atlas", "medpix", "generator_path", mode="after")
+    @field_validator("atlas", "models", "medpix", "generator_path", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import threading
 import time
 import weakref
@@ -17,6 +18,7 @@ from mirage.errors import Unavailable
 from mirage.evidence import Draft
 from mirage.explainers.base import Remark, Request, Writing
 from mirage.explainers.transformers import PAPER, REVISIONS, TransformersExplainer
+from mirage.models.record import ModelRecord
 
 torch = pytest.importorskip("torch", reason="needs the [explain] extra (torch)")
 transformers = pytest.importorskip("transformers", reason="needs the [explain] extra (transformers)")
@@ -190,8 +192,22 @@ def test_a_folder_of_another_kind_of_model_is_told(folder: Path) -> None:
 
 def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(Unavailable, match=f"hf download {PAPER} --revision {REVISIONS[PAPER]}"):
+    with pytest.raises(Unavailable, match=f"mirage models pull {PAPER} --revision {REVISIONS[PAPER]}"):
         list(TransformersExplainer().explain(QUESTION))
+
+
+def test_a_model_that_was_pulled_speaks_by_its_id(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
+    revision = REVISIONS[PAPER]
+    kept = tmp_path / "models" / PAPER.replace("/", "--") / revision
+    shutil.copytree(folder, kept)
+    ModelRecord(PAPER, revision, "MIT", "a test", revision, "2026-01-01T00:00:00+00:00").write(kept)
+    explainer = TransformersExplainer(device="cpu", dtype="float32")
+    words = explainer.explain(QUESTION)
+    assert isinstance(next(words), Draft | Writing | Remark)
+    words.close()
+    explainer.close()
 
 
 def test_telling_who_speaks_loads_nothing() -> None:

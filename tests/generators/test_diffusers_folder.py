@@ -174,19 +174,21 @@ def test_a_bad_folder_is_told_with_what_to_do(folder: Path, how: str, said: str)
 
 
 def test_the_papers_model_is_pinned_and_not_fetched_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("the network was reached"))
     generator = DiffusersGenerator()
     info = generator.info()
     assert (info.model, info.revision, info.licence) == (PAPER, PINS[PAPER], "WTFPL")
-    with pytest.raises(Unavailable, match=f"{PAPER} at revision {PINS[PAPER]} is not on this machine.*hf download {PAPER}"):
+    with pytest.raises(
+        Unavailable, match=f"{PAPER} at revision {PINS[PAPER]} is not on this machine.*mirage models pull {PAPER}"
+    ):
         generator.memory()
 
 
 def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     kept = tmp_path / "hub" / f"models--{PAPER.replace('/', '--')}"
     commit = PINS[PAPER] + "0" * 33
     (kept / "snapshots").mkdir(parents=True)
@@ -202,7 +204,7 @@ def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
 def test_when_allowed_the_whole_commit_behind_the_pin_is_fetched(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     commit = PINS[PAPER] + "a" * 33
     asked: dict[str, Any] = {}
 
@@ -223,7 +225,7 @@ def test_when_allowed_the_whole_commit_behind_the_pin_is_fetched(
 
 
 def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -23,6 +23,7 @@ from mirage.cli import (
     explaining,
     generating,
     looking,
+    models,
     serving,
     train,
     travelling,
@@ -75,6 +76,7 @@ app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
 evaluate.app.command("retrieval")(evaluate_retrieval.retrieval)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:

@@ -38,6 +38,23 @@ class _Mark:
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
+class Refused(Unavailable):
+    """The server answered that it will not give the file.
+
+    Attributes
+    ----------
+    answered : int
+        Its HTTP status.
+    reason : str
+        What it says why, in its header ``X-Error-Code``; empty when it says nothing.
+    """
+
+    def __init__(self, message: str, answered: int, reason: str = "") -> None:
+        super().__init__(message)
+        self.answered = answered
+        self.reason = reason
+
+
 class _Interrupted(Exception):
     """The line broke, or the server asked to come back; how, in words."""
 
@@ -89,7 +106,7 @@ def fetch(
     mirage.errors.NoNetwork
         When the server is not reached, or breaks off again and again. What has arrived is kept.
     mirage.errors.Unavailable
-        When the disk is full, the server refuses, or the file is not the one that was wanted.
+        When the disk is full, the server refuses (`Refused`), or the file is not the one that was wanted.
     """
     if target.is_file():
         if _fits(target, sha256, size):
@@ -193,7 +210,8 @@ def _accept(answer: httpx.Response, job: _Job, have: int) -> tuple[int, int | No
     if status in _RETRIED:
         raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
     if status != 200:
-        raise Unavailable(f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}.")
+        told = f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
+        raise Refused(told, status, answer.headers.get("X-Error-Code", ""))
     mark = _Mark(job.url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
     job.side.write_text(json.dumps(asdict(mark)), "utf-8")
     return 0, length if length >= 0 else None

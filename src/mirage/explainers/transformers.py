@@ -20,11 +20,13 @@ from mirage.errors import BadInput, Unavailable
 from mirage.explainers.base import ExplainerInfo, Piece, Request
 from mirage.explainers.prompting import Prompt, prompt_of
 from mirage.explainers.sentences import pieces
+from mirage.models.finding import pulled
+from mirage.models.pins import EXPLAINER, PINS
 from mirage.settings import Settings
 
 PAPER = "databricks/dolly-v2-3b"
-# The main branch holds a pickle only; this revision has safetensors.
-REVISIONS = {PAPER: "01da2f90559f13cf1849b16f51a9fd52e70d406c"}
+# Of Dolly the main branch holds a pickle only; the pinned revision has safetensors.
+REVISIONS = {pin.id: pin.revision for pin in PINS if pin.adapter == "transformers" and pin.role == EXPLAINER}
 # As Dolly's model card gives it (Databricks, 2023).
 INSTRUCTION = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -117,14 +119,16 @@ class TransformersExplainer:
     def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
         self._check_memory()
-        where = {"revision": self.revision} if self.revision else {}
+        folder = self._pulled()
+        named = str(folder) if folder else self.model
+        where = {"revision": self.revision} if self.revision and not folder else {}
         options = {**where, "local_files_only": not self._download, "trust_remote_code": False}
         device, dtype = self._place()
         log.info("Loading %s as %s on %s, about %.1f GB.", self.model, dtype, device, self.memory() / 1e9)
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self.model, **options)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(named, **options)
             model = transformers.AutoModelForCausalLM.from_pretrained(
-                self.model, dtype=getattr(torch, dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
+                named, dtype=getattr(torch, dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
             )
             return tokenizer, model.to(device).eval()
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
@@ -138,13 +142,17 @@ class TransformersExplainer:
         """The safetensors files, fetched first when that is allowed."""
         folder = Path(self.model).expanduser()
         if not _is_folder(self.model):
-            folder = self._snapshot()
+            folder = self._pulled() or self._snapshot()
         files = sorted(folder.glob("*.safetensors"))
         if not files:
             pickles = [*folder.glob("*.bin"), *folder.glob("*.pt")]
             why = "only holds a pickle, which could run any code" if pickles else "holds no *.safetensors weights"
             raise Unavailable(f"The model {self.model} {why}. Use a revision or a copy with safetensors.")
         return files
+
+    def _pulled(self) -> Path | None:
+        """Where `mirage models pull` put it, if it did."""
+        return None if _is_folder(self.model) else pulled(self.model, self.revision)
 
     def _snapshot(self) -> Path:
         try:
@@ -163,7 +171,7 @@ class TransformersExplainer:
         except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError
             at = f" --revision {self.revision}" if self.revision else ""
             raise Unavailable(
-                f"The model {self.model} is not on this machine. Fetch it once with `hf download {self.model}{at}`, "
+                f"The model {self.model} is not on this machine. Fetch it once with `mirage models pull {self.model}{at}`, "
                 f"or give its folder as the setting explainer_model. ({_first_line(error)})"
             ) from error
 

@@ -1,18 +1,19 @@
-"""Where a Stable Diffusion pipeline is: a folder, the hub's cache, or the hub itself when fetching is allowed."""
+"""Where a Stable Diffusion pipeline is: a folder, among the pulled models, in the hub's cache, or at the hub if allowed."""
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from pathlib import Path
 
 from mirage.errors import Unavailable
 from mirage.generators.diffusers_folder import INDEX, OTHERWISE, first_line, missing, missing_parts
+from mirage.models.finding import find
+from mirage.models.licences import NOT_STATED, licence_of
+from mirage.models.pins import PINS as KNOWN
+from mirage.models.pins import pin_of
 
 PAPER = "Nihirc/Prompt2MedImage"
-PINS = {PAPER: "84d734c"}  # the first digits of the commit; it has safetensors
-LICENCES = {PAPER: "WTFPL"}
-NOT_STATED = "not stated"
+# Of Prompt2MedImage the first digits of the commit are known; it has safetensors.
+PINS = {pin.id: pin.revision for pin in KNOWN if pin.adapter == "diffusers" and pin.revision}
 
 _FETCHED = [INDEX, "README.md", "*/*.json", "*/*.txt", "*/*.safetensors"]
 _UNFETCHED = ["*.fp16.*", "*.non_ema.*", "*.ema.*"]
@@ -28,18 +29,7 @@ def local(model: str, revision: str = "") -> Path | None:
     if is_folder(model):
         folder = Path(model).expanduser()
         return folder if folder.is_dir() else None
-    try:
-        from huggingface_hub import constants  # noqa: PLC0415 - only for models of the hub
-    except ImportError:
-        return None
-    kept = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
-    commit = revision
-    with suppress(OSError, ValueError):
-        commit = (kept / "refs" / (revision or "main")).read_text("ascii").strip()
-    if not commit or not (kept / "snapshots").is_dir():
-        return None
-    found = [folder for folder in sorted((kept / "snapshots").iterdir()) if folder.name.startswith(commit)]
-    return found[0] if found else None
+    return find(model, revision)
 
 
 def found(model: str, revision: str, download: bool) -> Path:
@@ -60,8 +50,8 @@ def found(model: str, revision: str, download: bool) -> Path:
     if not download:
         pinned = f" at revision {revision}" if revision else ""
         raise Unavailable(
-            f"The model {model}{pinned} is not on this machine. Fetch it once with `hf download {model}`, allow MIRAGE to "
-            "fetch it (setting generator_download), or name a folder (setting generator_model)."
+            f"The model {model}{pinned} is not on this machine. Fetch it once with `mirage models pull {model}`, allow "
+            "MIRAGE to fetch it (setting generator_download), or name a folder (setting generator_model)."
         )
     return _fetch(model, revision)
 
@@ -90,10 +80,6 @@ def _fetch(model: str, revision: str) -> Path:
 
 def licence(model: str, path: Path | None) -> str:
     """The licence of the weights as known or as the model's own card states it."""
-    if model in LICENCES or path is None:
-        return LICENCES.get(model, NOT_STATED)
-    with suppress(OSError, ValueError):
-        head = (path / "README.md").read_text("utf-8").split("---")
-        if len(head) > 2 and (told := re.search(r"^license:[ \t]*(\S.*)$", head[1], re.MULTILINE)):
-            return told[1].strip()
-    return NOT_STATED
+    if (pin := pin_of(model)) is not None and not is_folder(model):
+        return pin.licence
+    return licence_of(path) if path is not None else NOT_STATED

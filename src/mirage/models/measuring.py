@@ -1,0 +1,176 @@
+"""How fast an encoder is on this machine, and how much memory it takes; kept with the date in the user's data folder."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from mirage.errors import Unavailable
+from mirage.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_FILE = "speeds.json"
+_TEXTS, _PICTURES, _SECONDS = 64, 16, 2.0
+# Of the lengths that students type and captions have.
+_SENTENCES = (
+    "pneumothorax",
+    "ring-enhancing lesion, frontal lobe",
+    "axial CT of the abdomen",
+    "sagittal T2 MRI of the lumbar spine with disc herniation",
+    "Frontal chest radiograph. There is a consolidation in the right lower zone with loss of the outline of the diaphragm.",
+)
+
+
+class Encodes(Protocol):
+    """What is measured of an encoder."""
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Texts to vectors."""
+        ...
+
+    def encode_images(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+        """Pictures to vectors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What was measured.
+
+    Attributes
+    ----------
+    texts : float
+        Texts a second, 64 in one call.
+    query : float
+        Seconds for one short text by itself, as a search asks it.
+    images : float
+        Pictures of 512 × 512 pixels a second, 16 in one call.
+    memory : int
+        Bytes by which this process grew from before it was opened; 0 where the system does not tell.
+    measured : str
+        When, ISO 8601.
+    machine : str
+        Processor and how many of them; a graphics card when the encoder used one is not told.
+    """
+
+    texts: float
+    query: float
+    images: float
+    memory: int
+    measured: str
+    machine: str
+
+
+def measure(
+    opened: Callable[[], Encodes], *, seconds: float | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Speed:
+    """Open an encoder and time it: the first call of each kind is left out, then calls until the seconds are over.
+
+    Parameters
+    ----------
+    opened : callable
+        Opens it, so that the memory it takes is counted.
+    seconds : float, optional
+        How long each kind of call is repeated, at least once; 2 when left out.
+    progress : callable, optional
+        Called with what is measured next.
+    """
+    seconds = _SECONDS if seconds is None else seconds
+    gc.collect()
+    before = _resident()
+    encoder = opened()
+    texts = list(islice(cycle(_SENTENCES), _TEXTS))
+    noise = np.random.default_rng(0).integers(0, 256, (_PICTURES, 512, 512), dtype=np.uint8)
+    pictures = [Image.fromarray(grey) for grey in noise]
+    progress("texts")
+    texts_each = _each(lambda: encoder.encode_texts(texts), seconds)
+    query = _each(lambda: encoder.encode_texts([_SENTENCES[1]]), seconds)
+    progress("pictures")
+    images_each = _each(lambda: encoder.encode_images(pictures), seconds)
+    return Speed(
+        texts=_rounded(_TEXTS / texts_each),
+        query=_rounded(query),
+        images=_rounded(_PICTURES / images_each),
+        memory=max(0, _resident() - before) if before else 0,
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=f"{_processor()}, {os.cpu_count() or 1} cores",
+    )
+
+
+def speeds() -> dict[str, Speed]:
+    """The last measurement of each model on this machine, by the model's id; a damaged file counts as none."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        return {name: Speed(**given) for name, given in json.loads(_place().read_text("utf-8")).items()}
+    return {}
+
+
+def keep(model_id: str, speed: Speed) -> Path:
+    """Write a measurement down in place of the one before.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When it cannot be written.
+    """
+    kept: dict[str, Any] = {name: asdict(known) for name, known in speeds().items()} | {model_id: asdict(speed)}
+    place = _place()
+    new = place.with_suffix(".new")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+        new.replace(place)
+    except OSError as error:
+        raise Unavailable(f"The measurement cannot be kept in {place}: {error.strerror or error}.") from error
+    return place
+
+
+def _place() -> Path:
+    return Settings.load().models / _FILE
+
+
+def _each(call: Callable[[], object], seconds: float) -> float:
+    """Seconds of a call: the median, so that a pause of the machine does not count."""
+    call()
+    taken: list[float] = []
+    end = time.perf_counter() + seconds
+    while not taken or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken))
+
+
+def _rounded(value: float) -> float:
+    """Three digits that mean something."""
+    return float(f"{value:.3g}")
+
+
+def _resident() -> int:
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,192 @@
+"""Whether a model's files are still what they were, by the digests kept when it was pulled or those that its card states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mirage.errors import BadInput, MirageError, NotFound, Unavailable
+from mirage.models import cache
+from mirage.models.finding import find, folders, records
+from mirage.models.pins import PINS, STARTER_ENCODER, STARTER_GENERATOR, bare, pin_of
+from mirage.models.record import ModelRecord, git_id_of, sha256_of
+from mirage.models.shipped import ShippedModel, made_for, shipped
+from mirage.models.weights import lacking
+
+Progress = Callable[[str, int], None]
+"""Called with a model's id and the bytes that were read just now."""
+
+_AGAIN = "Install MIRAGE again: its files were changed or lost."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one model.
+
+    Attributes
+    ----------
+    id : str
+    path : str
+        Its folder.
+    where : str
+        ``shipped``, ``mirage`` (its own folder, or one that was named) or ``cache`` (of the Hugging Face libraries).
+    revision : str
+    checked : int
+        Files whose content was compared with a digest.
+    faults : tuple of str
+        What is damaged or missing, in words; empty when nothing is.
+    remedy : str
+        What to do about it.
+    remark : str
+        What could not be compared, and why.
+    """
+
+    id: str
+    path: str
+    where: str
+    revision: str = ""
+    checked: int = 0
+    faults: tuple[str, ...] = ()
+    remedy: str = ""
+    remark: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing wrong was found."""
+        return not self.faults
+
+
+def verify(
+    model: str = "", *, revision: str = "", progress: Progress = lambda *_: None, root: Path | None = None
+) -> list[Verdict]:
+    """Check one model, or all that are on this machine.
+
+    Parameters
+    ----------
+    model : str
+        An id, or a folder that ``mirage models pull`` wrote; all when left out.
+    revision : str
+        Of an id; as for `mirage.models.find` when left out.
+    progress : callable, optional
+        See `Progress`.
+    root : Path, optional
+        Where the models that ship lie, when not in the package.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+        When the model is not on this machine.
+    mirage.errors.BadInput
+        When a folder holds no record of what it should be.
+    """
+    ours = shipped(root) if root else shipped()
+    if not model:
+        return _all(ours, progress)
+    if bare(model) in ours:
+        return [_shipped(ours[bare(model)], ours, progress)]
+    if (folder := Path(model).expanduser()).is_dir() and find(model, revision) is None:
+        if ModelRecord.read(folder) is None:
+            raise BadInput(f"{folder} has no record of what it should hold. Only what `mirage models pull` wrote has one.")
+        return [_pulled(folder, progress)]
+    pin = pin_of(model)
+    if pin is not None and pin.kept == "package":
+        raise BadInput(f"{pin.id} is a Python package. `pip` keeps its digests; install it anew with: {pin.install}")
+    begun = [folder for folder, record in records(bare(model)) if not record.whole]
+    there = find(model, revision)
+    if there is None and not begun:
+        raise NotFound(f"{bare(model)} is not on this machine. Get it with `mirage models pull {bare(model)}`.")
+    place = there or begun[0]
+    return [_pulled(place, progress) if ModelRecord.read(place) else _cached(bare(model), place, progress)]
+
+
+def _all(ours: dict[str, ShippedModel], progress: Progress) -> list[Verdict]:
+    found = [_shipped(model, ours, progress) for model in ours.values()]
+    own = [_pulled(folder, progress) for folder in folders()]
+    found += own
+    there = {verdict.id for verdict in own}
+    for pin in PINS:
+        if pin.kept == "hub" and pin.id not in there and (snapshot := cache.cached(pin.id, pin.revision)):
+            found.append(_cached(pin.id, snapshot, progress))
+    return found
+
+
+def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: Progress) -> Verdict:
+    verdict = Verdict(model.id, str(model.folder), "shipped", remedy=_AGAIN)
+    if missing := model.missing():
+        return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
+    try:
+        digest = model.digest()
+        progress(model.id, model.size())
+        verdict = replace(verdict, revision=digest[:12])
+        if (stated := model.stated()) and stated != digest:
+            names = ", ".join(model.needed)
+            told = f"one of {names} is not what the card states: its digest {stated[:12]}… is {digest[:12]}… here"
+            return replace(verdict, faults=(told,))
+        text = ours[STARTER_ENCODER].folder / "text.onnx"
+        if model.id == STARTER_GENERATOR and text.is_file() and sha256_of(text) != made_for(model):
+            told = f"it was trained with another text encoder than {text}"
+            return replace(verdict, faults=(told,), remedy="Train it anew with this encoder, or install MIRAGE again.")
+    except OSError as error:
+        return replace(verdict, faults=(f"it cannot be read: {error.strerror or error}",))
+    if not stated:
+        return replace(verdict, remedy="", remark="Its card states no digest, so only that its files are there was checked.")
+    return replace(verdict, remedy="", checked=len(model.needed))
+
+
+def _pulled(folder: Path, progress: Progress) -> Verdict:
+    try:
+        record = ModelRecord.read(folder)
+    except Unavailable as error:
+        return Verdict(folder.parent.name.replace("--", "/"), str(folder), "mirage", faults=(str(error),))
+    if record is None:
+        raise BadInput(f"{folder} has no record of what it should hold. Only what `mirage models pull` wrote has one.")
+    again = f"`mirage models pull {record.id}" + (f" --revision {record.revision}" if record.revision else "") + "`"
+    verdict = Verdict(record.id, str(folder), "mirage", record.revision)
+    if not record.whole:
+        return replace(verdict, faults=("it was only fetched in part",), remedy=f"Go on with {again}.")
+    faults, checked = [], 0
+    for file in record.files:
+        path = folder / file.path
+        if not path.is_file():
+            faults.append(f"{file.path} is missing")
+        elif path.stat().st_size != file.size:
+            faults.append(f"{file.path} has {path.stat().st_size:,} of {file.size:,} bytes")
+        elif _unlike(path, file.sha256, "", lambda read: progress(record.id, read)):
+            faults.append(f"{file.path} was changed: its content is not what was pulled")
+        else:
+            checked += 1
+    known = {file.path for file in record.files}
+    foreign = [path for path in folder.rglob("*.safetensors") if path.relative_to(folder).as_posix() not in known]
+    faults += [f"{path.relative_to(folder).as_posix()} did not come with the model" for path in foreign]
+    remedy = f"Get them anew with {again}; what is sound is kept." if faults else ""
+    if foreign:
+        remedy = f"Remove what did not come with it. {remedy}"
+    return replace(verdict, faults=tuple(faults), checked=checked, remedy=remedy)
+
+
+def _cached(model_id: str, folder: Path, progress: Progress) -> Verdict:
+    faults, checked, unknown = [], 0, 0
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.exists():
+            faults.append(f"{path.relative_to(folder).as_posix()} is missing")
+        elif path.is_file():
+            sha256, git_id = cache.stated(path)
+            name = path.relative_to(folder).as_posix()
+            if not sha256 and not git_id:
+                unknown += 1
+            elif _unlike(path, sha256, git_id, lambda read: progress(model_id, read)):
+                faults.append(f"{name} was changed: its content is not what its name in the cache says")
+            else:
+                checked += 1
+    faults += [f"{name} is missing" for name in lacking(folder) if f"{name} is missing" not in faults]
+    remedy = f"Remove {folder} and get it anew with `mirage models pull {model_id}`." if faults else ""
+    remark = f"Of {unknown} files the cache tells no digest, so only their presence was checked." if unknown else ""
+    return Verdict(model_id, str(folder), "cache", folder.name, checked, tuple(faults), remedy, remark)
+
+
+def _unlike(path: Path, sha256: str, git_id: str, progress: Callable[[int], None]) -> bool:
+    try:
+        return sha256_of(path, progress) != sha256 if sha256 else git_id_of(path) != git_id
+    except (OSError, MirageError):
+        return True
