@@ -26,7 +26,7 @@ from mirage.store import Row, Store
 
 Vector = npt.NDArray[np.float32]
 
-_SPARE = 40  # more than k, for those that are folded or whose words lift them
+SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class Searcher:
         if not self._size:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
         vector = self._embed(query, notes)
-        depth = max(64, query.k * 2)
+        depth = depth_of(query)
         looking, wording = (vector, query.text) if steer is None else _steered(vector, query.text, steer)
         asked = Ask(looking, wording, depth, query.filters)
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
-        fused = ranking.fuse(lists, self.calibration.weights, query.k + _SPARE + len(own))
-        fused = [entry for entry in fused if entry.key not in own][: query.k + _SPARE]
+        fused = ranking.fuse(lists, self.calibration.weights, query.k + SPARE + len(own))
+        fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         wanted = {
@@ -213,6 +213,11 @@ class Searcher:
                 )
             )
         return hits
+
+
+def depth_of(query: Query) -> int:
+    """How many figures each channel lists for a query."""
+    return max(64, query.k * 2)
 
 
 def _steered(vector: Vector, text: str, steer: Steer) -> tuple[Vector, str]:

@@ -58,7 +58,7 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
     seed : int
     """
     rng = random.Random(seed)  # noqa: S311 - draws queries
-    alike = _by_subject(items)
+    alike = by_subject(items)
     of_case: dict[str, list[Item]] = {}
     for item in items:
         of_case.setdefault(item.figure.case_id, []).append(item)
@@ -74,7 +74,7 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
         for sentence in _sentences(mine, rng):
             kind = "short" if len(_WORD.findall(sentence)) <= _SHORT else "long"
             yield Asked(kind, case, Query.of(sentence, k=_DEPTH), own)
-        related = frozenset().union(*(alike[subject] for subject in _subjects(mine[0]))) - own
+        related = frozenset().union(*(alike[subject] for subject in subjects(mine[0]))) - own
         title = mine[0].figure.title
         if title and related:
             yield Asked("condition", case, Query.of(title, k=_DEPTH), related, own)
@@ -87,15 +87,16 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
             yield Asked("picture", case, Query.of(pictures=[term], k=_DEPTH), right, frozenset({item.figure.id}))
 
 
-def _by_subject(items: Sequence[Item]) -> dict[str, frozenset[str]]:
+def by_subject(items: Sequence[Item]) -> dict[str, frozenset[str]]:
+    """Diagnosis, title or topic, as `subjects` gives them, to the ids of its figures."""
     found: dict[str, set[str]] = {}
     for item in items:
-        for subject in _subjects(item):
+        for subject in subjects(item):
             found.setdefault(subject, set()).add(item.figure.id)
     return {subject: frozenset(ids) for subject, ids in found.items()}
 
 
-def _subjects(item: Item) -> set[str]:
+def subjects(item: Item) -> set[str]:
     """Diagnosis, title and topic of an item, in a form in which equal ones meet."""
     names = [item.figure.diagnosis, item.figure.title, item.case.topic if item.case else ""]
     return {folded for name in names if (folded := " ".join(sorted(_WORD.findall(name.lower()))))}
