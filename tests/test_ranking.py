@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage import ranking
+from mirage import calibration, ranking
 from mirage.ranking import Calibration, Found, Fused, Model, Signs
 
 EVEN = {"image": 1.0, "caption": 1.0, "words": 1.0}
@@ -119,21 +119,22 @@ def test_confidence_has_three_words() -> None:
 
 
 def test_queries_with_words_and_without_have_models_of_their_own() -> None:
-    calibration = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
-    assert calibration.confidence(Signs(0, 0, 0), has_words=True) == "weak"
-    assert calibration.confidence(Signs(0, 0, 0), has_words=False) == "strong"
+    made = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
+    assert made.confidence(Signs(0, 0, 0), has_words=True) == "weak"
+    assert made.confidence(Signs(0, 0, 0), has_words=False) == "strong"
 
 
 def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(tmp_path: Path) -> None:
-    calibration = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
-    calibration.write(tmp_path / "calibration.json", quality={"hits": 3})
-    assert Calibration.read(tmp_path / "calibration.json") == calibration
+    made = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
+    made.write(tmp_path / "calibration.json", quality={"hits": 3})
+    assert Calibration.read(tmp_path / "calibration.json") == made
     assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
 
 
 def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "calibration.json"
-    monkeypatch.setattr(ranking, "SHIPPED_CALIBRATION", path)
+    monkeypatch.setattr(calibration, "SHIPPED_CALIBRATION", path)
+    monkeypatch.setattr(calibration, "OWN_CALIBRATIONS", tmp_path / "own")
     assert ranking.calibration_for("ab12") is ranking.DEFAULT_CALIBRATION
     fitted = Calibration("ab12", EVEN, MODEL, MODEL)
     fitted.write(path)

@@ -18,7 +18,7 @@ from mirage import ranking, wordform
 from mirage.arithmetic import CHANGE, Middle
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.indexes.base import Ask, Index
+from mirage.indexes.base import Ask, Index, Ranked
 from mirage.pictures import PictureStore
 from mirage.query import Query, Term, shown
 from mirage.ranking import Answer, Calibration, Fused, Hit, Signs
@@ -92,7 +92,8 @@ class Searcher:
         asked = Ask(looking, wording, depth, query.filters)
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
-        fused = ranking.fuse(lists, self.calibration.weights, query.k + SPARE + len(own))
+        weights = self.calibration.weights_for(words=bool(query.text), picture=any(not term.text for term in query.terms))
+        fused = ranking.fuse(lists, weights, query.k + SPARE + len(own), self._wordless(lists))
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
@@ -100,7 +101,7 @@ class Searcher:
             stem: ranking.rarity(self._frequency(word), self._size) for stem, word in wordform.words(query.text).items()
         }
         covered = {entry.key: ranking.coverage(wanted, _stems(rows[entry.key].figure.words)) for entry in fused}
-        fused = ranking.favour(fused, covered, self.calibration.weights)
+        fused = ranking.favour(fused, covered, weights)
         fused, folded = self._fold(fused, rows)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
         if steer is None:
@@ -174,6 +175,12 @@ class Searcher:
             for key, (image, caption) in stored.items()
         }
         return {key: Signs(*cosines.get(key, (0.0, 0.0)), covered[key]) for key in keys}
+
+    def _wordless(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
+        """Those that the image channel lists although they have no caption's vector."""
+        elsewhere = {key for channel in ("caption", "words") for key, _ in lists.get(channel, ())}
+        alone = [key for key, _ in lists.get("image", ()) if key not in elsewhere]
+        return self._store.without_caption(alone, self._encoder_info.digest)
 
     def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
         keys = [entry.key for entry in fused]

@@ -315,6 +315,16 @@ class Store:
                     found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
+    def without_caption(self, keys: Sequence[int], encoder: str) -> frozenset[int]:
+        """Which of some figures have no caption's vector, because they have no words."""
+        found: set[int] = set()
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                some = vectors.c.key.in_(list(keys[start : start + 500]))
+                lacking = sa.select(vectors.c.key).where(some, vectors.c.encoder == encoder, vectors.c.caption.is_(None))
+                found.update(connection.execute(lacking).scalars())
+        return frozenset(found)
+
     def keys(self) -> list[int]:
         """Every figure's key, ascending."""
         with self._read() as connection:

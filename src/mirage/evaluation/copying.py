@@ -18,8 +18,8 @@ from mirage.store import Record
 def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None] = lambda figure: figure) -> Atlas:
     """Copy an atlas's figures into a new atlas.
 
-    Image vectors are taken as they are. The vector of a caption is made anew where its text changes. Cases and pictures are not
-    copied.
+    Image vectors are taken as they are. The vector of a caption is made anew where its text changes. Cases and pictures
+    are not copied.
 
     Parameters
     ----------
@@ -61,6 +61,4 @@ def untitled(figure: Figure) -> Figure:
 
 def wordless(figure: Figure) -> Figure:
     """A figure of which only the picture is there, as out of a folder of pictures."""
-    return replace(
-        figure, caption="", title="", diagnosis="", modality="", modality_detail="", plane="", region="", patient=""
-    )
+    return replace(figure, caption="", title="", diagnosis="", modality="", modality_detail="", plane="", region="")

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
-from mirage.evaluation.calibrating import altered
 from mirage.query import Query
 
 KINDS = ("caption", "short", "long", "condition", "picture")
@@ -113,3 +112,11 @@ def _sentences(items: Sequence[Item], rng: random.Random, most: int = 3) -> list
         if 3 <= len(words) <= 60 and not repeated:
             kept.append(sentence.strip(" -•*"))
     return rng.sample(kept, min(most, len(kept)))
+
+
+def altered(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """As somebody's own copy of a picture would be: cropped a little, brighter or darker."""
+    width, height = picture.size
+    left, top = (int(side * rng.uniform(0.02, 0.08)) for side in (width, height))
+    right, bottom = (int(side * rng.uniform(0.92, 0.98)) for side in (width, height))
+    return ImageEnhance.Brightness(picture.crop((left, top, right, bottom))).enhance(rng.uniform(0.8, 1.2))
