@@ -31,6 +31,15 @@ def test_a_weight_decides_which_channel_is_believed() -> None:
     assert order(ranking.fuse(lists, {"image": 1.0, "words": 2.0})) == [2, 1]
 
 
+def test_a_figure_without_a_caption_is_spoken_for_by_its_picture() -> None:
+    lists = {"image": [(1, 0.9), (2, 0.8)], "caption": [(3, 0.7), (1, 0.4)]}
+    weights = {"image": 0.0, "caption": 1.0}
+    assert order(ranking.fuse(lists, weights)) == [3, 1, 2]
+    found = ranking.fuse(lists, weights, uncaptioned={1})
+    assert order(found) == [1, 3, 2]
+    assert found[0].score == pytest.approx(1 / 61)
+
+
 def test_ties_go_to_the_lower_key_so_that_answers_do_not_change() -> None:
     assert order(ranking.fuse({"image": [(9, 0.5)], "words": [(4, 1.0)]}, EVEN)) == [4, 9]
 
@@ -145,3 +154,20 @@ def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypat
 def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
     assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.2, 0.2, 0.0), has_words=True) == "weak"
     assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.3, 0.2, 0.0), has_words=False) == "weak"
+
+
+def test_an_encoder_that_does_not_ship_has_its_calibration_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "OWN_CALIBRATIONS", tmp_path)
+    fitted = Calibration("cd34", EVEN, MODEL, MODEL)
+    fitted.write(calibration.own_calibration("cd34"))
+    assert ranking.calibration_for("cd34") == fitted
+
+
+def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> None:
+    made = Calibration("", {"image": 0.0, "words": 1.0}, MODEL, MODEL, {"image": 1.0, "words": 0.5})
+    assert made.weights_for(words=True, picture=False) == {"image": 0.0, "words": 1.0}
+    assert made.weights_for(words=False, picture=True) == {"image": 1.0, "words": 0.5}
+    assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
+    assert Calibration("", EVEN, MODEL, MODEL).weights_for(words=False, picture=True) == EVEN

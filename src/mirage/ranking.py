@@ -157,7 +157,7 @@ class Fused:
 
 
 def fuse(
-    lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None, wordless: Set[int] = frozenset()
+    lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None, uncaptioned: Set[int] = frozenset()
 ) -> list[Fused]:
     """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key.
 
@@ -169,20 +169,25 @@ def fuse(
         Channel to its weight, 1 where it has none.
     most : int, optional
         How many to return; all when left out.
-    wordless : set of int
-        Keys of figures without a caption's vector. The image channel gives them the caption channel's weight too, which they
-        cannot earn: they would otherwise stand behind everything that has words.
+    uncaptioned : set of int
+        Keys of figures without a caption. Their pictures speak for it: the image channel gives them the caption channel's
+        weight beside its own, and the caption channel none. They would otherwise stand behind everything with a caption.
     """
     scores: dict[int, float] = {}
     found: dict[int, list[tuple[str, int, float]]] = {}
     for channel, ranked in lists.items():
         weight = weights.get(channel, 1.0)
-        alone = weight + weights.get("caption", 1.0) if channel == "image" else weight
+        other = _uncaptioned_weight(channel, weights)
         for rank, (key, score) in enumerate(ranked, 1):
-            scores[key] = scores.get(key, 0.0) + (alone if key in wordless else weight) / (RRF_K + rank)
+            scores[key] = scores.get(key, 0.0) + (other if key in uncaptioned else weight) / (RRF_K + rank)
             found.setdefault(key, []).append((channel, rank, score))
     order = sorted(scores, key=lambda key: (-scores[key], key))[:most]
     return [Fused(key, scores[key], tuple(Found(*each) for each in found[key])) for key in order]
+
+
+def _uncaptioned_weight(channel: str, weights: Mapping[str, float]) -> float:
+    own = weights.get(channel, 1.0)
+    return {"image": own + weights.get("caption", 1.0), "caption": 0.0}.get(channel, own)
 
 
 def favour(fused: Sequence[Fused], covered: Mapping[int, float], weights: Mapping[str, float]) -> list[Fused]:

@@ -93,7 +93,7 @@ class Searcher:
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(words=bool(query.text), picture=any(not term.text for term in query.terms))
-        fused = ranking.fuse(lists, weights, query.k + SPARE + len(own), self._wordless(lists))
+        fused = ranking.fuse(lists, weights, query.k + SPARE + len(own), self._uncaptioned(lists))
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
@@ -176,11 +176,10 @@ class Searcher:
         }
         return {key: Signs(*cosines.get(key, (0.0, 0.0)), covered[key]) for key in keys}
 
-    def _wordless(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
-        """Those that the image channel lists although they have no caption's vector."""
-        elsewhere = {key for channel in ("caption", "words") for key, _ in lists.get(channel, ())}
-        alone = [key for key, _ in lists.get("image", ()) if key not in elsewhere]
-        return self._store.without_caption(alone, self._encoder_info.digest)
+    def _uncaptioned(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
+        """Those whose caption's vector, if any, knows only what kind of picture they are."""
+        listed = {key for channel in ("image", "caption") for key, _ in lists.get(channel, ())}
+        return self._store.uncaptioned(sorted(listed))
 
     def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
         keys = [entry.key for entry in fused]

@@ -315,14 +315,13 @@ class Store:
                     found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
-    def without_caption(self, keys: Sequence[int], encoder: str) -> frozenset[int]:
-        """Which of some figures have no caption's vector, because they have no words."""
+    def uncaptioned(self, keys: Sequence[int]) -> frozenset[int]:
+        """Which of some figures have neither a caption nor a title in its place."""
         found: set[int] = set()
         with self._read() as connection:
             for start in range(0, len(keys), 500):
-                some = vectors.c.key.in_(list(keys[start : start + 500]))
-                lacking = sa.select(vectors.c.key).where(some, vectors.c.encoder == encoder, vectors.c.caption.is_(None))
-                found.update(connection.execute(lacking).scalars())
+                statement = sa.select(figures.c.key).where(figures.c.key.in_(list(keys[start : start + 500])))
+                found.update(connection.execute(statement.where(figures.c.caption == "", figures.c.title == "")).scalars())
         return frozenset(found)
 
     def keys(self) -> list[int]:

@@ -59,6 +59,6 @@ def untitled(figure: Figure) -> Figure:
     return replace(figure, title="", diagnosis="")
 
 
-def wordless(figure: Figure) -> Figure:
-    """A figure of which only the picture is there, as out of a folder of pictures."""
-    return replace(figure, caption="", title="", diagnosis="", modality="", modality_detail="", plane="", region="")
+def uncaptioned(figure: Figure) -> Figure:
+    """A figure of which only the picture and the modality are there, as out of a folder of DICOM files."""
+    return replace(figure, caption="", title="", diagnosis="", modality_detail="", plane="", region="")

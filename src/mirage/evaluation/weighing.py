@@ -36,8 +36,8 @@ class Seen:
         Key to the figure's id.
     looks, vectors : mapping
         Of the figures that have a near look-alike among these.
-    wordless : frozenset of int
-        Those without a caption's vector.
+    uncaptioned : frozenset of int
+        Those of which no caption and no title are known.
     """
 
     asked: Asked
@@ -46,7 +46,7 @@ class Seen:
     names: Mapping[int, str]
     looks: Mapping[int, int]
     vectors: Mapping[int, Vector]
-    wordless: frozenset[int]
+    uncaptioned: frozenset[int]
 
 
 class Eyes:
@@ -56,7 +56,7 @@ class Eyes:
         self._index = atlas.index
         self._searcher = Searcher(atlas.store, atlas.index, atlas.encoder, atlas.pictures)
         self._rows = {row.key: row for rows in atlas.store.each() for row in rows}
-        self._wordless = atlas.store.without_caption(list(self._rows), atlas.encoder.info().digest)
+        self._uncaptioned = atlas.store.uncaptioned(list(self._rows))
         self._stems = {key: wordform.stems(row.figure.words) for key, row in self._rows.items()}
         self._rarity: dict[str, float] = {}
 
@@ -75,7 +75,7 @@ class Eyes:
             {key: self._rows[key].figure.id for key in keys},
             {key: looks[key] for key in near},
             self._index.vectors(near) if near else {},
-            frozenset(keys) & self._wordless,
+            frozenset(keys) & self._uncaptioned,
         )
 
     def _rare(self, word: str) -> float:
@@ -86,7 +86,7 @@ class Eyes:
 
 def ordered(seen: Seen, weights: Mapping[str, float]) -> list[tuple[str, ...]]:
     """What a search with these weights would show, best first: each hit's figure id and the ids folded into it."""
-    fused = ranking.fuse(seen.lists, weights, seen.asked.query.k + SPARE, seen.wordless)
+    fused = ranking.fuse(seen.lists, weights, seen.asked.query.k + SPARE, seen.uncaptioned)
     fused = ranking.favour([entry for entry in fused if entry.key in seen.names], seen.covered, weights)
     stands_for = ranking.fold([entry.key for entry in fused if entry.key in seen.looks], seen.looks, seen.vectors)
     folded: dict[int, list[int]] = {}

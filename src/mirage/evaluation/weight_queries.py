@@ -8,7 +8,7 @@
 | condition | a case's title, in an atlas without that case | of the same diagnosis, title or topic |
 | withheld | a case's title, and its diagnosis, where no figure has either | of the same diagnosis, title or topic |
 | starter | of the starter atlas's records, asked of the starter atlas | that show the structure, or have the title |
-| wordless | the same, where every second figure has no words | the same |
+| uncaptioned | the same, where every second figure has no caption | the same |
 | picture | a figure, cropped and brightened a little, in an atlas without it | of its case, diagnosis, title or topic |
 
 A case's own figures answer its withheld title: somebody who types it wants to see them.
@@ -25,12 +25,12 @@ from tempfile import TemporaryDirectory
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
 from mirage.evaluation.calibration_queries import starter_words
-from mirage.evaluation.copying import copied, untitled, wordless
+from mirage.evaluation.copying import copied, untitled, uncaptioned
 from mirage.evaluation.refine_queries import Asked, by_subject, queries, subjects
 from mirage.evaluation.weighing import Eyes, Seen
 from mirage.query import DEFAULT_K, Query
 
-WORDS = ("caption", "short", "long", "condition", "withheld", "starter", "wordless")
+WORDS = ("caption", "short", "long", "condition", "withheld", "starter", "uncaptioned")
 PICTURES = ("picture",)
 
 
@@ -60,7 +60,7 @@ def of_collection(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: in
 
 
 def of_starter(atlas: Atlas, seed: int, count: int = 200) -> list[Seen]:
-    """What every query of the starter atlas sees of it, and of it when every second figure has no words."""
+    """What every query of the starter atlas sees of it, and of it when every second figure has no caption."""
     rng = random.Random(seed)  # noqa: S311 - draws queries
     asked = {one.query.text: one for one in starter_words(rng, count)}
     ids = sorted(row.figure.id for rows in atlas.store.each() for row in rows)
@@ -69,10 +69,10 @@ def of_starter(atlas: Atlas, seed: int, count: int = 200) -> list[Seen]:
     seen = [eyes.look(one) for one in asked.values()]
     with (
         TemporaryDirectory(prefix="mirage-weighing-") as folder,
-        copied(atlas, Path(folder), lambda f: wordless(f) if f.id in silent else f) as half,
+        copied(atlas, Path(folder), lambda f: uncaptioned(f) if f.id in silent else f) as half,
     ):
         eyes = Eyes(half)
-        seen += [eyes.look(replace(one, kind="wordless")) for one in asked.values()]
+        seen += [eyes.look(replace(one, kind="uncaptioned")) for one in asked.values()]
     return seen
 
 
