@@ -170,4 +170,5 @@ def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> No
     assert made.weights_for(words=True, picture=False) == {"image": 0.0, "words": 1.0}
     assert made.weights_for(words=False, picture=True) == {"image": 1.0, "words": 0.5}
     assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
+    assert made.weights_for(words=True, picture=False, less=True) == calibration.DEFAULT_CALIBRATION.weights
     assert Calibration("", EVEN, MODEL, MODEL).weights_for(words=False, picture=True) == EVEN

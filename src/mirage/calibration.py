@@ -85,12 +85,15 @@ class Calibration:
     picture: Model
     picture_weights: Mapping[str, float] | None = None
 
-    def weights_for(self, *, words: bool, picture: bool) -> Mapping[str, float]:
+    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[str, float]:
         """The weights for a query that has words, pictures or figures, or both.
 
         With both, each channel has the larger weight of the two: a picture is known by the image channel, and words by the
-        others. Such queries were not measured.
+        others. A query with less of something keeps equal weights: what it wants less of is told by vectors, and word search
+        knows nothing of it. Neither sort is among the queries that weights are chosen by.
         """
+        if less:
+            return DEFAULT_CALIBRATION.weights
         if not picture or self.picture_weights is None:
             return self.weights
         if not words:

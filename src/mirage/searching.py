@@ -92,7 +92,11 @@ class Searcher:
         asked = Ask(looking, wording, depth, query.filters)
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
-        weights = self.calibration.weights_for(words=bool(query.text), picture=any(not term.text for term in query.terms))
+        weights = self.calibration.weights_for(
+            words=bool(query.text),
+            picture=any(not term.text for term in query.terms),
+            less=any(term.weight < 0 for term in query.terms),
+        )
         fused = ranking.fuse(lists, weights, query.k + SPARE + len(own), self._uncaptioned(lists))
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])

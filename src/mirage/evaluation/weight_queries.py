@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
 from mirage.evaluation.calibration_queries import starter_words
-from mirage.evaluation.copying import copied, untitled, uncaptioned
+from mirage.evaluation.copying import copied, uncaptioned, untitled
 from mirage.evaluation.refine_queries import Asked, by_subject, queries, subjects
 from mirage.evaluation.weighing import Eyes, Seen
 from mirage.query import DEFAULT_K, Query
