@@ -16,7 +16,7 @@ from mirage.calibration import DEFAULT_CALIBRATION, Calibration
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput
-from mirage.evaluation import calibrating, weight_queries, weights
+from mirage.evaluation import calibrating, calibration_queries, weight_queries, weights
 from mirage.evaluation.copying import copied, uncaptioned, untitled
 from mirage.evaluation.refine_queries import Asked
 from mirage.evaluation.weighing import Eyes, Seen, gain, ordered
@@ -59,7 +59,7 @@ def test_a_picture_is_put_in_order_with_the_weights_for_pictures(starter: Atlas,
 
 def test_figures_without_a_caption_are_found_beside_figures_that_have_one(half: Atlas) -> None:
     half.calibrate(replace(DEFAULT_CALIBRATION, weights={"image": 0.0, "caption": 0.25, "words": 1.0, "coverage": 1.0}))
-    hits = half.search(Query.of("axial brain, lateral ventricle")).hits
+    hits = half.search(Query.of("neuroanatomy lesson")).hits  # words that no figure has
     assert any(not hit.figure.caption for hit in hits)
     assert any(hit.figure.caption for hit in hits)
 
@@ -166,8 +166,12 @@ def test_calibrating_chooses_on_the_cases_set_aside_and_reports_on_dev(
 ) -> None:
     keep = copy_atlas(starter_folder, tmp_path / "kept")
     asked: list[int] = []
+    drawn = calibration_queries.off_topic_pictures
+    monkeypatch.setattr(calibration_queries, "off_topic_pictures", lambda rng: drawn(rng, 6))
+    monkeypatch.setattr(calibration_queries, "OFF_TOPIC", calibration_queries.OFF_TOPIC[:8])
+    monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
     result = calibrating.calibrate(
-        medpix(tmp_path, monkeypatch), keep=keep, starter_queries=10, asking=lambda done, total: asked.append(total)
+        medpix(tmp_path, monkeypatch), keep=keep, starter_queries=5, asking=lambda done, total: asked.append(total)
     )
     calibrating.write(result, tmp_path / "out" / "calibration.json")
     assert Calibration.read(tmp_path / "out" / "calibration.json") == result.calibration
