@@ -22,7 +22,7 @@ LAYERS = [
     {"figure", "query"},
     {"evidence", "dual"},
     {"downloads", "adapters", "tables"},
-    {"models", "store", "pictures", "provenance", "wordform"},
+    {"models", "store", "pictures", "provenance", "wordform", "calibration"},
     {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
     {
         "arithmetic",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage import ranking
+from mirage import calibration, ranking
 from mirage.ranking import Calibration, Found, Fused, Model, Signs
 
 EVEN = {"image": 1.0, "caption": 1.0, "words": 1.0}
@@ -29,6 +29,15 @@ def test_a_weight_decides_which_channel_is_believed() -> None:
     lists = {"image": [(1, 0.9)], "words": [(2, 7.0)]}
     assert order(ranking.fuse(lists, {"image": 2.0, "words": 1.0})) == [1, 2]
     assert order(ranking.fuse(lists, {"image": 1.0, "words": 2.0})) == [2, 1]
+
+
+def test_a_figure_without_a_caption_is_spoken_for_by_its_picture() -> None:
+    lists = {"image": [(1, 0.9), (2, 0.8)], "caption": [(3, 0.7), (1, 0.4)]}
+    weights = {"image": 0.0, "caption": 1.0}
+    assert order(ranking.fuse(lists, weights)) == [3, 1, 2]
+    found = ranking.fuse(lists, weights, uncaptioned={1})
+    assert order(found) == [1, 3, 2]
+    assert found[0].score == pytest.approx(1 / 61)
 
 
 def test_ties_go_to_the_lower_key_so_that_answers_do_not_change() -> None:
@@ -119,21 +128,22 @@ def test_confidence_has_three_words() -> None:
 
 
 def test_queries_with_words_and_without_have_models_of_their_own() -> None:
-    calibration = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
-    assert calibration.confidence(Signs(0, 0, 0), has_words=True) == "weak"
-    assert calibration.confidence(Signs(0, 0, 0), has_words=False) == "strong"
+    made = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
+    assert made.confidence(Signs(0, 0, 0), has_words=True) == "weak"
+    assert made.confidence(Signs(0, 0, 0), has_words=False) == "strong"
 
 
 def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(tmp_path: Path) -> None:
-    calibration = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
-    calibration.write(tmp_path / "calibration.json", quality={"hits": 3})
-    assert Calibration.read(tmp_path / "calibration.json") == calibration
+    made = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
+    made.write(tmp_path / "calibration.json", quality={"hits": 3})
+    assert Calibration.read(tmp_path / "calibration.json") == made
     assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
 
 
 def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "calibration.json"
-    monkeypatch.setattr(ranking, "SHIPPED_CALIBRATION", path)
+    monkeypatch.setattr(calibration, "SHIPPED_CALIBRATION", path)
+    monkeypatch.setattr(calibration, "OWN_CALIBRATIONS", tmp_path / "own")
     assert ranking.calibration_for("ab12") is ranking.DEFAULT_CALIBRATION
     fitted = Calibration("ab12", EVEN, MODEL, MODEL)
     fitted.write(path)
@@ -144,3 +154,21 @@ def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypat
 def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
     assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.2, 0.2, 0.0), has_words=True) == "weak"
     assert ranking.DEFAULT_CALIBRATION.confidence(Signs(0.3, 0.2, 0.0), has_words=False) == "weak"
+
+
+def test_an_encoder_that_does_not_ship_has_its_calibration_in_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "OWN_CALIBRATIONS", tmp_path)
+    fitted = Calibration("cd34", EVEN, MODEL, MODEL)
+    fitted.write(calibration.own_calibration("cd34"))
+    assert ranking.calibration_for("cd34") == fitted
+
+
+def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> None:
+    made = Calibration("", {"image": 0.0, "words": 1.0}, MODEL, MODEL, {"image": 1.0, "words": 0.5})
+    assert made.weights_for(words=True, picture=False) == {"image": 0.0, "words": 1.0}
+    assert made.weights_for(words=False, picture=True) == {"image": 1.0, "words": 0.5}
+    assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
+    assert made.weights_for(words=True, picture=False, less=True) == calibration.DEFAULT_CALIBRATION.weights
+    assert Calibration("", EVEN, MODEL, MODEL).weights_for(words=False, picture=True) == EVEN

@@ -2,32 +2,54 @@
 
 Fusion is weighted reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): ``score = Σ weight / (60 + rank)``.
 
-How sure a hit is comes from a logistic model over three signs: the cosines of its image and its caption with the
-query, and which share of the query's words, weighted by how rare they are in this atlas, its own words hold.
-`mirage evaluate calibrate` fits it. Standard scores against the atlas's own background were tried in place of the
-cosines and told right from wrong less well: in a small atlas of many alike pictures the few others stand out for
-every query.
+The weights and how sure a hit is: `mirage.calibration`.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from mirage.calibration import (
+    DEFAULT_CALIBRATION,
+    SHIPPED_CALIBRATION,
+    Calibration,
+    Confidence,
+    Model,
+    Signs,
+    calibration_for,
+)
 from mirage.figure import Figure
 from mirage.indexes.base import Ranked
 from mirage.pictures import LOOK_BITS
 from mirage.query import Query
-from mirage.settings import SHIPPED
 
-Confidence = Literal["strong", "likely", "weak"]
+__all__ = [
+    "DEFAULT_CALIBRATION",
+    "RRF_K",
+    "SHIPPED_CALIBRATION",
+    "Answer",
+    "Calibration",
+    "Confidence",
+    "Found",
+    "Fused",
+    "Hit",
+    "Model",
+    "Signs",
+    "calibration_for",
+    "coverage",
+    "favour",
+    "fold",
+    "fuse",
+    "look_alikes",
+    "rarity",
+    "signs",
+]
+
 Vector = npt.NDArray[np.float32]
 
 RRF_K = 60
@@ -43,23 +65,6 @@ class Found:
     channel: str
     rank: int
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What speaks for a hit.
-
-    Attributes
-    ----------
-    image, caption : float
-        Cosines of the query's vector with the figure's image and with its caption; 0 where a channel was not asked.
-    words : float
-        Share of the query's words, weighted by rarity, that the figure's words hold, 0 to 1.
-    """
-
-    image: float
-    caption: float
-    words: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,81 +148,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """How sure a hit is, from its signs: a logistic model and the probabilities from which a hit is likely and strong."""
-
-    bias: float
-    image: float
-    caption: float
-    words: float
-    likely: float = 0.5
-    strong: float = 0.85
-
-    def probability(self, signs: Signs) -> float:
-        """How probable it is that a hit with these signs fits its query."""
-        logit = self.bias + self.image * signs.image + self.caption * signs.caption + self.words * signs.words
-        return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
-
-    def confidence(self, signs: Signs) -> Confidence:
-        """The same in words."""
-        chance = self.probability(signs)
-        return "strong" if chance >= self.strong else "likely" if chance >= self.likely else "weak"
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Weights and cuts, chosen by measurement for one encoder.
-
-    Attributes
-    ----------
-    encoder : str
-        Digest of the encoder they were fitted for; empty for the cautious defaults.
-    weights : mapping
-        Channel to its weight in the fusion, and ``coverage``: see `favour`.
-    text, picture : Model
-        For queries with words and for those without.
-    """
-
-    encoder: str
-    weights: Mapping[str, float]
-    text: Model
-    picture: Model
-
-    def confidence(self, signs: Signs, has_words: bool) -> Confidence:
-        """How sure a hit with these signs is, in words."""
-        return (self.text if has_words else self.picture).confidence(signs)
-
-    @classmethod
-    def read(cls, path: Path) -> Calibration:
-        """Read what `write` wrote."""
-        values = json.loads(path.read_text("utf-8"))
-        models = {name: Model(**values[name]) for name in ("text", "picture")}
-        return cls(encoder=values["encoder"], weights=values["weights"], **models)
-
-    def write(self, path: Path, **more: object) -> None:
-        """Write as JSON, with whatever else should be known of how it was made."""
-        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
-
-
-DEFAULT_CALIBRATION = Calibration(
-    encoder="",
-    weights={"image": 1.0, "caption": 1.0, "words": 1.0, "coverage": 2.0},
-    text=Model(-5.0, 2.0, 4.0, 5.0),
-    picture=Model(-8.5, 8.0, 5.0, 0.0),
-)
-SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
-
-
-def calibration_for(encoder_digest: str) -> Calibration:
-    """The calibration fitted for an encoder, or cautious defaults where there is none."""
-    if SHIPPED_CALIBRATION.exists():
-        shipped = Calibration.read(SHIPPED_CALIBRATION)
-        if shipped.encoder == encoder_digest:
-            return shipped
-    return DEFAULT_CALIBRATION
-
-
-@dataclass(frozen=True, slots=True)
 class Fused:
     """A figure's key with its fused score and what each channel said."""
 
@@ -226,7 +156,9 @@ class Fused:
     channels: tuple[Found, ...]
 
 
-def fuse(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None) -> list[Fused]:
+def fuse(
+    lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None, uncaptioned: Set[int] = frozenset()
+) -> list[Fused]:
     """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key.
 
     Parameters
@@ -237,16 +169,25 @@ def fuse(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | 
         Channel to its weight, 1 where it has none.
     most : int, optional
         How many to return; all when left out.
+    uncaptioned : set of int
+        Keys of figures without a caption. Their pictures speak for it: the image channel gives them the caption channel's
+        weight beside its own, and the caption channel none. They would otherwise stand behind everything with a caption.
     """
     scores: dict[int, float] = {}
     found: dict[int, list[tuple[str, int, float]]] = {}
     for channel, ranked in lists.items():
         weight = weights.get(channel, 1.0)
+        other = _uncaptioned_weight(channel, weights)
         for rank, (key, score) in enumerate(ranked, 1):
-            scores[key] = scores.get(key, 0.0) + weight / (RRF_K + rank)
+            scores[key] = scores.get(key, 0.0) + (other if key in uncaptioned else weight) / (RRF_K + rank)
             found.setdefault(key, []).append((channel, rank, score))
     order = sorted(scores, key=lambda key: (-scores[key], key))[:most]
     return [Fused(key, scores[key], tuple(Found(*each) for each in found[key])) for key in order]
+
+
+def _uncaptioned_weight(channel: str, weights: Mapping[str, float]) -> float:
+    own = weights.get(channel, 1.0)
+    return {"image": own + weights.get("caption", 1.0), "caption": 0.0}.get(channel, own)
 
 
 def favour(fused: Sequence[Fused], covered: Mapping[int, float], weights: Mapping[str, float]) -> list[Fused]:

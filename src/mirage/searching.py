@@ -18,7 +18,7 @@ from mirage import ranking, wordform
 from mirage.arithmetic import CHANGE, Middle
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.indexes.base import Ask, Index
+from mirage.indexes.base import Ask, Index, Ranked
 from mirage.pictures import PictureStore
 from mirage.query import Query, Term, shown
 from mirage.ranking import Answer, Calibration, Fused, Hit, Signs
@@ -26,7 +26,7 @@ from mirage.store import Row, Store
 
 Vector = npt.NDArray[np.float32]
 
-_SPARE = 40  # more than k, for those that are folded or whose words lift them
+SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,25 @@ class Searcher:
         if not self._size:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
         vector = self._embed(query, notes)
-        depth = max(64, query.k * 2)
+        depth = depth_of(query)
         looking, wording = (vector, query.text) if steer is None else _steered(vector, query.text, steer)
         asked = Ask(looking, wording, depth, query.filters)
         lists = self._index.ask(asked)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
-        fused = ranking.fuse(lists, self.calibration.weights, query.k + _SPARE + len(own))
-        fused = [entry for entry in fused if entry.key not in own][: query.k + _SPARE]
+        weights = self.calibration.weights_for(
+            words=bool(query.text),
+            picture=any(not term.text for term in query.terms),
+            less=any(term.weight < 0 for term in query.terms),
+        )
+        fused = ranking.fuse(lists, weights, query.k + SPARE + len(own), self._uncaptioned(lists))
+        fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         wanted = {
             stem: ranking.rarity(self._frequency(word), self._size) for stem, word in wordform.words(query.text).items()
         }
         covered = {entry.key: ranking.coverage(wanted, _stems(rows[entry.key].figure.words)) for entry in fused}
-        fused = ranking.favour(fused, covered, self.calibration.weights)
+        fused = ranking.favour(fused, covered, weights)
         fused, folded = self._fold(fused, rows)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
         if steer is None:
@@ -175,6 +180,11 @@ class Searcher:
         }
         return {key: Signs(*cosines.get(key, (0.0, 0.0)), covered[key]) for key in keys}
 
+    def _uncaptioned(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
+        """Those whose caption's vector, if any, knows only what kind of picture they are."""
+        listed = {key for channel in ("image", "caption") for key, _ in lists.get(channel, ())}
+        return self._store.uncaptioned(sorted(listed))
+
     def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
         keys = [entry.key for entry in fused]
         looks = {key: rows[key].picture.look for key in keys}
@@ -213,6 +223,11 @@ class Searcher:
                 )
             )
         return hits
+
+
+def depth_of(query: Query) -> int:
+    """How many figures each channel lists for a query."""
+    return max(64, query.k * 2)
 
 
 def _steered(vector: Vector, text: str, steer: Steer) -> tuple[Vector, str]:

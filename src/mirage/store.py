@@ -325,6 +325,15 @@ class Store:
                     found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
+    def uncaptioned(self, keys: Sequence[int]) -> frozenset[int]:
+        """Which of some figures have neither a caption nor a title in its place."""
+        found: set[int] = set()
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                statement = sa.select(figures.c.key).where(figures.c.key.in_(list(keys[start : start + 500])))
+                found.update(connection.execute(statement.where(figures.c.caption == "", figures.c.title == "")).scalars())
+        return frozenset(found)
+
     def keys(self) -> list[int]:
         """Every figure's key, ascending."""
         with self._read() as connection:

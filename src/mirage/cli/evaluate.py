@@ -26,26 +26,41 @@ def calibrate(
     medpix: Annotated[
         Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
     ] = None,
+    encoder: Annotated[str, typer.Option(help="Which encoder to calibrate.")] = "starter",
+    model: Annotated[str, typer.Option(help="Its model: a folder or hub id.", show_default="the encoder's own")] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Where to write it.", show_default="calibration.json beside the encoder")
+        Path | None,
+        typer.Option(help="Where to write it.", show_default="beside the encoder that ships; else where it is looked for"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the queries.")] = 0,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep the encoded atlas in this folder, so that the next run need not encode.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the queries and the intervals.")] = 0,
 ) -> None:
-    """Choose when a hit is strong, likely or weak, and when nothing fits.
+    """Choose the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.
 
     Asks queries whose answers are known: of the starter atlas, of MedPix cases set aside from training, and off-topic ones.
+    MedPix's dev split is only reported on.
     """
+    from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.evaluation import calibrating  # noqa: PLC0415 - reads corpora and builds an atlas
 
     where = medpix or Settings.load().medpix
     if where is None:
         raise BadInput("Calibration asks MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Building a measuring atlas", unit=" figures/s") as move:
-        result = calibrating.calibrate(where, seed=seed, progress=lambda p: move(p.done, p.total, p.rate, p.seconds_left))
-    target = out or calibrating.SHIPPED_CALIBRATION
+    used = encoders.load(encoder, **({"path" if encoder == "starter" else "model": model} if model else {}))
+    with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
+        result = calibrating.calibrate(
+            where,
+            encoder=used,
+            seed=seed,
+            keep=keep,
+            progress=lambda p: move(p.done, p.total, p.rate, p.seconds_left),
+            asking=lambda done, total: move(done, total, 0.0, None),
+        )
+    target = out or calibrating.place_for(used.info().digest)
     calibrating.write(result, target)
-    for name, quality in result.quality.items():
-        facts([(name, ""), *((f"  {key.replace('_', ' ')}", f"{value:.3g}") for key, value in asdict(quality).items())])
+    facts(calibrating.rows(result))
     say(f"Written to {target}.")
 
 

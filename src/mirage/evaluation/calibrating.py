@@ -1,7 +1,7 @@
-"""Calibrate the starter encoder: the queries whose answers are known, and the run that asks them.
+"""Calibrate an encoder: choose the weights of the channels, then what makes a hit strong, likely or weak.
 
-Queries come from MedPix cases that were set aside from training, from the records of the starter atlas, and from lists of
-things that no atlas of medical images holds. The queries that the tests ask are not among them.
+Everything is chosen on MedPix cases that were set aside from training the starter encoder and on the records of the starter
+atlas; figures of MedPix's dev split are not even in the atlas that is asked. Dev is then asked once, for the report.
 """
 
 from __future__ import annotations
@@ -10,240 +10,263 @@ import json
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance
 
 from mirage import corpora, encoders
 from mirage.adding import Progress, add
 from mirage.atlas import Atlas
+from mirage.calibration import DEFAULT_CALIBRATION, SHIPPED_CALIBRATION, Calibration, own_calibration
 from mirage.corpora.base import Item
+from mirage.corpora.medpix import MedPixCorpus
+from mirage.encoders.base import Encoder
 from mirage.errors import BadInput
-from mirage.evaluation.calibration import Judged, Quality, Sample, choose, collect, quality
-from mirage.figure import MODALITIES, Figure
-from mirage.query import Query
-from mirage.ranking import DEFAULT_CALIBRATION, SHIPPED_CALIBRATION, Calibration, Hit
+from mirage.evaluation import calibration_queries, weight_queries, weights
+from mirage.evaluation.calibration import Quality, Sample, choose, collect, quality
+from mirage.evaluation.copying import copied
+from mirage.evaluation.weighing import Seen
+from mirage.evaluation.weights import Choice, Compared
 from mirage.settings import SHIPPED
 
-__all__ = ["SHIPPED_CALIBRATION", "Result", "calibrate", "write"]
+__all__ = ["SHIPPED_CALIBRATION", "Result", "calibrate", "place_for", "rows", "set_aside", "write"]
 
-OFF_TOPIC = (
-    *("dog in a garden", "bicycle", "aeroplane taking off", "chocolate cake recipe", "football match result"),
-    *("how to cook pasta", "sunset over the sea", "stock market crash", "guitar chords", "train timetable"),
-    *("kitchen sink", "mountain landscape in winter", "wedding dress", "laptop keyboard", "pizza", "a red tractor"),
-    *("python list comprehension", "best hotels in rome", "lorem ipsum dolor sit amet", "tax return form"),
-    *("xqzt blorf", "asdfghjkl", "zzzz", "qwerty uiop", "flumpo grax widdershin", "wtlk prnv", "1234567890", "!!!???"),
-    *("coffee cup on a table", "house for sale", "climbing shoes", "mobile phone charger", "birthday party balloons"),
-    *("flowers in a vase", "a child on a swing", "old map of europe", "basketball hoop", "garden fence paint"),
-)
-_SUBJECTS = {"CT": ("CT", "CT scan"), "MR": ("MRI", "MR")}
+_STARTER = "starter"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A calibration and how it does on the queries it was chosen on, by kind of query."""
+    """A calibration and how it does.
+
+    Attributes
+    ----------
+    calibration : Calibration
+    words, pictures : Choice
+        The weights for queries with words and for those by picture alone.
+    quality : dict
+        Kind of query to how sure and right hits are, on the queries that the cuts were chosen on, so flattering.
+    dev : dict
+        The same on MedPix's dev split, which nothing was chosen on; empty where the copy has no dev split.
+    dev_weights : dict
+        ``words`` and ``pictures`` to the chosen weights beside equal ones, on dev.
+    """
 
     calibration: Calibration
+    words: Choice
+    pictures: Choice
     quality: dict[str, Quality]
+    dev: dict[str, Quality] = field(default_factory=dict)
+    dev_weights: dict[str, Compared] = field(default_factory=dict)
 
 
-def calibrate(medpix: Path, *, seed: int = 0, progress: Callable[[Progress], None] = lambda _: None) -> Result:
-    """Build two atlases in a temporary folder, ask them, and fit.
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The atlas of everything, and whose figures are whose."""
+
+    atlas: Atlas
+    train: Sequence[Item]
+    dev: Sequence[Item]
+    held: Sequence[Item]
+
+    @property
+    def without_dev(self) -> Callable[[Any], Any]:
+        dev = {item.figure.id for item in self.dev}
+        return lambda figure: None if figure.id in dev else figure
+
+
+def calibrate(
+    medpix: Path,
+    *,
+    encoder: Encoder | None = None,
+    seed: int = 0,
+    keep: Path | None = None,
+    starter_queries: int = 200,
+    progress: Callable[[Progress], None] = lambda _: None,
+    asking: Callable[[int, int], None] = lambda done, total: None,
+) -> Result:
+    """Build an atlas, ask it, choose weights, ask again with them, choose cuts, and report on dev.
 
     Parameters
     ----------
     medpix : Path
         A copy of MedPix 2.0 with its training split.
+    encoder : Encoder, optional
+        The starter encoder when left out.
     seed : int
-    progress : callable
-        Told how far the adding of MedPix is.
+        Draws the queries and the intervals.
+    keep : Path, optional
+        A folder to keep the encoded atlas in, so that the next run need not encode; a temporary one when left out.
+    starter_queries : int
+        How many queries are drawn of the starter atlas.
+    progress, asking : callable
+        Told how far the adding is, and how many queries are put in order under all candidates, of how many.
 
     Raises
     ------
     mirage.errors.BadInput
-        When the cases that the encoder set aside are not in the copy.
+        When the cases that were set aside are not in the copy, or too few of them.
     """
-    rng = random.Random(seed)  # noqa: S311 - draws queries
-    encoder = encoders.load("starter")
-    collection = corpora.load("medpix", path=medpix, splits=("train",))
-    items = [item for item in collection.items() if isinstance(item, Item)]
-    aside = set_aside()
-    held = [item for item in items if item.figure.case_id in aside]
-    if not held:
-        raise BadInput(f"None of the cases that the encoder set aside are in {medpix}. Give the copy it was trained on.")
-    with tempfile.TemporaryDirectory(prefix="mirage-calibration-") as folder:
-        with Atlas.open(Path(folder) / "starter", encoder=encoder, create=True) as atlas:
-            add(atlas, corpora.load("starter"))
-            absent = sorted({item.figure.title for item in items if item.case and item.figure.title} - {""})
-            absent = rng.sample(absent, min(150, len(absent)))
-            nowhere = [Judged(Query.of(text), _never, off_topic=True) for text in absent]
-            in_starter = collect(atlas, [*_starter_queries(rng), *nowhere, *_off_topic()])
-        with Atlas.open(Path(folder) / "all", encoder=encoder, create=True) as atlas:
-            add(atlas, corpora.load("starter"))
-            add(atlas, collection, progress=progress)
-            words = collect(atlas, [*_medpix_queries(held, rng), *_off_topic()])
-            pictures = collect(atlas, _picture_queries(atlas, held, rng))
-    words = _numbered_after(in_starter, words)
-    text = [*in_starter, *words]
-    calibration = Calibration(
-        encoder=encoder.info().digest,
-        weights=DEFAULT_CALIBRATION.weights,
-        text=choose(text),
-        picture=choose(pictures),
-    )
-    sets = {"starter atlas, words": in_starter, "MedPix, words": words, "MedPix, pictures": pictures}
-    return Result(calibration, {name: quality(samples, calibration) for name, samples in sets.items()})
+    used = encoder or encoders.load("starter")
+    with (
+        _measured(medpix, used, keep, progress) as measured,
+        tempfile.TemporaryDirectory(prefix="mirage-calibration-") as tmp,
+    ):
+        only_starter = copied(measured.atlas, Path(tmp) / "starter", lambda f: f if f.source.corpus == _STARTER else None)
+        before_dev = copied(measured.atlas, Path(tmp) / "before-dev", measured.without_dev)
+        with only_starter, before_dev:
+            words, pictures = _weights(measured, only_starter, seed, starter_queries, asking)
+            weighed = replace(
+                DEFAULT_CALIBRATION,
+                encoder=used.info().digest,
+                weights=words.weights,
+                picture_weights=pictures.weights,
+            )
+            samples = _samples(measured, only_starter, before_dev, weighed, seed, starter_queries)
+        text = [*samples["starter atlas, words"], *samples["MedPix, words"]]
+        fitted = replace(weighed, text=choose(text), picture=choose(samples["MedPix, pictures"]))
+        found = Result(fitted, words, pictures, {name: quality(some, fitted) for name, some in samples.items()})
+        return _reported(found, measured, seed) if measured.dev else found
+
+
+def place_for(encoder_digest: str) -> Path:
+    """Where the calibration of an encoder is looked for: beside the shipped one's card, else in the user's data folder."""
+    shipped = encoders.load("starter").info().digest
+    return SHIPPED_CALIBRATION if encoder_digest == shipped else own_calibration(encoder_digest)
 
 
 def write(result: Result, path: Path) -> None:
     """Write a calibration with how it does."""
-
-    def told(quality: Quality) -> dict[str, float | None]:
-        return {name: None if math.isnan(value) else round(value, 4) for name, value in asdict(quality).items()}
-
+    path.parent.mkdir(parents=True, exist_ok=True)
     result.calibration.write(
         path,
-        quality={name: told(quality) for name, quality in result.quality.items()},
+        quality=_told({name: asdict(each) for name, each in result.quality.items()}),
+        quality_on_dev=_told({name: asdict(each) for name, each in result.dev.items()}),
+        weights_chosen=_told({"words": asdict(result.words), "pictures": asdict(result.pictures)}),
+        weights_on_dev=_told({name: asdict(each) for name, each in result.dev_weights.items()}),
         command="mirage evaluate calibrate",
     )
 
 
+def rows(result: Result) -> list[tuple[str, str]]:
+    """The figures for a reader: weights chosen, what they gain, and how often strong and likely hits are right."""
+    told: list[tuple[str, str]] = []
+    for name, choice in (("words", result.words), ("pictures", result.pictures)):
+        spread = choice.unseen
+        told += [
+            (f"weights, {name}", ", ".join(f"{channel} {weight:g}" for channel, weight in choice.weights.items())),
+            ("  best of", f"{choice.candidates}: {', '.join(f'{c} {w:g}' for c, w in choice.best.items())}"),
+            ("  gain on unseen cases", f"{spread.value:+.3f} ({spread.low:+.3f} to {spread.high:+.3f})"),
+            *_beside(choice.compared),
+        ]
+        if name in result.dev_weights:
+            told += [(f"best weights, {name}, on dev", ""), *_beside(result.dev_weights[name])]
+    for title, measured in (("", result.quality), (", dev", result.dev)):
+        for name, each in measured.items():
+            told += [
+                (name + title, ""),
+                *((f"  {key.replace('_', ' ')}", f"{value:.3g}") for key, value in asdict(each).items()),
+            ]
+    return told
+
+
+def _beside(compared: Compared) -> Iterator[tuple[str, str]]:
+    for kind, change in compared.difference.items():
+        count = f" ({compared.queries[kind]})" if kind in compared.queries else ""
+        yield (
+            f"  {kind}{count}",
+            f"equal {compared.equal[kind]:.3f}, best {compared.chosen[kind]:.3f}: "
+            f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})",
+        )
+
+
 def set_aside() -> set[str]:
+    """Ids of the MedPix cases that training the starter encoder left out."""
     path = SHIPPED / "encoder" / "splits.json"
     if not path.exists():
         raise BadInput(f"{path} is missing: it names the cases set aside from training. Install MIRAGE again.")
     return set(json.loads(path.read_text("utf-8"))["holdout"])
 
 
-def _numbered_after(first: list[Sample], second: list[Sample]) -> list[Sample]:
-    start = 1 + max((sample.query for sample in first), default=-1)
-    return [replace(sample, query=sample.query + start) for sample in second]
+@contextmanager
+def _measured(
+    medpix: Path, encoder: Encoder, keep: Path | None, progress: Callable[[Progress], None]
+) -> Iterator[_Measured]:
+    collection = MedPixCorpus(medpix, splits=("train", "dev"))
+    items = [item for item in collection.items() if isinstance(item, Item)]
+    train = [item for item in items if collection.split_of(item) == "train"]
+    aside = set_aside()
+    held = [item for item in train if item.figure.case_id in aside]
+    if not held:
+        raise BadInput(f"None of the cases that the encoder set aside are in {medpix}. Give the copy it was trained on.")
+    with (
+        tempfile.TemporaryDirectory(prefix="mirage-calibration-") as folder,
+        Atlas.open(keep or folder, encoder=encoder, create=True) as atlas,
+    ):
+        add(atlas, corpora.load(_STARTER))
+        add(atlas, collection, progress=progress)
+        dev = [item for item in items if collection.split_of(item) == "dev"]
+        yield _Measured(atlas, train, dev, held)
 
 
-def _never(_: Hit) -> bool:
-    return False
+def _weights(
+    measured: _Measured, starter: Atlas, seed: int, starter_queries: int, asking: Callable[[int, int], None]
+) -> tuple[Choice, Choice]:
+    aside = {item.figure.case_id for item in measured.held}
+    seen = weight_queries.of_collection(measured.atlas, measured.train, aside, seed)
+    seen += weight_queries.of_starter(starter, seed, starter_queries)
+    by_words, by_picture = _sorted(seen)
+    words = weights.choose(by_words, weights.for_words(), seed=seed, progress=asking)
+    return words, weights.choose(by_picture, weights.for_pictures(), seed=seed)
 
 
-def _off_topic() -> Iterator[Judged]:
-    for text in OFF_TOPIC:
-        yield Judged(Query.of(text), _never, off_topic=True)
+def _sorted(seen: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:
+    pictures = [each for each in seen if each.asked.kind in weight_queries.PICTURES]
+    return [each for each in seen if each.asked.kind not in weight_queries.PICTURES], pictures
 
 
-def _medpix_queries(held: list[Item], rng: random.Random) -> Iterator[Judged]:
-    for item in held:
-        figure = item.figure
-        kind = rng.choice(_SUBJECTS.get(figure.modality, ("",)))
-        texts = [f"{figure.plane} {figure.modality_detail or kind}. {figure.caption}", f"{figure.title} {kind}"]
-        texts += [figure.diagnosis or figure.title, f"{figure.plane} {kind} {figure.region} {figure.title}"]
-        # Findings are in no channel: such queries share few words with what they look for, as a student's own words do.
-        texts += _sentences(item, rng)
-        text = rng.choice([text for text in texts if text.strip(" .")])
-        yield Judged(Query.of(text), partial(_answers, figure))
+def _samples(
+    measured: _Measured, starter: Atlas, before_dev: Atlas, weighed: Calibration, seed: int, starter_queries: int
+) -> dict[str, list[Sample]]:
+    rng = random.Random(seed)  # noqa: S311 - draws queries
+    starter.calibrate(weighed)
+    before_dev.calibrate(weighed)
+    nowhere = list(calibration_queries.absent(measured.train, rng))
+    known = [calibration_queries.judged(asked) for asked in calibration_queries.starter_words(rng, starter_queries)]
+    in_starter = collect(starter, [*known, *nowhere, *calibration_queries.off_topic()])
+    words = collect(before_dev, [*calibration_queries.medpix_words(measured.held, rng), *calibration_queries.off_topic()])
+    pictures = collect(before_dev, calibration_queries.medpix_pictures(measured.atlas, measured.held, rng))
+    start = 1 + max((sample.query for sample in in_starter), default=-1)
+    return {
+        "starter atlas, words": in_starter,
+        "MedPix, words": [replace(sample, query=sample.query + start) for sample in words],
+        "MedPix, pictures": pictures,
+    }
 
 
-def _sentences(item: Item, rng: random.Random) -> list[str]:
-    findings = item.case.findings if item.case else ""
-    sentences = [part.strip() for part in findings.replace("\n", ". ").split(". ") if 20 < len(part.strip()) < 200]
-    return rng.sample(sentences, min(3, len(sentences)))
-
-
-def _answers(figure: Figure, hit: Hit) -> bool:
-    """Same case, or the same diagnosis seen with the same modality."""
-    other = hit.figure
-    same_diagnosis = bool(figure.diagnosis) and figure.diagnosis.lower() == other.diagnosis.lower()
-    return other.case_id == figure.case_id or (same_diagnosis and other.modality == figure.modality)
-
-
-def _starter_queries(rng: random.Random, count: int = 200) -> Iterator[Judged]:
-    records = [json.loads(line) for line in (SHIPPED / "atlas" / "figures.jsonl").read_text("utf-8").splitlines() if line]
-    by_id = {record["id"]: record for record in records}
-    brain = [record for record in records if record.get("shares")]
-    for _ in range(count):
-        record = rng.choice(brain)
-        shown = sorted(name for name, share in record["shares"].items() if share >= 0.4)
-        if not shown:
-            continue
-        structure = rng.choice(shown)
-        weighting = rng.choice(["", record["modality_detail"].removesuffix("-weighted")])
-        forms = (
-            f"{structure} {record['plane']} {weighting} MRI",
-            f"{record['plane']} {weighting} brain MRI showing the {structure}",
-            f"{weighting} {structure}, {record['plane']}",
-            f"where is the {structure}",
-        )
-        yield Judged(Query.of(rng.choice(forms)), partial(_shows, by_id, structure))
-    for record in records:
-        if not record.get("shares"):
-            name = MODALITIES.get(record["modality"], "")
-            yield Judged(Query.of(f"{record['title']} {name}"), partial(_is_like, record["title"]))
-
-
-def _shows(records: dict[str, Any], structure: str, hit: Hit) -> bool:
-    return float(records.get(hit.figure.id, {}).get("shares", {}).get(structure, 0)) >= 0.2
-
-
-def _is_like(title: str, hit: Hit) -> bool:
-    return hit.figure.title == title
-
-
-def _picture_queries(atlas: Atlas, held: list[Item], rng: random.Random) -> Iterator[Judged]:
-    for item in held:
-        with Image.open(atlas.picture(item.figure.id)) as stored:
-            picture = altered(stored.convert("RGB"), rng)
-        yield Judged(Query.of(pictures=[atlas.embed(picture)]), partial(_looks_like, item.figure))
-    for picture in off_topic_pictures(rng):
-        yield Judged(Query.of(pictures=[atlas.embed(picture)]), _never, off_topic=True)
-
-
-def _looks_like(figure: Figure, hit: Hit) -> bool:
-    other = hit.figure
-    return other.case_id == figure.case_id or (
-        (other.modality, other.plane, other.region) == (figure.modality, figure.plane, figure.region)
+def _reported(found: Result, measured: _Measured, seed: int) -> Result:
+    rng = random.Random(seed)  # noqa: S311 - draws queries
+    atlas, chosen = measured.atlas, found.calibration
+    atlas.calibrate(chosen)
+    words = collect(atlas, [*calibration_queries.medpix_words(measured.dev, rng), *calibration_queries.off_topic()])
+    pictures = collect(atlas, calibration_queries.medpix_pictures(atlas, measured.dev, rng))
+    cases = {item.figure.case_id for item in measured.dev}
+    by_words, by_picture = _sorted(weight_queries.of_collection(atlas, [*measured.train, *measured.dev], cases, seed))
+    return replace(
+        found,
+        dev={"MedPix, words": quality(words, chosen), "MedPix, pictures": quality(pictures, chosen)},
+        dev_weights={
+            "words": weights.compare(by_words, found.words.best, seed=seed),
+            "pictures": weights.compare(by_picture, found.pictures.best, seed=seed),
+        },
     )
 
 
-def altered(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """As somebody's own copy of a picture would be: cropped a little, brighter or darker."""
-    width, height = picture.size
-    left, top = (int(side * rng.uniform(0.02, 0.08)) for side in (width, height))
-    right, bottom = (int(side * rng.uniform(0.92, 0.98)) for side in (width, height))
-    return ImageEnhance.Brightness(picture.crop((left, top, right, bottom))).enhance(rng.uniform(0.8, 1.2))
-
-
-def off_topic_pictures(rng: random.Random, count: int = 60) -> Iterator[Image.Image]:
-    """Pictures that are no medical images: empty ones, noise, gradients, stripes, bright shapes, pages of text."""
-    noise = np.random.default_rng(rng.randrange(2**32))
-    for number in range(count):
-        colour = tuple(rng.randrange(256) for _ in range(3))
-        kind = number % 6
-        if kind == 0:
-            yield Image.new("RGB", (256, 256), rng.choice([(0, 0, 0), (255, 255, 255), colour]))
-        elif kind == 1:
-            yield Image.fromarray(noise.integers(0, 256, (256, 256, 3), dtype=np.uint8))
-        elif kind == 2:
-            ramp = np.linspace(0, 1, 256)[:, None, None] * np.array(colour)[None, None, :]
-            yield Image.fromarray(np.broadcast_to(ramp, (256, 256, 3)).astype(np.uint8))
-        elif kind == 3:
-            stripes = (np.arange(256) // rng.randrange(4, 40) % 2)[None, :, None] * np.array(colour)[None, None, :]
-            yield Image.fromarray(np.broadcast_to(stripes, (256, 256, 3)).astype(np.uint8))
-        else:
-            yield _drawn(rng, text=kind == 4)
-
-
-def _drawn(rng: random.Random, *, text: bool) -> Image.Image:
-    picture = Image.new("RGB", (320, 240), "white" if text else tuple(rng.randrange(120, 256) for _ in range(3)))
-    pen = ImageDraw.Draw(picture)
-    for row in range(12):
-        if text:
-            pen.text((10, 10 + 18 * row), " ".join(rng.choice(OFF_TOPIC) for _ in range(2)), fill="black")
-            continue
-        corner = (rng.randrange(280), rng.randrange(200))
-        box = (*corner, corner[0] + rng.randrange(10, 120), corner[1] + rng.randrange(10, 120))
-        shape = rng.choice([pen.ellipse, pen.rectangle])
-        shape(box, fill=tuple(rng.randrange(256) for _ in range(3)))
-    return picture
+def _told(values: Any) -> Any:
+    """Rounded, and None for what is not a number: JSON has no word for it."""
+    if isinstance(values, dict):
+        return {name: _told(value) for name, value in values.items()}
+    if isinstance(values, float):
+        return None if math.isnan(values) else round(values, 4)
+    return values

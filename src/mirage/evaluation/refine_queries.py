@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
-from mirage.evaluation.calibrating import altered
 from mirage.query import Query
 
 KINDS = ("caption", "short", "long", "condition", "picture")
@@ -58,7 +57,7 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
     seed : int
     """
     rng = random.Random(seed)  # noqa: S311 - draws queries
-    alike = _by_subject(items)
+    alike = by_subject(items)
     of_case: dict[str, list[Item]] = {}
     for item in items:
         of_case.setdefault(item.figure.case_id, []).append(item)
@@ -74,7 +73,7 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
         for sentence in _sentences(mine, rng):
             kind = "short" if len(_WORD.findall(sentence)) <= _SHORT else "long"
             yield Asked(kind, case, Query.of(sentence, k=_DEPTH), own)
-        related = frozenset().union(*(alike[subject] for subject in _subjects(mine[0]))) - own
+        related = frozenset().union(*(alike[subject] for subject in subjects(mine[0]))) - own
         title = mine[0].figure.title
         if title and related:
             yield Asked("condition", case, Query.of(title, k=_DEPTH), related, own)
@@ -87,15 +86,16 @@ def queries(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: int = 0)
             yield Asked("picture", case, Query.of(pictures=[term], k=_DEPTH), right, frozenset({item.figure.id}))
 
 
-def _by_subject(items: Sequence[Item]) -> dict[str, frozenset[str]]:
+def by_subject(items: Sequence[Item]) -> dict[str, frozenset[str]]:
+    """Diagnosis, title or topic, as `subjects` gives them, to the ids of its figures."""
     found: dict[str, set[str]] = {}
     for item in items:
-        for subject in _subjects(item):
+        for subject in subjects(item):
             found.setdefault(subject, set()).add(item.figure.id)
     return {subject: frozenset(ids) for subject, ids in found.items()}
 
 
-def _subjects(item: Item) -> set[str]:
+def subjects(item: Item) -> set[str]:
     """Diagnosis, title and topic of an item, in a form in which equal ones meet."""
     names = [item.figure.diagnosis, item.figure.title, item.case.topic if item.case else ""]
     return {folded for name in names if (folded := " ".join(sorted(_WORD.findall(name.lower()))))}
@@ -112,3 +112,11 @@ def _sentences(items: Sequence[Item], rng: random.Random, most: int = 3) -> list
         if 3 <= len(words) <= 60 and not repeated:
             kept.append(sentence.strip(" -•*"))
     return rng.sample(kept, min(most, len(kept)))
+
+
+def altered(picture: Image.Image, rng: random.Random) -> Image.Image:
+    """As somebody's own copy of a picture would be: cropped a little, brighter or darker."""
+    width, height = picture.size
+    left, top = (int(side * rng.uniform(0.02, 0.08)) for side in (width, height))
+    right, bottom = (int(side * rng.uniform(0.92, 0.98)) for side in (width, height))
+    return ImageEnhance.Brightness(picture.crop((left, top, right, bottom))).enhance(rng.uniform(0.8, 1.2))
