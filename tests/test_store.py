@@ -109,7 +109,7 @@ def test_counts_are_by_corpus(store: Store) -> None:
 
 def test_vectors_of_another_encoder_live_beside_until_they_are_forgotten(store: Store) -> None:
     keys = store.put([record(1)], "old", 1)
-    store.put_vectors(keys, np.stack([unit(9)]), [None], "new")
+    store.put_vectors(list(store.rows(keys).values()), np.stack([unit(9)]), [None], "new")
     assert store.vectors(keys, "old")
     assert store.vectors(keys, "new")[keys[0]][1] is None
     store.forget_vectors("new")
