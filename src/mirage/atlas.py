@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from mirage import encoders, explaining, holdings, indexes, manifest, refining, 
 from mirage.comparison import Comparer, Comparison, contrast
 from mirage.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
+from mirage.errors import AtlasError, AtlasHeld, BadQuery, MirageError, NotFound
 from mirage.explainers.base import Explainer
 from mirage.explaining import Event, Explanation
 from mirage.figure import Case, Figure
@@ -213,17 +213,22 @@ class Atlas:
 
     def changed(self) -> None:
         """Forget what was remembered of the contents; called after adding."""
-        self._write_manifest(self._encoder_info, self.index_name)
+        self.written.write(self.path)
         self._forget()
 
-    def _write_manifest(self, encoder: EncoderInfo, index_name: str) -> None:
+    @property
+    def written(self) -> manifest.Manifest:
+        """What ``atlas.toml`` says of it."""
+        return self._manifest(self._encoder_info, self.index_name)
+
+    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.Manifest:
         known = {row["name"]: row["version"] for row in self.store.corpora()}
-        manifest.Manifest(manifest.FORMAT, encoder, known, index_name).write(self.path)
+        return manifest.Manifest(manifest.FORMAT, encoder, known, index_name)
 
     def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
         """Answer from another index, made with this or another encoder, from one moment to the next.
 
-        Questions under way end with the former one, which is then closed and removed, and its encoder's vectors are forgotten.
+        Questions under way end with the former one, which is closed and removed then, and its encoder's vectors forgotten.
 
         Parameters
         ----------
@@ -240,7 +245,7 @@ class Atlas:
         """
         former, former_name = self._lending.now, self.index_name
         state = State.of(self.store, self.pictures, encoder, index)
-        self._write_manifest(state.info, index_name)
+        self._manifest(state.info, index_name).write(self.path)
         self.index_name = index_name
         self._lending.become(state)
         self._forget()
@@ -249,7 +254,8 @@ class Atlas:
             former.index.close()
             self._former.remove(former.index)
             shutil.rmtree(self.path / former_name, ignore_errors=True)
-            self.store.forget_vectors(state.info.digest)
+            with suppress(MirageError):  # they are only in the way
+                self.store.forget_vectors(state.info.digest)
 
     def _forget(self) -> None:
         self._lending.become(self._lending.now.searching(self.store, self.pictures))
@@ -365,8 +371,8 @@ class Atlas:
         else:
             dual = Dual.modify(_filtered(a, filters), less=less, more=more)
         with self.as_it_is() as now:
-            a, b = self._answer(now, dual.a), self._answer(now, dual.b)
-        return self._comparer.compare(dual, a, b)
+            answers = self._answer(now, dual.a), self._answer(now, dual.b)
+        return self._comparer.compare(dual, *answers)
 
     def contrasting(
         self,

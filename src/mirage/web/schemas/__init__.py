@@ -47,6 +47,7 @@ __all__ = [
     "Problem",
     "QueryBody",
     "QueryView",
+    "RebuildBody",
     "RefusedView",
     "RemarkView",
     "SearchView",
@@ -220,6 +221,13 @@ class AddBody(Model):
 
     corpus: str
     path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
+
+
+class RebuildBody(Model):
+    """Start making the index anew."""
+
+    encoder: str = Field(default="", description="Encode all pictures with this encoder; empty for the one there is.")
+    model: str = Field(default="", description="Which model of that encoder, where it has several: a hub id or a folder.")
 
 
 class RefusedView(Model):
