@@ -7,11 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,10 +18,8 @@ from mirage.adding import BATCH, Progress, add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, BadInput, BadQuery, NotFound, Unavailable
-from mirage.query import Query
-from mirage.rebuilding import INDEXING, Stopped, rebuild, rebuild_open
-from mirage.store import Store
+from mirage.errors import AtlasError, AtlasHeld, NotFound
+from mirage.rebuilding import rebuild
 from parts import environment, picture_folder
 from squares import LOG, Squares, installed
 
