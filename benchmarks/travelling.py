@@ -43,7 +43,7 @@ print(json.dumps(told | {{"before_MB": before["rss"], "peak_MB": after["peak_rss
 
 def travelling(setting: Setting) -> Outcome:
     """Export with every figure, import into another folder, and the same queries to both."""
-    real, _ = many.real_atlas(setting, limit=setting.size(0, 96) or None)
+    real, _ = many.real_atlas(setting)
     file, there = setting.folder / "travelling.mirage", setting.folder / "travelled"
     shutil.rmtree(there, ignore_errors=True)
     before = load()
@@ -65,14 +65,14 @@ def travelling(setting: Setting) -> Outcome:
         ),
         {"export": written, "import": arrived, "load": before},
         (
-            "Words, the likes of figures and dropped pictures; figure, confidence, channels and score of every hit are compared.",
+            "Words, likes of figures, and dropped pictures; figure, confidence, channels and score of every hit are compared.",
             "Nothing is encoded on the way. The memory is resident, with the files that are mapped.",
         ),
     )
 
 
 def queries(real: Path, count: int) -> list[Query]:
-    """Seven in ten are words, some with a second term or refined; the others are figures and pictures of the atlas itself."""
+    """Seven in ten are words, some with a second term or refined; the others are figures and pictures of the atlas."""
     texts = many.queries(real, count - 2 * (count * 3 // 20), seed=7)
     rng = np.random.default_rng(7)
     found = [_worded(number, text) for number, text in enumerate(texts)]
