@@ -65,7 +65,7 @@ def travelling(setting: Setting) -> Outcome:
         ),
         {"export": written, "import": arrived, "load": before},
         (
-            "Words, likes of figures, and dropped pictures; figure, confidence, channels and score of every hit are compared.",
+            "Words, likes of figures and dropped pictures; figure, confidence, channels, score of every hit are compared.",
             "Nothing is encoded on the way. The memory is resident, with the files that are mapped.",
         ),
     )
