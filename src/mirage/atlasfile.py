@@ -132,10 +132,8 @@ class Manifest:
             raise ValueError("counts must be whole numbers")
         sums = {str(name): str(digest) for name, digest in dict(values["parts"]).items()}
         values["parts"], made_by = sums, values["encoder"]
-        if (
-            not all(isinstance(value, str) for value in (made_by.name, made_by.digest))
-            or not 0 < made_by.dimension < 100_000
-        ):
+        named = isinstance(made_by.name, str) and isinstance(made_by.digest, str)
+        if not named or not 0 < made_by.dimension < 100_000:
             raise ValueError("the encoder is told in a name, a digest and a dimension")
         return cls(**values)
 

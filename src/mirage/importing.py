@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -296,21 +296,23 @@ def _corpus(record: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _words(values: dict[str, Any]) -> dict[str, Any]:
-    if strange := next((name for name, value in values.items() if not isinstance(value, str)), None):
+def _texts(kind: type[Figure | Case | Source], values: dict[str, Any]) -> dict[str, Any]:
+    """The values, once all that are to be text are."""
+    texts = {field.name for field in fields(kind) if field.type == "str"}
+    if strange := next((name for name in texts & set(values) if not isinstance(values[name], str)), None):
         raise ValueError(f"{strange} is no text")
     return values
 
 
 def _source(given: dict[str, Any]) -> Source:
-    return Source(**{**given, "licence": Licence(**given["licence"])})
+    return Source(**{**_texts(Source, given), "licence": Licence(**given["licence"])})
 
 
 def _figure(record: dict[str, Any]) -> Figure:
     words = {name: value for name, value in record.items() if name not in ("fingerprint", "picture", "source")}
-    return Figure(**_words(words), source=_source(record["source"]))
+    return Figure(**_texts(Figure, words), source=_source(record["source"]))
 
 
 def _case(record: dict[str, Any]) -> Case:
     words = {name: value for name, value in record.items() if name != "source"}
-    return Case(**_words(words), source=_source(record["source"]))
+    return Case(**_texts(Case, words), source=_source(record["source"]))

@@ -23,7 +23,7 @@ from mirage import synthesis
 from mirage.atlas import Atlas
 from mirage.errors import Busy, MirageError, NotFound
 from mirage.generators import Generator
-from mirage.jobs import adding, generating, rebuilding
+from mirage.jobs import adding, generating, importing, rebuilding
 from mirage.jobs.generating import Generating
 from mirage.jobs.job import ENDED, Cancelled, Job, State
 from mirage.outputs import FOLDER, Outputs
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _KEEP_EVERY_SECONDS = 1.0
 _AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
-GENERATE, REBUILD, ADD = "generate", "rebuild", "add"
+GENERATE, REBUILD, ADD, IMPORT = "generate", "rebuild", "add", "import"
 Work = Callable[[Callable[..., None], Callable[[], bool]], None]
 """Given what updates the job, and what tells whether it shall stop."""
 
@@ -123,6 +123,18 @@ class Jobs:
         title, asked = rebuilding.title_of(encoder, model), {"encoder": encoder, "model": model}
         work = rebuilding.Rebuilding(self._atlas, encoder, model)
         return self._running(title) or self._start(REBUILD, title, work, asked)
+
+    def start_import(self, path: Path, *, encode: bool = False) -> Job:
+        """Queue the importing of an atlas file; see `mirage.importing.import_open`.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When there is no such file, or it is no atlas file.
+        """
+        importing.checked(path)
+        title = f"Import {path.name}"
+        return self._running(title) or self._start(IMPORT, title, importing.Importing(self._atlas, path, encode))
 
     def _running(self, title: str) -> Job | None:
         with self._lock:

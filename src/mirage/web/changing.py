@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
@@ -30,4 +31,12 @@ async def rebuild(request: Request, body: schemas.RebuildBody) -> Response:
     """
     _check_command(request, "mirage atlas rebuild")
     begin = partial(site_of(request).jobs.start_rebuild, encoder=body.encoder, model=body.model)
+    return sent(job_view(await anyio.to_thread.run_sync(begin)), 202)
+
+
+@twins.post("/atlas/import", response_model=schemas.JobView, status_code=202)
+async def import_(request: Request, body: schemas.ImportBody) -> Response:
+    """Start importing an atlas file. Wants the token that stands in the atlas's folder, in the header X-Mirage-Token."""
+    _check_command(request, "mirage import")
+    begin = partial(site_of(request).jobs.start_import, Path(body.file), encode=body.encode)
     return sent(job_view(await anyio.to_thread.run_sync(begin)), 202)

@@ -40,6 +40,7 @@ __all__ = [
     "FigureView",
     "FoundView",
     "HitView",
+    "ImportBody",
     "JobView",
     "JobsView",
     "LicenceView",
@@ -228,6 +229,13 @@ class RebuildBody(Model):
 
     encoder: str = Field(default="", description="Encode all pictures with this encoder; empty for the one there is.")
     model: str = Field(default="", description="Which model of that encoder, where it has several: a hub id or a folder.")
+
+
+class ImportBody(Model):
+    """Start importing an atlas file."""
+
+    file: str = Field(description="An atlas file on the machine of the server.")
+    encode: bool = Field(default=False, description="Encode the pictures anew where another encoder made the file.")
 
 
 class RefusedView(Model):
