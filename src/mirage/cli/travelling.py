@@ -94,8 +94,8 @@ def import_(
 ) -> None:
     """Put an atlas file into the atlas, which is made when there is none.
 
-    The file is checked first. Stopped at any point, run it again: it goes on where it broke. An atlas that is served takes it
-    in through its server.
+    The file is checked first. Stopped at any point, run it again: it goes on where it broke. Where a server holds the
+    atlas, it is imported through that server.
     """
     folder = folder_of(atlas)
     try:
