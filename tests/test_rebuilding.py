@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from mirage.adding import BATCH, Progress, add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, NotFound
-from mirage.rebuilding import rebuild
-from parts import environment, picture_folder
+from mirage.errors import AtlasError, AtlasHeld, NotFound, Unavailable
+from mirage.query import Query
+from mirage.rebuilding import rebuild, rebuild_open
+from parts import environment, picture_folder, until
 from squares import LOG, Squares, installed
 
 
@@ -110,6 +112,57 @@ def test_what_is_no_atlas_is_not_rebuilt(tmp_path: Path) -> None:
 def test_an_encoder_that_is_not_there_is_named(small: Path) -> None:
     with pytest.raises(NotFound, match="nobodys"):
         rebuild(small, "nobodys")
+
+
+def test_what_is_added_to_it_while_it_is_encoded_is_encoded_too(
+    small: Path, squares: EncoderInfo, pictures: Callable[..., Path]
+) -> None:
+    more = iter([load("folder", path=pictures(2, "more"))])
+
+    def add_more(progress: Progress) -> None:
+        for corpus in more:
+            with Atlas.open(small) as atlas:
+                add(atlas, corpus)
+
+    assert rebuild(small, "squares", progress=add_more) == (8, 8)
+    with Atlas.open(small) as atlas:
+        assert sorted(atlas.index.keys()) == atlas.store.keys()
+
+
+def test_a_full_disk_at_the_swap_leaves_the_old_atlas(
+    small: Path, squares: EncoderInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    with Atlas.open(small) as atlas:
+        with monkeypatch.context() as patch:
+            patch.setattr(manifest.Manifest, "write", full)
+            with pytest.raises(Unavailable):
+                rebuild_open(atlas, Squares())
+        assert atlas.encoder.info().name == "starter"
+        assert len(atlas.search("phantom")) == 6
+        assert [path.name for path in small.glob("index*")] == ["index"]
+
+
+def test_an_answer_that_is_under_way_keeps_the_old_index_open_until_it_has_ended(small: Path, squares: EncoderInfo) -> None:
+    with Atlas.open(small) as atlas, ThreadPoolExecutor(1) as pool:
+        with atlas.as_it_is() as before:
+            swapping = pool.submit(rebuild_open, atlas, Squares())
+            until(lambda: atlas.encoder.info() == squares)
+            assert before.searcher.search(Query.of("phantom number 2")).hits[0].figure.caption == "Phantom number 2"
+            assert not swapping.done()
+        assert swapping.result(60) == (6, 6)
+        assert not (small / "index").exists()
+        keys = atlas.store.keys()
+        assert atlas.store.vectors(keys, before.info.digest) == {}
+
+
+def test_a_manifest_that_names_an_index_elsewhere_is_refused(small: Path) -> None:
+    path = small / manifest.NAME
+    path.write_text('index = "../elsewhere"\n' + path.read_text("utf-8"), "utf-8")
+    with pytest.raises(AtlasError, match="is no name of an index"):
+        Atlas.open(small)
 
 
 # -- killed at any point -------------------------------------------------------------------------------------------------
