@@ -21,6 +21,7 @@ from benchmarks.report import markdown
 from benchmarks.searching import http, search
 from benchmarks.sizes import install
 from benchmarks.starting import starting
+from benchmarks.travelling import travelling
 
 BENCHMARKS: dict[str, Benchmark] = {
     "search": search,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "diffusers": diffusers,
     "adding": adding,
     "memory": memory,
+    "travelling": travelling,
     "install": install,
     "starting": starting,
     "page": page,

@@ -22,7 +22,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     return Setting(tmp_path_factory.mktemp("benchmarks"), None, quick=True)
 
 
-@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "memory"])
+@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "memory", "travelling"])
 def test_a_benchmark_runs_and_reports_positive_figures(name: str, setting: Setting) -> None:
     outcome = BENCHMARKS[name](setting)
     assert not outcome.skipped

@@ -36,6 +36,7 @@ LAYERS = [
         "traits",
         "fitness",
         "starting",
+        "state",
         "synthesis",
     },
     {"outputs"},

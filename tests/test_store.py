@@ -132,11 +132,22 @@ def test_counts_are_by_corpus(store: Store) -> None:
 
 def test_vectors_of_another_encoder_live_beside_until_they_are_forgotten(store: Store) -> None:
     keys = store.put([record(1)], "old", 1)
-    store.put_vectors(keys, np.stack([unit(9)]), [None], "new")
+    store.put_vectors(list(store.rows(keys).values()), np.stack([unit(9)]), [None], "new")
     assert store.vectors(keys, "old")
     assert store.vectors(keys, "new")[keys[0]][1] is None
     store.forget_vectors("new")
     assert store.vectors(keys, "old") == {}
+
+
+def test_a_figure_that_is_replaced_loses_what_another_encoder_made_of_it(store: Store) -> None:
+    keys = store.put([record(1), record(2)], "old", 1)
+    rows = list(store.rows(keys).values())
+    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    store.put([replace(record(1), figure=replace(record(1).figure, caption="Another caption"))], "old", 2)
+    assert set(store.vectors(keys, "new")) == {keys[1]}
+    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    assert set(store.vectors(keys, "new")) == {keys[1]}, "made from a row that was read before the figure was replaced"
+    assert set(store.vectors(keys, "old")) == set(keys)
 
 
 def test_notes_are_kept_and_forgotten(store: Store) -> None:

@@ -8,11 +8,14 @@ import hashlib
 import io
 import json
 import os
+import signal
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from benchmarks import travelling
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -25,7 +28,10 @@ from mirage.errors import AtlasError, BadInput, Unavailable
 from mirage.exporting import export
 from mirage.importing import import_file
 from mirage.query import Query
+from mirage.rebuilding import rebuild
+from parts import mirage, until
 from roco_maker import make_roco
+from squares import Squares, installed
 
 QUERIES = (
     "axial brain MRI at the level of the thalamus",
@@ -99,6 +105,16 @@ def test_what_was_inferred_travels_and_a_file_from_before_has_none(tmp_path: Pat
         with Atlas.open(tmp_path / name) as there:
             figure = there.figure("roco:ROCO_00002")
             assert (figure.modality, figure.inferred, figure.source.url_of) == ("CT", inferred, "article")
+
+
+def test_twenty_queries_of_all_kinds_find_the_same_after_travelling(
+    starter_copy: Path, carried: Path, tmp_path: Path
+) -> None:
+    import_file(carried, tmp_path / "there")
+    with Atlas.open(starter_copy) as atlas:
+        texts = [row.figure.caption[:60] for row in atlas.store.rows(atlas.store.keys()[::20]).values()]
+    asked = travelling.queries_of(starter_copy, texts[:14], 20)
+    assert travelling.identical(starter_copy, tmp_path / "there", asked) == len(asked) == 20
 
 
 def test_the_file_names_every_figure_s_licence_and_link(starter: Atlas, carried: Path) -> None:
@@ -296,6 +312,125 @@ def test_the_commands_say_what_they_did(small: Path, tmp_path: Path) -> None:
     assert json.loads(done.output)["added"] == 6
     again = run(app, ["import", file, "--atlas", str(tmp_path / "there")])
     assert "0 figures added, 6 were there already" in again.output
+
+
+def with_record(change: Callable[[dict], object], part: str) -> Callable[[str, bytes], tuple[str, bytes]]:
+    """Change the first record of a part and the manifest's checksum of it, as somebody who means harm would."""
+    sums: dict[str, str] = {}
+
+    def changing(name: str, data: bytes) -> tuple[str, bytes]:
+        if name == part:
+            first, _, rest = data.partition(b"\n")
+            record = json.loads(first)
+            change(record)
+            data = json.dumps(record).encode() + b"\n" + rest
+            sums[name] = hashlib.sha256(data).hexdigest()
+        if name == atlasfile.MANIFEST:
+            said = json.loads(data)
+            said["parts"].update(sums)
+            data = json.dumps(said).encode()
+        return name, data
+
+    return changing
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("figures/00000.jsonl", lambda record: record.pop("id")),
+        ("figures/00000.jsonl", lambda record: record.update(caption=7)),
+        ("figures/00000.jsonl", lambda record: record["picture"].update(name="../../evil.png")),
+        ("figures/00000.jsonl", lambda record: record["picture"].update(look="no number")),
+        ("figures/00000.jsonl", lambda record: record.update(picture=[])),
+        ("figures/00000.jsonl", lambda record: record["source"].update(corpus="of nobody")),
+        ("figures/00000.jsonl", lambda record: record["source"].update(licence={"strange": 1})),
+        ("corpora.jsonl", lambda record: record.pop("title")),
+        ("corpora.jsonl", lambda record: record.update(complete="maybe")),
+    ],
+    ids=str,
+)
+def test_a_record_that_lies_is_refused_although_its_checksum_is_right(
+    carried: Path, tmp_path: Path, part: str, change: Callable[[dict], object]
+) -> None:
+    bad = changed(carried, tmp_path / "bad.mirage", with_record(change, part))
+    with pytest.raises(AtlasError, match=r"bad\.mirage is damaged"):
+        import_file(bad, tmp_path / "there")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"bad.mirage", "there"}
+    with Atlas.open(tmp_path / "there") as there:
+        assert len(there.index) == 0
+
+
+def test_vectors_that_are_larger_than_told_are_not_read(carried: Path, tmp_path: Path) -> None:
+    large = b"\x93NUMPY" + bytes(3_000_000)
+
+    def change(name: str, data: bytes) -> tuple[str, bytes]:
+        if name == atlasfile.MANIFEST:
+            said = json.loads(data)
+            said["parts"]["vectors/00000.npy"] = hashlib.sha256(large).hexdigest()
+            return name, json.dumps(said).encode()
+        return name, large if name == "vectors/00000.npy" else data
+
+    with pytest.raises(AtlasError, match=r"vectors/00000\.npy is missing or is not what was exported"):
+        import_file(changed(carried, tmp_path / "bad.mirage", change), tmp_path / "there")
+
+
+def test_an_import_that_is_killed_goes_on(
+    carried: Path, starter: Atlas, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    there = tmp_path / "there"
+    process = started("import", carried, atlas=there)
+    until(lambda: process.poll() is not None or len(list((there / "pictures").glob("*/*.thumb.webp"))) > 2 * BATCH)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    rest = import_file(carried, there)
+    assert rest.kept >= BATCH
+    assert rest.added + rest.kept == 313
+    with Atlas.open(there) as atlas:
+        for query in QUERIES:
+            assert told(atlas, query) == told(starter, query)
+
+
+def test_a_new_atlas_is_made_with_the_file_s_encoder_where_that_is_installed(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(installed(tmp_path / "site"))
+        rebuild(small, "squares")
+        export(small, tmp_path / "squares.mirage", include_unlicensed=True)
+        done = import_file(tmp_path / "squares.mirage", tmp_path / "there")
+        assert (done.added, done.encoded) == (6, False)
+        with Atlas.open(tmp_path / "there") as there:
+            assert there.encoder.info() == Squares().info()
+            assert there.search("phantom number 2").hits
+    with pytest.raises(AtlasError, match="made with the encoder squares"):
+        import_file(tmp_path / "squares.mirage", tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+    assert import_file(tmp_path / "squares.mirage", tmp_path / "elsewhere", encode=True).encoded
+    with zipfile.ZipFile(tmp_path / "squares.mirage") as archive:
+        assert atlasfile.CARD not in archive.namelist(), "the starter's card tells of another encoder"
+
+
+def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
+    carried: Path, small: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    with Atlas.open(small) as atlas:
+        held = mirage("import", carried, atlas=small)
+        assert held.returncode == 5
+        said = " ".join(held.stderr.split())
+        assert f"is open in process {os.getpid()}. Use that, or stop it first." in said
+        assert len(atlas.index) == 6
+    started("serve", "--port", "0", atlas=small)
+    until(lambda: (holder := manifest.Holder.read(small)) and holder.url)
+    done = mirage("import", carried, atlas=small)
+    assert done.returncode == 0, done.stderr
+    assert "importing through it" in done.stderr
+    assert "313 figures added, 0 were there already." in done.stderr
+    assert json.loads(mirage("atlas", "info", "--json", atlas=small).stdout)["figures"] == 319
+    short = carried.with_name("short.mirage")
+    short.write_bytes(carried.read_bytes()[:-2000])
+    refused = mirage("import", short, atlas=small)
+    assert refused.returncode != 0
+    assert "cut short" in refused.stderr
 
 
 @pytest.mark.medpix

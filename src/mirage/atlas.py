@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +18,8 @@ from PIL import Image
 from mirage import encoders, explaining, holdings, indexes, manifest, refining, starting
 from mirage.comparison import Comparer, Comparison, contrast
 from mirage.dual import Dual
-from mirage.encoders.base import Encoder
-from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
+from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.errors import AtlasError, AtlasHeld, BadQuery, MirageError, NotFound
 from mirage.explainers.base import Explainer
 from mirage.explaining import Event, Explanation
 from mirage.figure import Case, Figure
@@ -30,6 +31,7 @@ from mirage.query import PictureTerm, Query, Term
 from mirage.ranking import Answer, Calibration, Hit
 from mirage.searching import Searcher
 from mirage.settings import Settings
+from mirage.state import Lending, State
 from mirage.store import Row, Store
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from mirage.synthesis import Synthetic
 
 Vector = npt.NDArray[np.float32]
+
+_PATIENCE = 60.0  # seconds that a swap waits for questions under way before it leaves the old index to the closing
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 
@@ -51,16 +55,55 @@ class Atlas:
     ...         print(hit.rank, hit.confidence, hit.figure.caption)
     """
 
-    def __init__(self, path: Path, store: Store, index: Index, encoder: Encoder, holder: manifest.Holder) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        index: Index,
+        encoder: Encoder,
+        holder: manifest.Holder,
+        index_name: str = manifest.INDEX,
+    ) -> None:
         self.path = path
         self.store = store
-        self.index = index
-        self.encoder = encoder
         self.holder = holder
         self.pictures = PictureStore(path / "pictures")
-        self._encoder_info = encoder.info()
-        self.checker = Checker(encoder)
+        self.index_name = index_name
+        self._lending = Lending(State.of(store, self.pictures, encoder, index))
+        self._former: list[Index] = []  # still answered from when they were replaced
         self._forget()
+
+    # -- what it answers from: a rebuild replaces all of it at once -----------------------------------------------------
+
+    def as_it_is(self) -> AbstractContextManager[State]:
+        """Lend index, encoder and what stands on them as they are now, for an answer that needs several of them.
+
+        A rebuild that ends meanwhile changes nothing in what is lent.
+        """
+        return self._lending.lent()
+
+    @property
+    def index(self) -> Index:
+        """The index of now; `as_it_is` keeps it open."""
+        return self._lending.now.index
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of now."""
+        return self._lending.now.encoder
+
+    @property
+    def checker(self) -> Checker:
+        """What judges sentences, with the encoder of now."""
+        return self._lending.now.checker
+
+    @property
+    def _searcher(self) -> Searcher:
+        return self._lending.now.searcher
+
+    @property
+    def _encoder_info(self) -> EncoderInfo:
+        return self._lending.now.info
 
     # -- opening and closing ----------------------------------------------------------------------------------------
 
@@ -89,8 +132,8 @@ class Atlas:
         settings = Settings.load()
         folder = Path(path).expanduser() if path is not None else settings.atlas
         known = manifest.check_folder(folder, create)
-        name = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
-        used = encoder if encoder is not None and not isinstance(encoder, str) else _encoder(folder, name, known, settings)
+        chosen = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
+        used = encoder if encoder is not None and not isinstance(encoder, str) else _encoder(folder, chosen, known, settings)
         info = used.info()
         if known and known.encoder.digest != info.digest:
             raise AtlasError(
@@ -101,7 +144,8 @@ class Atlas:
         holder = manifest.Holder.mine()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            index = indexes.load("embedded", path=folder / "index", dimension=info.dimension)
+            name = known.index if known else manifest.INDEX
+            index = indexes.load("embedded", path=folder / name, dimension=info.dimension)
         except AtlasHeld as error:
             other = manifest.Holder.read(folder)
             raise AtlasHeld(
@@ -109,12 +153,16 @@ class Atlas:
             ) from error
         except OSError as error:
             raise manifest.cannot_write(folder, error) from error
+        if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
+            index.close()
+            return cls.open(path, encoder=encoder, create=create)
+        manifest.sweep(folder, name)
         with ExitStack() as undo:
             undo.callback(index.close)
             undo.callback(manifest.Holder.clear, folder)
             store = Store.at(folder / "records.sqlite")
             undo.callback(store.close)
-            atlas = cls(folder, store, index, used, holder)
+            atlas = cls(folder, store, index, used, holder, name)
             holder.write(folder)
             if known is None:
                 manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
@@ -126,7 +174,8 @@ class Atlas:
         """Let go of the folder."""
         manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
         self.store.close()
-        self.index.close()
+        for index in (self.index, *self._former):
+            index.close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,18 +213,58 @@ class Atlas:
 
     def changed(self) -> None:
         """Forget what was remembered of the contents; called after adding."""
-        known = {row["name"]: row["version"] for row in self.store.corpora()}
-        manifest.Manifest(manifest.FORMAT, self._encoder_info, known).write(self.path)
+        self.written.write(self.path)
         self._forget()
 
+    @property
+    def written(self) -> manifest.Manifest:
+        """What ``atlas.toml`` says of it."""
+        return self._manifest(self._encoder_info, self.index_name)
+
+    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.Manifest:
+        known = {row["name"]: row["version"] for row in self.store.corpora()}
+        return manifest.Manifest(manifest.FORMAT, encoder, known, index_name)
+
+    def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
+        """Answer from another index, made with this or another encoder, from one moment to the next.
+
+        Questions under way end with the former one, which is closed and removed then, and its encoder's vectors forgotten.
+
+        Parameters
+        ----------
+        encoder : Encoder
+        index : Index
+            Open, with a point for every figure.
+        index_name : str
+            Its folder's name in the atlas's folder.
+
+        Raises
+        ------
+        mirage.errors.Unavailable, mirage.errors.AtlasError
+            When it cannot be written down; then nothing has changed.
+        """
+        former, former_name = self._lending.now, self.index_name
+        state = State.of(self.store, self.pictures, encoder, index)
+        self._manifest(state.info, index_name).write(self.path)
+        self.index_name = index_name
+        self._lending.become(state)
+        self._forget()
+        self._former.append(former.index)
+        if self._lending.idle(former.index, _PATIENCE):
+            former.index.close()
+            self._former.remove(former.index)
+            shutil.rmtree(self.path / former_name, ignore_errors=True)
+            with suppress(MirageError):  # they are only in the way
+                self.store.forget_vectors(state.info.digest)
+
     def _forget(self) -> None:
-        self._searcher = Searcher(self.store, self.index, self.encoder, self.pictures)
+        self._lending.become(self._lending.now.searching(self.store, self.pictures))
         self._comparer = Comparer(self.store)
         self._examples: list[Query] | None = None
 
     def calibrate(self, calibration: Calibration) -> None:
         """Search with other weights and cuts, until the atlas changes."""
-        self._searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration)
+        self._lending.become(self._lending.now.searching(self.store, self.pictures, calibration))
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -199,9 +288,13 @@ class Atlas:
             query = Query.of(query, **filters)
         elif filters:
             raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
+        with self.as_it_is() as now:
+            return self._answer(now, query)
+
+    def _answer(self, now: State, query: Query) -> Answer:
         if query.refine:
-            return refining.search(query, self._searcher, self.encoder, self.cases_of)
-        return self._searcher.search(query)
+            return refining.search(query, now.searcher, now.encoder, self.cases_of)
+        return now.searcher.search(query)
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
         """Find figures that look like one of this atlas's own, which is left out itself."""
@@ -209,7 +302,8 @@ class Atlas:
 
     def embed(self, picture: Image.Image) -> PictureTerm:
         """Turn a dropped picture into what a query carries of it: its quantised embedding."""
-        return PictureTerm.of(self.encoder.encode_images([picture])[0], self._encoder_info.digest)
+        now = self._lending.now
+        return PictureTerm.of(now.encoder.encode_images([picture])[0], now.info.digest)
 
     # -- explaining -------------------------------------------------------------------------------------------------
 
@@ -276,7 +370,9 @@ class Atlas:
             dual = Dual.of(_filtered(a, filters), _filtered(b, filters))
         else:
             dual = Dual.modify(_filtered(a, filters), less=less, more=more)
-        return self._comparer.compare(dual, self.search(dual.a), self.search(dual.b))
+        with self.as_it_is() as now:
+            answers = self._answer(now, dual.a), self._answer(now, dual.b)
+        return self._comparer.compare(dual, *answers)
 
     def contrasting(
         self,
@@ -335,15 +431,14 @@ class Atlas:
 
     def facets(self, filters: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, int]]:
         """Count the values of every filter field among the figures that pass the filters."""
-        if filters:
-            return self.index.facets(filters)
-        return self._searcher.facets
+        with self.as_it_is() as now:
+            return now.index.facets(filters) if filters else now.searcher.facets
 
     def facets_of(self, query: Query) -> dict[str, dict[str, int]]:
         """Like `facets`, each field counted as if it were not filtered itself, so that other values can be chosen."""
         if not query.filters:
             return self.facets()
-        counts = self.index.facets(query.filters)
+        counts = self.facets(query.filters)
         for name in query.filters:
             counts[name] = self.facets({field: v for field, v in query.filters.items() if field != name})[name]
         return counts

@@ -42,6 +42,7 @@ _NAMES = re.compile(
 )
 _MOST_MANIFEST = 64_000_000
 _MOST_PICTURE = 500_000_000
+_MOST_LINE = 16_000_000
 _CHUNK = 1 << 20
 
 
@@ -129,6 +130,11 @@ class Manifest:
         values["left_out"] = LeftOut(**values["left_out"])
         if not all(isinstance(values[name], int) for name in ("format", "figures", "cases", "pictures", "picture_side")):
             raise ValueError("counts must be whole numbers")
+        sums = {str(name): str(digest) for name, digest in dict(values["parts"]).items()}
+        values["parts"], made_by = sums, values["encoder"]
+        named = isinstance(made_by.name, str) and isinstance(made_by.digest, str)
+        if not named or not 0 < made_by.dimension < 100_000:
+            raise ValueError("the encoder is told in a name, a digest and a dimension")
         return cls(**values)
 
 
@@ -178,14 +184,26 @@ class AtlasFile:
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
         """The records of one of the ``.jsonl`` members, one after another."""
         with self._member(name) as file:
-            for line in file:
+            while line := file.readline(_MOST_LINE + 1):
+                if len(line) > _MOST_LINE:
+                    raise self._damaged(name)
                 try:
-                    yield json.loads(line)
+                    record = json.loads(line)
                 except ValueError as error:
                     raise self._damaged(name) from error
+                if not isinstance(record, dict):
+                    raise self._damaged(name)
+                yield record
 
-    def read(self, name: str) -> bytes:
-        """One member as a whole."""
+    def read(self, name: str, most: int = _MOST_PICTURE) -> bytes:
+        """One member as a whole, which must not be larger than `most` bytes.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+        """
+        if self._sizes.get(name, 0) > most:
+            raise self._damaged(name)
         with self._member(name) as file:
             data: bytes = file.read()
         return data
@@ -199,8 +217,6 @@ class AtlasFile:
             When it is missing or was changed.
         """
         member = picture_name(name)
-        if self._sizes.get(member, 0) > _MOST_PICTURE:
-            raise self._damaged(member)
         data = self.read(member)
         if hashlib.sha256(data).hexdigest() != name.partition(".")[0]:
             raise self._damaged(member)

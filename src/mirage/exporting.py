@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage import __version__, atlasfile, manifest
+from mirage import __version__, atlasfile, encoders, manifest
 from mirage.adding import Progress
 from mirage.atlasfile import LeftOut, Manifest
 from mirage.encoders.base import EncoderInfo
@@ -109,14 +109,14 @@ def export(
     partial = target.with_name(target.name + ".partial")
     store = Store.at(folder / "records.sqlite")
     try:
-        before = _state(store)
+        before = _state(folder, store)
         wanted = _wanted(store, corpora)
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
             writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, progress)
             written = writing.all(wanted, include_unlicensed)
-        if _state(store) != before:
-            raise AtlasError("The atlas was added to while it was exported. Export it again when that has ended.")
+        if _state(folder, store) != before:
+            raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
         digest = _sha256(partial)
         partial.replace(target)
     except OSError as error:
@@ -127,13 +127,13 @@ def export(
     return Exported(target, target.stat().st_size, digest, written, time.perf_counter() - started)
 
 
-def _state(store: Store) -> tuple[str | None, str | None]:
+def _state(folder: Path, store: Store) -> tuple[str | None, manifest.Manifest | None]:
     unfinished = store.note("unfinished")
     if unfinished is not None:
         raise AtlasError(
             "The atlas is being added to, or an adding was cut short. Finish that, or open the atlas once, first."
         )
-    return store.note("stamp"), unfinished
+    return store.note("stamp"), manifest.read(folder)
 
 
 def _wanted(store: Store, corpora: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -205,7 +205,7 @@ class _Writing:
         found = self._store.cases(cases)
         self._put(atlasfile.CASES, _lines([asdict(found[key]) for key in sorted(found)]))
         card = SHIPPED / "encoder" / "card.md"
-        if self._encoder.name == "starter" and card.is_file():
+        if card.is_file() and self._encoder.digest == encoders.load("starter").info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
         made = Manifest(
             format=atlasfile.FORMAT,

@@ -8,25 +8,28 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from mirage import atlasfile
+from mirage import atlasfile, encoders, manifest
 from mirage.adding import BATCH, Progress, encode_captions, vectors_of
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.atlasfile import AtlasFile
-from mirage.errors import AtlasError, BadPicture
+from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.errors import AtlasError, BadPicture, MirageError
 from mirage.figure import INFERABLE, Case, Figure, Licence, Source
 from mirage.manifest import check_room
 from mirage.pictures import DEFAULT_LIMITS, Picture, read_picture
+from mirage.settings import Settings
 from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row
 
 Vector = npt.NDArray[np.float32]
+Made = TypeVar("Made")
 _CORPUS_COLUMNS = ("name", "title", "summary", "version", "homepage", "licence", "licence_url", "complete")
 
 
@@ -89,20 +92,69 @@ def import_file(
     mirage.errors.Unavailable
         When the disk is full. What is stored stays.
     """
-    started = time.perf_counter()
     with atlasfile.opened(path) as file:
         file.check()
-        with Atlas.open(folder, create=True) as atlas:
-            mine, theirs = atlas.encoder.info(), file.manifest.encoder
-            anew = mine.digest != theirs.digest
-            if anew and not encode:
-                raise AtlasError(
-                    f"{path} was made with the encoder {theirs.name} ({theirs.digest[:12]}); the atlas {folder} has "
-                    f"{mine.name} ({mine.digest[:12]}), whose vectors cannot be compared with those. Import it with "
-                    "--encode to encode its pictures anew, or into a folder of its own with that encoder installed."
-                )
-            importing = _Importing(atlas, file, anew, progress, started)
-            stopped = importing.run(stop)
+        with Atlas.open(folder, create=True, encoder=_for_new(folder, file, encode)) as atlas:
+            return _import(file, atlas, encode, progress, stop)
+
+
+def import_open(
+    path: Path,
+    atlas: Atlas,
+    *,
+    encode: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Imported:
+    """Put an atlas file into an atlas that is open in this process; otherwise as `import_file`."""
+    with atlasfile.opened(path) as file:
+        file.check()
+        return _import(file, atlas, encode, progress, stop)
+
+
+def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
+    """The encoder to make a new atlas with: the file's own where it is at hand, so that nothing has to be encoded.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it is not at hand, before a folder is made.
+    """
+    if manifest.check_folder(folder, create=True) is not None:
+        return None
+    theirs, settings = file.manifest.encoder, Settings.load()
+    names = dict.fromkeys((theirs.name, settings.encoder)) if theirs.name in encoders.available() else (settings.encoder,)
+    for name in names:
+        try:
+            found = encoders.load(name, **({"threads": settings.threads} if name == "starter" else {}))
+        except MirageError:
+            continue
+        if found.info().digest == theirs.digest:
+            return found
+        if name == settings.encoder and not encode:
+            _check_encoder(file, found.info(), folder)
+    return None
+
+
+def _check_encoder(file: AtlasFile, mine: EncoderInfo, folder: Path) -> None:
+    theirs = file.manifest.encoder
+    if mine.digest != theirs.digest:
+        raise AtlasError(
+            f"{file.path} was made with the encoder {theirs.name} ({theirs.digest[:12]}); the atlas {folder} has "
+            f"{mine.name} ({mine.digest[:12]}), whose vectors cannot be compared with those. Import it with "
+            "--encode to encode its pictures anew, or into a folder of its own with that encoder installed."
+        )
+
+
+def _import(
+    file: AtlasFile, atlas: Atlas, encode: bool, progress: Callable[[Progress], None], stop: Callable[[], bool]
+) -> Imported:
+    started = time.perf_counter()
+    anew = atlas.encoder.info().digest != file.manifest.encoder.digest
+    if not encode:
+        _check_encoder(file, atlas.encoder.info(), atlas.path)
+    importing = _Importing(atlas, file, anew, progress, started)
+    stopped = importing.run(stop)
     return Imported(file.manifest, importing.added, importing.kept, anew, stopped, time.perf_counter() - started)
 
 
@@ -121,14 +173,14 @@ class _Importing:
         check_room(atlas.path)
         atlas.reconcile()
         stamp = int(atlas.store.note("stamp") or 0) + 1
-        corpora = [{name: row[name] for name in _CORPUS_COLUMNS} for row in self._records(atlasfile.CORPORA)]
+        corpora = [self._made(_corpus, row) for row in self._records(atlasfile.CORPORA)]
         self._corpora = {row["name"] for row in corpora}
         atlas.store.set_note("stamp", str(stamp))
         atlas.store.set_note(UNFINISHED, str(stamp))
         for row in corpora:
             atlas.store.put_corpus({**row, "complete": False})
         known = {key: value for row in corpora for key, value in atlas.store.fingerprints(row["name"]).items()}
-        cases = {case.id: case for case in map(_case, self._records(atlasfile.CASES))}
+        cases = {case.id: case for case in (self._made(_case, record) for record in self._records(atlasfile.CASES))}
         stopped = False
         try:
             for batch in self._batches(known):
@@ -163,7 +215,7 @@ class _Importing:
             if len(records) != len(images):
                 raise AtlasError(f"{self._file.path} is damaged: block {number} has not as many figures as vectors.")
             for record, image, caption in zip(records, images, captions, strict=True):
-                if known.get(record["id"]) == record["fingerprint"]:
+                if self._made(lambda given: known.get(given["id"]) == given["fingerprint"], record):
                     self.kept += 1
                     continue
                 batch.append((record, image, caption))
@@ -176,7 +228,8 @@ class _Importing:
     def _vectors(self, number: int) -> tuple[list[Vector], list[Vector | None]]:
         name, dimension = atlasfile.vectors_name(number), self._file.manifest.encoder.dimension
         try:
-            pairs = np.load(io.BytesIO(self._file.read(name)), allow_pickle=False).astype(np.float32)
+            most = atlasfile.BLOCK * 2 * dimension * 2 + 4096  # 16-bit floats, and what says so
+            pairs = np.load(io.BytesIO(self._file.read(name, most)), allow_pickle=False).astype(np.float32)
             if pairs.shape[1:] != (2, dimension) or not np.isfinite(pairs[:, 0]).all():
                 raise ValueError("shapes differ")
         except (ValueError, OSError, EOFError) as error:
@@ -185,12 +238,9 @@ class _Importing:
 
     def _store(self, batch: list[tuple[dict[str, Any], Vector, Vector | None]], cases: dict[str, Case], stamp: int) -> None:
         atlas = self._atlas
-        try:
-            figures = [_figure(record) for record, _, _ in batch]
-            if strange := next((f.id for f in figures if f.source.corpus not in self._corpora), None):
-                raise ValueError(f"{strange} is of no corpus that the file has")
-        except (KeyError, TypeError, ValueError) as error:
-            raise AtlasError(f"{self._file.path} is damaged: a figure's record cannot be read ({error}).") from error
+        figures = [self._made(_figure, record) for record, _, _ in batch]
+        if strange := next((f.id for f in figures if f.source.corpus not in self._corpora), None):
+            raise self._damaged(f"{strange[:80]} is of no corpus that the file has")
         pictures = [self._picture(record) for record, _, _ in batch]
         if self._encode:
             images = list(atlas.encoder.encode_images([picture.image for picture, _ in pictures]))
@@ -213,15 +263,25 @@ class _Importing:
         self.added += len(records)
 
     def _picture(self, record: dict[str, Any]) -> tuple[Picture, PictureRecord]:
-        told = record["picture"]
-        data = self._file.picture(str(told["name"]))
+        name, look = self._made(lambda given: (str(given["picture"]["name"]), int(given["picture"]["look"], 16)), record)
+        data = self._file.picture(name)
         try:
-            decoded = read_picture(data, name=str(told["name"]), limits=DEFAULT_LIMITS)
+            decoded = read_picture(data, name=name, limits=DEFAULT_LIMITS)
         except BadPicture as error:
             raise AtlasError(f"{self._file.path} holds a picture that cannot be read: {error}") from error
         kept = self._atlas.pictures.put(decoded)
         # What the original looked like, not its smaller copy: near-duplicates are folded as they were where it came from.
-        return decoded, PictureRecord(kept.name, kept.width, kept.height, kept.size, int(told["look"], 16))
+        return decoded, PictureRecord(kept.name, kept.width, kept.height, kept.size, look)
+
+    def _made(self, make: Callable[[dict[str, Any]], Made], record: dict[str, Any]) -> Made:
+        """Make something of a record, in which whoever wrote the file may have put anything."""
+        try:
+            return make(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._damaged(f"a record cannot be read ({type(error).__name__}: {str(error)[:120]})") from error
+
+    def _damaged(self, why: str) -> AtlasError:
+        return AtlasError(f"{self._file.path} is damaged: {why}.")
 
     def _tell(self) -> None:
         done, total = self.added + self.kept, self._file.manifest.figures
@@ -229,16 +289,31 @@ class _Importing:
         self._progress(Progress(done, total, rate, (total - done) / rate if rate else None))
 
 
+def _corpus(record: dict[str, Any]) -> dict[str, Any]:
+    row = {name: record[name] for name in _CORPUS_COLUMNS}
+    if not isinstance(row["complete"], bool) or not all(isinstance(row[name], str) for name in _CORPUS_COLUMNS[:-1]):
+        raise ValueError("a corpus is told in words")
+    return row
+
+
+def _texts(kind: type[Figure | Case | Source], values: dict[str, Any]) -> dict[str, Any]:
+    """The values, once all that are to be text are."""
+    texts = {field.name for field in fields(kind) if field.type == "str"}
+    if strange := next((name for name in texts & set(values) if not isinstance(values[name], str)), None):
+        raise ValueError(f"{strange} is no text")
+    return values
+
+
 def _source(given: dict[str, Any]) -> Source:
-    return Source(**{**given, "licence": Licence(**given["licence"])})
+    return Source(**{**_texts(Source, given), "licence": Licence(**given["licence"])})
 
 
 def _figure(record: dict[str, Any]) -> Figure:
     words = {name: value for name, value in record.items() if name not in ("fingerprint", "picture", "source", "inferred")}
     inferred = tuple(name for name in INFERABLE if name in record.get("inferred", ()))
-    return Figure(**words, source=_source(record["source"]), inferred=inferred)
+    return Figure(**_texts(Figure, words), source=_source(record["source"]), inferred=inferred)
 
 
 def _case(record: dict[str, Any]) -> Case:
     words = {name: value for name, value in record.items() if name != "source"}
-    return Case(**words, source=_source(record["source"]))
+    return Case(**_texts(Case, words), source=_source(record["source"]))

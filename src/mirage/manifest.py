@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import tomllib
@@ -20,6 +21,7 @@ from mirage.errors import AtlasError, MirageError, Unavailable
 FORMAT = 1
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
+INDEX = "index"
 ROOM = 128_000_000
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
 _BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
@@ -27,6 +29,7 @@ _BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm",
     f"{LOCK}.partial",
     LOCK,
 }
+_INDEX_NAMES = re.compile(r"index(-[0-9a-f]{12}(-2)?)?")
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
@@ -42,11 +45,14 @@ class Manifest:
         Who made the vectors.
     corpora : mapping
         Corpus to the version of it that was added.
+    index : str
+        Folder of the index. A rebuild makes another one beside it, and this file, replaced in one step, is what chooses.
     """
 
     format: int
     encoder: EncoderInfo
     corpora: Mapping[str, str]
+    index: str = INDEX
 
     def write(self, folder: Path) -> None:
         """Write in one step: a reader sees the old file or the new one.
@@ -60,6 +66,7 @@ class Manifest:
         lines = [
             "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
             f"format = {self.format}",
+            *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
             "",
             "[encoder]",
             f"name = {_toml(encoder.name)}",
@@ -73,7 +80,10 @@ class Manifest:
         target = folder / NAME
         partial = folder / f"{NAME}.partial"
         try:
-            partial.write_text("\n".join(lines) + "\n", "utf-8")
+            with partial.open("w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(target)
         except OSError as error:
             raise cannot_write(folder, error) from error
@@ -130,12 +140,28 @@ def read(folder: Path) -> Manifest | None:
         info = EncoderInfo(
             str(encoder["name"]), str(encoder["digest"]), int(encoder["dimension"]), int(encoder["max_tokens"])
         )
+        index = str(values.get("index", INDEX))
+        if not _INDEX_NAMES.fullmatch(index):
+            raise ValueError(f"{index[:80]!r} is no name of an index")
         corpora = {str(name): str(version) for name, version in values.get("corpora", {}).items()}
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
             f"{path} is damaged ({error}). Restore it from a copy; the records beside it were not touched."
         ) from error
-    return Manifest(version, info, corpora)
+    return Manifest(version, info, corpora, index)
+
+
+def beside(index: str, digest: str) -> str:
+    """Name of the folder in which another index is made beside the one there is, for the encoder of this digest."""
+    name = f"{INDEX}-{digest[:12]}"
+    return name if name != index else f"{name}-2"
+
+
+def sweep(folder: Path, index: str) -> None:
+    """Remove what a rebuild that was cut short, or that has ended, left beside the index. Only for who holds the atlas."""
+    for path in folder.iterdir():
+        if _INDEX_NAMES.fullmatch(path.name) and path.name != index:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def check_folder(folder: Path, create: bool) -> Manifest | None:

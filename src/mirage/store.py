@@ -186,6 +186,8 @@ class Store:
     def put(self, records: Sequence[Record], encoder: str, stamp: int) -> list[int]:
         """Insert or replace figures with their cases and vectors in one transaction.
 
+        What another encoder made of a figure that is replaced is forgotten.
+
         Returns
         -------
         list of int
@@ -209,19 +211,34 @@ class Store:
                 }
                 connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
                 keys.append(key)
+            for start in range(0, len(keys), 500):
+                stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
+                connection.execute(sa.delete(vectors).where(stale))
         return keys
 
-    def put_vectors(self, keys: Sequence[int], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
-        """Replace the vectors of figures, (n, d) each; used when an atlas is encoded anew."""
+    def put_vectors(self, rows: Sequence[Row], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
+        """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
+
+        A figure that was replaced since its row was read gets none: they would be another picture's.
+        """
+        keys = [row.key for row in rows]
         with self._write() as connection:
-            for key, image, caption in zip(keys, images, captions, strict=True):
-                blobs = {
-                    "key": key,
+            # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
+            mine = vectors.c.key.in_(keys) & (vectors.c.encoder == encoder)
+            connection.execute(sa.delete(vectors).where(mine))
+            now = {found.key: _row(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
+            blobs = [
+                {
+                    "key": row.key,
                     "encoder": encoder,
                     "image": _pack(image),
                     "caption": None if caption is None else _pack(caption),
                 }
-                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
+                for row, image, caption in zip(rows, images, captions, strict=True)
+                if now.get(row.key) == row
+            ]
+            if blobs:
+                connection.execute(sa.insert(vectors), blobs)
 
     def forget_vectors(self, but: str) -> None:
         """Drop the vectors of every encoder but one."""

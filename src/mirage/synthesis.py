@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mirage import __version__, fitness, generators, provenance
+from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure
 from mirage.generators import Drawn, Generator, GeneratorInfo, Request, Step, Wanted
@@ -293,22 +294,24 @@ def _beside(
     copy = copies.check(drawn.image) if copies is not None else unchecked(record.generator)
     if copy.near and not insist:
         return Synthetic(record, b"", (), None, copy, True, remarks)
-    vector = atlas.encoder.encode_images([drawn.image])[0]
-    found = atlas.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
+    with atlas.as_it_is() as now:
+        vector = now.encoder.encode_images([drawn.image])[0]
+        found = now.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
+        match = _match(atlas, now.encoder, record, vector)
     rows = atlas.store.rows([key for key, _ in found])
     nearest = tuple(rows[key].figure.id for key, _ in found if key in rows)
     data = provenance.mark(drawn.image, record)
-    return Synthetic(record, data, nearest, _match(atlas, record, vector), copy, False, remarks)
+    return Synthetic(record, data, nearest, match, copy, False, remarks)
 
 
-def _match(atlas: Atlas, record: Record, image: np.ndarray) -> Match | None:
+def _match(atlas: Atlas, encoder: Encoder, record: Record, image: np.ndarray) -> Match | None:
     words = ", ".join(text for text, weight in record.terms if weight > 0)
     keys = atlas.store.keys()
     if not keys or not words:
         return None
     some = keys[:: max(1, len(keys) // _SAMPLE)]
-    real = np.stack([image for image, _ in atlas.store.vectors(some, atlas.encoder.info().digest).values()])
-    text = atlas.encoder.encode_texts([words])[0]
+    real = np.stack([image for image, _ in atlas.store.vectors(some, encoder.info().digest).values()])
+    text = encoder.encode_texts([words])[0]
     share = float((real @ text < image @ text).mean())
     how = "well" if share >= 0.95 else "fairly well" if share >= 0.8 else "poorly"
     return Match(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")

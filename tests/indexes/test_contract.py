@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,20 @@ def test_words_are_stemmed_and_stop_words_find_nothing(index: Index, words: str,
 
 def test_the_limit_holds_in_every_channel(index: Index) -> None:
     assert [len(ranked) for ranked in index.ask(ask(unit(0), "brain", 1)).values()] == [1, 1, 1]
+
+
+def test_a_long_tie_is_cut_alike_whatever_the_order_in_which_it_was_added(name: str, tmp_path: Path) -> None:
+    # More of them than an index asks for to be on the safe side.
+    points = [replace(point(key, "prostate"), caption=unit(1000)) for key in range(150)]
+    answers = []
+    for place, order in (("forwards", points), ("backwards", points[::-1]), ("halves", [*points[75:], *points[:75]])):
+        made = indexes.load(name, path=tmp_path / place, dimension=D)
+        for start in range(0, len(order), 50):
+            made.add(order[start : start + 50])
+        found = made.ask(ask(unit(1000), "prostate", 10))
+        answers.append((keys(found["words"]), keys(found["caption"])))
+        made.close()
+    assert answers == [(list(range(10)), list(range(10)))] * 3
 
 
 def test_filters_apply_inside_every_channel(index: Index) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +11,9 @@ from mirage import corpora
 from mirage.adding import Progress, Report, add
 from mirage.atlas import Atlas
 from mirage.cli.output import download_bar, duration, print_json, progress_bar, say
-from mirage.cli.reaching import AtlasOption, Reached, Served, reach
+from mirage.cli.reaching import AtlasOption, Reached, Served, follow, reach
 from mirage.corpora.base import Corpus, Downloads
-from mirage.errors import BadInput, MirageError
+from mirage.errors import BadInput
 from mirage.settings import Settings
 
 app = typer.Typer(
@@ -170,15 +169,5 @@ def _through(served: Reached, corpus: str, options: dict[str, Any]) -> dict[str,
     say(f"The atlas is served at {served.url}; adding through it.")
     path = str(options["path"].resolve()) if "path" in options else None
     job = served.ask("POST", "/api/jobs", json={"corpus": corpus, "path": path})
-    with progress_bar(job["title"], unit=" figures/s") as move:
-        try:
-            while not job["ended"]:
-                time.sleep(0.5)
-                job = served.ask("GET", f"/api/jobs/{job['id']}")
-                move(job["done"], job["total"], job["rate"], job["seconds_left"])
-        except KeyboardInterrupt:
-            served.ask("POST", f"/api/jobs/{job['id']}/cancel")
-            raise
-    if job["state"] != "done":
-        raise MirageError(job["message"])
+    job = follow(served, job)
     return {"corpus": corpus, "refused": job["refused"], "message": job["message"]}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mirage.adding import Progress
 from mirage.atlas import Atlas
 from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
-from mirage.cli.reaching import AtlasOption, folder_of, reach
+from mirage.cli.reaching import AtlasOption, folder_of, follow, reach, server_of
+from mirage.errors import AtlasHeld
+from mirage.rebuilding import Rebuilt, Step
 from mirage.rebuilding import rebuild as rebuild_atlas
 from mirage.web import views
 
@@ -49,14 +53,42 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
 @app.command()
 def rebuild(
     encoder: Annotated[str | None, typer.Option(help="Encode all pictures with this encoder.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Which model of that encoder: a hub id or a folder.", show_default="the encoder's own")
+    ] = "",
     atlas: AtlasOption = None,
 ) -> None:
-    """Make the index anew from the records; mends a damaged index, or moves the atlas to another encoder."""
-    folder = folder_of(atlas)
-    with progress_bar("Encoding", unit=" figures/s") as move:
+    """Make the index anew from the records; mends a damaged index, or moves the atlas to another encoder.
 
-        def tell(progress: Progress) -> None:
-            move(progress.done, progress.total, progress.rate, progress.seconds_left)
-
-        figures, encoded = rebuild_atlas(folder, encoder, tell)
+    The old index answers until the new one is whole. Stopped at any point, run it again: nothing is encoded twice. An
+    atlas that is served is rebuilt by its server, which goes on answering.
+    """
+    folder, model = folder_of(atlas), _in_full(model)
+    try:
+        figures, encoded = _rebuild_here(folder, encoder, model)
+    except AtlasHeld as held:
+        served = server_of(folder, held)
+        say(f"The atlas is served at {served.url}; rebuilding through it.")
+        job = served.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
+        say(follow(served, job)["message"])
+        return
     say(f"The index of {folder} was made anew: {figures:,} figures, {encoded:,} of them encoded now.")
+
+
+def _rebuild_here(folder: Path, encoder: str | None, model: str) -> Rebuilt:
+    with ExitStack() as bars:
+        moves: dict[str, Callable[..., None]] = {}
+
+        def tell(step: Step) -> None:
+            if step.what not in moves:
+                bars.close()
+                moves[step.what] = bars.enter_context(progress_bar(step.what.capitalize(), unit=" figures/s"))
+            moves[step.what](step.done, step.total, step.rate, step.seconds_left)
+
+        return rebuild_atlas(folder, encoder, tell, model=model)
+
+
+def _in_full(model: str) -> str:
+    """A folder that is named from here, so that a server which runs elsewhere finds it, too."""
+    kind, colon, path = model.rpartition(":") if model.startswith("local-dir:") else ("", "", model)
+    return f"{kind}{colon}{Path(path).expanduser().resolve()}" if path and Path(path).expanduser().exists() else model

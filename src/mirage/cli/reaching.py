@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import httpx
 import typer
 
 from mirage.atlas import Atlas
-from mirage.cli.output import say
+from mirage.cli.output import progress_bar, say
 from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
 from mirage.manifest import Holder
 from mirage.pictures import DEFAULT_LIMITS, decode
@@ -96,18 +97,51 @@ def reach(path: Path | None, *, create: bool = False) -> Iterator[Reached]:
     try:
         atlas = Atlas.open(folder, create=create)
     except AtlasHeld as held:
-        holder = Holder.read(folder)
-        if holder is None or not holder.url:
-            raise
-        served = Served(holder)
-        try:
-            served.ask("GET", "/api/atlas")
-        except MirageError as error:
-            raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
-        yield served
+        yield server_of(folder, held)
         return
     with atlas:
         yield atlas
+
+
+def server_of(folder: Path, held: AtlasHeld) -> Served:
+    """The server that holds an atlas.
+
+    Raises
+    ------
+    mirage.errors.AtlasHeld
+        The one given, when the process that holds it serves nothing; one that says where it does not answer, else.
+    """
+    holder = Holder.read(folder)
+    if holder is None or not holder.url:
+        raise held
+    served = Served(holder)
+    try:
+        served.ask("GET", "/api/atlas")
+    except MirageError as error:
+        raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
+    return served
+
+
+def follow(served: Served, job: dict[str, Any], unit: str = " figures/s") -> dict[str, Any]:
+    """Show how far a job of the server is until it has ended; interrupted here, it is cancelled there.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        In the job's words, when it failed or was cancelled.
+    """
+    with progress_bar(job["title"], unit=unit) as move:
+        try:
+            while not job["ended"]:
+                time.sleep(0.5)
+                job = served.ask("GET", f"/api/jobs/{job['id']}")
+                move(job["done"], job["total"], job["rate"], job["seconds_left"])
+        except KeyboardInterrupt:
+            served.ask("POST", f"/api/jobs/{job['id']}/cancel")
+            raise
+    if job["state"] != "done":
+        raise MirageError(job["message"])
+    return job
 
 
 def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture: Path | None) -> dict[str, Any]:

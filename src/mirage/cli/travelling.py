@@ -9,7 +9,8 @@ import typer
 
 from mirage.adding import Progress
 from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
-from mirage.cli.reaching import AtlasOption, folder_of
+from mirage.cli.reaching import AtlasOption, folder_of, follow, server_of
+from mirage.errors import AtlasHeld
 from mirage.exporting import Exported
 from mirage.exporting import export as export_atlas
 from mirage.importing import import_file
@@ -93,14 +94,27 @@ def import_(
 ) -> None:
     """Put an atlas file into the atlas, which is made when there is none.
 
-    The file is checked first. Stopped at any point, run it again: it goes on where it broke.
+    The file is checked first. Stopped at any point, run it again: it goes on where it broke. Where a server holds the
+    atlas, it is imported through that server.
     """
-    with progress_bar("Importing", unit=" figures/s") as move:
+    folder = folder_of(atlas)
+    try:
+        with progress_bar("Importing", unit=" figures/s") as move:
 
-        def tell(progress: Progress) -> None:
-            move(progress.done, progress.total, progress.rate, progress.seconds_left)
+            def tell(progress: Progress) -> None:
+                move(progress.done, progress.total, progress.rate, progress.seconds_left)
 
-        done = import_file(file, folder_of(atlas), encode=encode, progress=tell)
+            done = import_file(file, folder, encode=encode, progress=tell)
+    except AtlasHeld as held:
+        served = server_of(folder, held)
+        say(f"The atlas is served at {served.url}; importing through it.")
+        asked = {"file": str(file.expanduser().resolve()), "encode": encode}
+        job = follow(served, served.ask("POST", "/api/atlas/import", json=asked))
+        if json:
+            print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})
+            return
+        say(job["message"])
+        return
     if json:
         print_json({"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds})
         return

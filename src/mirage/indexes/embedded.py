@@ -25,6 +25,8 @@ from mirage.manifest import ROOM, check_room
 
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike
+_WIDER = 4  # times as many, where a tie goes on beyond that,
+_MOST_TIED = 5_000  # up to so many
 _BATCH = 512
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
@@ -135,10 +137,17 @@ class EmbeddedIndex:
             asked["words"] = edge.TextQuery("words", ask.words)
         if not asked:
             return {}
-        requests = [edge.QueryRequest(limit=ask.limit + _TIED, query=query, filter=condition) for query in asked.values()]
-        with _explained(self._path):
-            lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return {name: _in_order(found)[: ask.limit] for name, found in zip(asked, lists, strict=True)}
+        limit, found, open_ones = ask.limit + _TIED, {}, list(asked)
+        while open_ones:
+            requests = [edge.QueryRequest(limit=limit, query=asked[name], filter=condition) for name in open_ones]
+            with _explained(self._path):
+                lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
+            found |= dict(zip(open_ones, lists, strict=True))
+            open_ones = [name for name in open_ones if len(found[name]) == limit and _cut_in_a_tie(found[name], ask.limit)]
+            limit *= _WIDER
+            if limit > _MOST_TIED:
+                break
+        return {name: _in_order(found[name])[: ask.limit] for name in asked}
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
@@ -196,6 +205,11 @@ class EmbeddedIndex:
 
 def _key(record: Any) -> int:
     return int(record.id)
+
+
+def _cut_in_a_tie(found: Sequence[Any], limit: int) -> bool:
+    """Whether what lies beyond these may score like the last one that is wanted."""
+    return round(found[limit - 1].score, _SAME) == round(found[-1].score, _SAME)
 
 
 def _in_order(found: Sequence[Any]) -> Ranked:

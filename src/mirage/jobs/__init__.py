@@ -1,6 +1,7 @@
 """Long work that is listed, shown, cancelled and resumed, each job kept in the atlas's records.
 
-There are two lanes: one job at a time adds, and one at a time makes synthetic images, so that neither waits for the other.
+There are two lanes: one job at a time changes the atlas (adds to it, or rebuilds it), and one at a time makes synthetic
+images, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from mirage import synthesis
 from mirage.atlas import Atlas
 from mirage.errors import Busy, MirageError, NotFound
 from mirage.generators import Generator
-from mirage.jobs import adding, generating
+from mirage.jobs import adding, generating, importing, rebuilding
 from mirage.jobs.generating import Generating
 from mirage.jobs.job import ENDED, Cancelled, Job, State
 from mirage.outputs import FOLDER, Outputs
@@ -32,7 +33,8 @@ from mirage.synthesis import MAX_AHEAD, Options
 logger = logging.getLogger(__name__)
 
 _KEEP_EVERY_SECONDS = 1.0
-GENERATE = "generate"
+_AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
+GENERATE, REBUILD, ADD, IMPORT = "generate", "rebuild", "add", "import"
 Work = Callable[[Callable[..., None], Callable[[], bool]], None]
 """Given what updates the job, and what tells whether it shall stop."""
 
@@ -43,7 +45,8 @@ class Jobs:
     """The jobs of one open atlas.
 
     Jobs that a process left behind when it ended are marked as failed: adding the same corpus again goes on where they
-    stopped. Generations that began from words are queued again; those that began from an upload are lost with it.
+    stopped. Rebuilds, and generations that began from words, are queued again; those that began from an upload are lost
+    with it.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -65,15 +68,17 @@ class Jobs:
                 self._left_behind(job)
 
     def _left_behind(self, job: Job) -> None:
+        again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
+        if job.kind == REBUILD and job.asked is not None:
+            self._queue(again, rebuilding.Rebuilding(self._atlas, **job.asked, again=True))
+            return
         if job.kind == GENERATE and job.asked is not None:
             try:
                 query, options = generating.of_asked(job.asked)
             except (MirageError, TypeError, KeyError):  # kept by another version
                 query = None
             if query is not None:
-                again = "Waiting for its turn; MIRAGE was stopped before it was finished."
-                job = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=again, results=())
-                self._queue(job, self._generation(query, options, None))
+                self._queue(again, self._generation(query, options, None))
                 return
         message = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
         if job.kind == GENERATE:
@@ -104,11 +109,36 @@ class Jobs:
         adding.checked(corpus, path)
         given = {**options, **({"path": Path(path)} if path is not None else {})}
         title = f"Add {corpus}" + (f" from {path}" if path is not None else "")
+        return self._running(title) or self._start(ADD, title, adding.Adding(self._atlas, corpus, given))
+
+    def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
+        """Queue the making of the index anew, with this encoder or the one there is; see `mirage.rebuilding.rebuild_open`.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When there is no such encoder.
+        """
+        rebuilding.checked(encoder)
+        title, asked = rebuilding.title_of(encoder, model), {"encoder": encoder, "model": model}
+        work = rebuilding.Rebuilding(self._atlas, encoder, model)
+        return self._running(title) or self._start(REBUILD, title, work, asked)
+
+    def start_import(self, path: Path, *, encode: bool = False) -> Job:
+        """Queue the importing of an atlas file; see `mirage.importing.import_open`.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When there is no such file, or it is no atlas file.
+        """
+        importing.checked(path)
+        title = f"Import {path.name}"
+        return self._running(title) or self._start(IMPORT, title, importing.Importing(self._atlas, path, encode))
+
+    def _running(self, title: str) -> Job | None:
         with self._lock:
-            running = next((j for j in self._jobs.values() if j.title == title and j.state not in ENDED), None)
-        if running is not None:
-            return running
-        return self._start("add", title, adding.Adding(self._atlas, corpus, given))
+            return next((job for job in self._jobs.values() if job.title == title and job.state not in ENDED), None)
 
     def start_generate(self, query: Query, options: Options, *, start: Image.Image | None = None) -> Job:
         """Queue the making of synthetic images.
@@ -169,7 +199,8 @@ class Jobs:
     def _placed(self, job: Job) -> Job:
         if job.state != "queued":
             return job
-        before = (other for other in self._jobs.values() if other.kind == job.kind and other.state not in ENDED)
+        lane = _lane(job.kind)
+        before = (other for other in self._jobs.values() if _lane(other.kind) == lane and other.state not in ENDED)
         return replace(job, ahead=sum((other.created, other.id) < (job.created, job.id) for other in before))
 
     def preview(self, job_id: str) -> bytes | None:
@@ -214,13 +245,14 @@ class Jobs:
             self._jobs[job.id] = job
             self._works[job.id] = work
             self._stops[job.id] = threading.Event()
-            if job.kind not in self._lanes:
-                self._lanes[job.kind] = queue.Queue()
-                worker = threading.Thread(target=self._run, args=(self._lanes[job.kind],), name=job.kind, daemon=True)
+            lane = _lane(job.kind)
+            if lane not in self._lanes:
+                self._lanes[lane] = queue.Queue()
+                worker = threading.Thread(target=self._run, args=(self._lanes[lane],), name=lane, daemon=True)
                 self._workers.append(worker)
                 worker.start()
         self._keep(job)
-        self._lanes[job.kind].put(job.id)
+        self._lanes[lane].put(job.id)
 
     def _run(self, lane: queue.Queue[str | None]) -> None:
         while (job_id := lane.get()) is not None and not self._closing:
@@ -257,3 +289,7 @@ class Jobs:
             self._atlas.store.put_job(job.id, job.created, job.record())
         except MirageError:  # a full disk: the job is still shown, until this process ends
             logger.warning("job %s could not be kept", job.id, exc_info=True)
+
+
+def _lane(kind: str) -> str:
+    return GENERATE if kind == GENERATE else "change"

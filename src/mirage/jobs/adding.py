@@ -43,7 +43,7 @@ class Adding:
         source = corpora.load(self._corpus, **self._given)
         if isinstance(source, Downloads) and not source.ready:
             source.prepare(lambda what, done, total: self._fetching(update, stopped, what, done, total))
-        report = add(self._atlas, source, progress=lambda progress: _tell(update, progress), stop=stopped)
+        report = add(self._atlas, source, progress=lambda progress: tell(update, progress), stop=stopped)
         _end(update, report)
 
     def _fetching(self, update: Update, stopped: Callable[[], bool], what: str, done: int, total: int | None) -> None:
@@ -59,7 +59,8 @@ class Adding:
         update(done=done, total=total or 0, seconds_left=left, message=message)
 
 
-def _tell(update: Update, progress: Progress) -> None:
+def tell(update: Update, progress: Progress) -> None:
+    """Pass on how far it is."""
     update(
         done=progress.done,
         total=progress.total,

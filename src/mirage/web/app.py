@@ -13,6 +13,7 @@ from mirage import __version__
 from mirage.web import (
     api,
     ask,
+    changing,
     compare,
     explain,
     generate,
@@ -73,6 +74,7 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     app.include_router(generate_images.twins)
     app.include_router(generate_jobs.twins)
     app.include_router(jobs.twins)
+    app.include_router(changing.twins)
     app.include_router(jobs.router)
     app.include_router(generate.router)
     app.include_router(generate_images.router)

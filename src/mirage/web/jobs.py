@@ -1,4 +1,4 @@
-"""The Corpora page and the jobs that add to the atlas."""
+"""The Corpora page and the jobs that change the atlas."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ PARQUET = {
     "roco": ("ROCO", "81,770", "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"),
     "rocov2": ("ROCOv2", "79,793", "https://huggingface.co/datasets/eltorio/ROCOv2-radiology"),
 }
+GENERATE = "generate"
 ADD = "add"
 ENDED = ("done", "failed", "cancelled")
 _MOST_FOLDERS = 200
@@ -54,7 +55,7 @@ def job_view(job: Job) -> schemas.JobView:
         created=job.created,
         finished=job.finished or None,
         ended=job.state in ENDED,
-        page=links.job(job.id) if job.kind == ADD else links.generating(job.id),
+        page=links.generating(job.id) if job.kind == GENERATE else links.job(job.id),
         results=list(getattr(job, "results", ())),
         ahead=getattr(job, "ahead", 0),
     )
@@ -224,7 +225,7 @@ async def corpora_html(request: Request) -> Response:
             "corpora.html",
             view=held,
             atlas=views.atlas_page(site.atlas),
-            jobs=[job for job in listed.jobs if job.kind == ADD],
+            jobs=[job for job in listed.jobs if job.kind != GENERATE],
             token=site.token,
             form=search_form(None),
             medpix_copy=site.settings.medpix is not None,
@@ -250,7 +251,7 @@ async def job_html(request: Request, job_id: str) -> Response:
     """A job's page; without scripts it reloads itself."""
     site = site_of(request)
     view = job_view(await anyio.to_thread.run_sync(site.jobs.get, job_id))
-    if view.kind != ADD:
+    if view.kind == GENERATE:
         return RedirectResponse(view.page, 303)
     return HTMLResponse(render("job.html", job=view, token=site.token, form=search_form(None)))
 

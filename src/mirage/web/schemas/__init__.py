@@ -40,6 +40,7 @@ __all__ = [
     "FigureView",
     "FoundView",
     "HitView",
+    "ImportBody",
     "JobView",
     "JobsView",
     "LicenceView",
@@ -47,6 +48,7 @@ __all__ = [
     "Problem",
     "QueryBody",
     "QueryView",
+    "RebuildBody",
     "RefusedView",
     "RemarkView",
     "SearchView",
@@ -221,6 +223,20 @@ class AddBody(Model):
 
     corpus: str
     path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
+
+
+class RebuildBody(Model):
+    """Start making the index anew."""
+
+    encoder: str = Field(default="", description="Encode all pictures with this encoder; empty for the one there is.")
+    model: str = Field(default="", description="Which model of that encoder, where it has several: a hub id or a folder.")
+
+
+class ImportBody(Model):
+    """Start importing an atlas file."""
+
+    file: str = Field(description="An atlas file on the machine of the server.")
+    encode: bool = Field(default=False, description="Encode the pictures anew where another encoder made the file.")
 
 
 class RefusedView(Model):
