@@ -22,8 +22,8 @@ LAYERS = [
     {"figure", "query"},
     {"evidence", "dual"},
     {"downloads", "adapters", "tables"},
-    {"models", "store", "pictures", "provenance", "wordform"},
-    {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
+    {"store", "pictures", "provenance", "wordform"},
+    {"models", "encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
     {
         "arithmetic",
         "atlas",

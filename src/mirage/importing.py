@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mirage import atlasfile
+from mirage import atlasfile, encoders, manifest
 from mirage.adding import BATCH, Progress, encode_captions, vectors_of
 from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.atlasfile import AtlasFile
@@ -23,6 +23,7 @@ from mirage.errors import AtlasError, BadPicture
 from mirage.figure import Case, Figure, Licence, Source
 from mirage.manifest import check_room
 from mirage.pictures import DEFAULT_LIMITS, Picture, read_picture
+from mirage.settings import Settings
 from mirage.store import Picture as PictureRecord
 from mirage.store import Record, Row
 
@@ -92,7 +93,10 @@ def import_file(
     started = time.perf_counter()
     with atlasfile.opened(path) as file:
         file.check()
-        with Atlas.open(folder, create=True) as atlas:
+        # A new atlas is searched by an export of the file's encoder, where the settings name one.
+        fresh = manifest.read(folder) is None
+        export = encoders.exported_for(file.manifest.encoder, Settings.load()) if fresh else None
+        with Atlas.open(folder, encoder=export, create=True) as atlas:
             mine, theirs = atlas.encoder.info(), file.manifest.encoder
             anew = mine.digest != theirs.digest
             if anew and not encode:

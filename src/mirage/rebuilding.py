@@ -15,6 +15,7 @@ from mirage.atlas import UNFINISHED, Atlas
 from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, MirageError
 from mirage.pictures import PictureStore, decode
+from mirage.settings import Settings
 from mirage.store import Row, Store
 
 
@@ -45,7 +46,8 @@ def rebuild(
     known = manifest.read(folder)
     if known is None or not (folder / "records.sqlite").exists():
         raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
-    used = encoders.load(encoder or known.encoder.name)
+    same = encoder in (None, known.encoder.name)
+    used = encoders.configured(encoder or known.encoder.name, Settings.load(), known.encoder.model if same else "")
     digest = used.info().digest
     index = folder / "index"
     _check_free(folder, index, known.encoder.dimension)

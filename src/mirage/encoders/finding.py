@@ -152,7 +152,10 @@ def _snapshot(name: str, revision: str, download: bool, pin: Pin | None) -> Path
     except ImportError as error:
         raise missing("open_clip or transformers", error) from error
     # The same files for the look into the cache: otherwise a pickle that was not fetched makes a model seem cut short.
-    wanted: dict[str, Any] = {"allow_patterns": [*_FETCHED, *(["*.bin"] if pin and pin.pickle_sha256 else [])], "revision": revision or None}
+    wanted: dict[str, Any] = {
+        "allow_patterns": [*_FETCHED, *(["*.bin"] if pin and pin.pickle_sha256 else [])],
+        "revision": revision or None,
+    }
     try:
         return Path(snapshot_download(name, local_files_only=True, **wanted))
     except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError

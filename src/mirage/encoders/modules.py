@@ -18,6 +18,25 @@ class OpenClipText(torch.nn.Module):
         return self.model.encode_text(ids)
 
 
+class OpenClipBertText(torch.nn.Module):
+    """A BERT of the transformers library as text tower, as open_clip runs it.
+
+    It is given the mask of padding ready to be added: what the library makes of a plain one is lost in an export to ONNX.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.text = model.text
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        inner = self.text.transformer
+        there = ids != self.text.config.pad_token_id
+        lowest = torch.finfo(inner.dtype).min
+        hidden = torch.zeros_like(there, dtype=inner.dtype).masked_fill(~there, lowest)[:, None, None, :]
+        made = inner(input_ids=ids, attention_mask=hidden)
+        return self.text.proj(self.text.pooler(made, there.long()))
+
+
 class OpenClipShortText(torch.nn.Module):
     """The causal text tower of an open_clip model, which takes texts as short as they are.
 
@@ -32,19 +51,36 @@ class OpenClipShortText(torch.nn.Module):
         self.positions, self.projection = inner.positional_embedding, inner.text_projection
         self.register_buffer("mask", inner.attn_mask, persistent=False)
         pool = getattr(inner, "pool_type", None) or inner.text_pool_type
-        end = getattr(inner, "eos_id", None) if hasattr(inner, "eos_id") else inner.text_eos_id
+        end = inner.eos_id if hasattr(inner, "eos_id") else inner.text_eos_id
         self.end: int | None = int(end) if pool == "eos" else None
+        self.plain = all(type(block).__name__ == "ResidualAttentionBlock" for block in self.transformer.resblocks)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         length = ids.shape[1]
         dtype = self.transformer.get_cast_dtype()
         x = self.token_embedding(ids).to(dtype) + self.positions[:length].to(dtype)
-        x = self.transformer(x, attn_mask=self.mask[:length, :length])
+        mask = self.mask[:length, :length].to(dtype)
+        if self.plain:
+            for block in self.transformer.resblocks:
+                x = x + block.ls_1(_attention(block.attn, block.ln_1(x), mask))
+                x = x + block.ls_2(block.mlp(block.ln_2(x)))
+        else:
+            x = self.transformer(x, attn_mask=mask)
         places = ids.argmax(1) if self.end is None else (ids == self.end).int().argmax(1)
         x = self.ln_final(x[torch.arange(ids.shape[0], device=ids.device), places])
         if self.projection is None:
             return x
         return self.projection(x) if isinstance(self.projection, torch.nn.Linear) else x @ self.projection
+
+
+def _attention(inner: Any, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """What `torch.nn.MultiheadAttention` does, without the detours that bind an exported model to one length."""
+    n, length, width = x.shape
+    heads = inner.num_heads
+    parts = torch.nn.functional.linear(x, inner.in_proj_weight, inner.in_proj_bias).chunk(3, dim=-1)
+    q, k, v = (part.reshape(n, length, heads, width // heads).transpose(1, 2) for part in parts)
+    seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return inner.out_proj(seen.transpose(1, 2).reshape(n, length, width))
 
 
 class OpenClipImage(torch.nn.Module):

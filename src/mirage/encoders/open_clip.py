@@ -197,7 +197,9 @@ class OpenClipEncoder:
         except Exception as error:  # safetensors has an error of its own that shares no base
             raise Unavailable(f"{self._weights} is damaged: {first_line(error)} Fetch the model anew.") from error
         model = model.eval().requires_grad_(False)
-        text = modules.OpenClipShortText(model) if _is_causal(self._config) else modules.OpenClipText(model)
+        is_bert = _is_hf(self._config["text_cfg"]) and model.text.config.model_type == "bert"
+        foreign = modules.OpenClipBertText if is_bert else modules.OpenClipText
+        text = (modules.OpenClipShortText if _is_causal(self._config) else foreign)(model)
         vision = self._config["vision_cfg"]
         side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
         width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
