@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.encoders.onnx import OnnxEncoder
 from mirage.encoders.standing_in import StandIn
 from mirage.errors import NotFound, Unavailable
 from mirage.settings import Settings
@@ -100,7 +101,7 @@ def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
         It goes by the name and digest of the one it stands for, so that vectors of both are kept as what they are: of one
         space, as closely as the export measured.
     """
-    if settings.encoder != "onnx" or not settings.encoder_model or wanted.name == "onnx":
+    if settings.encoder != "onnx" or not settings.encoder_model or wanted.name in ("onnx", "starter"):
         return None
-    found = configured("onnx", settings)
-    return StandIn(found, wanted) if found.info().made_from == wanted.digest else None
+    found = OnnxEncoder(settings.encoder_model, threads=settings.threads)
+    return StandIn(found, wanted) if found.exported.made_from.digest == wanted.digest else None

@@ -63,7 +63,7 @@ class Preprocessing:
         if min(self.height, self.width, self.edge) < 1 or max(self.height, self.width, self.edge) > 10_000:
             raise ValueError(f"pictures of {self.width} × {self.height} pixels are not possible")
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
-            raise ValueError("mean and std are three numbers each")
+            raise ValueError("mean and std are not three numbers each, or one deviation is nothing")
 
     def pixels(self, images: Sequence[Image.Image]) -> Pixels:
         """Pictures of any mode and size to (n, 3, height, width) float32; they are left as they were."""
