@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mirage.encoders.reading import Reading, cleaning, clip_tokenizer, reading
+from mirage.encoders.reading import Reading, cleaning, clip_tokenizer, reading, saved_tokenizer
+from tiny_encoders import WORDS, transformers_library
 from vision import vision
 
 TEXTS = [
@@ -68,3 +69,30 @@ def test_the_unread_end_begins_where_reading_ends_in_the_text_as_given(clip: Rea
 def test_texts_cleaned_in_an_unknown_way_are_refused() -> None:
     with pytest.raises(ValueError, match="not known: 'backwards'"):
         cleaning("backwards")
+
+
+def test_siglip_s_pieces_are_read_as_its_own_tokenizer_reads_them(tmp_path: Path) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece", reason="needs the [paper] extra (sentencepiece)")
+    pytest.importorskip("google.protobuf", reason="needs the [paper] extra (protobuf)")
+    transformers = transformers_library()
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join([WORDS.lower()] * 20))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(words),
+        model_prefix=str(tmp_path / "spiece"),
+        vocab_size=90,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (tmp_path / "config.json").write_text('{"model_type": "siglip"}')
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "SiglipTokenizer"}')
+    (tmp_path / "spiece.vocab").unlink()
+    theirs = transformers.SiglipTokenizer(vocab_file=str(tmp_path / "spiece.model"))
+    ours = reading(saved_tokenizer(tmp_path), 64, theirs.pad_token_id, False)
+    texts = ["axial CT of the brain", "T2-weighted,  contrast;\nedema", "Frontal LOBE (1.5 cm)", "finding " * 90]
+    wanted = theirs(texts, padding="max_length", max_length=64, truncation=True)["input_ids"]
+    assert ours.padded(ours.ids(texts)).tolist() == wanted

@@ -35,6 +35,7 @@ _WRITTEN_OUT = {
     "ﬃ": "ffi",
     "ﬄ": "ffl",
 }
+_PUNCTUATION = r"[!-/:-@\[-`{-~]"
 _CONTROL = r"[\x00-\x08\x0b\x0e-\x1f\x7f]"
 
 
@@ -156,7 +157,7 @@ def cleaning(kind: str, then: Any = None) -> Any:
     steps += [normalizers.Replace(*pair) for pair in _WRITTEN_OUT.items()]
     steps += [normalizers.Replace(Regex("[‘’‚‛]"), "'"), normalizers.Replace(Regex("[“”„‟]"), '"'), normalizers.NFC()]
     if kind == "canonicalize":
-        steps += [normalizers.Replace("_", " "), normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), "")]
+        steps += [normalizers.Replace("_", " "), normalizers.Replace(Regex(_PUNCTUATION), "")]
     steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
     if kind != "whitespace":
         steps.append(normalizers.Lowercase())
@@ -194,11 +195,27 @@ def saved_tokenizer(folder: Path) -> Any:
 
     kept = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     inner = getattr(kept, "backend_tokenizer", None)
-    if inner is None:
+    if inner is None and type(kept).__name__ != "SiglipTokenizer":
         raise ValueError(f"its {type(kept).__name__} cannot be written as tokenizer.json")
-    made = Tokenizer.from_str(inner.to_str())
+    made = Tokenizer.from_str(inner.to_str()) if inner is not None else _siglip_tokenizer(kept)
     if kept.pad_token_id is not None:
         made.enable_padding(pad_id=int(kept.pad_token_id), pad_token=str(kept.pad_token))
+    return made
+
+
+def _siglip_tokenizer(kept: Any) -> Any:
+    """SigLIP's SentencePiece tokenizer, which cleans texts as Zhai et al. (2023) did, as one of the tokenizers library."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415
+
+    pieces = kept.sp_model
+    scored = [(pieces.id_to_piece(place), pieces.get_score(place)) for place in range(pieces.get_piece_size())]
+    made = Tokenizer(models.Unigram(scored, unk_id=pieces.unk_id()))
+    steps: list[Any] = [normalizers.Lowercase()] if kept.do_lower_case else []
+    steps += [normalizers.Replace(Regex(_PUNCTUATION), ""), normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")]
+    made.normalizer = normalizers.Sequence([*steps, normalizers.Strip()])
+    made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    end = str(kept.eos_token)
+    made.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, kept.eos_token_id)])
     return made
 
 
