@@ -167,9 +167,10 @@ class TransformersEncoder:
 
     @cached_property
     def _running(self) -> Running:
-        import torch  # noqa: PLC0415
+        reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
+        import torch  # noqa: PLC0415 - there, since the towers are
 
-        return towers.running(torch, self.loaded, self.reading, self._preprocessing, self.dimension)
+        return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
 
     @cached_property
     def _digest(self) -> str:
