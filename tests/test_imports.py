@@ -22,8 +22,8 @@ LAYERS = [
     {"figure", "query"},
     {"evidence", "dual"},
     {"downloads", "adapters", "tables"},
-    {"models", "store", "pictures", "provenance", "wordform", "calibration"},
-    {"encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
+    {"store", "pictures", "provenance", "wordform", "calibration"},
+    {"models", "encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
     {
         "arithmetic",
         "atlas",

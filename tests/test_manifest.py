@@ -22,6 +22,12 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["atlas.toml"]
 
 
+def test_the_encoder_s_model_is_kept(tmp_path: Path) -> None:
+    encoder = EncoderInfo("open_clip", "cd" * 32, 768, 77, 'hf-hub:org/"name"', "ef" * 32)
+    Manifest(manifest.FORMAT, encoder, {}).write(tmp_path)
+    assert manifest.read(tmp_path) == Manifest(manifest.FORMAT, encoder, {})
+
+
 def test_a_folder_without_one_has_none(tmp_path: Path) -> None:
     assert manifest.read(tmp_path) is None
 

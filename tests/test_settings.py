@@ -63,3 +63,33 @@ def test_lists_may_be_written_as_people_write_them(monkeypatch: pytest.MonkeyPat
 def test_the_home_folder_may_be_written_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRAGE_ATLAS", "~/an-atlas")
     assert Settings.load().atlas == Path.home() / "an-atlas"
+
+
+def test_the_paper_s_profile_names_its_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIRAGE_PROFILE", "paper")
+    found = Settings.load()
+    assert (found.encoder, found.generator, found.explainer) == ("open_clip", "diffusers", "transformers")
+    assert found.encoder_model == "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
+    assert (found.generator_model, found.explainer_model) == ("Nihirc/Prompt2MedImage", "databricks/dolly-v2-3b")
+
+
+def test_what_a_person_names_wins_over_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mirage.toml").write_text('profile = "paper"\nencoder = "starter"\n')
+    monkeypatch.setenv("MIRAGE_EXPLAINER_MODEL", "nobody/small")
+    found = Settings.load(generator_model="my/pipeline")
+    assert (found.encoder, found.encoder_model) == ("starter", "")
+    assert (found.explainer, found.explainer_model) == ("transformers", "nobody/small")
+    assert (found.generator, found.generator_model) == ("diffusers", "my/pipeline")
+
+
+@pytest.mark.parametrize("profile", ["starter", "custom"])
+def test_the_other_profiles_leave_the_defaults(monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
+    monkeypatch.setenv("MIRAGE_PROFILE", profile)
+    found = Settings.load()
+    assert (found.encoder, found.encoder_model, found.generator) == ("starter", "", "starter")
+
+
+def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIRAGE_PROFILE", "best")
+    with pytest.raises(BadInput, match="profile"):
+        Settings.load()

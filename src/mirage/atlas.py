@@ -19,6 +19,7 @@ from mirage import encoders, explaining, holdings, indexes, manifest, refining, 
 from mirage.comparison import Comparer, Comparison, contrast
 from mirage.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.encoders.standing_in import StandIn
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, MirageError, NotFound
 from mirage.explainers.base import Explainer
 from mirage.explaining import Event, Explanation
@@ -132,9 +133,10 @@ class Atlas:
         settings = Settings.load()
         folder = Path(path).expanduser() if path is not None else settings.atlas
         known = manifest.check_folder(folder, create)
-        chosen = encoder if isinstance(encoder, str) else known.encoder.name if known else settings.encoder
-        used = encoder if encoder is not None and not isinstance(encoder, str) else _encoder(folder, chosen, known, settings)
+        used = _encoder(folder, encoder, known, settings) if encoder is None or isinstance(encoder, str) else encoder
         info = used.info()
+        if known and info.made_from and info.made_from == known.encoder.digest:
+            used, info = StandIn(used, known.encoder), known.encoder
         if known and known.encoder.digest != info.digest:
             raise AtlasError(
                 f"The atlas {folder} was made with the encoder {known.encoder.name} ({known.encoder.digest[:12]}); "
@@ -476,11 +478,14 @@ def _filtered(query: str | Query, filters: Mapping[str, Any]) -> str | Query:
     return Query.of(query, **filters)
 
 
-def _encoder(folder: Path, name: str, known: manifest.Manifest | None, settings: Settings) -> Encoder:
+def _encoder(folder: Path, named: str | None, known: manifest.Manifest | None, settings: Settings) -> Encoder:
+    name = named or (known.encoder.name if known else settings.encoder)
+    is_its_own = known is not None and name == known.encoder.name
     try:
-        # Threads are the starter's option; other adapters choose for themselves.
-        return encoders.load(name, **({"threads": settings.threads} if name == "starter" else {}))
+        if known is not None and named is None and (export := encoders.exported_for(known.encoder, settings)):
+            return export
+        return encoders.configured(name, settings, known.encoder.model if known is not None and is_its_own else "")
     except NotFound as error:
-        if known is None or name != known.encoder.name:
+        if not is_its_own:
             raise
         raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error

@@ -113,7 +113,10 @@ class Manifest:
 
     def print(self) -> str:
         """As JSON text."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True)
+        values = asdict(self)
+        # Left out where they are empty, so that older versions can read the file.
+        values["encoder"] = {name: value for name, value in values["encoder"].items() if value != ""}
+        return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True)
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -123,10 +123,12 @@ def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
     if manifest.check_folder(folder, create=True) is not None:
         return None
     theirs, settings = file.manifest.encoder, Settings.load()
+    if export := encoders.exported_for(theirs, settings):
+        return export
     names = dict.fromkeys((theirs.name, settings.encoder)) if theirs.name in encoders.available() else (settings.encoder,)
     for name in names:
         try:
-            found = encoders.load(name, **({"threads": settings.threads} if name == "starter" else {}))
+            found = encoders.configured(name, settings, theirs.model if name == theirs.name else "")
         except MirageError:
             continue
         if found.info().digest == theirs.digest:

@@ -73,6 +73,8 @@ class Manifest:
             f"digest = {_toml(encoder.digest)}",
             f"dimension = {encoder.dimension}",
             f"max_tokens = {encoder.max_tokens}",
+            *([f"model = {_toml(encoder.model)}"] if encoder.model else []),
+            *([f"made_from = {_toml(encoder.made_from)}"] if encoder.made_from else []),
             "",
             "[corpora]",
             *(f"{_toml(name)} = {_toml(version)}" for name, version in self.corpora.items()),
@@ -138,7 +140,12 @@ def read(folder: Path) -> Manifest | None:
             )
         encoder = values["encoder"]
         info = EncoderInfo(
-            str(encoder["name"]), str(encoder["digest"]), int(encoder["dimension"]), int(encoder["max_tokens"])
+            str(encoder["name"]),
+            str(encoder["digest"]),
+            int(encoder["dimension"]),
+            int(encoder["max_tokens"]),
+            str(encoder.get("model", "")),
+            str(encoder.get("made_from", "")),
         )
         index = str(values.get("index", INDEX))
         if not _INDEX_NAMES.fullmatch(index):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -135,16 +135,10 @@ def rebuild_open(atlas: Atlas, encoder: Encoder, progress: Tell = lambda _: None
 def opened(known: manifest.Manifest, encoder: str | None = None, model: str = "") -> Encoder:
     """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
     name = encoder or known.encoder.name
-    options: dict[str, Any] = {"threads": Settings.load().threads} if name == "starter" else {}
-    chosen = model or (getattr(known.encoder, "model", "") if name == known.encoder.name else "")
-    if chosen:
-        options["model"] = chosen
-    try:
-        return encoders.load(name, **options)
-    except TypeError as error:
-        if not model:
-            raise
-        raise BadInput(f"The encoder {name} takes no model; leave --model out. Nothing was changed.") from error
+    if model and name == "starter":
+        raise BadInput(f"The encoder {name} takes no model; leave --model out. Nothing was changed.")
+    chosen = model or (known.encoder.model if name == known.encoder.name else "")
+    return encoders.configured(name, Settings.load(), chosen)
 
 
 def _known(folder: Path) -> manifest.Manifest:

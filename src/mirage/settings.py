@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -20,6 +20,15 @@ from pydantic_settings import (
 from mirage.errors import BadInput
 
 SHIPPED = Path(__file__).parent / "shipped"
+
+# What a profile names: adapter and model, of each part. A setting that a person named wins.
+PROFILES = {
+    "paper": {
+        "encoder": ("open_clip", "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"),
+        "generator": ("diffusers", "Nihirc/Prompt2MedImage"),
+        "explainer": ("transformers", "databricks/dolly-v2-3b"),
+    }
+}
 
 
 class Settings(BaseSettings):
@@ -36,7 +45,22 @@ class Settings(BaseSettings):
     atlas: Path = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
     )
+    profile: Literal["starter", "paper", "custom"] = Field(
+        default="starter",
+        description="Which encoder, explainer and generator are meant where none is named: those that ship, the paper's, or "
+        "(custom) those that ship until you name others.",
+    )
     encoder: str = Field(default="starter", description="Which encoder a new atlas is made with.")
+    encoder_model: str = Field(
+        default="", description="Its model: a hub id or folder for open_clip and transformers, the exported folder for onnx."
+    )
+    encoder_revision: str = Field(default="", description="Revision of a hub model; the one MIRAGE pins when empty.")
+    encoder_download: bool = Field(
+        default=False, description="Whether an encoder's model that is not on this machine may be downloaded."
+    )
+    encoder_activation: Literal["", "gelu", "quick_gelu"] = Field(
+        default="", description="What an open_clip model's layers use, where its own configuration is silent or wrong."
+    )
     host: str = Field(default="127.0.0.1", description="Address the site listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -91,6 +115,17 @@ class Settings(BaseSettings):
     )
     sign_key: Path | None = Field(default=None, description="The private key (PEM) of that certificate.")
     threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profiled(cls, given: Any) -> Any:
+        """Fill in what the profile means, part by part: who names another adapter does not want the profile's model."""
+        parts = PROFILES.get(str(given.get("profile")), {}) if isinstance(given, dict) else {}
+        filled = {}
+        for part, (adapter, model) in parts.items():
+            if given.get(part, adapter) == adapter:
+                filled |= {part: adapter, f"{part}_model": model}
+        return {**filled, **given} if filled else given
 
     @field_validator("allowed_hosts", "folder_roots", mode="before")
     @classmethod

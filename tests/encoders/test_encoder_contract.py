@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,35 @@ import pytest
 from PIL import Image
 
 from mirage import encoders
-from mirage.encoders import Encoder
+from mirage.encoders import Encoder, EncoderInfo
+from mirage.models.exporting import export
+from tiny_duals import clip_folder, open_clip_folder, siglip_folder, word_piece_folder
 
 MODES = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "I;16")
 
 
-@pytest.fixture(scope="module", params=encoders.available())
-def encoder(request: pytest.FixtureRequest) -> Encoder:
-    return encoders.load(request.param)
+def exported(place: Path) -> Encoder:
+    export(encoders.load("transformers", model=str(clip_folder(place / "m")), device="cpu"), place / "onnx", "fp16")
+    return encoders.load("onnx", path=place / "onnx")
+
+
+# Every adapter, on what it opens: those of models on tiny ones of the real class. Those of other packages open as they are.
+OPENED: dict[str, Callable[[Path], Encoder]] = {
+    "starter": lambda place: encoders.load("starter"),
+    "open_clip": lambda place: encoders.load("open_clip", model=f"local-dir:{open_clip_folder(place / 'm')}", device="cpu"),
+    "open_clip with BERT": lambda place: encoders.load("open_clip", model=str(word_piece_folder(place / "m")), device="cpu"),
+    "transformers CLIP": lambda place: encoders.load("transformers", model=str(clip_folder(place / "m")), device="cpu"),
+    "transformers SigLIP": lambda place: encoders.load("transformers", model=str(siglip_folder(place / "m")), device="cpu"),
+    "onnx": exported,
+}
+OTHERS = sorted(set(encoders.available()) - {name.split()[0] for name in OPENED})
+
+
+@pytest.fixture(scope="module", params=[*OPENED, *OTHERS])
+def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    if request.param in OTHERS:
+        return encoders.load(request.param)
+    return OPENED[request.param](tmp_path_factory.mktemp("encoder"))
 
 
 def gradient(mode: str, size: tuple[int, int] = (70, 50)) -> Image.Image:
@@ -40,12 +62,20 @@ def assert_vectors(vectors: np.ndarray, count: int, encoder: Encoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
 
 
+def again(info: EncoderInfo) -> Encoder:
+    return encoders.load(info.name, **({"path" if info.name == "onnx" else "model": info.model} if info.model else {}))
+
+
+def test_every_adapter_of_ours_is_held_to_the_contract() -> None:
+    assert {"starter", "open_clip", "transformers", "onnx"} <= set(encoders.available())
+
+
 def test_it_follows_the_port_and_tells_who_it_is(encoder: Encoder) -> None:
     info = encoder.info()
     assert isinstance(encoder, Encoder)
     assert info.name in encoders.available()
     assert len(info.digest) >= 16
-    assert info.digest == encoders.load(info.name).info().digest
+    assert info.digest == again(info).info().digest
     assert info.max_tokens > 8
 
 
@@ -122,7 +152,8 @@ def test_it_may_be_used_from_several_threads(encoder: Encoder) -> None:
     assert (found * expected).sum(1).min() > 0.98
 
 
-def test_words_for_a_picture_are_nearer_than_words_for_another_kind(encoder: Encoder) -> None:
+def test_words_for_a_picture_are_nearer_than_words_for_another_kind() -> None:
+    encoder = encoders.load("starter")  # the one that is trained
     texts = encoder.encode_texts(["axial T2 weighted MRI of the brain", "axial MRI of the brain"])
     other = encoder.encode_texts(["frontal chest X-ray with pneumonia"])
     assert texts[0] @ texts[1] > texts[0] @ other[0]

@@ -6,11 +6,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.encoders.onnx import OnnxEncoder
+from mirage.encoders.standing_in import StandIn
 from mirage.errors import NotFound, Unavailable
+from mirage.settings import Settings
 
 _GROUP = "mirage.encoders"
 
-__all__ = ["Encoder", "EncoderInfo", "available", "load"]
+__all__ = ["Encoder", "EncoderInfo", "available", "configured", "exported_for", "load"]
 
 
 def _found() -> dict[str, EntryPoint]:
@@ -28,9 +31,10 @@ def load(name: str, **options: Any) -> Encoder:
     Parameters
     ----------
     name : str
-        ``starter``, or what another package adds under ``mirage.encoders``.
+        ``starter``, ``open_clip``, ``transformers``, ``onnx``, or what another package adds under ``mirage.encoders``.
     **options
-        What the encoder takes: ``path`` and ``threads`` for the starter.
+        What the encoder takes: ``path`` and ``threads`` for ``starter`` and ``onnx``; ``model``, ``revision``, ``device``,
+        ``dtype``, ``download`` and ``threads`` for ``open_clip`` and ``transformers``.
 
     Raises
     ------
@@ -48,3 +52,56 @@ def load(name: str, **options: Any) -> Encoder:
         raise Unavailable(f"The encoder “{name}” cannot be loaded: {error}. Install what it needs.") from error
     encoder: Encoder = make(**options)
     return encoder
+
+
+def configured(name: str, settings: Settings, model: str = "") -> Encoder:
+    """Open an encoder as the settings have it.
+
+    Parameters
+    ----------
+    name : str
+    settings : Settings
+        ``encoder_model`` and what goes with it, and ``threads``.
+    model : str
+        The model to open in place of the settings' one, as `EncoderInfo.model` gives it.
+
+    Raises
+    ------
+    mirage.errors.NotFound, mirage.errors.Unavailable
+        As `load`.
+    """
+    options: dict[str, Any] = {}
+    mine = model or (settings.encoder_model if name == settings.encoder else "")
+    if name in ("starter", "onnx", "open_clip", "transformers"):
+        options["threads"] = settings.threads
+    if name == "onnx":
+        options["path"] = mine
+    if name in ("open_clip", "transformers"):
+        options |= {"model": mine, "download": settings.encoder_download}
+        if settings.encoder_revision and mine == settings.encoder_model:
+            options["revision"] = settings.encoder_revision
+    if name == "open_clip":
+        options["activation"] = settings.encoder_activation
+    return load(name, **options)
+
+
+def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
+    """The exported encoder that the settings name, where it was made from the one that is wanted.
+
+    Parameters
+    ----------
+    wanted : EncoderInfo
+        The encoder of an atlas.
+    settings : Settings
+        With ``encoder = "onnx"`` and the folder as ``encoder_model``.
+
+    Returns
+    -------
+    Encoder or None
+        It goes by the name and digest of the one it stands for, so that vectors of both are kept as what they are: of one
+        space, as closely as the export measured.
+    """
+    if settings.encoder != "onnx" or not settings.encoder_model or wanted.name in ("onnx", "starter"):
+        return None
+    found = OnnxEncoder(settings.encoder_model, threads=settings.threads)
+    return StandIn(found, wanted) if found.exported.made_from.digest == wanted.digest else None

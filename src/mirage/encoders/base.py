@@ -28,12 +28,19 @@ class EncoderInfo:
         Length of a vector.
     max_tokens : int
         How many tokens of a text are read, special tokens included.
+    model : str
+        Hub id or folder of the model, as it was given; empty where the name says all.
+    made_from : str
+        Digest of the encoder that this one was exported from, whose vectors it makes as closely as its export measured;
+        empty for all others.
     """
 
     name: str
     digest: str
     dimension: int
     max_tokens: int
+    model: str = ""
+    made_from: str = ""
 
 
 @runtime_checkable

@@ -189,7 +189,7 @@ def encode(
                 images = encoder.encode_images([_decoded(pictures, row) for row in missing])
                 captions = encode_captions(encoder, [row.figure for row in missing])
                 if keep:
-                    store.put_vectors([row.key for row in missing], images, captions, digest)
+                    store.put_vectors(missing, images, captions, digest)
                 made = zip(missing, images, captions, strict=True)
                 # As they would come back from the records, so that a second run finds the same.
                 there |= {row.key: (rounded(i), None if c is None else rounded(c)) for row, i, c in made}

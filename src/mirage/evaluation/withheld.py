@@ -108,7 +108,12 @@ def _put_vectors(shelf: Shelf, vectors: Vectors, folder: Path) -> None:
             if not np.array_equal(image, vectors.images[place]) or not np.array_equal(kept, vectors.captions[place]):
                 changed.append(place)
         captions = [vectors.captions[place] if vectors.captions[place].any() else None for place in changed]
-        store.put_vectors([shelf.rows[place].key for place in changed], vectors.images[changed], captions, digest)
+        for start in range(0, len(changed), _BATCH):
+            some = slice(start, start + _BATCH)
+            keys = [shelf.rows[place].key for place in changed[some]]
+            nameless_rows = store.rows(keys)  # as the records have them now, without names
+            mine = [nameless_rows[key] for key in keys]
+            store.put_vectors(mine, vectors.images[changed[some]], captions[some], digest)
         store.forget_vectors(digest)
     finally:
         store.close()

@@ -1,0 +1,124 @@
+"""The towers of open_clip and transformers models as modules of one input each. Needs torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+class OpenClipText(torch.nn.Module):
+    """The text tower of an open_clip model, as open_clip runs it: for towers that need their padding."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.model.encode_text(ids)
+
+
+class OpenClipBertText(torch.nn.Module):
+    """A BERT of the transformers library as text tower, as open_clip runs it.
+
+    It is given the mask of padding ready to be added: what the library makes of a plain one is lost in an export to ONNX.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.text = model.text
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        inner = self.text.transformer
+        there = ids != self.text.config.pad_token_id
+        lowest = torch.finfo(inner.dtype).min
+        hidden = torch.zeros_like(there, dtype=inner.dtype).masked_fill(~there, lowest)[:, None, None, :]
+        made = inner(input_ids=ids, attention_mask=hidden)
+        return self.text.proj(self.text.pooler(made, there.long()))
+
+
+class OpenClipShortText(torch.nn.Module):
+    """The causal text tower of an open_clip model, which takes texts as short as they are.
+
+    open_clip adds all 77 positions and the whole mask, so it wants all 77 tokens. A token sees those before it alone, so the
+    vector, taken at the end-of-text token, is the same without what stands behind.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        inner = getattr(model, "text", model)  # CustomTextCLIP keeps its text tower apart, CLIP does not
+        self.token_embedding, self.transformer, self.ln_final = inner.token_embedding, inner.transformer, inner.ln_final
+        self.positions, self.projection = inner.positional_embedding, inner.text_projection
+        self.register_buffer("mask", inner.attn_mask, persistent=False)
+        pool = getattr(inner, "pool_type", None) or inner.text_pool_type
+        end = inner.eos_id if hasattr(inner, "eos_id") else inner.text_eos_id
+        self.end: int | None = int(end) if pool == "eos" else None
+        self.plain = all(type(block).__name__ == "ResidualAttentionBlock" for block in self.transformer.resblocks)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        length = ids.shape[1]
+        dtype = self.transformer.get_cast_dtype()
+        x = self.token_embedding(ids).to(dtype) + self.positions[:length].to(dtype)
+        mask = self.mask[:length, :length].to(dtype)
+        if self.plain:
+            for block in self.transformer.resblocks:
+                x = x + block.ls_1(_attention(block.attn, block.ln_1(x), mask))
+                x = x + block.ls_2(block.mlp(block.ln_2(x)))
+        else:
+            x = self.transformer(x, attn_mask=mask)
+        places = ids.argmax(1) if self.end is None else (ids == self.end).int().argmax(1)
+        x = self.ln_final(x[torch.arange(ids.shape[0], device=ids.device), places])
+        if self.projection is None:
+            return x
+        return self.projection(x) if isinstance(self.projection, torch.nn.Linear) else x @ self.projection
+
+
+def _attention(inner: Any, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """What `torch.nn.MultiheadAttention` does, without the detours that bind an exported model to one length."""
+    n, length, width = x.shape
+    heads = inner.num_heads
+    parts = torch.nn.functional.linear(x, inner.in_proj_weight, inner.in_proj_bias).chunk(3, dim=-1)
+    q, k, v = (part.reshape(n, length, heads, width // heads).transpose(1, 2) for part in parts)
+    seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return inner.out_proj(seen.transpose(1, 2).reshape(n, length, width))
+
+
+class OpenClipImage(torch.nn.Module):
+    """The image tower of an open_clip model."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.visual = model.visual
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        made = self.visual(pixels)
+        return made[0] if isinstance(made, tuple) else made
+
+
+class TransformersText(torch.nn.Module):
+    """The text tower of a CLIPModel or SiglipModel, without a mask of padding.
+
+    CLIP's is causal, so nothing is padded that counts; SigLIP was trained to see its padding (Zhai et al., 2023).
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.text = model.text_model
+        self.projection = getattr(model, "text_projection", None)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        made = self.text(input_ids=ids).pooler_output
+        return made if self.projection is None else self.projection(made)
+
+
+class TransformersImage(torch.nn.Module):
+    """The image tower of a CLIPModel or SiglipModel."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.vision = model.vision_model
+        self.projection = getattr(model, "visual_projection", None)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        made = self.vision(pixel_values=pixels).pooler_output
+        return made if self.projection is None else self.projection(made)

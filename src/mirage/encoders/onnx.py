@@ -1,0 +1,205 @@
+"""An encoder that `mirage models export` wrote: ONNX Runtime and tokenizers, no torch, no transformers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from PIL import Image
+
+from mirage.encoders import hashing
+from mirage.encoders import reading as texts_read
+from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.finding import first_line
+from mirage.encoders.preprocessing import Pixels, Preprocessing
+from mirage.encoders.reading import Ids, Reading
+from mirage.encoders.running import Raw, Running
+from mirage.errors import BadInput, Unavailable
+
+FORMAT = 1
+CONFIG, TEXT, IMAGE, TOKENIZER = "config.json", "text.onnx", "image.onnx", "tokenizer.json"
+_ANEW = "Export the model again (`mirage models export`), or copy the folder anew."
+_TEXTS_AT_ONCE, _IMAGES_AT_ONCE = 8, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What ``config.json`` of an exported encoder holds.
+
+    Attributes
+    ----------
+    format : int
+    precision : str
+        ``int8``, ``fp16`` or ``fp32``.
+    made_from : EncoderInfo
+        The encoder that was exported.
+    preprocessing : Preprocessing
+    max_tokens, pad : int
+    trims : bool
+        Whether a short text may be given short; see `mirage.encoders.reading.Reading`.
+    checked : mapping
+        Lowest and mean cosine to the original, of texts and of pictures, and over how many.
+    """
+
+    format: int
+    precision: str
+    made_from: EncoderInfo
+    preprocessing: Preprocessing
+    max_tokens: int
+    pad: int
+    trims: bool
+    checked: dict[str, float]
+
+    def print(self) -> str:
+        """As JSON text."""
+        origin = self.made_from
+        values = {
+            "format": self.format,
+            "precision": self.precision,
+            "made_from": {
+                "name": origin.name,
+                "model": origin.model,
+                "digest": origin.digest,
+                "dimension": origin.dimension,
+                "max_tokens": origin.max_tokens,
+            },
+            "preprocessing": self.preprocessing.as_dict(),
+            "max_tokens": self.max_tokens,
+            "pad": self.pad,
+            "trims": self.trims,
+            "checked": self.checked,
+        }
+        return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `print` wrote.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            When it is no configuration of an exported encoder.
+        """
+        given: dict[str, Any] = json.loads(text)
+        return cls(
+            format=int(given["format"]),
+            precision=str(given["precision"]),
+            made_from=EncoderInfo(**given["made_from"]),
+            preprocessing=Preprocessing.of(given["preprocessing"]),
+            max_tokens=int(given["max_tokens"]),
+            pad=int(given["pad"]),
+            trims=bool(given["trims"]),
+            checked=dict(given["checked"]),
+        )
+
+
+class OnnxEncoder:
+    """An exported encoder.
+
+    Parameters
+    ----------
+    path : Path or str
+        The folder that ``mirage models export`` wrote.
+    threads : int
+        How many threads one call may use.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a file is missing or damaged, or the folder is of a newer MIRAGE.
+    mirage.errors.BadInput
+        When no folder is named.
+    """
+
+    def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
+        if not path:
+            raise BadInput("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model).")
+        self._folder, self._threads = Path(path).expanduser(), threads
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Any] = {}
+        missing = [name for name in (CONFIG, TEXT, IMAGE, TOKENIZER) if not (self._folder / name).is_file()]
+        if missing:
+            raise Unavailable(f"The encoder in {self._folder} lacks {', '.join(missing)}. {_ANEW}")
+        try:
+            text = (self._folder / CONFIG).read_text("utf-8")
+            made_for = json.loads(text)["format"]
+            if isinstance(made_for, int) and made_for > FORMAT:
+                raise Unavailable(f"The encoder in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+            self.exported = Exported.parse(text)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise Unavailable(f"{self._folder / CONFIG} is damaged ({first_line(error)[:-1]}). {_ANEW}") from error
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes, and whose vectors these are."""
+        origin = self.exported.made_from
+        return EncoderInfo(
+            "onnx", self._digest, origin.dimension, self.exported.max_tokens, str(self._folder), made_from=origin.digest
+        )
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
+        return self._running.encode_texts(texts)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode pictures of any mode and size to (n, d) float32, unit length."""
+        return self._running.encode_images(images)
+
+    def unread(self, text: str) -> str:
+        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
+        return self._reading.unread(text)
+
+    @cached_property
+    def _digest(self) -> str:
+        weights = sorted(path.name for path in self._folder.glob("*.onnx.data"))
+        files = [CONFIG, TEXT, IMAGE, TOKENIZER, *weights]
+        return hashing.digest_of([(name, hashing.sha256(self._folder / name)) for name in files])
+
+    @cached_property
+    def _reading(self) -> Reading:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
+
+        told = self.exported
+        try:
+            made = Tokenizer.from_file(str(self._folder / TOKENIZER))
+        except Exception as error:  # the tokenizers library raises nothing narrower
+            raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {_ANEW}") from error
+        return texts_read.reading(made, told.max_tokens, told.pad, told.trims)
+
+    @cached_property
+    def _running(self) -> Running:
+        def texts(ids: Ids) -> Raw:
+            return self._run(TEXT, {"ids": ids})
+
+        def images(pixels: Pixels) -> Raw:
+            return self._run(IMAGE, {"pixels": pixels})
+
+        dimension = self.exported.made_from.dimension
+        return Running(self._reading, self.exported.preprocessing, dimension, texts, images, _TEXTS_AT_ONCE, _IMAGES_AT_ONCE)
+
+    def _run(self, name: str, given: dict[str, Any]) -> Raw:
+        return np.asarray(self._session(name).run(None, given)[0], dtype=np.float32)
+
+    def _session(self, name: str) -> Any:
+        with self._lock:
+            if name not in self._sessions:
+                import onnxruntime  # noqa: PLC0415
+
+                options = onnxruntime.SessionOptions()
+                options.intra_op_num_threads = self._threads
+                options.inter_op_num_threads = 1
+                options.log_severity_level = 3
+                # Spinning threads would eat the second core between two queries.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+                try:
+                    self._sessions[name] = onnxruntime.InferenceSession(
+                        str(self._folder / name), options, providers=["CPUExecutionProvider"]
+                    )
+                except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+                    raise Unavailable(f"{self._folder / name} is damaged and cannot be opened. {_ANEW}") from error
+            return self._sessions[name]

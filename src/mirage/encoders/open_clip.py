@@ -1,0 +1,326 @@
+"""Models of open_clip: the paper's CLIP, BiomedCLIP, and others in a folder or on the hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mirage.encoders import finding, hashing, placing, towers
+from mirage.encoders import reading as texts_read
+from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.finding import Found, first_line
+from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
+from mirage.encoders.reading import Reading
+from mirage.encoders.running import Running
+from mirage.errors import BadInput, Unavailable
+
+PAPER = "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
+CONFIG = "open_clip_config.json"
+_WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "pytorch_model.bin",
+)
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+ACTIVATIONS = ("gelu", "quick_gelu")
+
+
+class OpenClipEncoder:
+    """A dual encoder of the open_clip library. Nothing of torch is loaded before the first text or picture.
+
+    Parameters
+    ----------
+    model : str
+        ``hf-hub:org/name``, ``local-dir:/path``, or either without its prefix; the paper's when empty.
+    revision : str, optional
+        Of a hub id; the one that MIRAGE pins when left out.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits the device when left out.
+    download : bool
+        Whether a hub model that is not on this machine may be fetched.
+    activation : str
+        ``gelu`` or ``quick_gelu``, where the model's configuration is silent or wrong; as configured when empty.
+    threads : int, optional
+        Of the processor; torch's own choice when left out.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the model is not on this machine, is not whole, or has no weights that may be opened.
+    mirage.errors.BadInput
+        When an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        download: bool = False,
+        activation: str = "",
+        threads: int | None = None,
+    ) -> None:
+        if activation and activation not in ACTIVATIONS:
+            raise BadInput(f"The activation is {' or '.join(ACTIVATIONS)}, not {activation!r}.")
+        self._model = model or PAPER
+        self._told = finding.told(self._model, revision)
+        self._device, self._dtype, self._download, self._threads = device, dtype, download, threads
+        self._lock = threading.Lock()
+        self._found = finding.found(self._model, revision, download)
+        self._config = _configuration(self._found, activation)
+        self._weights = self._found.weights(_WEIGHTS)
+        self._preprocessing = _preprocessing(self._found, self._config)
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
+        return EncoderInfo("open_clip", self._digest, self.dimension, self.reading.max_tokens, self._told)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
+        return self._running.encode_texts(texts)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode pictures of any mode and size to (n, d) float32, unit length."""
+        return self._running.encode_images(images)
+
+    def unread(self, text: str) -> str:
+        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
+        return self.reading.unread(text)
+
+    # -- what an export takes ---------------------------------------------------------------------------------------
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._config["embed_dim"])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a picture."""
+        return self._preprocessing
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How texts are read."""
+        text = self._config["text_cfg"]
+        named, options = text.get("hf_tokenizer_name"), text.get("tokenizer_kwargs") or {}
+        if text.get("tokenizer_mode") or options.get("strip_sep_token"):
+            raise Unavailable(f"The model {self._found.name} reads texts in a way that MIRAGE does not have.")
+        try:
+            kind = str(options.get("clean") or ("whitespace" if named else "lower"))
+            if named:
+                made = texts_read.saved_tokenizer(self._tokenizer_folder)
+                made.normalizer = texts_read.cleaning(kind, made.normalizer)
+            else:
+                made = texts_read.clip_tokenizer(_merges(), kind)
+            pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
+            found = texts_read.reading(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
+            texts_read.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
+        except ImportError as error:
+            raise finding.missing("open_clip", error) from error
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"The tokenizer of the model {self._found.name} cannot be used: {first_line(error)} Fetch the model anew."
+            ) from error
+        return found
+
+    @cached_property
+    def loaded(self) -> towers.Towers:
+        """Both towers, loaded and placed."""
+        with self._lock:
+            return self._load()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _running(self) -> Running:
+        reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
+        import torch  # noqa: PLC0415 - there, since the towers are
+
+        return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
+
+    @cached_property
+    def _digest(self) -> str:
+        tokenizer = [_merges()] if not self._config["text_cfg"].get("hf_tokenizer_name") else None
+        files = tokenizer or texts_read.tokenizer_files(self._tokenizer_folder)
+        return hashing.digest_of(
+            [
+                ("adapter", "open_clip"),
+                ("weights", hashing.sha256(self._weights)),
+                ("model", json.dumps(self._config, sort_keys=True)),
+                ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
+                *((f"tokenizer/{path.name}", hashing.sha256(path)) for path in files),
+            ]
+        )
+
+    @cached_property
+    def _tokenizer_folder(self) -> Path:
+        folder = self._found.folder
+        if texts_read.tokenizer_files(folder):
+            return folder
+        return finding.found(str(self._config["text_cfg"]["hf_tokenizer_name"]), None, self._download).folder
+
+    def _load(self) -> towers.Towers:
+        try:
+            import open_clip  # noqa: PLC0415 - seconds, and only when something is encoded
+            import torch  # noqa: PLC0415
+
+            from mirage.encoders import modules  # noqa: PLC0415
+        except (ImportError, RuntimeError) as error:
+            raise _unusable(error) from error
+        device, dtype = placing.place(torch, self._device, self._dtype)
+        if self._threads and device == "cpu":
+            torch.set_num_threads(self._threads)
+        try:
+            with _offline(not self._download), _quietly():
+                model = _built(open_clip, self._found, self._config, dtype, device)
+                open_clip.load_checkpoint(model, str(self._weights), strict=True)
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError, ImportError) as error:
+            raise Unavailable(
+                f"The model {self._found.name} cannot be loaded: {first_line(error)} Its weights and its {CONFIG} may not "
+                "belong together; fetch it anew, or name another (setting encoder_model)."
+            ) from error
+        except Exception as error:  # safetensors has an error of its own that shares no base
+            raise Unavailable(f"{self._weights} is damaged: {first_line(error)} Fetch the model anew.") from error
+        model = model.eval().requires_grad_(False)
+        is_bert = _is_hf(self._config["text_cfg"]) and model.text.config.model_type == "bert"
+        foreign = modules.OpenClipBertText if is_bert else modules.OpenClipText
+        text = (modules.OpenClipShortText if _is_causal(self._config) else foreign)(model)
+        vision = self._config["vision_cfg"]
+        side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
+        width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
+        return towers.Towers(
+            text, modules.OpenClipImage(model), device, dtype, (side // patch) ** 2 + 1, width, max(1, width // 64)
+        )
+
+
+def _configuration(found: Found, activation: str) -> dict[str, Any]:
+    """``model_cfg``, with the activation that is used written into it."""
+    whole = found.json(CONFIG)
+    given = whole.get("model_cfg")
+    wanted = ("embed_dim", "vision_cfg", "text_cfg")
+    if not isinstance(given, dict) or not all(name in given for name in wanted):
+        raise Unavailable(f"The {CONFIG} of {found.name} is of no model that open_clip has: it lacks {' or '.join(wanted)}.")
+    config = {**given, "quick_gelu": bool(given.get("quick_gelu", False))}
+    if activation:
+        config["quick_gelu"] = activation == "quick_gelu"
+    return config
+
+
+def _preprocessing(found: Found, config: Mapping[str, Any]) -> Preprocessing:
+    given = found.json(CONFIG).get("preprocess_cfg") or {}
+    try:
+        size = config["vision_cfg"].get("image_size", 224)
+        height, width = (size, size) if isinstance(size, int) else size
+        if height != width and given.get("resize_mode", "shortest") == "shortest":
+            raise ValueError("pictures that are not square are not supported")
+        return Preprocessing(
+            height=int(height),
+            width=int(width),
+            edge=int(height),
+            mode=str(given.get("resize_mode") or "shortest"),
+            resample=int(_FILTERS.get(given.get("interpolation") or "bicubic", Image.Resampling.BICUBIC)),
+            mean=_three(given.get("mean") or CLIP_MEAN),
+            std=_three(given.get("std") or CLIP_STD),
+            fill=int(given.get("fill_color") or 0),
+        )
+    except (TypeError, ValueError) as error:
+        raise Unavailable(f"The preprocessing in {found.folder / CONFIG} cannot be used: {first_line(error)}") from error
+
+
+def _three(given: Any) -> tuple[float, float, float]:
+    red, green, blue = given if isinstance(given, Sequence) else (given,) * 3
+    return float(red), float(green), float(blue)
+
+
+def _is_hf(text: Mapping[str, Any]) -> bool:
+    return bool(text.get("hf_model_name"))
+
+
+def _is_causal(config: Mapping[str, Any]) -> bool:
+    """Whether tokens see those before them alone and the vector is taken at the end of the text."""
+    text = config["text_cfg"]
+    other = _is_hf(text) or text.get("no_causal_mask") or text.get("embed_cls") or "multimodal_cfg" in config
+    return not other and text.get("pool_type", "argmax") in ("argmax", "eos")
+
+
+def _end(text: Mapping[str, Any]) -> int | None:
+    pool = text.get("pool_type", "argmax")
+    if _is_hf(text) or pool not in ("argmax", "eos"):
+        return None
+    # The end-of-text token is found as the largest number in a text, so it has to be the largest of all.
+    return int(text.get("eos_id", 2)) if pool == "eos" else int(text.get("vocab_size", 49_408)) - 1
+
+
+def _merges() -> Path:
+    spec = importlib.util.find_spec("open_clip")
+    if spec is None or not spec.submodule_search_locations:
+        raise finding.missing("open_clip", ModuleNotFoundError(name="open_clip_torch"))
+    return Path(spec.submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz"
+
+
+def _built(open_clip: Any, found: Found, config: Mapping[str, Any], dtype: str, device: str) -> Any:
+    """The architecture, its weights still to come: open_clip would choose their file itself, a pickle before safetensors."""
+    short = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}[dtype]
+    # open_clip lowers the precision of its own layers alone; towers of other libraries are lowered as a whole.
+    foreign = _is_hf(config["text_cfg"]) or config["vision_cfg"].get("timm_model_name")
+    return open_clip.create_model(
+        f"local-dir:{found.folder}",
+        load_weights=False,
+        pretrained_text=False,
+        precision=f"pure_{short}" if foreign and short != "fp32" else short,
+        device=device,
+        quick_gelu=config["quick_gelu"],
+    )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Leave out what open_clip logs while a model is built: that it has no weights yet would worry people."""
+
+    def ours(record: logging.LogRecord) -> bool:
+        return Path(record.pathname).parent.name != "open_clip"
+
+    root = logging.getLogger()
+    root.addFilter(ours)
+    try:
+        yield
+    finally:
+        root.removeFilter(ours)
+
+
+@contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Keep the hub's client off the network: a text tower of the transformers library looks up its configuration."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _unusable(error: Exception) -> Unavailable:
+    if isinstance(error, ImportError):
+        return finding.missing("open_clip", error)
+    return Unavailable(
+        f"open_clip cannot be loaded: {first_line(error)} Its torchvision has to be built for the torch that is installed; "
+        "`pip install --force-reinstall torch torchvision` from one source mends that."
+    )

@@ -1,0 +1,296 @@
+"""Models of the transformers library: the CLIP family (PubMedCLIP) and the SigLIP family (MedSigLIP)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from mirage.encoders import finding, hashing, placing, towers
+from mirage.encoders import reading as texts_read
+from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.finding import Found, first_line
+from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
+from mirage.encoders.reading import Reading
+from mirage.encoders.running import Running
+from mirage.errors import BadInput, Unavailable
+
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_OLD_END = 2  # what the configurations of early CLIP models call their end-of-text token, which is really the last one
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What models of one kind have in common.
+
+    Attributes
+    ----------
+    kind : str
+        Class of the transformers library.
+    trims : bool
+        Whether its text tower is causal and takes the vector at the end-of-text token.
+    vocabulary, tokens : int
+        What the library takes where a configuration does not say.
+    """
+
+    kind: str
+    trims: bool
+    vocabulary: int
+    tokens: int
+
+
+FAMILIES = {
+    "clip": Family("CLIPModel", True, 49_408, 77),
+    "siglip": Family("SiglipModel", False, 32_000, 64),
+}
+
+
+class TransformersEncoder:
+    """A CLIP or SigLIP model. Nothing of torch is loaded before the first text or picture.
+
+    Parameters
+    ----------
+    model : str
+        A hub id as ``org/name``, or a folder.
+    revision : str, optional
+        Of a hub id; the one that MIRAGE pins when left out.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits the device when left out.
+    download : bool
+        Whether a hub model that is not on this machine may be fetched.
+    threads : int, optional
+        Of the processor; torch's own choice when left out.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the model is not on this machine, is not whole, is of another family, or has no weights that may be opened.
+    mirage.errors.BadInput
+        When no model is named, or an option cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        download: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        if not model:
+            raise BadInput("The transformers encoder needs a model: a hub id or a folder (setting encoder_model).")
+        self._told = finding.told(model, revision)
+        self._device, self._dtype, self._threads = device, dtype, threads
+        self._lock = threading.Lock()
+        self._found = finding.found(model, revision, download)
+        self._config = self._found.json("config.json")
+        self._family = _family(self._found, self._config)
+        self._text, self._vision = self._config.get("text_config") or {}, self._config.get("vision_config") or {}
+        self._weights = self._found.weights(_WEIGHTS)
+        self._preprocessing = _preprocessing(self._found, int(self._vision.get("image_size", 224)))
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
+        return EncoderInfo("transformers", self._digest, self.dimension, self.reading.max_tokens, self._told)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
+        return self._running.encode_texts(texts)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode pictures of any mode and size to (n, d) float32, unit length."""
+        return self._running.encode_images(images)
+
+    def unread(self, text: str) -> str:
+        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
+        return self.reading.unread(text)
+
+    # -- what an export takes ---------------------------------------------------------------------------------------
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        if self._family.kind == "CLIPModel":
+            return int(self._config.get("projection_dim", 512))
+        return int(self._text.get("projection_size") or self._text.get("hidden_size", 768))
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a picture."""
+        return self._preprocessing
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How texts are read."""
+        vocabulary = int(self._text.get("vocab_size", self._family.vocabulary))
+        tokens = int(self._text.get("max_position_embeddings", self._family.tokens))
+        try:
+            made = texts_read.saved_tokenizer(self._found.folder)
+            row = made.encode("a").ids
+            last = row[-1] if row else 0
+            # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
+            pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
+            found = texts_read.reading(made, tokens, pad, self._family.trims)
+            texts_read.check(found, vocabulary, self._end(vocabulary))
+        except ImportError as error:
+            raise finding.missing("transformers", error) from error
+        except (OSError, ValueError, KeyError) as error:
+            raise Unavailable(
+                f"The tokenizer of the model {self._found.name} cannot be used: {first_line(error)} Fetch the model anew."
+            ) from error
+        except Exception as error:  # the tokenizers library raises nothing narrower
+            raise Unavailable(f"The tokenizer of the model {self._found.name} is damaged: {first_line(error)}") from error
+        return found
+
+    @cached_property
+    def loaded(self) -> towers.Towers:
+        """Both towers, loaded and placed."""
+        with self._lock:
+            return self._load()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _end(self, vocabulary: int) -> int | None:
+        if not self._family.trims:
+            return None
+        end = int(self._text.get("eos_token_id", 49_407))
+        return vocabulary - 1 if end == _OLD_END else end
+
+    @cached_property
+    def _running(self) -> Running:
+        reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
+        import torch  # noqa: PLC0415 - there, since the towers are
+
+        return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
+
+    @cached_property
+    def _digest(self) -> str:
+        files = [*_all_weights(self._found, self._weights), *texts_read.tokenizer_files(self._found.folder)]
+        return hashing.digest_of(
+            [
+                ("adapter", "transformers"),
+                ("text", json.dumps(self._text, sort_keys=True)),
+                ("vision", json.dumps(self._vision, sort_keys=True)),
+                ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
+                *((path.name, hashing.sha256(path)) for path in files),
+            ]
+        )
+
+    def _load(self) -> towers.Towers:
+        try:
+            import torch  # noqa: PLC0415 - seconds, and only when something is encoded
+            import transformers  # noqa: PLC0415
+
+            from mirage.encoders import modules  # noqa: PLC0415
+
+            made = getattr(transformers, self._family.kind)
+        except (ImportError, RuntimeError) as error:
+            if isinstance(error, ImportError):
+                raise finding.missing("transformers", error) from error
+            raise Unavailable(f"The transformers library cannot be loaded: {first_line(error)}") from error
+        device, dtype = placing.place(torch, self._device, self._dtype)
+        if self._threads and device == "cpu":
+            torch.set_num_threads(self._threads)
+        try:
+            model, told = made.from_pretrained(
+                str(self._found.folder),
+                dtype=getattr(torch, dtype),
+                use_safetensors=not self._weights.name.endswith(".bin"),
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except Exception as error:  # safetensors and the library have errors that share no base
+            raise Unavailable(
+                f"The model {self._found.name} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
+                "(setting encoder_model)."
+            ) from error
+        lacking = sorted(name for name in told["missing_keys"] if not name.endswith("position_ids"))
+        if lacking:
+            raise Unavailable(
+                f"The model {self._found.name} lacks weights ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
+                "Fetch it anew."
+            )
+        model = model.to(device).eval().requires_grad_(False)
+        patches = (self._preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
+        width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
+        text, image = modules.TransformersText(model), modules.TransformersImage(model)
+        return towers.Towers(text, image, device, dtype, patches, width, heads)
+
+
+def _family(found: Found, config: Mapping[str, Any]) -> Family:
+    kind = config.get("model_type")
+    if kind not in FAMILIES:
+        raise Unavailable(
+            f"{found.name} is a model of the kind {kind!r}; the transformers encoder opens {' and '.join(FAMILIES)}. "
+            "Name another (setting encoder_model)."
+        )
+    return FAMILIES[str(kind)]
+
+
+def _all_weights(found: Found, weights: Any) -> list[Any]:
+    if not weights.name.endswith(".index.json"):
+        return [weights]
+    try:
+        names = set(json.loads(weights.read_text("utf-8"))["weight_map"].values())
+        files = [found.folder / str(name) for name in sorted(names)]
+        lost = [path.name for path in files if not path.is_file()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{weights} is damaged: {first_line(error)} Fetch the model anew.") from error
+    if lost:
+        raise Unavailable(f"The model {found.name} lacks {', '.join(lost)}. Fetch it anew.")
+    return files
+
+
+def _preprocessing(found: Found, side: int) -> Preprocessing:
+    """What ``preprocessor_config.json`` says, or ``processor_config.json`` as newer versions write it."""
+    if (found.folder / "preprocessor_config.json").is_file():
+        given = found.json("preprocessor_config.json")
+    else:
+        given = found.json("processor_config.json").get("image_processor") or {}
+    try:
+        made = _understood(given)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"The preprocessing of {found.name} cannot be used: {first_line(error)}") from error
+    if (made.height, made.width) != (side, side):
+        raise Unavailable(
+            f"The preprocessing of {found.name} makes pictures of {made.width} × {made.height} pixels and its image tower "
+            f"sees {side} × {side}: they are of two models. Fetch the model anew."
+        )
+    return made
+
+
+def _understood(given: Mapping[str, Any]) -> Preprocessing:
+    if not given.get("do_resize", True) or not given.get("do_normalize", True):
+        raise ValueError("pictures are to be taken as they are, which is not supported")
+    size, crop = given["size"], given.get("crop_size")
+    size = {"shortest_edge": size} if isinstance(size, int) else dict(size)
+    crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
+    if edge := size.get("shortest_edge"):
+        cut = crop if given.get("do_center_crop", True) and crop else {"height": edge, "width": edge}
+        height, width, mode = int(cut["height"]), int(cut["width"]), "shortest"
+    else:
+        height, width, mode, edge = int(size["height"]), int(size["width"]), "squash", int(size["height"])
+        if given.get("do_center_crop") and crop and (crop["height"], crop["width"]) != (height, width):
+            raise ValueError("pictures are squashed and then cut, which is not supported")
+    red, green, blue = given.get("image_mean") or CLIP_MEAN
+    deviations = given.get("image_std") or CLIP_STD
+    return Preprocessing(
+        height=height,
+        width=width,
+        edge=int(edge),
+        mode=mode,
+        resample=int(given.get("resample", 3)),
+        mean=(float(red), float(green), float(blue)),
+        std=(float(deviations[0]), float(deviations[1]), float(deviations[2])),
+        scale=float(given.get("rescale_factor", 1 / 255)) if given.get("do_rescale", True) else 1.0,
+        rounds=False,
+    )

@@ -1,0 +1,244 @@
+"""An encoder of torch into a folder of ONNX, checked against the original, so that it runs where there is no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from PIL import Image
+
+from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.finding import first_line, missing
+from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, Exported, OnnxEncoder
+from mirage.encoders.preprocessing import Preprocessing
+from mirage.encoders.reading import Reading
+from mirage.encoders.towers import Towers
+from mirage.errors import BadInput, Unavailable
+from mirage.settings import SHIPPED
+
+# The least cosine, over all that is checked, that an export must have to its original.
+BARS = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.98}
+_OPSET = 17
+_TEXTS, _PICTURES = 64, 24
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """What an encoder offers that can be exported: its two towers as torch modules, and how they are fed."""
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes."""
+        ...
+
+    def encode_texts(self, texts: list[str]) -> Vectors:
+        """Encode texts."""
+        ...
+
+    def encode_images(self, images: list[Image.Image]) -> Vectors:
+        """Encode pictures."""
+        ...
+
+    @property
+    def loaded(self) -> Towers:
+        """Both towers, loaded."""
+        ...
+
+    @property
+    def reading(self) -> Reading:
+        """How texts are read."""
+        ...
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a picture."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What an export made.
+
+    Attributes
+    ----------
+    folder : Path
+    precision : str
+    bytes : int
+        Of all files.
+    text_cosine, image_cosine : float
+        The lowest to the original, over `texts` texts and `images` pictures.
+    texts, images : int
+    """
+
+    folder: Path
+    precision: str
+    bytes: int
+    text_cosine: float
+    image_cosine: float
+    texts: int
+    images: int
+
+
+def export(
+    encoder: Any, folder: Path, precision: str = "int8", progress: Callable[[str], None] = lambda line: None
+) -> Export:
+    """Write an encoder as ONNX into a folder that the encoder ``onnx`` opens.
+
+    Parameters
+    ----------
+    encoder : Exportable
+        An ``open_clip`` or ``transformers`` encoder, opened with ``device="cpu"`` and ``dtype="float32"``.
+    folder : Path
+        Must not be there, or be empty. It is written under another name first, so that it is there whole or not at all.
+    precision : str
+        ``int8``: matrices in int8, in blocks of 128; ``fp16``: weights kept in fp16, arithmetic in fp32; ``fp32``.
+    progress : callable
+        Called with a line for each step.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the encoder cannot be exported, or the folder is not empty.
+    mirage.errors.Unavailable
+        When the export does not give the vectors of the original closely enough; nothing is left behind. Or when the disk
+        is full, or a library is missing.
+    """
+    if precision not in BARS:
+        raise BadInput(f"The precision is one of {', '.join(BARS)}, not {precision!r}.")
+    if not isinstance(encoder, Exportable):
+        raise BadInput("Only open_clip and transformers encoders can be exported; the starter encoder is ONNX already.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there already and not empty. Name another folder for the export.")
+    towers = encoder.loaded
+    if (towers.device, towers.dtype) != ("cpu", "float32"):
+        raise BadInput("An encoder is exported from the processor in float32: open it with device='cpu', dtype='float32'.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+    try:
+        _write(towers, encoder.reading, encoder.preprocessing, partial, precision, progress)
+        origin = encoder.info()
+        _describe(partial, precision, origin, encoder, {})
+        progress("Checking against the original.")
+        checked = _checked(encoder, OnnxEncoder(partial))
+        _describe(partial, precision, origin, encoder, checked)
+        lowest = min(checked["text_min"], checked["image_min"])
+        if not lowest >= BARS[precision]:
+            raise Unavailable(
+                f"Exported as {precision}, the encoder's vectors come as near as cosine {lowest:.4f} to the original's, "
+                f"where {BARS[precision]} is wanted (texts {checked['text_min']:.4f}, pictures {checked['image_min']:.4f}). "
+                f"Nothing was written. {'Export it as fp16.' if precision == 'int8' else 'Export it as fp32.'}"
+            )
+        size = sum(path.stat().st_size for path in partial.iterdir())
+        if folder.exists():
+            folder.rmdir()
+        partial.chmod(0o755)
+        partial.replace(folder)
+    except OSError as error:
+        raise Unavailable(f"{folder} could not be written: {first_line(error)} Make room, or name another.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    progress(f"Wrote {folder}, {size / 1e6:.0f} MB.")
+    return Export(
+        folder,
+        precision,
+        size,
+        checked["text_min"],
+        checked["image_min"],
+        int(checked["texts"]),
+        int(checked["images"]),
+    )
+
+
+def _write(
+    towers: Towers,
+    reading: Reading,
+    preprocessing: Preprocessing,
+    folder: Path,
+    precision: str,
+    progress: Callable[[str], None],
+) -> None:
+    try:
+        import torch  # noqa: PLC0415
+
+        from mirage.models import shrinking  # noqa: PLC0415 - needs onnx
+    except ImportError as error:
+        raise missing("exported", error) from error
+    shrink = {"int8": shrinking.to_int8, "fp16": shrinking.to_fp16, "fp32": shutil.copyfile}[precision]
+    # No longer than the longest text that is read: towers count positions.
+    ids = torch.from_numpy(reading.padded(reading.ids(["axial CT", "axial CT of the brain"])))
+    pixels = torch.zeros((2, 3, preprocessing.height, preprocessing.width))
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting.") as scratch:
+        progress("Exporting the text tower.")
+        axes = {0: "n", 1: "tokens"} if reading.trims else {0: "n"}
+        _to_onnx(torch, towers.text, ids, Path(scratch) / TEXT, "ids", axes)
+        shrink(Path(scratch) / TEXT, folder / TEXT)
+        (Path(scratch) / TEXT).unlink()
+        progress("Exporting the image tower.")
+        _to_onnx(torch, towers.image, pixels, Path(scratch) / IMAGE, "pixels", {0: "n"})
+        shrink(Path(scratch) / IMAGE, folder / IMAGE)
+    reading.tokenizer.save(str(folder / TOKENIZER))
+
+
+def _to_onnx(torch: Any, module: Any, example: Any, path: Path, name: str, axes: dict[int, str]) -> None:
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # its one fused operation has no likeness in ONNX
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module,
+                (example,),
+                str(path),
+                input_names=[name],
+                output_names=["vectors"],
+                dynamic_axes={name: axes, "vectors": {0: "n"}},
+                opset_version=_OPSET,
+                do_constant_folding=True,
+                dynamo=False,
+            )
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: Exportable, checked: dict[str, float]) -> None:
+    reading = encoder.reading
+    told = Exported(
+        FORMAT, precision, origin, encoder.preprocessing, reading.max_tokens, reading.pad, reading.trims, checked
+    )
+    (folder / CONFIG).write_text(told.print(), "utf-8")
+
+
+def _checked(original: Exportable, exported: OnnxEncoder) -> dict[str, float]:
+    texts, images = samples()
+    words = (original.encode_texts(texts) * exported.encode_texts(texts)).sum(1)
+    seen = (original.encode_images(images) * exported.encode_images(images)).sum(1)
+    return {
+        "texts": len(texts),
+        "text_min": round(float(words.min()), 6),
+        "text_mean": round(float(words.mean()), 6),
+        "images": len(images),
+        "image_min": round(float(seen.min()), 6),
+        "image_mean": round(float(seen.mean()), 6),
+    }
+
+
+def samples() -> tuple[list[str], list[Image.Image]]:
+    """What exports are checked on: words and pictures of the starter atlas, captions whole and as short as a query."""
+    figures = [json.loads(line) for line in (SHIPPED / "atlas" / "figures.jsonl").read_text("utf-8").splitlines()]
+    step = max(1, len(figures) // (_TEXTS // 2))
+    captions = [str(figure["caption"]) for figure in figures[::step] if figure.get("caption")][: _TEXTS // 2]
+    short = [" ".join(caption.split()[: 1 + number % 6]) for number, caption in enumerate(captions)]
+    paths = sorted((SHIPPED / "atlas" / "pictures").glob("*.webp"))
+    images = []
+    for path in paths[:: max(1, len(paths) // _PICTURES)][:_PICTURES]:
+        with Image.open(path) as image:
+            image.load()
+            images.append(image)
+    return [*captions, *short, " ".join(captions)], images
