@@ -166,8 +166,8 @@ def _snapshot(name: str, revision: str, download: bool, pin: Pin | None) -> Path
             at = f" --revision {revision}" if revision else ""
             raise Unavailable(
                 f"The model {name} is not on this machine, and MIRAGE reaches the network only when asked to. Fetch it once "
-                f"with `mirage models pull {name}{at}`, allow MIRAGE to fetch it (setting encoder_download), or name the folder "
-                "that holds it (setting encoder_model)."
+                f"with `mirage models pull {name}{at}`, allow MIRAGE to fetch it (setting encoder_download), or name the "
+                "folder that holds it (setting encoder_model)."
             ) from error
     try:
         return Path(snapshot_download(name, **wanted))
