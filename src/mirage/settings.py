@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     def _profiled(cls, given: Any) -> Any:
         """Fill in what the profile means, part by part: who names another adapter does not want the profile's model."""
         parts = PROFILES.get(str(given.get("profile")), {}) if isinstance(given, dict) else {}
-        filled = {}
+        filled: dict[str, str] = {}
         for part, (adapter, model) in parts.items():
             if given.get(part, adapter) == adapter:
                 filled |= {part: adapter, f"{part}_model": model}

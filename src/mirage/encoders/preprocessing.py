@@ -68,8 +68,9 @@ class Preprocessing:
     def pixels(self, images: Sequence[Image.Image]) -> Pixels:
         """Pictures of any mode and size to (n, 3, height, width) float32; they are left as they were."""
         bytes_ = np.stack([np.asarray(self._fitted(to_rgb(image)), dtype=np.uint8) for image in images])
-        values = bytes_.astype(np.float32) * np.float32(self.scale)
-        values = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        mean, std = np.array(self.mean, dtype=np.float32), np.array(self.std, dtype=np.float32)
+        values: Pixels = bytes_.astype(np.float32) * np.float32(self.scale)
+        values = np.asarray((values - mean) / std, dtype=np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
 
     def as_dict(self) -> dict[str, Any]:

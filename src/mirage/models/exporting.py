@@ -170,7 +170,12 @@ def _write(
         from mirage.models import shrinking  # noqa: PLC0415 - needs onnx
     except ImportError as error:
         raise missing("exported", error) from error
-    shrink = {"int8": shrinking.to_int8, "fp16": shrinking.to_fp16, "fp32": shutil.copyfile}[precision]
+    ways: dict[str, Callable[[Path, Path], Any]] = {
+        "int8": shrinking.to_int8,
+        "fp16": shrinking.to_fp16,
+        "fp32": shutil.copyfile,
+    }
+    shrink = ways[precision]
     # No longer than the longest text that is read: towers count positions.
     ids = torch.from_numpy(reading.padded(reading.ids(["axial CT", "axial CT of the brain"])))
     pixels = torch.zeros((2, 3, preprocessing.height, preprocessing.width))
@@ -236,7 +241,7 @@ def samples() -> tuple[list[str], list[Image.Image]]:
     captions = [str(figure["caption"]) for figure in figures[::step] if figure.get("caption")][: _TEXTS // 2]
     short = [" ".join(caption.split()[: 1 + number % 6]) for number, caption in enumerate(captions)]
     paths = sorted((SHIPPED / "atlas" / "pictures").glob("*.webp"))
-    images = []
+    images: list[Image.Image] = []
     for path in paths[:: max(1, len(paths) // _PICTURES)][:_PICTURES]:
         with Image.open(path) as image:
             image.load()
