@@ -137,7 +137,8 @@ class EmbeddedIndex:
             asked["words"] = edge.TextQuery("words", ask.words)
         if not asked:
             return {}
-        limit, found, open_ones = ask.limit + _TIED, {}, list(asked)
+        limit, open_ones = ask.limit + _TIED, list(asked)
+        found: dict[str, Sequence[Any]] = {}
         while open_ones:
             requests = [edge.QueryRequest(limit=limit, query=asked[name], filter=condition) for name in open_ones]
             with _explained(self._path):
@@ -209,7 +210,7 @@ def _key(record: Any) -> int:
 
 def _cut_in_a_tie(found: Sequence[Any], limit: int) -> bool:
     """Whether what lies beyond these may score like the last one that is wanted."""
-    return round(found[limit - 1].score, _SAME) == round(found[-1].score, _SAME)
+    return bool(round(found[limit - 1].score, _SAME) == round(found[-1].score, _SAME))
 
 
 def _in_order(found: Sequence[Any]) -> Ranked:
