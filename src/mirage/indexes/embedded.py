@@ -138,7 +138,7 @@ class EmbeddedIndex:
         if not asked:
             return {}
         limit, open_ones = ask.limit + _TIED, list(asked)
-        found: dict[str, Any] = {}
+        found: dict[str, Sequence[Any]] = {}
         while open_ones:
             requests = [edge.QueryRequest(limit=limit, query=asked[name], filter=condition) for name in open_ones]
             with _explained(self._path):
