@@ -200,12 +200,12 @@ class OpenClipEncoder:
         model = model.eval().requires_grad_(False)
         is_bert = _is_hf(self._config["text_cfg"]) and model.text.config.model_type == "bert"
         foreign = modules.OpenClipBertText if is_bert else modules.OpenClipText
-        text = (modules.OpenClipShortText if _is_causal(self._config) else foreign)(model)
+        text = (modules.OpenClipShortText if _is_causal(self._config) else foreign)(model).eval()
         vision = self._config["vision_cfg"]
         side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
         width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
         return towers.Towers(
-            text, modules.OpenClipImage(model), device, dtype, (side // patch) ** 2 + 1, width, max(1, width // 64)
+            text, modules.OpenClipImage(model).eval(), device, dtype, (side // patch) ** 2 + 1, width, max(1, width // 64)
         )
 
 

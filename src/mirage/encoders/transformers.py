@@ -222,7 +222,7 @@ class TransformersEncoder:
         model = model.to(device).eval().requires_grad_(False)
         patches = (self._preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
         width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
-        text, image = modules.TransformersText(model), modules.TransformersImage(model)
+        text, image = modules.TransformersText(model).eval(), modules.TransformersImage(model).eval()
         return towers.Towers(text, image, device, dtype, patches, width, heads)
 
 
