@@ -266,7 +266,7 @@ def test_a_disk_that_fills_up_between_two_looks_loses_nothing(
         elif where == "pictures":
             patch.setattr("mirage.pictures.store.tempfile.mkstemp", full)
         else:
-            patch.setattr(Path, "write_text", full)
+            patch.setattr("mirage.manifest.os.fsync", full)
         with pytest.raises(Unavailable, match=r"full.*Make room and run it again"):
             add(atlas, corpora.load("folder", path=more))
     with Atlas.open(small) as atlas:

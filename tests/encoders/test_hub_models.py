@@ -131,7 +131,9 @@ def test_a_folder_and_the_hub_s_copy_of_it_make_the_same_vectors(hub: Path, made
 
 @pytest.mark.parametrize("adapter", ["open_clip", "transformers"])
 def test_a_model_that_is_not_here_says_at_once_what_to_do(hub: Path, adapter: str) -> None:
-    with pytest.raises(Unavailable, match=r"not on this machine.*hf download nobody/else.*encoder_download.*encoder_model"):
+    with pytest.raises(
+        Unavailable, match=r"not on this machine.*mirage models pull nobody/else.*encoder_download.*encoder_model"
+    ):
         encoders.load(adapter, model="nobody/else")
 
 

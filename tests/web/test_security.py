@@ -88,7 +88,8 @@ def test_whatever_changes_state_wants_the_token(site, client):
         if path in READING_POSTS:
             continue
         for token in ({}, {"X-Mirage-Token": "wrong"}, {"X-Mirage-Token": "wröng".encode()}):
-            json = {"corpus": "folder", "path": str(site.roots)} if path == "/api/jobs" else None
+            in_json = path in ("/api/jobs", "/api/atlas/rebuild", "/api/atlas/import")
+            json = {"corpus": "folder", "path": str(site.roots)} if in_json else None
             data = {"corpus": "folder", "path": str(site.roots)} if json is None else None
             answer = client.request(method, path, headers=token, json=json, data=data)
             assert answer.status_code == 403, (path, answer.status_code, answer.text)
