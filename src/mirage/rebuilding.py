@@ -135,10 +135,16 @@ def rebuild_open(atlas: Atlas, encoder: Encoder, progress: Tell = lambda _: None
 def opened(known: manifest.Manifest, encoder: str | None = None, model: str = "") -> Encoder:
     """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
     name = encoder or known.encoder.name
+    no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
     if model and name == "starter":
-        raise BadInput(f"The encoder {name} takes no model; leave --model out. Nothing was changed.")
+        raise BadInput(no_model)
     chosen = model or (known.encoder.model if name == known.encoder.name else "")
-    return encoders.configured(name, Settings.load(), chosen)
+    try:
+        return encoders.configured(name, Settings.load(), chosen)
+    except TypeError as error:
+        if not model:
+            raise
+        raise BadInput(no_model) from error
 
 
 def _known(folder: Path) -> manifest.Manifest:

@@ -74,6 +74,8 @@ def configured(name: str, settings: Settings, model: str = "") -> Encoder:
     mine = model or (settings.encoder_model if name == settings.encoder else "")
     if name in ("starter", "onnx", "open_clip", "transformers"):
         options["threads"] = settings.threads
+    elif model:  # of another package: what it takes is its own matter, but a model that is named is handed on
+        options["model"] = model
     if name == "onnx":
         options["path"] = mine
     if name in ("open_clip", "transformers"):
