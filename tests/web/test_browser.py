@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from conftest import picture, serving
+from conftest import Some, picture, serving
+from mirage.adding import add
 from mirage.atlas import Atlas
+from mirage.corpora import load
 from mirage.settings import Settings
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
@@ -340,3 +342,16 @@ def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
         page.wait_for_url("**/search?q=*")
         assert page.locator(".card").count() == 2
         context.close()
+
+
+def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, roots, monkeypatch):
+    missing = "/".join(["", *["a-folder-with-a-long-name"] * 6])
+    monkeypatch.setenv("MIRAGE_GENERATOR_PATH", missing)
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, Some(load("starter"), 12))
+        with serving(atlas, Settings.load(), roots) as served:
+            page = chromium.new_page(base_url=served.url, viewport={"width": 320, "height": 800})
+            page.goto("/search?q=brain")
+            assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            page.close()

@@ -222,16 +222,3 @@ def test_always_makes_it_without_a_click(chromium, drawing, roots):
         page.locator(".making .made img").first.wait_for()
         page.context.close()
     assert complaints == []
-
-
-def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, roots, monkeypatch):
-    missing = "/".join(["", *["a-folder-with-a-long-name"] * 6])
-    monkeypatch.setenv("MIRAGE_GENERATOR_PATH", missing)
-    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 12))
-        with serving(atlas, Settings.load(), roots) as served:
-            page, _ = opened(chromium, served, viewport={"width": 320, "height": 800})
-            page.goto("/search?q=brain")
-            assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320
-            page.context.close()
