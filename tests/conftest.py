@@ -19,6 +19,8 @@ from parts import COMMAND, copy_atlas, environment, picture_folder
 @pytest.fixture(scope="session", autouse=True)
 def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep every test away from the atlas and the models of the person who runs it."""
+    # Where Ctrl-C is ignored (a shell's background jobs), what the tests start would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
         patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))

@@ -88,8 +88,12 @@ def test_whatever_changes_state_wants_the_token(site, client):
         if path in READING_POSTS:
             continue
         for token in ({}, {"X-Mirage-Token": "wrong"}, {"X-Mirage-Token": "wröng".encode()}):
-            in_json = path in ("/api/jobs", "/api/atlas/rebuild", "/api/atlas/import")
-            json = {"corpus": "folder", "path": str(site.roots)} if in_json else None
+            bodies = {
+                "/api/jobs": {"corpus": "folder", "path": str(site.roots)},
+                "/api/atlas/rebuild": {"encoder": "starter"},
+                "/api/atlas/import": {"file": str(site.roots / "a.mirage")},
+            }
+            json = bodies.get(path)
             data = {"corpus": "folder", "path": str(site.roots)} if json is None else None
             answer = client.request(method, path, headers=token, json=json, data=data)
             assert answer.status_code == 403, (path, answer.status_code, answer.text)
