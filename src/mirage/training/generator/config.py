@@ -39,11 +39,11 @@ class Config:
 
     seed: int = 7
     held_out: float = 0.05
-    steps: int = 20_000
+    steps: int = 3_600
     batch: int = 32
-    rate: float = 3e-4
+    rate: float = 4e-4
     warm_up: int = 300
-    decay: int = 600
+    decay: int = 800
     weight_decay: float = 0.01
     averaging: float = 0.999
     empty: float = 0.1
@@ -52,7 +52,7 @@ class Config:
     components: int = 16
     side: int = 16
     channels: tuple[int, ...] = (128, 192, 256)
-    layers: int = 2
+    layers: int = 1
     dropout: float = 0.05
     guidance: float = 4.0
     drawing_steps: int = 25
