@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mirage import encoders
 from mirage.encoders import Encoder, finding
 from mirage.encoders.hashing import sha256
 from mirage.encoders.open_clip import OpenClipEncoder
+from mirage.encoders.reading import Reading
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import BadInput, NoNetwork, Unavailable
 from mirage.models.pins import Pin
@@ -55,6 +56,20 @@ def hub(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def shapes_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of what the text tower is given from now on, whichever way it is multiplied."""
+    seen: list[tuple[int, ...]] = []
+    padded = Reading.padded
+
+    def watched(self: Reading, rows: Sequence[Sequence[int]]) -> np.ndarray:
+        ids = padded(self, rows)
+        seen.append(ids.shape)
+        return ids
+
+    monkeypatch.setattr(Reading, "padded", watched)
+    return seen
+
+
 def encode_padded(folder: Path, texts: list[str]) -> np.ndarray:
     """What open_clip itself makes of texts, all 77 positions filled."""
     open_clip = vision()
@@ -68,23 +83,23 @@ def encode_padded(folder: Path, texts: list[str]) -> np.ndarray:
 # -- short texts ------------------------------------------------------------------------------------------------------
 
 
-def test_a_short_text_of_open_clip_has_the_vector_of_the_padded_one(made: Path) -> None:
+def test_a_short_text_of_open_clip_has_the_vector_of_the_padded_one(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = OpenClipEncoder(str(made / "open_clip"), device="cpu")
-    seen: list[tuple[int, ...]] = []
-    encoder.loaded.text.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    seen = shapes_read(monkeypatch)
     for text in SHORT:
         np.testing.assert_allclose(encoder.encode_texts([text]), encode_padded(made / "open_clip", [text]), atol=1e-5)
     np.testing.assert_allclose(encoder.encode_texts(SHORT), encode_padded(made / "open_clip", SHORT), atol=1e-5)
     assert seen[0] == (1, 4), "two tokens and their marks were to be read, and no padding"
 
 
-def test_a_short_text_of_a_clip_of_transformers_has_the_vector_of_the_padded_one(made: Path) -> None:
+def test_a_short_text_of_a_clip_of_transformers_has_the_vector_of_the_padded_one(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
     import transformers
 
     encoder = TransformersEncoder(str(made / "clip"), device="cpu")
-    seen: list[tuple[int, ...]] = []
-    encoder.loaded.text.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    seen = shapes_read(monkeypatch)
     found = encoder.encode_texts(SHORT)
     model = transformers.CLIPModel.from_pretrained(made / "clip").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(made / "clip")
@@ -96,13 +111,12 @@ def test_a_short_text_of_a_clip_of_transformers_has_the_vector_of_the_padded_one
     assert max(length for _, length in seen) < 77
 
 
-def test_siglip_is_given_its_padding(made: Path) -> None:
+def test_siglip_is_given_its_padding(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     import transformers
 
     encoder = TransformersEncoder(str(made / "siglip"), device="cpu")
-    seen: list[tuple[int, ...]] = []
-    encoder.loaded.text.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
+    seen = shapes_read(monkeypatch)
     found = encoder.encode_texts(SHORT)
     model = transformers.SiglipModel.from_pretrained(made / "siglip").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(made / "siglip")
@@ -111,6 +125,13 @@ def test_siglip_is_given_its_padding(made: Path) -> None:
         wanted = torch.nn.functional.normalize(model.get_text_features(input_ids=ids).pooler_output, dim=-1).numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert {length for _, length in seen} == {64}
+
+
+def test_few_tokens_and_many_give_the_same_vectors(made: Path) -> None:
+    for encoder in (OpenClipEncoder(str(made / "open_clip"), device="cpu"), TransformersEncoder(str(made / "clip"))):
+        alone = np.concatenate([encoder.encode_texts([text]) for text in SHORT])
+        together = encoder.encode_texts([*SHORT, "mass " * 200])[: len(SHORT)]
+        np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
 # -- where models are found -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -53,7 +54,10 @@ class OpenClipShortText(torch.nn.Module):
         pool = getattr(inner, "pool_type", None) or inner.text_pool_type
         end = inner.eos_id if hasattr(inner, "eos_id") else inner.text_eos_id
         self.end: int | None = int(end) if pool == "eos" else None
-        self.plain = all(type(block).__name__ == "ResidualAttentionBlock" for block in self.transformer.resblocks)
+        blocks = self.transformer.resblocks
+        self.plain = all(type(block).__name__ == "ResidualAttentionBlock" for block in blocks)
+        inward = [_as_linear(block.attn.in_proj_weight, block.attn.in_proj_bias) for block in blocks] if self.plain else []
+        self.inward = torch.nn.ModuleList(inward)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         length = ids.shape[1]
@@ -61,8 +65,8 @@ class OpenClipShortText(torch.nn.Module):
         x = self.token_embedding(ids).to(dtype) + self.positions[:length].to(dtype)
         mask = self.mask[:length, :length].to(dtype)
         if self.plain:
-            for block in self.transformer.resblocks:
-                x = x + block.ls_1(_attention(block.attn, block.ln_1(x), mask))
+            for block, inward in zip(self.transformer.resblocks, self.inward, strict=True):
+                x = x + block.ls_1(_attention(inward, block.attn, block.ln_1(x), mask))
                 x = x + block.ls_2(block.mlp(block.ln_2(x)))
         else:
             x = self.transformer(x, attn_mask=mask)
@@ -73,11 +77,19 @@ class OpenClipShortText(torch.nn.Module):
         return self.projection(x) if isinstance(self.projection, torch.nn.Linear) else x @ self.projection
 
 
-def _attention(inner: Any, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _as_linear(weight: Any, bias: Any) -> torch.nn.Linear:
+    made = torch.nn.Linear(1, 1, bias=bias is not None, device="meta")
+    made.weight = weight
+    if bias is not None:
+        made.bias = bias
+    return made
+
+
+def _attention(inward: Any, inner: Any, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """What `torch.nn.MultiheadAttention` does, without the detours that bind an exported model to one length."""
     n, length, width = x.shape
     heads = inner.num_heads
-    parts = torch.nn.functional.linear(x, inner.in_proj_weight, inner.in_proj_bias).chunk(3, dim=-1)
+    parts = inward(x).chunk(3, dim=-1)
     q, k, v = (part.reshape(n, length, heads, width // heads).transpose(1, 2) for part in parts)
     seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return inner.out_proj(seen.transpose(1, 2).reshape(n, length, width))
@@ -122,3 +134,32 @@ class TransformersImage(torch.nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         made = self.vision(pixel_values=pixels).pooler_output
         return made if self.projection is None else self.projection(made)
+
+
+class OneDnnLinear(torch.nn.Module):
+    """A linear layer whose matrix lies as oneDNN has it."""
+
+    def __init__(self, dense: torch.nn.Linear) -> None:
+        super().__init__()
+        bias = dense.bias if dense.bias is not None else torch.zeros(dense.weight.shape[0])
+        self.weight, self.bias = dense.weight.detach().to_mkldnn(), bias.detach().to_mkldnn()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.aten.mkldnn_linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
+
+
+def for_few_tokens(module: torch.nn.Module) -> torch.nn.Module:
+    """A float32 tower of the processor whose matrices are multiplied by oneDNN, which is quicker where a text is short.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Left as it is; all but the matrices of its linear layers is shared with it.
+    """
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in [*module.parameters(), *module.buffers()]}
+    made = copy.deepcopy(module, shared)
+    for parent in list(made.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.Linear):
+                setattr(parent, name, OneDnnLinear(child))
+    return made.eval()

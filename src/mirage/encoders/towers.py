@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from mirage.encoders import placing
 from mirage.encoders.preprocessing import Pixels, Preprocessing
 from mirage.encoders.reading import Ids, Reading
 from mirage.encoders.running import OutOfMemory, Raw, Running
+
+# Up to so many tokens in a batch, oneDNN's matrices are quicker than torch's own; with more the gain is gone.
+_FEW_TOKENS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,22 @@ def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preproc
             raise OutOfMemory from error
         return np.asarray(made, dtype=np.float32)
 
+    has_few = reading.trims and (towers.device, towers.dtype) == ("cpu", "float32") and torch.backends.mkldnn.is_available()
+    few: list[Any] = []  # the tower for few tokens, once it was needed
+    making = threading.Lock()
+
+    def text_tower(tokens: int) -> Any:
+        if not has_few or tokens > _FEW_TOKENS:
+            return towers.text
+        with making:
+            if not few:
+                from mirage.encoders import modules  # noqa: PLC0415 - torch is there by now
+
+                few.append(modules.for_few_tokens(towers.text))
+        return few[0]
+
     def texts(ids: Ids) -> Raw:
-        return run(towers.text, torch.from_numpy(ids).to(towers.device))
+        return run(text_tower(ids.size), torch.from_numpy(ids).to(towers.device))
 
     def images(pixels: Pixels) -> Raw:
         return run(towers.image, torch.from_numpy(pixels).to(towers.device, dtype))
