@@ -1,10 +1,10 @@
 """Vectors as an encoder's would lie, as many as are wanted, and which of them are truly nearest.
 
 Drawn at random from all directions, vectors have no neighbours to speak of, and a graph search finds few of them: the worst
-case, and unlike what encoders yield. Here they lie as real ones do. A topic is a point in 64 dimensions, and there is one
-for every hundred figures; a figure lies about its topic, with a spread of `_SPREAD` in each of the 64; a random matrix takes
-the 64 to the vector's length; a noise of length `_NOISE`, equal in all directions, is added, and the vector brought to length
-1. A query is a new draw with a noise of length `_AWAY`, because words lie apart from the pictures that they speak of.
+case, and unlike what encoders yield. Here they lie as real ones do. A topic is a point in 64 dimensions, and there is
+one for every hundred figures; a figure lies about its topic, with a spread of `_SPREAD` in each of the 64; a random matrix
+takes the 64 to the vector's length; a noise of length `_NOISE`, equal in all directions, is added, and the vector brought to
+length 1. A query is a new draw with a noise of length `_AWAY`, because words lie apart from the pictures that they speak of.
 
 Every block of 20,000 has its own seed: the same blocks come back, one at a time, however many are wanted.
 """

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import clouds, wording
+from benchmarks import clouds
 from benchmarks.measure import memory_of, spread, times
 from mirage.indexes import Ask, Index, Point
 from mirage.indexes.embedded import EmbeddedIndex
@@ -62,6 +62,8 @@ class Engine:
 
 def _points(folder: Path) -> Iterator[list[Point]]:
     """Points of the cloud, with captions, words and fields as figures have them."""
+    from benchmarks import wording  # noqa: PLC0415 - brings much that a process which only serves does not have
+
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     cloud = clouds.Cloud(*vectors.shape)
     words = wording.Words.read(folder)

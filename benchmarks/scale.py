@@ -2,7 +2,7 @@
 
 The search stage is what comes between a query's vector and the keys of the ten nearest figures. Every way to do it gets the
 same vectors (see `benchmarks.clouds`) and the same queries, each in a fresh process that only serves. With ``--folder`` the
-vectors and what was built are kept, so that measuring can be repeated; how long building took is told from when it was built.
+vectors and what was built are kept, so that measuring can be repeated; how long building took is told as of then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchmarks import clouds, many, wording
 from benchmarks.engines import ENGINES, WARM
@@ -30,20 +30,22 @@ _BARS: dict[tuple[int, int], dict[str, float]] = {
 
 def scale(setting: Setting) -> Outcome:
     """Build what is not built yet, then measure everything, size by size."""
-    sizes = [(figures, setting.dimension or dimension) for figures, dimension in _sizes(setting)]
+    sizes = sizes_of(setting)
     names = [name for name in ENGINES if not name.startswith("faiss") or find_spec("faiss")]
-    folders = {size: _prepared(setting, size) for size in sizes}
-    built = {size: {name: _run("build", name, folders[size]) for name in _at(names, size)} for size in sizes}
+    folders = {size: prepared(setting, size) for size in sizes}
+    built = {
+        size: {name: run("build", name, folders[size]) for name in _at(names, size) if ENGINES[name].build} for size in sizes
+    }
     rows: list[Row] = []
     details: dict[str, Any] = {"spread": _spread(setting, sizes)}
     for size, folder in folders.items():
         before = load()
         few = setting.size(60, 10)
         found = {
-            name: _run("ask", name, folder, few if ENGINES[name].exhaustive else setting.size(500, 30))
+            name: run("ask", name, folder, few if ENGINES[name].exhaustive else setting.size(500, 30))
             for name in _at(names, size)
         }
-        first = {name: _run("first", name, folder, few) for name in ("mirage", "numpy")}
+        first = {name: run("first", name, folder, few) for name in ("mirage", "numpy")}
         rows += _rows(size, found, built[size], first)
         details[f"{size[0]} x {size[1]}"] = {"load": before, "built": built[size], "asked": found, "first_from_disk": first}
     notes = [
@@ -55,18 +57,17 @@ def scale(setting: Setting) -> Outcome:
     return Outcome("scale", tuple(rows), details, tuple(notes))
 
 
-def _sizes(setting: Setting) -> list[tuple[int, int]]:
-    if not setting.figures:
-        return list(_QUICK if setting.quick else SIZES)
-    usual = dict(SIZES)
-    return [(figures, usual.get(figures, 768)) for figures in setting.figures]
+def sizes_of(setting: Setting) -> list[tuple[int, int]]:
+    """Figures and length of the vectors: as asked for, else as the bars are set."""
+    usual = dict(_QUICK if setting.quick else SIZES)
+    return [(figures, setting.dimension or usual.get(figures, 768)) for figures in setting.figures or usual]
 
 
 def _at(names: list[str], size: tuple[int, int]) -> list[str]:
     return [name for name in names if name != "mirage-plain" or size[0] <= _PLAIN_UP_TO]
 
 
-def _prepared(setting: Setting, size: tuple[int, int]) -> Path:
+def prepared(setting: Setting, size: tuple[int, int]) -> Path:
     """Vectors, queries, the truth, words and texts, in a folder."""
     folder = clouds.kept(setting.folder / f"scale-{size[0]}-{size[1]}", *size, setting.size(500, 30) + WARM)
     if not (folder / "texts.json").exists():
@@ -75,9 +76,9 @@ def _prepared(setting: Setting, size: tuple[int, int]) -> Path:
     return folder
 
 
-def _run(step: Literal["build", "ask", "first"], name: str, folder: Path, most: int | None = None) -> dict[str, Any]:
+def run(step: str, name: str, folder: Path, *more: object, module: str = "benchmarks.engines") -> dict[str, Any]:
     """One step in a fresh process."""
-    words = [sys.executable, "-m", "benchmarks.engines", step, name, str(folder), *([] if most is None else [str(most)])]
+    words = [sys.executable, "-m", module, step, name, str(folder), *map(str, more)]
     print(f"  {step} {name} {folder.name}", file=sys.stderr, flush=True)
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
