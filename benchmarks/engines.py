@@ -164,7 +164,8 @@ def build(name: str, folder: Path) -> dict[str, Any]:
     load_before, started = round(os.getloadavg()[0], 2), time.perf_counter()
     engine.build(folder, own)
     told: dict[str, Any] = {"seconds": round(time.perf_counter() - started, 1), "load": load_before}
-    told |= {"peak_MB": memory_of(os.getpid())["peak_rss"], "disk_MB": round(_size(own) / 1e6)}
+    memory = memory_of(os.getpid())
+    told |= {"processor_s": round(time.process_time(), 1), "peak_MB": memory["peak_rss"], "disk_MB": round(_size(own) / 1e6)}
     told |= json.loads((own / "steps.json").read_text("utf-8")) if (own / "steps.json").exists() else {}
     done.write_text(json.dumps(told), "utf-8")
     return told
