@@ -17,7 +17,7 @@ from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory
 from benchmarks.page import page
-from benchmarks.paper import adding_with_open_clip, text
+from benchmarks.paper import adding_with_open_clip, encoding, text
 from benchmarks.report import markdown
 from benchmarks.scale import scale
 from benchmarks.searching import http, search
@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "starting": starting,
     "page": page,
     "scale": scale,
+    "encoding": encoding,
     "text": text,
     "adding-open-clip": adding_with_open_clip,
 }

@@ -15,6 +15,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ _BASE = {"vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_si
 _TINY = {"vision_cfg": {"image_size": 64, "layers": 1, "width": 64, "head_width": 64, "patch_size": 32}} | {
     "text_cfg": _TEXT | {"width": 64, "heads": 2, "layers": 2}
 }
+
+
+def encoding(setting: Setting) -> Outcome:
+    """A short query through the paper's text tower: short in torch and in int8 ONNX, against torch padded to 77."""
+    if setting.quick:
+        return Outcome("encoding", (), skipped="makes a model of the paper's size; left out of quick runs")
+    if why := _lacking() or ("" if find_spec("benchmarks.encoding") else "left out: benchmarks/encoding.py is not there"):
+        return Outcome("encoding", (), skipped=why)
+    short_query: Callable[[], dict[str, Any]] = import_module("benchmarks.encoding").short_query
+    told = short_query()
+    padded = f"open_clip padded to 77: {told['padded_torch_ms']:.3g} ms"
+    rows: list[Row] = []
+    for kind, name, bar in (("torch", "torch", 3.0), ("int8 ONNX", "int8_onnx", 8.0)):
+        ratio = round(told[f"{name}_times"], 1)
+        what = f"short query, paper's text tower in {kind}"
+        rows.append(Row(f"{what}: times faster", ratio, "×", bar=bar, better="more", instead=padded, ratio=ratio))
+        rows.append(Row("the same, median", round(told[f"{name}_ms"], 2), "ms"))
+    return Outcome("encoding", tuple(rows), told, ("random weights; the three take turns",))
 
 
 def text(setting: Setting) -> Outcome:

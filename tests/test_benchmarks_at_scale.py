@@ -118,5 +118,8 @@ def test_the_papers_encoder_is_compared_where_open_clip_is(name: str, setting: S
 
 def test_without_open_clip_what_needs_it_is_left_out_and_says_so(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper, "reach", lambda: False)
+    full = dataclasses.replace(setting, quick=False)
+    assert "open_clip is not installed" in BENCHMARKS["encoding"](full).skipped
+    assert "left out of quick runs" in BENCHMARKS["encoding"](setting).skipped
     assert "open_clip is not installed" in BENCHMARKS["text"](setting).skipped
     assert "open_clip is not installed" in BENCHMARKS["adding-open-clip"](setting).skipped
