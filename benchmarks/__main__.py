@@ -17,7 +17,9 @@ from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory
 from benchmarks.page import page
+from benchmarks.paper import adding_with_open_clip, encoding, text
 from benchmarks.report import markdown
+from benchmarks.scale import scale
 from benchmarks.searching import http, search
 from benchmarks.sizes import install
 from benchmarks.starting import starting
@@ -34,6 +36,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "install": install,
     "starting": starting,
     "page": page,
+    "scale": scale,
+    "encoding": encoding,
+    "text": text,
+    "adding-open-clip": adding_with_open_clip,
 }
 
 
@@ -44,6 +50,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="this one; may be given again")
     parser.add_argument("--medpix", type=Path, help="a copy of MedPix 2.0; MIRAGE_MEDPIX when left out")
     parser.add_argument("--folder", type=Path, help="keep atlases here, and use those that are there")
+    parser.add_argument("--figures", type=_numbers, default=(), help="sizes for scale, as 2000,80000,1000000")
+    parser.add_argument("--dimension", type=int, help="length of the vectors for scale")
     parser.add_argument("--out", type=Path, help="where to write results.json and results.md (docs/benchmarks)")
     given = parser.parse_args(words)
     out = given.out or (None if given.quick else ROOT / "docs" / "benchmarks")
@@ -51,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         medpix = given.medpix or os.environ.get("MIRAGE_MEDPIX")
-        setting = Setting(folder, Path(medpix) if medpix else None, given.quick)
+        setting = Setting(folder, Path(medpix) if medpix else None, given.quick, given.figures, given.dimension)
         found = [_run(name, setting) for name in given.only or BENCHMARKS]
     record = {
         "when": time.strftime("%Y-%m-%d %H:%M"),
@@ -69,6 +77,10 @@ def main(words: list[str] | None = None) -> int:
     if any(outcome.skipped.startswith("failed") for outcome in found):
         return 2
     return int(any(row.met is False for outcome in found for row in outcome.rows))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.replace("_", "").split(","))
 
 
 def _run(name: str, setting: Setting) -> Outcome:

@@ -32,7 +32,7 @@ def adding(setting: Setting) -> Outcome:
     details: dict[str, object] = {"load": load()}
     for kind, corpus in _collections(setting, count).items():
         rate = _ours(setting, corpus, kind, count)
-        few = list(_items(corpus, setting.size(200, 16)))
+        few = list(items_of(corpus, setting.size(200, 16)))
         plain = _script(setting, corpus, few)
         rows.append(
             Row(
@@ -50,18 +50,18 @@ def adding(setting: Setting) -> Outcome:
 
 
 def _collections(setting: Setting, count: int) -> dict[str, Corpus]:
-    pictures = {"512 px PNG (starter pictures, shifted)": _folder(setting, count, "PNG")}
+    pictures = {"512 px PNG (starter pictures, shifted)": folder_of(setting, count, "PNG")}
     if setting.medpix:
         return {"WebP of about 480 px (MedPix 2.0)": corpora.load("medpix", path=setting.medpix), **pictures}
-    return {"512 px WebP (starter pictures, shifted)": _folder(setting, count, "WEBP"), **pictures}
+    return {"512 px WebP (starter pictures, shifted)": folder_of(setting, count, "WEBP"), **pictures}
 
 
-def _folder(setting: Setting, count: int, kind: str) -> Corpus:
+def folder_of(setting: Setting, count: int, kind: str) -> Corpus:
     """Pictures of 512 × 512 out of the starter's, each cut a little otherwise, with the starter's captions."""
     folder = setting.folder / f"pictures-{kind.lower()}"
     folder.mkdir(exist_ok=True)
     starter = corpora.load("starter")
-    items = list(_items(starter, 10_000))
+    items = list(items_of(starter, 10_000))
     with (folder / "figures.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", "caption", "modality", "plane", "region"])
@@ -81,7 +81,7 @@ def _cut(image: Image.Image, number: int) -> Image.Image:
     return image.crop(box).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
 
 
-def _items(corpus: Corpus, most: int) -> list[Item]:
+def items_of(corpus: Corpus, most: int) -> list[Item]:
     found: list[Item] = []
     for entry in corpus.items():
         if isinstance(entry, Item):

@@ -16,7 +16,7 @@ from mirage.figure import Figure
 from mirage.store import Record, Row
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
-_CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
+CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
 _AT_ONCE = 2_000
 
 
@@ -94,7 +94,7 @@ def _batches(rows: Sequence[Row], figures: int) -> Iterator[list[tuple[int, Row]
 def _reworded(figure: Figure, copy: int, vocabulary: Sequence[str], dice: random.Random) -> Figure:
     if not copy:
         return figure
-    words = [dice.choice(vocabulary) if dice.random() < _CHANGED else word for word in figure.caption.split()]
+    words = [dice.choice(vocabulary) if dice.random() < CHANGED else word for word in figure.caption.split()]
     dice.shuffle(words)
     return replace(figure, id=f"{figure.id}-{copy}", caption=" ".join(words))
 

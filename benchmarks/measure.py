@@ -28,11 +28,17 @@ class Setting:
         A copy of MedPix 2.0. Without it, benchmarks use the starter's words and pictures and say so.
     quick : bool
         Small sizes, to see that it runs; the figures then mean nothing.
+    figures : tuple of int
+        Sizes for `scale`; its own when empty.
+    dimension : int or None
+        Length of the vectors for `scale`; its own for each size when left out.
     """
 
     folder: Path
     medpix: Path | None
     quick: bool = False
+    figures: tuple[int, ...] = ()
+    dimension: int | None = None
 
     def size(self, full: int, quick: int) -> int:
         """`full`, or `quick` when sizes are to be small."""
@@ -120,7 +126,9 @@ def machine() -> dict[str, Any]:
         "memory_GB": round(memory, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in ("onnxruntime", "qdrant-edge-py", "pillow", "numpy", "sqlalchemy")},
+        "packages": {
+            name: _version(name) for name in ("onnxruntime", "qdrant-edge-py", "pillow", "numpy", "sqlalchemy", "faiss-cpu")
+        },
         "load_1min": round(os.getloadavg()[0], 2),
     }
 

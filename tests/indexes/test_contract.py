@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,24 +39,33 @@ def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **fi
     return Ask(vector, words, limit, filters)
 
 
-@pytest.fixture(scope="module", params=list(adapters.available(GROUP)))
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+# Every index as it comes, and the layout that shards of earlier versions have and keep.
+KINDS: list[tuple[str, dict[str, str]]] = [
+    *((name, {}) for name in adapters.available(GROUP)),
+    ("embedded", {"layout": "plain"}),
+]
+Make = Callable[..., Index]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: " ".join([kind[0], *kind[1].values()]))
+def make(request: pytest.FixtureRequest) -> Make:
+    name, options = request.param
+    return lambda path, dimension=D: indexes.load(name, path=path, dimension=dimension, **options)
 
 
 @pytest.fixture(scope="module")
-def index(name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+def index(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
     """An index of five points. Tests only read it."""
-    made = indexes.load(name, path=tmp_path_factory.mktemp("index") / "index", dimension=D)
+    made = make(tmp_path_factory.mktemp("index") / "index")
     made.add(POINTS)
     yield made
     made.close()
 
 
 @pytest.fixture
-def own(name: str, tmp_path: Path) -> Iterator[Index]:
+def own(make: Make, tmp_path: Path) -> Iterator[Index]:
     """The same five points, for a test to change."""
-    made = indexes.load(name, path=tmp_path / "index", dimension=D)
+    made = make(tmp_path / "index")
     made.add(POINTS)
     yield made
     made.close()
@@ -113,12 +122,12 @@ def test_the_limit_holds_in_every_channel(index: Index) -> None:
     assert [len(ranked) for ranked in index.ask(ask(unit(0), "brain", 1)).values()] == [1, 1, 1]
 
 
-def test_a_long_tie_is_cut_alike_whatever_the_order_in_which_it_was_added(name: str, tmp_path: Path) -> None:
+def test_a_long_tie_is_cut_alike_whatever_the_order_in_which_it_was_added(make: Make, tmp_path: Path) -> None:
     # More of them than an index asks for to be on the safe side.
     points = [replace(point(key, "prostate"), caption=unit(1000)) for key in range(150)]
     answers = []
     for place, order in (("forwards", points), ("backwards", points[::-1]), ("halves", [*points[75:], *points[:75]])):
-        made = indexes.load(name, path=tmp_path / place, dimension=D)
+        made = make(tmp_path / place)
         for start in range(0, len(order), 50):
             made.add(order[start : start + 50])
         found = made.ask(ask(unit(1000), "prostate", 10))
@@ -177,12 +186,12 @@ def test_vectors_are_given_back_by_key(index: Index) -> None:
     np.testing.assert_allclose(found[3], unit(3), atol=1e-4)
 
 
-def test_what_was_added_is_there_after_closing_and_opening(name: str, tmp_path: Path) -> None:
-    first = indexes.load(name, path=tmp_path / "index", dimension=D)
+def test_what_was_added_is_there_after_closing_and_opening(make: Make, tmp_path: Path) -> None:
+    first = make(tmp_path / "index")
     first.add(POINTS[:3])
     first.close()
     first.close()
-    second = indexes.load(name, path=tmp_path / "index", dimension=D)
+    second = make(tmp_path / "index")
     second.add(POINTS[3:])
     second.optimise()
     assert len(second) == 5
@@ -190,8 +199,8 @@ def test_what_was_added_is_there_after_closing_and_opening(name: str, tmp_path: 
     second.close()
 
 
-def test_many_points_are_all_listed_and_found(name: str, tmp_path: Path) -> None:
-    with_many = indexes.load(name, path=tmp_path / "index", dimension=D)
+def test_many_points_are_all_listed_and_found(make: Make, tmp_path: Path) -> None:
+    with_many = make(tmp_path / "index")
     with_many.add([point(key, f"Phantom {key}") for key in range(2500)])
     with_many.optimise()
     assert sorted(with_many.keys()) == list(range(2500))
@@ -199,10 +208,10 @@ def test_many_points_are_all_listed_and_found(name: str, tmp_path: Path) -> None
     with_many.close()
 
 
-def test_vectors_of_another_length_are_refused_when_it_is_opened(name: str, tmp_path: Path) -> None:
-    indexes.load(name, path=tmp_path / "index", dimension=D).close()
+def test_vectors_of_another_length_are_refused_when_it_is_opened(make: Make, tmp_path: Path) -> None:
+    make(tmp_path / "index").close()
     with pytest.raises(AtlasError, match=r"length 32, not 16.*mirage atlas rebuild"):
-        indexes.load(name, path=tmp_path / "index", dimension=16)
+        make(tmp_path / "index", 16)
 
 
 def test_a_name_that_nobody_has_names_those_there_are() -> None:

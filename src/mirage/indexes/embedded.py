@@ -3,6 +3,11 @@
 One named vector for the image, one for the caption, BM25 over the text index of the payload field ``words``, and a
 keyword index for each filter. The write-ahead log stays on: it makes acknowledged writes durable and it is the lock that
 keeps a second process out.
+
+How vectors lie on disk and in memory is the shard's *layout*. Until the vectors of one kind pass 20 MB they are searched
+whole, in every layout; from then on there is a graph, and with the layout ``compact`` the graph is walked over vectors of
+8 bits a component that stay in memory, a quarter of their size, while the exact ones wait on disk: the candidates' are read
+for the scores, so that scores and order are those of the exact vectors.
 """
 
 from __future__ import annotations
@@ -14,12 +19,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import qdrant_edge as edge
 
-from mirage.errors import AtlasError, AtlasHeld, MirageError, Unavailable
+from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, Unavailable
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
 from mirage.manifest import ROOM, check_room
 
@@ -31,16 +36,35 @@ _BATCH = 512
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _CONFIG = "edge_config.json"
+Layout = Literal["compact", "plain"]
+_LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+# Twice as many candidates as are asked for come from the 8-bit vectors, and are scored by the exact ones.
+_EXACTLY = edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True, oversampling=2.0))
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
 # Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
 _INDEXING_THRESHOLD_KB = 20_000
+_QUANTILE = 0.99  # the components that 8 bits span; the few beyond are cut to the ends of the range
+_FULL_SCAN_THRESHOLD_KB = 10_000
 
 
-def _config(dimension: int) -> edge.EdgeConfig:
-    params = edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot)
+def _vectors(dimension: int, layout: Layout) -> edge.EdgeVectorParams:
+    if layout == "plain":
+        return edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot)
+    return edge.EdgeVectorParams(
+        size=dimension,
+        distance=edge.Distance.Dot,
+        memory=edge.Memory.Cold,
+        quantization_config=edge.ScalarQuantizationConfig(
+            edge.ScalarType.Int8, quantile=_QUANTILE, memory=edge.Memory.Pinned
+        ),
+    )
+
+
+def _config(dimension: int, layout: Layout) -> edge.EdgeConfig:
+    params = _vectors(dimension, layout)
     return edge.EdgeConfig(
         vectors={"image": params, "caption": params},
-        hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=128, full_scan_threshold=10_000),
+        hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=128, full_scan_threshold=_FULL_SCAN_THRESHOLD_KB),
         optimizers=edge.EdgeOptimizersConfig(default_segment_number=2, indexing_threshold=_INDEXING_THRESHOLD_KB),
         wal_enabled=True,
     )
@@ -75,6 +99,8 @@ class EmbeddedIndex:
         The shard's folder; made when it is missing.
     dimension : int
         Length of the vectors.
+    layout : {"compact", "plain"}
+        For a shard that is made now. One that is there keeps the layout that it was made with, which it knows itself.
 
     Raises
     ------
@@ -84,17 +110,21 @@ class EmbeddedIndex:
         When the files are not a shard that can be opened; rebuilding mends it.
     """
 
-    def __init__(self, path: Path, dimension: int) -> None:
+    def __init__(self, path: Path, dimension: int, layout: Layout = "compact") -> None:
+        if layout not in _LAYOUTS:
+            raise BadInput(f"An index has no layout {layout!r}. There are: {', '.join(_LAYOUTS)}.")
         self._path = Path(path)
         self._dimension = dimension
         self._closed = False
         with _explained(self._path):
             if not self._path.exists() or not any(self._path.iterdir()):
-                _make(self._path, dimension)
+                _make(self._path, dimension, layout)
             check_room(self._path.parent, _ROOM_TO_OPEN)
             self._shard = edge.EdgeShard.load(str(self._path))
             lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
-            size = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]["size"]
+            kept = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]
+            size = kept["size"]
+        self.layout: Layout = "compact" if kept.get("quantization_config") else "plain"
         if size != dimension or lacking:
             self._shard.close()
             what = f"lacks {', '.join(sorted(lacking))}" if lacking else f"has vectors of length {size}, not {dimension}"
@@ -140,7 +170,12 @@ class EmbeddedIndex:
         limit, open_ones = ask.limit + _TIED, list(asked)
         found: dict[str, Sequence[Any]] = {}
         while open_ones:
-            requests = [edge.QueryRequest(limit=limit, query=asked[name], filter=condition) for name in open_ones]
+            requests = [
+                edge.QueryRequest(
+                    limit=limit, query=asked[name], filter=condition, params=None if name == "words" else _EXACTLY
+                )
+                for name in open_ones
+            ]
             with _explained(self._path):
                 lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
             found |= dict(zip(open_ones, lists, strict=True))
@@ -221,14 +256,14 @@ def _in_order(found: Sequence[Any]) -> Ranked:
     return sorted(((_key(hit), hit.score) for hit in found), key=lambda hit: (-round(hit[1], _SAME), hit[0]))
 
 
-def _make(path: Path, dimension: int) -> None:
+def _make(path: Path, dimension: int, layout: Layout) -> None:
     """Make an empty shard beside the place and move it there, so that a shard that is there is whole."""
     check_room(path.parent)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        shard = edge.EdgeShard.create(str(partial), _config(dimension))
+        shard = edge.EdgeShard.create(str(partial), _config(dimension, layout))
         for operation in _field_indexes():
             shard.update(operation)
         shard.flush()
