@@ -38,8 +38,9 @@ _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, ev
 _CONFIG = "edge_config.json"
 Layout = Literal["compact", "plain"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-# Twice as many candidates as are asked for come from the 8-bit vectors, and are scored by the exact ones.
-_EXACTLY = edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True, oversampling=2.0))
+# Candidates come from the 8-bit vectors, and are scored by the exact ones. Asking for more candidates than are wanted found
+# no more (recall@10 1.000 either way at 80,000 × 768) and took three times as long; `_TIED` gives some to spare anyway.
+_EXACTLY = edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True))
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
 # Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
 _INDEXING_THRESHOLD_KB = 20_000
