@@ -19,7 +19,11 @@ MISSING = "The model of this generator is not installed. Install it, then start 
 
 
 class Pencil:
-    """Draws from its seed and its prompt alone. ``slowly`` in a prompt takes its time; ``torn`` breaks the model."""
+    """Draws from its seed and its prompt alone.
+
+    ``slowly`` in a prompt takes its time, ``leisurely`` so much that one can look and click in between; ``torn`` breaks the
+    model.
+    """
 
     def info(self) -> GeneratorInfo:
         return GeneratorInfo(
@@ -55,7 +59,7 @@ class Pencil:
                     return
                 if "torn" in request.prompt:
                     raise Unavailable("The model file is torn. Install it again.")
-                time.sleep(0.08 if "slowly" in request.prompt else 0)
+                time.sleep(0.6 if "leisurely" in request.prompt else 0.08 if "slowly" in request.prompt else 0)
                 progress(Step(number + 1, request.count, step, steps, lambda whole=whole: whole))
             if "nothing" in request.prompt:
                 yield Drawn(whole, request.seed + number, ("It came out black: the numbers overflowed.",), blank=True)

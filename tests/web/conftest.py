@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from browsing import started
 from PIL import Image
 
 from mirage.adding import add
@@ -121,6 +122,12 @@ def site(tmp_path_factory, roots) -> Iterator[Served]:
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots) as served:
             yield served
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture

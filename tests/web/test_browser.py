@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from browsing import opened
 
 from conftest import Some, picture, serving
 from mirage.adding import add
@@ -15,19 +14,7 @@ from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
-
-CHROMIUM = os.environ.get("MIRAGE_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install one, or name it in MIRAGE_CHROMIUM"),
-]
+pytestmark = pytest.mark.browser
 DROP = """async ([name, bytes, kind]) => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
@@ -36,26 +23,13 @@ DROP = """async ([name, bytes, kind]) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def tab(chromium, site):
     """A page that fails the test when it logs an error, breaks the policy or asks another host."""
-    context = chromium.new_context(base_url=site.url, viewport={"width": 1280, "height": 820})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda r: None if r.url.startswith((site.url, "blob:")) else complaints.append(r.url))
+    page, complaints = opened(chromium, site, viewport={"width": 1280, "height": 820})
     page.complaints = complaints
     yield page
-    context.close()
+    page.context.close()
     assert complaints == []
 
 
@@ -98,20 +72,22 @@ def test_searching_and_reading_need_no_javascript(chromium, site):
     page.goto("/")
     page.get_by_label("What do you look for?").fill("axial brain MRI")
     page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_url("**/search?q=*")
     assert page.locator(".card").count() == 24
     page.get_by_label("coronal").check()
     page.get_by_role("button", name="Apply").click()
-    assert "plane=coronal" in page.url
+    page.wait_for_url("**plane=coronal*")
     assert set(page.locator(".card .chip:nth-child(2)").all_inner_texts()) == {"coronal"}
     page.get_by_text("More of, less of").click()
     page.get_by_label("Less of").first.fill("contrast")
     page.locator("input[name=less_weight]").last.fill("0.5")
     page.get_by_role("button", name="Search again").click()
-    assert page.url.endswith("?q=axial+brain+MRI&less=contrast%400.5&plane=coronal")
+    page.wait_for_url(lambda address: address.endswith("?q=axial+brain+MRI&less=contrast%400.5&plane=coronal"))
     page.locator(".card .shot").first.click()
+    page.wait_for_url("**/figure/**")
     assert page.get_by_role("link", name="Full").count() == 0
     page.locator(".viewer a.whole").click()
-    assert "/api/pictures/" in page.url
+    page.wait_for_url("**/api/pictures/**")
     context.close()
 
 
@@ -123,11 +99,12 @@ def test_a_picture_is_searched_for_by_a_plain_form_without_javascript(chromium, 
     page.goto("/")
     page.locator("#file").set_input_files(file)
     page.get_by_role("button", name="Search with it").click()
-    assert page.url == f"{site.url}/search"
+    page.wait_for_url(f"{site.url}/search")
     assert a_figure in page.locator(".card .shot").first.get_attribute("href")
     # The next step keeps the picture and still is no address.
     page.get_by_label("axial").first.check()
-    page.get_by_role("button", name="Apply").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Apply").click()
     assert page.url == f"{site.url}/search"
     assert page.locator(".with input[name=picture]").count() == 1
     context.close()
@@ -146,7 +123,7 @@ def test_a_dropped_picture_is_shown_searched_for_and_stays_out_of_the_address(ta
     tab.keyboard.press("Enter")
     tab.wait_for_function("() => document.querySelector('#q').value === 'coronal' && document.title.startsWith('coronal')")
     assert tab.locator(".with .preview img").count() == 1
-    tab.locator(".with input[type=checkbox]").uncheck()
+    tab.locator(".with input[type=checkbox]").click()  # what it says is gone with the page
     tab.wait_for_url("**/search?q=coronal")
     tab.go_back()
     tab.wait_for_selector(".with .preview img")

@@ -80,7 +80,7 @@ async function follow(place) {
   const stop = place.querySelector("[data-stops]");
   stop.addEventListener("submit", (event) => { event.preventDefault(); cancel(place, stop); });
   let wait = 500;
-  while (place.isConnected && !ended(place.dataset.state)) {
+  while (place.isConnected) {
     try {
       const response = await fetch(`/api/jobs/${encodeURIComponent(job)}/events`, { headers: { Accept: "text/event-stream" } });
       if (!response.ok) { end(place, { state: "failed", message: (await response.json()).detail }); return; }
@@ -93,6 +93,7 @@ async function follow(place) {
     } catch {
       part(place, "message").textContent = "The site does not answer. Trying again.";
     }
+    if (ended(place.dataset.state)) return;
     await pause(wait);
     wait = Math.min(wait * 2, 15000);
   }

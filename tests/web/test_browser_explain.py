@@ -1,0 +1,199 @@
+"""Explanations and comparisons in a real Chromium: streamed, marked, cited, stopped, by pointer and by keys."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from browsing import opened
+
+from chat_server import hanging, saying
+from chat_server import serving as chatting
+from conftest import Some, serving
+from mirage.adding import add
+from mirage.atlas import Atlas
+from mirage.corpora import load
+from mirage.settings import Settings
+
+pytestmark = pytest.mark.browser
+SEARCH = "/search?q=frontal+chest+film"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory, roots):
+    """An atlas of some starter figures and of the folder's case, and the site of it under given settings."""
+    with Atlas.open(tmp_path_factory.mktemp("told") / "atlas", create=True) as atlas:
+        add(atlas, Some(load("starter"), 12))
+        add(atlas, load("folder", path=roots / "My teaching files"))
+        yield lambda **settings: serving(atlas, Settings(**settings), roots)
+
+
+@contextmanager
+def model_at(url):
+    """Explainers ask for their settings themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIRAGE_EXPLAINER_URL", url)
+        yield
+
+
+@pytest.fixture
+def tab(chromium, told):
+    """A wide page beside the explainer that ships."""
+    with told() as served:
+        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield page
+        page.context.close()
+    assert complaints == []
+
+
+def test_it_stands_beside_the_hits_and_says_once_that_it_does_not_diagnose(tab):
+    tab.goto(SEARCH)
+    panel = tab.locator("#explained")
+    panel.locator(".claim").first.wait_for()
+    panel.get_by_role("button", name="Copy with citations").wait_for()
+    assert panel.inner_text().count("this does not diagnose") == 1
+    assert tab.locator("main").inner_text().count("this does not diagnose") == 1
+    grid = tab.locator("ol.grid").bounding_box()
+    box = panel.bounding_box()
+    assert box["x"] + box["width"] <= grid["x"] or grid["x"] + grid["width"] <= box["x"]
+    assert not panel.get_by_role("button", name="Stop").is_visible()
+
+
+def test_pointing_at_a_citation_or_reaching_it_by_keys_lights_its_figure_up(tab):
+    tab.goto(SEARCH)
+    tab.get_by_role("button", name="Copy with citations").wait_for()
+    mark = tab.locator("#explained a.cite").first
+    figure = mark.get_attribute("data-lights").split()[0]
+    card = tab.locator(f"#{figure}")
+    assert "lit" not in card.get_attribute("class").split()
+    mark.hover()
+    assert "lit" in card.get_attribute("class").split()
+    tab.mouse.move(0, 0)
+    assert "lit" not in card.get_attribute("class").split()
+    mark.focus()
+    assert "lit" in card.get_attribute("class").split()
+    tab.keyboard.press("Enter")
+    passage = tab.locator("#passage")
+    passage.wait_for()
+    assert passage.locator(".passage-text").inner_text().strip()
+    assert passage.locator(".licence").count() == 1
+    tab.keyboard.press("Escape")
+    passage.wait_for(state="detached")
+    assert mark.evaluate("each => each === document.activeElement")
+
+
+def test_it_is_copied_with_its_citations(tab):
+    tab.goto(SEARCH)
+    tab.get_by_role("button", name="Copy with citations").click()
+    tab.get_by_role("button", name="Copied").wait_for()
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert "[1]" in copied
+    assert "Licence: " in copied or "licence" in copied.lower()
+
+
+def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chromium, told):
+    sentences = "A shadow on the left. [1] ", "The patient has a pacemaker and three stents. [1] ", "It grows by 9 mm. [77]"
+    with chatting(saying(*sentences)) as chat, model_at(chat.url), told(explainer="openai") as served:
+        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page.goto(SEARCH)
+        page.get_by_role("button", name="Copy with citations").wait_for()
+        marked = page.locator("#explained .claim.unsupported")
+        assert marked.count() == 2
+        for claim in marked.all():
+            assert claim.locator(".verdict strong").inner_text().strip()
+            assert claim.locator(".verdict svg").is_visible()
+            assert claim.locator(".reasons li").first.inner_text().strip()
+        assert "2 of 3 sentences are not borne out by the sources." in page.locator("#explained [data-foot]").inner_text()
+        page.context.close()
+    assert complaints == []
+
+
+def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium, told):
+    with (
+        chatting(hanging("A shadow on the left. [1] ", "Then it ")) as chat,
+        model_at(chat.url),
+        told(explainer="openai") as served,
+    ):
+        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page.goto(SEARCH)
+        page.locator("#explained .claim").first.wait_for()
+        page.locator("#explained").get_by_role("button", name="Stop").click()
+        page.locator("#explained [data-says]").get_by_text("Stopped.").wait_for()
+        assert page.locator("#explained .claim").count() == 1
+        page.get_by_role("button", name="Try again").wait_for()
+        assert chat.dropped.wait(20), "the model is no longer read from"
+        page.context.close()
+    assert complaints == []
+
+
+def test_a_model_that_is_absent_leaves_the_word_to_the_sources_and_the_page_says_why(chromium, told):
+    with model_at("http://127.0.0.1:9/v1"), told(explainer="openai") as served:
+        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page.goto(SEARCH)
+        page.get_by_role("button", name="Copy with citations").wait_for()
+        assert page.locator("#explained .remark").first.inner_text().strip()
+        assert "extractive" in page.locator("#explained [data-foot]").inner_text()
+        page.context.close()
+    assert complaints == []
+
+
+def test_on_a_phone_it_is_folded_to_a_line_and_opens(chromium, told):
+    with told() as served:
+        page, complaints = opened(chromium, served, viewport={"width": 390, "height": 800})
+        page.goto(SEARCH)
+        page.locator("#explained [data-peek]").get_by_text("“").or_(
+            page.locator("#explained [data-peek]:not(:empty)")
+        ).wait_for()
+        body = page.locator("#explained-body")
+        assert not body.is_visible()
+        page.get_by_role("button", name="Show: Explanation").click()
+        body.wait_for()
+        assert page.get_by_role("button", name="Hide: Explanation").get_attribute("aria-expanded") == "true"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.context.close()
+    assert complaints == []
+
+
+def test_a_comparison_cites_both_sides_and_a_citation_lights_the_figure_of_its_side(tab):
+    tab.goto("/compare?a.q=frontal+chest+film&b.q=axial+brain+MRI")
+    tab.locator("#difference [data-copy]").wait_for()
+    marks = tab.locator("#difference a.cite")
+    assert {mark.inner_text().strip()[0] for mark in marks.all()} == {"A", "B"}
+    for side in "ab":
+        tab.locator(f"#explained-{side} .claim").first.wait_for()
+        mark = marks.filter(has_text=side.upper()).first
+        mark.hover()
+        lit = tab.locator(".lit")
+        assert lit.count() >= 1
+        assert all(each.get_attribute("id").startswith(f"{side}-hit-") for each in lit.all())
+        tab.mouse.move(0, 0)
+
+
+def test_a_weight_that_is_dragged_asks_again_and_stands_in_the_address(tab):
+    tab.goto("/compare?q=brain+MRI&less=contrast@0.5")
+    drag = tab.locator("input[name=less_weight][data-drag]")
+    drag.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_url("**/compare?q=brain+MRI&less=contrast%400.55")
+    assert drag.input_value() == "0.55"
+    assert drag.evaluate("each => each === document.activeElement")
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280, 3840])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_comparison_is_wider_than_the_screen(chromium, told, width, scheme):
+    view = {"width": width, "height": 800}
+    with told() as served:
+        page, complaints = opened(chromium, served, viewport=view, color_scheme=scheme, reduced_motion="reduce")
+        for address in (
+            "/compare",
+            "/compare?a.q=frontal+chest+film&b.q=brain",
+            "/compare?q=brain&less=contrast@0.5&more=edema",
+        ):
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        page.context.close()
+    assert complaints == []
