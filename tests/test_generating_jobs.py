@@ -90,10 +90,10 @@ def test_one_at_a_time_and_the_others_know_their_place(jobs: Jobs) -> None:
 
 
 def test_a_running_one_stops_at_the_next_step_and_keeps_what_is_finished(jobs: Jobs) -> None:
-    job = start(jobs, "slowly a brain MRI", steps=5, count=4)
-    running(jobs, job.id, steps=6)
+    job = start(jobs, "leisurely a brain MRI", steps=3, count=3)
+    running(jobs, job.id, steps=4)
     jobs.cancel(job.id)
-    job = ended(jobs, job.id, 5)
+    job = ended(jobs, job.id)
     assert job.state == "cancelled"
     assert job.message == "Cancelled. 1 synthetic image made."
     assert len(job.results) == 1

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chat_server import Answer, cutting, event, hanging, refusing, saying, sending, serving
 from cyst_evidence import CYST, request
 
+from chat_server import Answer, cutting, event, hanging, refusing, saying, sending, serving
 from mirage.errors import MirageError, Unavailable
 from mirage.evidence import Draft
 from mirage.explainers import Remark, Request, Writing
@@ -90,7 +90,7 @@ def test_a_server_that_fails_each_time_is_given_up() -> None:
 def test_a_server_that_hangs_before_the_first_word_is_given_up_in_time() -> None:
     started = time.monotonic()
     assert "did not answer within 0.3 s" in failed(hanging(), timeout=0.3)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15, "the server's hanging was waited for"
 
 
 def test_a_server_that_keeps_the_line_open_without_a_word_is_given_up_too() -> None:
@@ -182,8 +182,8 @@ def test_stopping_closes_the_connection_soon(parts: tuple[str, ...]) -> None:
     with serving(hanging(*(parts or ("",)))) as server:
         started = time.monotonic()
         list(OpenAIExplainer(server.url, key="", timeout=30).explain(request(), stop.is_set))
-        assert time.monotonic() - started < 2
-        assert server.dropped.wait(3), "the connection stayed open"
+        assert time.monotonic() - started < 15, "the server's hanging was waited for"
+        assert server.dropped.wait(15), "the connection stayed open"
     assert not [thread for thread in threading.enumerate() if thread.name == "mirage-chat"]
 
 
@@ -192,7 +192,7 @@ def test_leaving_the_generator_early_closes_the_connection() -> None:
         speaking = OpenAIExplainer(server.url, key="", timeout=30).explain(request())
         assert isinstance(next(piece for piece in speaking if isinstance(piece, Draft)), Draft)
         speaking.close()  # type: ignore[attr-defined]
-        assert server.dropped.wait(3)
+        assert server.dropped.wait(15)
 
 
 def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
