@@ -104,6 +104,9 @@ _source_of: _Take = itemgetter(*(_PLACES[name] for name in ("corpus", "attributi
 _licence_of: _Take = itemgetter(*(_PLACES[name] for name in ("licence", "licence_url", "allows_sharing")))
 _picture_of: _Take = itemgetter(*(_PLACES[name] for name in ("picture", "width", "height", "bytes", "look")))
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
+_UNCAPTIONED = sa.select(figures.c.key).where(
+    figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
+)
 _licence = lru_cache(maxsize=256)(Licence)
 
 
@@ -347,8 +350,7 @@ class Store:
         found: set[int] = set()
         with self._read() as connection:
             for start in range(0, len(keys), 500):
-                statement = sa.select(figures.c.key).where(figures.c.key.in_(list(keys[start : start + 500])))
-                found.update(connection.execute(statement.where(figures.c.caption == "", figures.c.title == "")).scalars())
+                found.update(connection.execute(_UNCAPTIONED, {"keys": list(keys[start : start + 500])}).scalars())
         return frozenset(found)
 
     def keys(self) -> list[int]:
