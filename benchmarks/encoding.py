@@ -6,51 +6,26 @@ its image tower is left small where texts alone are timed, since it has no part 
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.architectures import LARGE, saved
+
 QUERY = "subdural hematoma CT"
-PAPER = {
-    "embed_dim": 768,
-    "vision_cfg": {"image_size": 448, "layers": 24, "width": 1024, "patch_size": 14},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 768, "heads": 12, "layers": 12},
-}
-_SMALL_VISION = {"image_size": 28, "layers": 1, "width": 64, "patch_size": 14}
+_DIMENSION = 768
 
 
-@contextmanager
-def paper_model(*, image_tower: bool = False) -> Iterator[Path]:
-    """A folder with the paper's architecture and random weights, there for as long as it is used; needs open_clip."""
-    import open_clip  # noqa: PLC0415 - of the [paper] extra
-    import torch  # noqa: PLC0415
-    from open_clip.push_to_hf_hub import save_config_for_hf  # noqa: PLC0415
-    from safetensors.torch import save_file  # noqa: PLC0415
-
-    config = PAPER if image_tower else {**PAPER, "vision_cfg": _SMALL_VISION}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
-        torch.manual_seed(0)
-        model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-        save_config_for_hf(model, folder / "open_clip_config.json", config)
-        save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-        del model
-        yield folder
-
-
-def short_query(*, image_tower: bool = False, rounds: int = 40, threads: int = 2, query: str = QUERY) -> dict[str, Any]:
+def short_query(kept: Path, *, rounds: int = 40, threads: int = 2, query: str = QUERY) -> dict[str, Any]:
     """Time one short query three ways, taking turns, so that whatever else the machine does falls on all three alike.
 
     Parameters
     ----------
-    image_tower : bool
-        Whether the model has the paper's image tower too: the text tower is as quick, and 1.2 GB more are written and read.
+    kept : Path
+        A folder for the model.
     rounds : int
         How often each way is timed; medians are given.
     threads : int
@@ -70,7 +45,8 @@ def short_query(*, image_tower: bool = False, rounds: int = 40, threads: int = 2
     from mirage.models.exporting import export  # noqa: PLC0415
 
     torch.set_num_threads(threads)
-    with paper_model(image_tower=image_tower) as folder, tempfile.TemporaryDirectory() as scratch:
+    folder = saved(kept, LARGE, _DIMENSION)
+    with tempfile.TemporaryDirectory() as scratch:
         model = open_clip.create_model(f"local-dir:{folder}").eval()
         tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
         ours = encoders.load("open_clip", model=str(folder), device="cpu", threads=threads)
@@ -107,7 +83,3 @@ def _timed(way: Callable[[], object], times: int) -> list[float]:
         way()
         took.append(time.perf_counter() - started)
     return took
-
-
-if __name__ == "__main__":
-    print(json.dumps(short_query(), indent=1))

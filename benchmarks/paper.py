@@ -13,10 +13,7 @@ import json
 import os
 import sys
 import time
-import types
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,36 +21,29 @@ import numpy as np
 
 from benchmarks import adding as adding_pictures
 from benchmarks import scale
+from benchmarks.architectures import BASE, LARGE, TINY, reach, saved
+from benchmarks.encoding import short_query
 from benchmarks.measure import Outcome, Row, Setting, load, memory_of, spread, times
 from mirage import adding as mirage_adding
 from mirage import encoders
 from mirage.atlas import Atlas
 from mirage.indexes import Ask
 from mirage.indexes.embedded import EmbeddedIndex
+from mirage.models import exporting
 
 _WARM = 10
 _NEAREST = 10
 _AT_ONCE = 32
-_TEXT = {"context_length": 77, "vocab_size": 49408}
-_LARGE = {"vision_cfg": {"image_size": 224, "layers": 1, "width": 64, "head_width": 64, "patch_size": 32}} | {
-    "text_cfg": _TEXT | {"width": 768, "heads": 12, "layers": 12}
-}
-_BASE = {"vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_size": 32}} | {
-    "text_cfg": _TEXT | {"width": 512, "heads": 8, "layers": 12}
-}
-_TINY = {"vision_cfg": {"image_size": 64, "layers": 1, "width": 64, "head_width": 64, "patch_size": 32}} | {
-    "text_cfg": _TEXT | {"width": 64, "heads": 2, "layers": 2}
-}
+_LACKING = "left out: torch or open_clip is not installed (nor in the folder that MIRAGE_TEST_VISION names)"
 
 
 def encoding(setting: Setting) -> Outcome:
     """A short query through the paper's text tower: short in torch and in int8 ONNX, against torch padded to 77."""
     if setting.quick:
         return Outcome("encoding", (), skipped="makes a model of the paper's size; left out of quick runs")
-    if why := _lacking() or ("" if find_spec("benchmarks.encoding") else "left out: benchmarks/encoding.py is not there"):
-        return Outcome("encoding", (), skipped=why)
-    short_query: Callable[[], dict[str, Any]] = import_module("benchmarks.encoding").short_query
-    told = short_query()
+    if not reach():
+        return Outcome("encoding", (), skipped=_LACKING)
+    told = short_query(setting.folder)
     padded = f"open_clip padded to 77: {told['padded_torch_ms']:.3g} ms"
     rows: list[Row] = []
     for kind, name, bar in (("torch", "torch", 3.0), ("int8 ONNX", "int8_onnx", 8.0)):
@@ -66,16 +56,17 @@ def encoding(setting: Setting) -> Outcome:
 
 def text(setting: Setting) -> Outcome:
     """Words to the keys of the ten nearest figures, at every size of `scale`."""
-    if why := _lacking():
-        return Outcome("text", (), skipped=why)
+    if not reach():
+        return Outcome("text", (), skipped=_LACKING)
     rows: list[Row] = []
     details: dict[str, Any] = {}
     for figures, dimension in scale.sizes_of(setting):
         folder = scale.prepared(setting, (figures, dimension))
         scale.run("build", "mirage", folder)
-        model = saved(setting.folder, _TINY if setting.quick else _LARGE, dimension)
+        model = saved(setting.folder, TINY if setting.quick else LARGE, dimension)
         before, most = load(), setting.size(100, 8)
-        names = ["pipeline", "mirage", *(["mirage-int8"] if _exported(model) else [])]
+        _export(model)
+        names = ("pipeline", "mirage", "mirage-int8")
         found = {name: scale.run("ask", name, folder, model, most, module="benchmarks.paper") for name in names}
         details[f"{figures} x {dimension}"] = {"load": before, **found}
         theirs = found["pipeline"]
@@ -101,11 +92,11 @@ def text(setting: Setting) -> Outcome:
 
 def adding_with_open_clip(setting: Setting) -> Outcome:
     """Figures a second with ViT-B/32 in both, into an atlas and with a plain loop."""
-    if why := _lacking():
-        return Outcome("adding-open-clip", (), skipped=why)
+    if not reach():
+        return Outcome("adding-open-clip", (), skipped=_LACKING)
     count = setting.size(256, 12)
     corpus = adding_pictures.folder_of(setting, count, "PNG")
-    model = saved(setting.folder, _TINY if setting.quick else _BASE, 64 if setting.quick else 512)
+    model = saved(setting.folder, TINY if setting.quick else BASE, 64 if setting.quick else 512)
     encoder = encoders.load("open_clip", model=f"local-dir:{model}", device="cpu")
     items = adding_pictures.items_of(corpus, count)
     pictures = [file for item in items if (file := corpus.read(item).original)]
@@ -152,60 +143,12 @@ def _plain(model: Path, pictures: list[bytes], captions: list[str], size: int) -
         return len(pictures) / (time.perf_counter() - started)
 
 
-def _lacking() -> str:
-    """Why it cannot run; empty when it can."""
-    if not reach():
-        return "left out: torch or open_clip is not installed (nor in the folder that MIRAGE_TEST_VISION names)"
-    if "open_clip" not in encoders.available():
-        return "left out: this MIRAGE has no open_clip encoder"
-    return ""
-
-
-def reach() -> bool:
-    """Whether torch and open_clip can be imported, from a folder apart where ``MIRAGE_TEST_VISION`` names one.
-
-    A torchvision made for another build of torch fails at its first import; an empty module in place of the one that fails
-    is enough for open_clip.
-    """
-    apart = os.environ.get("MIRAGE_TEST_VISION", "")
-    if apart and apart not in sys.path and not find_spec("open_clip"):
-        sys.modules.setdefault("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
-        sys.path.append(apart)
-    return bool(find_spec("torch") and find_spec("open_clip"))
-
-
-def saved(folder: Path, config: dict[str, Any], dimension: int) -> Path:
-    """Save a model of random weights as open_clip's ``local-dir:`` wants it, once."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    config = {"embed_dim": dimension, **config}
-    text_cfg = config["text_cfg"]
-    place = folder / f"open-clip-{text_cfg['width']}-{config['vision_cfg']['width']}-{dimension}"
-    if (place / "open_clip_config.json").exists():
-        return place
-    place.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    model = open_clip.CLIP(embed_dim=dimension, vision_cfg=config["vision_cfg"], text_cfg=text_cfg)
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(state, str(place / "open_clip_model.safetensors"))
-    whole = {"model_cfg": config, "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"}}
-    (place / "open_clip_config.json").write_text(json.dumps(whole), "utf-8")
-    return place
-
-
-def _exported(model: Path) -> bool:
-    """Export the model to int8 ONNX beside it, once; False where this MIRAGE has no export."""
-    if not find_spec("mirage.models.exporting"):
-        return False
-    from mirage.models import exporting
-
+def _export(model: Path) -> None:
+    """Export the model to int8 ONNX beside it, once."""
     place = _onnx(model)
     if not place.exists():
         encoder = encoders.load("open_clip", model=f"local-dir:{model}", device="cpu", dtype="float32")
         exporting.export(encoder, place, precision="int8")
-    return True
 
 
 def _onnx(model: Path) -> Path:

@@ -13,7 +13,6 @@ from benchmarks import clouds, engines, many, paper, wording
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.measure import Outcome, Setting
 
-from mirage import encoders
 from parts import copy_atlas
 from vision import vision
 
@@ -109,8 +108,6 @@ def test_words_of_a_figure_are_always_the_same_and_differ_from_its_originals(set
 @pytest.mark.parametrize("name", ["text", "adding-open-clip"])
 def test_the_papers_encoder_is_compared_where_open_clip_is(name: str, setting: Setting) -> None:
     vision()
-    if "open_clip" not in encoders.available():
-        pytest.skip("there is no open_clip encoder")
     outcome = BENCHMARKS[name](setting)
     assert not outcome.skipped
     assert all(row.value > 0 and row.ratio for row in outcome.rows)
