@@ -13,7 +13,7 @@ from benchmarks.measure import Setting
 from mirage import adding, corpora
 from mirage.atlas import Atlas, point_of
 from mirage.figure import Figure
-from mirage.store import Record, Row
+from mirage.records import Record, Row
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
 CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's

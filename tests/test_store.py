@@ -12,7 +12,8 @@ import pytest
 
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.store import Picture, Record, Store
+from mirage.records import Picture, Record
+from mirage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
 CASE = Case("folder:case", "A case", SOURCE, history="It began.", discussion="It ended.", topic="Things")

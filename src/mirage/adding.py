@@ -26,8 +26,8 @@ from mirage.manifest import check_room
 from mirage.pictures import Picture, look
 from mirage.pictures.store import PictureStore
 from mirage.provenance import watermarked
-from mirage.store import Picture as PictureRecord
-from mirage.store import Record, Row, rounded
+from mirage.records import Picture as PictureRecord
+from mirage.records import Record, Row, rounded
 
 BATCH = 32
 _AHEAD = 3 * BATCH

@@ -30,10 +30,11 @@ from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.pictures.store import PictureStore
 from mirage.query import PictureTerm, Query, Term
 from mirage.ranking import Answer, Calibration, Hit
+from mirage.records import Row
 from mirage.searching import Searcher
 from mirage.settings import Settings
 from mirage.state import Lending, State
-from mirage.store import Row, Store
+from mirage.store import Store
 
 if TYPE_CHECKING:
     from mirage.generators import Generator

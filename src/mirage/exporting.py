@@ -27,8 +27,9 @@ from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
 from mirage.pictures import PictureStore, decode
 from mirage.pictures.store import cannot_write
+from mirage.records import Picture, Row
 from mirage.settings import SHIPPED
-from mirage.store import Picture, Row, Store
+from mirage.store import Store
 
 _README = """\
 An atlas of MIRAGE: medical figures with their words, sources and licences, to search on another machine.

@@ -24,9 +24,9 @@ from mirage.errors import AtlasError, BadPicture, MirageError
 from mirage.figure import INFERABLE, Case, Figure, Licence, Source
 from mirage.manifest import check_room
 from mirage.pictures import DEFAULT_LIMITS, Picture, read_picture
+from mirage.records import Picture as PictureRecord
+from mirage.records import Record, Row
 from mirage.settings import Settings
-from mirage.store import Picture as PictureRecord
-from mirage.store import Record, Row
 
 Vector = npt.NDArray[np.float32]
 Made = TypeVar("Made")

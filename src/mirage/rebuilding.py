@@ -25,8 +25,9 @@ from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError
 from mirage.indexes.base import Index
 from mirage.pictures import PictureStore, decode
+from mirage.records import Row
 from mirage.settings import Settings
-from mirage.store import Row, Store
+from mirage.store import Store
 
 ENCODING, INDEXING = "encoding", "indexing"
 _AT_ONCE = 500

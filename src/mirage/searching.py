@@ -22,7 +22,8 @@ from mirage.indexes.base import Ask, Index, Ranked
 from mirage.pictures import PictureStore
 from mirage.query import Query, Term, shown
 from mirage.ranking import Answer, Calibration, Fused, Hit, Signs
-from mirage.store import Row, Store
+from mirage.records import Row
+from mirage.store import Store
 
 Vector = npt.NDArray[np.float32]
 

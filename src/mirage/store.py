@@ -5,120 +5,37 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, NotFound, Unavailable
-from mirage.figure import Case, Figure, Licence, Source
+from mirage.figure import Case
 from mirage.query import shown
-from mirage.tables import CASE_WORDS, FIGURE_WORDS, LATER, cases, corpora, figures, jobs, metadata, notes, vectors
+from mirage.records import (
+    Half,
+    Record,
+    Row,
+    Vector,
+    figure_values,
+    pack,
+    row_of,
+    source_of,
+    source_values,
+    unit,
+)
+from mirage.tables import CASE_WORDS, LATER, cases, corpora, figures, jobs, metadata, notes, vectors
 
-Vector = npt.NDArray[np.float32]
-Half = npt.NDArray[np.float16]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and `mirage.pictures.look`."""
-
-    name: str
-    width: int
-    height: int
-    bytes: int
-    look: int
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A figure as it is kept."""
-
-    key: int
-    figure: Figure
-    picture: Picture
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A figure about to be kept, with its vectors."""
-
-    figure: Figure
-    case: Case | None
-    fingerprint: str
-    picture: Picture
-    image: Vector
-    caption: Vector | None
-
-
-def _pack(vector: Vector) -> bytes:
-    return vector.astype(np.float16).tobytes()
-
-
-def unpack(blob: bytes) -> Vector:
-    """A stored vector as (d,) float32 of unit length."""
-    return _unit(np.frombuffer(blob, dtype=np.float16))
-
-
-def _unit(half: Half) -> Vector:
-    vector = half.astype(np.float32)
-    return np.asarray(vector / (np.linalg.norm(vector) or 1.0), dtype=np.float32)
-
-
-def rounded(vector: Vector) -> Vector:
-    """A vector as it comes back from the records; what the index is given, so that one made anew is the same."""
-    return unpack(_pack(vector))
-
-
-def _source_values(source: Source) -> dict[str, Any]:
-    return {
-        "corpus": source.corpus,
-        "attribution": source.attribution,
-        "url": source.url,
-        "url_of": source.url_of,
-        "licence": source.licence.name,
-        "licence_url": source.licence.url,
-        "allows_sharing": source.licence.allows_sharing,
-    }
-
-
-def _source(row: sa.RowMapping) -> Source:
-    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
-    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
-
-
-# Columns by place: looking 64 rows' names up anew takes longer than reading them.
-_PLACES = {column.name: place for place, column in enumerate(figures.columns)}
-_Take = Callable[[Sequence[Any]], tuple[Any, ...]]
-_words_of: _Take = itemgetter(*(_PLACES[name] for name in FIGURE_WORDS))
-_source_of: _Take = itemgetter(*(_PLACES[name] for name in ("corpus", "attribution", "url", "url_of")))
-_licence_of: _Take = itemgetter(*(_PLACES[name] for name in ("licence", "licence_url", "allows_sharing")))
-_picture_of: _Take = itemgetter(*(_PLACES[name] for name in ("picture", "width", "height", "bytes", "look")))
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
 _UNCAPTIONED = sa.select(figures.c.key).where(
     figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
 )
-_licence = lru_cache(maxsize=256)(Licence)
-
-
-def _row(row: Sequence[Any]) -> Row:
-    """A row of `figures`, columns in their order, as what is kept."""
-    corpus, attribution, url, url_of = _source_of(row)
-    source = Source(corpus, attribution, url, url_of, _licence(*_licence_of(row)))
-    caption, *words = _words_of(row)
-    name, width, height, size, look = _picture_of(row)
-    values = (row[_PLACES["id"]], caption, source, *words, tuple(row[_PLACES["inferred"]].split()))
-    figure = Figure(*values)
-    return Row(row[_PLACES["key"]], figure, Picture(name, width, height, size, int(look, 16)))
 
 
 class Store:
@@ -199,18 +116,18 @@ class Store:
         keys: list[int] = []
         with self._write() as connection:
             for case in {record.case.id: record.case for record in records if record.case}.values():
-                values = {"id": case.id, **{n: getattr(case, n) for n in CASE_WORDS}, **_source_values(case.source)}
+                values = {"id": case.id, **{n: getattr(case, n) for n in CASE_WORDS}, **source_values(case.source)}
                 connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
             for record in records:
-                values = _figure_values(record, stamp)
+                values = figure_values(record, stamp)
                 key = connection.execute(
                     upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
                 ).scalar_one()
                 blobs = {
                     "key": key,
                     "encoder": encoder,
-                    "image": _pack(record.image),
-                    "caption": None if record.caption is None else _pack(record.caption),
+                    "image": pack(record.image),
+                    "caption": None if record.caption is None else pack(record.caption),
                 }
                 connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
                 keys.append(key)
@@ -229,13 +146,13 @@ class Store:
             # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
             mine = vectors.c.key.in_(keys) & (vectors.c.encoder == encoder)
             connection.execute(sa.delete(vectors).where(mine))
-            now = {found.key: _row(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
+            now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
             blobs = [
                 {
                     "key": row.key,
                     "encoder": encoder,
-                    "image": _pack(image),
-                    "caption": None if caption is None else _pack(caption),
+                    "image": pack(image),
+                    "caption": None if caption is None else pack(caption),
                 }
                 for row, image, caption in zip(rows, images, captions, strict=True)
                 if now.get(row.key) == row
@@ -270,7 +187,7 @@ class Store:
             for start in range(0, len(keys), 500):
                 part = list(keys[start : start + 500])
                 for row in connection.execute(_BY_KEY, {"keys": part}):
-                    found[row.key] = _row(row)
+                    found[row.key] = row_of(row)
         return found
 
     def row(self, figure_id: str) -> Row:
@@ -284,7 +201,7 @@ class Store:
             row = connection.execute(sa.select(figures).where(figures.c.id == figure_id)).first()
         if row is None:
             raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
-        return _row(row)
+        return row_of(row)
 
     def case(self, case_id: str) -> Case:
         """One case by id.
@@ -307,14 +224,14 @@ class Store:
                 asked = sa.select(cases).where(cases.c.id.in_(wanted[start : start + 500]))
                 for row in connection.execute(asked).mappings():
                     words = {name: row[name] for name in CASE_WORDS}
-                    found[row["id"]] = Case(id=row["id"], source=_source(row), **words)
+                    found[row["id"]] = Case(id=row["id"], source=source_of(row), **words)
         return found
 
     def figures_of(self, case_id: str) -> list[Row]:
         """The figures of a case, in the order they were added."""
         statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
         with self._read() as connection:
-            return [_row(row) for row in connection.execute(statement)]
+            return [row_of(row) for row in connection.execute(statement)]
 
     def each(self, batch: int = 500, since: int = 0) -> Iterator[list[Row]]:
         """Every figure whose stamp is `since` or later, in batches by key."""
@@ -322,7 +239,7 @@ class Store:
         while True:
             statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
             with self._read() as connection:
-                found = [_row(row) for row in connection.execute(statement.order_by(figures.c.key).limit(batch))]
+                found = [row_of(row) for row in connection.execute(statement.order_by(figures.c.key).limit(batch))]
             if not found:
                 return
             yield found
@@ -331,7 +248,7 @@ class Store:
     def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
         """Image and caption vectors by key, as far as this encoder made them."""
         raw = self.raw_vectors(keys, encoder)
-        return {key: (_unit(image), None if caption is None else _unit(caption)) for key, (image, caption) in raw.items()}
+        return {key: (unit(image), None if caption is None else unit(caption)) for key, (image, caption) in raw.items()}
 
     def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
         """Like `vectors`, (d,) float16 to the bit as they are kept."""
@@ -413,23 +330,6 @@ class Store:
             else:
                 values = {"name": name, "value": value}
                 connection.execute(upsert(notes).values(values).on_conflict_do_update(["name"], set_=values))
-
-
-def _figure_values(record: Record, stamp: int) -> dict[str, Any]:
-    figure, picture = record.figure, record.picture
-    return {
-        "id": figure.id,
-        **{name: getattr(figure, name) for name in FIGURE_WORDS},
-        **_source_values(figure.source),
-        "inferred": " ".join(figure.inferred),
-        "fingerprint": record.fingerprint,
-        "picture": picture.name,
-        "width": picture.width,
-        "height": picture.height,
-        "bytes": picture.bytes,
-        "look": f"{picture.look:x}",
-        "stamp": stamp,
-    }
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

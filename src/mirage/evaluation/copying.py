@@ -12,7 +12,7 @@ from pathlib import Path
 from mirage.adding import caption_text, encode_captions
 from mirage.atlas import Atlas
 from mirage.figure import Figure
-from mirage.store import Record
+from mirage.records import Record
 
 
 def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None] = lambda figure: figure) -> Atlas:

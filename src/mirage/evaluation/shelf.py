@@ -18,7 +18,8 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.figure import Case, Figure
 from mirage.pictures import PictureStore, decode
-from mirage.store import Row, Store, rounded
+from mirage.records import Row, rounded
+from mirage.store import Store
 
 Matrix = npt.NDArray[np.float32]
 WHOLE = "all"
