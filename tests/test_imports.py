@@ -22,7 +22,7 @@ LAYERS = [
     {"figure", "query"},
     {"evidence", "dual"},
     {"downloads", "adapters", "tables"},
-    {"store", "pictures", "provenance", "wordform", "calibration"},
+    {"records", "store", "pictures", "provenance", "wordform", "calibration"},
     {"models", "encoders", "indexes", "corpora", "explainers", "generators", "grounding", "ranking", "manifest", "holdings"},
     {
         "arithmetic",

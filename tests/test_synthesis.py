@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,21 @@ def test_a_near_copy_is_withheld_unless_somebody_insists(starter: Atlas, monkeyp
 def test_what_the_generator_does_not_read_is_quoted(starter: Atlas) -> None:
     made = one(starter, "brain MRI " + "with a mass " * 20)
     assert any("was not read" in remark and "mass" in remark for remark in made.remarks)
+
+
+def test_a_kind_that_the_generator_never_saw_is_said_and_no_match_is_claimed(starter: Atlas) -> None:
+    class Schooled(Pencil):
+        def info(self) -> GeneratorInfo:
+            return replace(super().info(), learnt=("CT", "MR", "XR"))
+
+    strange, known = (
+        next(iter(draw(starter, Query.of(words), Options(), Schooled())))
+        for words in ("echocardiogram, apical view", "frontal chest X-ray")
+    )
+    assert strange.match is None
+    assert any("does not show ultrasound" in remark for remark in strange.remarks)
+    assert known.match is not None
+    assert not any("only ever seen" in remark for remark in known.remarks)
 
 
 def test_nothing_goes_into_the_atlas(starter_copy: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mirage import __version__, fitness, generators, provenance
+from mirage.corpora.inferring_words import modality_in
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure
@@ -278,11 +279,27 @@ def draw(
     for text in dict.fromkeys([*(term.text for term in request.terms), request.negative]):
         if text and (rest := generator.unread(text)):
             remarks = (*remarks, f"The generator reads {info.most_tokens} tokens; this was not read: “{_short(rest)}”.")
+    strange = _never_seen(request, info)
+    remarks = (*remarks, *([strange] if strange else []))
     copies = Copies.of(info)
     begun = options.figure or (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
-        yield _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), insist)
+        made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), insist)
+        # An encoder may take what looks like nothing for what was asked; of a kind never seen, no match is told.
+        yield replace(made, match=None) if strange else made
+
+
+def _never_seen(request: Request, info: GeneratorInfo) -> str:
+    """What to say where words name a kind of image that the generator has not learnt; empty where it has."""
+    wanted = modality_in(". ".join(term.text for term in request.terms if term.weight > 0))
+    if not info.learnt or not wanted or wanted in info.learnt:
+        return ""
+    learnt = [MODALITIES[key] for key in info.learnt]
+    return (
+        f"This generator has only ever seen {', '.join(learnt[:-1])} and {learnt[-1]}: this image does not show "
+        f"{MODALITIES[wanted].lower() if wanted != 'PT' else 'PET'}. Look at real figures."
+    )
 
 
 def _beside(

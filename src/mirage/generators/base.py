@@ -33,6 +33,9 @@ class GeneratorInfo:
         How many tokens of one text it reads.
     from_picture : bool
         Whether it can begin from a picture.
+    learnt : tuple of str
+        Modalities it was trained on, keys of `mirage.figure.MODALITIES`; empty when that is not known. What is asked for in
+        another one is drawn all the same, and the image says that it shows none.
     """
 
     name: str
@@ -48,6 +51,7 @@ class GeneratorInfo:
     guidance: float
     most_tokens: int
     from_picture: bool = False
+    learnt: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.model})" if self.model != self.name else self.name

@@ -28,6 +28,7 @@ FOLDER = SHIPPED / "generator"
 ENCODER = SHIPPED / "encoder"
 _FORMAT = 1
 _FILES = ("config.json", "patches.npz", "unet.onnx")
+_LEARNT = ("CT", "MR", "XR")  # what `mirage train generator` trains on: MedPix and chest X-rays
 _DECODER = "decoder.onnx"
 
 Floats = npt.NDArray[np.float32]
@@ -111,6 +112,7 @@ class StarterGenerator:
             guidance=config.guidance,
             most_tokens=config.most_tokens,
             from_picture=True,
+            learnt=_LEARNT,
         )
 
     def unread(self, text: str) -> str:
