@@ -12,14 +12,14 @@ from collections.abc import Callable
 from PIL import Image
 
 from benchmarks.measure import Outcome, Row, Setting, load
-from mirage import adding as mirage_adding
 from mirage import corpora, encoders
-from mirage.adding import caption_text
 from mirage.atlas import Atlas
 from mirage.corpora.base import Corpus, Item
 from mirage.encoders.base import Encoder
-from mirage.pictures import look
-from mirage.pictures.thumbnails import thumbnail
+from mirage.images import look
+from mirage.images.thumbnails import thumbnail
+from mirage.storage import ingest as mirage_adding
+from mirage.storage.ingest import caption_text
 
 _SIDE = 512
 _BAR = 40.0

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Outcome, Row, Setting, load
-from mirage.generators import Request, Wanted
-from mirage.generators.diffusers import DiffusersGenerator
+from mirage.generate.generators import Request, Wanted
+from mirage.generate.generators.diffusers import DiffusersGenerator
 
 _PROMPT = "axial brain MRI with contrast"
 _PLAIN_STEPS = 50

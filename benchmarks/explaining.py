@@ -8,9 +8,9 @@ import numpy as np
 
 from benchmarks import many
 from benchmarks.measure import Outcome, Row, Setting, load, spread, times
-from mirage import explaining
 from mirage.atlas import Atlas
-from mirage.ranking import Answer
+from mirage.explain import explanation
+from mirage.search.fusion import Answer
 
 _WARM = 5
 _HITS = 12
@@ -33,7 +33,7 @@ def explain(setting: Setting) -> Outcome:
                 break
 
         def whole(answer: Answer) -> Any:
-            told = explaining.collect(answer.query.text, atlas.explaining(answer, explainer="extractive"))
+            told = explanation.collect(answer.query.text, atlas.explaining(answer, explainer="extractive"))
             claims.append(len(told.claims))
             passages.append(len(told.evidence))
             return told

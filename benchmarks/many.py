@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Setting
-from mirage import adding, corpora
+from mirage import corpora
 from mirage.atlas import Atlas, point_of
 from mirage.figure import Figure
-from mirage.records import Record, Row
+from mirage.storage import ingest
+from mirage.storage.records import Record, Row
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
 CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
@@ -25,19 +26,19 @@ def source_of(setting: Setting) -> tuple[str, dict[str, object]]:
     return ("medpix", {"path": setting.medpix}) if setting.medpix else ("starter", {})
 
 
-def real_atlas(setting: Setting, limit: int | None = None) -> tuple[Path, adding.Report]:
+def real_atlas(setting: Setting, limit: int | None = None) -> tuple[Path, ingest.Report]:
     """Make an atlas of the real figures, once a run; adding again passes over what is there."""
     name, options = source_of(setting)
     folder = setting.folder / f"{name}-atlas"
     done = 0
 
-    def progress(now: adding.Progress) -> None:
+    def progress(now: ingest.Progress) -> None:
         nonlocal done
         done = now.done
 
     with Atlas.open(folder, create=True) as atlas:
         stop = (lambda: done >= limit) if limit else (lambda: False)
-        report = adding.add(atlas, corpora.load(name, **options), progress=progress, stop=stop)
+        report = ingest.add(atlas, corpora.load(name, **options), progress=progress, stop=stop)
     return folder, report
 
 

@@ -7,8 +7,9 @@ import httpx
 from benchmarks import many
 from benchmarks.measure import Outcome, Row, Setting
 from benchmarks.serving import Served
-from mirage import adding, corpora
+from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.storage import ingest
 
 _BAR = 700.0
 
@@ -19,7 +20,7 @@ def memory(setting: Setting) -> Outcome:
     real, _ = many.real_atlas(setting)
     with Atlas.open(real) as atlas:
         if setting.medpix:
-            adding.add(atlas, corpora.load("starter"))  # 1,850 and 313 figures, all with their pictures
+            ingest.add(atlas, corpora.load("starter"))  # 1,850 and 313 figures, all with their pictures
         figures = len(atlas.index)
         some = [row for batch in atlas.store.each() for row in batch][:: max(1, figures // uploads)][:uploads]
         dropped = [atlas.pictures.read(row.picture.name) for row in some]

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.measure import Outcome, Row, Setting
 from benchmarks.serving import Served
-from mirage import adding, corpora
+from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.storage import ingest
 
 _BAR = 60.0
 _FLAGS = (
@@ -27,7 +28,7 @@ def page(setting: Setting) -> Outcome:
         return Outcome("page", (), skipped="needs Chromium; MIRAGE_CHROMIUM may name it")
     folder = setting.folder / "starter-page-atlas"
     with Atlas.open(folder, create=True) as atlas:
-        adding.add(atlas, corpora.load("starter"))
+        ingest.add(atlas, corpora.load("starter"))
     with Served(folder) as served:
         found = {where: _transferred(browser, served.url + where) for where in ("/", f"/search?q={_QUERY}")}
     rows = []

@@ -24,12 +24,12 @@ from benchmarks import scale
 from benchmarks.architectures import BASE, LARGE, TINY, reach, saved
 from benchmarks.encoding import short_query
 from benchmarks.measure import Outcome, Row, Setting, load, memory_of, spread, times
-from mirage import adding as mirage_adding
 from mirage import encoders
 from mirage.atlas import Atlas
 from mirage.indexes import Ask
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.models import exporting
+from mirage.storage import ingest as mirage_adding
 
 _WARM = 10
 _NEAREST = 10

@@ -16,23 +16,23 @@ from benchmarks import many
 from benchmarks.measure import Outcome, Row, Setting, load
 from mirage.atlas import Atlas
 from mirage.query import Query
-from mirage.ranking import Hit
+from mirage.search.fusion import Hit
 
 # Each in a process of its own, so that the peak of its memory is its own.
 _EXPORT = """
-from mirage.exporting import export
+from mirage.storage.archive_export import export
 written = export(Path(sys.argv[1]), Path(sys.argv[2]), include_unlicensed=True)
 told = {"figures": written.manifest.figures, "bytes": written.bytes, "seconds": written.seconds}
 """
 _IMPORT = """
-from mirage.importing import import_file
+from mirage.storage.archive_import import import_file
 done = import_file(Path(sys.argv[1]), Path(sys.argv[2]))
 told = {"figures": done.added, "seconds": done.seconds}
 """
 _AROUND = """
 import json, sys
 from pathlib import Path
-import mirage.exporting, mirage.importing
+import mirage.storage.archive_export, mirage.storage.archive_import
 from benchmarks.measure import memory_of
 import os
 before = memory_of(os.getpid())

@@ -22,10 +22,10 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
 

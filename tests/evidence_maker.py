@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mirage.evidence import Evidence
+from mirage.explain.evidence import Evidence
 from mirage.figure import Source
 
 _SOURCE = Source("test", "Written for the tests")

@@ -7,8 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from mirage.pictures import read_picture
-from mirage.provenance import Record
+from mirage.images import read_picture
+from mirage.images.marks import Record
 
 ID = "0123456789abcdef"
 

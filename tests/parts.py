@@ -58,7 +58,7 @@ COMMAND = [sys.executable, "-m", "mirage"]
 # Importing the package takes longer than most commands, so one process imports it and forks for each.
 _FORKING = """
 import json, os, sys
-import mirage.cli, mirage.rebuilding
+import mirage.cli, mirage.storage.reindex
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()

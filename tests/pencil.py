@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirage import generators
 from mirage.errors import Unavailable
-from mirage.generators import Drawn, GeneratorInfo, Request, Step
+from mirage.generate import generators
+from mirage.generate.generators import Drawn, GeneratorInfo, Request, Step
 
 SIDE = 64
 MISSING = "The model of this generator is not installed. Install it, then start again."

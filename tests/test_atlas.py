@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirage import corpora, encoders, manifest
-from mirage.adding import add
-from mirage.arithmetic import CHANGE, Middle
+from mirage import corpora, encoders
 from mirage.atlas import Atlas
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
 from mirage.figure import Figure
 from mirage.query import Query
+from mirage.search.arithmetic import CHANGE, Middle
+from mirage.storage import manifest
+from mirage.storage.ingest import add
 from parts import mirage, until
 
 # -- searching ----------------------------------------------------------------------------------------------------------
@@ -326,7 +327,7 @@ def test_a_folder_that_cannot_be_written_says_so(small: Path, monkeypatch: pytes
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mirage.manifest.os.open", refuse)
+        patch.setattr("mirage.storage.manifest.os.open", refuse)
         with pytest.raises(AtlasError, match=r"cannot be written to: Permission denied\. Check its permissions"):
             Atlas.open(small)
     with Atlas.open(small) as atlas:  # and it is not left half open

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
 from generators.tiny_pipeline import save_tokenizer
+from PIL import Image
 
 SIDE = 32  # pixels
 SHAPES = ("bar", "cross", "frame", "blob")

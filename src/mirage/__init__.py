@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
-    from mirage.comparison import Comparison
-    from mirage.dual import Dual
+    from mirage.compare.comparison import Comparison
+    from mirage.compare.dual import Dual
     from mirage.errors import MirageError
     from mirage.figure import Case, Figure, Licence, Source
     from mirage.query import PictureTerm, Query, Term
-    from mirage.ranking import Answer, Hit
+    from mirage.search.fusion import Answer, Hit
 
 try:
     __version__ = version("mirage-atlas")
@@ -25,13 +25,13 @@ except PackageNotFoundError:  # pragma: no cover - run from a source tree that i
     __version__ = "0"
 
 _HOMES = {
-    "Answer": "mirage.ranking",
+    "Answer": "mirage.search.fusion",
     "Atlas": "mirage.atlas",
     "Case": "mirage.figure",
-    "Comparison": "mirage.comparison",
-    "Dual": "mirage.dual",
+    "Comparison": "mirage.compare.comparison",
+    "Dual": "mirage.compare.dual",
     "Figure": "mirage.figure",
-    "Hit": "mirage.ranking",
+    "Hit": "mirage.search.fusion",
     "Licence": "mirage.figure",
     "MirageError": "mirage.errors",
     "PictureTerm": "mirage.query",

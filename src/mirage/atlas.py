@@ -15,30 +15,33 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, explaining, holdings, indexes, manifest, refining, starting
-from mirage.comparison import Comparer, Comparison, contrast
-from mirage.dual import Dual
+from mirage import encoders, indexes
+from mirage.compare.comparison import Comparer, Comparison, contrast
+from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.encoders.standing_in import StandIn
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, MirageError, NotFound
-from mirage.explainers.base import Explainer
-from mirage.explaining import Event, Explanation
+from mirage.explain import explanation, refine
+from mirage.explain.checker import Checker
+from mirage.explain.explainers.base import Explainer
+from mirage.explain.explanation import Event, Explanation
 from mirage.figure import Case, Figure
-from mirage.grounding import Checker
-from mirage.holdings import AtlasInfo
+from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
-from mirage.pictures.store import PictureStore
 from mirage.query import PictureTerm, Query, Term
-from mirage.ranking import Answer, Calibration, Hit
-from mirage.records import Row
-from mirage.searching import Searcher
+from mirage.search import suggestions
+from mirage.search.fusion import Answer, Calibration, Hit
+from mirage.search.searcher import Searcher
 from mirage.settings import Settings
-from mirage.state import Lending, State
-from mirage.store import Store
+from mirage.storage import holdings, manifest
+from mirage.storage.holdings import AtlasInfo
+from mirage.storage.records import Row
+from mirage.storage.snapshot import Lending, State
+from mirage.storage.store import Store
 
 if TYPE_CHECKING:
-    from mirage.generators import Generator
-    from mirage.synthesis import Synthetic
+    from mirage.generate.generators import Generator
+    from mirage.generate.synthesis import Synthetic
 
 Vector = npt.NDArray[np.float32]
 
@@ -296,7 +299,7 @@ class Atlas:
 
     def _answer(self, now: State, query: Query) -> Answer:
         if query.refine:
-            return refining.search(query, now.searcher, now.encoder, self.cases_of)
+            return refine.search(query, now.searcher, now.encoder, self.cases_of)
         return now.searcher.search(query)
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
@@ -321,7 +324,7 @@ class Atlas:
             Who speaks; the settings' one when left out.
         """
         answer = self.search(query, **filters)
-        return explaining.collect(explaining.words_of(answer), self.explaining(answer, explainer=explainer))
+        return explanation.collect(explanation.words_of(answer), self.explaining(answer, explainer=explainer))
 
     def explaining(
         self,
@@ -330,9 +333,9 @@ class Atlas:
         explainer: Explainer | str | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Event]:
-        """Explain an answer sentence by sentence, as `mirage.explaining.explain` does."""
-        request = explaining.request_of(answer, self.cases_of(answer.hits))
-        return explaining.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
+        """Explain an answer sentence by sentence, as `mirage.explain.explanation.explain` does."""
+        request = explanation.request_of(answer, self.cases_of(answer.hits))
+        return explanation.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
 
     # -- comparing --------------------------------------------------------------------------------------------------
 
@@ -354,7 +357,7 @@ class Atlas:
         b : str or Query, optional
             The second query; left out, B is A with ``less`` of some terms and ``more`` of others.
         less, more : iterable of str or Term
-            As for `mirage.dual.Dual.modify`.
+            As for `mirage.compare.dual.Dual.modify`.
         **filters
             As for `search`; they hold on both sides.
 
@@ -394,8 +397,8 @@ class Atlas:
         )
 
     def generate(self, query: str | Query, *, generator: Generator | None = None, **options: Any) -> list[Synthetic]:
-        """Make synthetic images of a query; options as `mirage.synthesis.Options` has them. They never enter the atlas."""
-        from mirage import synthesis  # noqa: PLC0415 - which needs this module
+        """Make synthetic images of a query; options as in `mirage.generate.synthesis.Options`. None enters the atlas."""
+        from mirage.generate import synthesis  # noqa: PLC0415 - which needs this module
 
         chosen = synthesis.Options(**options)
         asked = Query.of(query) if isinstance(query, str) else query
@@ -453,7 +456,7 @@ class Atlas:
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
         if self._examples is None:
-            self._examples = starting.queries(self.search)
+            self._examples = suggestions.queries(self.search)
         return self._examples[:n]
 
 

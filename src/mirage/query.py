@@ -218,7 +218,7 @@ class Query:
     k : int
         How many hits at most, 1 to 500.
     refine : bool
-        Whether to search twice, the second time with an explanation of what was found first; see `mirage.refining`.
+        Whether to search twice, the second time with an explanation of what was found first; see `mirage.explain.refine`.
 
     Examples
     --------

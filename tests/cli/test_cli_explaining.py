@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mirage import corpora
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.cli import app
 from mirage.errors import BadQuery
+from mirage.storage.ingest import add
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mirage import manifest
+from mirage.storage import manifest
 from parts import COMMAND, copy_atlas, environment, mirage, until
 from roco_maker import ROWS, write_annotations, write_shard
 
@@ -192,7 +192,7 @@ def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:
 
 def test_a_defect_is_told_without_a_traceback_unless_one_is_wanted(atlas: Path) -> None:
     code = (
-        "import mirage.cli.looking as l, mirage.cli as c, sys\n"
+        "import mirage.cli.search as l, mirage.cli as c, sys\n"
         "def broken(*a, **k): raise RuntimeError('no such luck')\n"
         "l.search_in = broken\nsys.argv = ['mirage', 'search', 'brain']\nc.main()"
     )

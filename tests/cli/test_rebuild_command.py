@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from mirage import manifest
-from mirage.adding import BATCH, add
 from mirage.atlas import Atlas
 from mirage.corpora import load
+from mirage.storage import manifest
+from mirage.storage.ingest import BATCH, add
 from parts import mirage, picture_folder, until
 from squares import LOG, PAUSE, Squares, encoded, installed
 

@@ -15,7 +15,7 @@ from mirage import corpora
 from mirage.corpora.base import Corpus, Item, Refused
 from mirage.errors import BadInput, NotFound
 from mirage.figure import MODALITIES, PLANES
-from mirage.pictures import Picture
+from mirage.images import Picture
 from roco_maker import make_roco, make_rocov2
 
 

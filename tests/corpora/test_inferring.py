@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage import corpora, explaining
-from mirage.adding import add, caption_text
+from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
 from mirage.corpora.inferring import Inference, Rule, rule_for
 from mirage.corpora.inferring_words import modality_in, plane_in, with_words
 from mirage.corpora.roco import RocoCorpus
 from mirage.errors import BadInput
+from mirage.explain import explanation
 from mirage.figure import Figure, Source
+from mirage.storage.ingest import add, caption_text
 from roco_maker import Made, write_shard
 
 NOBODY = Source("roco", "Made up")
@@ -174,7 +175,7 @@ def test_what_was_inferred_is_kept_shown_for_what_it_is_and_proves_nothing(tmp_p
         answer = atlas.search("drawn structure")
         hits = [replace(hit, confidence="strong") for hit in answer.hits]
         assert hits
-        assert {passage.modality + passage.plane for passage in explaining.gather(hits, {})} == {""}
+        assert {passage.modality + passage.plane for passage in explanation.gather(hits, {})} == {""}
         # The vector of the caption is of the source's words alone.
         assert caption_text(figures[0]) == "Drawn structure 0."
         assert add(atlas, RocoCorpus(tmp_path)).kept == 3

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from mirage import corpora
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item, Refused
 from mirage.corpora.roco import CITED, HOMEPAGE, RocoCorpus
 from mirage.corpora.roco_annotations import Annotations, find_annotations
 from mirage.errors import BadInput, BadPicture, Unavailable
-from mirage.pictures import look, read_picture
+from mirage.images import look, read_picture
+from mirage.storage.ingest import add
 from roco_maker import ROWS, Made, jpeg, make_roco, write_annotations, write_shard
 
 MANY = [Made(f"ROCO_{number:05}", f"Made-up caption {number}.") for number in range(200)]

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mirage import corpora, encoders, manifest
-from mirage.adding import add
+from mirage import corpora, encoders
 from mirage.atlas import Atlas
 from mirage.encoders.onnx import OnnxEncoder
 from mirage.encoders.open_clip import OpenClipEncoder
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import AtlasError, BadInput, Unavailable
-from mirage.exporting import export as export_atlas
-from mirage.importing import import_file
 from mirage.models.exporting import BARS, export, samples
 from mirage.query import Query
-from mirage.rebuilding import rebuild
+from mirage.storage import manifest
+from mirage.storage.archive_export import export as export_atlas
+from mirage.storage.archive_import import import_file
+from mirage.storage.ingest import add
+from mirage.storage.reindex import rebuild
 from parts import picture_folder
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder, word_piece_folder
 

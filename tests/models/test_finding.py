@@ -107,7 +107,7 @@ def test_every_pin_says_what_it_is_for_and_pins_only_what_is_a_revision() -> Non
 
 
 def test_the_explainer_reads_what_was_pulled(site: Site) -> None:
-    from mirage.explainers.transformers import TransformersExplainer
+    from mirage.explain.explainers.transformers import TransformersExplainer
 
     got = models.pull(MODEL)
     explainer = TransformersExplainer(MODEL, dtype="float32", device="cpu")
@@ -115,7 +115,7 @@ def test_the_explainer_reads_what_was_pulled(site: Site) -> None:
 
 
 def test_the_generator_reads_what_was_pulled(site: Site) -> None:
-    from mirage.generators.diffusers_finding import local
+    from mirage.generate.generators.diffusers_finding import local
 
     got = models.pull(MODEL, revision=COMMIT)
     assert local(MODEL, "") == local(MODEL, COMMIT) == got.path

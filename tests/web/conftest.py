@@ -16,13 +16,13 @@ import uvicorn
 from browsing import started
 from PIL import Image
 
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.images import Picture
 from mirage.jobs import Jobs
-from mirage.pictures import Picture
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
 

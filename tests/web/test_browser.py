@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import pytest
 from browsing import opened
-
 from conftest import Some, picture, serving
-from mirage.adding import add
+
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 
 pytestmark = pytest.mark.browser
 DROP = """async ([name, bytes, kind]) => {

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 from browsing import opened
+from conftest import Some, serving
 
 from chat_server import hanging, saying
 from chat_server import serving as chatting
-from conftest import Some, serving
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 
 pytestmark = pytest.mark.browser
 SEARCH = "/search?q=frontal+chest+film"

@@ -6,12 +6,12 @@ import time
 
 import pytest
 from browsing import opened
-
 from conftest import Some, serving
-from mirage.adding import add
+
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from pencil import drawn_with
 
 pytestmark = pytest.mark.browser

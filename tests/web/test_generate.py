@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from conftest import Some, picture, serving
 from PIL import Image
 
-from conftest import Some, picture, serving
-from mirage.adding import add
 from mirage.atlas import Atlas
 from mirage.corpora import load
-from mirage.provenance import read
+from mirage.generate.synthesis import MAX_AHEAD
+from mirage.images.marks import read
 from mirage.settings import Settings
-from mirage.synthesis import MAX_AHEAD
+from mirage.storage.ingest import add
 from pencil import MISSING, SIDE, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}

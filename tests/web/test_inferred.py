@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-
 from conftest import serving
-from mirage.adding import add
+
 from mirage.atlas import Atlas
 from mirage.corpora.roco import RocoCorpus
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from roco_maker import make_roco
 
 

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from conftest import serving
+
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from conftest import Served, picture, serving
 from PIL import Image
 
-from conftest import Served, picture, serving
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs
 from mirage.settings import Settings

@@ -12,9 +12,9 @@ import zlib
 from pathlib import Path
 
 import pytest
+from conftest import picture
 from PIL import Image
 
-from conftest import picture
 from mirage.query import PictureTerm
 
 

@@ -14,21 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mirage import __version__
-from mirage.cli import (
-    adding,
-    atlas,
-    evaluate,
-    evaluate_retrieval,
-    explaining,
-    generating,
-    looking,
-    models,
-    serving,
-    train,
-    travelling,
-    verifying,
-)
+from mirage import __version__, plugins
+from mirage.cli import add, archive, atlas, evaluate, explain, generate, models, search, serve, verify
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -59,24 +46,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(serving.up)
-app.command("serve")(serving.serve)
-app.command("search")(looking.search)
-app.command("show")(looking.show)
-app.command("explain")(explaining.explain)
-app.command("compare")(explaining.compare)
-app.command("verify")(verifying.verify)
-app.command("generate")(generating.generate)
-app.command("ask")(generating.ask)
-app.command("doctor")(serving.doctor)
-app.command("export")(travelling.export)
-app.command("import")(travelling.import_)
-app.add_typer(adding.app, name="add")
+app.command("up")(serve.up)
+app.command("serve")(serve.serve)
+app.command("search")(search.search)
+app.command("show")(search.show)
+app.command("explain")(explain.explain)
+app.command("compare")(explain.compare)
+app.command("verify")(verify.verify)
+app.command("generate")(generate.generate)
+app.command("ask")(generate.ask)
+app.command("doctor")(serve.doctor)
+app.command("export")(archive.export)
+app.command("import")(archive.import_)
+app.add_typer(add.app, name="add")
 app.add_typer(atlas.app, name="atlas")
-app.add_typer(train.app, name="train")
-evaluate.app.command("retrieval")(evaluate_retrieval.retrieval)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
+for _entry in plugins.available("mirage.commands").values():
+    _entry.load()(app, evaluate.app)
 
 
 def _version(wanted: bool) -> None:

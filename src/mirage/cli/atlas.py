@@ -11,10 +11,10 @@ import typer
 
 from mirage.atlas import Atlas
 from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
-from mirage.cli.reaching import AtlasOption, folder_of, follow, reach, server_of
+from mirage.cli.reach import AtlasOption, folder_of, follow, reach, server_of
 from mirage.errors import AtlasHeld
-from mirage.rebuilding import Rebuilt, Step
-from mirage.rebuilding import rebuild as rebuild_atlas
+from mirage.storage.reindex import Rebuilt, Step
+from mirage.storage.reindex import rebuild as rebuild_atlas
 from mirage.web import views
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage import adapters
+from mirage import plugins
 from mirage.corpora.base import Corpus
 from mirage.errors import BadInput
 
@@ -15,7 +15,7 @@ __all__ = ["available", "load"]
 
 def available() -> list[str]:
     """Names of the corpora that are installed, those of other packages included."""
-    return list(adapters.available(_GROUP))
+    return list(plugins.available(_GROUP))
 
 
 def load(name: str, **options: Any) -> Corpus:
@@ -37,7 +37,7 @@ def load(name: str, **options: Any) -> Corpus:
     mirage.errors.BadInput
         When its options do not fit.
     """
-    make = adapters.load(_GROUP, name)
+    make = plugins.load(_GROUP, name)
     try:
         corpus: Corpus = make(**options)
     except TypeError as error:

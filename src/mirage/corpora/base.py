@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mirage.figure import Case, Figure, Licence
-from mirage.pictures import Picture
+from mirage.images import Picture
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.

@@ -16,12 +16,12 @@ from mirage.corpora.folder_table import Row, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case, Figure
-from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
-from mirage.pictures.formats import HEAD_BYTES, format_of
-from mirage.pictures.limits import sampled
+from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images.formats import HEAD_BYTES, format_of
+from mirage.images.limits import sampled
 
 if TYPE_CHECKING:
-    from mirage.pictures.dicom import DicomHeader
+    from mirage.images.dicom import DicomHeader
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
 _NO_PICTURES = {
@@ -130,7 +130,7 @@ class FolderCorpus:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         if not entry.frame:
             return read_picture(entry.path, name=item.label, limits=self._limits, allow_burned_in=self._allow_burned_in)
-        from mirage.pictures.dicom import dicom_frame  # noqa: PLC0415 - pydicom is slow to import
+        from mirage.images.dicom import dicom_frame  # noqa: PLC0415 - pydicom is slow to import
 
         image = dicom_frame(
             entry.path,
@@ -274,7 +274,7 @@ def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
     with path.open("rb") as file:
         if format_of(file.read(HEAD_BYTES)) != "DICOM":
             return None
-    from mirage.pictures.dicom import dicom_header  # noqa: PLC0415 - pydicom is slow to import
+    from mirage.images.dicom import dicom_header  # noqa: PLC0415 - pydicom is slow to import
 
     return dicom_header(path, name=label, limits=limits)
 

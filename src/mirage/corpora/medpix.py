@@ -21,7 +21,7 @@ from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, LinkKind, Source, clean_text
-from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
@@ -107,7 +107,7 @@ class MedPixCorpus:
             download(self._release, self._downloads, steps)
 
     def read(self, item: Item) -> Picture:
-        """Decode the picture of one item and keep its original bytes; see `mirage.pictures.read_picture`.
+        """Decode the picture of one item and keep its original bytes; see `mirage.images.read_picture`.
 
         Raises
         ------

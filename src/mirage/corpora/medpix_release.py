@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mirage.corpora.base import Steps
-from mirage.downloads import comment_of, fetch, unzip
 from mirage.errors import Unavailable
+from mirage.models.downloads import comment_of, fetch, unzip
 
 _DONE = "verified.json"
 _FOLDER = "MedPix-2-0"

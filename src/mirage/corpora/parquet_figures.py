@@ -11,7 +11,7 @@ from mirage.corpora.base import Item, Refused
 from mirage.corpora.parquet import Broken, Row, Shards, digest
 from mirage.errors import BadPicture
 from mirage.figure import Figure, clean_text
-from mirage.pictures import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 
 Make = Callable[[str, Mapping[str, Any]], Figure]
 """A figure of an image's name and its row's values."""

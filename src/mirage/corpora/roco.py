@@ -19,7 +19,7 @@ from mirage.corpora.parquet_figures import ParquetFigures
 from mirage.corpora.roco_annotations import Annotations, Article, find_annotations
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure, Source, clean_text
-from mirage.pictures import DEFAULT_LIMITS, Limits, Picture
+from mirage.images import DEFAULT_LIMITS, Limits, Picture
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
 ANNOTATIONS = "https://github.com/razorx89/roco-dataset"

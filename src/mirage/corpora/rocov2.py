@@ -19,7 +19,7 @@ from mirage.corpora.parquet_figures import ParquetFigures
 from mirage.corpora.roco import ARTICLES
 from mirage.corpora.rocov2_licences import FILE, LicenceTable, Terms, find_table
 from mirage.figure import INFERABLE, Figure, Source, clean_text
-from mirage.pictures import DEFAULT_LIMITS, Limits, Picture
+from mirage.images import DEFAULT_LIMITS, Limits, Picture
 
 HOMEPAGE = "https://huggingface.co/datasets/eltorio/ROCOv2-radiology"
 CITED = "ROCOv2 (Rückert et al., 2024, doi 10.1038/s41597-024-03496-6)"

@@ -12,7 +12,7 @@ from typing import Any
 from mirage.corpora.base import CorpusInfo, Item, Refused
 from mirage.errors import BadPicture, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.pictures import Picture, read_picture
+from mirage.images import Picture, read_picture
 
 SHIPPED = Path(__file__).resolve().parent.parent / "shipped" / "atlas"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage import adapters
+from mirage import plugins
 from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Ask, Index, Point, Ranked
 
 GROUP = "mirage.indexes"
@@ -12,7 +12,7 @@ GROUP = "mirage.indexes"
 
 def load(name: str, **options: Any) -> Index:
     """Open an index by its adapter's name; options are the adapter's."""
-    index: Index = adapters.load(GROUP, name)(**options)
+    index: Index = plugins.load(GROUP, name)(**options)
     return index
 
 

@@ -26,7 +26,7 @@ import qdrant_edge as edge
 
 from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, Unavailable
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
-from mirage.manifest import ROOM, check_room
+from mirage.storage.manifest import ROOM, check_room
 
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike

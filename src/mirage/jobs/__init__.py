@@ -19,16 +19,16 @@ from typing import Any
 
 from PIL import Image
 
-from mirage import synthesis
 from mirage.atlas import Atlas
 from mirage.errors import Busy, MirageError, NotFound
-from mirage.generators import Generator
-from mirage.jobs import adding, generating, importing, rebuilding
-from mirage.jobs.generating import Generating
+from mirage.generate import synthesis
+from mirage.generate.generators import Generator
+from mirage.generate.outputs import FOLDER, Outputs
+from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.jobs import archive, generate, ingest, reindex
+from mirage.jobs.generate import Generating
 from mirage.jobs.job import ENDED, Cancelled, Job, State
-from mirage.outputs import FOLDER, Outputs
 from mirage.query import Query
-from mirage.synthesis import MAX_AHEAD, Options
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +70,11 @@ class Jobs:
     def _left_behind(self, job: Job) -> None:
         again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
         if job.kind == REBUILD and job.asked is not None:
-            self._queue(again, rebuilding.Rebuilding(self._atlas, **job.asked, again=True))
+            self._queue(again, reindex.Rebuilding(self._atlas, **job.asked, again=True))
             return
         if job.kind == GENERATE and job.asked is not None:
             try:
-                query, options = generating.of_asked(job.asked)
+                query, options = generate.of_asked(job.asked)
             except (MirageError, TypeError, KeyError):  # kept by another version
                 query = None
             if query is not None:
@@ -82,7 +82,7 @@ class Jobs:
                 return
         message = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
         if job.kind == GENERATE:
-            message = generating.LOST
+            message = generate.LOST
         job = replace(job, state="failed", message=message, finished=time.time(), seconds_left=None)
         self._jobs[job.id] = job
         self._keep(job)
@@ -106,35 +106,35 @@ class Jobs:
         mirage.errors.MirageError
             When there is no such corpus, or the path cannot be used.
         """
-        adding.checked(corpus, path)
+        ingest.checked(corpus, path)
         given = {**options, **({"path": Path(path)} if path is not None else {})}
         title = f"Add {corpus}" + (f" from {path}" if path is not None else "")
-        return self._running(title) or self._start(ADD, title, adding.Adding(self._atlas, corpus, given))
+        return self._running(title) or self._start(ADD, title, ingest.Adding(self._atlas, corpus, given))
 
     def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
-        """Queue the making of the index anew, with this encoder or the one there is; see `mirage.rebuilding.rebuild_open`.
+        """Queue the making of the index anew, with this encoder or the one there is, as `mirage.storage.reindex` does.
 
         Raises
         ------
         mirage.errors.NotFound
             When there is no such encoder.
         """
-        rebuilding.checked(encoder)
-        title, asked = rebuilding.title_of(encoder, model), {"encoder": encoder, "model": model}
-        work = rebuilding.Rebuilding(self._atlas, encoder, model)
+        reindex.checked(encoder)
+        title, asked = reindex.title_of(encoder, model), {"encoder": encoder, "model": model}
+        work = reindex.Rebuilding(self._atlas, encoder, model)
         return self._running(title) or self._start(REBUILD, title, work, asked)
 
     def start_import(self, path: Path, *, encode: bool = False) -> Job:
-        """Queue the importing of an atlas file; see `mirage.importing.import_open`.
+        """Queue the importing of an atlas file; see `mirage.storage.archive_import.import_open`.
 
         Raises
         ------
         mirage.errors.AtlasError
             When there is no such file, or it is no atlas file.
         """
-        importing.checked(path)
+        archive.checked(path)
         title = f"Import {path.name}"
-        return self._running(title) or self._start(IMPORT, title, importing.Importing(self._atlas, path, encode))
+        return self._running(title) or self._start(IMPORT, title, archive.Importing(self._atlas, path, encode))
 
     def _running(self, title: str) -> Job | None:
         with self._lock:
@@ -146,12 +146,12 @@ class Jobs:
         Parameters
         ----------
         query, options, start
-            As for `mirage.synthesis.draw`. A picture to begin from stays in memory, and ends with this process.
+            As for `mirage.generate.synthesis.draw`. A picture to begin from stays in memory, and ends with this process.
 
         Raises
         ------
         mirage.errors.Busy
-            When `mirage.synthesis.MAX_AHEAD` wait or run already.
+            When `mirage.generate.synthesis.MAX_AHEAD` wait or run already.
         mirage.errors.BadInput
             When the generator cannot follow, or is not made for this prompt.
         mirage.errors.NotFound, mirage.errors.Unavailable
@@ -160,8 +160,8 @@ class Jobs:
         self._check_room()
         info = self._generator(options).info()
         synthesis.request_of(self._atlas, query, options, info, start)
-        title, work = generating.title_of(query), self._generation(query, options, start)
-        return self._start(GENERATE, title, work, generating.asked_of(query, options, start))
+        title, work = generate.title_of(query), self._generation(query, options, start)
+        return self._start(GENERATE, title, work, generate.asked_of(query, options, start))
 
     def _check_room(self) -> None:
         waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in list(self._jobs.values()))

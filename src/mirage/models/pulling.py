@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mirage.downloads import Refused, fetch
 from mirage.errors import BadInput, MirageError, NoNetwork, Unavailable
 from mirage.models import cache
 from mirage.models.choosing import choose
 from mirage.models.copying import Copy, copy, look_into
+from mirage.models.downloads import Refused, fetch
 from mirage.models.finding import checked, find, home_of, is_beginning, is_commit, pulled
 from mirage.models.hub import INSTEAD, Hub, RemoteFile, refused
 from mirage.models.licences import licence_of

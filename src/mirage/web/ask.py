@@ -8,9 +8,9 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mirage import explaining
-from mirage.dual import Dual
+from mirage.compare.dual import Dual
 from mirage.errors import Unavailable
+from mirage.explain import explanation
 from mirage.query import Query
 from mirage.web import generate_forms, streaming, views
 from mirage.web.api import PROBLEM, sent
@@ -39,7 +39,7 @@ async def ask(request: Request, body: AskBody) -> Response:
     seed, jobs, why = await _drawn(site, queries, body)
     if len(queries) == 1:
         answer, make = await making(site, queries[0], body.explainer)
-        whole = await _explained(request, make, explaining.words_of(answer))
+        whole = await _explained(request, make, explanation.words_of(answer))
         view = AskView(
             search=views.answer_view(answer), comparison=None, explanation=whole, seed=seed, jobs=jobs, no_image=why
         )
@@ -53,7 +53,7 @@ async def ask(request: Request, body: AskBody) -> Response:
 
 
 async def _explained(request: Request, make: streaming.Make, question: str) -> ExplanationView:
-    return explanation_view(explaining.collect(question, await streaming.whole(request, make)))
+    return explanation_view(explanation.collect(question, await streaming.whole(request, make)))
 
 
 async def _drawn(site: Site, queries: tuple[Query, ...], body: AskBody) -> tuple[int | None, list[JobView], str]:

@@ -10,12 +10,12 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mirage import explainers
-from mirage.comparison import Comparison
-from mirage.dual import Dual, Side
+from mirage.compare.comparison import Comparison
+from mirage.compare.dual import Dual, Side
 from mirage.errors import MirageError
-from mirage.explaining import Explanation
-from mirage.ranking import Answer
+from mirage.explain import explainers
+from mirage.explain.explanation import Explanation
+from mirage.search.fusion import Answer
 from mirage.web import comparing, fields, generate_views, pages, schemas, streaming, uploads, views
 from mirage.web.api import PROBLEM, sent
 from mirage.web.comparing import address, comparison_view

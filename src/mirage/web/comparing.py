@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
-from mirage.comparison import Comparison, Pairing
-from mirage.dual import SIDES, Dual
+from mirage.compare.comparison import Comparison, Pairing
+from mirage.compare.dual import SIDES, Dual
+from mirage.compare.keyness import Trait
 from mirage.errors import BadQuery
 from mirage.figure import MODALITIES
 from mirage.query import Query
-from mirage.traits import Trait
 from mirage.web import fields, schemas, views
 from mirage.web.fields import Pairs
 from mirage.web.schemas import comparing as s

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mirage import explaining
-from mirage.explainers.base import Remark
-from mirage.explaining import Began, Ended, Event, Explanation
-from mirage.ranking import Answer
+from mirage.explain import explanation
+from mirage.explain.explainers.base import Remark
+from mirage.explain.explanation import Began, Ended, Event, Explanation
+from mirage.search.fusion import Answer
 from mirage.web import explained, schemas
 from mirage.web.explained import Places
 from mirage.web.schemas.base import Model
@@ -55,7 +55,7 @@ class Drawing:
     def draw(self, event: Event) -> tuple[str, Piece]:
         """One event's name and piece."""
         before = self.so_far
-        self.so_far = explaining.with_event(before, event)
+        self.so_far = explanation.with_event(before, event)
         name, view = explained.event_view(event, self.so_far)
         common = {"places": self.places, "prefix": self.prefix, "live": self.live}
         match view:
@@ -108,7 +108,7 @@ def drawn(drawing: Drawing, events: list[Event]) -> Drawn:
 
 def nothing() -> Drawn:
     """What is shown where no figure fits, so that there is nothing to explain."""
-    return drawn(Drawing(Explanation(""), {}), [Remark(explaining.NO_EVIDENCE), Ended(stopped=False, seconds=0.0)])
+    return drawn(Drawing(Explanation(""), {}), [Remark(explanation.NO_EVIDENCE), Ended(stopped=False, seconds=0.0)])
 
 
 def places_of(answer: Answer, *, side: str = "", prefix: str = "") -> dict[tuple[str, str], str]:

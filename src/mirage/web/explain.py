@@ -10,11 +10,11 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mirage import explaining
 from mirage.errors import MirageError
-from mirage.explaining import Event, Explanation
+from mirage.explain import explanation
+from mirage.explain.explanation import Event, Explanation
 from mirage.query import Query
-from mirage.ranking import Answer
+from mirage.search.fusion import Answer
 from mirage.web import explained, fields, pages, schemas, streaming, uploads, views
 from mirage.web.api import PROBLEM, documented, sent
 from mirage.web.drawing import Drawing, drawn, places_of
@@ -86,12 +86,12 @@ async def answered(request: Request, make: streaming.Make, question: str, *, str
     """Send an explanation by the API: as events, or whole."""
     if not stream:
         events = await streaming.whole(request, make)
-        return sent(explained.explanation_view(explaining.collect(question, events)))
+        return sent(explained.explanation_view(explanation.collect(question, events)))
     so_far = Explanation(question)
 
     def draw(event: Event) -> streaming.Sent:
         nonlocal so_far
-        so_far = explaining.with_event(so_far, event)
+        so_far = explanation.with_event(so_far, event)
         return explained.event_view(event, so_far)
 
     return streaming.EventStream(streaming.drawn(request, make, draw))
@@ -103,7 +103,7 @@ async def explain(request: Request) -> Response:
     asked = Asked.of(request)
     query = fields.query_of(asked.pairs, in_address=True)
     answer, make = await making(site_of(request), query, asked.explainer)
-    return await answered(request, make, explaining.words_of(answer), stream=asked.stream)
+    return await answered(request, make, explanation.words_of(answer), stream=asked.stream)
 
 
 @twins.post("/explain", response_model=schemas.ExplanationView, openapi_extra=OPTIONS, responses=STREAMED)
@@ -111,7 +111,7 @@ async def explain_by_post(request: Request, body: schemas.QueryBody) -> Response
     """The same for a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
     asked = Asked.of(request)
     answer, make = await making(site_of(request), views.query_of(body), asked.explainer)
-    return await answered(request, make, explaining.words_of(answer), stream=asked.stream)
+    return await answered(request, make, explanation.words_of(answer), stream=asked.stream)
 
 
 async def _page(request: Request, query: Query | Response, explainer: str) -> Response:
@@ -123,7 +123,7 @@ async def _page(request: Request, query: Query | Response, explainer: str) -> Re
     except MirageError as error:
         return await pages.refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
     events = await streaming.whole(request, make)
-    drawing = Drawing(Explanation(explaining.words_of(answer)), places_of(answer))
+    drawing = Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
     return await pages.results(request, query, drawn(drawing, events))
 
 
@@ -142,7 +142,7 @@ async def explain_page_by_post(request: Request) -> Response:
 
 async def _pieces(request: Request, query: Query, explainer: str) -> Response:
     answer, make = await making(site_of(request), query, explainer)
-    drawing = Drawing(Explanation(explaining.words_of(answer)), places_of(answer))
+    drawing = Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
     return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mirage.evidence import Claim, Evidence
-from mirage.explainers.base import ExplainerInfo, Remark, Writing
-from mirage.explaining import Began, Ended, Event, Explanation
+from mirage.explain.evidence import Claim, Evidence
+from mirage.explain.explainers.base import ExplainerInfo, Remark, Writing
+from mirage.explain.explanation import Began, Ended, Event, Explanation
 from mirage.figure import MODALITIES
 from mirage.web import links, views
 from mirage.web import schemas as s

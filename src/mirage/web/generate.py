@@ -16,9 +16,9 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mirage.errors import MirageError
-from mirage.generators.asking import MOST_IMAGES, MOST_SEED
+from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED
+from mirage.generate.synthesis import Options
 from mirage.query import Query
-from mirage.synthesis import Options
 from mirage.web import generate_forms, links, schemas, uploads
 from mirage.web.api import PROBLEM, sent
 from mirage.web.fields import Pairs, tidied

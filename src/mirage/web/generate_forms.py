@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES
+from mirage.generate.synthesis import Options
 from mirage.query import Query, Term, shown
-from mirage.synthesis import Options
 from mirage.web.comparing import ChangeRow
 from mirage.web.fields import Pairs, refuse_address, tidied
 from mirage.web.schemas.generating import ChoicesBody, WantedBody

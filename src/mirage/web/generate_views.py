@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from mirage.errors import NotFound
-from mirage.generators import GeneratorInfo
-from mirage.generators.asking import MOST_GUIDANCE, MOST_IMAGES
-from mirage.provenance import FORMATS, Record
+from mirage.generate.generators import GeneratorInfo
+from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES
+from mirage.generate.synthesis import MAX_AHEAD, Synthetic
+from mirage.images.marks import FORMATS, Record
 from mirage.query import Query, Term
-from mirage.synthesis import MAX_AHEAD, Synthetic
 from mirage.web import generate_forms, links, views
 from mirage.web.schemas import generating as s
 from mirage.web.site import Site

@@ -11,8 +11,8 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mirage import explainers
 from mirage.errors import MirageError, NotFound
+from mirage.explain import explainers
 from mirage.query import DEFAULT_K, MAX_K, Query
 from mirage.web import assets, comparing, drawing, fields, generate_views, links, schemas, uploads, views
 from mirage.web.drawing import Drawn

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import anyio
 from fastapi import Request
 
-from mirage import explainers, synthesis
 from mirage.errors import BadInput, MirageError
-from mirage.explainers.base import Explainer
-from mirage.generators import GeneratorInfo
+from mirage.explain import explainers
+from mirage.explain.explainers.base import Explainer
+from mirage.generate import synthesis
+from mirage.generate.generators import GeneratorInfo
 from mirage.query import shown
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
+    from mirage.generate.outputs import Outputs
     from mirage.jobs import Jobs
-    from mirage.outputs import Outputs
     from mirage.settings import Settings
     from mirage.web.schemas import AtlasView
 
@@ -88,7 +89,7 @@ class Site:
         Returns
         -------
         Explainer or str
-            The name where it cannot be loaded; `mirage.explaining.explain` then says so and goes on without it.
+            The name where it cannot be loaded; `mirage.explain.explanation.explain` then says so and goes on without it.
 
         Raises
         ------

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mirage.errors import MirageError, Unavailable
-from mirage.explainers.base import Writing
-from mirage.explaining import Event
+from mirage.explain.explainers.base import Writing
+from mirage.explain.explanation import Event
 from mirage.web import schemas
 from mirage.web.problems import TITLES
 from mirage.web.site import Site, site_of

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mirage.evidence import ASPECTS
+from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.web import assets, links
 

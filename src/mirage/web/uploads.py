@@ -14,8 +14,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from mirage.errors import BadInput, BadPicture
-from mirage.pictures import Limits, decode
-from mirage.provenance.reading import read, warned
+from mirage.images import Limits, decode
+from mirage.images.marks.reading import read, warned
 from mirage.query import PictureTerm
 from mirage.web.schemas import EmbeddingView
 from mirage.web.site import Site

@@ -11,8 +11,8 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
 from mirage.errors import MirageError
-from mirage.pictures import Limits, read_picture
-from mirage.provenance import Marks, reading
+from mirage.images import Limits, read_picture
+from mirage.images.marks import Marks, reading
 from mirage.web import uploads
 from mirage.web.api import PROBLEM, sent
 from mirage.web.forms import search_form

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mirage.figure import MODALITIES, Case, Figure, Licence, Source
 from mirage.query import PictureTerm, Query, Term
-from mirage.ranking import Answer, Hit
+from mirage.search.fusion import Answer, Hit
 from mirage.web import links
 from mirage.web import schemas as s
 

@@ -1,0 +1,1 @@
+"""How MIRAGE is measured, and how its starter models are made."""

@@ -1,0 +1,23 @@
+"""What `mirage-research` adds to the mirage command: ``mirage train`` and most of ``mirage evaluate``."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer, evaluate: typer.Typer) -> None:
+    """Add the commands; called by `mirage.cli` through the entry point group ``mirage.commands``.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The mirage command itself.
+    evaluate : typer.Typer
+        Its group ``mirage evaluate``.
+    """
+    from mirage_research.commands import evaluate as measurements  # noqa: PLC0415 - named like what it is added to
+    from mirage_research.commands import evaluate_retrieval, train  # noqa: PLC0415
+
+    app.add_typer(train.app, name="train")
+    evaluate.registered_commands += measurements.app.registered_commands
+    evaluate.command("retrieval")(evaluate_retrieval.retrieval)

@@ -1,0 +1,118 @@
+"""``mirage train``: make the starter models anew from public data, or fine-tune an encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirage.cli.output import say
+from mirage.errors import BadInput
+
+app = typer.Typer(
+    help="Make the starter models anew, or fine-tune an encoder. Needs the extra named train (torch).", no_args_is_help=True
+)
+
+
+@app.command()
+def encoder(
+    out: Annotated[Path, typer.Option(help="Folder for weights, splits, configuration, log and checkpoints.")],
+    medpix: Annotated[
+        Path | None, typer.Option(envvar="MIRAGE_MEDPIX", help="A copy of MedPix 2.0 in its own layout.")
+    ] = None,
+    roco: Annotated[
+        Path | None, typer.Option(help="ROCO v1 annotations: words, or with --base articles and licences.")
+    ] = None,
+    chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
+    starter: Annotated[bool, typer.Option(help="Train on the starter atlas's figures too.")] = True,
+    config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sets aside the holdout cases and starts every choice.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads to use.")] = 2,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
+    base: Annotated[
+        str, typer.Option(help="Fine-tune this model instead: local-dir:PATH or hf-hub:ID (open_clip), PATH or ID.")
+    ] = "",
+    corpus: Annotated[str, typer.Option(help="With --base: roco, medpix, folder, or another corpus.")] = "",
+    data: Annotated[Path | None, typer.Option(help="With --base: where the corpus lies.")] = None,
+    revision: Annotated[str, typer.Option(help="With --base: the model's revision on the hub.")] = "",
+    download: Annotated[bool, typer.Option(help="With --base: fetch model and corpus when they are not here.")] = False,
+    device: Annotated[str, typer.Option(help="With --base: cuda, mps or cpu; the best there is when left out.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="With --base: how often every figure is seen.")] = None,
+    batch: Annotated[int | None, typer.Option(help="With --base: pairs that compete in the loss.")] = None,
+    chunk: Annotated[int | None, typer.Option(help="With --base: pairs in memory at once (GradCache).")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="With --base: batches added up to one step.")] = None,
+    rate: Annotated[float | None, typer.Option(help="With --base: peak learning rate.")] = None,
+    precision: Annotated[str | None, typer.Option(help="With --base: auto, bf16, fp16 or fp32.")] = None,
+    freeze: Annotated[str | None, typer.Option(help="With --base: the tower that stays: none, text or image.")] = None,
+) -> None:
+    """Train the starter encoder on MedPix 2.0's training split and export it as ONNX; or, with --base, fine-tune a model.
+
+    Fine-tuning goes on with a dual encoder of open_clip or transformers, on the figures of a corpus. Its result is in the
+    format of the base, with its card. Ctrl-C leaves a checkpoint.
+    """
+    changes = {
+        **{"epochs": epochs, "batch": batch, "chunk": chunk, "accumulate": accumulate, "rate": rate},
+        **{"precision": precision, "freeze": freeze},
+    }
+    if base:
+        from mirage_research.commands.fine_tuning import Asked, fine_tune  # noqa: PLC0415
+
+        changes["seed"] = seed
+        fine_tune(Asked(base, corpus, data, roco, medpix, out, config, changes, revision, download, device, resume, threads))
+        return
+    given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
+    if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
+        raise BadInput(f"{', '.join(unfit)} belong{'s' if len(unfit) == 1 else ''} to fine-tuning: give --base MODEL too.")
+    from mirage.settings import SHIPPED  # noqa: PLC0415
+    from mirage_research.training.config import Config  # noqa: PLC0415
+    from mirage_research.training.encoder import Places, check_needs, make_encoder  # noqa: PLC0415
+
+    check_needs()
+    if medpix is None:
+        raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
+    for path, option in ((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")):
+        if path is not None and not path.is_dir():
+            raise BadInput(f"{option}: {path} is not a folder.")
+    settings = Config.read(config) if config else Config()
+    if seed is not None:
+        settings = dataclasses.replace(settings, seed=seed)
+    atlas = SHIPPED / "atlas" if starter else None
+    folder = make_encoder(settings, Places(medpix, out, roco, chest_xray, atlas), resume=resume, threads=threads)
+    say(f"The encoder is in {folder}. Measure it with: python -m mirage_research.evaluation.retrieval --encoder {folder}")
+
+
+@app.command()
+def generator(
+    out: Annotated[Path, typer.Option(help="Folder for weights, splits, configuration, log and checkpoints.")],
+    medpix: Annotated[
+        Path | None, typer.Option(envvar="MIRAGE_MEDPIX", help="A copy of MedPix 2.0 in its own layout.")
+    ] = None,
+    chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
+    config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many steps in all; hours on a laptop.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sets aside the held-out cases and starts every choice.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads to use.")] = 2,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
+) -> None:
+    """Train the starter generator on MedPix 2.0's training split and chest X-rays, and export it as ONNX."""
+    from mirage.settings import SHIPPED  # noqa: PLC0415
+    from mirage_research.training.generator.config import Config  # noqa: PLC0415
+    from mirage_research.training.generator.making import Places, check_needs, make_generator  # noqa: PLC0415
+
+    check_needs()
+    if medpix is None:
+        raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
+    for path, option in ((medpix, "--medpix"), (chest_xray, "--chest-xray")):
+        if path is not None and not path.is_dir():
+            raise BadInput(f"{option}: {path} is not a folder.")
+    settings = Config.read(config) if config else Config()
+    settings = dataclasses.replace(
+        settings,
+        steps=settings.steps if steps is None else steps,
+        seed=settings.seed if seed is None else seed,
+    )
+    places = Places(medpix, out, SHIPPED / "encoder", chest_xray)
+    folder = make_generator(settings, places, resume=resume, threads=threads)
+    say(f"The generator is in {folder}. Measure it with: mirage evaluate generation")

@@ -1,0 +1,196 @@
+"""How an explainer does on MedPix: how much of what it says its evidence bears out, in the checker's judgement."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mirage import corpora, encoders
+from mirage.atlas import Atlas
+from mirage.errors import BadInput
+from mirage.explain import explainers, explanation
+from mirage.explain.explainers.base import Explainer
+from mirage.explain.explanation import Explanation
+from mirage.figure import MODALITIES
+from mirage.storage.ingest import add
+from mirage_research.evaluation import small_model
+
+SMOLLM2 = "smollm2"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found.
+
+    Attributes
+    ----------
+    explainer : str
+    questions : int
+        Asked, all with evidence.
+    claims : int
+        Of the explainer itself, those of its replacement left out.
+    per_answer : float
+        Claims of the explainer for each question.
+    support : dict
+        Support to its share of the claims.
+    breaks : dict
+        Kind of break to the number of claims that have one.
+    marked : float
+        Share that is shown as unsupported or contradicted.
+    cited : float
+        Share that cites evidence which exists.
+    fallbacks : int
+        Questions at which the extractive explainer had to speak for it.
+    seconds : float
+        Median for one answer, checking included.
+    """
+
+    explainer: str
+    questions: int
+    claims: int
+    per_answer: float
+    support: dict[str, float]
+    breaks: dict[str, int]
+    marked: float
+    cited: float
+    fallbacks: int
+    seconds: float
+
+
+@contextmanager
+def dev_atlas(medpix: Path) -> Iterator[Atlas]:
+    """An atlas of MedPix's dev split, for the time of a block."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mirage-explaining-") as folder,
+        Atlas.open(Path(folder) / "atlas", encoder=encoders.load("starter"), create=True) as atlas,
+    ):
+        add(atlas, corpora.load("medpix", path=medpix, splits=("dev",)))
+        yield atlas
+
+
+def questions(atlas: Atlas, count: int, seed: int = 0) -> list[str]:
+    """Diagnoses of the atlas's cases with their modality that find evidence to explain from, drawn by the seed."""
+    rows = [row.figure for batch in atlas.store.each() for row in batch]
+    texts = sorted(
+        {f"{figure.diagnosis} {MODALITIES.get(figure.modality, '')}".strip() for figure in rows if figure.diagnosis}
+    )
+    random.Random(seed).shuffle(texts)  # noqa: S311 - draws questions
+    found: list[str] = []
+    for text in texts:
+        if len(found) == count:
+            break
+        if len(text) < 200 and atlas.search(text, k=12).fits:
+            found.append(text)
+    return found
+
+
+def measure(
+    atlas: Atlas,
+    explainer: Explainer,
+    asked: list[str],
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> list[Explanation]:
+    """Explain each question."""
+    told: list[Explanation] = []
+    for number, text in enumerate(asked, 1):
+        answer = atlas.search(text, k=12)
+        told.append(explanation.collect(text, atlas.explaining(answer, explainer=explainer)))
+        progress(number, len(asked))
+    return told
+
+
+def report(name: str, told: list[Explanation]) -> Report:
+    """Sum up; `name` is the adapter's, whose claims alone count."""
+    claims = [claim for one in told for claim in one.claims if claim.by == name]
+    total = max(len(claims), 1)
+    support = Counter(claim.support for claim in claims)
+    return Report(
+        explainer=name,
+        questions=len(told),
+        claims=len(claims),
+        per_answer=len(claims) / max(len(told), 1),
+        support={kind: support[kind] / total for kind in ("supported", "partly", "unsupported", "contradicted")},
+        breaks=dict(Counter(kind for claim in claims for kind in {found.kind for found in claim.breaks}).most_common()),
+        marked=sum(claim.marked for claim in claims) / total,
+        cited=sum(bool(claim.cites) for claim in claims) / total,
+        fallbacks=sum(len(one.explainers) > 1 for one in told),
+        seconds=statistics.median(one.seconds for one in told) if told else 0.0,
+    )
+
+
+def rows(found: Report) -> list[tuple[str, str]]:
+    """A report in words and figures."""
+    return [
+        ("questions", str(found.questions)),
+        ("claims", f"{found.claims}, {found.per_answer:.1f} an answer"),
+        *((f"  {kind}", f"{share:.0%}") for kind, share in found.support.items()),
+        ("marked", f"{found.marked:.0%}"),
+        ("with a citation", f"{found.cited:.0%}"),
+        ("breaks", ", ".join(f"{kind} {count}" for kind, count in found.breaks.items()) or "none"),
+        ("answers that fell back", str(found.fallbacks)),
+        ("median time", f"{found.seconds:.2f} s"),
+    ]
+
+
+def evaluate(
+    name: str,
+    medpix: Path,
+    count: int = 20,
+    seed: int = 0,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> tuple[Report, list[dict[str, Any]]]:
+    """Ask an explainer about MedPix dev.
+
+    Parameters
+    ----------
+    name : str
+        Of an adapter; ``smollm2`` starts SmolLM2 on a server and asks it through the openai adapter.
+    medpix : Path
+    count : int
+        How many questions.
+
+    Returns
+    -------
+    Report
+    list of dict
+        Each question with its evidence and claims. It holds text of the source: keep it to yourself.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        When the explainer or the data set is not there.
+    """
+    if count < 1:
+        raise BadInput(f"At least one question has to be asked; {count} were.")
+    with dev_atlas(medpix) as atlas:
+        asked = questions(atlas, count, seed)
+        if name == SMOLLM2:
+            with small_model.serving() as url:
+                options = {"url": url, "model": SMOLLM2, "key": "", "context": small_model.CONTEXT}
+                told = measure(atlas, explainers.load("openai", **options), asked, progress)
+            return report("openai", told), [_told(one) for one in told]
+        told = measure(atlas, explainers.load(name), asked, progress)
+    return report(name, told), [_told(one) for one in told]
+
+
+def _told(one: Explanation) -> dict[str, Any]:
+    used = {number for claim in one.claims for number in claim.cites}
+    return {
+        "question": one.question,
+        "explainers": [str(info) for info in one.explainers],
+        "remarks": list(one.remarks),
+        "seconds": round(one.seconds, 2),
+        "evidence": [
+            {"number": item.number, "kind": item.kind, "case": item.case, "figures": list(item.figures), "about": item.about}
+            | ({"text": item.text} if item.number in used else {})
+            for item in one.evidence
+        ],
+        "claims": [asdict(claim) for claim in one.claims],
+    }

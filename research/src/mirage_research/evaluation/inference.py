@@ -1,0 +1,200 @@
+"""How often an inferred modality or plane is right, on MedPix figures whose source states them.
+
+The figures are stripped of what is to be inferred, and given it back by the same code that adds ROCO. Rules are made on
+training cases only, and measured on another split.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirage.calibrate.calibrating import set_aside
+from mirage.corpora.base import Item
+from mirage.corpora.inferring import Inference, Looking, Rule, Vectors
+from mirage.corpora.inferring_words import with_words
+from mirage.corpora.medpix import MedPixCorpus
+from mirage.encoders import Encoder
+from mirage.errors import BadInput, BadPicture
+from mirage.figure import INFERABLE, Figure
+from mirage.settings import SHIPPED
+from mirage_research.evaluation.retrieval import bootstrap
+
+# A wrong modality hides a figure from its filter, and is the easier one to get right.
+WANTED = {"modality": 0.98, "plane": 0.95}
+LEAST_SEEN = 10  # figures of a value, below which its answers could not be checked
+_BATCH = 32
+
+Tell = Callable[[int, int], None]
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Figures of some cases with their image vectors, (n, d)."""
+
+    figures: list[Figure]
+    images: Vectors
+
+
+def look(medpix: Path, split: str, encoder: Encoder, cases: set[str] | None = None, tell: Tell = lambda *_: None) -> Looked:
+    """Read and encode the figures of a split of MedPix 2.0, or of some of its cases.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there are none.
+    """
+    corpus = MedPixCorpus(medpix, splits=(split,))
+    items = [each for each in corpus.items() if isinstance(each, Item) and (cases is None or each.figure.case_id in cases)]
+    figures: list[Figure] = []
+    vectors: list[Vectors] = []
+    for start in range(0, len(items), _BATCH):
+        pictures = []
+        for item in items[start : start + _BATCH]:
+            try:
+                pictures.append(corpus.read(item).image)
+            except BadPicture:
+                continue
+            figures.append(item.figure)
+        if pictures:
+            vectors.append(encoder.encode_images(pictures))
+        tell(min(start + _BATCH, len(items)), len(items))
+    if not figures:
+        raise BadInput(
+            f"{medpix} has no figures of the split “{split}” (for the cases that the encoder was not trained on)."
+        )
+    return Looked(figures, np.concatenate(vectors))
+
+
+def unseen_cases(encoder: Encoder) -> set[str] | None:
+    """The training cases that an encoder was not trained on, where that is known; None means all of them."""
+    from mirage.encoders import load  # noqa: PLC0415 - loads the engine
+
+    if not (SHIPPED / "encoder").is_dir() or encoder.info().digest != load("starter").info().digest:
+        return None
+    return set_aside()
+
+
+def fit(looked: Looked, encoder: Encoder) -> Rule:
+    """Choose the least margins at which the encoder is right often enough.
+
+    Parameters
+    ----------
+    looked : Looked
+        Of training cases, best ones that the encoder was not trained on.
+    encoder : Encoder
+
+    Notes
+    -----
+    Believed are the values that `LEAST_SEEN` figures have, so that they could be checked. Of the margins, it is the lowest
+    one at which at least `WANTED` of the believed answers are right. Where there is none, the field is left out.
+    """
+    looking = Looking(encoder)
+    margins: dict[str, float] = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    for field in INFERABLE:
+        kept = [number for number, figure in enumerate(looked.figures) if getattr(figure, field)]
+        truth = np.array([getattr(looked.figures[number], field) for number in kept])
+        images = looked.images[kept]
+        said = (
+            looking.modality(images)
+            if field == "modality"
+            else looking.plane(images, [looked.figures[number].modality for number in kept])
+        )
+        values = np.array(said.values)
+        seen = tuple(str(value) for value in np.unique(truth) if (truth == value).sum() >= LEAST_SEEN)
+        for margin in np.unique(np.ceil(said.margins * 1000) / 1000):
+            sure = (said.margins >= margin) & np.isin(values, seen)
+            if sure.sum() >= LEAST_SEEN and (values == truth)[sure].mean() >= WANTED[field]:
+                margins[field], answers[field] = round(float(margin), 3), seen
+                break
+    return Rule(encoder.info().digest, margins, answers)
+
+
+def measure(looked: Looked, encoder: Encoder, rule: Rule | None) -> Table:
+    """Measure words alone, the encoder alone, and words first, then the encoder.
+
+    Returns
+    -------
+    dict
+        ``figures``, ``cases``, and for each way and field: ``known`` (figures whose source says it), ``answered`` (the share
+        that got an answer) and ``right`` (the share of answers that are the source's), each ``[value, low, high]`` with
+        95 % bootstrap intervals over cases, and the same for each ``by`` value of the source.
+    """
+    bare = [replace(figure, modality="", plane="", inferred=()) for figure in looked.figures]
+    spoken = [with_words(figure) for figure in bare]
+    # A rule that believes nothing, so that an encoder without one is not looked up.
+    infer = Inference(encoder, rule=rule or Rule(encoder.info().digest, {}, {}))
+    ways = {
+        "words": spoken,
+        "encoder": infer(bare, looked.images),
+        "words, then encoder": infer(spoken, looked.images),
+    }
+    table: Table = {
+        "figures": len(looked.figures),
+        "cases": len({figure.case_id for figure in looked.figures}),
+        "encoder": encoder.info().digest,
+        "rule": None if rule is None else {"margins": dict(rule.margins), "answers": dict(rule.answers)},
+    }
+    for way, inferred in ways.items():
+        table[way] = {field: _compared(looked.figures, inferred, field) for field in INFERABLE}
+    return table
+
+
+def _compared(truth: Sequence[Figure], inferred: Sequence[Figure], field: str) -> Table:
+    pairs = [(a, getattr(a, field), getattr(b, field)) for a, b in zip(truth, inferred, strict=True) if getattr(a, field)]
+    by = {value: _shares([pair for pair in pairs if pair[1] == value]) for value in sorted({pair[1] for pair in pairs})}
+    return {**_shares(pairs), "by": by}
+
+
+def _shares(pairs: Sequence[tuple[Figure, str, str]]) -> Table:
+    answered = [pair for pair in pairs if pair[2]]
+
+    def share(of: Sequence[tuple[Figure, str, str]], what: list[bool]) -> list[float] | None:
+        if not of:
+            return None
+        found = bootstrap(np.array(what, float), [figure.case_id for figure, _, _ in of])
+        return [round(value, 3) for value in (found.value, found.low, found.high)]
+
+    return {
+        "known": len(pairs),
+        "answered": share(pairs, [bool(given) for _, _, given in pairs]),
+        "right": share(answered, [said == given for _, said, given in answered]),
+    }
+
+
+def rows(table: Table) -> list[tuple[str, str]]:
+    """The table in words, a name and a value a line."""
+    found: list[tuple[str, str]] = []
+    for field in INFERABLE:
+        for way in ("words", "encoder", "words, then encoder"):
+            found.append((f"{field}: {way}", _told(table[way][field])))
+        found += [(f"  {value}", _told(row)) for value, row in table["words, then encoder"][field]["by"].items()]
+    return found
+
+
+def _told(row: Table) -> str:
+    if row["answered"] is None:
+        return "none known"
+    right = "nothing answered" if row["right"] is None else f"right {_interval(row['right'])}"
+    return f"{right}, answered {_interval(row['answered'])} of {row['known']}"
+
+
+def _interval(three: Sequence[float]) -> str:
+    return f"{three[0]:.3f} ({three[1]:.3f} to {three[2]:.3f})"
+
+
+def write(rule: Rule, path: Path, looked: Looked) -> None:
+    """Write a rule with how it was made."""
+    rule.write(
+        path,
+        made_on={"figures": len(looked.figures), "cases": len({figure.case_id for figure in looked.figures})},
+        wanted=WANTED,
+        made=time.strftime("%Y-%m-%d"),
+    )

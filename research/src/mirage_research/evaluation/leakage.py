@@ -1,0 +1,229 @@
+"""What of a split could be known already: look-alikes across splits, and cases that an encoder was trained on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mirage.encoders.base import Encoder
+from mirage.errors import BadInput
+from mirage.images import LOOK_BITS
+from mirage.language import words as wordform
+from mirage.search.fusion import SAME_LOOK_BITS, SAME_LOOK_COSINE
+from mirage.settings import SHIPPED
+from mirage_research.evaluation.shelf import Matrix, Shelf, Vectors
+
+SAME_WORDS = 0.8  # share of two captions' words, stemmed, that both have, from which they count as nearly the same
+_NEAR_CAPTION = 0.9  # cosine from which two captions are looked at word by word
+_FEWEST_WORDS = 4  # "Axial CT" is no sign of a copy
+_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Pairs of figures, one asked about and one of another split, that are as good as the same.
+
+    Attributes
+    ----------
+    identical, near : int
+        Pairs.
+    figures : frozenset of int
+        Places of the figures asked about that are in such a pair.
+    """
+
+    identical: int
+    near: int
+    figures: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """Pictures and captions across splits; `others` is how many figures of other splits they were compared with."""
+
+    pictures: Leak
+    captions: Leak
+    others: int
+
+
+def across(shelf: Shelf, vectors: Vectors, asked: Sequence[int]) -> Leaks:
+    """Compare the figures asked about with those of other splits, other cases alone.
+
+    Parameters
+    ----------
+    shelf : Shelf
+    vectors : Vectors
+    asked : sequence of int
+        Places.
+
+    Notes
+    -----
+    Pictures are identical when their files are, near when their difference hashes and their vectors agree as far as those of
+    figures that a search folds. Captions are identical when they are the same words in any case and order, near when four
+    fifths of their words are the same.
+    """
+    mine = {shelf.splits[place] for place in asked}
+    others = [place for place in range(len(shelf)) if shelf.splits[place] not in mine]
+    return Leaks(_pictures(shelf, vectors.images, asked, others), _captions(shelf, vectors, asked, others), len(others))
+
+
+def _pictures(shelf: Shelf, images: Matrix, asked: Sequence[int], others: Sequence[int]) -> Leak:
+    bits = _bits([row.picture.look for row in shelf.rows])
+    ones = bits.sum(1)
+    identical = near = 0
+    touched: set[int] = set()
+    for start in range(0, len(asked), _ROWS):
+        part = list(asked[start : start + _ROWS])
+        for begin in range(0, len(others), _ROWS):
+            other = list(others[begin : begin + _ROWS])
+            apart = ones[part][:, None] + ones[other][None, :] - 2 * (bits[part] @ bits[other].T)
+            close = (apart < SAME_LOOK_BITS) & (images[part] @ images[other].T >= SAME_LOOK_COSINE)
+            for row, column in np.argwhere(close):
+                a, b = part[row], other[column]
+                if shelf.groups[a] == shelf.groups[b]:
+                    continue
+                same = shelf.rows[a].picture.name == shelf.rows[b].picture.name
+                identical, near = identical + same, near + (not same)
+                touched.add(a)
+    return Leak(identical, near, frozenset(touched))
+
+
+def _bits(looks: Sequence[int]) -> Matrix:
+    size = LOOK_BITS // 8
+    packed = np.frombuffer(b"".join(look.to_bytes(size, "big") for look in looks), dtype=np.uint8)
+    return np.asarray(np.unpackbits(packed.reshape(len(looks), size), axis=1), dtype=np.float32)
+
+
+def _captions(shelf: Shelf, vectors: Vectors, asked: Sequence[int], others: Sequence[int]) -> Leak:
+    folded = [" ".join(sorted(re.findall(r"\w+", figure.caption.lower()))) for figure in shelf.figures]
+    stems: dict[int, frozenset[int]] = {}
+
+    def words(place: int) -> frozenset[int]:
+        if place not in stems:
+            stems[place] = wordform.stems(shelf.figures[place].caption)
+        return stems[place]
+
+    same_words: dict[str, list[int]] = {}
+    for place in others:
+        if folded[place].count(" ") >= _FEWEST_WORDS - 1:
+            same_words.setdefault(folded[place], []).append(place)
+    alike = [(a, b) for a in asked for b in same_words.get(folded[a], ()) if shelf.groups[a] != shelf.groups[b]]
+    near = []
+    for start in range(0, len(asked), _ROWS):
+        part = list(asked[start : start + _ROWS])
+        for begin in range(0, len(others), _ROWS):
+            other = list(others[begin : begin + _ROWS])
+            for row, column in np.argwhere(vectors.captions[part] @ vectors.captions[other].T >= _NEAR_CAPTION):
+                a, b = part[row], other[column]
+                if (
+                    shelf.groups[a] != shelf.groups[b]
+                    and folded[a] != folded[b]
+                    and _share(words(a), words(b)) >= SAME_WORDS
+                ):
+                    near.append((a, b))
+    return Leak(len(alike), len(near), frozenset(a for a, _ in (*alike, *near)))
+
+
+def _share(a: frozenset[int], b: frozenset[int]) -> float:
+    return len(a & b) / len(a | b) if min(len(a), len(b)) >= _FEWEST_WORDS else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is known of an encoder's training.
+
+    Attributes
+    ----------
+    cases : frozenset of str
+        Ids of cases it was trained on.
+    aside : frozenset of str
+        Ids of cases that were set aside for choosing; measured on, they flatter.
+    corpora : frozenset of str
+        Corpora that it was trained on as a whole.
+    known : bool
+        Whether there was a file that tells.
+    """
+
+    cases: frozenset[str] = frozenset()
+    aside: frozenset[str] = frozenset()
+    corpora: frozenset[str] = frozenset()
+    known: bool = False
+
+
+def training_of(encoder: Encoder, model: str = "") -> Training:
+    """Read what an encoder was trained on from the ``splits.json`` beside it, or one folder up, as training leaves it.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    model : str
+        Folder or hub id it was opened with; empty for the one that ships.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the file is damaged.
+    """
+    if model:
+        folder = Path(model.removeprefix("local-dir:")).expanduser()
+        folders = [folder, folder.parent] if folder.is_dir() else []
+    else:
+        folders = [SHIPPED / "encoder"] if encoder.info().name == "starter" else []
+    file = next((folder / "splits.json" for folder in folders if (folder / "splits.json").is_file()), None)
+    if file is None:
+        return Training()
+    try:
+        splits = json.loads(file.read_text("utf-8"))
+        config = file.with_name("config.train.json")
+        told = json.loads(config.read_text("utf-8")) if config.is_file() else {}
+        whole = {"starter"} if int(told.get("starter_per_epoch") or 0) > 0 else set()
+        return Training(
+            frozenset(map(str, splits.get("train", ()))),
+            frozenset(map(str, splits.get("holdout", ()))),
+            frozenset(whole),
+            known=True,
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadInput(f"{file} is damaged ({error}): what the encoder was trained on cannot be told.") from error
+
+
+def refuse_trained(shelf: Shelf, asked: Sequence[int], training: Training, encoder: str, what: str) -> None:
+    """Refuse to ask about figures that an encoder was trained on.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        Naming the encoder, how many cases overlap, and some of them.
+    """
+    known = [
+        place
+        for place in asked
+        if shelf.figures[place].case_id in training.cases or shelf.figures[place].source.corpus in training.corpora
+    ]
+    if not known:
+        return
+    cases = list(dict.fromkeys(shelf.groups[place] for place in known))
+    more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
+    raise BadInput(
+        f"The encoder {encoder} was trained on {len(known)} of the {len(asked)} figures of {what} "
+        f"({', '.join(cases[:3])}{more}), so measuring on them would say nothing of figures it has not seen. "
+        "Ask about another split (--split dev), or about the cases set aside from training "
+        "(--split train --cases aside)."
+    )
+
+
+def numbers(leaks: Leaks) -> dict[str, object]:
+    """The counts, without names."""
+
+    def told(leak: Leak) -> dict[str, int]:
+        return {"identical pairs": leak.identical, "near pairs": leak.near, "figures asked about": len(leak.figures)}
+
+    return {
+        "compared with": leaks.others,
+        "pictures": told(leaks.pictures),
+        "captions": told(leaks.captions),
+    }

@@ -1,0 +1,250 @@
+"""Does looking twice help? Queries over MedPix 2.0 whose answers are known, asked once and refined.
+
+Every query is asked over the figures of ``train`` and ``dev`` together.
+
+| kind | the query | right figures |
+|---|---|---|
+| caption | plane, modality and caption of a figure, picture channel alone, as in the paper | same case and caption |
+| short | a sentence of a case's findings that no caption of it holds, up to 10 words | of that case |
+| long | the same, more than 10 words | of that case |
+| condition | a case's title, in an atlas without that case | of the same diagnosis or topic |
+| picture | a figure, cropped and brightened a little, in an atlas without it | of its case or diagnosis |
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage.atlas import Atlas
+from mirage.calibrate.calibrating import set_aside
+from mirage.calibrate.refine_queries import KINDS, Asked, queries
+from mirage.corpora.base import Item
+from mirage.corpora.medpix import MedPixCorpus
+from mirage.errors import BadInput
+from mirage.explain import refine
+from mirage.explain.explanation import MOST_HITS
+from mirage.explain.refine import Refinement
+from mirage.search.fusion import DEFAULT_CALIBRATION, Answer, Calibration, Hit
+from mirage.search.searcher import Searcher, Steer
+from mirage.storage.ingest import Progress, add
+from mirage_research.evaluation.retrieval import bootstrap
+
+AT = (1, 5, 10)
+ONCE = "once"
+PAPER = Refinement(share=1.0, hits=3, whole=True)
+SHARES = (0.2, 0.35, 0.5, 0.75, 1.0)
+
+Ranks = npt.NDArray[np.float64]
+Table = dict[str, Any]
+
+
+def ways() -> dict[str, Refinement]:
+    """The ways of refining that are compared, the paper's among them."""
+    found = {"paper": PAPER}
+    for share in SHARES:
+        found[f"share {share:g}"] = Refinement(share=share, hits=MOST_HITS)
+        found[f"share {share:g}, words"] = Refinement(share=share, hits=MOST_HITS, words=True)
+    found["share 0.5, whole"] = Refinement(share=0.5, hits=MOST_HITS, whole=True)
+    found["chosen"] = refine.DEFAULT
+    return found
+
+
+def run(
+    medpix: Path,
+    split: str,
+    *,
+    seed: int = 0,
+    adding: Callable[[Progress], None] = lambda _: None,
+    asking: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
+    """Build an atlas of MedPix's train and dev splits, ask it, and measure; see `measure`.
+
+    Parameters
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    split : str
+        ``aside``: the cases set aside from training, in all the ways; ``dev``: in the chosen way and the paper's.
+    seed : int
+    adding, asking : callable
+        Told how far it is.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there is no such split, or none of its cases are in the copy.
+    """
+    if split not in ("aside", "dev"):
+        raise BadInput(f"There is no split “{split}” to ask about. There are aside and dev.")
+    collection = MedPixCorpus(medpix, splits=("train", "dev"))
+    items = [item for item in collection.items() if isinstance(item, Item)]
+    there = {item.figure.case_id for item in items}
+    cases = set_aside() if split == "aside" else {i.figure.case_id for i in items if collection.split_of(i) == "dev"}
+    if not cases & there:
+        raise BadInput(f"{medpix} has none of the cases to ask about (“{split}”).")
+    compared = ways() if split == "aside" else {"chosen": refine.DEFAULT, "paper": PAPER}
+    with tempfile.TemporaryDirectory(prefix="mirage-refining-") as folder, Atlas.open(folder, create=True) as atlas:
+        add(atlas, collection, progress=adding)
+        return {"split": split, "seed": seed, **measure(atlas, items, cases & there, compared, seed=seed, progress=asking)}
+
+
+class Trial:
+    """Asks queries of one atlas, once and in several ways of refining."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        pictures_only = Calibration(
+            encoder="",
+            weights={"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 0.0},
+            text=DEFAULT_CALIBRATION.text,
+            picture=DEFAULT_CALIBRATION.picture,
+        )
+        parts = (atlas.store, atlas.index, atlas.encoder, atlas.pictures)
+        self._searchers = {True: Searcher(*parts, pictures_only), False: Searcher(*parts)}
+        self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
+
+    def ranks(self, asked: Asked, compared: Mapping[str, Refinement]) -> dict[str, float]:
+        """Rank of the first right figure, by way; `ONCE` is the search as it stands. inf where none is found."""
+        searcher = self._searchers[asked.kind == "caption"]
+        first = _without(self._timed("first", partial(searcher.search, asked.query)), asked.without)
+        found = {ONCE: _rank(first, asked.right)}
+        # Without the words there is nothing to tell how sure a hit is, so the picture channel explains all its first hits.
+        explained = _all_likely(first) if asked.kind == "caption" else first
+        quoted: dict[int, refine.Quoted] = {}
+        for name, way in compared.items():
+            if way.hits not in quoted:
+                quoted[way.hits] = self._timed("explaining", partial(self._quote, explained, way.hits))
+            told = quoted[way.hits]
+            if not told.sentences:
+                found[name] = found[ONCE]
+                continue
+            steer = self._steer(told, way)
+            second = self._timed("second", partial(searcher.search, asked.query, steer))
+            found[name] = _rank(_without(second, asked.without), asked.right)
+        return found
+
+    def _quote(self, answer: Answer, hits: int) -> refine.Quoted:
+        return refine.quote(answer, self._atlas.cases_of(answer.hits[:hits]), hits)
+
+    def _steer(self, quoted: refine.Quoted, way: Refinement) -> Steer:
+        vector, _ = refine.embed(quoted.sentences, self._atlas.encoder, whole=way.whole)
+        return Steer(vector, way.share, " ".join(quoted.sentences) if way.words else "")
+
+    def _timed(self, name: str, work: Callable[[], Any]) -> Any:
+        started = perf_counter()
+        result = work()
+        self.seconds[name].append(perf_counter() - started)
+        return result
+
+
+def _without(answer: Answer, names: frozenset[str]) -> Answer:
+    return replace(answer, hits=tuple(hit for hit in answer.hits if hit.figure.id not in names)) if names else answer
+
+
+def _all_likely(answer: Answer) -> Answer:
+    return replace(answer, hits=tuple(replace(hit, confidence="likely") for hit in answer.hits))
+
+
+def _rank(answer: Answer, right: frozenset[str]) -> float:
+    return next((float(rank) for rank, hit in enumerate(answer.hits, 1) if _answers(hit, right)), float("inf"))
+
+
+def _answers(hit: Hit, right: frozenset[str]) -> bool:
+    return hit.figure.id in right or not right.isdisjoint(hit.folded)
+
+
+def measure(
+    atlas: Atlas,
+    items: Sequence[Item],
+    cases: set[str],
+    compared: Mapping[str, Refinement],
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Table:
+    """Ask the queries of some cases, and tell R@K of each way and its difference to searching once.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        Of the items alone.
+    items : sequence of Item
+    cases : set of str
+    compared : mapping
+        Name to way of refining.
+    seed : int
+    progress : callable
+        Told how many queries are done, and of how many.
+
+    Returns
+    -------
+    dict
+        ``pool``, ``cases``, ``milliseconds`` (medians), and ``kinds``: kind to ``queries`` and, by way, ``R@K``, ``MRR`` and
+        the ``difference`` of each to searching once, as ``[value, low, high]`` with paired 95 % intervals over cases.
+    """
+    trial = Trial(atlas)
+    asked = list(queries(atlas, items, cases, seed))
+    names = [ONCE, *compared]
+    ranks = np.zeros((len(asked), len(names)))
+    for number, one in enumerate(asked):
+        found = trial.ranks(one, compared)
+        ranks[number] = [found[name] for name in names]
+        progress(number + 1, len(asked))
+    kinds = {}
+    for kind in KINDS:
+        which = [number for number, one in enumerate(asked) if one.kind == kind]
+        if which:
+            kinds[kind] = _table(names, ranks[which], [asked[number].case for number in which])
+    return {
+        "pool": len(items),
+        "cases": len(cases),
+        "kinds": kinds,
+        "milliseconds": {name: round(1000 * float(np.median(times)), 1) for name, times in trial.seconds.items() if times},
+    }
+
+
+def _table(names: Sequence[str], ranks: Ranks, cases: Sequence[str]) -> Table:
+    table: Table = {"queries": len(ranks)}
+    for column, name in enumerate(names):
+        entry: Table = {}
+        for k in AT:
+            right = (ranks[:, column] <= k).astype(float)
+            entry[f"R@{k}"] = _row(right, cases)
+            if column:
+                entry[f"difference R@{k}"] = _row(right - (ranks[:, 0] <= k), cases)
+        entry["MRR"] = _row(1 / ranks[:, column], cases)
+        if column:
+            entry["difference MRR"] = _row(1 / ranks[:, column] - 1 / ranks[:, 0], cases)
+        table[name] = entry
+    return table
+
+
+def _row(values: Ranks, cases: Sequence[str]) -> list[float]:
+    measured = bootstrap(values, cases)
+    return [round(value, 4) for value in (measured.value, measured.low, measured.high)]
+
+
+def rows(table: Table) -> list[tuple[str, str]]:
+    """The figures for a reader: R@1, R@5 and R@10, and after refining how each differs from searching once."""
+    found = [("figures, cases asked about", f"{table['pool']:,}, {table['cases']}")]
+    for kind, measured in table["kinds"].items():
+        found.append((f"{kind} ({measured['queries']} queries)", ""))
+        for way, entry in measured.items():
+            if way != "queries":
+                found.append((f"  {way}", ", ".join(_told(entry, k) for k in AT)))
+    return [*found, ("milliseconds (median)", ", ".join(f"{name} {took:g}" for name, took in table["milliseconds"].items()))]
+
+
+def _told(entry: Table, k: int) -> str:
+    change = entry.get(f"difference R@{k}")
+    differs = f" ({change[0]:+.3f}, {change[1]:+.3f} to {change[2]:+.3f})" if change else ""
+    return f"R@{k} {entry[f'R@{k}'][0]:.3f}{differs}"

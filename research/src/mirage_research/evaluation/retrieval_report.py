@@ -1,0 +1,142 @@
+"""The report page of `mirage evaluate retrieval`: one HTML file, plots as SVG, tables beside them, no script."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mirage.errors import Unavailable
+from mirage.figure import MODALITIES
+from mirage_research.evaluation.confusions import Mistake
+from mirage_research.evaluation.retrieving import Evaluation
+from mirage_research.evaluation.shelf import Shelf
+
+PAGE = "index.html"
+_IGNORED = f"# The page shows pictures and texts whose licence may not allow passing them on.\n/{PAGE}\n/.gitignore\n"
+_LONGEST = 240
+
+SAID = {
+    "text to image": "The figure's plane, modality and caption are asked for its picture. A hit: same caption, same case.",
+    "image to text": "The picture is asked for its words.",
+    "caption alone to image": "The caption without plane and modality is asked for the picture.",
+    "condition queries": "A case's title or diagnosis is asked for figures of cases with that title, diagnosis or topic. "
+    "Titles and diagnoses are in no channel.",
+    "condition queries, asked twice": "The same, for a sample, with and without refine.",
+    "image queries": "A figure is asked for figures of other cases: same title, diagnosis or topic where another case "
+    "has it, else same region and modality.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a plot; everything in per cent of its width."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    text: str
+    main: bool
+
+
+def bars(table: Mapping[str, Any]) -> list[Bar]:
+    """What a task's plot shows: each system by the measure by which they are compared."""
+    found = []
+    for name, values in table["systems"].items():
+        value, low, high = values[table["measure"]]
+        text = f"{value:.3f} ({low:.3f} to {high:.3f})"
+        found.append(Bar(name, 100 * value, 100 * low, 100 * high, text, name == table["main"]))
+    return found
+
+
+def write(evaluation: Evaluation, folder: Path, command: str) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    folder : Path
+        Made when it is missing. A ``.gitignore`` that names the page is put beside it where there is none.
+    command : str
+        What made it.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the folder cannot be written.
+    """
+    page = render(evaluation, command)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / ".gitignore").exists():
+            (folder / ".gitignore").write_text(_IGNORED, "utf-8")
+        (folder / PAGE).write_text(page, "utf-8")
+    except OSError as error:
+        raise Unavailable(f"The report could not be written to {folder}: {error.strerror or error}.") from error
+    return folder / PAGE
+
+
+def render(evaluation: Evaluation, command: str) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("mirage_research.evaluation", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shelf, small = evaluation.shelf, evaluation.thumbnails
+    tasks = [
+        {
+            "name": name,
+            "said": SAID.get(name, ""),
+            "table": table,
+            "measures": [key for key in next(iter(table["systems"].values())) if key not in ("median rank", "not found")],
+            "bars": bars(table),
+            "mistakes": [_mistake(one, shelf, small) for one in evaluation.mistakes.get(name, ())],
+        }
+        for name, table in evaluation.table["tasks"].items()
+    ]
+    template = environment.get_template("retrieval.html")
+    return template.render(table=evaluation.table, tasks=tasks, command=command)
+
+
+def _mistake(mistake: Mistake, shelf: Shelf, small: Mapping[int, bytes]) -> dict[str, Any]:
+    return {
+        "text": _cut(mistake.text),
+        "value": f"{mistake.value:.2f}",
+        "about": _figure(mistake.place, shelf, small),
+        "wanted": [_figure(place, shelf, small) for place in mistake.wanted],
+        "got": [{**_figure(place, shelf, small), "confusion": kind} for place, kind in mistake.got],
+    }
+
+
+def _figure(place: int, shelf: Shelf, small: Mapping[int, bytes]) -> dict[str, str]:
+    figure = shelf.figures[place]
+    kind = " ".join(filter(None, [figure.plane, MODALITIES.get(figure.modality, figure.modality), figure.region]))
+    picture = base64.b64encode(small[place]).decode() if place in small else ""
+    return {
+        "id": figure.id,
+        "title": figure.title,
+        "caption": _cut(figure.caption),
+        "kind": kind or "kind not stated",
+        "picture": f"data:image/jpeg;base64,{picture}" if picture else "",
+        "attribution": figure.source.attribution,
+        "url": figure.source.url if figure.source.url.startswith(("https://", "http://")) else "",
+        "licence": str(figure.source.licence),
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
+
+
+def told(row: Sequence[float]) -> str:
+    """``0.284 (0.195 to 0.377)``."""
+    value, low, high = row
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"

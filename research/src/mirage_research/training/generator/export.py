@@ -1,0 +1,134 @@
+"""A trained network into what `mirage.generate.generators.starter` reads: ONNX with 8-bit weights, basis and config."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from mirage_research.training.generator.network import POOLED_SCALE, TIME_SCALE, Shape, Velocity
+
+TEXT_OUTPUT = "/tower/trunk/encoder/layer.5/output/LayerNorm/LayerNormalization_output_0"
+_SMALL = 4096  # weights of fewer numbers stay as they are
+_OPSET = 18
+
+
+def export(
+    inner: Any,
+    shape: Shape,
+    patches: Path,
+    encoder: Path,
+    target: Path,
+    *,
+    model: str = "mirage-starter-generator",
+    licence: str = "Apache-2.0",
+    steps: int = 25,
+    guidance: float = 4.0,
+    decoder: Path | None = None,
+) -> Path:
+    """Write the folder of a generator.
+
+    Parameters
+    ----------
+    inner : UNet2DConditionModel
+        With the averaged weights.
+    shape : Shape
+    patches : Path
+        The basis, as ``patches.npz``.
+    encoder : Path
+        Folder of the text encoder that it was trained with; only its digest is noted.
+    target : Path
+    model, licence : str
+    steps, guidance
+        What it draws with when nobody says.
+    decoder : Path, optional
+        An ONNX model from latents to pixels, in place of the basis.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    whole = target / "whole.onnx"
+    inner.eval()
+    given = (
+        torch.randn(2, shape.components, shape.side, shape.side),
+        torch.rand(2) * TIME_SCALE,
+        torch.randn(2, 7, shape.states),
+        torch.ones(2, 7),
+        torch.randn(2, shape.pooled),
+    )
+    names = ["latents", "times", "states", "mask", "pooled"]
+    free = {name: {0: "n"} for name in [*names, "velocity"]}
+    free["states"][1] = free["mask"][1] = "tokens"
+    with torch.no_grad():
+        torch.onnx.export(
+            Velocity(inner),
+            given,
+            str(whole),
+            input_names=names,
+            output_names=["velocity"],
+            dynamic_axes=free,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    onnx.save(smaller(onnx.load(str(whole))), str(target / "unet.onnx"))
+    whole.unlink()
+    if patches != target / "patches.npz":
+        shutil.copyfile(patches, target / "patches.npz")
+    if decoder is not None:
+        shutil.copyfile(decoder, target / "decoder.onnx")
+    with (encoder / "text.onnx").open("rb") as file:
+        text = hashlib.file_digest(file, "sha256").hexdigest()
+    config = {
+        "format": 1,
+        "model": model,
+        "licence": licence,
+        "size": shape.side * 8,
+        "steps": steps,
+        "guidance": guidance,
+        "most_tokens": 64,
+        "pooled_scale": POOLED_SCALE,
+        "time_scale": TIME_SCALE,
+        "text_output": TEXT_OUTPUT,
+        "text_sha256": text,
+    }
+    (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
+    return target
+
+
+def smaller(model: Any) -> Any:
+    """Weights as 8-bit integers, one scale for each output channel, brought back when the model is opened.
+
+    Only storage is 8-bit; all arithmetic stays in 32 bits. A weight w of a channel becomes round(w / s), s = max |w| / 127.
+    """
+    graph = model.graph
+    kept, before = [], []
+    # A matrix product has its output channels last, a convolution and a Gemm with transB first.
+    last = {name for node in graph.node if node.op_type == "MatMul" for name in node.input}
+    for tensor in graph.initializer:
+        weights = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or weights.size < _SMALL or weights.ndim < 2:
+            kept.append(tensor)
+            continue
+        axis = weights.ndim - 1 if tensor.name in last else 0
+        others = tuple(number for number in range(weights.ndim) if number != axis)
+        scale = np.maximum(np.abs(weights).max(axis=others) / 127, 1e-12).astype(np.float32)
+        along = [1] * weights.ndim
+        along[axis] = -1
+        codes = np.round(weights / scale.reshape(along)).astype(np.int8)
+        names = [f"{tensor.name}_{part}" for part in ("codes", "scale", "zero")]
+        kept += [
+            numpy_helper.from_array(codes, names[0]),
+            numpy_helper.from_array(scale, names[1]),
+            numpy_helper.from_array(np.zeros(len(scale), np.int8), names[2]),
+        ]
+        before.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
+    nodes = list(graph.node)
+    del graph.node[:], graph.initializer[:]
+    graph.initializer.extend(kept)
+    graph.node.extend([*before, *nodes])
+    return model

@@ -1,0 +1,150 @@
+"""Training images: framed alike, without lettering, with the words that may stand for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mirage.generate.generators.framing import SIDE, framed, squared
+from mirage_research.training.samples import Sample, read_medpix, read_radiographs
+
+Pixels = npt.NDArray[np.uint8]
+Tell = Callable[[str], None]
+
+_COLOURED = 12  # mean difference between the channels, of 255; from there on it is a photograph or a drawing
+_NOT_PICTURES = re.compile(r"photograph|drawing|pathology|montage|3d", re.IGNORECASE)
+_KINDS = {"MR": "MRI", "XR": "X-ray"}
+_REGIONS = {
+    "brain and neuro": "brain",
+    "chest, pulmonary": "chest",
+    "spine": "spine",
+    "gastrointestinal": "abdomen",
+    "genitourinary": "abdomen and pelvis",
+    "head and neck": "head and neck",
+    "eye and orbit": "orbit",
+    "cardiovascular": "chest",
+    "breast and mammography": "breast",
+}
+_PARTS = (
+    "knee shoulder hip ankle foot wrist hand elbow thigh femur leg,lumbar spine,cervical spine,thoracic spine,"
+    "spine pelvis orbit sinus neck liver kidney pancreas heart breast brain chest abdomen pituitary,temporal bone"
+)
+_PARTS_LIST = tuple(word for part in _PARTS.split(",") for word in ([part] if part.count(" ") == 1 else part.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training image's words.
+
+    Attributes
+    ----------
+    id, group : str
+        The group is the case; images of one case are never both trained and measured on.
+    kind : str
+        Modality, plane and region, for balance.
+    texts : tuple of str
+    """
+
+    id: str
+    group: str
+    kind: str
+    texts: tuple[str, ...]
+
+
+def tidied(text: str) -> str:
+    """Words without what de-identification leaves behind (``___``, ``[** … **]``, ``XXXX``)."""
+    return " ".join(re.sub(r"_{2,}|\[\*\*.*?\*\*\]|\b[Xx]{3,}\b", " ", text).split())
+
+
+def words_of(sample: Sample) -> Example:
+    """The texts that may stand for an image: what it is, from plain to detailed, and its source's own words."""
+    known = sample.attributes
+    kind, plane = _KINDS.get(known["modality"], known["modality"]), known.get("plane", "")
+    told = f"{sample.caption} {sample.title}".lower()
+    part = next((part for part in _PARTS_LIST if part in told), "")
+    region = _REGIONS.get(known.get("region", ""), "") or part
+    sequence = known.get("sequence", "").upper()
+
+    def joined(*parts: str) -> str:
+        return " ".join(filter(None, parts))
+
+    plain, query = joined(plane, region, kind), tidied(sample.query)
+    texts = (
+        plain,
+        joined(plane, kind, region),
+        joined(plane, kind, "of the", region) if region else plain,
+        joined(plane, sequence, kind, part or region),
+        query,
+        query,
+        query,
+        tidied(f"{plain}. {sample.caption}"),
+        tidied(f"{plain}. {sample.title}"),
+        tidied(f"{sample.title}. {kind}"),
+    )
+    return Example(sample.id, sample.group.removeprefix("medpix:"), f"{kind}|{plane}|{region}", texts)
+
+
+def radiograph_words(sample: Sample) -> Example:
+    """A chest X-ray's texts; they claim no more than its label."""
+    label = sample.diagnosis
+    texts = (
+        "frontal chest X-ray",
+        "chest radiograph",
+        f"frontal chest X-ray, {label}",
+        sample.query,
+        f"chest X-ray {label}",
+    )
+    return Example(sample.id, sample.id, "X-ray|frontal|chest", texts)
+
+
+def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) -> tuple[Pixels, list[Example]]:
+    """Read and frame the training images.
+
+    Parameters
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0; its training split is read. Colour pictures, drawings and montages are left out.
+    radiographs : Path or None
+        Labelled chest X-rays.
+
+    Returns
+    -------
+    images : (n, 160, 160) uint8
+    examples : list of Example
+    """
+    images: list[Pixels] = []
+    examples: list[Example] = []
+    left_out = 0
+    for sample in read_medpix(medpix, "train"):
+        with Image.open(sample.picture) as opened:
+            picture = opened.convert("RGB")
+        if _NOT_PICTURES.search(sample.query.partition(".")[0]) or _coloured(picture):
+            left_out += 1
+            continue
+        images.append(np.asarray(framed(picture)))
+        examples.append(words_of(sample))
+    for sample in read_radiographs(radiographs) if radiographs else ():
+        with Image.open(sample.picture) as opened:
+            images.append(np.asarray(squared(opened.convert("L"), SIDE)))
+        examples.append(radiograph_words(sample))
+    tell(f"{len(images):,} images ({left_out} in colour, drawn or put together were left out)")
+    return np.stack(images), examples
+
+
+def _coloured(picture: Image.Image) -> bool:
+    small = np.asarray(picture.resize((64, 64)), dtype=np.int16)
+    return float((small.max(2) - small.min(2)).mean()) > _COLOURED
+
+
+def set_aside(examples: Sequence[Example], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Numbers of the examples to train on, and of those that are only measured on, split by group."""
+    groups = sorted({example.group for example in examples})
+    chosen = set(np.random.default_rng(seed).choice(groups, int(len(groups) * share), replace=False).tolist())
+    train = [number for number, example in enumerate(examples) if example.group not in chosen]
+    return train, [number for number, example in enumerate(examples) if example.group in chosen]

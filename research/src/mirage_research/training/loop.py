@@ -1,0 +1,258 @@
+"""The training loop of the starter encoder, from samples to averaged weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from mirage.errors import BadInput
+from mirage_research.evaluation.retrieval import recalls
+from mirage_research.training.augment import augment, plain
+from mirage_research.training.config import Config
+from mirage_research.training.networks import Towers, contrast, pad, parameter_groups
+from mirage_research.training.samples import ATTRIBUTES, Sample
+from mirage_research.training.wording import Wording, word
+
+Tell = Callable[[str], None]
+Squares = npt.NDArray[np.uint8]
+Tokenise = Callable[[Sequence[str]], list[list[int]]]
+
+SAME_CASE, SAME_DIAGNOSIS = 0.35, 0.25
+
+
+def attribute_values(samples: Sequence[Sample], least: int = 6) -> dict[str, list[str]]:
+    """List the values of each attribute that occur often enough to learn."""
+    found: dict[str, list[str]] = {}
+    for name in ATTRIBUTES:
+        counts = Counter(sample.attributes.get(name, "") for sample in samples)
+        found[name] = sorted(value for value, count in counts.items() if value and count >= least)
+    return found
+
+
+def targets_of(samples: Sequence[Sample], values: dict[str, list[str]]) -> dict[str, torch.Tensor]:
+    """Number the attribute values; -100 where the value is unknown."""
+    return {
+        name: torch.tensor(
+            [known.index(v) if (v := sample.attributes.get(name, "")) in known else -100 for sample in samples]
+        )
+        for name, known in values.items()
+        if known
+    }
+
+
+def match_of(samples: Sequence[Sample], wordings: Sequence[Wording]) -> torch.Tensor:
+    """How well each wording (column) fits each sample (row), from 0 to 1."""
+    n = len(samples)
+    match = np.eye(n, dtype=np.float32)
+    for column, wording in enumerate(wordings):
+        own = samples[column]
+        for row, other in enumerate(samples):
+            if row == column:
+                continue
+            if wording.kind == "generic":
+                value = 1.0 if other.attributes == own.attributes else 0.0
+            elif other.caption_group == own.caption_group:
+                value = 1.0
+            elif other.group == own.group:
+                value = SAME_CASE
+            elif own.diagnosis and other.diagnosis == own.diagnosis:
+                value = SAME_DIAGNOSIS
+            else:
+                value = 0.0
+            match[row, column] = value
+    return torch.from_numpy(match)
+
+
+def choose_epoch(samples: Sequence[Sample], config: Config, rng: random.Random) -> list[int]:
+    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    radiographs, starter = [], []
+    for number, sample in enumerate(samples):
+        if sample.id.startswith("cxr:"):
+            radiographs.append(number)
+        elif sample.id.startswith("starter:"):
+            starter.append(number)
+        else:
+            groups[sample.group].append(number)
+    chosen = [i for group in groups.values() for i in rng.sample(group, min(len(group), config.figures_per_case))]
+    chosen += rng.sample(radiographs, min(len(radiographs), config.radiographs_per_epoch))
+    chosen += rng.sample(starter, min(len(starter), config.starter_per_epoch))
+    rng.shuffle(chosen)
+    return chosen
+
+
+@torch.no_grad()
+def encode(
+    towers: Towers, squares: Squares, texts: Sequence[str], pixels: int, tokenise: Tokenise, batch: int = 32
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Encode pictures and texts as the exported encoder will: (n, d) each."""
+    towers.eval()
+    images, words = [], []
+    with torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(squares), batch):
+            x = plain(torch.from_numpy(np.ascontiguousarray(squares[start : start + batch])))
+            if x.shape[-1] != pixels:
+                x = nn.functional.interpolate(x, (pixels, pixels), mode="bilinear", antialias=True)
+            images.append(towers.image(x.contiguous(memory_format=torch.channels_last)).float())
+        for start in range(0, len(texts), batch):
+            words.append(towers.text(*pad(tokenise(texts[start : start + batch]))).float())
+    return torch.cat(images).numpy(), torch.cat(words).numpy()
+
+
+def holdout_scores(
+    towers: Towers, samples: Sequence[Sample], squares: Squares, pixels: int, tokenise: Tokenise
+) -> dict[str, float]:
+    """R@1, 5 and 10 of words to pictures on the cases set aside."""
+    images, texts = encode(towers, squares, [sample.query for sample in samples], pixels, tokenise)
+    keys = [sample.caption_group for sample in samples]
+    right = np.array([[a == b for b in keys] for a in keys])
+    found = recalls(texts @ images.T, right, [sample.group for sample in samples])
+    return {f"R@{k}": round(measured.value, 4) for k, measured in found.items()}
+
+
+def train(
+    config: Config,
+    towers: Towers,
+    samples: Sequence[Sample],
+    squares: Squares,
+    holdout: Sequence[Sample],
+    holdout_squares: Squares,
+    values: dict[str, list[str]],
+    tokenise: Tokenise,
+    out: Path,
+    *,
+    resume: bool = False,
+    tell: Tell = print,
+    most_steps: int | None = None,
+) -> Towers:
+    """Train, average, choose, and leave checkpoints in a folder.
+
+    Returns
+    -------
+    Towers
+        With the averaged weights of the epoch that did best on the cases set aside.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    rng = random.Random(config.seed)  # noqa: S311 - not a secret
+    optimiser = torch.optim.AdamW(parameter_groups(towers, config), betas=(0.9, 0.98))
+    averaged = copy.deepcopy(towers).requires_grad_(False)
+    per_epoch = max(1, len(choose_epoch(samples, config, random.Random(0))) // config.batch)  # noqa: S311
+    total = per_epoch * config.epochs
+    first, step, best, history = 0, 0, -1.0, []
+    checkpoint = out / "checkpoint.pt"
+    if resume and checkpoint.is_file():
+        kept = torch.load(checkpoint, weights_only=False)
+        try:
+            towers.load_state_dict(kept["towers"])
+            averaged.load_state_dict(kept["averaged"])
+        except RuntimeError as error:
+            raise BadInput(
+                f"The checkpoint in {out} was made from other data. Give the same corpora as then, or another --out."
+            ) from error
+        optimiser.load_state_dict(kept["optimiser"])
+        first, step, best, history = kept["epoch"], kept["step"], kept["best"], kept["history"]
+        rng.setstate(kept["rng"])
+        generator.set_state(kept["generator"])
+        tell(f"resumed after epoch {first}")
+    began, done_before = time.monotonic(), step
+    for epoch in range(first, config.epochs):
+        towers.train()
+        losses = []
+        chosen = choose_epoch(samples, config, rng)
+        for start in range(0, per_epoch * config.batch, config.batch):
+            picked = sorted(chosen[start : start + config.batch])
+            _set_rates(optimiser, step / total, config.warm_up)
+            batch = [samples[i] for i in picked]
+            losses.append(_step(towers, optimiser, batch, squares[picked], config, values, tokenise, rng, generator))
+            step += 1
+            _average(averaged, towers, min(config.averaging, (1 + step) / (10 + step)))
+            left = (time.monotonic() - began) / (step - done_before) * (total - step)
+            if step % 10 == 0 or step <= 3:
+                tell(f"step {step} of {total}, loss {np.mean(losses):.3f}, {left / 60:.0f} min left")
+            if most_steps and step >= most_steps:
+                return averaged
+        scores = holdout_scores(averaged, holdout, holdout_squares, config.pixels, tokenise) if holdout else {}
+        history.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4), **scores})
+        tell(f"epoch {epoch + 1}: {history[-1]}")
+        score = sum(scores.values()) if scores else float(epoch)
+        if score > best:
+            best = score
+            torch.save({"averaged": averaged.state_dict(), "history": history}, out / "best.pt")
+        torch.save(
+            {
+                "towers": towers.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "epoch": epoch + 1,
+                "step": step,
+                "best": best,
+                "history": history,
+                "rng": rng.getstate(),
+                "generator": generator.get_state(),
+            },
+            checkpoint.with_suffix(".part"),
+        )
+        checkpoint.with_suffix(".part").replace(checkpoint)
+        bests = [sum(v for k, v in row.items() if k.startswith("R@")) for row in history]
+        if scores and len(bests) - 1 - int(np.argmax(bests)) >= config.patience:
+            tell(f"stopped: {config.patience} epochs without a better holdout score")
+            break
+    averaged.load_state_dict(torch.load(out / "best.pt", weights_only=False)["averaged"])
+    return averaged
+
+
+def _step(
+    towers: Towers,
+    optimiser: torch.optim.Optimizer,
+    batch: Sequence[Sample],
+    squares: Squares,
+    config: Config,
+    values: dict[str, list[str]],
+    tokenise: Tokenise,
+    rng: random.Random,
+    generator: torch.Generator,
+) -> float:
+    wordings = [word(sample, rng) for sample in batch]
+    x = augment(torch.from_numpy(np.ascontiguousarray(squares)), config.pixels, generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = towers.image(x).float()
+        texts = towers.text(*pad(tokenise([wording.text for wording in wordings]))).float()
+    loss = contrast(images, texts, towers.scale, match_of(batch, wordings))
+    targets = targets_of(batch, values)
+    told = torch.tensor([wording.kind != "case" for wording in wordings])
+    text_targets = {name: torch.where(told, target, -100) for name, target in targets.items()}
+    attributes = towers.attributes(images, targets) + 0.5 * towers.attributes(texts, text_targets)
+    loss = loss + config.attribute_weight * attributes
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _set_rates(optimiser: torch.optim.Optimizer, done: float, warm_up: float) -> None:
+    """Linear warm-up, then a cosine down to a fiftieth."""
+    part = done / warm_up if done < warm_up else 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * max(part, 0.02)
+
+
+@torch.no_grad()
+def _average(averaged: Towers, towers: Towers, decay: float) -> None:
+    kept: dict[str, Any] = averaged.state_dict()
+    for name, value in towers.state_dict().items():
+        if value.dtype.is_floating_point:
+            kept[name].lerp_(value, 1 - decay)
+        else:
+            kept[name].copy_(value)

@@ -1,0 +1,99 @@
+"""The edits do what they say, and the checker keeps its bars on MedPix."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from evidence_maker import KIDNEY
+from mirage import encoders
+from mirage.errors import BadInput
+from mirage.explain.checker import Checker
+from mirage.explain.evidence import Claim
+from mirage_research.evaluation.grounding import Judged, judge, score
+from mirage_research.evaluation.grounding_edits import change_number, deny, flip_side, state, swap_modality, swap_plane
+from mirage_research.evaluation.grounding_paraphrases import reworded
+from mirage_research.evaluation.grounding_sets import Labelled, derived, read_shelf, written
+
+MEDPIX = os.environ.get("MIRAGE_MEDPIX", "")
+needs_medpix = pytest.mark.skipif(not MEDPIX, reason="MIRAGE_MEDPIX does not name a copy of MedPix 2.0")
+
+
+def rng() -> random.Random:
+    return random.Random(4)
+
+
+def test_each_edit_changes_what_a_sentence_says() -> None:
+    assert flip_side("A mass in the left kidney.", rng()) == "A mass in the right kidney."
+    assert deny("There is a mass.", rng()) == "There is no mass."
+    assert state("There is no evidence of hemorrhage.", rng()) == "There is hemorrhage."
+    assert swap_plane("Axial CT shows a mass.", rng()) in ("Coronal CT shows a mass.", "Sagittal CT shows a mass.")
+    assert swap_modality("CT shows a mass.", rng()) == "MRI shows a mass."
+    changed = change_number("The mass measures 4.0 cm.", rng())
+    assert changed is not None
+    assert "4.0 cm" not in changed
+
+
+def test_an_edit_leaves_alone_what_it_would_not_make_wrong() -> None:
+    assert flip_side("The tube was left in place.", rng()) is None
+    assert flip_side("Bilateral masses, the left one larger.", rng()) is None
+    assert deny("There is no mass.", rng()) is None
+    assert change_number("A large mass.", rng()) is None
+
+
+def test_a_rewording_keeps_sides_and_denials() -> None:
+    text = "There is no hemorrhage in the left frontal lobe."
+    for seed in range(20):
+        new = reworded(text, random.Random(seed))
+        assert new is None or ("left" in new and "right" not in new and "no" in new.lower())
+
+
+def test_scores_are_shares_of_what_was_marked() -> None:
+    def one(kind: str, label: str, support: str) -> Judged:
+        labelled = Labelled("c", "x", (KIDNEY,), label, kind, "dev")
+        return Judged(labelled, Claim("x", (), support))  # type: ignore[arg-type]
+
+    found = score([
+        one("laterality", "contradicted", "contradicted"),
+        one("laterality", "contradicted", "supported"),
+        one("faithful", "supported", "unsupported"),
+        one("faithful", "supported", "partly"),
+    ])  # fmt: skip
+    assert (found.recall.value, found.precision.value, found.flagged.value, found.partly.value) == (0.5, 0.5, 0.5, 0.5)
+
+
+@pytest.mark.medpix
+@needs_medpix
+def test_set_a_of_dev_is_the_same_twice_and_keeps_its_bars() -> None:
+    encoder = encoders.load("starter")
+    shelf = read_shelf(Path(MEDPIX), "dev")
+    examples = derived(shelf, encoder)
+    assert examples == derived(shelf, encoder)
+    found = score(judge(Checker(encoder), examples[::2]))
+    assert found.recall.value >= 0.92
+    assert found.precision.value >= 0.95
+    kinds = {kind.kind: kind.recall.value for kind in found.kinds}
+    assert kinds["laterality"] >= 0.9
+    assert kinds["negation"] >= 0.87
+
+
+@pytest.mark.medpix
+@needs_medpix
+def test_every_written_pair_finds_its_evidence() -> None:
+    pairs = written(Path(MEDPIX))
+    assert len(pairs) == 100
+    assert all(pair.evidence for pair in pairs)
+
+
+@pytest.mark.medpix
+@needs_medpix
+def test_a_pair_that_names_an_unknown_case_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.toml"
+    file.write_text(
+        '[[pair]]\ncase="MPX0"\nsplit="dev"\nevidence=["findings"]\nclaim="x"\nlabel="supported"\nkind="faithful"\nnote=""\n'
+    )
+    with pytest.raises(BadInput, match="MPX0"):
+        written(Path(MEDPIX), pairs=file)

@@ -1,0 +1,96 @@
+"""Measuring how often an inferred modality or plane is right."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medpix_maker import make_medpix
+from mirage.atlas import Atlas
+from mirage.corpora.inferring import Rule
+from mirage.errors import BadInput
+from mirage.figure import Figure, Source
+from mirage_research.evaluation import inference
+
+SOURCE = Source("made", "Made up")
+
+
+def looked(atlas: Atlas, captions: list[str], **known: list[str]) -> inference.Looked:
+    """Made-up figures with real vectors."""
+    figures = [
+        Figure(f"made:{number}", caption, SOURCE, case_id=f"made:{number}") for number, caption in enumerate(captions)
+    ]
+    for field, values in known.items():
+        figures = [replace(figure, **{field: value}) for figure, value in zip(figures, values, strict=True)]
+    rows = next(atlas.store.each(batch=len(figures)))
+    vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+    return inference.Looked(figures, np.stack([vectors[row.key][0] for row in rows]))
+
+
+def test_right_and_answered_are_counted_over_figures_whose_source_says_it(starter: Atlas) -> None:
+    captions = ["Axial CT", "CT, coronal", "An X-ray", "A square", "MRI"]
+    given = looked(starter, captions, modality=["CT", "CT", "CT", "CT", ""], plane=["axial", "axial", "", "", ""])
+    words = inference.measure(given, starter.encoder, None)["words"]
+    assert words["modality"]["known"] == 4
+    assert words["modality"]["answered"][0] == 0.75
+    assert words["modality"]["right"][0] == pytest.approx(2 / 3, abs=1e-3)
+    assert words["plane"]["known"] == 2
+    assert words["plane"]["right"][0] == 0.5
+    assert words["plane"]["by"]["axial"]["answered"][0] == 1.0
+
+
+def test_without_a_rule_the_encoder_answers_nothing(starter: Atlas) -> None:
+    table = inference.measure(looked(starter, ["A square"] * 5, modality=["MR"] * 5), starter.encoder, None)
+    assert table["encoder"]["modality"]["answered"][0] == 0
+    assert table["encoder"]["modality"]["right"] is None
+    assert ("modality: encoder", "nothing answered, answered 0.000 (0.000 to 0.000) of 5") in inference.rows(table)
+
+
+def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
+    rows = [row for batch in starter.store.each() for row in batch if row.figure.modality == "MR"][:20]
+    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    figures = [replace(row.figure, caption="An ultrasound" if n < 5 else "", case_id=f"c:{n}") for n, row in enumerate(rows)]
+    given = inference.Looked(figures, np.stack([vectors[row.key][0] for row in rows]))
+    rule = Rule(starter.encoder.info().digest, {"modality": 0.0}, {"modality": ("MR",)})
+    table = inference.measure(given, starter.encoder, rule)
+    assert table["encoder"]["modality"]["right"][0] == 1.0
+    assert table["words"]["modality"]["answered"][0] == 0.25
+    assert table["words, then encoder"]["modality"]["right"][0] == 0.75
+
+
+def test_a_rule_believes_only_what_could_be_checked_and_only_where_it_is_right_often_enough(starter: Atlas) -> None:
+    rows = [row for batch in starter.store.each() for row in batch]
+    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    given = inference.Looked([row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows]))
+    rule = inference.fit(given, starter.encoder)
+    assert rule.answers["modality"] == ("MR",), "of no other modality has the starter atlas ten figures"
+    wrong = inference.Looked([replace(figure, modality="XR") for figure in given.figures], given.images)
+    assert "modality" not in inference.fit(wrong, starter.encoder).margins
+
+
+def test_a_split_without_figures_says_so(starter: Atlas, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no figures of the split"):
+        inference.look(make_medpix(tmp_path), "dev", starter.encoder, cases={"medpix:none"})
+
+
+@pytest.mark.medpix
+def test_the_rule_that_ships_does_on_some_of_dev_what_the_docs_say(starter: Atlas) -> None:
+    if not (path := os.environ.get("MIRAGE_MEDPIX")):
+        pytest.skip("MIRAGE_MEDPIX names no copy of MedPix 2.0")
+    from mirage.corpora.base import Item
+    from mirage.corpora.inferring import rule_for
+    from mirage.corpora.medpix import MedPixCorpus
+
+    corpus = MedPixCorpus(path, splits=("dev",))
+    cases = {item.figure.case_id for item in list(corpus.items())[::5] if isinstance(item, Item)}
+    some = sorted(cases)[:15]
+    given = inference.look(Path(path), "dev", starter.encoder, cases=set(some))
+    table = inference.measure(given, starter.encoder, rule_for(starter.encoder.info().digest))
+    found = table["words, then encoder"]
+    assert found["modality"]["right"][0] >= 0.85
+    assert found["modality"]["answered"][0] >= 0.6
+    assert found["plane"]["right"][0] >= 0.7

@@ -1,0 +1,199 @@
+"""A tiny generator is trained on drawn pictures, goes on where it was killed, is exported, and draws."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from medpix_maker import make_medpix
+from mirage.cli import app
+from mirage.errors import BadInput, Unavailable
+from mirage.generate.generators import Request, Wanted
+from mirage.generate.generators.copies import Copies
+from mirage.generate.generators.starter import StarterGenerator
+from mirage.settings import SHIPPED
+from mirage_research.training.generator.config import Config
+from mirage_research.training.generator.pictures import Example, read, set_aside, tidied
+
+TINY = Config(
+    held_out=0.3,
+    steps=3,
+    batch=4,
+    components=8,
+    side=4,
+    channels=(32, 64),
+    layers=1,
+    warm_up=1,
+    decay=1,
+    drawing_steps=4,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """MedPix's layout and chest X-rays, drawn."""
+    place = tmp_path_factory.mktemp("data")
+    medpix = make_medpix(place)
+    (place / "cxr" / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = ["file,label,original"]
+    for number in range(12):
+        pixels = np.add.outer(np.arange(64), np.arange(64)) + rng.integers(0, 60, (64, 64)) + 60
+        Image.fromarray(pixels.astype(np.uint8)).save(place / "cxr" / "images" / f"{number}.png")
+        lines.append(f"images/{number}.png,{'pneumonia' if number % 2 else 'no finding'},x")
+    (place / "cxr" / "labels.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return medpix, place / "cxr"
+
+
+def test_words_claim_no_more_than_is_known(data: tuple[Path, Path]) -> None:
+    images, examples = read(*data)
+    assert images.shape == (len(examples), 160, 160)
+    assert {example.kind for example in examples} >= {"X-ray|frontal|chest"}
+    for example in examples:
+        if example.kind.startswith("X-ray"):
+            assert not any(word in " ".join(example.texts) for word in ("left", "right", "severe"))
+    assert any(example.texts[0] == "axial brain CT" for example in examples)
+
+
+def test_traces_of_de_identification_are_not_learnt() -> None:
+    assert tidied("A ___ year old [**2011**] with XXXX pain  in the leg") == "A year old with pain in the leg"
+
+
+def test_no_case_is_both_trained_and_measured_on() -> None:
+    examples = [Example(f"i{number}", f"case{number // 3}", "CT", ("x",)) for number in range(90)]
+    train, held_out = set_aside(examples, 0.2, 7)
+    assert len(train) + len(held_out) == 90
+    assert len(held_out) == 18
+    assert not {examples[n].group for n in train} & {examples[n].group for n in held_out}
+
+
+def test_a_configuration_that_names_something_unknown_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"stepps": 3}', "utf-8")
+    with pytest.raises(BadInput, match="stepps"):
+        Config.read(path)
+    path.write_text('{"steps": 3, "channels": [32, 64]}', "utf-8")
+    assert Config.read(path).channels == (32, 64)
+
+
+@pytest.fixture(scope="module")
+def made(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained, stopped after two steps, gone on, exported."""
+    for name in ("torch", "diffusers", "onnx"):
+        pytest.importorskip(name, reason=f"needs the [train] extra ({name})")
+    from mirage_research.training.generator.making import Places, make_generator
+
+    out = tmp_path_factory.mktemp("run")
+    places = Places(data[0], out, SHIPPED / "encoder", data[1])
+    asked = iter((False, False, True))
+    make_generator(TINY, places, threads=1, stop=lambda: next(asked))
+    assert "stopped at step 2" in (out / "training.log").read_text("utf-8")
+    with pytest.raises(BadInput, match="--resume"):
+        make_generator(TINY, places, threads=1)
+    folder = make_generator(TINY, places, resume=True, threads=1)
+    assert "going on from step 2" in (out / "training.log").read_text("utf-8")
+    assert json.loads((out / "splits.json").read_text("utf-8"))["held_out"] is not None
+    return folder
+
+
+@pytest.mark.train
+def test_what_was_trained_draws(made: Path) -> None:
+    generator = StarterGenerator(made, threads=1)
+    info = generator.info()
+    assert (info.size, info.steps) == (32, 4)
+    request = Request((Wanted("axial brain CT"),), seed=3, count=2)
+    steps: list[int] = []
+    one, two = generator.generate(request, lambda step: steps.append(step.step))
+    assert steps == [1, 2, 3, 4] * 2
+    assert one.image.size == (32, 32)
+    again = next(iter(generator.generate(request)))
+    assert np.array_equal(np.asarray(one.image), np.asarray(again.image))
+    assert not np.array_equal(np.asarray(one.image), np.asarray(two.image))
+    assert two.seed == 4
+
+
+@pytest.mark.train
+def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
+    import torch
+
+    from mirage.generate.generators.sessions import opened
+    from mirage_research.training.generator.network import Shape, network
+
+    kept = torch.load(made.parent / "checkpoint.pt", weights_only=False)
+    inner = network(Shape(TINY.components, TINY.side, TINY.channels, TINY.layers, dropout=TINY.dropout))
+    inner.load_state_dict(kept["ema"])
+    inner.eval()
+    latents, states, pooled = torch.randn(2, 8, 4, 4), torch.randn(2, 5, 384), torch.randn(2, 256)
+    times, mask = torch.tensor([200.0, 800.0]), torch.tensor([[1.0] * 5, [1, 1, 0, 0, 0]])
+    with torch.no_grad():
+        told = inner(
+            latents, times, encoder_hidden_states=states, encoder_attention_mask=mask, class_labels=pooled
+        ).sample.numpy()
+    given = {"latents": latents, "times": times, "states": states, "mask": mask, "pooled": pooled}
+    session = opened(made / "unet.onnx", made / "unet.onnx", 1)
+    found = session.run(None, {name: value.numpy() for name, value in given.items()})[0]
+    assert np.corrcoef(told.ravel(), found.ravel())[0, 1] > 0.995
+
+
+@pytest.mark.train
+def test_fingerprints_of_the_training_images_are_beside_it(made: Path, data: tuple[Path, Path]) -> None:
+    copies = Copies.load(made / "fingerprints.npz")
+    with Image.open(data[1] / "images" / "3.png") as picture:
+        assert copies.check(picture.convert("L")).checked
+
+
+@pytest.mark.train
+def test_a_folder_that_is_damaged_is_said(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "generator"
+    for name, damage, said in (
+        ("unet.onnx", lambda path: path.write_bytes(path.read_bytes()[:1000]), r"unet\.onnx is damaged"),
+        ("unet.onnx", lambda path: path.unlink(), r"lacks unet\.onnx"),
+        ("config.json", lambda path: path.write_text("{}", "utf-8"), r"config\.json.* is damaged"),
+        ("patches.npz", lambda path: path.write_bytes(b"x"), r"patches\.npz is damaged"),
+        ("unet.onnx", lambda path: shutil.copyfile(SHIPPED / "encoder" / "text.onnx", path), "another kind of model"),
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder)
+        damage(folder / name)
+        with pytest.raises(Unavailable, match=said):
+            list(StarterGenerator(folder, threads=1).generate(Request((Wanted("brain"),), steps=1)))
+
+
+@pytest.mark.train
+def test_another_text_encoder_is_refused(made: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(SHIPPED / "encoder", tmp_path / "encoder")
+    with (tmp_path / "encoder" / "text.onnx").open("ab") as file:
+        file.write(b"\x00")
+    generator = StarterGenerator(made, encoder=tmp_path / "encoder", threads=1)
+    with pytest.raises(Unavailable, match="another text encoder"):
+        list(generator.generate(Request((Wanted("brain"),), steps=1)))
+
+
+@pytest.mark.train
+def test_it_begins_from_a_picture_as_far_as_it_is_told(made: Path, data: tuple[Path, Path]) -> None:
+    generator = StarterGenerator(made, threads=1)
+    with Image.open(data[1] / "images" / "1.png") as opened:
+        start = opened.convert("L")
+    near, far = (
+        np.asarray(next(iter(generator.generate(Request((Wanted("x"),), start=start, strength=strength)))).image, float)
+        for strength in (0.02, 1.0)
+    )
+    from mirage.generate.generators.framing import framed
+
+    goal = np.asarray(framed(start, 32), float)
+    assert np.abs(near - goal).mean() < np.abs(far - goal).mean() / 2
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["train", "generator", "--out", str(tmp_path), "--medpix", str(tmp_path / "no")])
+    assert result.exit_code != 0
+    assert "Training needs" in result.output or "is not a folder" in result.output

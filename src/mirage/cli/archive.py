@@ -1,0 +1,122 @@
+"""``mirage export`` and ``mirage import``: an atlas in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
+from mirage.cli.reach import AtlasOption, folder_of, follow, server_of
+from mirage.errors import AtlasHeld
+from mirage.storage.archive_export import Exported
+from mirage.storage.archive_export import export as export_atlas
+from mirage.storage.archive_import import import_file
+from mirage.storage.ingest import Progress
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write, as atlas.mirage.", show_default=False)],
+    corpus: Annotated[list[str] | None, typer.Option(help="Only this corpus; may be given several times.")] = None,
+    picture_side: Annotated[
+        int, typer.Option(help="Longest side of the pictures in pixels; larger ones are made smaller. 0: the originals.")
+    ] = 0,
+    include_unlicensed: Annotated[
+        bool, typer.Option("--include-unlicensed", help="Also figures whose licence is not stated or forbids sharing.")
+    ] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the atlas into one file that another machine imports: figures, pictures, vectors, licences.
+
+    Works while the atlas is served. Figures whose licence is not stated or forbids sharing stay out, and it says how many.
+    """
+    with progress_bar("Exporting", unit=" figures/s") as move:
+
+        def tell(progress: Progress) -> None:
+            move(progress.done, progress.total, progress.rate, progress.seconds_left)
+
+        written = export_atlas(
+            folder_of(atlas),
+            file,
+            corpora=tuple(corpus or ()),
+            picture_side=picture_side,
+            include_unlicensed=include_unlicensed,
+            progress=tell,
+        )
+    if json:
+        print_json(_record(written))
+        return
+    made = written.manifest
+    say(
+        f"{written.path}: {counted(made.figures, 'figure')} in {counted(made.cases, 'case')}, {size(written.bytes)}, "
+        f"in {duration(written.seconds)}."
+    )
+    say(f"SHA-256 {written.sha256}")
+    for number, why in (
+        (made.left_out.unlicensed, "their licence is not stated or forbids sharing (--include-unlicensed takes them)"),
+        (made.left_out.no_picture, "their picture is lost or damaged"),
+        (made.left_out.no_vectors, "they are not encoded; `mirage atlas rebuild` encodes them"),
+    ):
+        if number:
+            say(f"Left out: {counted(number, 'figure')}: {why}.")
+
+
+def _record(written: Exported) -> dict[str, object]:
+    made = written.manifest
+    return {
+        "file": str(written.path),
+        "bytes": written.bytes,
+        "sha256": written.sha256,
+        "figures": made.figures,
+        "cases": made.cases,
+        "pictures": made.pictures,
+        "licences": dict(made.licences),
+        "left_out": {
+            "unlicensed": made.left_out.unlicensed,
+            "no_picture": made.left_out.no_picture,
+            "no_vectors": made.left_out.no_vectors,
+        },
+        "seconds": written.seconds,
+    }
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `mirage export` wrote.", show_default=False)],
+    encode: Annotated[
+        bool, typer.Option("--encode", help="Encode the pictures anew where the file was made with another encoder.")
+    ] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put an atlas file into the atlas, which is made when there is none.
+
+    The file is checked first. Stopped at any point, run it again: it goes on where it broke. Where a server holds the
+    atlas, it is imported through that server.
+    """
+    folder = folder_of(atlas)
+    try:
+        with progress_bar("Importing", unit=" figures/s") as move:
+
+            def tell(progress: Progress) -> None:
+                move(progress.done, progress.total, progress.rate, progress.seconds_left)
+
+            done = import_file(file, folder, encode=encode, progress=tell)
+    except AtlasHeld as held:
+        served = server_of(folder, held)
+        say(f"The atlas is served at {served.url}; importing through it.")
+        asked = {"file": str(file.expanduser().resolve()), "encode": encode}
+        job = follow(served, served.ask("POST", "/api/atlas/import", json=asked))
+        if json:
+            print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})
+            return
+        say(job["message"])
+        return
+    if json:
+        print_json({"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds})
+        return
+    again = ", encoded anew" if done.encoded else ""
+    say(f"{counted(done.added, 'figure')} added{again}, {done.kept:,} were there already, in {duration(done.seconds)}.")

@@ -1,0 +1,163 @@
+"""``mirage explain`` and ``mirage compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from mirage.atlas import Atlas
+from mirage.cli.output import out, print_json
+from mirage.cli.reach import AtlasOption, Reached, reach, refuse_address
+from mirage.cli.search import JsonOption
+from mirage.compare.dual import Dual
+from mirage.errors import BadQuery, NotFound
+from mirage.explain import explanation
+from mirage.query import Query
+from mirage.web.comparing import comparison_view
+from mirage.web.explained import explanation_view
+
+Modality = Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")]
+Plane = Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")]
+Region = Annotated[list[str] | None, typer.Option(help="Only this body region.")]
+More = Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")]
+Less = Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")]
+Speaker = Annotated[str, typer.Option("--explainer", help="Who speaks.", show_default="the settings'")]
+# Signs beside the words, for those who skim; the words say it all.
+_SIGNS = {"partly": "~", "unsupported": "?", "contradicted": "✗"}
+_ASPECTS = {"what": "What it is", "where": "Where it is", "look": "How it looks", "differential": "What else it could be"}
+
+
+def explain(
+    words: Annotated[list[str], typer.Argument(help="What to explain, in words.")],
+    explainer: Speaker = "",
+    more: More = None,
+    less: Less = None,
+    modality: Modality = None,
+    plane: Plane = None,
+    region: Region = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Explain what a query finds, every sentence with its evidence. Ends with 4 when there is nothing to explain from.
+
+    Example: mirage explain subdural hematoma --modality CT
+    """
+    text = " ".join(words)
+    refuse_address(text)
+    query = Query.of(text, more=more or (), less=less or (), modality=modality, plane=plane, region=region)
+    with reach(atlas) as reached:
+        if isinstance(reached, Atlas):
+            whole = explanation_view(reached.explain(query, explainer=explainer or None)).model_dump(mode="json")
+        else:
+            whole = reached.ask("GET", f"/api/explain?{query.print()}&{_options(explainer)}")
+    if json:
+        print_json(whole)
+    else:
+        show(whole)
+    if not whole["claims"]:
+        raise typer.Exit(NotFound.exit_code)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A query; with --less or --more, the one that is modified.")],
+    b: Annotated[str, typer.Argument(help="The other query.")] = "",
+    less: Less = None,
+    more: More = None,
+    explainer: Speaker = "",
+    modality: Modality = None,
+    plane: Plane = None,
+    region: Region = None,
+    no_explain: Annotated[bool, typer.Option("--no-explain", help="Leave the explanation of the difference out.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Put two queries side by side, or a query and its modified self: what both have, and what tells them apart.
+
+    Examples: mirage compare glioblastoma meningioma; mirage compare "brain MRI" --less MRI@0.7 --more CT
+    """
+    if b and (less or more):
+        raise BadQuery("Compare two queries, or one query with --less and --more; not both at once.")
+    if not b and not less and not more:
+        raise BadQuery("Give a second query, or say what to have --less or --more of.")
+    filters: dict[str, Any] = {"modality": modality, "plane": plane, "region": region}
+    first = Query.of(a, **filters)
+    dual = Dual.of(first, Query.of(b, **filters)) if b else Dual.modify(first, less=less or (), more=more or ())
+    with reach(atlas) as reached:
+        found, whole = _compared(reached, dual, explainer, not no_explain)
+    if json:
+        print_json({**found, "explanation": whole})
+        return
+    _print_comparison(found)
+    if whole is not None:
+        out.print("\n[bold]The difference[/]")
+        show(whole)
+
+
+def _compared(reached: Reached, dual: Dual, explainer: str, explained: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    if not isinstance(reached, Atlas):
+        found = reached.ask("GET", f"/api/compare?{dual.print()}")
+        asked = f"/api/compare/explain?{dual.print()}&{_options(explainer)}"
+        return found, reached.ask("GET", asked) if explained else None
+    comparison = reached.compare(dual)
+    whole = None
+    if explained:
+        events = reached.contrasting(comparison, explainer=explainer or None)
+        told = explanation.collect("{}, compared with {}".format(*comparison.words), events)
+        whole = explanation_view(told).model_dump(mode="json")
+    return comparison_view(comparison).model_dump(mode="json", by_alias=True), whole
+
+
+def _options(explainer: str) -> str:
+    return urlencode({"stream": "0", **({"explainer": explainer} if explainer else {})})
+
+
+def show(whole: Mapping[str, Any]) -> None:
+    sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
+    aspect = ""
+    for claim in whole["claims"]:
+        if claim["aspect"] and claim["aspect"] != aspect:
+            aspect = claim["aspect"]
+            out.print(f"\n[bold]{_ASPECTS.get(aspect, aspect)}[/]")
+        marks = "".join(f"[{sides.get(number, '')}{number}]" for number in claim["cites"])
+        text = f"“{claim['text']}”" if claim["quoted"] else claim["text"]
+        doubt = f" {_SIGNS[claim['support']]} {claim['support']}" if claim["support"] in _SIGNS else ""
+        out.print(f"{text} {marks}{doubt}", markup=False, highlight=False)
+        for found in claim["breaks"]:
+            out.print(f"    {found['reason']}", markup=False, highlight=False)
+    for remark in whole["remarks"]:
+        out.print(f"\n{remark}", markup=False, highlight=False)
+    used = {number for claim in whole["claims"] for number in claim["cites"]}
+    if used:
+        out.print("\n[bold]Evidence[/]")
+    for item in whole["evidence"]:
+        if item["number"] in used:
+            source = item["source"]
+            parts = [f"[{item['side'].upper()}{item['number']}] {item['kind']}: {item['title'] or item['figures'][0]}"]
+            parts += [source["attribution"], f"Licence: {source['licence']['name']}", source["url"]]
+            out.print(". ".join(part.rstrip(".") for part in parts if part), markup=False, highlight=False)
+    if whole["explainers"]:
+        spoke = ", then ".join(
+            each["name"] + (f" ({each['model']})" if each["model"] else "") for each in whole["explainers"]
+        )
+        out.print(f"\nSpoke: {spoke}. It teaches; it does not diagnose.", markup=False, highlight=False)
+
+
+def _print_comparison(found: Mapping[str, Any]) -> None:
+    for side, words in zip("ab", found["words"], strict=True):
+        answer = found[side]
+        fitting = [hit for hit in answer["hits"] if hit["confidence"] != "weak"]
+        out.print(f"{side.upper()}: {words} – {len(fitting)} figures that fit", markup=False, highlight=False)
+        for hit in fitting[:3]:
+            figure = hit["figure"]
+            out.print(f"   {figure['id']}  {figure['title'] or figure['alt']}"[:100], markup=False, highlight=False)
+    for title, name in (("Both have", "shared"), ("A has", "of_a"), ("B has", "of_b")):
+        if found[name]:
+            out.print(f"\n[bold]{title}[/]")
+        for trait in found[name]:
+            share = f"A {trait['share_a']:.0%} of cases, B {trait['share_b']:.0%}"
+            out.print(f"  {trait['words']} ({trait['kind']}): {share}", markup=False, highlight=False)
+    for note in found["notes"]:
+        out.print(f"\n{note}", markup=False, highlight=False)

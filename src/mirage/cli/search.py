@@ -1,0 +1,132 @@
+"""``mirage search`` and ``mirage show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from mirage.atlas import Atlas
+from mirage.cli.output import facts, hits_table, out, print_json
+from mirage.cli.reach import AtlasOption, reach, refuse_address
+from mirage.cli.reach import search as search_in
+from mirage.errors import NotFound
+from mirage.query import MAX_K, Query
+from mirage.web import views
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
+
+
+def search(
+    words: Annotated[list[str] | None, typer.Argument(help="What to look for, in words.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file to look for the like of.")] = None,
+    more: Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")] = None,
+    less: Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")] = None,
+    like: Annotated[list[str] | None, typer.Option(help="Id of a figure to find the like of.")] = None,
+    modality: Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")] = None,
+    plane: Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Only this body region.")] = None,
+    corpus: Annotated[list[str] | None, typer.Option(help="Only this corpus.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="Only this licence.")] = None,
+    k: Annotated[int, typer.Option("-k", help=f"How many hits, 1 to {MAX_K}.")] = 12,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Search twice, the second time with what explains the first hits.")
+    ] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find figures by words, a picture, or both. Ends with 4 when nothing fits.
+
+    Examples: mirage search subdural hematoma --modality CT; mirage search --image scan.png --more "with contrast"
+    """
+    text = " ".join(words or [])
+
+    def make(pictures: list[Any]) -> Query:
+        return Query.of(
+            text,
+            pictures=pictures,
+            more=more or (),
+            less=less or (),
+            like=like or (),
+            k=k,
+            refine=refine,
+            modality=modality,
+            plane=plane,
+            region=region,
+            corpus=corpus,
+            licence=licence,
+        )
+
+    refuse_address(text)
+    if image is None:
+        make([])  # what is wrong with the query is told before the atlas is opened
+    with reach(atlas) as reached:
+        answer = search_in(reached, make, image)
+    if json:
+        print_json(answer)
+    else:
+        hits_table(answer)
+    if not answer["fits"]:
+        raise typer.Exit(NotFound.exit_code)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Id of a figure or a case, as `mirage search` prints it.")],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print a figure with its words, source and licence, or a case with its passages."""
+    with reach(atlas) as reached:
+        record, is_case = _record(reached, name)
+    if json:
+        print_json({key: value for key, value in record.items() if key != "file"})
+        return
+    source, licence = record["source"], record["source"]["licence"]
+    rows = [("id", record["id"]), ("title", record["title"])]
+    if is_case:
+        rows += [(passage.replace("_", " "), text) for passage, text in record["passages"].items()]
+        rows += [("figures", "\n".join(figure["id"] for figure in record["figures"]))]
+    else:
+        names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
+        rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
+        rows += [("picture", record.get("file", ""))]
+    of = {
+        "figure": "",
+        "case": " (of its case)",
+        "article": " (of its article)",
+        "collection": " (of the whole collection)",
+    }[source["url_of"]]
+    rows += [("source", source["attribution"]), ("link", source["url"] and source["url"] + of)]
+    rows += [("licence", " ".join(filter(None, [licence["name"], licence["url"]])))]
+    facts([(field, value) for field, value in rows if value])
+    if not is_case:
+        out.print(f"\n[dim]mirage search --like {record['id']}[/] finds more like this.")
+
+
+def _marked(record: dict[str, Any], field: str) -> str:
+    """A figure's field in words, marked where its source does not say it."""
+    inferred = record[field] and field.removesuffix("_name") in record["inferred"]
+    return f"{record[field]} (inferred)" if inferred else str(record[field])
+
+
+def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
+    if isinstance(reached, Atlas):
+        try:
+            record = views.figure_page(reached, name).model_dump(mode="json", by_alias=True)
+            return {**record, "file": str(reached.picture(name))}, False
+        except NotFound:
+            pass
+        try:
+            return views.case_page(reached, name).model_dump(mode="json", by_alias=True), True
+        except NotFound:
+            raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
+    try:
+        return reached.ask("GET", f"/api/figures/{quote(name, safe='')}"), False
+    except NotFound:
+        pass
+    try:
+        return reached.ask("GET", f"/api/cases/{quote(name, safe='')}"), True
+    except NotFound:
+        raise NotFound(f"This atlas has no figure and no case {name!r}.") from None

@@ -1,0 +1,182 @@
+"""Does the evidence bear out what a sentence denies and measures, and the pictures that it speaks of?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirage.explain.checker.doubts import Doubt, doubt
+from mirage.explain.checker.matching import Body, Match
+from mirage.language import imaging, numbers
+from mirage.language.reading import Reading
+
+# How much of a sentence the source's must hold for every denial in it to need one there.
+_RETOLD = 0.85
+_NORMAL = frozenset(("normal", "intact"))
+
+
+def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+    """What the sentence denies and the evidence states, and the other way round.
+
+    Parameters
+    ----------
+    claim : Reading
+    chosen : sequence of Match
+        The sentences of the evidence that it is about, best first.
+    share : float
+        How much of the sentence they hold, 0 to 1.
+    """
+    found: list[Doubt] = []
+    if not chosen:
+        return found
+    for denial in claim.denials:
+        upheld = any(denial.heads & match.unit.reading.denied for match in chosen) or _is_called_normal(claim, chosen, body)
+        against = [
+            match
+            for match in chosen
+            if denial.heads & match.unit.reading.affirmed and not _other_side(claim, match.unit.reading)
+        ]
+        if not upheld and against:
+            number = against[0].unit.number
+            words = _named(claim, denial.heads & against[0].unit.reading.affirmed)
+            found.append(
+                doubt("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
+            )
+    if claim.denials and not found and share >= _RETOLD and not any(match.unit.reading.denies for match in chosen):
+        words = claim.denials[0].words
+        reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
+        found.append(doubt("negation", words, reason, "contradicted"))
+    return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
+
+
+def _other_side(claim: Reading, source: Reading) -> bool:
+    """Whether a sentence and a source speak of different sides throughout."""
+    mine, theirs = {side.side for side in claim.sides}, {side.side for side in source.sides}
+    return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
+
+
+def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """What the sentence states and the case that it is about denies, and states nowhere."""
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    units = [unit for unit in body.units if unit.number in numbers_here]
+    stated = {concept for unit in units for concept in unit.reading.affirmed}
+    stated_here = {concept for match in chosen for concept in match.unit.reading.affirmed}
+    for unit in [match.unit for match in chosen[:1]] + units:
+        known = stated_here if unit is chosen[0].unit else stated
+        for denial in unit.reading.denials:
+            wrong = (denial.heads & claim.affirmed) - known
+            if wrong and not denial.heads & claim.denied:
+                words = _named(claim, wrong)
+                reason = f"The sentence states {words}; [{unit.number}] denies it (“{denial.words}”)."
+                return [doubt("negation", words, reason, "contradicted")]
+    return []
+
+
+def _is_called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> bool:
+    """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""  # noqa: E501
+    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
+    if not anatomy:
+        return False
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    return any(
+        unit.number in numbers_here and _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys()
+        for unit in body.units
+    )
+
+
+def _called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Something found in a structure that the case calls normal or intact, and never found there by the case."""
+    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
+    wrong = {
+        concept for concept, kind in claim.kinds.items() if kind in ("disease", "finding") and concept in claim.affirmed
+    } - _NORMAL
+    if not anatomy or not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
+        return []
+    numbers_here = {item.number for item in body.case_of(chosen)}
+    units = [unit for unit in body.units if unit.number in numbers_here]
+    for unit in units:
+        calm = anatomy & unit.reading.concepts.keys() if _NORMAL & unit.reading.affirmed else set()
+        if not calm or wrong & unit.reading.concepts.keys() or not anatomy <= unit.reading.concepts.keys():
+            continue
+        if not any(wrong & other.reading.affirmed and calm & other.reading.concepts.keys() for other in units):
+            reason = f"The sentence says {_named(claim, wrong)} of what [{unit.number}] calls normal or intact."
+            return [doubt("negation", _named(claim, wrong), reason, "contradicted")]
+    return []
+
+
+def quantities(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Numbers that the evidence gives otherwise, or not at all."""
+    found: list[Doubt] = []
+    for quantity in claim.quantities:
+        known = [(other, match.unit.number) for match in chosen for other in match.unit.reading.quantities]
+        if any(numbers.same(quantity, other) for other, _ in known):
+            continue
+        against = [(other, number) for other, number in known if numbers.comparable(quantity, other)]
+        if against:
+            other, number = against[0]
+            reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
+            found.append(doubt("number", quantity.words, reason, "contradicted"))
+        elif quantity.measure == "count":
+            if not _counted_elsewhere(quantity, chosen, body):
+                reason = f"No source gives the number {quantity.words} here."
+                found.append(doubt("number", quantity.words, reason, "unsupported"))
+        elif not _counted_elsewhere(quantity, chosen, body):
+            found.append(doubt("number", quantity.words, f"No source here says {quantity.words}.", "unsupported"))
+    return found
+
+
+def _counted_elsewhere(quantity: numbers.Quantity, chosen: Sequence[Match], body: Body) -> bool:
+    of = {match.unit.number for match in chosen}
+    return any(
+        numbers.same(quantity, other) for unit in body.units if unit.number in of for other in unit.reading.quantities
+    )
+
+
+def pictures(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+    """Modalities and planes that are not those of the evidence."""
+    found: list[Doubt] = []
+    if not chosen:
+        return found
+    lead = chosen[0].unit
+    cases = {match.unit.evidence.case for match in chosen if match.unit.evidence.case}
+    numbers_here = {match.unit.number for match in chosen}
+    here = [item for item in body.evidence if item.number in numbers_here or item.case in cases]
+    for modality, words in claim.modalities.items():
+        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.modalities}
+        alike = {kind for kind in said if imaging.is_sequence(kind) == imaging.is_sequence(modality)}
+        if modality in said:
+            continue
+        if alike:
+            other = next(iter(sorted(alike)))
+            found.append(_picture("modality", words, imaging.modality_name(other), said[other]))
+            continue
+        around = {
+            kind for item in here for unit in body.units if unit.number == item.number for kind in unit.reading.modalities
+        }
+        kinds = {item.modality for item in here if item.modality}
+        if modality in around or modality in kinds or (modality == "MR" and any(map(imaging.is_sequence, said))):
+            continue
+        if lead.evidence.modality and not imaging.is_sequence(modality):
+            found.append(_picture("modality", words, imaging.modality_name(lead.evidence.modality), lead.number))
+        else:
+            found.append(doubt("modality", words, f"No source here speaks of {words}.", "unsupported"))
+    for plane, words in claim.planes.items():
+        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.planes}
+        if (plane in said or any(item.plane == plane for item in here)) and (plane in said or not said):
+            continue
+        if said:
+            other = next(iter(sorted(said)))
+            found.append(_picture("plane", words, other, said[other]))
+        elif lead.evidence.plane:
+            found.append(_picture("plane", words, lead.evidence.plane, lead.number))
+        else:
+            found.append(doubt("plane", words, f"No source here speaks of a {words} picture.", "unsupported"))
+    return found
+
+
+def _picture(kind: str, words: str, other: str, number: int) -> Doubt:
+    reason = f"The sentence says {words}; [{number}] is {other}."
+    return doubt("plane" if kind == "plane" else "modality", words, reason, "contradicted")
+
+
+def _named(claim: Reading, concepts: frozenset[str] | set[str]) -> str:
+    return ", ".join(f"“{claim.concepts.get(concept, concept)}”" for concept in sorted(concepts))

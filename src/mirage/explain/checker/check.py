@@ -1,0 +1,140 @@
+"""Check one sentence against the numbered evidence."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from mirage.encoders.base import Encoder
+from mirage.explain.checker import agreement, matching, sides, terms
+from mirage.explain.checker.doubts import ORDER, Doubt, doubt
+from mirage.explain.checker.matching import Body
+from mirage.explain.checker.nearness import Nearness
+from mirage.explain.evidence import Claim, Draft, Evidence
+from mirage.language.english import is_english
+from mirage.language.passages import sentences, stands_in, without_marks
+from mirage.language.reading import Reading, read
+
+# A sentence whose words its evidence holds to this share needs no second look.
+SURE = 0.75
+# Below, shared words and nearness in meaning count alike; from these on it is held, or held in part.
+HELD, FAINT = 0.5, 0.33
+_LOOKED_AT = 8
+_KEPT_BODIES = 16
+
+
+class Checker:
+    """Judges sentences of any explainer.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The atlas's own; its text tower tells which evidence is nearest in meaning.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._nearness = Nearness(encoder)
+        self._lock = threading.Lock()
+        self._bodies: OrderedDict[tuple[Evidence, ...], Body] = OrderedDict()
+
+    def check(self, draft: Draft, evidence: Sequence[Evidence], question: str = "") -> Claim:
+        """Judge one sentence.
+
+        Parameters
+        ----------
+        draft : Draft
+            Text that is several sentences is judged by its worst.
+        evidence : sequence of Evidence
+            All that the explanation may use; the same sequence for every sentence of it.
+        question : str
+            What was asked: words that stand there are not held against a sentence as invented, nor do they support it.
+        """
+        body = self._body(tuple(evidence))
+        text = without_marks(draft.text)
+        given = tuple(dict.fromkeys(number for number in draft.cites if number in body.by_number))
+        missing = tuple(dict.fromkeys(number for number in draft.cites if number not in body.by_number))
+        doubts = [_missing(number, len(body.evidence)) for number in missing]
+        parts = sentences(text)
+        if not parts:
+            doubts.append(
+                doubt("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
+            )
+            return _claim(draft.text.strip(), given, doubts)
+        holding = _quoting(text, body, given)
+        if holding:
+            return _claim(text, holding, doubts, quoted=True)
+        if not is_english(text):
+            reason = "This is not English, the only language that can be checked here."
+            doubts.append(doubt("language", text[:80], reason, "unsupported"))
+            return _claim(text, given, doubts)
+        asked = frozenset(concept for part in sentences(question) for concept in read(part).concepts)
+        best: list[int] = []
+        for part in parts:
+            if any(stands_in(part, item.text) for item in body.evidence):
+                best += [item.number for item in body.evidence if stands_in(part, item.text)][:1]
+                continue
+            found, numbers = self._judge(read(part), body, given, asked)
+            doubts += found
+            best += numbers
+        kept = tuple(number for number in given if number in best)
+        held = not any(found.weight in ("unsupported", "contradicted") for found in doubts)
+        return _claim(text, kept or (tuple(dict.fromkeys(best))[:3] if held or not given else given), doubts)
+
+    def _judge(
+        self, claim: Reading, body: Body, given: Sequence[int], asked: frozenset[str]
+    ) -> tuple[list[Doubt], list[int]]:
+        if not claim.concepts and not claim.quantities and not claim.modalities and not claim.planes:
+            reason = "This says nothing that could be looked up in the sources."
+            return [doubt("unrelated", claim.text[:120], reason, "partly")], list(given)
+        weights = body.weights(claim)
+        matches = body.match(claim, given)
+        chosen = matching.aligned(matches, weights)
+        held = matching.share(chosen, weights)
+        if held < SURE and matches:
+            nearness = self._nearness.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
+            ranked = sorted(zip(matches, nearness, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
+            chosen = matching.aligned([match for match, _ in ranked], weights)
+            held = matching.share(chosen, weights)
+            meant = max(nearness)
+            held = max((held + meant) / 2, meant - 0.1, held if held >= SURE else 0.0)
+        found = terms.doubts(claim, chosen, body, asked, held)
+        if held < FAINT:
+            reason = "No source says this, or anything near it."
+            found.insert(0, doubt("unrelated", claim.text[:120], reason, "unsupported"))
+            return found, [match.unit.number for match in chosen[:1]]
+        found += sides.doubts(claim, chosen, body, held)
+        found += agreement.negation(claim, chosen, body, held)
+        found += agreement.quantities(claim, chosen, body)
+        found += agreement.pictures(claim, chosen, body)
+        if held < HELD and not found:
+            found.append(doubt("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
+        return found, [match.unit.number for match in chosen]
+
+    def _body(self, evidence: tuple[Evidence, ...]) -> Body:
+        with self._lock:
+            body = self._bodies.get(evidence)
+            if body is None:
+                body = self._bodies[evidence] = Body(evidence)
+            self._bodies.move_to_end(evidence)
+            while len(self._bodies) > _KEPT_BODIES:
+                self._bodies.popitem(last=False)
+        return body
+
+
+def _quoting(text: str, body: Body, given: Sequence[int]) -> tuple[int, ...]:
+    """Evidence in which a text stands word for word: the cited ones, else the first."""
+    holding = [item.number for item in body.evidence if stands_in(text, item.text)]
+    cited = tuple(number for number in given if number in holding)
+    return cited or tuple(holding[:1])
+
+
+def _missing(number: int, count: int) -> Doubt:
+    there = f"there are only {count} sources" if count else "there are no sources"
+    return doubt("citation", f"[{number}]", f"The sentence points at [{number}]; {there}.", "partly")
+
+
+def _claim(text: str, cites: tuple[int, ...], doubts: Sequence[Doubt], *, quoted: bool = False) -> Claim:
+    worst = max((ORDER.index(item.weight) for item in doubts), default=0)
+    support = ORDER[worst]
+    return Claim(text, cites, support, tuple(item.broken for item in doubts), quoted=quoted)  # type: ignore[arg-type]

@@ -1,0 +1,186 @@
+"""Which sentences of the evidence a sentence is about."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mirage.explain.evidence import Evidence
+from mirage.language.lexicon import fold
+from mirage.language.passages import sentences
+from mirage.language.reading import Reading, read
+
+# How much a concept counts that only the case's title or diagnosis holds, and one that only the passage around holds.
+_ABOUT, _AROUND = 0.7, 0.5
+_KIND_WEIGHT = {"anatomy": 1.0, "disease": 1.2, "finding": 1.0, "": 0.6}
+MOST_ALIGNED = 4
+_ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """One sentence of the evidence, read."""
+
+    evidence: Evidence
+    place: int
+    text: str
+    reading: Reading
+
+    @property
+    def number(self) -> int:
+        """Of the evidence."""
+        return self.evidence.number
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How much of a sentence one sentence of the evidence holds.
+
+    Attributes
+    ----------
+    unit : Unit
+    score : float
+        0 to 1, the weighted share of the sentence's concepts.
+    shared : frozenset of str
+        Concepts in both.
+    """
+
+    unit: Unit
+    score: float
+    shared: frozenset[str]
+
+
+class Body:
+    """All evidence of one explanation, read once.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+    """
+
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        self.evidence = tuple(evidence)
+        self.by_number = {item.number: item for item in self.evidence}
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """Every sentence of every passage."""
+        return tuple(
+            Unit(item, place, text, read(text)) for item in self.evidence for place, text in enumerate(sentences(item.text))
+        )
+
+    @cached_property
+    def about(self) -> dict[int, Reading]:
+        """Evidence number to what its title, diagnosis and kind of picture say."""
+        return {item.number: read(item.about) for item in self.evidence}
+
+    @cached_property
+    def around(self) -> dict[int, frozenset[str]]:
+        """Evidence number to all concepts of the passage."""
+        found: dict[int, set[str]] = {item.number: set() for item in self.evidence}
+        for unit in self.units:
+            found[unit.number] |= unit.reading.concepts.keys()
+        return {number: frozenset(concepts) for number, concepts in found.items()}
+
+    @cached_property
+    def concepts(self) -> frozenset[str]:
+        """All that any evidence holds, titles included."""
+        held = {concept for unit in self.units for concept in unit.reading.concepts}
+        return frozenset(held | {concept for reading in self.about.values() for concept in reading.concepts})
+
+    @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """Beginnings of all words of the evidence: "trabecular" is held where "trabeculae" stands."""
+        texts = [item.text for item in self.evidence] + [item.about for item in self.evidence]
+        return frozenset(word[:6] for text in texts for word in map(fold, re.findall(r"[^\W\d_]{6,}", text)))
+
+    def case_of(self, chosen: Iterable[Match]) -> list[Evidence]:
+        """The passages that some sentences stand in, and all others of the same cases."""
+        numbers = {match.unit.number for match in chosen}
+        cases = {self.by_number[number].case for number in numbers} - {""}
+        return [item for item in self.evidence if item.number in numbers or item.case in cases]
+
+    def near(self, chosen: Iterable[Match]) -> frozenset[str]:
+        """All concepts of those passages, titles included."""
+        found: set[str] = set()
+        for item in self.case_of(chosen):
+            found |= self.around[item.number] | self.about[item.number].concepts.keys()
+        return frozenset(found)
+
+    @cached_property
+    def _frequency(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for unit in self.units:
+            for concept in unit.reading.concepts:
+                counts[concept] = counts.get(concept, 0) + 1
+        return counts
+
+    def weights(self, reading: Reading) -> dict[str, float]:
+        """How much each concept of a sentence tells: rare ones more than those that every sentence has."""
+        count = max(1, len(self.units))
+        return {
+            concept: _KIND_WEIGHT.get(kind, 0.6) * math.log(2 + count / (1 + self._frequency.get(concept, 0)))
+            for concept, kind in reading.kinds.items()
+        }
+
+    def match(self, reading: Reading, cited: Iterable[int] = ()) -> tuple[Match, ...]:
+        """The sentences of the evidence that hold most of a sentence, best first.
+
+        The first holds most; each next one holds most of what is still missing and shares something with those before it,
+        since a sentence may draw two of its source's into one.
+        """
+        weights = self.weights(reading)
+        total = sum(weights.values()) or 1.0
+        given = frozenset(cited)
+        scored: list[Match] = []
+        for unit in self.units:
+            shared = frozenset(reading.concepts.keys() & unit.reading.concepts.keys())
+            if not shared and not (reading.modalities.keys() & unit.reading.modalities.keys()):
+                continue
+            more = (reading.concepts.keys() & self.about[unit.number].concepts.keys()) - shared
+            near = (reading.concepts.keys() & self.around[unit.number]) - shared - more
+            held = sum(weights[concept] for concept in shared)
+            held += _ABOUT * sum(weights[concept] for concept in more) + _AROUND * sum(weights[concept] for concept in near)
+            length = len(unit.reading.concepts) or 1
+            close = 0.02 * len(shared) / length + (0.04 if unit.number in given else 0.0)
+            scored.append(Match(unit, held / total + close, shared))
+        scored.sort(key=lambda match: -match.score)
+        return tuple(scored[:40])
+
+
+def aligned(matches: Sequence[Match], weights: dict[str, float]) -> tuple[Match, ...]:
+    """The matches that a sentence was made of: the best, and those that hold what it lacks.
+
+    A sentence of another case must add more to count than one of the same case, for words in common are cheap.
+    """
+    if not matches:
+        return ()
+    chosen = [matches[0]]
+    held = set(matches[0].shared)
+    total = sum(weights.values()) or 1.0
+    while len(chosen) < MOST_ALIGNED:
+        best, most = None, 0.0
+        for match in matches:
+            new = match.shared - held
+            gain = sum(weights[concept] for concept in new) / total
+            same = match.unit.evidence.case == chosen[0].unit.evidence.case or match.unit.number == chosen[0].unit.number
+            enough = gain >= _ADDS if same else gain >= _ADDS_OF_ANOTHER and len(new) > 1
+            if enough and gain > most and match not in chosen:
+                best, most = match, gain
+        if best is None:
+            break
+        chosen.append(best)
+        held |= best.shared
+    return tuple(chosen)
+
+
+def share(chosen: Sequence[Match], weights: dict[str, float]) -> float:
+    """How much of a sentence its matches hold together, 0 to 1."""
+    if not weights:
+        return 1.0 if chosen else 0.0
+    held = frozenset(concept for match in chosen for concept in match.shared)
+    best = max((match.score for match in chosen), default=0.0)
+    return min(1.0, max(best, sum(weights[concept] for concept in held) / (sum(weights.values()) or 1.0)))

@@ -1,0 +1,121 @@
+"""Does the evidence hold the anatomy and the diseases that a sentence names?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from mirage.explain.checker.doubts import Doubt, doubt
+from mirage.explain.checker.matching import Body, Match
+from mirage.language.lexicon import vocabulary
+from mirage.language.rarity import is_rare
+from mirage.language.reading import Reading, Token
+
+# How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
+_RETOLD = 0.6
+# How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
+_HELD = 0.4
+_PREFIX = 6
+_DIAGNOSIS = re.compile(
+    r"\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)", re.IGNORECASE
+)
+
+
+def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
+    """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
+
+    Parameters
+    ----------
+    claim : Reading
+    chosen : sequence of Match
+        The sentences of the evidence that it is about, best first.
+    body : Body
+    asked : frozenset of str
+        Concepts of the question, which are not invented.
+    share : float
+        How much of the sentence they hold, 0 to 1.
+    """
+    here = body.near(chosen)
+    nowhere: list[str] = []
+    elsewhere: list[str] = []
+    wider: list[str] = []
+    names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
+    for token in _named(claim):
+        if token.concept in asked or _held(token, here):
+            continue
+        if not _held(token, body.concepts, prefixes=body.prefixes):
+            plain = token.concept in vocabulary().narrower or (
+                not token.kind and token.text.islower() and not names_a_diagnosis
+            )
+            (wider if plain and share >= _HELD else nowhere).append(token.text)
+        elif token.kind in ("anatomy", "disease"):
+            elsewhere.append(token.text)
+    found = []
+    if nowhere:
+        found.append(doubt("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
+    if elsewhere:
+        reason = (
+            f"The sources nearest to this sentence do not mention {listed(elsewhere)}; only one about something else does."
+        )
+        found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
+    if not found and chosen and share >= _RETOLD:
+        found += _swapped(claim, chosen, asked)
+    if wider and not found:
+        found.append(doubt("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
+    return found + _opposite(claim, chosen, here)
+
+
+def _named(claim: Reading) -> Iterable[Token]:
+    """The tokens that name something, each once."""
+    seen: set[str] = set()
+    for place, token in enumerate(claim.tokens):
+        if token.concept not in claim.concepts or token.concept in seen:
+            continue
+        seen.add(token.concept)
+        proper = place > 0 and token.text[:1].isupper() and token.text[1:].islower() and not token.kind
+        if token.kind in ("anatomy", "disease") or (not token.kind and (is_rare(token.text.lower()) or proper)):
+            yield token
+
+
+def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | None = None) -> bool:
+    if token.concept in concepts or vocabulary().narrower.get(token.concept, frozenset()) & concepts:
+        return True
+    if prefixes is not None and not token.kind and len(token.word) >= _PREFIX and token.word[:_PREFIX] in prefixes:
+        return True
+    return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
+
+
+def _swapped(claim: Reading, chosen: Sequence[Match], asked: frozenset[str]) -> list[Doubt]:
+    """A term where the best source, otherwise retold closely, has another of the same kind."""
+    said = {concept for match in chosen for concept in match.unit.reading.concepts}
+    mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
+    best = chosen[0].unit.reading
+    theirs = [token for token in _named(best) if not _held(token, frozenset(claim.concepts))]
+    for token in mine:
+        other = next((there for there in theirs if there.kind == token.kind), None)
+        if other is not None:
+            reason = f"The sentence says “{token.text}” where [{chosen[0].unit.number}] says “{other.text}”."
+            return [doubt("term", token.text, reason, "contradicted")]
+    return []
+
+
+def _opposite(claim: Reading, chosen: Sequence[Match], here: frozenset[str]) -> list[Doubt]:
+    """A word where the source has its opposite: hypodense for hyperdense."""
+    found = []
+    for concept, words in claim.concepts.items():
+        opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
+        if not opposites or concept in here or concept not in claim.affirmed:
+            continue
+        for match in chosen[:2]:
+            if other := opposites & match.unit.reading.concepts.keys():
+                said = match.unit.reading.concepts[min(other)]
+                reason = f"The sentence says “{words}”; [{match.unit.number}] says “{said}”."
+                found.append(doubt("term", words, reason, "contradicted"))
+                break
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words in quotation marks, as a sentence lists them."""
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

@@ -1,0 +1,176 @@
+"""A model's stream of text into sentences with citations, stopped when it loops or will not end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from mirage.explain.evidence import Draft
+from mirage.explain.explainers.base import Piece, Remark, Writing
+from mirage.language.sentences import ends_at
+
+LONGEST = 700  # characters of one sentence; a model that goes on has lost its way
+_NUMBERS = r"\d{1,4}(?:\s*(?:,|;|and|&|[-–—]|to)\s*\[?\d{1,4})*"
+_CITE = re.compile(
+    rf"\[\s*(?:evidence|source|passage|ref(?:erence)?)?s?\s*#?({_NUMBERS})\s*\]"
+    rf"|\(\s*(?:see\s+)?(?:evidence|source|passage|ref(?:erence)?)s?\s*(?:no\.?|number|#)?\s*\[?({_NUMBERS})\]?\s*\)"
+    rf"|\b(?:evidence|source|passage)s?\s+\[({_NUMBERS})\]",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"(\d{1,4})\s*(?:[-–—]|to)\s*(\d{1,4})|(\d{1,4})")
+_BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\d{1,2}[.)]\s+|#{1,6}\s*|>\s+)+")
+_STOP = re.compile(r"""[.!?…]+["'”’)*]*""")
+_AFTER = re.compile(r"\s*(?:\[[^\]\n]{0,40}\]|\((?:see\s+)?(?:evidence|source|passage)[^)\n]{0,40}\))", re.IGNORECASE)
+_WORDS = re.compile(r"\w+")
+_EMPHASIS = re.compile(r"\*\*|__|`")
+
+
+def cites_of(text: str) -> tuple[str, tuple[int, ...]]:
+    """Take the citation marks out of a sentence: ``[1]``, ``[1, 2]``, ``[1-3]``, ``[1][2]``, ``(evidence 2)``.
+
+    Returns
+    -------
+    str
+        The sentence without them.
+    tuple of int
+        The numbers, each once, in order; they may point at nothing.
+    """
+    numbers: list[int] = []
+    for match in _CITE.finditer(text):
+        for first, last, alone in _RANGE.findall(next(filter(None, match.groups()))):
+            if alone:
+                numbers.append(int(alone))
+            elif int(first) <= int(last) <= int(first) + 20:
+                numbers.extend(range(int(first), int(last) + 1))
+            else:
+                numbers += [int(first), int(last)]
+    plain = re.sub(r"\s+([.,;:!?])", r"\1", _CITE.sub(" ", text))
+    plain = re.sub(r"\(\s*\)|\[\s*\]", "", plain)
+    return " ".join(plain.split()), tuple(dict.fromkeys(numbers))
+
+
+def pieces(  # noqa: PLR0912 - one pass over the stream, each end told apart
+    stream: Iterable[str], most: int, stopped: Callable[[], bool] = lambda: False, *, ends: tuple[str, ...] = ()
+) -> Iterator[Piece]:
+    """Turn text as it comes into what is being written and finished sentences.
+
+    Parameters
+    ----------
+    stream : iterable of str
+        Parts of the text, of any length.
+    most : int
+        Sentences at most; the rest is not waited for.
+    stopped : callable
+    ends : tuple of str
+        Marks at which the text is over, as ``### End``.
+
+    Yields
+    ------
+    Writing, Draft, Remark
+        The remark says why a text was ended before its end.
+    """
+    held, told, said = "", 0, Counter[tuple[str, ...]]()
+    for part in stream:
+        if stopped():
+            return
+        held += part
+        over = min((place for mark in ends if (place := held.find(mark)) >= 0), default=-1)
+        if over >= 0:
+            held = held[:over]
+        cut, rest = _cut(held, final=False)
+        for text in cut:
+            draft = _draft(text)
+            if draft is None:
+                continue
+            key = tuple(_WORDS.findall(draft.text.lower()))
+            said[key] += 1
+            if said[key] > 1 or _repeats(key):
+                yield Remark("Stopped: it began to repeat itself.")
+                return
+            yield draft
+            told += 1
+            if told >= most:
+                return
+        held = rest
+        if over >= 0:
+            break
+        if _repeats(tuple(_WORDS.findall(held.lower()))):
+            yield Remark("Stopped: it began to repeat itself.")
+            return
+        if len(held) > LONGEST:
+            yield Remark("Stopped: a sentence did not come to an end.")
+            return
+        shown = _unmarked(held, ends)
+        if shown:
+            yield Writing(shown)
+    if stopped():
+        return
+    for text in _cut(held, final=True)[0]:
+        draft = _draft(text)
+        if draft is not None and told < most and not said[tuple(_WORDS.findall(draft.text.lower()))]:
+            told += 1
+            yield draft
+
+
+def _unmarked(held: str, ends: tuple[str, ...]) -> str:
+    """What to show of an unfinished sentence: without marks, and without what may yet become a mark of the end."""
+    shown = held
+    for mark in ends:
+        for size in range(min(len(mark), len(held)), 0, -1):
+            if held.endswith(mark[:size]):
+                shown = held[:-size]
+                break
+    shown = re.sub(r"[\[(][^\])]*$", "", shown)
+    return cites_of(_EMPHASIS.sub("", _BULLET.sub("", shown)))[0]
+
+
+def _cut(text: str, *, final: bool) -> tuple[list[str], str]:
+    """Sentences that are over, and the rest; a citation right after a stop belongs to the sentence before it."""
+    parts: list[str] = []
+    start = 0
+    place = 0
+    while place < len(text):
+        line = text.find("\n", place)
+        match = _STOP.search(text, place)
+        if line >= 0 and (match is None or line < match.start()):
+            if text[start:line].strip():
+                parts.append(text[start:line])
+            start = place = line + 1
+            continue
+        if match is None:
+            break
+        end = match.end()
+        while after := _AFTER.match(text, end):
+            end = after.end()
+            end += len(text[end:]) - len(text[end:].lstrip(".")) if text[end : end + 1] == "." else 0
+        # What follows must be seen first: "3." may become "3.5", and a citation may still come.
+        known = end < len(text) and text[end:].strip() and not text[end:].lstrip().startswith(("[", "("))
+        if not final and not known and "\n" not in text[end:]:
+            break
+        if ends_at(text.replace("\n", " "), match.start(), end) and not _BULLET.fullmatch(text[start:end] + " "):
+            parts.append(text[start:end])
+            start = end
+        place = end
+    rest = text[start:]
+    return ([*parts, rest], "") if final else (parts, rest)
+
+
+def _draft(text: str) -> Draft | None:
+    """A sentence; None for a heading, a lone mark or an empty line."""
+    plain, numbers = cites_of(_EMPHASIS.sub("", _BULLET.sub("", text.strip())))
+    plain = plain.strip(" -–•*#")
+    if len(_WORDS.findall(plain)) < 2 or plain.endswith(":"):
+        return None
+    return Draft(plain, numbers)
+
+
+def _repeats(words: tuple[str, ...]) -> bool:
+    """Whether a text goes in circles: it ends in the same words three times over, or holds four of them very often."""
+    for size in range(1, min(20, len(words) // 3) + 1):
+        last = words[-size:]
+        times = 3 if size > 2 else 6
+        if len(words) >= times * size and all(words[-size * (n + 1) : len(words) - size * n] == last for n in range(times)):
+            return True
+    grams = Counter(words[place : place + 4] for place in range(len(words) - 3))
+    return bool(grams) and max(grams.values()) > 4

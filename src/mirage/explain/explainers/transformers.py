@@ -1,0 +1,342 @@
+"""Any causal language model of the transformers library, on this machine: Dolly, as in the paper, or another.
+
+Sizes are read before weights are: a model that does not fit into memory is refused with a message instead of taking the
+machine down. Weights are loaded from safetensors alone, and never by code that comes with a model.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mirage.errors import BadInput, Unavailable
+from mirage.explain.explainers.base import ExplainerInfo, Piece, Request
+from mirage.explain.explainers.prompting import Prompt, prompt_of
+from mirage.explain.explainers.sentences import pieces
+from mirage.models.finding import pulled
+from mirage.models.pins import EXPLAINER, PINS
+from mirage.settings import Settings
+
+PAPER = "databricks/dolly-v2-3b"
+# Of Dolly the main branch holds a pickle only; the pinned revision has safetensors.
+REVISIONS = {pin.id: pin.revision for pin in PINS if pin.adapter == "transformers" and pin.role == EXPLAINER}
+# As Dolly's model card gives it (Databricks, 2023).
+INSTRUCTION = (
+    "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+    "### Instruction:\n{instruction}\n\n### Response:\n"
+)
+END = "### End"
+MOST_TOKENS = 512  # of an answer
+_PATIENCE = 120.0  # seconds without a token after which the model counts as stuck
+_SPARE = 1.25  # activations and the cache of keys and values, beside the weights
+
+log = logging.getLogger(__name__)
+
+# One model in a process: what was loaded for one question is there for the next, whoever made the explainer.
+_kept: dict[tuple[str, ...], tuple[Any, Any]] = {}
+_one_at_a_time = threading.Lock()
+
+
+class TransformersExplainer:
+    """Writes with a causal language model in this process.
+
+    Parameters
+    ----------
+    model : str, optional
+        A hub id or a folder; the settings' ``explainer_model``, else the paper's Dolly.
+    revision : str, optional
+        Of a hub id; pinned by us for Dolly.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits device and memory when left out.
+    download : bool, optional
+        Whether a model that is not on this machine may be fetched; the setting ``explainer_download`` when left out. The
+        network is not reached unasked.
+    """
+
+    def __init__(
+        self, model: str = "", *, revision: str = "", device: str = "", dtype: str = "", download: bool | None = None
+    ) -> None:
+        settings = Settings.load()
+        self.model = model or settings.explainer_model or PAPER
+        self.revision = revision or REVISIONS.get(self.model, "")
+        self._device, self._dtype = device, dtype
+        self._download = settings.explainer_download if download is None else download
+
+    def info(self) -> ExplainerInfo:
+        """Tell who speaks. Loads nothing."""
+        return ExplainerInfo(
+            "transformers", Path(self.model).name if _is_folder(self.model) else self.model, self.revision, True
+        )
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""
+        with _one_at_a_time:
+            _kept.clear()
+            _free()
+
+    def memory(self) -> int:
+        """Bytes that the model takes while it speaks, from the sizes of its files; nothing is loaded.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When its weights are not on this machine, or not in safetensors.
+        """
+        parameters = sum(_parameters(file) for file in self._weights())
+        return int(parameters * self._bytes() * _SPARE)
+
+    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        """Write about the evidence; see `mirage.explain.explainers.base.Explainer`."""
+        with _one_at_a_time:
+            tokenizer, model = self._ready()
+            room = _context(tokenizer, model) - MOST_TOKENS
+            if room < 64:
+                raise Unavailable(f"The model {self.model} reads too little at once to explain anything from evidence.")
+            prompt = prompt_of(request, room - 64, lambda text: len(tokenizer(text)["input_ids"]))
+            if prompt.remark:
+                yield prompt.remark
+            with _Generation(tokenizer, model, _written(tokenizer, prompt), stopped) as words:
+                yield from pieces(words, request.most, stopped, ends=(END,))
+
+    # -- loading ----------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> tuple[Any, Any]:
+        which = (self.model, self.revision, *self._place())
+        if which not in _kept:
+            _kept.clear()
+            _kept[which] = self._load()
+        return _kept[which]
+
+    def _load(self) -> tuple[Any, Any]:
+        torch, transformers = _libraries()
+        self._check_memory()
+        folder = self._pulled()
+        named = str(folder) if folder else self.model
+        where = {"revision": self.revision} if self.revision and not folder else {}
+        options = {**where, "local_files_only": not self._download, "trust_remote_code": False}
+        device, dtype = self._place()
+        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, dtype, device, self.memory() / 1e9)
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(named, **options)
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                named, dtype=getattr(torch, dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
+            )
+            return tokenizer, model.to(device).eval()
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            _free()
+            raise Unavailable(
+                f"The model {self.model} cannot be loaded: {_first_line(error)} Fetch it anew, or name another "
+                "(setting explainer_model)."
+            ) from error
+
+    def _weights(self) -> list[Path]:
+        """The safetensors files, fetched first when that is allowed."""
+        folder = Path(self.model).expanduser()
+        if not _is_folder(self.model):
+            folder = self._pulled() or self._snapshot()
+        files = sorted(folder.glob("*.safetensors"))
+        if not files:
+            pickles = [*folder.glob("*.bin"), *folder.glob("*.pt")]
+            why = "only holds a pickle, which could run any code" if pickles else "holds no *.safetensors weights"
+            raise Unavailable(f"The model {self.model} {why}. Use a revision or a copy with safetensors.")
+        return files
+
+    def _pulled(self) -> Path | None:
+        """Where `mirage models pull` put it, if it did."""
+        return None if _is_folder(self.model) else pulled(self.model, self.revision)
+
+    def _snapshot(self) -> Path:
+        try:
+            from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with transformers
+        except ImportError as error:
+            raise _missing(error) from error
+        try:
+            return Path(
+                snapshot_download(
+                    self.model,
+                    revision=self.revision or None,
+                    local_files_only=not self._download,
+                    allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model"],
+                )
+            )
+        except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError
+            at = f" --revision {self.revision}" if self.revision else ""
+            raise Unavailable(
+                f"The model {self.model} is not on this machine. Fetch it once with `mirage models pull {self.model}{at}`, "
+                f"or give its folder as the setting explainer_model. ({_first_line(error)})"
+            ) from error
+
+    def _check_memory(self) -> None:
+        needed, free = self.memory(), self._free_memory()
+        if free is not None and needed > free:
+            raise Unavailable(
+                f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
+                "Close other programs, or use a smaller model or a server (explainer openai)."
+            )
+
+    def _place(self) -> tuple[str, str]:
+        torch, _ = _libraries()
+        device = self._device or (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
+        if self._dtype:
+            if self._dtype not in ("float32", "bfloat16", "float16"):
+                raise BadInput(f"dtype is float32, bfloat16 or float16, not {self._dtype!r}.")
+            return device, self._dtype
+        if device == "cuda":
+            return device, "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        if device == "mps":
+            return device, "float16"
+        # Half the memory at about the same speed, which matters from a billion parameters on.
+        large = sum(_parameters(file) for file in self._weights()) > 1_000_000_000
+        return device, "bfloat16" if large else "float32"
+
+    def _bytes(self) -> int:
+        return 4 if self._place()[1] == "float32" else 2
+
+    def _free_memory(self) -> int | None:
+        torch, _ = _libraries()
+        if self._place()[0] == "cuda":
+            return int(torch.cuda.mem_get_info()[0])
+        with suppress(OSError, ValueError):
+            for line in Path("/proc/meminfo").read_text("ascii").splitlines():
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+        with suppress(AttributeError, ValueError, OSError):
+            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return None
+
+
+class _Generation:
+    """A thread that generates, and its words as they come; leaving ends the thread."""
+
+    def __init__(self, tokenizer: Any, model: Any, prompt: str, stopped: Callable[[], bool]) -> None:
+        _, transformers = _libraries()
+        self._halt = threading.Event()
+        self._failed: Exception | None = None
+        self._stopped = stopped
+        self._streamer = transformers.TextIteratorStreamer(
+            tokenizer, skip_prompt=True, skip_special_tokens=False, timeout=_PATIENCE
+        )
+        given = tokenizer(prompt, return_tensors="pt").to(model.device)
+        self._special = [token for token in tokenizer.all_special_tokens if token.strip() not in ("", END)]
+        options: dict[str, Any] = {
+            "max_new_tokens": MOST_TOKENS,
+            "do_sample": False,
+            "streamer": self._streamer,
+            "stopping_criteria": transformers.StoppingCriteriaList([lambda *_, **__: self._halt.is_set() or stopped()]),
+            "pad_token_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+        }
+        end = tokenizer.convert_tokens_to_ids(END)
+        ends = {end, tokenizer.eos_token_id} - {None, tokenizer.unk_token_id}
+        if ends:
+            options["eos_token_id"] = sorted(ends)
+        self._thread = threading.Thread(target=self._run, args=(model, given, options), name="mirage-explain", daemon=True)
+
+    def _run(self, model: Any, given: Any, options: dict[str, Any]) -> None:
+        try:
+            model.generate(**given, **options)
+        except Exception as error:
+            self._failed = error
+            self._streamer.end()
+
+    def __enter__(self) -> Iterator[str]:
+        self._thread.start()
+        return self._words()
+
+    def _words(self) -> Iterator[str]:
+        from queue import Empty  # noqa: PLC0415 - what the streamer raises when nothing comes
+
+        try:
+            for text in self._streamer:
+                for token in self._special:
+                    text = text.replace(token, "")  # noqa: PLW2901 - the text without its marks is the text
+                yield text
+        except Empty:
+            raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
+        if self._failed is not None:
+            raise Unavailable(f"The model failed while it wrote: {_first_line(self._failed)}") from self._failed
+
+    def __exit__(self, *_: object) -> None:
+        self._halt.set()
+        self._thread.join(_PATIENCE)
+        _free()
+
+
+def _written(tokenizer: Any, prompt: Prompt) -> str:
+    """The prompt in the model's own format: its chat template, else the instruction format of Dolly and its like."""
+    if getattr(tokenizer, "chat_template", None):
+        turns = [{"role": "user", "content": prompt.whole}]
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+    return INSTRUCTION.format(instruction=prompt.whole)
+
+
+def _context(tokenizer: Any, model: Any) -> int:
+    """How many tokens the model reads and writes at most."""
+    known = [getattr(model.config, name, None) for name in ("max_position_embeddings", "n_positions")]
+    sizes = [int(size) for size in [*known, tokenizer.model_max_length] if size]
+    return min([*sizes, 32_768])
+
+
+def _parameters(file: Path) -> int:
+    """Number of parameters in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 0 < length < 100_000_000:
+                raise ValueError("its header is damaged")
+            header = json.loads(opened.read(length))
+        return sum(_product(value["shape"]) for name, value in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(
+            f"{file.name} is not a whole safetensors file ({_first_line(error)}) Fetch the model anew."
+        ) from error
+
+
+def _product(shape: list[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= int(size)
+    return total
+
+
+def _is_folder(model: str) -> bool:
+    return Path(model).expanduser().is_dir() or model.startswith(("/", "./", "../", "~"))
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import torch  # noqa: PLC0415 - only when this explainer speaks
+        import transformers  # noqa: PLC0415
+    except ImportError as error:
+        raise _missing(error) from error
+    return torch, transformers
+
+
+def _missing(error: ImportError) -> Unavailable:
+    return Unavailable(
+        f"The transformers explainer needs {error.name}, which is not installed: `pip install 'mirage-atlas[explain]'`."
+    )
+
+
+def _free() -> None:
+    gc.collect()
+    with suppress(ImportError):
+        import torch  # noqa: PLC0415
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."

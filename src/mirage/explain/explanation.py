@@ -1,0 +1,269 @@
+"""From hits to an explanation: gather the evidence, let an explainer speak, check every sentence.
+
+Whoever speaks, each sentence goes through the same checker. An explainer that fails or says nothing is followed by
+the extractive one, and the explanation says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mirage.errors import MirageError
+from mirage.explain import explainers
+from mirage.explain.checker import Checker
+from mirage.explain.evidence import Claim, Draft, Evidence, Side
+from mirage.explain.explainers.base import Explainer, ExplainerInfo, Remark, Request, Writing
+from mirage.figure import Case, Figure
+from mirage.search.fusion import Answer, Hit
+
+# What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
+PASSAGES = ("findings", "differential", "diagnosis", "discussion")
+MOST_HITS = 12
+NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
+NO_WORDS = "The figures that fit carry no words to explain them from."
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An explainer is about to speak, over this evidence."""
+
+    explainer: ExplainerInfo
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It is over.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether somebody stopped it.
+    seconds : float
+    """
+
+    stopped: bool
+    seconds: float
+
+
+Event = Began | Writing | Claim | Remark | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An explanation with all that it stands on.
+
+    Attributes
+    ----------
+    question : str
+    evidence : tuple of Evidence
+    claims : tuple of Claim
+    remarks : tuple of str
+        Passages left out, who failed and who spoke in its place, a text cut short.
+    explainers : tuple of ExplainerInfo
+        Who spoke, in order; more than one after a failure.
+    stopped : bool
+    seconds : float
+    """
+
+    question: str
+    evidence: tuple[Evidence, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    remarks: tuple[str, ...] = ()
+    explainers: tuple[ExplainerInfo, ...] = ()
+    stopped: bool = False
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """The sentences alone."""
+        return " ".join(claim.text for claim in self.claims)
+
+    def cited(self) -> str:
+        """The text with its citations, and the list of what they point to, to paste elsewhere."""
+        lines = [f"{self.question}\n"] if self.question else []
+        for claim in self.claims:
+            marks = "".join(f"[{number}]" for number in claim.cites)
+            doubt = f" ({claim.support})" if claim.support != "supported" else ""
+            lines.append(f"{claim.text}{' ' + marks if marks else ''}{doubt}")
+        used = {number for claim in self.claims for number in claim.cites}
+        if used:
+            lines.append("\nEvidence")
+        for item in self.evidence:
+            if item.number in used:
+                source = item.source
+                place = f" {source.url}" if source.url else ""
+                lines.append(
+                    f"[{item.number}] {item.title or item.figures[0]}, {item.kind}. {source.attribution} "
+                    f"Licence: {source.licence}.{place}"
+                )
+        lines += [f"\nNote: {remark}" for remark in self.remarks]
+        lines.append("\nMade by MIRAGE for teaching; it does not diagnose.")
+        return "\n".join(lines)
+
+
+def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", first: int = 1) -> tuple[Evidence, ...]:
+    """Number the passages of the strong and likely hits: captions, and what their cases say, most relevant first.
+
+    Parameters
+    ----------
+    hits : iterable of Hit
+        Best first; the first `MOST_HITS` that are strong or likely are used.
+    cases : mapping
+        Case id to Case, for the hits' cases.
+    side : {"", "a", "b"}
+    first : int
+        Number of the first passage.
+    """
+    used = [hit.figure for hit in hits if hit.confidence != "weak"][:MOST_HITS]
+    of_case: dict[str, list[Figure]] = {}
+    for figure in used:
+        if figure.case_id:
+            of_case.setdefault(figure.case_id, []).append(figure)
+    found: list[Evidence] = []
+    said: set[tuple[str, str]] = set()
+
+    def say(kind: str, text: str, figures: Sequence[Figure], case: Case | None) -> None:
+        text = text.strip()
+        key = (figures[0].case_id or figures[0].id, text)
+        if not text or key in said:
+            return
+        said.add(key)
+        lead = figures[0]
+        found.append(
+            Evidence(
+                number=first + len(found),
+                kind=kind,
+                text=text,
+                figures=tuple(figure.id for figure in figures),
+                source=case.source if case else lead.source,
+                case=lead.case_id,
+                title=(case.title if case else "") or lead.title,
+                diagnosis=(case.diagnosis if case else "") or lead.diagnosis,
+                # A claim is checked against what the sources say, not against what was inferred.
+                modality=_common(figure.stated("modality") for figure in figures),
+                plane=_common(figure.stated("plane") for figure in figures),
+                region=_common(figure.region for figure in figures),
+                side=side,
+            )
+        )
+
+    told: set[str] = set()
+    for figure in used:
+        # One caption for several figures of a case ("see previous") is one passage that speaks of all of them.
+        same = [other for other in of_case.get(figure.case_id, [figure]) if other.caption == figure.caption]
+        say("caption", figure.caption, same, None)
+        case = cases.get(figure.case_id)
+        if case is None or case.id in told:
+            continue
+        told.add(case.id)
+        for name in PASSAGES:
+            say(name, case.passages.get(name, ""), of_case[case.id], case)
+    return tuple(found)
+
+
+def _common(values: Iterable[str]) -> str:
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else ""
+
+
+def explain(
+    request: Request,
+    explainer: Explainer | str,
+    checker: Checker,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Let an explainer speak, and check each sentence before it is passed on.
+
+    Parameters
+    ----------
+    request : Request
+        May be without evidence; then nothing is claimed, and a remark says why.
+    explainer : Explainer or str
+        Or its adapter's name; one that cannot be loaded is replaced like one that fails.
+    checker : mirage.explain.checker.Checker
+    stopped : callable
+
+    Yields
+    ------
+    Began, Writing, Claim, Remark, Ended
+        `Began` once for each explainer that speaks; `Ended` last, whatever happened.
+    """
+    started = time.perf_counter()
+    if not request.evidence:
+        yield Remark(NO_EVIDENCE)
+    else:
+        yield from _spoken(request, explainer, checker, stopped)
+    yield Ended(stopped(), time.perf_counter() - started)
+
+
+def _spoken(request: Request, explainer: Explainer | str, checker: Checker, stopped: Callable[[], bool]) -> Iterator[Event]:
+    name = explainer if isinstance(explainer, str) else explainer.info().name
+    why = ""
+    claims = 0
+    try:
+        speaker = explainers.load(explainer) if isinstance(explainer, str) else explainer
+        info = speaker.info()
+        yield Began(info, request.evidence)
+        for piece in speaker.explain(request, stopped):
+            if isinstance(piece, Draft):
+                claims += 1
+                yield replace(checker.check(piece, request.evidence, request.question), by=info.name, aspect=piece.aspect)
+            else:
+                yield piece
+            if stopped():
+                return
+        if claims:
+            return
+        why = "it wrote no sentence"
+    except MirageError as error:
+        why = str(error).rstrip(".")
+    if stopped() or name == explainers.DEFAULT:
+        if why and not claims and not stopped():
+            yield Remark(NO_WORDS)
+        return
+    yield Remark(
+        f"The explainer {name} {'stopped half-way' if claims else 'could not be used'}: {why}. "
+        "What follows quotes the sources instead."
+    )
+    yield from _spoken(request, explainers.DEFAULT, checker, stopped)
+
+
+def collect(question: str, events: Iterable[Event]) -> Explanation:
+    """Put the events of `explain` together."""
+    whole = Explanation(question)
+    for event in events:
+        whole = with_event(whole, event)
+    return whole
+
+
+def with_event(whole: Explanation, event: Event) -> Explanation:
+    """An explanation with one more event in it."""
+    if isinstance(event, Began):
+        return replace(whole, evidence=event.evidence, explainers=(*whole.explainers, event.explainer))
+    if isinstance(event, Claim):
+        return replace(whole, claims=(*whole.claims, event))
+    if isinstance(event, Remark):
+        return replace(whole, remarks=(*whole.remarks, event.text))
+    if isinstance(event, Ended):
+        return replace(whole, stopped=event.stopped, seconds=event.seconds)
+    return whole
+
+
+def request_of(answer: Answer, cases: Mapping[str, Case]) -> Request:
+    """What to explain for one answer."""
+    return Request(words_of(answer), gather(answer.hits, cases))
+
+
+def words_of(answer: Answer) -> str:
+    """A query in words, for a reader and for a model; a picture is called what it is."""
+    query = answer.query
+    parts = [query.text] if query.text else []
+    if query.has_picture:
+        parts.append("like the dropped picture")
+    likes = [term.figure for term in query.terms if term.figure and term.weight > 0]
+    parts += [f"like the figure {name}" for name in likes]
+    less = [term.text for term in query.terms if term.text and term.weight < 0]
+    return ", ".join(parts) + (f", less of {', '.join(less)}" if less else "")

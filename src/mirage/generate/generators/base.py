@@ -1,0 +1,195 @@
+"""The port: a prompt to synthetic images, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorInfo:
+    """Who draws, and within which bounds.
+
+    Attributes
+    ----------
+    name : str
+        Adapter name: ``starter``, ``diffusers``.
+    model, revision : str
+        The model behind it, as its makers name it, and its pinned revision or digest.
+    licence : str
+        Licence of the weights; ``not stated`` when unknown.
+    size : int
+        Side of an image in pixels when nobody asks for another.
+    smallest, largest, multiple : int
+        A side is from `smallest` to `largest`, in pixels, and a multiple of `multiple`.
+    steps, most_steps : int
+        How many steps when nobody says, and how many at most.
+    guidance : float
+        Weight of the prompt against no prompt when nobody says; 1 is no guidance.
+    most_tokens : int
+        How many tokens of one text it reads.
+    from_picture : bool
+        Whether it can begin from a picture.
+    learnt : tuple of str
+        Modalities it was trained on, keys of `mirage.figure.MODALITIES`; empty when that is not known. What is asked for in
+        another one is drawn all the same, and the image says that it shows none.
+    """
+
+    name: str
+    model: str
+    revision: str
+    licence: str
+    size: int
+    smallest: int
+    largest: int
+    multiple: int
+    steps: int
+    most_steps: int
+    guidance: float
+    most_tokens: int
+    from_picture: bool = False
+    learnt: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.model})" if self.model != self.name else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A piece of text with a weight; a negative weight means "less of this", as in a query."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to draw. `mirage.generate.generators.asking.filled` checks one against a generator and fills in its defaults.
+
+    Attributes
+    ----------
+    terms : tuple of Wanted
+        At least one with a positive weight. Those with a negative weight guide away from what they say.
+    negative : str
+        A negative prompt, in the generator's usual sense; counts as one more term of weight −1.
+    seed : int
+        0 to 2**32 − 1. Image number i of the request is drawn from seed + i; same request, same images.
+    steps, guidance, width, height
+        None for the generator's own.
+    count : int
+        How many images.
+    start : PIL.Image.Image or None
+        A picture to begin from, already decoded.
+    strength : float
+        With `start`: 0 keeps it, 1 draws anew.
+    """
+
+    terms: tuple[Wanted, ...]
+    negative: str = ""
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    width: int | None = None
+    height: int | None = None
+    count: int = 1
+    start: Image.Image | None = None
+    strength: float = 0.6
+
+    @property
+    def prompt(self) -> str:
+        """What is wanted, in words, for people: ``brain MRI, more of: tumour, less of: contrast@0.5``."""
+        plain = [term for term in self.terms if term.weight == 1]
+        more = [term for term in self.terms if term.weight > 0 and term.weight != 1]
+        less = [term for term in self.terms if term.weight < 0]
+        parts = [", ".join(term.text for term in plain)] if plain else []
+        for words, terms in (("more of", more), ("less of", less)):
+            if terms:
+                told = [t.text + ("" if abs(t.weight) == 1 else f"@{abs(t.weight):g}") for t in terms]
+                parts.append(f"{words}: {', '.join(told)}")
+        if self.negative:
+            parts.append(f"not: {self.negative}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step done.
+
+    Attributes
+    ----------
+    image, images : int
+        Which image of the request, from 1, of how many.
+    step, steps : int
+        Which of its steps, from 1, of how many.
+    preview : callable
+        Makes the image as far as it has come, unmarked, when somebody wants to see it; costs time only when called.
+        Whoever shows it puts the band on it first.
+    """
+
+    image: int
+    images: int
+    step: int
+    steps: int
+    preview: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One image, not yet marked; it leaves MIRAGE only through `mirage.images.marks.mark`.
+
+    Attributes
+    ----------
+    image : PIL.Image.Image
+        Mode L or RGB.
+    seed : int
+        The seed of this very image.
+    remarks : tuple of str
+        What the reader should know: words that were not read, an image that came out black and why.
+    blank : bool
+        Whether nothing came out (a safety checker, or numbers that overflowed); the remarks say which.
+    """
+
+    image: Image.Image
+    seed: int
+    remarks: tuple[str, ...] = ()
+    blank: bool = False
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Draws synthetic images."""
+
+    def info(self) -> GeneratorInfo:
+        """Tell who draws. Loads no weights."""
+        ...
+
+    def unread(self, text: str) -> str:
+        """The end of a text that the generator does not read; empty when it reads all. Counted in its own tokens."""
+        ...
+
+    def generate(
+        self,
+        request: Request,
+        progress: Callable[[Step], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Drawn]:
+        """Yield the images one after another.
+
+        Parameters
+        ----------
+        request : Request
+            As `mirage.generate.generators.asking.filled` leaves it.
+        progress : callable
+            Called after every step.
+        stopped : callable
+            Asked at every step; once it says True the generator ends without the image in hand.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When the model is missing, damaged, of another kind, or does not fit into memory.
+        """
+        ...

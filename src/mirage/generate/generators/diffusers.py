@@ -1,0 +1,284 @@
+"""Any Stable Diffusion pipeline of the diffusers library, on this machine: Prompt2MedImage, as in the paper, or another.
+
+Its files are looked over before a weight is loaded: a model that is not whole, of another kind, or larger than the memory is
+refused with a message. Weights come from safetensors alone, and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mirage.errors import MirageError, Unavailable
+from mirage.generate.generators.asking import filled
+from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
+from mirage.generate.generators.diffusers_drawing import embeddings, finished, inputs, preview
+from mirage.generate.generators.diffusers_finding import PAPER, PINS, found, is_folder, licence, local
+from mirage.generate.generators.diffusers_folder import Folder, first_line, look_over, missing
+from mirage.generate.generators.diffusers_pipeline import (
+    FEW_STEPS,
+    STEPS,
+    Loaded,
+    Place,
+    free_memory,
+    libraries,
+    load,
+    place_for,
+    tidy_up,
+    tile,
+)
+from mirage.settings import Settings
+
+_GUIDANCE = 7.5
+_MOST_STEPS = 150
+_SIZE, _MULTIPLE, _TOKENS = 512, 8, 75  # of Stable Diffusion 1, until the model's own files are here
+
+log = logging.getLogger(__name__)
+
+# One pipeline in a process: what was loaded for one image is there for the next, whoever made the generator.
+_kept: dict[tuple[object, ...], Loaded] = {}
+_one_at_a_time = threading.RLock()
+
+
+class DiffusersGenerator:
+    """Draws with a Stable Diffusion pipeline in this process.
+
+    Parameters
+    ----------
+    model : str, optional
+        A hub id or a folder; the settings' ``generator_model``, else the paper's Prompt2MedImage.
+    revision : str, optional
+        Of a hub id; pinned by us for Prompt2MedImage.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits device and memory when left out.
+    download : bool, optional
+        Whether a model that is not on this machine may be fetched; the setting ``generator_download`` when left out. The
+        network is not reached unasked.
+    attention_slicing : bool
+        Compute attention in slices: less memory, slower.
+    vae_tiling : bool, optional
+        Decode in tiles: less memory, possible seams; above 768 × 768 pixels when left out.
+    """
+
+    def __init__(
+        self,
+        model: str = "",
+        *,
+        revision: str = "",
+        device: str = "",
+        dtype: str = "",
+        download: bool | None = None,
+        attention_slicing: bool = False,
+        vae_tiling: bool | None = None,
+    ) -> None:
+        settings = Settings.load()
+        self.model = model or settings.generator_model or PAPER
+        self.revision = revision or PINS.get(self.model, "")
+        self._device, self._dtype = device, dtype
+        self._download = settings.generator_download if download is None else download
+        self._slicing, self._tiling = attention_slicing, vae_tiling
+        self._tokenizers: dict[str, Any] = {}
+
+    def info(self) -> GeneratorInfo:
+        """Tell who draws. Loads no weights; without the model's files, tells what is usual for Stable Diffusion 1."""
+        path = local(self.model, self.revision)
+        folder: Folder | None = None
+        if path is not None:
+            with suppress(Unavailable):
+                folder = look_over(path)
+        size = folder.size if folder else _SIZE
+        multiple = folder.multiple if folder else _MULTIPLE
+        own = folder.scheduler if folder else ""
+        return GeneratorInfo(
+            name="diffusers",
+            model=Path(self.model).expanduser().name if is_folder(self.model) else self.model,
+            revision=self._revision(path, folder),
+            licence=licence(self.model, path),
+            size=size,
+            smallest=-(-size // 2 // multiple) * multiple,
+            largest=2 * size,
+            multiple=multiple,
+            steps=FEW_STEPS.get(own, STEPS),
+            most_steps=_MOST_STEPS,
+            guidance=_GUIDANCE,
+            most_tokens=folder.tokens if folder else _TOKENS,
+            from_picture=True,
+        )
+
+    def unread(self, text: str) -> str:
+        """The end of a text that the text encoder does not read, from the word that is cut; counted in its own tokens."""
+        folder = self._folder()
+        told = self._tokenizer(folder)(
+            text, truncation=False, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        places = told["offset_mapping"]
+        if len(places) <= folder.tokens:
+            return ""
+        cut = int(places[folder.tokens][0])
+        if cut < len(text) and cut > 0 and not text[cut].isspace() and not text[cut - 1].isspace():
+            cut = max(text.rfind(" ", 0, cut) + 1, 0)
+        return text[cut:].strip()
+
+    def memory(self, width: int | None = None, height: int | None = None) -> int:
+        """Bytes that the model takes while it draws, from the sizes of its files; nothing is loaded.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When it is not on this machine, or not whole.
+        """
+        folder = self._folder()
+        place = place_for(folder, self._device, self._dtype)
+        return folder.memory(width or folder.size, height or folder.size, place.bytes_each)
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""
+        with _one_at_a_time:
+            _kept.clear()
+            tidy_up()
+
+    def generate(
+        self,
+        request: Request,
+        progress: Callable[[Step], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Drawn]:
+        """Yield the images one after another; see `mirage.generate.generators.base.Generator`."""
+        request = filled(request, self.info())
+        libraries()
+        remarks = self._remarks(request)
+        for number in range(request.count):
+            # Held for one image only: whoever reads on slowly, or not at all, keeps nobody else waiting.
+            with _one_at_a_time:
+                drawn = None if stopped() else self._drawn(request, number, progress, stopped)
+            if drawn is None:
+                return
+            yield replace(drawn, remarks=(*remarks, *drawn.remarks))
+
+    # -- drawing ----------------------------------------------------------------------------------------------------
+
+    def _drawn(
+        self, request: Request, number: int, progress: Callable[[Step], None], stopped: Callable[[], bool]
+    ) -> Drawn | None:
+        loaded = self._ready(request)
+        if stopped():
+            return None
+        torch, _ = libraries()
+        raised: list[Exception] = []
+
+        def after(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            shown = preview(loaded, tensors["latents"])
+            try:
+                progress(Step(number + 1, request.count, step + 1, int(pipe.num_timesteps), shown))
+                halt = stopped()
+            except Exception as error:
+                raised.append(error)
+                raise
+            if halt:
+                pipe._interrupt = True  # the library's own way to end early
+            return tensors
+
+        try:
+            with torch.inference_mode():
+                tile(loaded, int(request.width or 0), int(request.height or 0), self._tiling)
+                prompt, against = embeddings(loaded, request)
+                seed = request.seed + number
+                pipe, given = inputs(loaded, request, torch.Generator("cpu").manual_seed(seed))
+                latents = pipe(
+                    prompt_embeds=prompt,
+                    negative_prompt_embeds=against,
+                    num_inference_steps=request.steps,
+                    guidance_scale=request.guidance,
+                    output_type="latent",
+                    callback_on_step_end=after,
+                    **given,
+                ).images
+                if stopped():
+                    return None
+                picture, remarks, blank = finished(loaded, latents)
+            return Drawn(picture, seed, remarks, blank)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            if error in raised:
+                raise
+            tidy_up()
+            raise _failed(self.model, error) from error
+
+    def _remarks(self, request: Request) -> tuple[str, ...]:
+        texts = [*(term.text for term in request.terms), *([request.negative] if request.negative else [])]
+        most = self._folder().tokens
+        remarks = [
+            f"Not read, because the model reads {most} tokens of a text: “{end}”." for end in map(self.unread, texts) if end
+        ]
+        against = request.negative or any(term.weight < 0 for term in request.terms)
+        if against and (request.guidance or 0) <= 1:
+            remarks.append("Without guidance (1) the model cannot draw away from what is unwanted; that was left out.")
+        return tuple(remarks)
+
+    # -- loading ----------------------------------------------------------------------------------------------------
+
+    def _folder(self) -> Folder:
+        return look_over(found(self.model, self.revision, self._download))
+
+    def _ready(self, request: Request) -> Loaded:
+        folder = self._folder()
+        place = place_for(folder, self._device, self._dtype)
+        which = (folder.path.resolve(), folder.digest, place, self._slicing)
+        self._check_memory(folder, place, request, loaded=which in _kept)
+        if which not in _kept:
+            _kept.clear()
+            tidy_up()
+            log.info(
+                "Loading %s as %s on %s, about %.1f GB.",
+                self.model,
+                place.dtype,
+                place.device,
+                folder.memory(folder.size, folder.size, place.bytes_each) / 1e9,
+            )
+            _kept[which] = load(folder, place, slicing=self._slicing)
+        return _kept[which]
+
+    def _check_memory(self, folder: Folder, place: Place, request: Request, *, loaded: bool) -> None:
+        needed = folder.memory(int(request.width or folder.size), int(request.height or folder.size), place.bytes_each)
+        needed -= folder.parameters * place.bytes_each if loaded else 0
+        free = free_memory(place.device)
+        if free is not None and needed > free:
+            raise Unavailable(
+                f"The model {self.model} needs about {needed / 1e9:.1f} GB for {request.width} × {request.height} pixels, "
+                f"and {free / 1e9:.1f} GB are free. Close other programs, draw a smaller image, or use the starter."
+            )
+
+    def _revision(self, path: Path | None, folder: Folder | None) -> str:
+        if not is_folder(self.model):
+            return path.name if path is not None else self.revision
+        return folder.digest if folder else ""
+
+    def _tokenizer(self, folder: Folder) -> Any:
+        if folder.digest not in self._tokenizers:
+            try:
+                import transformers  # noqa: PLC0415 - only when this generator reads
+            except ImportError as error:
+                raise missing(error) from error
+            try:
+                made = transformers.AutoTokenizer.from_pretrained(str(folder.path / "tokenizer"), local_files_only=True)
+            except Exception as error:  # whatever its files hold
+                raise Unavailable(
+                    f"The tokenizer in {folder.path} cannot be read: {first_line(error)} Fetch the model anew."
+                ) from error
+            self._tokenizers = {folder.digest: made}
+        return self._tokenizers[folder.digest]
+
+
+def _failed(model: str, error: Exception) -> MirageError:
+    told = first_line(error)
+    if isinstance(error, MemoryError) or "memory" in told or "allocate" in told:
+        return Unavailable(
+            f"There was too little memory for {model}. Draw a smaller image, close other programs, or use the starter."
+        )
+    return Unavailable(f"The model {model} failed while it drew: {told} Fetch it anew, or name another (generator_model).")

@@ -1,0 +1,219 @@
+"""The generator that ships: a small flow-matching model in ONNX, sampled with numpy; no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mirage.errors import Unavailable
+from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
+from mirage.generate.generators.flow import course, flow, times
+from mirage.generate.generators.framing import framed
+from mirage.generate.generators.latents import Patches
+from mirage.generate.generators.reading_text import TextStates
+from mirage.generate.generators.sessions import opened
+from mirage.settings import SHIPPED
+
+FOLDER = SHIPPED / "generator"
+ENCODER = SHIPPED / "encoder"
+_FORMAT = 1
+_FILES = ("config.json", "patches.npz", "unet.onnx")
+_LEARNT = ("CT", "MR", "XR")  # what `mirage train generator` trains on: MedPix and chest X-rays
+_DECODER = "decoder.onnx"
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """What ``config.json`` says."""
+
+    format: int
+    model: str
+    licence: str
+    size: int
+    steps: int
+    guidance: float
+    most_tokens: int
+    pooled_scale: float
+    time_scale: float
+    text_output: str
+    text_sha256: str
+
+
+class StarterGenerator:
+    """A text-conditional flow in the space of 8 × 8 patches; see the card beside the weights.
+
+    Parameters
+    ----------
+    path : Path or str, optional
+        A folder that ``mirage train generator`` wrote; the shipped one when left out.
+    encoder : Path or str, optional
+        Folder of the encoder whose token states it reads; the shipped one when left out.
+    threads : int
+        How many threads it may use. The same number gives the same image, bit for bit, on the same kind of processor.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a file is missing, damaged, or of another kind of model.
+    """
+
+    def __init__(self, path: Path | str | None = None, *, encoder: Path | str | None = None, threads: int = 2) -> None:
+        self._folder = Path(path).expanduser() if path is not None else FOLDER
+        self._encoder = Path(encoder).expanduser() if encoder is not None else ENCODER
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Any] = {}
+        self._encoder_is_right = False
+        missing = [name for name in _FILES if not (self._folder / name).is_file()]
+        if missing:
+            raise Unavailable(
+                f"The starter generator cannot draw: {self._folder} lacks {', '.join(missing)}. Train one with “mirage "
+                "train generator” and name its folder with the setting generator_path, or choose the generator diffusers."
+            )
+        try:
+            given = json.loads((self._folder / "config.json").read_text("utf-8"))
+            if int(given["format"]) > _FORMAT:
+                raise Unavailable(f"The generator in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+            self._config = _Config(**{name: given[name] for name in _Config.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unavailable(
+                f"{self._folder / 'config.json'} is damaged, or of another kind of generator ({error})."
+            ) from error
+        config = self._config
+        self._patches = Patches.load(self._folder / "patches.npz")
+        self._text = TextStates(self._encoder, config.text_output, config.most_tokens, threads)
+
+    def info(self) -> GeneratorInfo:
+        """Tell who draws."""
+        config = self._config
+        return GeneratorInfo(
+            name="starter",
+            model=config.model,
+            revision=self._digest[:12],
+            licence=config.licence,
+            size=config.size,
+            smallest=config.size,
+            largest=config.size,
+            multiple=config.size,
+            steps=config.steps,
+            most_steps=200,
+            guidance=config.guidance,
+            most_tokens=config.most_tokens,
+            from_picture=True,
+            learnt=_LEARNT,
+        )
+
+    def unread(self, text: str) -> str:
+        """The end of a text that is not read; empty when all of it is."""
+        return self._text.unread(text)
+
+    def generate(
+        self,
+        request: Request,
+        progress: Callable[[Step], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Drawn]:
+        """Draw the images of a request; see `mirage.generate.generators.base.Generator.generate`."""
+        config = self._config
+        steps = request.steps or config.steps
+        lead = course(request, config.guidance if request.guidance is None else request.guidance)
+        velocity = self._velocity(list(lead.texts))
+        begin = None if request.start is None else self._latents(request.start)
+        at = times(steps)
+        if begin is not None:
+            # Enter the flow where as much noise has been added as the strength says.
+            at = times(max(1, round(steps * request.strength)), start=max(request.strength, 1e-3))
+        side = config.size // 8
+        for number in range(request.count):
+            seed = request.seed + number
+            noise = np.random.default_rng(seed).standard_normal((self._patches.components, side, side), dtype=np.float32)
+            if begin is not None:
+                noise = np.asarray((1 - at[0]) * begin + at[0] * noise, dtype=np.float32)
+            found = noise
+            for step, found in enumerate(flow(velocity, noise, lead.pulls, at), start=1):
+                if stopped():
+                    return
+                progress(Step(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
+            blank = not np.isfinite(found).all()
+            remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else ()
+            yield Drawn(self._image(np.nan_to_num(found)), seed, remarks, blank)
+
+    def _velocity(self, texts: list[str]) -> Callable[[Floats, float], Floats]:
+        self._check_encoder()
+        states, mask, pooled = self._text(texts)
+        pooled = pooled * np.float32(self._config.pooled_scale)
+        session = self._session("unet.onnx")
+
+        def velocity(latents: Floats, time: float) -> Floats:
+            moments = np.full(len(texts), time * self._config.time_scale, dtype=np.float32)
+            given = {
+                "latents": np.ascontiguousarray(latents),
+                "times": moments,
+                "states": states,
+                "mask": mask,
+                "pooled": pooled,
+            }
+            try:
+                told: Floats = session.run(None, given)[0]
+            except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+                raise Unavailable(
+                    f"{self._folder / 'unet.onnx'} is of another kind of model and cannot draw ({str(error)[:200]})."
+                ) from error
+            return told
+
+        return velocity
+
+    def _latents(self, picture: Image.Image) -> Floats:
+        square = framed(picture, self._config.size)
+        return self._patches.encode(np.asarray(square, dtype=np.float32) / 127.5 - 1)
+
+    def _image(self, latents: Floats) -> Image.Image:
+        if (self._folder / _DECODER).is_file():
+            pixels = self._session(_DECODER).run(None, {"latents": latents[None]})[0][0, 0]
+        else:
+            pixels = self._patches.decode(latents)
+        return Image.fromarray(np.clip(np.round((pixels + 1) * 127.5), 0, 255).astype(np.uint8))
+
+    @cached_property
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for name in (*_FILES, _DECODER):
+            path = self._folder / name
+            if path.is_file():
+                digest.update(name.encode())
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def _session(self, name: str) -> Any:
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = opened(self._folder / name, self._folder / name, self._threads)
+            return self._sessions[name]
+
+    def _check_encoder(self) -> None:
+        """Other token states than those it learnt with would lead it anywhere."""
+        if self._encoder_is_right:
+            return
+        path = self._encoder / "text.onnx"
+        if not path.is_file():
+            raise Unavailable(f"The encoder in {self._encoder} lacks text.onnx. Install MIRAGE again.")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != self._config.text_sha256:
+                raise Unavailable(
+                    f"The generator in {self._folder} was trained with another text encoder than {path}. "
+                    "Train it anew with this one, or give the folder of the one it was trained with."
+                )
+        self._encoder_is_right = True

@@ -1,0 +1,146 @@
+"""Synthetic images that were made, kept beside an atlas and never in it: marked pictures and what is known of each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mirage.errors import NotFound, Unavailable
+from mirage.generate.generators.copies import Copy
+from mirage.generate.synthesis import Match, Synthetic
+from mirage.images import marks
+from mirage.images.marks import Record
+from mirage.images.store import cannot_write
+from mirage.query import shown
+
+FOLDER = "synthetic"
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+class Outputs:
+    """The folder ``synthetic`` of an atlas: ``<id>.png``, marked, and ``<id>.json``.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first image is put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, synthetic: Synthetic) -> None:
+        """Keep an image; of one that is withheld or blank, only what is known of it.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When the disk is full or the folder cannot be written.
+        """
+        known = {
+            "record": json.loads(synthetic.record.print()),
+            "nearest": list(synthetic.nearest),
+            "match": asdict(synthetic.match) if synthetic.match else None,
+            "copy": asdict(synthetic.copy),
+            "withheld": synthetic.withheld,
+            "remarks": list(synthetic.remarks),
+        }
+        picture, words = self._paths(synthetic.record.id)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if synthetic.data:
+                _write(picture, synthetic.data)
+            # Last: what has its words is whole.
+            _write(words, json.dumps(known, ensure_ascii=False, indent=1).encode())
+        except OSError as error:
+            for path in (picture, words):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+            raise Unavailable(cannot_write(self.folder, error)) from error
+
+    def get(self, image_id: str) -> Synthetic:
+        """One image.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        picture, words = self._paths(image_id)
+        try:
+            known = json.loads(words.read_text("utf-8"))
+            return _read(known, picture.read_bytes() if picture.is_file() else b"")
+        except FileNotFoundError:
+            raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NotFound(
+                f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again."
+            ) from error
+
+    def list(self) -> list[Synthetic]:
+        """Every image, newest first; what is damaged is left out."""
+        found = []
+        for path in self.folder.glob("*.json"):
+            with contextlib.suppress(NotFound):
+                found.append(self.get(path.stem))
+        return sorted(found, key=lambda image: (image.record.created, image.record.id), reverse=True)
+
+    def remove(self, image_id: str) -> None:
+        """Delete an image; `mirage.errors.NotFound` when it is not there."""
+        picture, words = self._paths(image_id)
+        if not words.is_file():
+            raise NotFound(f"There is no synthetic image {shown(image_id)}.")
+        try:
+            picture.unlink(missing_ok=True)
+            words.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(cannot_write(self.folder, error)) from error
+
+    def export(self, image_id: str, format: str) -> bytes:
+        """An image as a file of another format, with all its marks.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When it is not there, or there is no picture of it.
+        mirage.errors.BadInput
+            When there is no such format.
+        """
+        found = self.get(image_id)
+        if not found.data:
+            raise NotFound(
+                found.copy.said if found.withheld else "Nothing came out of this generation, so there is no picture."
+            )
+        with Image.open(io.BytesIO(found.data)) as image:
+            image.load()
+            return marks.rewrite(image, found.record, format)
+
+    def _paths(self, image_id: str) -> tuple[Path, Path]:
+        if not _ID.fullmatch(image_id):
+            raise NotFound(f"There is no synthetic image {shown(image_id)}.")
+        return self.folder / f"{image_id}.png", self.folder / f"{image_id}.json"
+
+
+def _read(known: dict[str, Any], data: bytes) -> Synthetic:
+    match = known["match"]
+    return Synthetic(
+        record=Record.parse(json.dumps(known["record"])),
+        data=data,
+        nearest=tuple(known["nearest"]),
+        match=Match(**match) if match else None,
+        copy=Copy(**known["copy"]),
+        withheld=bool(known["withheld"]),
+        remarks=tuple(known["remarks"]),
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)

@@ -1,0 +1,360 @@
+"""From a query to synthetic images: ask a generator, mark what it draws, and put what is real beside it.
+
+A synthetic image is never a figure and never enters the records or the index of an atlas. It leaves this module marked, with
+the nearest real figures, how well it matches its prompt, and whether it is a near copy of a training image.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from mirage import __version__
+from mirage.corpora.inferring_words import modality_in
+from mirage.encoders.base import Encoder
+from mirage.errors import BadInput, BadQuery
+from mirage.figure import MODALITIES, Figure
+from mirage.generate import generators, prompt_filter
+from mirage.generate.generators import Drawn, Generator, GeneratorInfo, Request, Step, Wanted
+from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED, filled
+from mirage.generate.generators.copies import Copies, Copy, unchecked
+from mirage.images import DEFAULT_LIMITS, decode, marks
+from mirage.images.marks import Record
+from mirage.indexes.base import Ask
+from mirage.query import Query, Term
+from mirage.settings import Settings
+
+if TYPE_CHECKING:
+    from mirage.atlas import Atlas
+
+MAX_AHEAD = 16  # how many generations may wait; more are refused with 429
+NEAREST = 6
+UPLOAD = "an upload"
+_SAMPLE = 2000  # figures that a prompt's match is reckoned from, in a large atlas
+_MOST_CAPTION = 160
+
+__all__ = ["MAX_AHEAD", "Copy", "Match", "Options", "Synthetic", "draw", "request_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be chosen beside the query; None leaves it to the generator.
+
+    Attributes
+    ----------
+    negative : str
+    seed : int or None
+        None draws one.
+    steps, guidance, width, height
+    count : int
+    figure : str
+        Id of a figure to begin from.
+    strength : float
+    generator : str
+        Adapter name; the settings' one when empty.
+    """
+
+    negative: str = ""
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    width: int | None = None
+    height: int | None = None
+    count: int = 1
+    figure: str = ""
+    strength: float = 0.6
+    generator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How well an image matches its prompt, by the atlas's encoder.
+
+    Attributes
+    ----------
+    better_than : float
+        Share (0 to 1) of the atlas's own figures that match the prompt less well than the image does. A raw cosine is
+        never shown: those of texts and images are low by nature.
+    said : str
+        One sentence for people.
+    """
+
+    better_than: float
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """One synthetic image with all that stands beside it.
+
+    Attributes
+    ----------
+    record : Record
+    data : bytes
+        A marked PNG; empty when it is withheld or came out blank.
+    nearest : tuple of str
+        Ids of the real figures of the atlas that look most like it, best first.
+    match : Match or None
+    copy : Copy
+    withheld : bool
+        Whether it is a near copy and nobody insisted.
+    remarks : tuple of str
+    """
+
+    record: Record
+    data: bytes
+    nearest: tuple[str, ...]
+    match: Match | None
+    copy: Copy
+    withheld: bool
+    remarks: tuple[str, ...] = ()
+
+    def save(self, path: Path | str) -> None:
+        """Write the marked image as a PNG file.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When there is no image: it is withheld, or nothing came out.
+        """
+        if not self.data:
+            raise BadInput(self.copy.said if self.withheld else " ".join(self.remarks) or "There is no image to save.")
+        Path(path).write_bytes(self.data)
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the marked image in a notebook."""
+        return self.data or None
+
+
+def generator_of(options: Options, settings: Settings | None = None) -> Generator:
+    """The generator that the options or the settings name; no weights are loaded.
+
+    Parameters
+    ----------
+    options : Options
+    settings : Settings, optional
+        Read from the environment and mirage.toml when left out.
+
+    Raises
+    ------
+    mirage.errors.NotFound, mirage.errors.Unavailable
+    """
+    settings = settings or Settings.load()
+    name = options.generator or settings.generator
+    given = {"path": settings.generator_path, "threads": settings.threads} if name == "starter" else {}
+    return generators.load(name, **given)
+
+
+def new_seed() -> int:
+    """A seed, drawn at random."""
+    return secrets.randbelow(MOST_SEED - MOST_IMAGES)
+
+
+# -- asking --------------------------------------------------------------------------------------------------------------
+
+
+def request_of(
+    atlas: Atlas, query: Query, options: Options, info: GeneratorInfo, start: Image.Image | None = None
+) -> tuple[Request, tuple[str, ...]]:
+    """What a generator is asked for by a query, and what the person should know of how it was read.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        Whose figures the query's terms may name.
+    query : Query
+        Texts keep their weights. A figure among the terms speaks by its words, a dropped picture by those of the figure
+        nearest to it; filters become words.
+    options : Options
+    info : GeneratorInfo
+    start : PIL.Image.Image, optional
+        A picture to begin from.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the generator cannot follow, or is not made for this prompt.
+    mirage.errors.NotFound
+        When a figure is not there.
+    """
+    remarks: list[str] = []
+    wanted = [_wanted(atlas, term, remarks) for term in query.terms]
+    said = ", ".join(_filter_words(query))
+    first = next((number for number, term in enumerate(wanted) if term.weight > 0), None)
+    if first is None:
+        raise BadQuery("Say what the image shall show, as in “axial brain MRI”.")
+    if said:
+        wanted[first] = replace(wanted[first], text=f"{wanted[first].text}, {said}")
+    prompt_filter.check(" ".join(term.text for term in wanted if term.weight > 0))
+    if options.figure:
+        if start is not None:
+            raise BadInput("An image begins from a figure or from a picture, not from both.")
+        start = decode(atlas.picture(options.figure), limits=DEFAULT_LIMITS)
+    seed = options.seed if options.seed is not None else new_seed()
+    request = Request(
+        terms=tuple(wanted),
+        negative=options.negative,
+        seed=seed,
+        steps=options.steps,
+        guidance=options.guidance,
+        width=options.width,
+        height=options.height,
+        count=options.count,
+        start=start,
+        strength=options.strength,
+    )
+    return filled(request, info), tuple(remarks)
+
+
+def _wanted(atlas: Atlas, term: Term, remarks: list[str]) -> Wanted:
+    if term.text:
+        return Wanted(term.text, term.weight)
+    if term.figure:
+        words = words_of(atlas.figure(term.figure))
+        remarks.append(f"The figure {term.figure} spoke by its words: “{words}”.")
+        return Wanted(words, term.weight)
+    hits = atlas.search(Query((replace(term, weight=1.0),), k=1)).hits
+    if not hits:
+        raise BadInput(
+            "A dropped picture speaks by the words of the figure nearest to it, and this atlas is empty. Use words."
+        )
+    words = words_of(hits[0].figure)
+    remarks.append(f"The dropped picture spoke by the words of the figure nearest to it ({hits[0].figure.id}): “{words}”.")
+    return Wanted(words, term.weight)
+
+
+def words_of(figure: Figure) -> str:
+    """A figure in a generator's words: plane, region, modality, diagnosis or the beginning of its caption."""
+    kind = " ".join(filter(None, [figure.plane, figure.region, MODALITIES.get(figure.modality, figure.modality)]))
+    told = figure.diagnosis or figure.caption
+    if len(told) > _MOST_CAPTION:
+        told = told[:_MOST_CAPTION].rsplit(" ", 1)[0]
+    return ", ".join(filter(None, [kind, told])) or figure.title
+
+
+def _filter_words(query: Query) -> list[str]:
+    single = {name: values[0] for name, values in query.filters.items() if len(values) == 1 and values[0]}
+    modality = single.get("modality", "")
+    return [word for word in (single.get("plane"), MODALITIES.get(modality, modality), single.get("region")) if word]
+
+
+# -- drawing -------------------------------------------------------------------------------------------------------------
+
+
+def draw(
+    atlas: Atlas,
+    query: Query,
+    options: Options,
+    generator: Generator,
+    *,
+    start: Image.Image | None = None,
+    progress: Callable[[Step], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+    insist: bool = False,
+) -> Iterator[Synthetic]:
+    """Draw what a query asks for, image by image, each marked and with what is real beside it.
+
+    Parameters
+    ----------
+    atlas, query, options, start
+        As for `request_of`.
+    generator : Generator
+    progress, stopped : callable
+        As for `mirage.generate.generators.base.Generator.generate`.
+    insist : bool
+        Also give near copies of training images, with the remark that they are.
+
+    Raises
+    ------
+    mirage.errors.BadInput, mirage.errors.Unavailable
+    """
+    info = generator.info()
+    request, remarks = request_of(atlas, query, options, info, start)
+    for text in dict.fromkeys([*(term.text for term in request.terms), request.negative]):
+        if text and (rest := generator.unread(text)):
+            remarks = (*remarks, f"The generator reads {info.most_tokens} tokens; this was not read: “{_short(rest)}”.")
+    strange = _never_seen(request, info)
+    remarks = (*remarks, *([strange] if strange else []))
+    copies = Copies.of(info)
+    begun = options.figure or (UPLOAD if start is not None else "")
+    for drawn in generator.generate(request, progress, stopped):
+        record = _record(request, info, drawn, begun)
+        made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), insist)
+        # An encoder may take what looks like nothing for what was asked; of a kind never seen, no match is told.
+        yield replace(made, match=None) if strange else made
+
+
+def _never_seen(request: Request, info: GeneratorInfo) -> str:
+    """What to say where words name a kind of image that the generator has not learnt; empty where it has."""
+    wanted = modality_in(". ".join(term.text for term in request.terms if term.weight > 0))
+    if not info.learnt or not wanted or wanted in info.learnt:
+        return ""
+    learnt = [MODALITIES[key] for key in info.learnt]
+    return (
+        f"This generator has only ever seen {', '.join(learnt[:-1])} and {learnt[-1]}: this image does not show "
+        f"{MODALITIES[wanted].lower() if wanted != 'PT' else 'PET'}. Look at real figures."
+    )
+
+
+def _beside(
+    atlas: Atlas, record: Record, drawn: Drawn, copies: Copies | None, remarks: tuple[str, ...], insist: bool
+) -> Synthetic:
+    if drawn.blank:
+        nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
+        return Synthetic(record, b"", (), None, nothing, False, remarks)
+    copy = copies.check(drawn.image) if copies is not None else unchecked(record.generator)
+    if copy.near and not insist:
+        return Synthetic(record, b"", (), None, copy, True, remarks)
+    with atlas.as_it_is() as now:
+        vector = now.encoder.encode_images([drawn.image])[0]
+        found = now.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
+        match = _match(atlas, now.encoder, record, vector)
+    rows = atlas.store.rows([key for key, _ in found])
+    nearest = tuple(rows[key].figure.id for key, _ in found if key in rows)
+    data = marks.mark(drawn.image, record)
+    return Synthetic(record, data, nearest, match, copy, False, remarks)
+
+
+def _match(atlas: Atlas, encoder: Encoder, record: Record, image: np.ndarray) -> Match | None:
+    words = ", ".join(text for text, weight in record.terms if weight > 0)
+    keys = atlas.store.keys()
+    if not keys or not words:
+        return None
+    some = keys[:: max(1, len(keys) // _SAMPLE)]
+    real = np.stack([image for image, _ in atlas.store.vectors(some, encoder.info().digest).values()])
+    text = encoder.encode_texts([words])[0]
+    share = float((real @ text < image @ text).mean())
+    how = "well" if share >= 0.95 else "fairly well" if share >= 0.8 else "poorly"
+    return Match(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")
+
+
+def _record(request: Request, info: GeneratorInfo, drawn: Drawn, begun: str) -> Record:
+    return Record(
+        id=secrets.token_hex(8),
+        prompt=request.prompt,
+        terms=tuple((term.text, term.weight) for term in request.terms),
+        negative=request.negative,
+        generator=info.name,
+        model=info.model,
+        revision=info.revision,
+        seed=drawn.seed,
+        steps=request.steps or info.steps,
+        guidance=request.guidance if request.guidance is not None else info.guidance,
+        width=drawn.image.width,
+        height=drawn.image.height,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        software=f"MIRAGE {__version__}",
+        start=begun,
+        strength=request.strength if begun else 0.0,
+    )
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

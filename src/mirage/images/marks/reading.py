@@ -1,0 +1,222 @@
+"""Read the marks of a synthetic image back."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image
+
+from mirage.errors import BadPicture
+from mirage.images import read_picture
+from mirage.images.formats import HEAD_BYTES, format_of
+from mirage.images.marks import banding, watermark, xmp
+from mirage.images.marks.record import Record
+
+MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
+Box = tuple[float, float, float, float]
+_MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
+_LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the watermark is looked for
+NO_PROOF = "No mark found does not mean that the image is real."
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark that was looked for.
+
+    Attributes
+    ----------
+    kind : str
+    found : bool
+    said : str
+        What was found, or why not, in a sentence for people.
+    """
+
+    kind: MarkKind
+    found: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a file says of itself.
+
+    Attributes
+    ----------
+    synthetic : bool
+        Whether any mark says so. False means "no mark found", never "this is real".
+    ours : bool
+        Whether the mark is MIRAGE's; others' XMP and C2PA marks are read too.
+    marks : tuple of Mark
+        Every kind that was looked for.
+    record : Record or None
+    id : str
+        The image's id, as far as a mark carries it; empty otherwise.
+    summary : str
+        One sentence for people.
+    """
+
+    synthetic: bool
+    ours: bool
+    marks: tuple[Mark, ...]
+    record: Record | None
+    id: str
+    summary: str
+
+
+def read(data: bytes, image: Image.Image | None = None) -> Marks:
+    """Look for every mark in a file's bytes; bytes that are no picture have none.
+
+    Parameters
+    ----------
+    data : bytes
+    image : PIL.Image.Image, optional
+        The same picture, where it is decoded already.
+    """
+    kind = format_of(data[:HEAD_BYTES])
+    if not kind:
+        return Marks(False, False, (), None, "", "This is not a picture that can be read, so no mark was looked for.")
+    files, ours, record = _of_file(data, kind)
+    if image is None:
+        try:
+            image = read_picture(data, allow_burned_in=True).image
+        except BadPicture as error:
+            failed = f"The pixels were not looked at: {error}"
+            pixels, carried = [Mark("band", False, failed), Mark("watermark", False, failed)], ""
+            return _summed([*pixels, *files], ours, record, carried)
+    pixels, carried = _of_pixels(image)
+    return _summed([*pixels, *files], ours or any(mark.found for mark in pixels), record, carried)
+
+
+def declared(data: bytes) -> Marks:
+    """Look for the marks in a file's metadata alone, without decoding it; quick."""
+    kind = format_of(data[:HEAD_BYTES])
+    files, ours, record = _of_file(data, kind) if kind else ([], False, None)
+    return _summed(files, ours, record, "")
+
+
+def warned(marks: Marks) -> str:
+    """What to tell somebody who searches with such a picture; empty when no mark was found."""
+    if not marks.synthetic:
+        return ""
+    found = ", ".join(
+        mark.kind if mark.kind not in ("xmp", "c2pa", "dicom") else mark.kind.upper() for mark in marks.marks if mark.found
+    )
+    whose = "made by MIRAGE" if marks.ours else "marked so by its maker"
+    return (
+        f"The picture you dropped is synthetic ({whose}; found: {found}). It shows no patient; the figures below are real."
+    )
+
+
+def watermarked(image: Image.Image) -> bool:
+    """Whether the pixels alone carry MIRAGE's watermark."""
+    return find(image, thorough=False).present
+
+
+def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
+    banded = banding.has_band(image)
+    found = find(image, thorough=True)
+    band = (
+        f"The words “{banding.BAND}” stand below the picture."
+        if banded
+        else "No band with MIRAGE's words below the picture."
+    )
+    if not found.present:
+        hidden = "No watermark of MIRAGE in the pixels."
+    elif found.id:
+        hidden = f"MIRAGE's watermark is in the pixels, with the image's id {found.id}."
+    else:
+        hidden = "MIRAGE's watermark is in the pixels; the image's id in it can no longer be read."
+    return [Mark("band", banded, band), Mark("watermark", found.present, hidden)], found.id
+
+
+def find(image: Image.Image, *, thorough: bool) -> watermark.Found:
+    """Look for the watermark above the band and in the whole; thorough: with the band at any side, too."""
+    if min(image.size) < 48:
+        return watermark.Found(0.0, False, "")
+    grey = image.convert("L")
+    if min(grey.size) >= 2 * _LARGE:
+        grey = grey.reduce(min(grey.size) // _LARGE)
+    return watermark.find(grey, _places(*grey.size, thorough=thorough))
+
+
+def _places(width: int, height: int, *, thorough: bool) -> list[Box | None]:
+    """Where the content may be: above its band, the whole picture when that is cut off, beside it when it is turned."""
+    shares = {round(min(width * banding.SHARE / height, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
+    below: list[Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
+    if not thorough:
+        return [(0.0, 0.0, float(width), float(height - min(banding.height_of(width), height // 2))), None]
+    across = {round(min(height * banding.SHARE / width, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
+    turned: list[Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
+    for share in sorted(across):
+        turned += [(0.0, 0.0, width * (1 - share), float(height)), (width * share, 0.0, float(width), float(height))]
+    return [*below, None, *turned]
+
+
+def _of_file(data: bytes, kind: str) -> tuple[list[Mark], bool, Record | None]:
+    """The marks in a file's metadata, whether one is MIRAGE's, and its record."""
+    if kind == "DICOM":
+        from mirage.images.marks import dicom  # noqa: PLC0415 - pydicom is slow to import
+
+        synthetic, record, maker = dicom.said(data)
+        told = f"Synthetic Data (0008,001C) is YES{', made by ' + maker if maker else ''}."
+        marks = [Mark("dicom", synthetic, told if synthetic else "Synthetic Data (0008,001C) is not YES.")]
+        return [*marks, _record_mark(record)], synthetic and record is not None, record
+    packet = _packet(data, kind)
+    source, record = xmp.source_type(packet), xmp.record_of(packet)
+    ours = bool(source) and record is not None
+    if source:
+        maker = xmp.tool(packet)
+        said = f"XMP says {source} ({xmp.SYNTHETIC_TYPES[source]}){', by ' + maker if maker else ''}."
+    else:
+        said = "XMP names no generator." if packet else "The file has no XMP metadata."
+    marks = [Mark("xmp", bool(source), said)]
+    manifest = None
+    if kind in _MEDIA:
+        from mirage.images.marks import c2pa  # noqa: PLC0415 - reads no more than it has to
+
+        manifest = c2pa.read(data, _MEDIA[kind])
+    if manifest is None:
+        marks.append(Mark("c2pa", False, "The file has no C2PA manifest."))
+    else:
+        marks.append(Mark("c2pa", manifest.synthetic, manifest.said))
+        ours = ours or manifest.ours
+        record = manifest.record or record
+    return [*marks, _record_mark(record)], ours, record
+
+
+def _record_mark(record: Record | None) -> Mark:
+    if record is None:
+        return Mark("record", False, "No record of how it was made.")
+    return Mark("record", True, f"The record says: made by {record.generator}, {record.created}, seed {record.seed}.")
+
+
+def _packet(data: bytes, kind: str) -> str:
+    start = data.find(b"<x:xmpmeta")
+    if start >= 0:
+        end = data.find(b"</x:xmpmeta>", start)
+        return data[start : end if end >= 0 else start + 200_000][:1_000_000].decode("utf-8", "replace")
+    if kind not in ("PNG", "JPEG", "WEBP", "TIFF"):
+        return ""
+    try:
+        # A compressed or otherwise packed one: Pillow unpacks it, within its own limits.
+        with Image.open(io.BytesIO(data), formats=[kind]) as opened:
+            packed = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp") or b""
+    except Exception:  # strangers' bytes raise anything
+        return ""
+    return packed.decode("utf-8", "replace") if isinstance(packed, bytes) else str(packed)
+
+
+def _summed(marks: list[Mark], ours: bool, record: Record | None, carried: str) -> Marks:
+    synthetic = any(mark.found for mark in marks)
+    id_ = carried or (record.id if record else "")
+    if not synthetic:
+        summary = f"No mark of a synthetic image found. {NO_PROOF}"
+    elif ours:
+        summary = "This image is synthetic: it was made by MIRAGE. It shows no patient."
+    else:
+        summary = "This image is marked as synthetic by its maker, which was not MIRAGE."
+    if carried and record and carried != record.id:
+        summary += " Its record belongs to another image: the id in the watermark is a different one."
+    return Marks(synthetic, ours, tuple(marks), record, id_, summary)

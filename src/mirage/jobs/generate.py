@@ -1,0 +1,142 @@
+"""Making synthetic images, as a job."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from PIL import Image
+
+from mirage.atlas import Atlas
+from mirage.errors import MirageError
+from mirage.generate import synthesis
+from mirage.generate.generators import Generator, Step
+from mirage.generate.outputs import Outputs
+from mirage.generate.synthesis import Options, Synthetic
+from mirage.images import marks
+from mirage.jobs.ingest import Update
+from mirage.query import Query
+
+LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again."
+_PREVIEW = 256  # pixels
+
+
+def asked_of(query: Query, options: Options, start: Image.Image | None) -> dict[str, Any] | None:
+    """What is kept to begin a generation again; None for one that needs an upload, since nothing of that is kept."""
+    if start is not None or any(term.picture is not None for term in query.terms):
+        return None
+    return {"query": query.print(), "options": asdict(options)}
+
+
+def of_asked(asked: dict[str, Any]) -> tuple[Query, Options]:
+    """Read what `asked_of` wrote."""
+    return Query.parse(asked["query"]), Options(**asked["options"])
+
+
+def title_of(query: Query) -> str:
+    """What is drawn, in a line."""
+    return f"Generate: {query.text or 'an image like a figure'}"[:200]
+
+
+class Generating:
+    """The work of one job.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    outputs : Outputs
+        Gets every image as soon as it is finished.
+    generator : callable
+        Gives the generator when the job's turn has come.
+    query, options, start
+        As for `mirage.generate.synthesis.draw`.
+    """
+
+    def __init__(
+        self,
+        atlas: Atlas,
+        outputs: Outputs,
+        generator: Callable[[], Generator],
+        query: Query,
+        options: Options,
+        start: Image.Image | None,
+    ) -> None:
+        self._atlas, self._outputs, self._generator = atlas, outputs, generator
+        self._query, self._options, self._start = query, options, start
+        self._step: Step | None = None
+        self._lock = threading.Lock()
+        self._shown: tuple[Step, bytes] | None = None
+        self._began = 0.0
+
+    def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
+        """Draw; what was finished before a failure stays."""
+        update(message="Opening the generator.")
+        done: list[Synthetic] = []
+        failed = ""
+        self._began = time.monotonic()
+        try:
+            for image in synthesis.draw(
+                self._atlas,
+                self._query,
+                self._options,
+                self._generator(),
+                start=self._start,
+                progress=lambda step: self._tell(update, step, stopped()),
+                stopped=stopped,
+            ):
+                self._outputs.put(image)
+                done.append(image)
+                update(results=tuple(each.record.id for each in done))
+        except MirageError as error:
+            failed = str(error)
+            if not done:
+                raise
+        finally:
+            self._step = self._start = None
+        told = _told(done)
+        if failed:
+            update(state="failed", message=f"{told} Then it failed: {failed}")
+        elif stopped():
+            update(state="cancelled", message=f"Cancelled. {told}" if done else "Cancelled.")
+        else:
+            update(state="done", message=told)
+
+    def _tell(self, update: Update, step: Step, stopping: bool) -> None:
+        self._step = step
+        done, total = (step.image - 1) * step.steps + step.step, step.images * step.steps
+        seconds = max(time.monotonic() - self._began, 1e-3)
+        which = f"Image {step.image} of {step.images}, step" if step.images > 1 else "Step"
+        message = "Stopping." if stopping else f"{which} {step.step} of {step.steps}."
+        left = (total - done) * seconds / done
+        update(done=done, total=total, rate=done / seconds, seconds_left=left, message=message)
+
+    def preview(self) -> bytes | None:
+        """The image in hand as far as it has come, with the band, as PNG; None when there is none."""
+        step = self._step
+        if step is None:
+            return None
+        with self._lock:
+            if self._shown is None or self._shown[0] is not step:
+                image = step.preview()
+                image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+                small = marks.band(image)
+                small.thumbnail((_PREVIEW, _PREVIEW * 2))
+                file = io.BytesIO()
+                small.save(file, "PNG", compress_level=3)
+                self._shown = step, file.getvalue()
+            return self._shown[1]
+
+
+def _told(done: list[Synthetic]) -> str:
+    withheld, blank = sum(each.withheld for each in done), sum(not each.data and not each.withheld for each in done)
+    shown = len(done) - withheld - blank
+    parts = [f"{shown} synthetic image{'' if shown == 1 else 's'} made"]
+    if withheld:
+        parts.append(f"{withheld} withheld as near cop{'y' if withheld == 1 else 'ies'} of a training image")
+    if blank:
+        parts.append(f"{blank} came out blank")
+    return f"{', '.join(parts)}."

@@ -1,0 +1,131 @@
+"""Left, right and both: what of a sentence each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirage.language.reading import Token
+
+SIDES = {
+    "left": "left", "leftward": "left", "leftsided": "left", "right": "right", "rightward": "right", "rightsided": "right",
+    "bilateral": "both", "bilaterally": "both", "both": "both",
+}  # fmt: skip
+OTHER = {"left": "right", "right": "left"}
+_NAMES = {"left": "left", "right": "right", "both": "both sides"}
+_GENERIC = frozenset("side sided".split())
+_BREAKS = frozenset("and but however although though while whereas who with".split())
+_STATEMENTS = frozenset("; : but however although whereas while though".split())
+_REACH = 7
+_PREPOSITIONS = frozenset("of in on within to from at for by into near along through under over around between".split())
+
+
+@dataclass(frozen=True, slots=True)
+class SideMention:
+    """One side word.
+
+    Attributes
+    ----------
+    side : {"left", "right", "both"}
+    anchors : frozenset of str
+        Concepts that it stands with: "left *renal mass*", "*mass* on the left".
+    window : frozenset of str
+        Concepts of the words around it, within its clause.
+    place : int
+        Its token.
+    words : str
+        As written, with what it stands with.
+    """
+
+    side: str
+    anchors: frozenset[str]
+    window: frozenset[str]
+    place: int
+    words: str
+
+
+def is_side(word: str) -> bool:
+    """Whether a word says a side and nothing else."""
+    return word in SIDES or word in _GENERIC
+
+
+def name(side: str) -> str:
+    """A side in words."""
+    return _NAMES.get(side, side)
+
+
+def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
+    """All side words of a sentence with what they stand with."""
+    found: list[SideMention] = []
+    for place, token in enumerate(tokens):
+        side = SIDES.get(token.word)
+        if side is None or _is_verb(tokens, place) or _set_apart(tokens, place):
+            continue
+        after, words = _after(tokens, place)
+        anchors = after or _before(tokens, place)
+        found.append(SideMention(side, anchors, _window(tokens, place), place, words))
+    return tuple(found)
+
+
+def _is_verb(tokens: Sequence[Token], place: int) -> bool:
+    """Whether "left" is what somebody did: "was left in place"."""
+    before = tokens[place - 1].word if place else ""
+    after = tokens[place + 1].word if place + 1 < len(tokens) else ""
+    if tokens[place].word == "right" and after in ("angle", "away"):
+        return True
+    return tokens[place].word == "left" and (
+        before in ("was", "were", "been", "be", "be") or after in ("untreated", "alone")
+    )
+
+
+def _set_apart(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the side is named to say that it is the other one: "on the left, not on the right"."""
+    return any(token.word in ("not", "unlike", "than", "opposed") for token in tokens[max(0, place - 3) : place])
+
+
+def _means(token: Token) -> bool:
+    return bool(token.concept) and token.kind != "plain" and not is_side(token.word)
+
+
+def _after(tokens: Sequence[Token], place: int) -> tuple[frozenset[str], str]:
+    anchors: list[str] = []
+    words = [tokens[place].text]
+    of = False
+    for token in tokens[place + 1 : place + 9]:
+        if token.word in (",", ";", ":", "(", ")") or token.word in _BREAKS or token.word in SIDES:
+            break
+        if token.word == "of" and not of and len(words) < 4:
+            of = True
+            continue
+        if token.word in _PREPOSITIONS or len(anchors) >= 4:
+            break
+        if not token.concept and token.word not in ("the", "a", "an"):
+            break
+        if _means(token):
+            anchors.append(token.concept)
+        if token.word not in ("the", "a", "an"):
+            words.append(token.text)
+    return frozenset(anchors), " ".join(words)
+
+
+def _before(tokens: Sequence[Token], place: int) -> frozenset[str]:
+    anchors: list[str] = []
+    for token in reversed(tokens[max(0, place - 14) : place]):
+        if token.word in (";", ":") or token.word in ("but", "however", "although"):
+            break
+        if _means(token):
+            anchors.append(token.concept)
+        if len(anchors) >= 6:
+            break
+    return frozenset(anchors)
+
+
+def _window(tokens: Sequence[Token], place: int) -> frozenset[str]:
+    start, end = place, place + 1
+    while start > 0 and place - start < _REACH and tokens[start - 1].word not in _STATEMENTS:
+        start -= 1
+    while end < len(tokens) and end - place <= _REACH and tokens[end].word not in _STATEMENTS:
+        end += 1
+    return frozenset(token.concept for token in tokens[start:end] if _means(token))

@@ -1,0 +1,142 @@
+"""The weights of the channels and how sure a hit is: chosen by measurement for one encoder, and kept in a file.
+
+How sure a hit is comes from a logistic model over three signs: the cosines of its image and its caption with the
+query, and which share of the query's words, weighted by how rare they are in this atlas, its own words hold.
+Standard scores against the atlas's own background were tried in place of the cosines and told right from wrong less
+well: in a small atlas of many alike pictures the few others stand out for every query.
+
+`mirage evaluate calibrate` chooses both.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+
+from mirage.settings import SHIPPED
+
+Confidence = Literal["strong", "likely", "weak"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for a hit.
+
+    Attributes
+    ----------
+    image, caption : float
+        Cosines of the query's vector with the figure's image and with its caption; 0 where a channel was not asked.
+    words : float
+        Share of the query's words, weighted by rarity, that the figure's words hold, 0 to 1.
+    """
+
+    image: float
+    caption: float
+    words: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """How sure a hit is, from its signs: a logistic model and the probabilities from which a hit is likely and strong."""
+
+    bias: float
+    image: float
+    caption: float
+    words: float
+    likely: float = 0.5
+    strong: float = 0.85
+
+    def probability(self, signs: Signs) -> float:
+        """How probable it is that a hit with these signs fits its query."""
+        logit = self.bias + self.image * signs.image + self.caption * signs.caption + self.words * signs.words
+        return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
+
+    def confidence(self, signs: Signs) -> Confidence:
+        """The same in words."""
+        chance = self.probability(signs)
+        return "strong" if chance >= self.strong else "likely" if chance >= self.likely else "weak"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Weights and cuts, chosen by measurement for one encoder.
+
+    Attributes
+    ----------
+    encoder : str
+        Digest of the encoder they were fitted for; empty for the cautious defaults.
+    weights : mapping
+        Channel to its weight in the fusion, and ``coverage``: see `mirage.search.fusion.favour`. For queries with words.
+    text, picture : Model
+        For queries with words and for those without.
+    picture_weights : mapping, optional
+        The weights for queries without words; `weights` when left out.
+    """
+
+    encoder: str
+    weights: Mapping[str, float]
+    text: Model
+    picture: Model
+    picture_weights: Mapping[str, float] | None = None
+
+    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[str, float]:
+        """The weights for a query that has words, pictures or figures, or both.
+
+        With both, each channel has the larger weight of the two: a picture is known by the image channel, and words by the
+        others. A query with less of something keeps equal weights: what it wants less of is told by vectors, and word search
+        knows nothing of it. Neither sort is among the queries that weights are chosen by.
+        """
+        if less:
+            return DEFAULT_CALIBRATION.weights
+        if not picture or self.picture_weights is None:
+            return self.weights
+        if not words:
+            return self.picture_weights
+        return {name: max(weight, self.picture_weights.get(name, 0.0)) for name, weight in self.weights.items()}
+
+    def confidence(self, signs: Signs, has_words: bool) -> Confidence:
+        """How sure a hit with these signs is, in words."""
+        return (self.text if has_words else self.picture).confidence(signs)
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration:
+        """Read what `write` wrote."""
+        values = json.loads(path.read_text("utf-8"))
+        models = {name: Model(**values[name]) for name in ("text", "picture")}
+        return cls(values["encoder"], values["weights"], **models, picture_weights=values.get("picture_weights"))
+
+    def write(self, path: Path, **more: object) -> None:
+        """Write as JSON, with whatever else should be known of how it was made."""
+        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
+
+
+DEFAULT_CALIBRATION = Calibration(
+    encoder="",
+    weights={"image": 1.0, "caption": 1.0, "words": 1.0, "coverage": 2.0},
+    text=Model(-5.0, 2.0, 4.0, 5.0),
+    picture=Model(-8.5, 8.0, 5.0, 0.0),
+)
+SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
+# Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
+OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"
+
+
+def own_calibration(encoder_digest: str) -> Path:
+    """Where the calibration of an encoder that does not ship is kept."""
+    return OWN_CALIBRATIONS / f"{encoder_digest[:32]}.json"
+
+
+def calibration_for(encoder_digest: str) -> Calibration:
+    """The calibration fitted for an encoder, or cautious defaults where there is none."""
+    for path in (SHIPPED_CALIBRATION, own_calibration(encoder_digest)):
+        if path.exists():
+            fitted = Calibration.read(path)
+            if fitted.encoder == encoder_digest:
+                return fitted
+    return DEFAULT_CALIBRATION

@@ -1,0 +1,301 @@
+"""An atlas into one file that another machine imports; see `mirage.storage.archive` for what it holds.
+
+Only records and pictures are read, never the index, so an atlas can be exported while it is served.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mirage import __version__, encoders
+from mirage.encoders.base import EncoderInfo
+from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
+from mirage.images import PictureStore, decode
+from mirage.images.store import cannot_write
+from mirage.settings import SHIPPED
+from mirage.storage import archive as atlasfile
+from mirage.storage import manifest
+from mirage.storage.archive import LeftOut, Manifest
+from mirage.storage.ingest import Progress
+from mirage.storage.records import Picture, Row
+from mirage.storage.store import Store
+
+_README = """\
+An atlas of MIRAGE: medical figures with their words, sources and licences, to search on another machine.
+
+    mirage import THIS_FILE
+
+puts it into an atlas there. licences.csv lists every figure with its licence and a link to where it comes from.
+For teaching; it does not diagnose.
+"""
+_LEAST_SIDE = 64
+_QUALITY = 90
+_SPOOL = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    path : Path
+    bytes : int
+    sha256 : str
+        Of the whole file, to compare after it has travelled.
+    manifest : Manifest
+    seconds : float
+    """
+
+    path: Path
+    bytes: int
+    sha256: str
+    manifest: Manifest
+    seconds: float
+
+
+def export(
+    folder: Path,
+    target: Path,
+    *,
+    corpora: tuple[str, ...] = (),
+    picture_side: int = 0,
+    include_unlicensed: bool = False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Exported:
+    """Write an atlas into one file.
+
+    Parameters
+    ----------
+    folder : Path
+        The atlas; it may be open in another process.
+    target : Path
+        The file; written under another name first, so that it is there whole or not at all.
+    corpora : tuple of str
+        Only these; all when empty.
+    picture_side : int
+        Longest side of the pictures in pixels, larger ones are made smaller (WebP, quality 90); 0 keeps the originals.
+    include_unlicensed : bool
+        Also figures whose licence is not stated or forbids sharing.
+    progress : callable
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When the folder is no atlas, is being added to, or changed meanwhile.
+    mirage.errors.BadInput
+        When there is nothing to export, or an option cannot be used.
+    mirage.errors.Unavailable
+        When the disk is full.
+    """
+    if picture_side and picture_side < _LEAST_SIDE:
+        raise BadInput(f"Pictures have a side of at least {_LEAST_SIDE} pixels, not {picture_side}; 0 keeps the originals.")
+    known = manifest.read(folder)
+    if known is None or not (folder / "records.sqlite").exists():
+        raise AtlasError(f"{folder} is not an atlas, or was never finished.")
+    if target.is_dir():
+        raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
+    started = time.perf_counter()
+    partial = target.with_name(target.name + ".partial")
+    store = Store.at(folder / "records.sqlite")
+    try:
+        before = _state(folder, store)
+        wanted = _wanted(store, corpora)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
+            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, progress)
+            written = writing.all(wanted, include_unlicensed)
+        if _state(folder, store) != before:
+            raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
+        digest = _sha256(partial)
+        partial.replace(target)
+    except OSError as error:
+        raise Unavailable(cannot_write(target.parent, error)) from error
+    finally:
+        store.close()
+        partial.unlink(missing_ok=True)
+    return Exported(target, target.stat().st_size, digest, written, time.perf_counter() - started)
+
+
+def _state(folder: Path, store: Store) -> tuple[str | None, manifest.Manifest | None]:
+    unfinished = store.note("unfinished")
+    if unfinished is not None:
+        raise AtlasError(
+            "The atlas is being added to, or an adding was cut short. Finish that, or open the atlas once, first."
+        )
+    return store.note("stamp"), manifest.read(folder)
+
+
+def _wanted(store: Store, corpora: tuple[str, ...]) -> list[dict[str, Any]]:
+    there = store.corpora()
+    names = [row["name"] for row in there]
+    if unknown := sorted(set(corpora) - set(names)):
+        raise BadInput(f"This atlas has no corpus {unknown[0]!r}. There are: {', '.join(names) or 'none'}.")
+    return [row for row in there if not corpora or row["name"] in corpora]
+
+
+class _Writing:
+    """One export under way."""
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        store: Store,
+        pictures: PictureStore,
+        encoder: EncoderInfo,
+        side: int,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._archive, self._store, self._pictures, self._encoder = archive, store, pictures, encoder
+        self._side, self._progress = side, progress
+        self._parts: dict[str, str] = {}
+        self._written: dict[str, Picture] = {}  # a picture's name in the atlas to what stands in the file
+        self._names = set[str]()
+        self._licences: Counter[str] = Counter()
+        self._lost = Counter[str]()
+        self._started = time.perf_counter()
+
+    def all(self, corpora: list[dict[str, Any]], include_unlicensed: bool) -> Manifest:
+        self._put(atlasfile.README, _README.encode())
+        self._put(atlasfile.CORPORA, _lines(corpora))
+        names = {row["name"] for row in corpora}
+        rows, cases = 0, set[str]()
+        licences = tempfile.SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - read back below
+        table = csv.writer(licences)
+        table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
+        total, looked = len(self._store.keys()), 0
+        for number, block in enumerate(self._blocks(names, include_unlicensed)):
+            records = [_record(row, self._fingerprints[row.figure.id], self._written[row.picture.name]) for row in block]
+            self._put(atlasfile.figures_name(number), _lines(records))
+            for row in block:
+                figure, source = row.figure, row.figure.source
+                said = (
+                    source.corpus,
+                    source.attribution,
+                    str(source.licence),
+                    source.licence.url,
+                    source.url,
+                    source.url_of,
+                )
+                table.writerow((figure.id, *said))
+                self._licences[str(source.licence)] += 1
+            cases |= {row.figure.case_id for row in block} - {""}
+            self._put(atlasfile.vectors_name(number), self._vectors(block), zipfile.ZIP_STORED)
+            rows, looked = rows + len(block), self._looked
+            seconds = time.perf_counter() - self._started
+            rate = rows / seconds
+            self._progress(Progress(looked, total, rate, (total - looked) / rate))
+        if not rows:
+            left = self._lost["unlicensed"]
+            why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."
+            raise BadInput(f"There is nothing to export. {why if left else 'The atlas is empty.'}")
+        licences.seek(0)
+        self._put(atlasfile.LICENCES, licences.read().encode())
+        licences.close()
+        found = self._store.cases(cases)
+        self._put(atlasfile.CASES, _lines([asdict(found[key]) for key in sorted(found)]))
+        card = SHIPPED / "encoder" / "card.md"
+        if card.is_file() and self._encoder.digest == encoders.load("starter").info().digest:
+            self._put(atlasfile.CARD, card.read_bytes())
+        made = Manifest(
+            format=atlasfile.FORMAT,
+            software=f"MIRAGE {__version__}",
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            encoder=self._encoder,
+            figures=rows,
+            cases=len(found),
+            pictures=len(self._names),
+            picture_side=self._side,
+            left_out=LeftOut(**self._lost),
+            licences=dict(self._licences),
+            parts=dict(self._parts),
+        )
+        self._archive.writestr(atlasfile.MANIFEST, made.print())
+        return made
+
+    def _blocks(self, corpora: set[str], include_unlicensed: bool) -> Iterator[list[Row]]:
+        """The figures that go, in blocks, their pictures already written."""
+        self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
+        self._looked = 0
+        block: list[Row] = []
+        for rows in self._store.each(batch=200):
+            there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
+            for row in rows:
+                self._looked += 1
+                if row.figure.source.corpus not in corpora:
+                    continue
+                if not include_unlicensed and not row.figure.source.licence.allows_sharing:
+                    self._lost["unlicensed"] += 1
+                elif row.key not in there:
+                    self._lost["no_vectors"] += 1
+                elif not self._write_picture(row.picture):
+                    self._lost["no_picture"] += 1
+                else:
+                    block.append(row)
+                if len(block) == atlasfile.BLOCK:
+                    yield block
+                    block = []
+        if block:
+            yield block
+
+    def _write_picture(self, picture: Picture) -> bool:
+        if picture.name in self._written:
+            return True
+        try:
+            data, kept = self._sized(picture, self._pictures.read(picture.name))
+        except MirageError:
+            return False
+        if kept.name not in self._names:
+            self._names.add(kept.name)
+            self._archive.writestr(atlasfile.picture_name(kept.name), data, zipfile.ZIP_STORED)
+        self._written[picture.name] = kept
+        return True
+
+    def _sized(self, picture: Picture, data: bytes) -> tuple[bytes, Picture]:
+        if not self._side or max(picture.width, picture.height) <= self._side:
+            return data, picture
+        image = decode(data)
+        image.thumbnail((self._side, self._side))
+        out = io.BytesIO()
+        image.save(out, "WEBP", quality=_QUALITY)
+        made = out.getvalue()
+        name = f"{hashlib.sha256(made).hexdigest()}.webp"
+        return made, replace(picture, name=name, width=image.width, height=image.height, bytes=len(made))
+
+    def _vectors(self, block: list[Row]) -> bytes:
+        found = self._store.raw_vectors([row.key for row in block], self._encoder.digest)
+        nothing = np.full(self._encoder.dimension, np.nan, np.float16)
+        pairs = (found[row.key] for row in block)
+        out = io.BytesIO()
+        np.save(out, np.stack([np.stack([image, nothing if caption is None else caption]) for image, caption in pairs]))
+        return out.getvalue()
+
+    def _put(self, name: str, data: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
+        self._archive.writestr(name, data, how)
+        self._parts[name] = hashlib.sha256(data).hexdigest()
+
+
+def _record(row: Row, fingerprint: str, picture: Picture) -> dict[str, Any]:
+    return {**asdict(row.figure), "fingerprint": fingerprint, "picture": {**asdict(picture), "look": f"{picture.look:x}"}}
+
+
+def _lines(records: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

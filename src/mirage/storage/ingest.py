@@ -1,0 +1,304 @@
+"""A corpus into an atlas: resumable, idempotent, and says what it left out.
+
+Records are committed before the index hears of them, batch by batch. Killed at any point and run again, what is stored is
+passed over by its fingerprint and the rest is added; `Atlas.open` brings the index level with the records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mirage.atlas import UNFINISHED, Atlas, point_of
+from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
+from mirage.corpora.inferring import Inference
+from mirage.encoders.base import Encoder
+from mirage.errors import BadInput, BadPicture, MirageError
+from mirage.figure import Figure
+from mirage.images import Picture, look
+from mirage.images.marks import watermarked
+from mirage.images.store import PictureStore
+from mirage.storage.manifest import check_room
+from mirage.storage.records import Picture as PictureRecord
+from mirage.storage.records import Record, Row, rounded
+
+BATCH = 32
+_AHEAD = 3 * BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far adding is.
+
+    Attributes
+    ----------
+    done, total : int
+        Entries of the corpus looked at, and all of them.
+    rate : float
+        Figures a second, of those that had to be read.
+    seconds_left : float or None
+        None until there is something to reckon from.
+    """
+
+    done: int
+    total: int
+    rate: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of it.
+
+    Attributes
+    ----------
+    corpus : CorpusInfo
+    added : int
+        Figures that are new or were replaced.
+    kept : int
+        Figures that were there already.
+    refused : tuple of Refused
+        What could not be taken, by name, with the reason.
+    seconds : float
+    stopped : bool
+        Whether it was asked to stop before the end.
+    """
+
+    corpus: CorpusInfo
+    added: int
+    kept: int
+    refused: tuple[Refused, ...]
+    seconds: float
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    item: Item
+    picture: PictureRecord
+    decoded: Picture
+
+
+def add(
+    atlas: Atlas,
+    corpus: Corpus,
+    *,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    workers: int = 2,
+) -> Report:
+    """Add a corpus to an atlas.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        Open in this process.
+    corpus : Corpus
+    progress : callable
+        Called after every batch, and often enough in between for a person watching.
+    stop : callable
+        Asked between batches; True ends adding after what is in hand is stored.
+    workers : int
+        Threads that decode pictures while the encoder works.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        When the corpus as a whole cannot be read, or the disk is full. What was stored by then stays.
+    """
+    started = time.perf_counter()
+    info = corpus.info()
+    if not len(corpus):
+        raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
+    check_room(atlas.path)
+    atlas.reconcile()
+    stamp = _next_stamp(atlas)
+    atlas.store.set_note(UNFINISHED, str(stamp))
+    atlas.store.put_corpus(_corpus_values(info, complete=False))
+    known = atlas.store.fingerprints(info.name)
+    infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
+    counts = _Counts(len(corpus), progress, started)
+    seen: set[str] = set()
+
+    def wanted() -> Iterator[Item]:
+        for entry in corpus.items():
+            if isinstance(entry, Refused):
+                counts.refused.append(entry)
+            elif entry.figure.id in seen:
+                reason = f"The id {entry.figure.id} occurs twice; the first one was taken."
+                counts.refused.append(Refused(entry.label, reason))
+            else:
+                seen.add(entry.figure.id)
+                if known.get(entry.figure.id) != entry.fingerprint:
+                    yield entry
+                    continue
+                counts.kept += 1
+            counts.tell()
+
+    stopped = False
+    try:
+        for batch in _batches(_decoded(wanted(), corpus, atlas.pictures, workers, counts)):
+            check_room(atlas.path)
+            _store(atlas, batch, stamp, infer)
+            counts.added += len(batch)
+            counts.tell(force=True)
+            if stop():
+                stopped = True
+                break
+    except BaseException:
+        # What is stored stays; the note makes the next opening, or the next adding, bring the index level.
+        with suppress(MirageError):
+            atlas.changed()
+        raise
+    atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
+    if counts.added:
+        atlas.index.optimise()
+    atlas.store.set_note(UNFINISHED, None)
+    atlas.changed()
+    counts.tell(force=True)
+    return Report(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
+
+
+def _next_stamp(atlas: Atlas) -> int:
+    stamp = int(atlas.store.note("stamp") or 0) + 1
+    atlas.store.set_note("stamp", str(stamp))
+    return stamp
+
+
+def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
+    return {
+        "name": info.name,
+        "title": info.title,
+        "summary": info.summary,
+        "version": info.version,
+        "homepage": info.homepage,
+        "licence": info.licence.name,
+        "licence_url": info.licence.url,
+        "complete": complete,
+    }
+
+
+class _Counts:
+    """What has happened so far, and telling it four times a second."""
+
+    def __init__(self, total: int, progress: Callable[[Progress], None], started: float) -> None:
+        self.total = total
+        self.added = self.kept = 0
+        self.refused: list[Refused] = []
+        self._progress = progress
+        self._started = started
+        self._told = 0.0
+
+    def tell(self, *, force: bool = False) -> None:
+        now = time.perf_counter()
+        if not force and now - self._told < 0.25:
+            return
+        self._told = now
+        done = min(self.total, self.added + self.kept + len(self.refused))
+        rate = self.added / (now - self._started) if self.added else 0.0
+        left = (self.total - done) / rate if rate else None
+        self._progress(Progress(done, self.total, rate, left))
+
+
+def _decoded(
+    items: Iterator[Item], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
+) -> Iterator[_Ready]:
+    """Decode and keep pictures on threads, a bounded number ahead, in the corpus's order."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
+        waiting: deque[tuple[Item, Future[_Ready]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(_prepare, item, corpus, pictures)))
+                if len(waiting) >= _AHEAD:
+                    yield from _result(*waiting.popleft(), counts)
+            while waiting:
+                yield from _result(*waiting.popleft(), counts)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Ready]:
+    try:
+        yield future.result()
+    except BadPicture as error:
+        counts.refused.append(Refused(item.label, str(error)))
+    except MirageError:
+        raise
+    except (OSError, ValueError, MemoryError) as error:
+        counts.refused.append(Refused(item.label, f"The picture could not be read: {error}."))
+
+
+def _prepare(item: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
+    decoded = corpus.read(item)
+    _refuse_synthetic(decoded)
+    kept = pictures.put(decoded)
+    return _Ready(item, PictureRecord(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
+
+
+def _refuse_synthetic(picture: Picture) -> None:
+    """Keep generated images out: by what their metadata said, or by MIRAGE's watermark in the pixels."""
+    said = picture.synthetic
+    if not said and watermarked(picture.image):
+        said = "MIRAGE's watermark is in the pixels."
+    if said:
+        raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
+
+
+def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:
+    batch: list[_Ready] = []
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def caption_text(figure: Figure) -> str:
+    """What the caption vector is made from: what the picture is, then what its source says of it."""
+    # What was inferred from the picture would say nothing that its own vector does not.
+    plane, modality = figure.stated("plane"), figure.modality_detail or figure.stated("modality")
+    kind = " ".join(filter(None, [plane.capitalize(), modality]))
+    return ". ".join(filter(None, [kind, figure.caption, figure.title if not figure.caption else ""])).strip()
+
+
+def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray[np.float32] | None]:
+    """Caption vectors, None for a figure without words."""
+    texts = [caption_text(figure) for figure in figures]
+    # The figures of a case often share their words; each text is read once.
+    different = list(dict.fromkeys(filter(None, texts)))
+    vectors = dict(zip(different, encoder.encode_texts(different), strict=True))
+    return [vectors.get(text) for text in texts]
+
+
+def _store(atlas: Atlas, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
+    images = atlas.encoder.encode_images([ready.decoded.image for ready in batch])
+    figures = [ready.item.figure for ready in batch]
+    if infer is not None:
+        figures = infer(figures, images)
+    captions = encode_captions(atlas.encoder, figures)
+    records = [
+        Record(figure, ready.item.case, ready.item.fingerprint, ready.picture, image, caption)
+        for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True)
+    ]
+    keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
+    atlas.index.add(
+        [
+            point_of(Row(key, record.figure, record.picture), *vectors_of(record))
+            for key, record in zip(keys, records, strict=True)
+        ]
+    )
+
+
+def vectors_of(record: Record) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """What the index is given of a record: its vectors as they would come back from the store."""
+    return rounded(record.image), None if record.caption is None else rounded(record.caption)

@@ -1,0 +1,269 @@
+"""Make an atlas's index anew from its records, with the same encoder or with another.
+
+New vectors are kept beside the old ones in the records, the new index is made in a folder beside the old one, and replacing
+``atlas.toml``, which names both encoder and index, is the one step between the old atlas and the new. Killed before it, the
+atlas is what it was, and what was encoded is not encoded again; killed after it, the new atlas is whole, and the next
+opening removes what is left of the old one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from mirage import encoders, indexes
+from mirage.atlas import Atlas, point_of
+from mirage.encoders.base import Encoder
+from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError
+from mirage.images import PictureStore, decode
+from mirage.indexes.base import Index
+from mirage.settings import Settings
+from mirage.storage import manifest
+from mirage.storage.ingest import BATCH, Progress, encode_captions
+from mirage.storage.records import Row
+from mirage.storage.store import Store
+
+ENCODING, INDEXING = "encoding", "indexing"
+_AT_ONCE = 500
+
+
+class Rebuilt(NamedTuple):
+    """Figures in the atlas, and how many of them had to be encoded."""
+
+    figures: int
+    encoded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Progress):
+    """How far a rebuild is; `what` is ``encoding``, then ``indexing``."""
+
+    what: str = ENCODING
+
+
+class Stopped(Exception):
+    """Somebody asked a rebuild to stop; the atlas is what it was, and what was encoded is kept."""
+
+
+Tell = Callable[[Step], None]
+Stop = Callable[[], bool]
+
+
+def rebuild(
+    folder: Path,
+    encoder: str | None = None,
+    progress: Tell = lambda _: None,
+    *,
+    model: str = "",
+    stop: Stop = lambda: False,
+) -> Rebuilt:
+    """Encode what this encoder has not encoded yet, then make the index from scratch and swap it in.
+
+    While it encodes, the atlas may be opened, searched and added to; only for the last steps it is held.
+
+    Parameters
+    ----------
+    folder : Path
+        An atlas that nobody holds; for one that is open in this process, see `rebuild_open`.
+    encoder : str, optional
+        Adapter's name; the one the atlas was made with when left out.
+    progress : callable
+    model : str
+        For adapters that open more than one: a hub id or a folder.
+    stop : callable
+        Asked between batches.
+
+    Raises
+    ------
+    mirage.errors.AtlasError, mirage.errors.AtlasHeld
+        When another process holds the atlas, now or when all is encoded; what was encoded is kept.
+    mirage.errors.NotFound, mirage.errors.Unavailable
+        When there is no such encoder, it cannot be used, or the disk is full.
+    Stopped
+    """
+    known = _known(folder)
+    with _holding(folder, known):
+        pass  # told before anything is encoded
+    used = opened(known, encoder, model)
+    store = Store.at(folder / "records.sqlite")
+    try:
+        work = _Work(folder, store, PictureStore(folder / "pictures"), used, progress, stop)
+        encoded = work.encode()
+        known = _known(folder)
+        with _holding(folder, known):
+            encoded += work.encode()  # what was added meanwhile
+            name = manifest.beside(known.index, used.info().digest)
+            index = work.index(name)
+            try:
+                manifest.Manifest(manifest.FORMAT, used.info(), known.corpora, name).write(folder)
+            except MirageError:
+                _discard(index, folder / name)
+                raise
+            with suppress(MirageError):  # they are only in the way
+                store.forget_vectors(used.info().digest)
+        try:
+            shutil.rmtree(folder / known.index, ignore_errors=True)
+            return Rebuilt(len(index), encoded)
+        finally:
+            index.close()
+    finally:
+        store.close()
+
+
+def rebuild_open(atlas: Atlas, encoder: Encoder, progress: Tell = lambda _: None, *, stop: Stop = lambda: False) -> Rebuilt:
+    """Do the same to an atlas that is open in this process and goes on answering: with the old index, then with the new.
+
+    Parameters and failures are those of `rebuild`. Nothing may be added to the atlas meanwhile.
+    """
+    work = _Work(atlas.path, atlas.store, atlas.pictures, encoder, progress, stop)
+    encoded = work.encode()
+    name = manifest.beside(atlas.index_name, encoder.info().digest)
+    index = work.index(name)
+    try:
+        atlas.swap(encoder, index, name)
+    except MirageError:
+        _discard(index, atlas.path / name)
+        raise
+    return Rebuilt(len(index), encoded)
+
+
+def opened(known: manifest.Manifest, encoder: str | None = None, model: str = "") -> Encoder:
+    """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
+    name = encoder or known.encoder.name
+    no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
+    if model and name == "starter":
+        raise BadInput(no_model)
+    chosen = model or (known.encoder.model if name == known.encoder.name else "")
+    try:
+        return encoders.configured(name, Settings.load(), chosen)
+    except TypeError as error:
+        if not model:
+            raise
+        raise BadInput(no_model) from error
+
+
+def _known(folder: Path) -> manifest.Manifest:
+    known = manifest.read(folder)
+    if known is None or not (folder / "records.sqlite").exists():
+        raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
+    return known
+
+
+@contextmanager
+def _holding(folder: Path, known: manifest.Manifest) -> Iterator[None]:
+    """Hold an atlas by its index; one that is damaged beyond opening is nobody's."""
+    held: Index | None = None
+    try:
+        held = indexes.load("embedded", path=folder / known.index, dimension=known.encoder.dimension)
+    except AtlasHeld as error:
+        holder = manifest.Holder.read(folder)
+        raise AtlasHeld(
+            f"The atlas {folder} is open in {holder or 'another process'}. Stop that and run this again; what is encoded "
+            "stays."
+        ) from error
+    except AtlasError:
+        pass
+    try:
+        if held is not None:
+            manifest.Holder.mine().write(folder)
+        yield
+    finally:
+        if held is not None:
+            manifest.Holder.clear(folder)
+            held.close()
+
+
+def _discard(index: Index, place: Path) -> None:
+    with suppress(MirageError):
+        index.close()
+    shutil.rmtree(place, ignore_errors=True)
+
+
+class _Work:
+    """What both ways share: encode into the records, and make an index from them."""
+
+    def __init__(
+        self, folder: Path, store: Store, pictures: PictureStore, encoder: Encoder, progress: Tell, stop: Stop
+    ) -> None:
+        self._folder, self._store, self._pictures = folder, store, pictures
+        self._encoder, self._digest = encoder, encoder.info().digest
+        self._progress, self._stop = progress, stop
+
+    def encode(self) -> int:
+        """Encode the figures that this encoder has not encoded yet, and say how many those were."""
+        counting, encoded = _Counting(ENCODING, len(self._store.keys()), self._progress), 0
+        for rows in self._store.each(batch=BATCH):
+            there = self._store.vectors([row.key for row in rows], self._digest)
+            missing = [row for row in rows if row.key not in there]
+            if missing:
+                manifest.check_room(self._folder)
+                self._encode(missing)
+                encoded += len(missing)
+            counting.tell(len(rows), len(missing))
+            self._look()
+        return encoded
+
+    def _encode(self, rows: list[Row]) -> None:
+        images = self._encoder.encode_images([_decoded(self._pictures, row) for row in rows])
+        captions = encode_captions(self._encoder, [row.figure for row in rows])
+        self._store.put_vectors(rows, images, captions, self._digest)
+
+    def index(self, name: str) -> Index:
+        """Make an index of all figures in a folder of that name, and leave it open."""
+        place, dimension = self._folder / name, self._encoder.info().dimension
+        if place.exists():  # a rebuild that was cut short left it, unless somebody is at it
+            try:
+                indexes.load("embedded", path=place, dimension=dimension).close()
+            except AtlasHeld as error:
+                raise AtlasHeld(f"Another process is rebuilding the atlas {self._folder} just now.") from error
+            except AtlasError:
+                pass
+        shutil.rmtree(place, ignore_errors=True)
+        made = indexes.load("embedded", path=place, dimension=dimension)
+        try:
+            counting = _Counting(INDEXING, len(self._store.keys()), self._progress)
+            for rows in self._store.each(batch=_AT_ONCE):
+                manifest.check_room(self._folder)
+                found = self._store.vectors([row.key for row in rows], self._digest)
+                made.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
+                counting.tell(len(rows), len(rows))
+                self._look()
+            made.optimise()
+        except BaseException:
+            _discard(made, place)
+            raise
+        return made
+
+    def _look(self) -> None:
+        if self._stop():
+            raise Stopped
+
+
+class _Counting:
+    def __init__(self, what: str, total: int, progress: Tell) -> None:
+        self._what, self._total, self._progress = what, total, progress
+        self._started, self._done, self._worked = time.perf_counter(), 0, 0
+
+    def tell(self, done: int, worked: int) -> None:
+        self._done += done
+        self._worked += worked
+        rate = self._worked / (time.perf_counter() - self._started)
+        left = (self._total - self._done) / rate if rate else None
+        self._progress(Step(self._done, self._total, rate, left, self._what))
+
+
+def _decoded(pictures: PictureStore, row: Row) -> Image.Image:
+    try:
+        return decode(pictures.path(row.picture.name))
+    except MirageError as error:
+        raise AtlasError(
+            f"The picture of {row.figure.id} is lost or damaged ({error}), so that it cannot be encoded anew. "
+            "Restore the atlas's folder pictures from a copy. The atlas is what it was."
+        ) from error

@@ -1,0 +1,345 @@
+"""Figures, cases, corpora, vectors and jobs in SQL. These records are the truth; the index is made from them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import QueuePool
+
+from mirage.errors import AtlasError, NotFound, Unavailable
+from mirage.figure import Case
+from mirage.query import shown
+from mirage.storage.records import (
+    Half,
+    Record,
+    Row,
+    Vector,
+    figure_values,
+    pack,
+    row_of,
+    source_of,
+    source_values,
+    unit,
+)
+from mirage.storage.tables import CASE_WORDS, LATER, cases, corpora, figures, jobs, metadata, notes, vectors
+
+_BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
+_UNCAPTIONED = sa.select(figures.c.key).where(
+    figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
+)
+
+
+class Store:
+    """The records of one atlas.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL. SQLite by file; the schema is plain SQL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+        with self._clear_errors():
+            metadata.create_all(self._engine)
+            self._add_later_columns()
+
+    @classmethod
+    def at(cls, path: Path) -> Store:
+        """Open or make the SQLite file at a path."""
+        return cls(f"sqlite:///{path}")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _add_later_columns(self) -> None:
+        there = {table: {column["name"] for column in sa.inspect(self._engine).get_columns(table)} for table in ("figures",)}
+        for column in LATER:
+            if column.name not in there[column.table.name]:
+                made = sa.schema.CreateColumn(column).compile(dialect=self._engine.dialect)
+                with self._engine.begin() as connection:
+                    connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {made}"))
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+            reason = str(getattr(error, "orig", error))
+            if "full" in reason:
+                raise Unavailable(
+                    "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
+                ) from error
+            if "readonly" in reason:
+                raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
+            raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+            reason = str(getattr(error, "orig", error))
+            raise AtlasError(
+                f"The atlas's records are damaged ({reason}). Restore the folder from a copy, or add its corpora anew."
+            ) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with self._clear_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        with self._clear_errors(), self._engine.begin() as connection:
+            yield connection
+
+    # -- figures and cases ------------------------------------------------------------------------------------------
+
+    def put(self, records: Sequence[Record], encoder: str, stamp: int) -> list[int]:
+        """Insert or replace figures with their cases and vectors in one transaction.
+
+        What another encoder made of a figure that is replaced is forgotten.
+
+        Returns
+        -------
+        list of int
+            The figures' keys, in order. A figure keeps its key when it is replaced.
+        """
+        keys: list[int] = []
+        with self._write() as connection:
+            for case in {record.case.id: record.case for record in records if record.case}.values():
+                values = {"id": case.id, **{n: getattr(case, n) for n in CASE_WORDS}, **source_values(case.source)}
+                connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
+            for record in records:
+                values = figure_values(record, stamp)
+                key = connection.execute(
+                    upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
+                ).scalar_one()
+                blobs = {
+                    "key": key,
+                    "encoder": encoder,
+                    "image": pack(record.image),
+                    "caption": None if record.caption is None else pack(record.caption),
+                }
+                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
+                keys.append(key)
+            for start in range(0, len(keys), 500):
+                stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
+                connection.execute(sa.delete(vectors).where(stale))
+        return keys
+
+    def put_vectors(self, rows: Sequence[Row], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
+        """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
+
+        A figure that was replaced since its row was read gets none: they would be another picture's.
+        """
+        keys = [row.key for row in rows]
+        with self._write() as connection:
+            # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
+            mine = vectors.c.key.in_(keys) & (vectors.c.encoder == encoder)
+            connection.execute(sa.delete(vectors).where(mine))
+            now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
+            blobs = [
+                {
+                    "key": row.key,
+                    "encoder": encoder,
+                    "image": pack(image),
+                    "caption": None if caption is None else pack(caption),
+                }
+                for row, image, caption in zip(rows, images, captions, strict=True)
+                if now.get(row.key) == row
+            ]
+            if blobs:
+                connection.execute(sa.insert(vectors), blobs)
+
+    def forget_vectors(self, but: str) -> None:
+        """Drop the vectors of every encoder but one."""
+        with self._write() as connection:
+            connection.execute(sa.delete(vectors).where(vectors.c.encoder != but))
+
+    def remove_corpus(self, corpus: str) -> list[int]:
+        """Take a corpus out; returns the keys of its figures."""
+        with self._write() as connection:
+            keys = list(connection.execute(sa.select(figures.c.key).where(figures.c.corpus == corpus)).scalars())
+            for table in (figures, cases):
+                connection.execute(sa.delete(table).where(table.c.corpus == corpus))
+            connection.execute(sa.delete(corpora).where(corpora.c.name == corpus))
+        return keys
+
+    def fingerprints(self, corpus: str) -> dict[str, str]:
+        """Id to fingerprint for every figure of a corpus."""
+        with self._read() as connection:
+            rows = connection.execute(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
+            return {row.id: row.fingerprint for row in rows}
+
+    def rows(self, keys: Sequence[int]) -> dict[int, Row]:
+        """Figures by key; keys that are not there are left out."""
+        found: dict[int, Row] = {}
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                part = list(keys[start : start + 500])
+                for row in connection.execute(_BY_KEY, {"keys": part}):
+                    found[row.key] = row_of(row)
+        return found
+
+    def row(self, figure_id: str) -> Row:
+        """One figure by id.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._read() as connection:
+            row = connection.execute(sa.select(figures).where(figures.c.id == figure_id)).first()
+        if row is None:
+            raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
+        return row_of(row)
+
+    def case(self, case_id: str) -> Case:
+        """One case by id.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        found = self.cases({case_id})
+        if case_id not in found:
+            raise NotFound(f"This atlas has no case {shown(case_id)}.")
+        return found[case_id]
+
+    def cases(self, case_ids: Collection[str]) -> dict[str, Case]:
+        """Cases by id; ids that are not there are left out."""
+        wanted = sorted(case_ids)
+        found: dict[str, Case] = {}
+        with self._read() as connection:
+            for start in range(0, len(wanted), 500):
+                asked = sa.select(cases).where(cases.c.id.in_(wanted[start : start + 500]))
+                for row in connection.execute(asked).mappings():
+                    words = {name: row[name] for name in CASE_WORDS}
+                    found[row["id"]] = Case(id=row["id"], source=source_of(row), **words)
+        return found
+
+    def figures_of(self, case_id: str) -> list[Row]:
+        """The figures of a case, in the order they were added."""
+        statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
+        with self._read() as connection:
+            return [row_of(row) for row in connection.execute(statement)]
+
+    def each(self, batch: int = 500, since: int = 0) -> Iterator[list[Row]]:
+        """Every figure whose stamp is `since` or later, in batches by key."""
+        last = -1
+        while True:
+            statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
+            with self._read() as connection:
+                found = [row_of(row) for row in connection.execute(statement.order_by(figures.c.key).limit(batch))]
+            if not found:
+                return
+            yield found
+            last = found[-1].key
+
+    def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
+        """Image and caption vectors by key, as far as this encoder made them."""
+        raw = self.raw_vectors(keys, encoder)
+        return {key: (unit(image), None if caption is None else unit(caption)) for key, (image, caption) in raw.items()}
+
+    def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
+        """Like `vectors`, (d,) float16 to the bit as they are kept."""
+        found: dict[int, tuple[Half, Half | None]] = {}
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                part = list(keys[start : start + 500])
+                statement = sa.select(vectors).where(vectors.c.key.in_(part), vectors.c.encoder == encoder)
+                for row in connection.execute(statement):
+                    caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
+                    found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
+        return found
+
+    def uncaptioned(self, keys: Sequence[int]) -> frozenset[int]:
+        """Which of some figures have neither a caption nor a title in its place."""
+        found: set[int] = set()
+        with self._read() as connection:
+            for start in range(0, len(keys), 500):
+                found.update(connection.execute(_UNCAPTIONED, {"keys": list(keys[start : start + 500])}).scalars())
+        return frozenset(found)
+
+    def keys(self) -> list[int]:
+        """Every figure's key, ascending."""
+        with self._read() as connection:
+            return list(connection.execute(sa.select(figures.c.key).order_by(figures.c.key)).scalars())
+
+    def picture_names(self) -> set[str]:
+        """Names of every picture that a figure uses."""
+        with self._read() as connection:
+            return set(connection.execute(sa.select(figures.c.picture)).scalars())
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """Corpus to how many figures, cases and bytes of pictures it has."""
+        with self._read() as connection:
+            number, size = sa.func.count(), sa.func.sum(figures.c.bytes)
+            of_figures = connection.execute(sa.select(figures.c.corpus, number, size).group_by(figures.c.corpus))
+            found = {corpus: (count, 0, int(total or 0)) for corpus, count, total in of_figures}
+            of_cases = connection.execute(sa.select(cases.c.corpus, sa.func.count()).group_by(cases.c.corpus))
+            for corpus, count in of_cases:
+                known = found.get(corpus, (0, 0, 0))
+                found[corpus] = (known[0], count, known[2])
+        return found
+
+    # -- corpora, jobs, notes ---------------------------------------------------------------------------------------
+
+    def put_corpus(self, values: Mapping[str, Any]) -> None:
+        """Insert or replace what is known of a corpus: the columns of `corpora` but the time."""
+        kept = {**values, "added": time.time()}
+        with self._write() as connection:
+            connection.execute(upsert(corpora).values(kept).on_conflict_do_update(["name"], set_=kept))
+
+    def corpora(self) -> list[dict[str, Any]]:
+        """What is known of every corpus, oldest first."""
+        with self._read() as connection:
+            return [dict(row) for row in connection.execute(sa.select(corpora).order_by(corpora.c.added)).mappings()]
+
+    def put_job(self, job_id: str, created: float, record: Mapping[str, Any]) -> None:
+        """Insert or replace a job."""
+        values = {"id": job_id, "created": created, "record": json.dumps(record)}
+        with self._write() as connection:
+            connection.execute(upsert(jobs).values(values).on_conflict_do_update(["id"], set_=values))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every job's record, newest first."""
+        with self._read() as connection:
+            statement = sa.select(jobs.c.record).order_by(jobs.c.created.desc())
+            return [json.loads(record) for record in connection.execute(statement).scalars()]
+
+    def note(self, name: str) -> str | None:
+        """A small fact about the atlas, or None."""
+        with self._read() as connection:
+            return connection.execute(sa.select(notes.c.value).where(notes.c.name == name)).scalar()
+
+    def set_note(self, name: str, value: str | None) -> None:
+        """Keep a small fact, or forget it (None)."""
+        with self._write() as connection:
+            if value is None:
+                connection.execute(sa.delete(notes).where(notes.c.name == name))
+            else:
+                values = {"name": name, "value": value}
+                connection.execute(upsert(notes).values(values).on_conflict_do_update(["name"], set_=values))
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "mmap_size=268435456",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

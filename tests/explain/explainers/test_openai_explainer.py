@@ -1,0 +1,233 @@
+"""The openai explainer against a real HTTP server that misbehaves in each way a server can."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cyst_evidence import CYST, request
+
+from chat_server import Answer, cutting, event, hanging, refusing, saying, sending, serving
+from mirage.errors import MirageError, Unavailable
+from mirage.explain.evidence import Draft
+from mirage.explain.explainers import Remark, Request, Writing
+from mirage.explain.explainers.openai import OpenAIExplainer
+
+KEY = "sk-secret-of-the-test"
+
+
+def asked(*answers: Answer, **options: Any) -> tuple[list[Draft], list[str], list[dict[str, Any]]]:
+    """Drafts, remarks, and what the server was asked."""
+    with serving(*answers) as server:
+        given = {"pause": 0.01, "timeout": 1.0, "key": "", **options}
+        found = list(OpenAIExplainer(server.url, "tiny", **given).explain(request()))
+        drafts = [piece for piece in found if isinstance(piece, Draft)]
+        return drafts, [piece.text for piece in found if isinstance(piece, Remark)], server.asked
+
+
+def failed(*answers: Answer, **options: Any) -> str:
+    with pytest.raises(Unavailable) as caught:
+        asked(*answers, **options)
+    return str(caught.value)
+
+
+def test_sentences_come_with_their_citations_as_they_are_written() -> None:
+    with serving(saying("The cyst ", "is bright ", "[1].", " It is left", "-sided [1][2].")) as server:
+        found = list(OpenAIExplainer(server.url, key="").explain(request()))
+    assert [piece for piece in found if isinstance(piece, Draft)] == [
+        Draft("The cyst is bright.", (1,)),
+        Draft("It is left-sided.", (1, 2)),
+    ]
+    assert any(isinstance(piece, Writing) and piece.text == "The cyst is bright" for piece in found)
+
+
+def test_the_server_is_told_the_rules_and_gets_the_evidence_as_data() -> None:
+    _, _, calls = asked(saying("Fine words [1]."))
+    system, user = calls[0]["body"]["messages"]
+    assert "Use only the numbered evidence" in system["content"]
+    assert "do not follow" in system["content"]
+    for item in CYST:
+        assert f"[{item.number}] (" in user["content"]
+    assert calls[0]["path"] == "/v1/chat/completions"
+    assert calls[0]["body"]["stream"] is True
+    assert calls[0]["body"]["model"] == "tiny"
+
+
+def test_the_key_goes_to_the_server_and_into_no_message() -> None:
+    _, _, calls = asked(saying("Fine words [1]."), key=KEY)
+    assert calls[0]["headers"]["Authorization"] == f"Bearer {KEY}"
+    assert KEY not in failed(refusing(401, f'{{"error": {{"message": "bad key {KEY}"}}}}'), key=KEY)
+
+
+def test_the_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    _, _, calls = asked(saying("Fine words [1]."), key=None)
+    assert calls[0]["headers"]["Authorization"] == f"Bearer {KEY}"
+
+
+def test_a_server_that_is_busy_is_asked_again() -> None:
+    drafts, _, calls = asked(refusing(429, Retry_After="0"), refusing(503), saying("At last it answers [1]."))
+    assert [draft.text for draft in drafts] == ["At last it answers."]
+    assert len(calls) == 3
+
+
+def test_it_waits_as_long_as_a_busy_server_asks() -> None:
+    started = time.monotonic()
+    asked(refusing(429, Retry_After="0.4"), saying("At last it answers [1]."))
+    assert time.monotonic() - started >= 0.4
+
+
+def test_a_server_that_fails_each_time_is_given_up() -> None:
+    assert "500" in failed(refusing(500))
+    assert "OPENAI_API_KEY" in failed(refusing(401))
+    assert "explainer_url" in failed(refusing(404))
+
+
+def test_a_server_that_hangs_before_the_first_word_is_given_up_in_time() -> None:
+    started = time.monotonic()
+    assert "did not answer within 0.3 s" in failed(hanging(), timeout=0.3)
+    assert time.monotonic() - started < 15, "the server's hanging was waited for"
+
+
+def test_a_server_that_keeps_the_line_open_without_a_word_is_given_up_too() -> None:
+    assert "wrote nothing for 0.3 s" in failed(hanging("It began "), timeout=0.3)
+
+
+def test_what_was_said_before_the_stream_was_cut_stays_and_the_cut_is_an_error() -> None:
+    drafts: list[Draft] = []
+    with serving(cutting("One sentence [1]. ", "And half of ano")) as server:
+        speaking = OpenAIExplainer(server.url, key="", timeout=1).explain(request())
+        with pytest.raises(Unavailable, match="broke off"):
+            drafts.extend(piece for piece in speaking if isinstance(piece, Draft))
+    assert [draft.text for draft in drafts] == ["One sentence."]
+    assert len(server.asked) == 1, "a stream that had begun was asked for again"
+
+
+def test_invalid_utf8_is_shown_as_such_and_remarked() -> None:
+    drafts, remarks, _ = asked(sending(b'data: {"choices":[{"delta":{"content":"The cyst \xff\xfe is bright [1]."}}]}\n\n'))
+    assert "\ufffd" in drafts[0].text
+    assert "could not be read as text" in remarks[0]
+
+
+def test_a_character_cut_in_two_by_the_network_is_whole_again() -> None:
+    whole = event("Der Glomus-Tumor ist größer [1].").replace(b"\\u00f6", "ö".encode())
+    place = whole.index("ö".encode()) + 1
+    drafts, remarks, _ = asked(sending(whole[:place], whole[place:]))
+    assert "\ufffd" not in drafts[0].text
+    assert not remarks
+
+
+def test_lines_that_are_no_json_are_passed_over() -> None:
+    drafts, _, _ = asked(
+        sending(b": hello\n\ndata: {oops\n\ndata: null\n\ndata: []\n\n", event("It goes on [1]."), b"data: [DONE]\n\n")
+    )
+    assert [draft.text for draft in drafts] == ["It goes on."]
+
+
+def test_a_stream_without_done_ends_well() -> None:
+    assert [draft.text for draft in asked(saying("It is over [1].", done=False))[0]] == ["It is over."]
+
+
+def test_an_error_inside_the_stream_is_an_error() -> None:
+    assert "out of memory" in failed(sending(event("It began "), b'data: {"error": {"message": "out of memory"}}\n\n'))
+
+
+def test_a_line_without_end_is_given_up() -> None:
+    assert "does not end" in failed(sending(b"data: ", *[b"x" * 100_000] * 12), timeout=5)
+
+
+def test_a_server_that_does_not_stream_is_understood() -> None:
+    body = b'{"choices": [{"message": {"content": "All at once [1]. And more [2]."}, "finish_reason": "stop"}]}'
+    drafts, _, _ = asked(sending(body, kind="application/json"))
+    assert [(draft.text, draft.cites) for draft in drafts] == [("All at once.", (1,)), ("And more.", (2,))]
+
+
+def test_something_that_is_no_chat_server_is_said_to_be_none() -> None:
+    assert "no chat completion" in failed(sending(b"<html><body>Hello</body></html>", kind="text/html"))
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with serving(saying("Elsewhere [1].")) as other:
+        assert "not followed" in failed(refusing(307, Location=f"{other.url}/chat/completions"), key=KEY)
+        assert not other.asked, "the key went elsewhere"
+
+
+def test_a_model_that_says_nothing_says_nothing() -> None:
+    assert asked(sending(b"data: [DONE]\n\n"))[0] == []
+    assert asked(sending(b""))[0] == []
+
+
+def test_a_model_that_loops_is_stopped() -> None:
+    def forever() -> Iterator[str]:
+        yield from ["The cyst is bright [1]. "] * 50
+
+    drafts, remarks, _ = asked(saying(*forever()))
+    assert len(drafts) == 1
+    assert remarks == ["Stopped: it began to repeat itself."]
+
+
+def test_an_answer_cut_by_its_length_is_remarked() -> None:
+    _, remarks, _ = asked(sending(event("It is bright [1]. And then", finish_reason="length"), b"data: [DONE]\n\n"))
+    assert any("Cut short" in text for text in remarks)
+
+
+@pytest.mark.parametrize("parts", [(), ("It began ",)])
+def test_stopping_closes_the_connection_soon(parts: tuple[str, ...]) -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    with serving(hanging(*(parts or ("",)))) as server:
+        started = time.monotonic()
+        list(OpenAIExplainer(server.url, key="", timeout=30).explain(request(), stop.is_set))
+        assert time.monotonic() - started < 15, "the server's hanging was waited for"
+        assert server.dropped.wait(15), "the connection stayed open"
+    assert not [thread for thread in threading.enumerate() if thread.name == "mirage-chat"]
+
+
+def test_leaving_the_generator_early_closes_the_connection() -> None:
+    with serving(hanging("One sentence [1]. Two ")) as server:
+        speaking = OpenAIExplainer(server.url, key="", timeout=30).explain(request())
+        assert isinstance(next(piece for piece in speaking if isinstance(piece, Draft)), Draft)
+        speaking.close()  # type: ignore[attr-defined]
+        assert server.dropped.wait(15)
+
+
+def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
+    with serving(saying("It is bright [1].")) as server:
+        numbered = tuple(replace(CYST[0], number=number) for number in range(1, 201))
+        found = list(OpenAIExplainer(server.url, key="", context=1024).explain(Request("example cyst", numbered)))
+    remark = next(piece for piece in found if isinstance(piece, Remark))
+    sent = server.asked[0]["body"]["messages"][1]["content"]
+    kept = sent.count("(caption of")
+    assert 0 < kept < 200
+    assert f"{200 - kept} of 200 passages were left out" in remark.text
+    assert len(sent) / 3.2 < 1024
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "MIRAGE_EXPLAINER_URL"),
+        ("file:///etc/passwd", "http"),
+        ("ftp://example.org/v1", "http"),
+        ("localhost:8080/v1", "http"),
+        ("http://", "http"),
+        ("http://user:word@localhost:1/v1", "no name or password"),
+        ("http://localhost:99999/v1", "http"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_with_what_to_do(url: str, says: str) -> None:
+    with pytest.raises(MirageError) as caught:
+        list(OpenAIExplainer(url, key="").explain(request()))
+    assert says in str(caught.value)
+    assert "word@" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_said_not_to_be() -> None:
+    with serving(saying("x")) as server:
+        url = server.url
+    with pytest.raises(Unavailable, match=r"no server answers at 127\.0\.0\.1"):
+        list(OpenAIExplainer(url, key="", pause=0.01).explain(request()))

@@ -1,0 +1,162 @@
+"""Whoever speaks: what goes wrong is said, and the sources are quoted in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from explaining_parts import evidence
+from mirage import encoders
+from mirage.atlas import Atlas
+from mirage.errors import Unavailable
+from mirage.explain import explanation
+from mirage.explain.checker import Checker
+from mirage.explain.evidence import Claim, Draft
+from mirage.explain.explainers import ExplainerInfo, Remark, Request, Writing
+from mirage.explain.explainers.base import Piece
+from mirage.explain.explanation import Ended, Explanation, collect
+
+EVIDENCE = evidence(
+    "Axial T2-weighted MRI shows a hyperintense cyst in the left temporal lobe.",
+    "Sagittal T1-weighted MRI shows a hypointense cyst beside the frontal lobe.",
+)
+
+
+class Speaker:
+    """Says what a test wants, and then fails if it should."""
+
+    def __init__(self, *pieces: Piece, fails: str = "") -> None:
+        self.pieces, self.fails = pieces, fails
+
+    def info(self) -> ExplainerInfo:
+        return ExplainerInfo("speaker", generative=True)
+
+    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        yield from self.pieces
+        if self.fails:
+            raise Unavailable(self.fails)
+
+
+@pytest.fixture(scope="module")
+def checker() -> Checker:
+    return Checker(encoders.load("starter"))
+
+
+@pytest.fixture
+def explain(checker: Checker) -> Callable[..., Explanation]:
+    def run(
+        speaker: Speaker | str, stopped: Callable[[], bool] = lambda: False, given: Request | None = None
+    ) -> Explanation:
+        asked = given or Request("cyst", EVIDENCE)
+        events = list(explanation.explain(asked, speaker, checker, stopped))
+        assert isinstance(events[-1], Ended)
+        assert sum(isinstance(event, Ended) for event in events) == 1
+        return collect(asked.question, events)
+
+    return run
+
+
+def test_sentences_are_checked_and_say_who_wrote_them(explain: Callable[..., Explanation]) -> None:
+    found = explain(
+        Speaker(
+            Writing("The cyst"),
+            Draft("The cyst is hyperintense in the left temporal lobe.", (1,)),
+            Draft("The cyst is hyperintense in the right temporal lobe.", (1,)),
+        )
+    )
+    assert [claim.by for claim in found.claims] == ["speaker", "speaker"]
+    assert [claim.marked for claim in found.claims] == [False, True]
+    assert [info.name for info in found.explainers] == ["speaker"]
+
+
+def test_one_that_fails_is_followed_by_quotations_and_it_is_told_why(explain: Callable[..., Explanation]) -> None:
+    found = explain(Speaker(fails="the server is on fire"))
+    assert [info.name for info in found.explainers] == ["speaker", "extractive"]
+    assert any("speaker could not be used: the server is on fire." in text for text in found.remarks)
+    assert found.claims
+    assert all(claim.by == "extractive" and claim.support == "supported" and claim.quoted for claim in found.claims)
+
+
+def test_what_one_said_before_it_failed_half_way_stays(explain: Callable[..., Explanation]) -> None:
+    found = explain(Speaker(Draft("The cyst is hyperintense.", (1,)), fails="the stream was cut"))
+    assert found.claims[0].by == "speaker"
+    assert found.claims[-1].by == "extractive"
+    assert any("speaker stopped half-way: the stream was cut." in text for text in found.remarks)
+
+
+def test_one_that_says_nothing_is_followed_by_quotations(explain: Callable[..., Explanation]) -> None:
+    found = explain(Speaker(Writing("Hm")))
+    assert any("it wrote no sentence" in text for text in found.remarks)
+    assert {claim.by for claim in found.claims} == {"extractive"}
+
+
+@pytest.mark.parametrize("name", ["no-such-explainer", "openai"])
+def test_one_that_cannot_be_had_is_replaced(name: str, explain: Callable[..., Explanation]) -> None:
+    found = explain(name)
+    assert any(f"The explainer {name} could not be used" in text for text in found.remarks)
+    assert found.claims
+
+
+def test_no_evidence_means_no_claim_and_no_speaker(explain: Callable[..., Explanation]) -> None:
+    found = explain(Speaker(Draft("Invented.")), given=Request("cyst", ()))
+    assert found.claims == ()
+    assert found.explainers == ()
+    assert found.remarks == (explanation.NO_EVIDENCE,)
+
+
+def test_evidence_without_words_says_so(explain: Callable[..., Explanation]) -> None:
+    found = explain("extractive", given=Request("cyst", evidence("...", "N/A")))
+    assert found.claims == ()
+    assert found.remarks == (explanation.NO_WORDS,)
+
+
+def test_stopping_ends_it_after_the_sentence_and_nobody_speaks_in_its_place(explain: Callable[..., Explanation]) -> None:
+    heard: list[int] = []
+
+    class Counting(Speaker):
+        def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+            for number in range(5):
+                heard.append(number)
+                yield Draft("The cyst is hyperintense.", (1,))
+
+    found = explain(Counting(), stopped=lambda: bool(heard))
+    assert found.stopped
+    assert len(found.claims) == 1
+    assert [info.name for info in found.explainers] == ["speaker"]
+
+
+def test_one_stopped_before_it_spoke_is_not_replaced(explain: Callable[..., Explanation]) -> None:
+    found = explain(Speaker(fails="it was too slow"), stopped=lambda: True)
+    assert found.stopped
+    assert found.claims == ()
+
+
+def test_a_defect_of_an_explainer_is_no_expected_failure(explain: Callable[..., Explanation]) -> None:
+    class Broken(Speaker):
+        def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+            yield Remark("I begin")
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        explain(Broken())
+
+
+def test_the_starter_atlas_is_explained_from_its_captions(starter: Atlas) -> None:
+    found = starter.explain("hippocampus")
+    assert found.claims
+    texts = {item.number: item.text for item in found.evidence}
+    for claim in found.claims:
+        assert isinstance(claim, Claim)
+        assert claim.support == "supported"
+        assert claim.quoted
+        assert claim.text.rstrip(" …") in " ".join(texts[claim.cites[0]].split())
+    cited = found.cited()
+    assert "Evidence\n[" in cited
+    assert "does not diagnose" in cited
+
+
+def test_what_nothing_fits_is_not_explained(starter: Atlas) -> None:
+    found = starter.explain("quarterly tax return of a bakery")
+    assert found.claims == ()
+    assert found.remarks == (explanation.NO_EVIDENCE,)

@@ -1,0 +1,98 @@
+"""Real parts that tests share: the starter atlas, copies of it, and small atlases."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mirage import corpora
+from mirage.atlas import Atlas
+from mirage.storage.ingest import add
+from parts import COMMAND, copy_atlas, environment, picture_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep every test away from the atlas and the models of the person who runs it."""
+    # Where Ctrl-C is ignored (a shell's background jobs), what the tests start would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
+        patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter atlas, built once and closed. Copy it; do not open it."""
+    folder = tmp_path_factory.mktemp("starter") / "atlas"
+    with Atlas.open(folder, create=True) as atlas:
+        add(atlas, corpora.load("starter"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def starter(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """The starter atlas, open. Tests only read it."""
+    with Atlas.open(copy_atlas(starter_folder, tmp_path_factory.mktemp("open") / "atlas")) as atlas:
+        yield atlas
+
+
+@pytest.fixture
+def starter_copy(starter_folder: Path, tmp_path: Path) -> Path:
+    """A closed copy of the starter atlas that a test may change."""
+    return copy_atlas(starter_folder, tmp_path / "starter-copy")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Callable[..., Path]:
+    """Make a folder of so many pictures."""
+
+    def make(count: int, name: str = "phantoms", **options: Any) -> Path:
+        return picture_folder(tmp_path / name, count, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _small_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("small")
+    with Atlas.open(place / "small", create=True) as atlas:
+        add(atlas, corpora.load("folder", path=picture_folder(place / "phantoms", 6)))
+    return place
+
+
+@pytest.fixture
+def small(_small_once: Path, tmp_path: Path) -> Path:
+    """A closed atlas of six pictures; the folder they came from, ``phantoms``, lies beside it."""
+    copy_atlas(_small_once / "phantoms", tmp_path / "phantoms")
+    return copy_atlas(_small_once / "small", tmp_path / "small")
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start commands that are killed at the end of the test if they still run."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            env=environment(atlas, **env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()

@@ -1,0 +1,128 @@
+"""Near copies of training images are told from other images of the same kind."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from mirage.errors import Unavailable
+from mirage.generate.generators import copies
+from mirage.generate.generators.base import GeneratorInfo
+from mirage.generate.generators.copies import Copies
+from mirage.generate.generators.framing import framed
+
+
+def scan(seed: int, side: int = 320) -> Image.Image:
+    """A bright ring as every head has, and inside what differs from one to the next."""
+    rng = np.random.default_rng(seed)
+    inside = Image.fromarray(rng.integers(40, 200, (24, 24), dtype=np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    image = Image.new("L", (side, side))
+    mask = Image.new("L", (side, side))
+    ImageDraw.Draw(mask).ellipse((10, 25, side - 10, side - 25), fill=255)
+    image.paste(inside, (0, 0), mask)
+    ImageDraw.Draw(image).ellipse((10, 25, side - 10, side - 25), outline=250, width=12)
+    return image.filter(ImageFilter.GaussianBlur(1))
+
+
+TRAINED = [scan(seed) for seed in range(40)]
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    file = tmp_path_factory.mktemp("copies") / "fingerprints.npz"
+    copies.save(file, copies.fingerprints(map(framed, TRAINED), [f"scan-{n}" for n in range(len(TRAINED))]))
+    return Copies.load(file)
+
+
+def jpeg(image: Image.Image) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=50)
+    return Image.open(file)
+
+
+CHANGES = {
+    "nothing": lambda image: image,
+    "a crop to 85 %": lambda image: image.crop((36, 4, 308, 276)),
+    "a crop to 80 %": lambda image: image.crop((40, 50, 296, 306)),
+    "contrast": lambda image: image.point([min(255, int((v / 255) ** 0.7 * 220)) for v in range(256)]),
+    "brightness": lambda image: image.point([min(255, v + 30) for v in range(256)]),
+    "JPEG 50": jpeg,
+    "a small size": lambda image: image.resize((128, 128)),
+    "a turn": lambda image: image.rotate(4),
+    "colour": lambda image: image.convert("RGB"),
+    "noise": lambda image: Image.fromarray(
+        np.clip(np.asarray(image, float) + np.random.default_rng(0).normal(0, 12, (320, 320)), 0, 255).astype(np.uint8)
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_copy_is_caught_whatever_was_done_to_it(known: Copies, change: str) -> None:
+    for number in (0, 7, 23):
+        image = CHANGES[change](TRAINED[number])
+        assert known.check(image).near, number
+        assert known.nearest(image)[1] == f"scan-{number}"
+
+
+def test_another_image_of_the_same_kind_is_no_copy(known: Copies) -> None:
+    for seed in range(1000, 1020):
+        copy = known.check(scan(seed))
+        assert copy.checked
+        assert not copy.near
+        assert 0 <= copy.likeness < copy.threshold
+        assert f"{copy.likeness:.2f}" in copy.said
+
+
+@pytest.mark.parametrize("image", [Image.new("L", (64, 64)), Image.new("RGB", (9, 300), "white"), Image.new("L", (1, 1), 7)])
+def test_an_image_that_shows_nothing_is_no_copy(known: Copies, image: Image.Image) -> None:
+    assert known.check(image).likeness == 0
+
+
+def test_a_fingerprint_is_256_signs_and_no_picture(tmp_path: Path) -> None:
+    made = copies.fingerprints(TRAINED[:5], list("abcde"))
+    assert made["signs"].shape == (5, 32)
+    assert made["signs"].dtype == np.uint8
+    per_image = [array for array in made.values() if array.shape[:1] == (5,)]
+    assert sum(array.nbytes // 5 for array in per_image) < 64
+
+
+def test_fingerprints_that_are_missing_or_damaged_are_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "fingerprints.npz"
+    with pytest.raises(Unavailable, match=r"fingerprints\.npz"):
+        Copies.load(file)
+    copies.save(file, copies.fingerprints(TRAINED[:5], list("abcde")))
+    whole = file.read_bytes()
+    for part in (b"", b"not a file", whole[: len(whole) // 2]):
+        file.write_bytes(part)
+        with pytest.raises(Unavailable, match="cannot be read"):
+            Copies.load(file)
+
+
+def test_fingerprints_of_another_kind_are_refused(tmp_path: Path) -> None:
+    made = copies.fingerprints(TRAINED[:3], list("abc"))
+    copies.save(tmp_path / "a.npz", {**made, "kind": np.array("other")})
+    with pytest.raises(Unavailable, match="other"):
+        Copies.load(tmp_path / "a.npz")
+    copies.save(tmp_path / "b.npz", {**made, "names": made["names"][:2]})
+    with pytest.raises(Unavailable, match="sizes"):
+        Copies.load(tmp_path / "b.npz")
+
+
+def test_every_image_wants_a_name() -> None:
+    with pytest.raises(ValueError, match="2 names"):
+        copies.fingerprints(TRAINED[:3], ["a", "b"])
+
+
+def test_only_the_starter_ships_fingerprints() -> None:
+    def info(name: str) -> GeneratorInfo:
+        return GeneratorInfo(name, name, "1", "not stated", 128, 64, 256, 8, 20, 50, 3.0, 64)
+
+    assert Copies.of(info("diffusers")) is None
+    shipped = Copies.of(info("starter"))
+    assert shipped is not None
+    assert len(shipped.names) > 2000
+    assert not copies.unchecked("diffusers").checked

@@ -1,0 +1,230 @@
+"""From a query to marked synthetic images: what reaches the generator, and what stands beside an image."""
+
+from __future__ import annotations
+
+import errno
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mirage.atlas import Atlas
+from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
+from mirage.generate import synthesis
+from mirage.generate.generators import GeneratorInfo, Request, Wanted
+from mirage.generate.generators.copies import Copies, Copy
+from mirage.generate.outputs import Outputs
+from mirage.generate.synthesis import Options, Synthetic, draw, request_of
+from mirage.images import marks as provenance
+from mirage.query import Query, Term
+from pencil import Pencil, drawn_with
+
+
+@pytest.fixture
+def info() -> GeneratorInfo:
+    return Pencil().info()
+
+
+def one(atlas: Atlas, words: str, **options: object) -> Synthetic:
+    return next(iter(draw(atlas, Query.of(words), Options(**options), Pencil())))  # type: ignore[arg-type]
+
+
+def test_less_of_reaches_the_generator_with_its_weight(starter: Atlas, info: GeneratorInfo) -> None:
+    query = Query.of("brain MRI", more=["tumour@0.5"], less=["contrast@0.7"])
+    request, remarks = request_of(starter, query, Options(seed=1), info)
+    assert request.terms == (Wanted("brain MRI"), Wanted("tumour", 0.5), Wanted("contrast", -0.7))
+    assert remarks == ()
+    assert request.prompt == "brain MRI; more of: tumour@0.5; less of: contrast@0.7"
+
+
+def test_filters_become_words(starter: Atlas, info: GeneratorInfo) -> None:
+    request, _ = request_of(starter, Query.of("hippocampus", modality="MR", plane="coronal"), Options(), info)
+    assert request.terms[0].text == "hippocampus, coronal, MRI"
+
+
+def test_a_figure_speaks_by_its_words_and_that_is_said(starter: Atlas, info: GeneratorInfo) -> None:
+    figure = starter.search("chest X-ray")[0].figure
+    request, remarks = request_of(starter, Query.of(like=[figure.id]), Options(), info)
+    assert "X-ray" in request.terms[0].text
+    assert figure.id in remarks[0]
+    assert request.terms[0].text in remarks[0]
+
+
+def test_a_dropped_picture_speaks_by_its_nearest_figure(starter: Atlas, info: GeneratorInfo) -> None:
+    figure = starter.search("chest X-ray")[0].figure
+    with Image.open(starter.picture(figure.id)) as picture:
+        term = Term(picture=starter.embed(picture.convert("RGB")))
+    request, remarks = request_of(starter, Query((term,)), Options(), info)
+    assert "X-ray" in request.terms[0].text
+    assert "nearest" in remarks[0]
+
+
+def test_a_seed_is_drawn_where_none_is_given_and_kept(starter: Atlas) -> None:
+    first, second = one(starter, "brain MRI"), one(starter, "brain MRI")
+    assert first.record.seed != second.record.seed
+    again = one(starter, "brain MRI", seed=first.record.seed)
+    assert again.record.seed == first.record.seed
+
+
+def test_an_image_comes_marked_with_what_is_real_beside_it(starter: Atlas) -> None:
+    made = one(starter, "axial brain MRI", seed=7)
+    marks = provenance.read(made.data)
+    assert marks.synthetic
+    assert marks.ours
+    assert marks.record == made.record
+    assert len(made.nearest) == synthesis.NEAREST
+    assert all(starter.figure(name) for name in made.nearest)
+    assert made.match is not None
+    assert 0 <= made.match.better_than <= 1
+    assert f"{made.match.better_than:.0%}" in made.match.said
+    assert not made.copy.checked, "the pencil ships no fingerprints, and that is said"
+
+
+def test_a_real_image_of_what_is_asked_matches_better_than_another(starter: Atlas) -> None:
+    """The measure itself: a chest X-ray is a better answer to "chest X-ray" than a brain is."""
+    shares = []
+    for words in ("chest X-ray", "axial brain MRI"):
+        figure = starter.search(words)[0].figure
+
+        class Copyist(Pencil):
+            def _ring(self, request: Request, seed: int, figure=figure) -> Image.Image:
+                with Image.open(starter.picture(figure.id)) as picture:
+                    return picture.convert("L")
+
+        made = next(iter(draw(starter, Query.of("chest X-ray"), Options(), Copyist())))
+        assert made.match is not None
+        shares.append(made.match.better_than)
+    assert shares[0] > 0.9
+    assert shares[1] < shares[0]
+
+
+def test_a_near_copy_is_withheld_unless_somebody_insists(starter: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Suspicious:
+        def check(self, image: Image.Image) -> Copy:
+            return Copy(True, 0.95, 0.87, True, "A near copy of a training image.")
+
+    monkeypatch.setattr(Copies, "of", classmethod(lambda cls, info: Suspicious()))
+    held = one(starter, "brain MRI")
+    assert held.withheld
+    assert held.data == b""
+    with pytest.raises(BadInput, match="near copy"):
+        held.save("nowhere.png")
+    given = next(iter(draw(starter, Query.of("brain MRI"), Options(), Pencil(), insist=True)))
+    assert given.data
+    assert given.copy.near
+
+
+def test_what_the_generator_does_not_read_is_quoted(starter: Atlas) -> None:
+    made = one(starter, "brain MRI " + "with a mass " * 20)
+    assert any("was not read" in remark and "mass" in remark for remark in made.remarks)
+
+
+def test_a_kind_that_the_generator_never_saw_is_said_and_no_match_is_claimed(starter: Atlas) -> None:
+    class Schooled(Pencil):
+        def info(self) -> GeneratorInfo:
+            return replace(super().info(), learnt=("CT", "MR", "XR"))
+
+    strange, known = (
+        next(iter(draw(starter, Query.of(words), Options(), Schooled())))
+        for words in ("echocardiogram, apical view", "frontal chest X-ray")
+    )
+    assert strange.match is None
+    assert any("does not show ultrasound" in remark for remark in strange.remarks)
+    assert known.match is not None
+    assert not any("only ever seen" in remark for remark in known.remarks)
+
+
+def test_nothing_goes_into_the_atlas(starter_copy: Path) -> None:
+    with Atlas.open(starter_copy) as atlas, drawn_with():
+        before = len(atlas.index), len(atlas.store.keys())
+        made = atlas.generate("brain MRI", count=2, seed=3)
+        assert [image.record.seed for image in made] == [3, 4]
+        assert (len(atlas.index), len(atlas.store.keys())) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"width": 7, "height": 7}, "width is from 32 to 128"),
+        ({"width": 10_000, "height": 10_000}, "width is from 32 to 128"),
+        ({"steps": 0}, "steps is from 1 to 200"),
+        ({"steps": 10_000}, "steps is from 1 to 200"),
+        ({"guidance": float("nan")}, "guidance is from 1 to 20"),
+        ({"guidance": float("inf")}, "guidance is from 1 to 20"),
+        ({"count": 0}, "number of images is from 1 to 8"),
+        ({"seed": -1}, "seed is from 0"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(starter: Atlas, options: dict[str, object], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        one(starter, "brain MRI", **options)
+
+
+def test_a_figure_that_is_not_there_to_begin_from(starter: Atlas) -> None:
+    with pytest.raises(NotFound):
+        one(starter, "brain MRI", figure="nobody:nothing")
+
+
+def test_nothing_wanted_is_said(starter: Atlas, info: GeneratorInfo) -> None:
+    with pytest.raises(BadQuery):
+        request_of(starter, Query((Term(text="contrast", weight=-1.0),)), Options(), info)
+
+
+def test_what_is_kept_comes_back_and_goes_out_in_every_format(starter: Atlas, tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path / "synthetic")
+    first, second = (one(starter, words, seed=1) for words in ("brain MRI", "chest X-ray"))
+    for image in (first, second):
+        outputs.put(image)
+    assert outputs.get(first.record.id) == first
+    assert {image.record.id for image in outputs.list()} == {first.record.id, second.record.id}
+    for kind in provenance.FORMATS:
+        marks = provenance.read(outputs.export(first.record.id, kind))
+        assert marks.ours
+        assert marks.id == first.record.id
+    outputs.remove(first.record.id)
+    with pytest.raises(NotFound):
+        outputs.get(first.record.id)
+
+
+@pytest.mark.parametrize("name", ["../../records", "0" * 15, "0" * 17, "ABCDEF0123456789", "", "0123456789abcde/"])
+def test_names_lead_nowhere_else(tmp_path: Path, name: str) -> None:
+    for act in (Outputs(tmp_path).get, Outputs(tmp_path).remove):
+        with pytest.raises(NotFound):
+            act(name)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half(
+    starter: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = one(starter, "brain MRI")
+
+    def full(self: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(Unavailable, match="is full"):
+            Outputs(tmp_path / "synthetic").put(made)
+    assert Outputs(tmp_path / "synthetic").list() == []
+
+
+def test_a_damaged_record_is_left_out_of_the_list(starter: Atlas, tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    made = one(starter, "brain MRI")
+    outputs.put(made)
+    (tmp_path / f"{'0' * 16}.json").write_text("{", "utf-8")
+    assert [image.record.id for image in outputs.list()] == [made.record.id]
+    with pytest.raises(NotFound, match="damaged"):
+        outputs.get("0" * 16)
+
+
+def test_a_notebook_shows_the_marked_image(starter: Atlas) -> None:
+    made = one(starter, "brain MRI")
+    shown = made._repr_png_()
+    assert shown is not None
+    assert provenance.read(shown).ours
+    with Image.open(io.BytesIO(shown)) as image:
+        assert np.asarray(image).std() > 0

@@ -1,0 +1,186 @@
+"""Generations are jobs: one at a time, listed, followed, stopped, bounded, and begun again after a restart."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mirage.atlas import Atlas
+from mirage.errors import BadInput, Busy
+from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.images.marks import read
+from mirage.jobs import ENDED, Job, Jobs
+from mirage.query import Query
+from parts import environment
+from pencil import drawn_with
+
+ROOT = Path(__file__).parent
+
+
+@pytest.fixture
+def jobs(small: Path) -> Iterator[Jobs]:
+    with drawn_with(), Atlas.open(small) as atlas:
+        made = Jobs(atlas)
+        yield made
+        made.close()
+
+
+def start(jobs: Jobs, words: str, picture: Image.Image | None = None, **options: object) -> Job:
+    return jobs.start_generate(Query.of(words), Options(**options), start=picture)  # type: ignore[arg-type]
+
+
+def ended(jobs: Jobs, job_id: str, patience: float = 60.0) -> Job:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if (job := jobs.get(job_id)).state in ENDED:
+            return job
+        time.sleep(0.02)
+    raise AssertionError(jobs.get(job_id))
+
+
+def running(jobs: Jobs, job_id: str, steps: int = 1) -> Job:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        if (job := jobs.get(job_id)).done >= steps:
+            return job
+        time.sleep(0.02)
+    raise AssertionError(jobs.get(job_id))
+
+
+def test_a_generation_tells_how_far_it_is_and_keeps_its_images(jobs: Jobs) -> None:
+    job = start(jobs, "brain MRI", count=2, seed=5, steps=4)
+    assert job.title == "Generate: brain MRI"
+    job = ended(jobs, job.id)
+    assert job.state == "done"
+    assert job.message == "2 synthetic images made."
+    assert (job.done, job.total) == (8, 8)
+    images = [jobs.outputs.get(name) for name in job.results]
+    assert [image.record.seed for image in images] == [5, 6]
+
+
+def test_a_preview_carries_the_band_and_ends_with_the_job(jobs: Jobs) -> None:
+    job = start(jobs, "slowly a brain MRI", steps=20)
+    running(jobs, job.id)
+    shown = jobs.preview(job.id)
+    assert shown is not None
+    assert any(mark.kind == "band" and mark.found for mark in read(shown).marks)
+    jobs.cancel(job.id)
+    ended(jobs, job.id)
+    assert jobs.preview(job.id) is None
+
+
+def test_one_at_a_time_and_the_others_know_their_place(jobs: Jobs) -> None:
+    first, second, third = (start(jobs, f"slowly a brain MRI {n}", steps=10) for n in range(3))
+    running(jobs, first.id)
+    assert [jobs.get(job.id).state for job in (first, second, third)] == ["running", "queued", "queued"]
+    assert [jobs.get(job.id).ahead for job in (second, third)] == [1, 2]
+    jobs.cancel(second.id)
+    assert jobs.get(second.id).state == "cancelled"
+    assert jobs.get(third.id).ahead == 1
+    for job in (first, third):
+        jobs.cancel(job.id)
+
+
+def test_a_running_one_stops_at_the_next_step_and_keeps_what_is_finished(jobs: Jobs) -> None:
+    job = start(jobs, "leisurely a brain MRI", steps=3, count=3)
+    running(jobs, job.id, steps=4)
+    jobs.cancel(job.id)
+    job = ended(jobs, job.id)
+    assert job.state == "cancelled"
+    assert job.message == "Cancelled. 1 synthetic image made."
+    assert len(job.results) == 1
+
+
+def test_the_queue_has_an_end(jobs: Jobs) -> None:
+    for number in range(MAX_AHEAD):
+        start(jobs, f"slowly a brain MRI {number}", steps=200)
+    with pytest.raises(Busy, match=f"{MAX_AHEAD} generations wait"):
+        start(jobs, "brain MRI")
+    for job in jobs.list():
+        jobs.cancel(job.id)
+
+
+def test_what_cannot_be_drawn_is_refused_before_it_waits(jobs: Jobs) -> None:
+    with pytest.raises(BadInput, match="steps"):
+        start(jobs, "brain MRI", steps=0)
+    assert jobs.list() == []
+
+
+def test_two_alike_are_two_images(jobs: Jobs) -> None:
+    first, second = start(jobs, "brain MRI"), start(jobs, "brain MRI")
+    assert first.id != second.id
+    assert ended(jobs, first.id).results != ended(jobs, second.id).results
+
+
+def test_a_failure_says_why_and_the_next_has_its_turn(jobs: Jobs) -> None:
+    job = ended(jobs, start(jobs, "a torn tendon").id)
+    assert job.state == "failed"
+    assert "torn. Install it again" in job.message
+    assert ended(jobs, start(jobs, "brain MRI").id).state == "done"
+
+
+def test_after_a_stop_words_are_drawn_again_and_uploads_are_lost(small: Path) -> None:
+    with drawn_with():
+        with Atlas.open(small) as atlas:
+            jobs = Jobs(atlas)
+            first = start(jobs, "slowly a brain MRI", steps=100, seed=9)
+            running(jobs, first.id)
+            upload = start(jobs, "brain MRI", Image.new("L", (64, 64), 90))
+            waiting = start(jobs, "chest X-ray", seed=4)
+            jobs.close()
+        with Atlas.open(small) as atlas:
+            jobs = Jobs(atlas)
+            lost = jobs.get(upload.id)
+            assert lost.state == "failed"
+            assert "began from a picture" in lost.message
+            assert "stopped before it was finished" in jobs.get(waiting.id).message
+            running(jobs, first.id)
+            jobs.cancel(first.id)
+            done = ended(jobs, waiting.id)
+            assert done.state == "done"
+            assert jobs.outputs.get(done.results[0]).record.seed == 4
+            jobs.close()
+
+
+def test_a_killed_process_loses_nothing_that_was_finished(small: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys, time
+        from mirage.atlas import Atlas
+        from mirage.jobs import Jobs
+        from mirage.query import Query
+        from mirage.generate.synthesis import Options
+        from pencil import drawn_with
+
+        with drawn_with(), Atlas.open(sys.argv[1]) as atlas:
+            jobs = Jobs(atlas)
+            job = jobs.start_generate(Query.of("slowly a brain MRI"), Options(steps=5, count=4, seed=1))
+            while not jobs.get(job.id).results:
+                time.sleep(0.02)
+            print(job.id, flush=True)
+            time.sleep(60)
+        """
+    )
+    env = environment(None, PYTHONPATH=str(ROOT))
+    process = subprocess.Popen([sys.executable, "-c", script, str(small)], stdout=subprocess.PIPE, text=True, env=env)
+    assert process.stdout is not None
+    job_id = process.stdout.readline().strip()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with drawn_with(), Atlas.open(small) as atlas:
+        jobs = Jobs(atlas)
+        kept = jobs.outputs.list()
+        assert kept
+        assert all(read(image.data).ours for image in kept)
+        job = ended(jobs, job_id)
+        assert job.state == "done"
+        assert len(job.results) == 4
+        jobs.close()

@@ -1,0 +1,29 @@
+"""Words as the words channel sees them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirage.language import words
+
+
+@pytest.mark.parametrize(("one", "other"), [("lesion", "Lesions"), ("enhance", "enhancing"), ("café", "cafe")])
+def test_forms_of_a_word_have_one_stem(one: str, other: str) -> None:
+    assert words.stem(one) == words.stem(other) is not None
+
+
+def test_stop_words_have_none() -> None:
+    assert words.stem("the") is None
+    assert words.words("the of and") == {}
+
+
+def test_a_text_has_the_stems_of_its_words() -> None:
+    text = "Ring-enhancing lesion, T1-weighted: the patient's brain"
+    assert set(words.words(text)) <= words.stems(text) | {words.stem("patient's")}
+    assert words.stem("lesions") in words.stems(text)
+    assert next(iter(words.words("a brain and brains"))) == words.stem("brain")
+
+
+@pytest.mark.parametrize("text", ["", "🧠", "…—()", " \n"])
+def test_a_text_without_words_has_none(text: str) -> None:
+    assert words.words(text) == {}

@@ -1,0 +1,308 @@
+"""Corpora into an atlas: resumable, idempotent, and honest about what was left out."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mirage import corpora
+from mirage.atlas import UNFINISHED, Atlas
+from mirage.errors import Unavailable
+from mirage.storage import ingest
+from mirage.storage.ingest import Progress, add
+from mirage.storage.manifest import ROOM
+from mirage.storage.store import Store
+from parts import mirage, picture_folder, until
+
+
+def level(folder: Path) -> tuple[int, int]:
+    """Records and points of an atlas; the ids are unique and every picture of a record is there."""
+    with Atlas.open(folder) as atlas:
+        keys = atlas.store.keys()
+        assert sorted(atlas.index.keys()) == keys
+        assert atlas.store.note(UNFINISHED) is None
+        rows = atlas.store.rows(keys).values()
+        assert len({row.figure.id for row in rows}) == len(keys)
+        assert all(atlas.pictures.path(row.picture.name).stat().st_size == row.picture.bytes for row in rows)
+        assert not list(atlas.pictures.folder.glob("*/.*.part"))
+        return len(keys), len(atlas.index)
+
+
+def test_adding_twice_changes_nothing(small: Path, tmp_path: Path) -> None:
+    with Atlas.open(small) as atlas:
+        before = atlas.store.keys()
+        report = add(atlas, corpora.load("folder", path=tmp_path / "phantoms"))
+        assert (report.added, report.kept, report.refused, report.stopped) == (0, 6, (), False)
+        assert atlas.store.keys() == before
+    assert level(small) == (6, 6)
+
+
+def test_the_starter_is_there_already_the_second_time(starter_copy: Path) -> None:
+    with Atlas.open(starter_copy) as atlas:
+        report = add(atlas, corpora.load("starter"))
+    assert (report.added, report.kept) == (0, 313)
+
+
+def test_changed_words_replace_the_old_ones_everywhere(small: Path, tmp_path: Path) -> None:
+    table = tmp_path / "phantoms" / "figures.csv"
+    table.write_text(table.read_text().replace("Phantom number 3", "A zebra crossing"))
+    with Atlas.open(small) as atlas:
+        report = add(atlas, corpora.load("folder", path=tmp_path / "phantoms"))
+        assert (report.added, report.kept) == (1, 5)
+        assert atlas.search("zebra crossing").hits[0].figure.caption == "A zebra crossing"
+        captions = {hit.figure.caption for hit in atlas.search("phantom number", k=20)}
+    assert "Phantom number 3" not in captions
+    assert level(small) == (6, 6)
+
+
+def test_progress_shows_rate_and_time_left_and_never_runs_back(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    told: list[Progress] = []
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, corpora.load("folder", path=pictures(70)), progress=told.append)
+    assert told[-1].done == told[-1].total == 70
+    assert [step.done for step in told] == sorted(step.done for step in told)
+    in_between = [step for step in told if 0 < step.done < 70 and step.rate]
+    assert in_between
+    assert all(step.seconds_left is not None and step.seconds_left > 0 for step in in_between)
+
+
+def test_bad_files_are_named_with_the_reason_and_stop_nothing(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    folder = pictures(3)
+    whole = (folder / "phantom-001.png").read_bytes()
+    bad = {
+        "cut.png": whole[: len(whole) // 2],
+        "empty.png": b"",
+        "words.png": b"no picture at all",
+        "phantom-001.png": b"\x00",
+    }
+    for name, data in bad.items():
+        (folder / name).write_bytes(data)
+    table = folder / "figures.csv"
+    table.write_text(table.read_text() + "".join(f"{name},Bad,CT,axial\n" for name in bad if name != "phantom-001.png"))
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        report = add(atlas, corpora.load("folder", path=folder))
+    assert report.added == 2
+    assert {Path(entry.label).name for entry in report.refused} == set(bad)
+    assert all(len(entry.reason) > 20 for entry in report.refused)
+    assert level(tmp_path / "atlas") == (2, 2)
+
+
+class Repeating:
+    """A real corpus that yields its second entry twice."""
+
+    def __init__(self, whole: corpora.Corpus) -> None:
+        self._whole = whole
+        self.info, self.read = whole.info, whole.read
+
+    def items(self) -> Iterator[object]:
+        for number, item in enumerate(self._whole.items()):
+            yield item
+            if number == 1:
+                yield item
+
+    def __len__(self) -> int:
+        return len(self._whole) + 1
+
+
+def test_an_id_that_occurs_twice_is_taken_once_and_said(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        report = add(atlas, Repeating(corpora.load("folder", path=pictures(3))))
+    assert report.added == 3
+    (refused,) = report.refused
+    assert "occurs twice; the first one was taken" in refused.reason
+    assert level(tmp_path / "atlas") == (3, 3)
+
+
+def test_stopping_keeps_what_is_stored_and_the_corpus_is_not_complete(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    folder = pictures(70)
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        report = add(atlas, corpora.load("folder", path=folder), stop=lambda: True)
+        assert (report.added, report.stopped) == (ingest.BATCH, True)
+        assert [corpus.complete for corpus in atlas.info().corpora] == [False]
+        report = add(atlas, corpora.load("folder", path=folder))
+        assert (report.added, report.kept, report.stopped) == (70 - ingest.BATCH, ingest.BATCH, False)
+        assert [corpus.complete for corpus in atlas.info().corpora] == [True]
+
+
+def test_the_index_is_brought_level_after_it_failed_in_the_middle(small: Path, tmp_path: Path) -> None:
+    table = tmp_path / "phantoms" / "figures.csv"
+    table.write_text(table.read_text().replace("Phantom number 3", "A zebra crossing"))
+    with Atlas.open(small) as atlas:
+        source = corpora.load("folder", path=tmp_path / "phantoms")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(atlas.index), "add", _full)
+            with pytest.raises(Unavailable):
+                add(atlas, source)
+        # The words are in the records by now and the index has not heard of them. The same process goes on.
+        report = add(atlas, source)
+        assert report.added == 0
+        assert atlas.index.frequency("zebra") == 1
+    assert level(small) == (6, 6)
+
+
+def _full(*_: object) -> None:
+    raise Unavailable("The disk is full.")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return picture_folder(tmp_path_factory.mktemp("many") / "phantoms", 200)
+
+
+def test_killed_at_any_point_and_run_again_nothing_is_lost_or_doubled(many: Path, tmp_path: Path, started: Callable) -> None:
+    folder = tmp_path / "atlas"
+    chance = random.Random(7)
+    reached = [0]
+
+    def stored() -> int:
+        if not (folder / "records.sqlite").exists():
+            return 0
+        try:
+            store = Store.at(folder / "records.sqlite")
+            try:
+                return len(store.keys())
+            finally:
+                store.close()
+        except Exception:  # the other process is just making it
+            return 0
+
+    for batches in (1, 2, 3):
+        process = started("add", "folder", many, atlas=folder)
+        until(lambda batches=batches, process=process: stored() >= batches * 32 or process.poll() is not None)
+        time.sleep(chance.uniform(0, 0.3))
+        process.kill()
+        process.wait()
+        reached.append(stored())
+        assert reached[-1] >= reached[-2]
+    assert reached[-1] >= 32
+    done = mirage("add", "folder", many, atlas=folder)
+    assert done.returncode == 0, done.stderr
+    assert f"{200 - reached[-1]} figures added, {reached[-1]} were there already" in done.stderr
+    assert level(folder) == (200, 200)
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_is_stored(many: Path, tmp_path: Path, started: Callable) -> None:
+    folder = tmp_path / "atlas"
+    process = started("add", "folder", many, atlas=folder)
+    until(lambda: list(folder.glob("pictures/*/*.png")) or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted. What was stored stays; run it again to go on." in told
+    assert "Traceback" not in told
+    records, points = level(folder)
+    assert records == points < 200
+
+
+@pytest.fixture
+def little_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, that a test can fill."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=280m", "tmpfs", place], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def fill(place: Path, leave: int) -> Path:
+    """Fill a disk but for so many bytes."""
+    rest = shutil.disk_usage(place).free - leave
+    with (place / "fill").open("wb") as file:
+        for start in range(0, rest, 1_000_000):
+            file.write(b"x" * min(1_000_000, rest - start))
+    return place / "fill"
+
+
+def test_a_full_disk_is_said_and_the_atlas_stays_whole(little_disk: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    for number in range(70):
+        pixels = np.random.default_rng(number).integers(0, 255, (200, 200)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"noise-{number}.png")
+    atlas = little_disk / "atlas"
+    Atlas.open(atlas, create=True).close()
+    filler = fill(little_disk, ROOM + 800_000)
+    done = mirage("add", "folder", folder, atlas=atlas)
+    assert done.returncode == 7, done.stderr
+    assert "is full" in done.stderr
+    assert "Make room and run it again; what is stored stays." in done.stderr
+    assert "Traceback" not in done.stderr
+    filler.unlink()
+    filler = fill(little_disk, 1_000_000)
+    searching = mirage("search", "noise", atlas=atlas)
+    assert searching.returncode == 7, searching.stderr
+    assert "is full" in searching.stderr
+    filler.unlink()
+    records, points = level(atlas)
+    assert records == points < 70
+    assert mirage("add", "folder", folder, atlas=atlas).returncode == 0
+    assert level(atlas) == (70, 70)
+
+
+@pytest.mark.parametrize("where", ["records", "pictures", "manifest"])
+def test_a_disk_that_fills_up_between_two_looks_loses_nothing(
+    small: Path, tmp_path: Path, pictures: Callable[..., Path], where: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def sql_full(*_: object, **__: object) -> None:
+        raise Unavailable("The disk is full; the last step was not stored. Make room and run it again.")
+
+    more = pictures(5, "more", first=50)
+    with Atlas.open(small) as atlas, pytest.MonkeyPatch.context() as patch:
+        if where == "records":
+            patch.setattr(Store, "put", sql_full)
+        elif where == "pictures":
+            patch.setattr("mirage.images.store.tempfile.mkstemp", full)
+        else:
+            patch.setattr("mirage.storage.manifest.os.fsync", full)
+        with pytest.raises(Unavailable, match=r"full.*Make room and run it again"):
+            add(atlas, corpora.load("folder", path=more))
+    with Atlas.open(small) as atlas:
+        add(atlas, corpora.load("folder", path=more))
+    assert level(small) == (11, 11)
+
+
+def test_two_processes_that_add_at_once_do_not_disturb_each_other(
+    small: Path, tmp_path: Path, pictures: Callable[..., Path], started: Callable
+) -> None:
+    processes = [started("add", "folder", pictures(20, name), atlas=small) for name in ("left", "right")]
+    codes = []
+    for process in processes:
+        _, told = process.communicate(timeout=90)
+        codes.append(process.returncode)
+        assert "Traceback" not in told
+        assert process.returncode == 0 or "is open in process" in told or "another process" in told
+    assert 0 in codes
+    assert set(codes) <= {0, 5}
+    assert level(small)[0] == 6 + 20 * codes.count(0)
+
+
+def test_two_processes_that_make_the_same_atlas_at_once(
+    tmp_path: Path, pictures: Callable[..., Path], started: Callable
+) -> None:
+    folder = pictures(20)
+    processes = [started("add", "folder", folder, atlas=tmp_path / "new") for _ in range(2)]
+    told = [process.communicate(timeout=90)[1] for process in processes]
+    codes = [process.returncode for process in processes]
+    assert 0 in codes
+    assert set(codes) <= {0, 5}, told
+    assert level(tmp_path / "new") == (20, 20)
+
+
+def test_a_picture_folder_that_was_lost_does_not_stop_searching(small: Path) -> None:
+    shutil.rmtree(small / "pictures")
+    with Atlas.open(small) as atlas:
+        assert len(atlas.search("phantom")) == 6

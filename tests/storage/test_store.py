@@ -1,0 +1,192 @@
+"""Records in SQL: the truth that the index is made from."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mirage.errors import AtlasError, NotFound
+from mirage.figure import Case, Figure, Licence, Source
+from mirage.storage.records import Picture, Record
+from mirage.storage.store import Store
+
+SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
+CASE = Case("folder:case", "A case", SOURCE, history="It began.", discussion="It ended.", topic="Things")
+
+
+def unit(seed: int) -> np.ndarray:
+    vector = np.random.default_rng(seed).normal(size=16).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def record(number: int, caption: str = "A picture", corpus: str = "folder") -> Record:
+    source = replace(SOURCE, corpus=corpus)
+    figure = Figure(f"{corpus}:{number}", caption, source, modality="CT", plane="axial", case_id="folder:case")
+    picture = Picture(f"{number:064x}.png", 64, 48, 1000, 2**255 + number)
+    return Record(figure, CASE, f"print-{number}", picture, unit(number), unit(50 + number) if caption else None)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    made = Store.at(tmp_path / "records.sqlite")
+    yield made
+    made.close()
+
+
+def test_a_figure_comes_back_as_it_was_put(store: Store) -> None:
+    (key,) = store.put([record(1)], "encoder", 1)
+    row = store.row("folder:1")
+    assert (row.key, row.figure, row.picture) == (key, record(1).figure, record(1).picture)
+    assert store.case("folder:case") == CASE
+    image, caption = store.vectors([key], "encoder")[key]
+    assert float(image @ unit(1)) > 0.9999
+    assert caption is not None
+    assert float(caption @ unit(51)) > 0.9999
+    assert store.vectors([key], "another") == {}
+
+
+def test_what_was_inferred_of_a_figure_is_kept(store: Store) -> None:
+    figure = replace(record(1).figure, inferred=("modality", "plane"))
+    store.put([replace(record(1), figure=figure)], "encoder", 1)
+    assert store.row("folder:1").figure == figure
+
+
+def test_an_atlas_made_before_figures_could_be_inferred_is_read_and_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    first = Store.at(path)
+    first.put([record(1)], "encoder", 1)
+    first.close()
+    with sqlite3.connect(path) as old:
+        old.execute("ALTER TABLE figures DROP COLUMN inferred")
+    for _ in range(2):
+        store = Store.at(path)
+        assert store.row("folder:1").figure == record(1).figure
+        figure = replace(record(2).figure, inferred=("plane",))
+        store.put([replace(record(2), figure=figure)], "encoder", 2)
+        assert store.row("folder:2").figure.inferred == ("plane",)
+        store.close()
+
+
+def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: Store) -> None:
+    first = store.put([record(1), record(2)], "encoder", 1)
+    again = store.put([replace(record(1, "Other words"), fingerprint="new")], "encoder", 2)
+    assert again == first[:1]
+    assert store.row("folder:1").figure.caption == "Other words"
+    assert store.fingerprints("folder") == {"folder:1": "new", "folder:2": "print-2"}
+    assert len(store.keys()) == 2
+
+
+def test_a_figure_without_words_has_no_caption_vector(store: Store) -> None:
+    (key,) = store.put([record(1, "")], "encoder", 1)
+    assert store.vectors([key], "encoder")[key][1] is None
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
+    broken = replace(record(3), figure=replace(record(3).figure, caption=None))  # type: ignore[arg-type]
+    with pytest.raises(AtlasError):
+        store.put([record(1), record(2), broken], "encoder", 1)
+    assert store.keys() == []
+
+
+def test_what_is_not_there_is_named(store: Store) -> None:
+    with pytest.raises(NotFound, match="no figure 'folder:9'"):
+        store.row("folder:9")
+    with pytest.raises(NotFound, match="no case 'folder:9'"):
+        store.case("folder:9")
+    with pytest.raises(NotFound) as refused:
+        store.row("x" * 9000)
+    assert len(str(refused.value)) < 200
+
+
+def test_each_yields_every_figure_once_and_only_the_newer_when_asked(store: Store) -> None:
+    store.put([record(n) for n in range(5)], "encoder", 1)
+    store.put([record(n) for n in range(3, 8)], "encoder", 2)
+    seen = [row.figure.id for rows in store.each(batch=3) for row in rows]
+    assert sorted(seen) == [f"folder:{n}" for n in range(8)]
+    newer = [row.figure.id for rows in store.each(batch=2, since=2) for row in rows]
+    assert sorted(newer) == [f"folder:{n}" for n in range(3, 8)]
+
+
+def test_more_keys_than_sql_takes_at_once_are_read(store: Store) -> None:
+    keys = store.put([record(n) for n in range(1200)], "encoder", 1)
+    assert len(store.rows([*keys, 99_999])) == 1200
+    assert len(store.vectors(keys, "encoder")) == 1200
+
+
+def test_a_corpus_that_is_removed_takes_its_figures_and_vectors_along(store: Store) -> None:
+    store.put([record(1), record(2, corpus="other")], "encoder", 1)
+    removed = store.remove_corpus("folder")
+    assert len(removed) == 1
+    assert store.vectors(removed, "encoder") == {}
+    assert [row.figure.id for rows in store.each() for row in rows] == ["other:2"]
+
+
+def test_counts_are_by_corpus(store: Store) -> None:
+    store.put([record(1), record(2), record(3, corpus="other")], "encoder", 1)
+    assert store.counts() == {"folder": (2, 1, 2000), "other": (1, 0, 1000)}
+
+
+def test_vectors_of_another_encoder_live_beside_until_they_are_forgotten(store: Store) -> None:
+    keys = store.put([record(1)], "old", 1)
+    store.put_vectors(list(store.rows(keys).values()), np.stack([unit(9)]), [None], "new")
+    assert store.vectors(keys, "old")
+    assert store.vectors(keys, "new")[keys[0]][1] is None
+    store.forget_vectors("new")
+    assert store.vectors(keys, "old") == {}
+
+
+def test_a_figure_that_is_replaced_loses_what_another_encoder_made_of_it(store: Store) -> None:
+    keys = store.put([record(1), record(2)], "old", 1)
+    rows = list(store.rows(keys).values())
+    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    store.put([replace(record(1), figure=replace(record(1).figure, caption="Another caption"))], "old", 2)
+    assert set(store.vectors(keys, "new")) == {keys[1]}
+    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    assert set(store.vectors(keys, "new")) == {keys[1]}, "made from a row that was read before the figure was replaced"
+    assert set(store.vectors(keys, "old")) == set(keys)
+
+
+def test_notes_are_kept_and_forgotten(store: Store) -> None:
+    assert store.note("a") is None
+    store.set_note("a", "1")
+    store.set_note("a", "2")
+    assert store.note("a") == "2"
+    store.set_note("a", None)
+    assert store.note("a") is None
+
+
+def test_several_threads_may_write_and_read(store: Store) -> None:
+    failed: list[BaseException] = []
+
+    def work(start: int) -> None:
+        try:
+            for number in range(start, start + 20):
+                store.put([record(number)], "encoder", 1)
+                store.counts()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(100 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert len(store.keys()) == 80
+
+
+def test_a_file_that_is_no_database_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "records.sqlite").write_bytes(b"this is no database " * 500)
+    with pytest.raises(AtlasError, match=r"records are damaged .*Restore the folder from a copy"):
+        Store.at(tmp_path / "records.sqlite")
+
+
+def test_a_folder_in_its_place_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "records.sqlite").mkdir()
+    with pytest.raises(AtlasError, match="records could not be used"):
+        Store.at(tmp_path / "records.sqlite")
