@@ -1,3 +1,3 @@
 """Fixtures that the tests of both distributions share."""
 
-pytest_plugins = ["fixtures"]
+pytest_plugins = ["shared_fixtures"]

@@ -13,7 +13,7 @@ from mirage.language.words import stem
 
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
 
-_FILE = Path(__file__).with_name("vocabulary.toml")
+_FILE = Path(__file__).with_name("lexicon.toml")
 _IRREGULAR = {
     "vertebrae": "vertebra", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
