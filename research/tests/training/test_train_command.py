@@ -24,7 +24,7 @@ def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, 
     result = CliRunner().invoke(app, ["encoder", "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, Unavailable)
     assert "torch" in str(result.exception)
-    assert "pip install 'mirage-atlas[train]'" in str(result.exception)
+    assert "pip install './research[train]'" in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 

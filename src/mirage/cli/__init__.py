@@ -12,7 +12,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from mirage import __version__, plugins
 from mirage.cli import add, archive, atlas, evaluate, explain, generate, models, search, serve, verify
@@ -20,8 +19,10 @@ from mirage.cli.output import complain
 from mirage.errors import MirageError
 
 
-class _Command(TyperGroup):
+class _Command(evaluate.PartlyInstalled):
     """Typer would end an interruption or a closed pipe in its own words, so they are met before it sees them."""
+
+    elsewhere = frozenset({"train"})
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -62,8 +63,59 @@ app.add_typer(add.app, name="add")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
-for _entry in plugins.available("mirage.commands").values():
-    _entry.load()(app, evaluate.app)
+
+
+def extend() -> list[str]:
+    """Let other distributions add commands, through the entry point group ``mirage.commands``.
+
+    An entry point names a function of two typers: the mirage command and its group ``mirage evaluate``.
+
+    Returns
+    -------
+    list of str
+        A line for each distribution whose commands are missing because it failed.
+    """
+    troubles = []
+    for name, entry in plugins.available("mirage.commands").items():
+        before = _commands()
+        try:
+            entry.load()(app, evaluate.app)
+        except (Exception, SystemExit) as error:
+            _restore(before)
+            troubles.append(_told(f"The commands of “{name}” ({entry.value}) are missing", error))
+    return troubles
+
+
+def _told(what: str, error: BaseException) -> str:
+    """One line, however long the error is."""
+    return " ".join(f"{what}: {type(error).__name__}: {error}".split())[:500]
+
+
+def _commands() -> list[list[Any]]:
+    return [list(each) for typer_ in (app, evaluate.app) for each in (typer_.registered_commands, typer_.registered_groups)]
+
+
+def _restore(before: list[list[Any]]) -> None:
+    for typer_, commands, groups in zip((app, evaluate.app), before[::2], before[1::2], strict=True):
+        typer_.registered_commands[:], typer_.registered_groups[:] = commands, groups
+
+
+_OWN = _commands()
+_TROUBLES = extend()
+
+
+def _built() -> Any:
+    """The whole command; without the commands of other distributions where one of theirs cannot be built."""
+    try:
+        return typer.main.get_command(app)
+    except Exception as error:
+        if _commands() == _OWN:
+            raise
+        _restore(_OWN)
+        _TROUBLES.append(
+            _told("A command that another distribution adds cannot be built, so all of theirs are missing", error)
+        )
+        return typer.main.get_command(app)
 
 
 def _version(wanted: bool) -> None:
@@ -87,7 +139,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign still shows the rest
     try:
-        app(prog_name="mirage")
+        command = _built()
+        for trouble in _TROUBLES:
+            complain(trouble)
+        command(prog_name="mirage")
     except Exception as error:
         if "MIRAGE_TRACEBACK" in os.environ:
             raise

@@ -3,15 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mirage.cli.output import facts, progress_bar, say
-from mirage.errors import BadInput
+from mirage.errors import BadInput, Unavailable
 from mirage.settings import Settings
 
-app = typer.Typer(help="Measure, and choose what depends on measurement.", no_args_is_help=True)
+
+class PartlyInstalled(TyperGroup):
+    """A group some of whose commands come with `mirage-research`; it says so where that is not installed."""
+
+    elsewhere: frozenset[str] = frozenset()
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the arguments begin with.
+
+        Parameters
+        ----------
+        ctx : click.Context
+        args : list of str
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When the command is one of `elsewhere`, and not here.
+        """
+        if args and args[0] in self.elsewhere and self.get_command(ctx, args[0]) is None:
+            raise Unavailable(
+                f"“{ctx.command_path} {args[0]}” comes with mirage-research, which is not installed. "
+                "In a checkout of MIRAGE, install it with: pip install ./research"
+            )
+        return super().resolve_command(ctx, args)
+
+
+class _Evaluate(PartlyInstalled):
+    elsewhere = frozenset(
+        "copies encoder explainer generation grounding inference modify refine retrieval watermark".split()
+    )
+
+
+app = typer.Typer(cls=_Evaluate, help="Measure, and choose what depends on measurement.", no_args_is_help=True)
 
 
 @app.callback()

@@ -61,7 +61,7 @@ def load() -> Features:
     except ImportError as error:
         raise Unavailable(
             f"Comparing images needs {error.name}, which is not installed. "
-            "Install it with: pip install 'mirage-atlas[evaluate]'"
+            "Install it with: pip install './research[generation]'"
         ) from error
     with contextlib.redirect_stdout(io.StringIO()):
         trunk = network.from_pretrained("efficientnet-lite2", weights_path=weights.get_model_file_path()).eval()

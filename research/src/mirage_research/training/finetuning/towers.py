@@ -20,7 +20,7 @@ Tokens = dict[str, torch.Tensor]
 
 INSTALL = {
     OPEN_CLIP: ("open_clip", "pip install open_clip_torch"),
-    "transformers": ("transformers", "pip install 'mirage-atlas[train]'"),
+    "transformers": ("transformers", "pip install './research[train]'"),
 }
 # Of the base's folder, what is not carried over as it is: weights are written anew, its card becomes ours.
 _NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf"}

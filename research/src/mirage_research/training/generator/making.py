@@ -47,7 +47,7 @@ def check_needs() -> None:
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise Unavailable(f"Training needs {', '.join(missing)}. Get it with: pip install 'mirage-atlas[train]'")
+        raise Unavailable(f"Training needs {', '.join(missing)}. Get it with: pip install './research[train]'")
 
 
 def make_generator(
