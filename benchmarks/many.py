@@ -11,9 +11,10 @@ import numpy as np
 
 from benchmarks.measure import Setting
 from mirage import corpora
-from mirage.atlas import Atlas, point_of
+from mirage.atlas import Atlas
 from mirage.figure import Figure
 from mirage.storage import ingest
+from mirage.storage.folder import point_of
 from mirage.storage.records import Record, Row
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins

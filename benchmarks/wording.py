@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import many
-from mirage.atlas import Atlas, point_of
+from mirage.atlas import Atlas
+from mirage.storage.folder import point_of
 
 _NAME = "words.json"
 

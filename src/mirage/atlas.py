@@ -2,55 +2,111 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from mirage import encoders, indexes
 from mirage.compare.comparison import Comparer, Comparison, contrast
 from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.encoders.standing_in import StandIn
-from mirage.errors import AtlasError, AtlasHeld, BadQuery, MirageError, NotFound
+from mirage.errors import BadQuery
 from mirage.explain import explanation, refine
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer
 from mirage.explain.explanation import Event, Explanation
 from mirage.figure import Case, Figure
-from mirage.images.store import PictureStore
-from mirage.indexes.base import FILTER_FIELDS, Index, Point
+from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
 from mirage.search import suggestions
 from mirage.search.fusion import Answer, Calibration, Hit
 from mirage.search.searcher import Searcher
 from mirage.settings import Settings
-from mirage.storage import holdings, manifest
+from mirage.storage import holdings
+from mirage.storage.folder import AtlasFolder
 from mirage.storage.holdings import AtlasInfo
-from mirage.storage.records import Row
-from mirage.storage.snapshot import Lending, State
-from mirage.storage.store import Store
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
     from mirage.generate.synthesis import Synthetic
 
-Vector = npt.NDArray[np.float32]
-
 _PATIENCE = 60.0  # seconds that a swap waits for questions under way before it leaves the old index to the closing
 
-UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """An index with the encoder that its vectors are of, and what stands on both.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    info : EncoderInfo
+    index : Index
+    checker : mirage.explain.checker.Checker
+    searcher : Searcher
+    """
+
+    encoder: Encoder
+    info: EncoderInfo
+    index: Index
+    checker: Checker
+    searcher: Searcher
 
 
-class Atlas:
+class Snapshots:
+    """The snapshot of now, for whoever answers a question. Safe to share between threads."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._now = snapshot
+        self._changed = threading.Condition()
+        self._users = Counter[int]()  # how many answer from an index, by its identity
+
+    @property
+    def now(self) -> Snapshot:
+        """The snapshot of this moment."""
+        return self._now
+
+    @contextmanager
+    def used(self) -> Iterator[Snapshot]:
+        """Use the snapshot of now; its index stays open until the context ends."""
+        with self._changed:
+            snapshot = self._now
+            self._users[id(snapshot.index)] += 1
+        try:
+            yield snapshot
+        finally:
+            with self._changed:
+                self._users[id(snapshot.index)] -= 1
+                self._changed.notify_all()
+
+    def replace(self, snapshot: Snapshot) -> None:
+        """Use another snapshot from now on."""
+        with self._changed:
+            self._now = snapshot
+
+    def idle(self, index: Index, seconds: float) -> bool:
+        """Wait until nobody uses an index any more.
+
+        Parameters
+        ----------
+        index : Index
+        seconds : float
+
+        Returns
+        -------
+        bool
+            False when somebody still does after so many seconds.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._users[id(index)], seconds)
+
+
+class Atlas(AtlasFolder):
     """What a student opens. Use `Atlas.open`; it is a context manager.
 
     Examples
@@ -60,217 +116,47 @@ class Atlas:
     ...         print(hit.rank, hit.confidence, hit.figure.caption)
     """
 
-    def __init__(
-        self,
-        path: Path,
-        store: Store,
-        index: Index,
-        encoder: Encoder,
-        holder: manifest.Holder,
-        index_name: str = manifest.INDEX,
-    ) -> None:
-        self.path = path
-        self.store = store
-        self.holder = holder
-        self.pictures = PictureStore(path / "pictures")
-        self.index_name = index_name
-        self._lending = Lending(State.of(store, self.pictures, encoder, index))
-        self._former: list[Index] = []  # still answered from when they were replaced
-        self._forget()
+    def __init__(self, *opened: Any) -> None:
+        super().__init__(*opened)
+        self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
+        self.renewed()
 
     # -- what it answers from: a rebuild replaces all of it at once -----------------------------------------------------
 
-    def as_it_is(self) -> AbstractContextManager[State]:
-        """Lend index, encoder and what stands on them as they are now, for an answer that needs several of them.
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Index, encoder and what stands on them as they are now, for an answer that needs several of them.
 
-        A rebuild that ends meanwhile changes nothing in what is lent.
+        A rebuild that ends meanwhile changes nothing in it, and its index stays open until the context ends.
         """
-        return self._lending.lent()
-
-    @property
-    def index(self) -> Index:
-        """The index of now; `as_it_is` keeps it open."""
-        return self._lending.now.index
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder of now."""
-        return self._lending.now.encoder
+        return self._snapshots.used()
 
     @property
     def checker(self) -> Checker:
         """What judges sentences, with the encoder of now."""
-        return self._lending.now.checker
+        return self._snapshots.now.checker
 
     @property
     def _searcher(self) -> Searcher:
-        return self._lending.now.searcher
+        return self._snapshots.now.searcher
 
-    @property
-    def _encoder_info(self) -> EncoderInfo:
-        return self._lending.now.info
+    def _snapshot(self, checker: Checker, calibration: Calibration | None = None) -> Snapshot:
+        searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration)
+        return Snapshot(self.encoder, self.encoder_info, self.index, checker, searcher)
 
-    # -- opening and closing ----------------------------------------------------------------------------------------
-
-    @classmethod
-    def open(
-        cls, path: str | os.PathLike[str] | None = None, *, encoder: Encoder | str | None = None, create: bool = False
-    ) -> Self:
-        """Open an atlas folder.
-
-        Parameters
-        ----------
-        path : path, optional
-            The folder; the settings' one when left out.
-        encoder : Encoder or str, optional
-            The encoder, or its adapter's name; the one the atlas was made with when left out.
-        create : bool
-            Make an empty atlas when the folder is missing or empty.
-
-        Raises
-        ------
-        mirage.errors.AtlasError
-            When the folder is missing, foreign, damaged, newer than this program, or made by another encoder.
-        mirage.errors.AtlasHeld
-            When another process has it open.
-        """
-        settings = Settings.load()
-        folder = Path(path).expanduser() if path is not None else settings.atlas
-        known = manifest.check_folder(folder, create)
-        used = _encoder(folder, encoder, known, settings) if encoder is None or isinstance(encoder, str) else encoder
-        info = used.info()
-        if known and info.made_from and info.made_from == known.encoder.digest:
-            used, info = StandIn(used, known.encoder), known.encoder
-        if known and known.encoder.digest != info.digest:
-            raise AtlasError(
-                f"The atlas {folder} was made with the encoder {known.encoder.name} ({known.encoder.digest[:12]}); "
-                f"this one is {info.name} ({info.digest[:12]}), whose vectors cannot be compared with those. "
-                f"`mirage atlas rebuild --atlas {folder}` encodes its pictures anew. Nothing was changed."
-            )
-        holder = manifest.Holder.mine()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            name = known.index if known else manifest.INDEX
-            index = indexes.load("embedded", path=folder / name, dimension=info.dimension)
-        except AtlasHeld as error:
-            other = manifest.Holder.read(folder)
-            raise AtlasHeld(
-                f"The atlas {folder} is open in {other or 'another process'}. Use that, or stop it first."
-            ) from error
-        except OSError as error:
-            raise manifest.cannot_write(folder, error) from error
-        if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
-            index.close()
-            return cls.open(path, encoder=encoder, create=create)
-        manifest.sweep(folder, name)
-        with ExitStack() as undo:
-            undo.callback(index.close)
-            undo.callback(manifest.Holder.clear, folder)
-            store = Store.at(folder / "records.sqlite")
-            undo.callback(store.close)
-            atlas = cls(folder, store, index, used, holder, name)
-            holder.write(folder)
-            if known is None:
-                manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
-            atlas.reconcile()
-            undo.pop_all()
-        return atlas
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
-        self.store.close()
-        for index in (self.index, *self._former):
-            index.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
-    def serving(self, url: str) -> None:
-        """Leave word that this process serves the atlas at a URL."""
-        self.holder = replace(self.holder, url=url)
-        self.holder.write(self.path)
-
-    def reconcile(self) -> None:
-        """Bring the index level with the records, after an adding that was cut short or an index that was lost."""
-        unfinished = self.store.note(UNFINISHED)
-        keys = self.store.keys()
-        if unfinished is None and len(self.index) == len(keys):
-            return
-        self.pictures.tidy()
-        there = set(self.index.keys())
-        self.index.remove(sorted(there - set(keys)))
-        since = int(unfinished) if unfinished is not None else 0
-        missing = set(keys) - there
-        for rows in self.store.each():
-            self._index_rows([row for row in rows if row.key in missing])
-        for rows in self.store.each(since=since) if unfinished is not None else ():
-            self._index_rows([row for row in rows if row.key not in missing])
-        self.index.optimise()
-        self.store.set_note(UNFINISHED, None)
-        self._forget()
-
-    def _index_rows(self, rows: Sequence[Row]) -> None:
-        found = self.store.vectors([row.key for row in rows], self._encoder_info.digest)
-        self.index.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
-
-    def changed(self) -> None:
-        """Forget what was remembered of the contents; called after adding."""
-        self.written.write(self.path)
-        self._forget()
-
-    @property
-    def written(self) -> manifest.Manifest:
-        """What ``atlas.toml`` says of it."""
-        return self._manifest(self._encoder_info, self.index_name)
-
-    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.Manifest:
-        known = {row["name"]: row["version"] for row in self.store.corpora()}
-        return manifest.Manifest(manifest.FORMAT, encoder, known, index_name)
-
-    def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
-        """Answer from another index, made with this or another encoder, from one moment to the next.
-
-        Questions under way end with the former one, which is closed and removed then, and its encoder's vectors forgotten.
-
-        Parameters
-        ----------
-        encoder : Encoder
-        index : Index
-            Open, with a point for every figure.
-        index_name : str
-            Its folder's name in the atlas's folder.
-
-        Raises
-        ------
-        mirage.errors.Unavailable, mirage.errors.AtlasError
-            When it cannot be written down; then nothing has changed.
-        """
-        former, former_name = self._lending.now, self.index_name
-        state = State.of(self.store, self.pictures, encoder, index)
-        self._manifest(state.info, index_name).write(self.path)
-        self.index_name = index_name
-        self._lending.become(state)
-        self._forget()
-        self._former.append(former.index)
-        if self._lending.idle(former.index, _PATIENCE):
-            former.index.close()
-            self._former.remove(former.index)
-            shutil.rmtree(self.path / former_name, ignore_errors=True)
-            with suppress(MirageError):  # they are only in the way
-                self.store.forget_vectors(state.info.digest)
-
-    def _forget(self) -> None:
-        self._lending.become(self._lending.now.searching(self.store, self.pictures))
+    def renewed(self) -> None:
+        """Forget what was remembered of the contents, the index and the encoder."""
+        now = self._snapshots.now
+        self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
         self._comparer = Comparer(self.store)
         self._examples: list[Query] | None = None
 
+    def idle(self, index: Index) -> bool:
+        """Wait until no question is answered from an index any more; False when one still is after a minute."""
+        return self._snapshots.idle(index, _PATIENCE)
+
     def calibrate(self, calibration: Calibration) -> None:
         """Search with other weights and cuts, until the atlas changes."""
-        self._lending.become(self._lending.now.searching(self.store, self.pictures, calibration))
+        self._snapshots.replace(self._snapshot(self.checker, calibration))
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -294,10 +180,10 @@ class Atlas:
             query = Query.of(query, **filters)
         elif filters:
             raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
-        with self.as_it_is() as now:
+        with self.snapshot() as now:
             return self._answer(now, query)
 
-    def _answer(self, now: State, query: Query) -> Answer:
+    def _answer(self, now: Snapshot, query: Query) -> Answer:
         if query.refine:
             return refine.search(query, now.searcher, now.encoder, self.cases_of)
         return now.searcher.search(query)
@@ -308,7 +194,7 @@ class Atlas:
 
     def embed(self, picture: Image.Image) -> PictureTerm:
         """Turn a dropped picture into what a query carries of it: its quantised embedding."""
-        now = self._lending.now
+        now = self._snapshots.now
         return PictureTerm.of(now.encoder.encode_images([picture])[0], now.info.digest)
 
     # -- explaining -------------------------------------------------------------------------------------------------
@@ -376,7 +262,7 @@ class Atlas:
             dual = Dual.of(_filtered(a, filters), _filtered(b, filters))
         else:
             dual = Dual.modify(_filtered(a, filters), less=less, more=more)
-        with self.as_it_is() as now:
+        with self.snapshot() as now:
             answers = self._answer(now, dual.a), self._answer(now, dual.b)
         return self._comparer.compare(dual, *answers)
 
@@ -437,7 +323,7 @@ class Atlas:
 
     def facets(self, filters: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, int]]:
         """Count the values of every filter field among the figures that pass the filters."""
-        with self.as_it_is() as now:
+        with self.snapshot() as now:
             return now.index.facets(filters) if filters else now.searcher.facets
 
     def facets_of(self, query: Query) -> dict[str, dict[str, int]]:
@@ -451,7 +337,7 @@ class Atlas:
 
     def info(self) -> AtlasInfo:
         """What this atlas is and holds."""
-        return holdings.of(self.store, self.path, self._encoder_info)
+        return holdings.of(self.store, self.path, self.encoder_info)
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
@@ -460,36 +346,9 @@ class Atlas:
         return self._examples[:n]
 
 
-def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
-    """What the index keeps of a figure."""
-    figure = row.figure
-    fields = {
-        "modality": figure.modality,
-        "plane": figure.plane,
-        "region": figure.region,
-        "corpus": figure.source.corpus,
-        "licence": str(figure.source.licence),
-    }
-    assert set(fields) == set(FILTER_FIELDS)
-    return Point(row.key, image, caption, figure.words, fields)
-
-
 def _filtered(query: str | Query, filters: Mapping[str, Any]) -> str | Query:
     if not filters:
         return query
     if isinstance(query, Query):
         raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
     return Query.of(query, **filters)
-
-
-def _encoder(folder: Path, named: str | None, known: manifest.Manifest | None, settings: Settings) -> Encoder:
-    name = named or (known.encoder.name if known else settings.encoder)
-    is_its_own = known is not None and name == known.encoder.name
-    try:
-        if known is not None and named is None and (export := encoders.exported_for(known.encoder, settings)):
-            return export
-        return encoders.configured(name, settings, known.encoder.model if known is not None and is_its_own else "")
-    except NotFound as error:
-        if not is_its_own:
-            raise
-        raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
+
 
 class MirageError(Exception):
     """An expected failure. The message says what happened, to which input, and what to do next.
@@ -79,3 +84,26 @@ class Busy(MirageError):
 
     exit_code = 7
     status = 429
+
+
+def check_room(folder: Path, needed: int = ROOM) -> None:
+    """Stop before the disk is full: the memory-mapped files of an index that meet a full disk take the process down.
+
+    Parameters
+    ----------
+    folder : Path
+        On the disk in question.
+    needed : int
+        Bytes.
+
+    Raises
+    ------
+    Unavailable
+        When fewer bytes than needed are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Unavailable(
+            f"The disk that holds {folder} is full ({free / 1e6:.0f} MB left; {needed / 1e6:.0f} MB have to stay free). "
+            "Make room and run it again; what is stored stays."
+        )

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from mirage import corpora
-from mirage.atlas import UNFINISHED, Atlas
-from mirage.errors import Unavailable
+from mirage.atlas import Atlas
+from mirage.errors import ROOM, Unavailable
 from mirage.storage import ingest
+from mirage.storage.folder import UNFINISHED
 from mirage.storage.ingest import Progress, add
-from mirage.storage.manifest import ROOM
 from mirage.storage.store import Store
 from parts import mirage, picture_folder, until
 

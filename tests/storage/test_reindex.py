@@ -147,7 +147,7 @@ def test_a_full_disk_at_the_swap_leaves_the_old_atlas(
 
 def test_an_answer_that_is_under_way_keeps_the_old_index_open_until_it_has_ended(small: Path, squares: EncoderInfo) -> None:
     with Atlas.open(small) as atlas, ThreadPoolExecutor(1) as pool:
-        with atlas.as_it_is() as before:
+        with atlas.snapshot() as before:
             swapping = pool.submit(rebuild_open, atlas, Squares())
             until(lambda: atlas.encoder.info() == squares)
             assert before.searcher.search(Query.of("phantom number 2")).hits[0].figure.caption == "Phantom number 2"

@@ -312,7 +312,7 @@ def _beside(
     copy = copies.check(drawn.image) if copies is not None else unchecked(record.generator)
     if copy.near and not insist:
         return Synthetic(record, b"", (), None, copy, True, remarks)
-    with atlas.as_it_is() as now:
+    with atlas.snapshot() as now:
         vector = now.encoder.encode_images([drawn.image])[0]
         found = now.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
         match = _match(atlas, now.encoder, record, vector)

@@ -24,9 +24,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import qdrant_edge as edge
 
-from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, Unavailable
+from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
-from mirage.storage.manifest import ROOM, check_room
 
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike

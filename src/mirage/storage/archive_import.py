@@ -16,16 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import encoders
-from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, BadPicture, MirageError
+from mirage.errors import AtlasError, BadPicture, MirageError, check_room
 from mirage.figure import INFERABLE, Case, Figure, Licence, Source
 from mirage.images import DEFAULT_LIMITS, Picture, read_picture
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
+from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions, vectors_of
-from mirage.storage.manifest import check_room
 from mirage.storage.records import Picture as PictureRecord
 from mirage.storage.records import Record, Row
 
@@ -95,13 +94,13 @@ def import_file(
     """
     with archive.opened(path) as file:
         file.check()
-        with Atlas.open(folder, create=True, encoder=_for_new(folder, file, encode)) as atlas:
+        with AtlasFolder.open(folder, create=True, encoder=_for_new(folder, file, encode)) as atlas:
             return _import(file, atlas, encode, progress, stop)
 
 
 def import_open(
     path: Path,
-    atlas: Atlas,
+    atlas: AtlasFolder,
     *,
     encode: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -150,7 +149,7 @@ def _check_encoder(file: AtlasFile, mine: EncoderInfo, folder: Path) -> None:
 
 
 def _import(
-    file: AtlasFile, atlas: Atlas, encode: bool, progress: Callable[[Progress], None], stop: Callable[[], bool]
+    file: AtlasFile, atlas: AtlasFolder, encode: bool, progress: Callable[[Progress], None], stop: Callable[[], bool]
 ) -> Imported:
     started = time.perf_counter()
     anew = atlas.encoder.info().digest != file.manifest.encoder.digest
@@ -165,7 +164,7 @@ class _Importing:
     """One import under way."""
 
     def __init__(
-        self, atlas: Atlas, file: AtlasFile, encode: bool, progress: Callable[[Progress], None], started: float
+        self, atlas: AtlasFolder, file: AtlasFile, encode: bool, progress: Callable[[Progress], None], started: float
     ) -> None:
         self._atlas, self._file, self._encode = atlas, file, encode
         self._progress, self._started = progress, started
@@ -263,6 +262,7 @@ class _Importing:
                 for key, record in zip(keys, records, strict=True)
             ]
         )
+        atlas.renewed()
         self.added += len(records)
 
     def _picture(self, record: dict[str, Any]) -> tuple[Picture, PictureRecord]:

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mirage.atlas import UNFINISHED, Atlas, point_of
 from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
-from mirage.errors import BadInput, BadPicture, MirageError
+from mirage.errors import BadInput, BadPicture, MirageError, check_room
 from mirage.figure import Figure
 from mirage.images import Picture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
-from mirage.storage.manifest import check_room
+from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
 from mirage.storage.records import Picture as PictureRecord
 from mirage.storage.records import Record, Row, rounded
 
@@ -87,7 +86,7 @@ class _Ready:
 
 
 def add(
-    atlas: Atlas,
+    atlas: AtlasFolder,
     corpus: Corpus,
     *,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -98,7 +97,7 @@ def add(
 
     Parameters
     ----------
-    atlas : Atlas
+    atlas : AtlasFolder
         Open in this process.
     corpus : Corpus
     progress : callable
@@ -166,7 +165,7 @@ def add(
     return Report(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
 
 
-def _next_stamp(atlas: Atlas) -> int:
+def _next_stamp(atlas: AtlasFolder) -> int:
     stamp = int(atlas.store.note("stamp") or 0) + 1
     atlas.store.set_note("stamp", str(stamp))
     return stamp
@@ -280,7 +279,7 @@ def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray
     return [vectors.get(text) for text in texts]
 
 
-def _store(atlas: Atlas, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
+def _store(atlas: AtlasFolder, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
     images = atlas.encoder.encode_images([ready.decoded.image for ready in batch])
     figures = [ready.item.figure for ready in batch]
     if infer is not None:
@@ -297,6 +296,7 @@ def _store(atlas: Atlas, batch: list[_Ready], stamp: int, infer: Inference | Non
             for key, record in zip(keys, records, strict=True)
         ]
     )
+    atlas.renewed()
 
 
 def vectors_of(record: Record) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:

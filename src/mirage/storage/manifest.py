@@ -22,7 +22,6 @@ FORMAT = 1
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
 INDEX = "index"
-ROOM = 128_000_000
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
 _BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
     f"{NAME}.partial",
@@ -96,22 +95,6 @@ def cannot_write(folder: Path, error: OSError) -> MirageError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Unavailable(f"The disk that holds {folder} is full. Make room and run it again; what is stored stays.")
     return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
-
-
-def check_room(folder: Path, needed: int = ROOM) -> None:
-    """Stop before the disk is full: the memory-mapped files of an index that meet a full disk take the process down.
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When fewer bytes than needed are free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise Unavailable(
-            f"The disk that holds {folder} is full ({free / 1e6:.0f} MB left; {needed / 1e6:.0f} MB have to stay free). "
-            "Make room and run it again; what is stored stays."
-        )
 
 
 def _toml(text: str) -> str:

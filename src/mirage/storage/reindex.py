@@ -19,13 +19,13 @@ from typing import NamedTuple
 from PIL import Image
 
 from mirage import encoders, indexes
-from mirage.atlas import Atlas, point_of
 from mirage.encoders.base import Encoder
-from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError
+from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, check_room
 from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
 from mirage.settings import Settings
 from mirage.storage import manifest
+from mirage.storage.folder import AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions
 from mirage.storage.records import Row
 from mirage.storage.store import Store
@@ -117,7 +117,9 @@ def rebuild(
         store.close()
 
 
-def rebuild_open(atlas: Atlas, encoder: Encoder, progress: Tell = lambda _: None, *, stop: Stop = lambda: False) -> Rebuilt:
+def rebuild_open(
+    atlas: AtlasFolder, encoder: Encoder, progress: Tell = lambda _: None, *, stop: Stop = lambda: False
+) -> Rebuilt:
     """Do the same to an atlas that is open in this process and goes on answering: with the old index, then with the new.
 
     Parameters and failures are those of `rebuild`. Nothing may be added to the atlas meanwhile.
@@ -203,7 +205,7 @@ class _Work:
             there = self._store.vectors([row.key for row in rows], self._digest)
             missing = [row for row in rows if row.key not in there]
             if missing:
-                manifest.check_room(self._folder)
+                check_room(self._folder)
                 self._encode(missing)
                 encoded += len(missing)
             counting.tell(len(rows), len(missing))
@@ -230,7 +232,7 @@ class _Work:
         try:
             counting = _Counting(INDEXING, len(self._store.keys()), self._progress)
             for rows in self._store.each(batch=_AT_ONCE):
-                manifest.check_room(self._folder)
+                check_room(self._folder)
                 found = self._store.vectors([row.key for row in rows], self._digest)
                 made.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
                 counting.tell(len(rows), len(rows))

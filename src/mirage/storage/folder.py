@@ -1,0 +1,261 @@
+"""An atlas's folder, opened by this process: its records, pictures and index, and the encoder that its vectors are of.
+
+`mirage.atlas.Atlas` is one that answers questions too. Ingest, import and rebuild need no more than this.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mirage import encoders, indexes
+from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.encoders.standing_in import StandIn
+from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound
+from mirage.images.store import PictureStore
+from mirage.indexes.base import FILTER_FIELDS, Index, Point
+from mirage.settings import Settings
+from mirage.storage import manifest
+from mirage.storage.records import Row, Vector
+from mirage.storage.store import Store
+
+UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
+
+
+class AtlasFolder:
+    """The folder of an atlas. Use `AtlasFolder.open`; it is a context manager.
+
+    Parameters
+    ----------
+    path : Path
+    store : Store
+    index : Index
+    encoder : Encoder
+    holder : mirage.storage.manifest.Holder
+        What this process says of itself in the folder.
+    index_name : str
+        Name of the index's folder in this one.
+
+    Attributes
+    ----------
+    pictures : mirage.images.store.PictureStore
+    encoder_info : mirage.encoders.base.EncoderInfo
+        What `encoder` says of itself.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        index: Index,
+        encoder: Encoder,
+        holder: manifest.Holder,
+        index_name: str = manifest.INDEX,
+    ) -> None:
+        self.path = path
+        self.store = store
+        self.holder = holder
+        self.pictures = PictureStore(path / "pictures")
+        self.index, self.index_name = index, index_name
+        self.encoder, self.encoder_info = encoder, encoder.info()
+        self._former: list[Index] = []  # replaced, and still answered from
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str] | None = None, *, encoder: Encoder | str | None = None, create: bool = False
+    ) -> Self:
+        """Open an atlas folder.
+
+        Parameters
+        ----------
+        path : path, optional
+            The folder; the settings' one when left out.
+        encoder : Encoder or str, optional
+            The encoder, or its adapter's name; the one the atlas was made with when left out.
+        create : bool
+            Make an empty atlas when the folder is missing or empty.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When the folder is missing, foreign, damaged, newer than this program, or made by another encoder.
+        mirage.errors.AtlasHeld
+            When another process has it open.
+        """
+        settings = Settings.load()
+        folder = Path(path).expanduser() if path is not None else settings.atlas
+        known = manifest.check_folder(folder, create)
+        used = _encoder(folder, encoder, known, settings) if encoder is None or isinstance(encoder, str) else encoder
+        info = used.info()
+        if known and info.made_from and info.made_from == known.encoder.digest:
+            used, info = StandIn(used, known.encoder), known.encoder
+        if known and known.encoder.digest != info.digest:
+            raise AtlasError(
+                f"The atlas {folder} was made with the encoder {known.encoder.name} ({known.encoder.digest[:12]}); "
+                f"this one is {info.name} ({info.digest[:12]}), whose vectors cannot be compared with those. "
+                f"`mirage atlas rebuild --atlas {folder}` encodes its pictures anew. Nothing was changed."
+            )
+        holder = manifest.Holder.mine()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            name = known.index if known else manifest.INDEX
+            index = indexes.load("embedded", path=folder / name, dimension=info.dimension)
+        except AtlasHeld as error:
+            other = manifest.Holder.read(folder)
+            raise AtlasHeld(
+                f"The atlas {folder} is open in {other or 'another process'}. Use that, or stop it first."
+            ) from error
+        except OSError as error:
+            raise manifest.cannot_write(folder, error) from error
+        if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
+            index.close()
+            return cls.open(path, encoder=encoder, create=create)
+        manifest.sweep(folder, name)
+        with ExitStack() as undo:
+            undo.callback(index.close)
+            undo.callback(manifest.Holder.clear, folder)
+            store = Store.at(folder / "records.sqlite")
+            undo.callback(store.close)
+            opened = cls(folder, store, index, used, holder, name)
+            holder.write(folder)
+            if known is None:
+                manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
+            opened.reconcile()
+            undo.pop_all()
+        return opened
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
+        self.store.close()
+        for index in (self.index, *self._former):
+            index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def serving(self, url: str) -> None:
+        """Leave word that this process serves the atlas at a URL."""
+        self.holder = replace(self.holder, url=url)
+        self.holder.write(self.path)
+
+    # -- what changes ---------------------------------------------------------------------------------------------------
+
+    def renewed(self) -> None:
+        """Called whenever the contents, the index or the encoder have changed; a facade forgets what it remembered."""
+
+    def changed(self) -> None:
+        """Write down which corpora there are, and tell that the contents have changed."""
+        self.written.write(self.path)
+        self.renewed()
+
+    @property
+    def written(self) -> manifest.Manifest:
+        """What ``atlas.toml`` says of it."""
+        return self._manifest(self.encoder_info, self.index_name)
+
+    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.Manifest:
+        known = {row["name"]: row["version"] for row in self.store.corpora()}
+        return manifest.Manifest(manifest.FORMAT, encoder, known, index_name)
+
+    def reconcile(self) -> None:
+        """Bring the index level with the records, after an ingest that was cut short or an index that was lost."""
+        unfinished = self.store.note(UNFINISHED)
+        keys = self.store.keys()
+        if unfinished is None and len(self.index) == len(keys):
+            return
+        self.pictures.tidy()
+        there = set(self.index.keys())
+        self.index.remove(sorted(there - set(keys)))
+        since = int(unfinished) if unfinished is not None else 0
+        missing = set(keys) - there
+        for rows in self.store.each():
+            self._index([row for row in rows if row.key in missing])
+        for rows in self.store.each(since=since) if unfinished is not None else ():
+            self._index([row for row in rows if row.key not in missing])
+        self.index.optimise()
+        self.store.set_note(UNFINISHED, None)
+        self.renewed()
+
+    def _index(self, rows: Sequence[Row]) -> None:
+        found = self.store.vectors([row.key for row in rows], self.encoder_info.digest)
+        self.index.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
+
+    def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
+        """Use another index, made with this or another encoder, from one moment to the next.
+
+        Questions under way end with the former one, which is closed and removed then, and its encoder's vectors forgotten.
+
+        Parameters
+        ----------
+        encoder : Encoder
+        index : Index
+            Open, with a point for every figure.
+        index_name : str
+            Its folder's name in the atlas's folder.
+
+        Raises
+        ------
+        mirage.errors.Unavailable, mirage.errors.AtlasError
+            When it cannot be written down; then nothing has changed.
+        """
+        former, former_name = self.index, self.index_name
+        info = encoder.info()
+        self._manifest(info, index_name).write(self.path)
+        self.index, self.index_name = index, index_name
+        self.encoder, self.encoder_info = encoder, info
+        self.renewed()
+        self._former.append(former)
+        if self.idle(former):
+            former.close()
+            self._former.remove(former)
+            shutil.rmtree(self.path / former_name, ignore_errors=True)
+            with suppress(MirageError):  # they are only in the way
+                self.store.forget_vectors(info.digest)
+
+    def idle(self, index: Index) -> bool:
+        """Whether nobody answers from an index any more, waiting for a while if somebody does."""
+        return True
+
+
+def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
+    """What the index keeps of a figure.
+
+    Parameters
+    ----------
+    row : Row
+    image, caption : (d,) float32
+        Unit length; `caption` is None for a figure without words.
+    """
+    figure = row.figure
+    fields = {
+        "modality": figure.modality,
+        "plane": figure.plane,
+        "region": figure.region,
+        "corpus": figure.source.corpus,
+        "licence": str(figure.source.licence),
+    }
+    assert set(fields) == set(FILTER_FIELDS)
+    return Point(row.key, image, caption, figure.words, fields)
+
+
+def _encoder(folder: Path, named: str | None, known: manifest.Manifest | None, settings: Settings) -> Encoder:
+    name = named or (known.encoder.name if known else settings.encoder)
+    is_its_own = known is not None and name == known.encoder.name
+    try:
+        if known is not None and named is None and (export := encoders.exported_for(known.encoder, settings)):
+            return export
+        return encoders.configured(name, settings, known.encoder.model if known is not None and is_its_own else "")
+    except NotFound as error:
+        if not is_its_own:
+            raise
+        raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error
