@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from PIL import Image
 
 from medpix_maker import make_medpix
-from mirage import corpora
-from mirage.corpora.base import Corpus, Item, Refused
+from mirage import corpora, plugins
+from mirage.corpora.base import Corpus, CorpusCard, CorpusOption, Item, Refused
 from mirage.errors import BadInput, NotFound
 from mirage.figure import MODALITIES, PLANES
 from mirage.images import Picture
@@ -112,3 +113,65 @@ def test_an_unknown_corpus_is_refused_with_the_names_of_those_there_are() -> Non
 def test_options_that_do_not_fit_are_refused() -> None:
     with pytest.raises(BadInput, match="colour"):
         corpora.load("folder", colour="red")
+
+
+@pytest.mark.parametrize("name", corpora.available())
+def test_a_card_says_what_a_corpus_is_and_which_options_its_adapter_takes(name: str) -> None:
+    card = corpora.card(name)
+    assert card.title
+    assert card.summary.endswith(".")
+    taken = inspect.signature(plugins.load("mirage.corpora", name)).parameters
+    for option in card.options:
+        assert option.name in taken
+        assert option.help.endswith(".")
+        assert option.required == (taken[option.name].default is inspect.Parameter.empty)
+    assert not (card.ships and any(option.required for option in card.options))
+    assert not (card.downloads and any(option.required for option in card.options))
+
+
+def test_what_ships_can_be_opened_without_being_told_anything() -> None:
+    assert corpora.shipped()
+    for name in corpora.shipped():
+        assert len(corpora.load(name)) > 0
+
+
+def test_options_are_read_from_text() -> None:
+    card = CorpusCard(
+        "Title",
+        "Summary.",
+        options=(
+            CorpusOption("path", "A folder.", Path, required=True, is_folder=True),
+            CorpusOption("frames", "How many.", int),
+            CorpusOption("all", "Whether all.", bool),
+            CorpusOption("splits", "Which.", several=True, choices=("train", "test")),
+        ),
+    )
+    given = {"path": "~/pictures", "frames": "3", "all": "yes", "splits": "train, test"}
+    read = {"path": Path("~/pictures").expanduser(), "frames": 3, "all": True, "splits": ("train", "test")}
+    assert card.read(given) == read
+    assert card.read(read) == read
+    assert card.read({"path": "here", "frames": None}) == {"path": Path("here")}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, r"needs the option path\. A folder\."),
+        ({"path": "x", "colour": "red"}, r"no option 'colour'\. It has: path, frames, all, splits\."),
+        ({"path": "x", "frames": "many"}, "frames is a whole number, not 'many'"),
+        ({"path": "x", "frames": True}, "frames is a whole number"),
+        ({"path": "x", "all": "maybe"}, "all is yes or no, not 'maybe'"),
+        ({"path": "x", "splits": "dev"}, "splits is one of train, test; not 'dev'"),
+        ({"path": "x", "splits": 3}, "with commas"),
+        ({"path": 3}, "path is a path, not 3"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_in_words(given: dict[str, object], said: str) -> None:
+    options = (
+        CorpusOption("path", "A folder.", Path, required=True),
+        CorpusOption("frames", "How many.", int),
+        CorpusOption("all", "Whether all.", bool),
+        CorpusOption("splits", "Which.", several=True, choices=("train", "test")),
+    )
+    with pytest.raises(BadInput, match=said):
+        CorpusCard("Title", "Summary.", options=options).read(given)

@@ -64,6 +64,22 @@ def test_changed_words_replace_the_old_ones_everywhere(small: Path, tmp_path: Pa
     assert level(small) == (6, 6)
 
 
+def test_a_search_finds_what_an_ingest_under_way_has_committed(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    found: list[tuple[int, int, int]] = []
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        assert not atlas.search("phantom").hits
+        assert atlas.facets()["modality"] == {}
+
+        def look(_: Progress) -> None:
+            if committed := len(atlas.store.keys()):
+                hits = len(atlas.search("phantom number", modality="CT", k=100).hits)
+                found.append((committed, hits, atlas.facets()["modality"]["CT"]))
+
+        add(atlas, corpora.load("folder", path=pictures(70)), progress=look)
+    assert {committed for committed, _, _ in found} == {32, 64, 70}
+    assert all(hits > 0 and facet == committed for committed, hits, facet in found)
+
+
 def test_progress_shows_rate_and_time_left_and_never_runs_back(tmp_path: Path, pictures: Callable[..., Path]) -> None:
     told: list[Progress] = []
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:

@@ -2,16 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Licence
 from mirage.images import Picture
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
 What it raises stops the work, which goes on where it broke when it is called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusOption:
+    """Something that may be chosen when a corpus is opened: a keyword of its adapter.
+
+    Attributes
+    ----------
+    name : str
+    help : str
+        One sentence for the command line and the page.
+    type : {str, int, bool, Path}
+        Of the value; of each of them, where there may be several.
+    required : bool
+    default : object
+        What holds when it is left out, to be shown; None where the help says it.
+    is_folder : bool
+        Whether it is the path of a folder, so that the page can offer the folders that there are.
+    several : bool
+        Whether it takes several values: a tuple, or in text with commas between.
+    choices : tuple of str
+        The only values that there are; empty for any.
+    """
+
+    name: str
+    help: str
+    type: type = str
+    required: bool = False
+    default: object = None
+    is_folder: bool = False
+    several: bool = False
+    choices: tuple[str, ...] = ()
+
+    def read(self, value: object) -> Any:
+        """The value as the adapter wants it, from text or as it is.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When it is of another type, or none of the choices.
+        """
+        if self.several:
+            given = value.split(",") if isinstance(value, str) else value
+            if not isinstance(given, (tuple, list)):
+                raise BadInput(f"{self.name} takes values with commas between them, not {value!r}.")
+            return tuple(self._one(each) for each in given)
+        return self._one(value)
+
+    def _one(self, value: object) -> Any:
+        text = str(value).strip() if isinstance(value, (str, Path)) else value
+        if self.choices and text not in self.choices:
+            raise BadInput(f"{self.name} is one of {', '.join(self.choices)}; not {value!r}.")
+        if self.type is Path and isinstance(text, str) and text:
+            return Path(text).expanduser()
+        if self.type is bool and isinstance(text, str) and text.lower() in _TRUTH:
+            return _TRUTH[text.lower()]
+        if self.type is int and isinstance(text, str) and text.lstrip("-").isdecimal():
+            return int(text)
+        if not isinstance(text, self.type) or (self.type is int and isinstance(text, bool)):
+            raise BadInput(f"{self.name} is {_KINDS.get(self.type, 'text')}, not {value!r}.")
+        return text
+
+
+_TRUTH = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
+_KINDS = {Path: "a path", bool: "yes or no", int: "a whole number"}
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCard:
+    """What there is to know of a corpus before it is opened: what ``mirage add`` and the page offer.
+
+    Attributes
+    ----------
+    title, summary : str
+        For people; the summary says how large it is.
+    homepage : str
+    licence : Licence
+        Of the collection as a whole.
+    options : tuple of CorpusOption
+        What may be chosen when it is opened.
+    ships : bool
+        Whether it is in this installation as a whole: it needs no network and no option.
+    downloads : bool
+        Whether it is fetched from the network where no copy is named; such an adapter is one that `Downloads`.
+    needs : tuple of str
+        Packages that have to be importable.
+    """
+
+    title: str
+    summary: str
+    homepage: str = ""
+    licence: Licence = field(default_factory=Licence)
+    options: tuple[CorpusOption, ...] = ()
+    ships: bool = False
+    downloads: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the packages that it needs are installed."""
+        return all(find_spec(name) is not None for name in self.needs)
+
+    @property
+    def folder_option(self) -> CorpusOption | None:
+        """The option that names the folder it is read from; None when it takes none."""
+        return next((option for option in self.options if option.is_folder), None)
+
+    def read(self, given: Mapping[str, object]) -> dict[str, Any]:
+        """Options as the adapter wants them, from text or as they are; None is as if left out.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When one is unknown, missing, or has a value that it does not take; the message names those there are.
+        """
+        known = {option.name: option for option in self.options}
+        if unknown := [name for name in given if name not in known]:
+            there = f"It has: {', '.join(known)}." if known else "It has none."
+            raise BadInput(f"{self.title} has no option {unknown[0]!r}. {there}")
+        values = {name: known[name].read(value) for name, value in given.items() if value is not None}
+        if missing := [option for option in self.options if option.required and option.name not in values]:
+            raise BadInput(f"{self.title} needs the option {missing[0].name}. {missing[0].help}")
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +198,15 @@ class Refused:
 
 @runtime_checkable
 class Corpus(Protocol):
-    """A public collection, or somebody's folder, that yields figures and cases."""
+    """A public collection, or somebody's folder, that yields figures and cases.
+
+    Attributes
+    ----------
+    card : CorpusCard
+        Of the class: read before anything is opened.
+    """
+
+    card: ClassVar[CorpusCard]
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is."""

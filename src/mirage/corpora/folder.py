@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirage.corpora.base import CorpusInfo, Item, Refused
-from mirage.corpora.folder_table import Row, find_table, read_table
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.corpora.folder_table import NAMES, Row, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case, Figure
@@ -65,6 +65,26 @@ class FolderCorpus:
     mirage.errors.BadInput
         When the folder or the table is not there or cannot be used.
     """
+
+    card = CorpusCard(
+        title="A folder of pictures",
+        summary="Pictures with a table of words (CSV or JSONL), or DICOM files. What a header says "
+        "of a patient is not read.",
+        options=(
+            CorpusOption("path", "Folder of pictures or DICOM files.", Path, required=True, is_folder=True),
+            CorpusOption(
+                "words", f"CSV or JSONL with the pictures' words; {NAMES[0]} and the like are found by themselves.", Path
+            ),
+            CorpusOption("name", "Name of the collection; the folder's when left out."),
+            CorpusOption("licence", "Licence of all the pictures, where you know it."),
+            CorpusOption("licence_url", "Where the licence's text is."),
+            CorpusOption("attribution", "The line to print beside each picture."),
+            CorpusOption(
+                "allow_burned_in", "Take DICOM files whose header says that text is burned in.", bool, default=False
+            ),
+            CorpusOption("frames", "How many frames to take of a DICOM file with more.", int, default=12),
+        ),
+    )
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from mirage.corpora.base import CorpusInfo, Item, Refused, Steps
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps
 from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
 from mirage.errors import BadInput
@@ -56,6 +56,18 @@ class MedPixCorpus:
     mirage.errors.BadInput
         When `path` holds no MedPix 2.0, or a split is unknown.
     """
+
+    card = CorpusCard(
+        title="MedPix 2.0",
+        summary="671 teaching cases with 2,050 CT and MR images: history, findings, differential diagnosis, diagnosis and "
+        "discussion. The download is about 320 MB.",
+        homepage=HOMEPAGE,
+        options=(
+            CorpusOption("path", "A checkout or copy of MedPix 2.0; left out, it is downloaded.", Path, is_folder=True),
+            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+        ),
+        downloads=True,
+    )
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.corpora.inferring_words import with_words
 from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.corpora.parquet import SPLITS, Shards
@@ -49,6 +49,19 @@ class RocoCorpus:
         When pyarrow is not installed.
     """
 
+    card = CorpusCard(
+        title="ROCO",
+        summary="81,770 radiology figures of articles, each with its caption and its own licence. Choose the folder "
+        "that holds the parquet files; modality and plane are inferred, and marked so.",
+        homepage=HOMEPAGE,
+        licence=EACH_ITS_OWN,
+        options=(
+            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
+            CorpusOption("annotations", f"A checkout of {ANNOTATIONS}; left out, it is looked for in the folder.", Path),
+            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+        ),
+        needs=("pyarrow",),
+    )
     infers = INFERABLE
 
     def __init__(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.corpora.inferring_words import with_words
 from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.corpora.parquet import SPLITS, Shards
@@ -47,6 +47,19 @@ class Rocov2Corpus:
         When pyarrow is not installed.
     """
 
+    card = CorpusCard(
+        title="ROCOv2",
+        summary="79,793 radiology figures of articles, each with its caption and its own licence. Choose the folder "
+        "that holds the parquet files; modality and plane are inferred, and marked so.",
+        homepage=HOMEPAGE,
+        licence=EACH_ITS_OWN,
+        options=(
+            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
+            CorpusOption("licences", f"{FILE} of the release at Zenodo; left out, it is looked for in the folder.", Path),
+            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+        ),
+        needs=("pyarrow",),
+    )
     infers = INFERABLE
 
     def __init__(

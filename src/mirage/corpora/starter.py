@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusInfo, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.errors import BadPicture, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
 from mirage.images import Picture, read_picture
@@ -30,6 +30,15 @@ class StarterCorpus:
     path : Path, optional
         Another folder of the same layout: ``figures.jsonl``, ``cases.jsonl`` and ``pictures/``.
     """
+
+    card = CorpusCard(
+        title="Starter atlas",
+        summary="The pictures that ship with MIRAGE: an average brain in T1- and T2-weighted slices, and X-ray, CT, MR, "
+        "ultrasound, nuclear medicine, fundus and microscopy pictures.",
+        licence=Licence("various, all permit sharing", "", allows_sharing=True),
+        options=(CorpusOption("path", "Another folder of the same layout.", Path, is_folder=True),),
+        ships=True,
+    )
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.folder = Path(path) if path else SHIPPED
