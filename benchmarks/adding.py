@@ -16,8 +16,7 @@ from mirage import corpora, encoders
 from mirage.atlas import Atlas
 from mirage.corpora.base import Corpus, Item
 from mirage.encoders.base import Encoder
-from mirage.images import look
-from mirage.images.thumbnails import thumbnail
+from mirage.images import look, thumbnail
 from mirage.storage import ingest as mirage_adding
 from mirage.storage.ingest import caption_text
 

@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     medpix: Path | None = Field(default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it.")
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
+    picture_memory: int | None = Field(
+        default=None,
+        ge=16_000_000,
+        description="Bytes that all uploads and pictures being opened may take together; an eighth of the machine's memory "
+        "when unset, from 1 to 3 GiB.",
+    )
     explainer: str = Field(default="extractive", description="Which explainer speaks when nobody names one.")
     explainer_model: str = Field(
         default="", description="Its model: a hub id or folder for transformers, the server's name for openai."

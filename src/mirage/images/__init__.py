@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from mirage.images.decode import Picture, decode, read_picture, window
-from mirage.images.limits import DEFAULT_LIMITS, Limits
+from mirage.images.decode import decode, read_picture
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, MemoryBudget
+from mirage.images.pixels import LOOK_BITS, THUMBNAIL_SIDE, Picture, look, thumbnail, window
 from mirage.images.store import MEDIA_TYPES, Kept, PictureStore
-from mirage.images.thumbnails import LOOK_BITS, THUMBNAIL_SIDE, look, thumbnail
 
 __all__ = [
+    "BUDGET",
     "DEFAULT_LIMITS",
     "LOOK_BITS",
     "MEDIA_TYPES",
     "THUMBNAIL_SIDE",
     "Kept",
     "Limits",
+    "MemoryBudget",
     "Picture",
     "PictureStore",
     "decode",

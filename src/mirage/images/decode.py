@@ -5,49 +5,34 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image
 
-from mirage.errors import BadPicture
+from mirage.errors import BadPicture, Busy
 from mirage.images import stripping
 from mirage.images.formats import ACCEPTED, HEAD_BYTES, format_of, looks_like
-from mirage.images.limits import DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.images.pixels import Picture, bare, flatten, grey_if_grey, window
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_LOW, _HIGH = 0.5, 99.5
-_SIDEWAYS = 0x0112
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded picture, and what somebody who gave it should know.
-
-    Attributes
-    ----------
-    image : PIL.Image.Image
-        ``L`` or ``RGB``, 8 bits, upright, without any metadata.
-    format : str
-        What the bytes were: ``PNG``, ``JPEG``, ``WEBP``, ``TIFF``, ``BMP``, ``GIF`` or ``DICOM``.
-    notes : tuple of str
-        What was done to it, in words: the first frame taken, 16 bits brought to 8.
-    original : bytes or None
-        The given file without its metadata, when a browser shows it exactly as `image`: what to keep of it.
-        None when it has to be encoded anew (TIFF, BMP, DICOM; turned, 16-bit, transparent or animated).
-    synthetic : str
-        What its metadata, which is gone by now, said of a generator that made it; empty when it said nothing.
-    """
-
-    image: Image.Image
-    format: str
-    notes: tuple[str, ...] = ()
-    original: bytes | None = None
-    synthetic: str = ""
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Bytes a pixel at the peak of decoding, by mode, measured: the pixels themselves and every copy on their way to 8 bits.
+_BYTES_A_PIXEL = {"1": 3, "L": 3, "I;16": 8, "P": 10, "RGB": 10}
+_BYTES_A_PIXEL_OTHERWISE = 16  # transparent ones, CMYK, 32 bits, and all of WebP
 
 
 def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -70,6 +55,8 @@ def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMIT
     ------
     mirage.errors.BadPicture
         With a message that names the picture and says what to do.
+    mirage.errors.Busy
+        When other pictures take the memory for too long.
     """
     return read_picture(data, name=name, limits=limits).image
 
@@ -79,9 +66,9 @@ def read_picture(
 ) -> Picture:
     """Decode a picture of any accepted format, safely: nothing is written to disk, metadata is dropped.
 
-    Size is checked before pixels are read; the format is told by content. Pictures of more than 8 bits are
-    windowed between their 0.5th and 99.5th percentile; transparent ones are laid on black, or on white when
-    what they show is dark; of several frames the first is taken.
+    Size is checked before pixels are read, and the memory reserved in `mirage.images.limits.BUDGET`; the format is
+    told by content. Pictures of more than 8 bits are windowed between their 0.5th and 99.5th percentile; transparent
+    ones are laid on black, or on white when what they show is dark; of several frames the first is taken.
 
     Parameters
     ----------
@@ -94,7 +81,7 @@ def read_picture(
 
     Raises
     ------
-    mirage.errors.BadPicture
+    mirage.errors.BadPicture, mirage.errors.Busy
     """
     name = name or (data.name if isinstance(data, Path) else "the picture")
     head = _head(data, name)
@@ -107,7 +94,11 @@ def read_picture(
         seems = looks_like(head)
         what = f"{name} is {seems}, not a picture" if seems else f"{name} is not a picture that can be read"
         raise BadPicture(f"{what}. Use {ACCEPTED}.")
-    return _decode(_read(data, name, limits), kind, name, limits)
+    size = _size(data, name, limits)
+    # The file, and what is left of it without its metadata.
+    with ExitStack() as reserved:
+        reserved.enter_context(BUDGET.reserve((3 if isinstance(data, Path) else 2) * size, name=name))
+        return _decode(_read(data, name), kind, name, limits, reserved)
 
 
 def _head(data: bytes | Path, name: str) -> bytes:
@@ -126,37 +117,46 @@ def _head(data: bytes | Path, name: str) -> bytes:
     return head
 
 
-def _read(data: bytes | Path, name: str, limits: Limits) -> bytes:
+def _size(data: bytes | Path, name: str, limits: Limits) -> int:
+    size = data.stat().st_size if isinstance(data, Path) else len(data)
+    if size > limits.file_bytes:
+        raise BadPicture(
+            f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.file_bytes)}. "
+            "Save it smaller, as PNG or JPEG."
+        )
+    return size
+
+
+def _read(data: bytes | Path, name: str) -> bytes:
     try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
-        if size > limits.file_bytes:
-            raise BadPicture(
-                f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.file_bytes)}. "
-                "Save it smaller, as PNG or JPEG."
-            )
         return data.read_bytes() if isinstance(data, Path) else bytes(data)
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
 
 
-def _decode(data: bytes, kind: str, name: str, limits: Limits) -> Picture:
+def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack) -> Picture:
     try:
         stripped = stripping.strip(data, kind)
         # Decoding reads the stripped bytes: a PNG's compressed text never gets to be unpacked.
         source = stripped.for_decoding
         with Image.open(io.BytesIO(source), formats=[kind]) as opened:
             _check_size(opened.size, name, limits)
+            each = _BYTES_A_PIXEL_OTHERWISE
+            if kind != "WEBP" and not opened.has_transparency_data:
+                each = _BYTES_A_PIXEL.get(opened.mode, each)
+            reserved.enter_context(BUDGET.reserve(each * opened.width * opened.height, name=name))
             notes: list[str] = []
             animated = stripped.animated or _has_more_frames(opened)
             if animated:
                 notes.append(f"{name} holds several frames; the first was taken.")
             opened.load()
             image, plain = _to_eight_bits(opened, name, notes)
-            turned = _orientation(opened) not in (0, 1)
-            if turned:
-                image = ImageOps.exif_transpose(_with_orientation(image, _orientation(opened)))
+            turn = _UPRIGHT.get(_orientation(opened))
+            if turn is not None:
+                image = image.transpose(turn)
             deep = kind == "PNG" and stripped.bits == 16
-    except BadPicture:
+            image = bare(image)
+    except (BadPicture, Busy):
         raise
     except Image.DecompressionBombError as error:
         found = re.search(r"(\d{6,})", str(error))
@@ -168,8 +168,8 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits) -> Picture:
         raise BadPicture(
             f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. Copy or export it again."
         ) from error
-    keep = plain and not turned and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
-    return Picture(_clean(image), kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
+    keep = plain and turn is None and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
+    return Picture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
 
 
 def _declared(data: bytes) -> str:
@@ -214,15 +214,9 @@ def _has_more_frames(opened: Image.Image) -> bool:
 
 def _orientation(opened: Image.Image) -> int:
     try:
-        return int(opened.getexif().get(_SIDEWAYS, 1))
+        return int(opened.getexif().get(_ORIENTATION, 1))
     except Exception:  # a broken EXIF block must not cost us the picture
         return 1
-
-
-def _with_orientation(image: Image.Image, value: int) -> Image.Image:
-    bare = _clean(image)
-    bare.getexif()[_SIDEWAYS] = value
-    return bare
 
 
 def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Image.Image, bool]:
@@ -237,56 +231,8 @@ def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Im
         rgba = opened.convert("RGBA")
         if rgba.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
             notes.append(f"{name} is partly transparent; it was laid on a plain ground.")
-            return _grey_if_grey(_flatten(rgba)), False
-        return _grey_if_grey(rgba.convert("RGB")), True
+            return grey_if_grey(flatten(rgba)), False
+        return grey_if_grey(rgba.convert("RGB")), True
     if mode == "L":
         return opened, True
-    return _grey_if_grey(opened.convert("RGB")), mode != "CMYK"
-
-
-def _flatten(rgba: Image.Image) -> Image.Image:
-    """Lay a transparent picture on black, or on white when what it shows is dark and would be lost."""
-    alpha = rgba.getchannel("A")
-    shown = np.asarray(rgba.convert("L"))[np.asarray(alpha) > 127]
-    ground = (255, 255, 255) if shown.size and float(shown.mean()) < 64 else (0, 0, 0)
-    flat = Image.new("RGB", rgba.size, ground)
-    flat.paste(rgba, mask=alpha)
-    return flat
-
-
-def _grey_if_grey(image: Image.Image) -> Image.Image:
-    """One channel when all three are the same: most scans are grey pictures saved as colour."""
-    red, green, blue = image.split()
-    if ImageChops.difference(red, green).getbbox() is None and ImageChops.difference(red, blue).getbbox() is None:
-        return red
-    return image
-
-
-def window(values: np.ndarray[Any, Any], low: float | None = None, high: float | None = None) -> Image.Image:
-    """Grey values of any depth as an 8-bit picture.
-
-    Parameters
-    ----------
-    values : (height, width) array
-        Integers or floats; NaN and infinities become black and white.
-    low, high : float, optional
-        The values shown black and white. Left out: the 0.5th and 99.5th percentile of the finite values, so
-        that a few hot pixels do not darken all the others.
-    """
-    numbers = np.asarray(values, dtype=np.float32)
-    if low is None or high is None:
-        finite = numbers[np.isfinite(numbers)]
-        if finite.size > 1_000_000:
-            finite = finite[:: finite.size // 500_000]
-        low, high = (float(v) for v in np.percentile(finite, (_LOW, _HIGH))) if finite.size else (0.0, 1.0)
-        if high <= low and finite.size:
-            low, high = float(finite.min()), float(finite.max())
-    span = max(high - low, 1e-12)
-    scaled = np.nan_to_num((numbers - low) / span, nan=0.0, posinf=1.0, neginf=0.0)
-    return Image.fromarray((np.clip(scaled, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8))
-
-
-def _clean(image: Image.Image) -> Image.Image:
-    bare = Image.frombytes(image.mode, image.size, image.tobytes())
-    bare.info.clear()
-    return bare
+    return grey_if_grey(opened if mode == "RGB" else opened.convert("RGB")), mode != "CMYK"

@@ -10,7 +10,7 @@ import logging
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,9 +23,9 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from mirage.errors import BadPicture
-from mirage.images.decode import Picture, window
 from mirage.images.dicom_words import modality_of, plane_of, region_of
-from mirage.images.limits import DEFAULT_LIMITS, Limits, megabytes, megapixels, sampled
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels, sampled
+from mirage.images.pixels import Picture, window
 
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -33,7 +33,7 @@ warnings.filterwarnings("ignore", module=r"pydicom\.")
 # What it logs may quote a header, and a header names a patient.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DEFLATED, _UNCOMPRESSED = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
 _DEFLATED_MOST = 512 * 2**20
 _HEADER_TAGS = (
     "Modality", "BodyPartExamined", "ViewPosition", "ImageOrientationPatient", "BurnedInAnnotation",
@@ -125,7 +125,9 @@ def dicom_frames(
         header = _header(tags, name, limits)
         _refuse_burned_in(header, name, allow_burned_in)
         for number in sampled(header.frames, at_most):
-            yield number, _frame(file, tags, number, name)
+            with BUDGET.reserve(_need(tags, header), name=name):
+                image = _frame(file, tags, number, name)
+            yield number, image
 
 
 def dicom_frame(
@@ -149,7 +151,14 @@ def dicom_frame(
         _refuse_burned_in(header, name, allow_burned_in)
         if not 1 <= number <= header.frames:
             raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
-        return _frame(file, tags, number, name)
+        with BUDGET.reserve(_need(tags, header), name=name):
+            return _frame(file, tags, number, name)
+
+
+def _need(tags: pydicom.Dataset, header: DicomHeader) -> int:
+    """Bytes that one frame takes at the peak: as it is stored and unpacked, and in blocks on its way to 8 bits."""
+    each = int(tags.get("SamplesPerPixel") or 1) * max(int(tags.get("BitsAllocated") or 8), 8) // 8
+    return header.width * header.height * (3 * each + 8)
 
 
 def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in: bool = False) -> Picture:
@@ -179,30 +188,46 @@ def _opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]
         file: BinaryIO = data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
-    with file:
-        _refuse_bomb(file, name)
-        yield file
+    with file, ExitStack() as reserved:
+        yield _inflated(file, name, reserved)
 
 
-def _refuse_bomb(file: BinaryIO, name: str) -> None:
-    """Unpack a deflated file in pieces and stop where it grows too large; pydicom would unpack it at once."""
+def _inflated(file: BinaryIO, name: str, reserved: ExitStack) -> BinaryIO:
+    """A deflated file as an uncompressed one, so that one frame of it can be read; any other file as it is.
+
+    It is unpacked twice in small pieces: once to count its bytes, which are then reserved, and once to keep them.
+    """
     start = file.read(2048)
     file.seek(0)
     if _DEFLATED not in start or start[128:136] != b"DICM\x02\x00\x00\x00":
-        return
-    file.seek(144 + int.from_bytes(start[140:144], "little"))
+        return file
+    begin = 144 + int.from_bytes(start[140:144], "little")
+    total = sum(map(len, _pieces(file, begin, name)))
+    reserved.enter_context(BUDGET.reserve(begin + total, name=name))
+    file.seek(0)
+    plain = io.BytesIO(bytes(begin + total))
+    # The two identifiers differ in length, and a shorter one is filled up with zeros.
+    plain.write(file.read(begin).replace(_DEFLATED, _UNCOMPRESSED.ljust(len(_DEFLATED), b"\0")))
+    for piece in _pieces(file, begin, name):
+        plain.write(piece)
+    plain.seek(0)
+    return plain
+
+
+def _pieces(file: BinaryIO, begin: int, name: str) -> Iterator[bytes]:
+    """Unpack what follows the file meta information, at most 1 MiB at a time; pydicom would unpack it at once."""
+    file.seek(begin)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     total = 0
     try:
-        while piece := unpacker.unconsumed_tail or file.read(1 << 16):
-            total += len(unpacker.decompress(piece, 1 << 20))
+        while not unpacker.eof and (piece := unpacker.unconsumed_tail or file.read(1 << 16)):
+            unpacked = unpacker.decompress(piece, 1 << 20)
+            total += len(unpacked)
             if total > _DEFLATED_MOST:
                 raise BadPicture(f"{name} unpacks to more than {megabytes(_DEFLATED_MOST)}. Save it uncompressed.")
-            if unpacker.eof:
-                break
+            yield unpacked
     except zlib.error:
         raise BadPicture(f"{name} is damaged: its compressed data cannot be unpacked.") from None
-    file.seek(0)
 
 
 def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:

@@ -16,8 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from mirage.errors import BadInput, NotFound, Unavailable
-from mirage.images.decode import Picture
-from mirage.images.thumbnails import THUMBNAIL_SIDE, thumbnail
+from mirage.images.pixels import THUMBNAIL_SIDE, Picture, thumbnail
 
 _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
