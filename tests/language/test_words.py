@@ -27,3 +27,27 @@ def test_a_text_has_the_stems_of_its_words() -> None:
 @pytest.mark.parametrize("text", ["", "🧠", "…—()", " \n"])
 def test_a_text_without_words_has_none(text: str) -> None:
     assert words.words(text) == {}
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [
+        ("oedema", "edema"), ("lymphoedema", "lymphedema"), ("Oesophagus", "esophagus"), ("oestrogen", "estrogen"),
+        ("gastrooesophageal", "gastroesophageal"), ("foetal", "fetal"), ("coeliac", "celiac"), ("diarrhoea", "diarrhea"),
+        ("dyspnoea", "dyspnea"), ("amoebic", "amebic"), ("haemorrhage", "hemorrhage"), ("tumours", "tumor"),
+        ("centre", "center"), ("localised", "localized"), ("grey", "gray"), ("dilatation", "dilation"),
+    ],
+)  # fmt: skip
+def test_british_spelling_is_read_as_american(british: str, american: str) -> None:
+    assert words.fold(british) == words.fold(american)
+
+
+@pytest.mark.parametrize(
+    "word", ["doesn't", "toe", "shoe", "coexist", "coefficient", "roentgen", "aerated", "four", "hour", "contour"]
+)
+def test_letters_that_only_look_british_stay(word: str) -> None:
+    assert words.fold(word) == word
+
+
+def test_an_apostrophe_is_one_however_it_is_typed() -> None:
+    assert {words.fold(f"isn{mark}t") for mark in "'’‘ʼ´`"} == {"isn't"}

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mirage.language.lexicon import fold
-from mirage.language.reading import Token, read, spelled_out
-from mirage.language.words import FILLERS, stem
+from mirage.language.annotation import annotate
+from mirage.language.lexicon import Token, spelled_out
+from mirage.language.words import FILLERS, fold, stem
 
 Key = tuple[str, ...]
 LONGEST = 3
@@ -142,7 +142,7 @@ def phrases(text: str) -> Iterator[Phrase]:
 
 def _runs(sentence: str) -> Iterator[list[Token]]:
     """Unbroken runs of tokens that count, outside of what is denied."""
-    reading = read(sentence)
+    reading = annotate(sentence)
     denied = {place for denial in reading.denials for place in denial.places}
     run: list[Token] = []
     for place, token in enumerate(reading.tokens):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from mirage.errors import BadInput
-from mirage.language.lexicon import fold
-from mirage.language.reading import read
+from mirage.language.annotation import annotate
+from mirage.language.words import fold
 
 FOR = (
     "It draws medical images for teaching, as in “axial brain MRI”, “frontal chest X-ray, pneumonia” or “coronal CT of the "
@@ -92,7 +92,7 @@ def _likeness(prompt: str) -> bool:
 
 def _medical(prompt: str) -> bool:
     return any(_known(word) for word in _WORDS.findall(prompt)) or any(
-        token.kind in ("anatomy", "disease", "finding") for token in read(prompt).tokens
+        token.kind in ("anatomy", "disease", "finding") for token in annotate(prompt).tokens
     )
 
 
@@ -103,4 +103,4 @@ def _known(word: str) -> bool:
         return True
     if len(folded) > 6 and folded.endswith(_ENDINGS):
         return True
-    return any(token.kind in ("anatomy", "disease", "finding") for token in read(word.lower()).tokens)
+    return any(token.kind in ("anatomy", "disease", "finding") for token in annotate(word.lower()).tokens)

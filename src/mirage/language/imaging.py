@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mirage.figure import MODALITIES
-
-if TYPE_CHECKING:
-    from mirage.language.reading import Token
+from mirage.language.lexicon import Token
 
 _MODALITY_WORDS: dict[str, str] = {
     "ct": "CT", "cta": "CT", "ctpa": "CT", "hrct": "CT", "cat scan": "CT", "computed tomography": "CT",

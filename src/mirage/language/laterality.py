@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mirage.language.reading import Token
+from mirage.language.lexicon import Token
 
 SIDES = {
     "left": "left", "leftward": "left", "leftsided": "left", "right": "right", "rightward": "right", "rightsided": "right",

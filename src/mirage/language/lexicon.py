@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from mirage.language.words import stem
+from mirage.language.words import fold, stem
+from mirage.settings import SHIPPED
 
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
 
 _FILE = Path(__file__).with_name("lexicon.toml")
-_IRREGULAR = {
-    "vertebrae": "vertebra", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
-    "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
-    "calculi": "calculus", "diverticula": "diverticulum", "fossae": "fossa", "pleurae": "pleura", "sulci": "sulcus",
-    "gyri": "gyrus", "abscesses": "abscess", "masses": "mass", "diagnoses": "diagnosis", "testes": "testis",
-    "femora": "femur", "ova": "ovum", "cortices": "cortex", "meninges": "meninges", "viscera": "viscus",
-    "ganglia": "ganglion", "septa": "septum", "hila": "hilum", "atria": "atrium", "feet": "foot", "teeth": "tooth",
-    "women": "woman", "men": "man", "varices": "varix", "menisci": "meniscus", "maxillae": "maxilla",
-    "scapulae": "scapula", "apices": "apex", "uteri": "uterus", "humeri": "humerus", "polyposis": "polyposis",
-}  # fmt: skip
-_SPELLING = ((re.compile("ae"), "e"), (re.compile("oe"), "e"), (re.compile("our(?=s?$|ed$|ing$|less$)"), "or"))
-_TRE = re.compile(r"^(cent|fib|calib|lit|met|millimet|centimet|goit|theat)re(s?)$")
-
-
-@lru_cache(maxsize=50_000)
-def fold(word: str) -> str:
-    """One word in lower case, singular, British spelling read as American; only to compare words with."""
-    word = word.lower().replace("’", "'")
-    word = word.removesuffix("'s")
-    word = _IRREGULAR.get(word, word)
-    for pattern, short in _SPELLING:
-        word = pattern.sub(short, word)
-    word = _TRE.sub(r"\1er\2", word).replace("grey", "gray")
-    word = re.sub(r"is(e[ds]?|ing|ation)$", r"iz\1", word) if len(word) > 7 else word
-    word = word.replace("dilatation", "dilation").replace("intervertebral disk", "intervertebral disc")
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "os")):
-        word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
-    return word
+_WORD = re.compile(r"[^\W\d_]+(?:['’‘ʼ´`][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|[,;:()]")
+_MOST_WORDS = 240
+# Adverbs and verbs are how a thing is said, not what it is called.
+_INFLECTED = ("ing", "ed", "ly", "es", "er", "ness", "able", "ible", "like", "wise", "shaped")
+_PREFIXES = ("non", "un", "re", "over", "under", "well", "multi", "semi", "anti", "inter", "mid")
+_SHORTEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +42,27 @@ class Vocabulary:
         Concept to those that are kinds or parts of it: where one stands, the wider word is no invention.
     tumors : frozenset of str
         Words for any tumour; every name in -oma is one.
+    endings : tuple of str
+        How names of diseases end.
     """
 
     phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]
     kinds: dict[str, Kind]
     opposites: dict[str, frozenset[str]]
-    shorts: dict[str, str] = field(default_factory=dict)
-    narrower: dict[str, frozenset[str]] = field(default_factory=dict)
-    tumors: frozenset[str] = frozenset()
-    endings: tuple[str, ...] = ()
+    shorts: dict[str, str]
+    narrower: dict[str, frozenset[str]]
+    tumors: frozenset[str]
+    endings: tuple[str, ...]
 
     def kind(self, concept: str, word: str) -> Kind:
-        """What a concept names; words that are not listed are known by how names of diseases end."""
+        """What a concept names; words that are not listed are known by how names of diseases end.
+
+        Parameters
+        ----------
+        concept : str
+        word : str
+            Folded.
+        """
         listed = self.kinds.get(concept)
         if listed is not None:
             return listed
@@ -82,6 +71,32 @@ class Vocabulary:
     def is_tumor(self, concept: str) -> bool:
         """Whether a concept is a kind of tumour."""
         return concept.endswith("oma") or concept in self.tumors
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word or name, where it stands, and what it means.
+
+    Attributes
+    ----------
+    text : str
+        As written.
+    word : str
+        Folded; of a name of several words, all of them.
+    concept : str
+        Same for all names of one thing; empty for stop words, numbers and stops.
+    kind : str
+        What the concept names.
+    start, end : int
+        In the sentence.
+    """
+
+    text: str
+    word: str
+    concept: str
+    kind: Kind
+    start: int
+    end: int
 
 
 def concept_of(word: str) -> str:
@@ -100,41 +115,89 @@ def vocabulary() -> Vocabulary:
     kinds: dict[str, Kind] = {}
     kind: Kind
     for kind in ("anatomy", "disease", "finding"):
-        for line in raw[kind].strip().splitlines():
-            names = [name for name in map(_words, line.split("|")) if name]
-            if not names:
-                continue
+        for names in _lines(raw[kind]):
             concept = " ".join(names[0])
             kinds.setdefault(concept, kind)
             for name in names:
                 phrases.setdefault(name[0], {}).setdefault(name, concept)
-    for name in filter(None, map(_words, raw["plain"].replace("\n", "|").split("|"))):
+    for name in (name for names in _lines(raw["plain"]) for name in names):
         kinds.setdefault(concept_of(name[0]), "plain")
+
+    def meant(words: tuple[str, ...]) -> str:
+        return phrases.get(words[0], {}).get(words) or concept_of(words[0])
+
     opposites: dict[str, set[str]] = {}
-    for line in raw["opposites"].strip().splitlines():
-        one, other = (_concept(name, phrases) for name in line.split("|"))
+    for one, other in (map(meant, names) for names in _lines(raw["opposites"])):
         opposites.setdefault(one, set()).add(other)
         opposites.setdefault(other, set()).add(one)
-    shorts = dict(tuple(part.strip() for part in line.split("|")) for line in raw["short"].strip().splitlines())
-    narrower: dict[str, frozenset[str]] = {}
-    for line in raw["narrower"].strip().splitlines():
-        wide, *narrow = (_concept(name, phrases) for name in line.split("|"))
-        narrower[wide] = frozenset(narrow)
     return Vocabulary(
-        {first: tuple(sorted(names.items(), key=lambda item: -len(item[0]))) for first, names in phrases.items()},
-        kinds,
-        {concept: frozenset(others) for concept, others in opposites.items()},
-        shorts,
-        narrower,
-        frozenset(_concept(name, phrases) for name in raw["tumors"].split("|")),
-        tuple(raw["disease_endings"].split()),
+        phrases={first: tuple(sorted(names.items(), key=lambda item: -len(item[0]))) for first, names in phrases.items()},
+        kinds=kinds,
+        opposites={concept: frozenset(others) for concept, others in opposites.items()},
+        shorts=dict(tuple(part.strip() for part in line.split("|")) for line in raw["short"].strip().splitlines()),
+        narrower={meant(names[0]): frozenset(map(meant, names[1:])) for names in _lines(raw["narrower"])},
+        tumors=frozenset(meant(name) for names in _lines(raw["tumors"]) for name in names),
+        endings=tuple(raw["disease_endings"].split()),
     )
 
 
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(fold(word) for word in re.findall(r"[^\W_]+", name))
+def _lines(table: str) -> list[list[tuple[str, ...]]]:
+    """The names on each line of a table, folded, empty ones left out."""
+    lines = []
+    for line in table.splitlines():
+        names = [tuple(fold(word) for word in re.findall(r"[^\W_]+", name)) for name in line.split("|")]
+        lines.append([name for name in names if name])
+    return [names for names in lines if names]
 
 
-def _concept(name: str, phrases: dict[str, dict[tuple[str, ...], str]]) -> str:
-    words = _words(name)
-    return phrases.get(words[0], {}).get(words) or concept_of(words[0])
+def spelled_out(sentence: str) -> str:
+    """The sentence with short forms that hold a side written out: ``LUL`` becomes ``left upper lobe``."""
+    shorts, sides = vocabulary().shorts, {"L": "left", "R": "right"}
+    text = re.sub(r"\b[A-Z]{3}\b", lambda match: shorts.get(match[0], match[0]), sentence)
+    return re.sub(r"\b([LR])(?:t\.?(?=\s)|\.?(?=[ -](?:sided?\b|[a-z]{4}|[A-Z]{3}\b)))", lambda match: sides[match[1]], text)
+
+
+def tokenize(text: str) -> tuple[Token, ...]:
+    """The words and names of a sentence, and the stops that divide it; words past the first 240 are not read."""
+    found = list(_WORD.finditer(text))[:_MOST_WORDS]
+    folded = [fold(match[0]) for match in found]
+    known = vocabulary()
+    tokens: list[Token] = []
+    place = 0
+    while place < len(found):
+        match, word = found[place], folded[place]
+        length, concept = 1, ""
+        for name, meant in known.phrases.get(word, ()):
+            if tuple(folded[place : place + len(name)]) == name:
+                length, concept = len(name), meant
+                break
+        if not concept and match[0][0].isalpha():
+            concept = concept_of(word)
+        start, end = match.start(), found[place + length - 1].end()
+        kind = known.kind(concept, word) if concept else ""
+        tokens.append(Token(text[start:end], " ".join(folded[place : place + length]), concept, kind, start, end))
+        place += length
+    return tuple(tokens)
+
+
+@lru_cache(maxsize=1)
+def _common() -> frozenset[str]:
+    """The 30,522 commonest words and parts of words of general English, as WordPiece tokenizers list them.
+
+    The list comes with the shipped encoder's tokenizer (Wu et al. 2016, Devlin et al. 2019).
+    """
+    try:
+        pieces = json.loads((SHIPPED / "encoder" / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+    except (OSError, ValueError, KeyError):
+        return frozenset()
+    return frozenset(piece for piece in pieces if piece.isalpha())
+
+
+@lru_cache(maxsize=8192)
+def is_uncommon(word: str) -> bool:
+    """Whether a word, in lower case, is outside the common words of general English and looks like a name of something."""
+    if len(word) < _SHORTEST or not word.isalpha() or not word.isascii() or word.endswith(_INFLECTED):
+        return False
+    bases = [word, word.removesuffix("s"), word.removesuffix("es"), word[:-1] + "e", word.removesuffix("al"), word + "s"]
+    bases += [word.removeprefix(prefix) for prefix in _PREFIXES if word.startswith(prefix)]
+    return bool(_common()) and not any(base in _common() for base in bases if len(base) > 2)

@@ -1,56 +1,126 @@
-"""What a sentence denies, after NegEx.
+"""What a sentence denies, and what it leaves open, after NegEx and ConText.
 
-Cues before and after a finding, and the words that end their reach, follow Chapman et al., "A simple algorithm for identifying
-negated findings and diseases in discharge summaries", Journal of Biomedical Informatics 34 (2001) 301-310. Like ConText
-(Harkema et al., JBI 42 (2009) 839-851) the reach ends at clause words rather than after a number of words.
-"""  # noqa: E501
+The cues are the triggers that Chapman et al. published with NegEx, "A simple algorithm for identifying negated findings and
+diseases in discharge summaries", Journal of Biomedical Informatics 34 (2001) 301-310, and Harkema et al. with ConText,
+"ConText: an algorithm for determining negation, experiencer, and temporal status from clinical reports", Journal of
+Biomedical Informatics 42 (2009) 839-851, with the contracted forms of everyday English added. As in ConText the reach of a
+cue ends at the words that end a clause rather than after a number of words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from mirage.language.laterality import is_side
+from mirage.language.lexicon import Token
 
-if TYPE_CHECKING:
-    from mirage.language.reading import Token
-
-_BEFORE = frozenset(
-    "no not without deny denies denied never neither nor cannot lack lacks lacking absent absence nonexistent isn't doesn't didn't wasn't aren't weren't don't hasn't haven't non none free negative exclude excludes excluded excluding".split()  # noqa: E501
+# What a cue does. "denial" denies what follows; "adjective" what follows ("absent flow") or, after a verb, what stands
+# before ("flow is absent"); "open" leaves it open whether there is what follows; "pseudo" looks like a cue and is none.
+Role = Literal["not", "denial", "adjective", "open", "pseudo"]
+CONTRACTED = tuple(
+    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't mustn't "
+    "needn't ain't".split()
 )
+_CUES: dict[Role, str] = {
+    "not": "not | cannot | never | no longer",
+    "denial": """
+        no | without | neither | nor | none | nothing | non | deny | denies | denying | lack | lacks | lacked | lack of
+        absence of | absent of | devoid of | free of | free from | clear of | negative for | exclude | excludes | excluding
+        fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
+        did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
+        resolution of
+    """,
+    "adjective": """
+        absent | lacking | nonexistent | negative | excluded | ruled out | denied | unlikely | improbable | resolved
+        disappeared | gone
+    """,
+    "open": """
+        rule out | r o | to exclude | to rule out | not certain if | not certain whether | not sure if | not sure whether
+        not clear if | not clear whether | not known if | not known whether | uncertain if | uncertain whether
+    """,
+    "pseudo": """
+        no doubt | no more | no less | not only | not just | not merely | not necessarily | not certain | not sure
+        not always | not all | not uncommon | not uncommonly | not infrequent | not infrequently | not unusual
+        not unusually | not rare | not rarely | without difficulty | with or without | with and without | whether or not
+        gram negative | rh negative | false negative | negative predictive | negative pressure | nothing but | if not
+    """,
+}  # fmt: skip
+# After "no" and the like and words of degree, these alone are denied: "no increase in edema" does not deny the edema.
+_COURSE = frozenset("increase decrease change progression worsening improvement".split())
+_DEGREE = frozenset("significant interval definite suspicious further appreciable obvious substantial".split())
 _ENDS = frozenset(
-    "but however although though except apart whereas while which who that yet since because if instead rather".split()
+    "but however although though nevertheless except apart aside besides whereas while which who that yet since because if "
+    "unless until instead rather than".split()
 )
+_RELATIVE = frozenset("which who that".split())
 _PREPOSITIONS = frozenset(
     "of in on within to from at for by with into near along through under over around between during after before as".split()
 )
-_VERBS = frozenset(
-    "is are was were has have had be been being there show shows showed demonstrate demonstrates reveal reveals measure measures".split()  # noqa: E501
-)
+_BE = frozenset("is are was were be been being seem appear remain become became".split())
+_VERBS = _BE | frozenset("has have had there show showed demonstrate reveal measure".split())
+# What is said of a thing that can be looked at: before these, "not" denies what stands before it.
 _SEEN = frozenset(
-    "see seen note noted identify identified visualize visualized evident present appreciate appreciated detect detected observe observed found find demonstrated shown visible apparent".split()  # noqa: E501
+    "seen noted identified visualized evident present appreciated detected observed found demonstrated shown visible "
+    "apparent there".split()
 )
-# "not only", "no longer": cues that deny nothing, or something else than what follows.
-_PSEUDO = {"not": frozenset("only necessarily certain always all uncommon uncommonly infrequently infrequent unusual".split()),  # noqa: E501
-           "no": frozenset("longer doubt more".split()), "without": frozenset("difficulty".split())}  # fmt: skip
-_HARDLY = frozenset("exclude excluded rule ruled".split())
-
-
+_LOOKED_FOR = _SEEN | frozenset("see note identify visualize appreciate detect observe find".split())
+_ADVERBS = frozenset("clearly definitely well currently longer otherwise actually really even yet so now".split())
+# After "should be" and the like it is still open what is to be ruled out.
+_MODALS = frozenset("should must ought may might need to".split())
 # Words that hold a denial, so that "is not enlarged" and "is normal" do not speak against each other.
 CLEAR = frozenset(
-    "normal unremarkable clear intact spare sparing spared preserve preserved resolve resolved unchanged unable fail failed loss less rather instead rare rarely unlikely unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely".split()  # noqa: E501
+    "normal unremarkable clear intact spare sparing spared preserve preserved resolve unchanged fail loss less rare rarely "
+    "unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely "
+    "instead rather".split()
 )
+# What was taken out is no longer there, without a word that denies it.
+REMOVED = frozenset("removed resected excised amputated".split())
+
+
+def _listed() -> dict[str, tuple[tuple[tuple[str, ...], Role], ...]]:
+    """First word of each cue to the cues that begin with it, longest first."""
+    found: dict[str, dict[tuple[str, ...], Role]] = {}
+    for role, table in _CUES.items():
+        for cue in filter(None, (tuple(part.split()) for part in table.replace("\n", "|").split("|"))):
+            found.setdefault(cue[0], {})[cue] = role
+    for word in CONTRACTED:
+        # "dont" is "don't" in haste; a cant, though, is a slope.
+        for form in {word, word.replace("'", "") if word != "can't" else word}:
+            found.setdefault(form, {})[(form,)] = "not"
+    return {first: tuple(sorted(cues.items(), key=lambda item: -len(item[0]))) for first, cues in found.items()}
+
+
+_LISTED = _listed()
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Words of a sentence that deny, leave open, or only look like it.
+
+    Attributes
+    ----------
+    words : str
+        In lower case.
+    role : str
+    places : range
+        Its tokens.
+    """
+
+    words: str
+    role: Role
+    places: range
 
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """One denial.
+    """What one cue denies or leaves open.
 
     Attributes
     ----------
     cue : str
-        The word that denies.
+        The words that deny.
     heads : frozenset of str
         Concepts that are denied, the last word of each thing in a list.
     scope : frozenset of str
@@ -59,6 +129,8 @@ class Denial:
         Tokens in reach.
     words : str
         Cue and heads as written.
+    certain : bool
+        False where it is only left open: "pneumonia cannot be excluded".
     """
 
     cue: str
@@ -66,74 +138,122 @@ class Denial:
     scope: frozenset[str]
     places: frozenset[int]
     words: str
+    certain: bool = True
 
 
-def is_cue(word: str) -> bool:
-    """Whether a word denies, and so says nothing by itself."""
-    return word in _BEFORE
-
-
-def denials(tokens: Sequence[Token], silent: frozenset[int] = frozenset()) -> tuple[Denial, ...]:
-    """All denials of a sentence; tokens at `silent` places, such as names of modalities, are not what is denied."""
-    found: list[Denial] = []
-    for place, token in enumerate(tokens):
-        if token.word not in _BEFORE:
-            continue
-        follower = tokens[place + 1].word if place + 1 < len(tokens) else ""
-        if follower in _PSEUDO.get(token.word, ()) or (token.word == "free" and follower not in ("of", "from")):
-            continue
-        before = [tokens[earlier].word for earlier in range(max(0, place - 2), place)]
-        if token.word in ("not", "cannot") and any(
-            tokens[later].word in _HARDLY for later in range(place + 1, min(place + 3, len(tokens)))
-        ):
-            continue
-        if token.word.startswith("exclud") and any(word in ("not", "cannot") for word in before):
-            continue
-        reach = _backwards(tokens, place) if _denies_what_stands_before(tokens, place) else _forwards(tokens, place)
-        denial = _denial(tokens, token.text, reach, silent)
-        if denial is not None:
-            found.append(denial)
+def cues(tokens: Sequence[Token]) -> tuple[Cue, ...]:
+    """All cues of a sentence, in order, the longest at each place."""
+    words = [token.text.lower().translate(str.maketrans("’‘ʼ´`", "'''''")) for token in tokens]
+    found: list[Cue] = []
+    place = 0
+    while place < len(words):
+        for cue, role in _LISTED.get(words[place], ()):
+            if tuple(words[place : place + len(cue)]) == cue:
+                found.append(Cue(" ".join(cue), role, range(place, place + len(cue))))
+                place += len(cue) - 1
+                break
+        place += 1
     return tuple(found)
 
 
-def _denies_what_stands_before(tokens: Sequence[Token], place: int) -> bool:
-    word = tokens[place].word
-    rest = [token.word for token in tokens[place + 1 : place + 3]]
-    if word in ("not", "cannot") or word.endswith("n't"):
-        return any(later in _SEEN or later in ("be", "been") for later in rest[:1]) and not _something_follows(
-            tokens, place + 2
-        )
-    if word in ("absent", "lacking", "excluded", "negative", "nonexistent"):
-        return bool(place) and tokens[place - 1].word in _VERBS and rest[:1] not in (["for"], ["of"])
-    return False
+def denials(tokens: Sequence[Token], found: Sequence[Cue], silent: frozenset[int] = frozenset()) -> tuple[Denial, ...]:
+    """All that a sentence denies or leaves open.
+
+    Parameters
+    ----------
+    tokens : sequence of Token
+    found : sequence of Cue
+        Its cues.
+    silent : frozenset of int
+        Places of tokens that are never what is denied, such as names of modalities.
+    """
+    denied = []
+    silent = silent | {place for cue in found for place in cue.places}
+    for number, cue in enumerate(found):
+        if cue.role == "pseudo" or _undone(found[number : number + 2]):
+            continue
+        open_ = cue.role == "open"
+        if _rules_out(cue):
+            before = {token.word for token in tokens[max(0, cue.places.start - 3) : cue.places.start]}
+            open_ = open_ or bool(before & _MODALS) or _undone(found[max(0, number - 1) : number + 1])
+        elif _undone(found[max(0, number - 1) : number + 1]):
+            continue
+        for reach in _reaches(tokens, cue):
+            denial = _denial(tokens, cue, reach, silent, not open_)
+            if denial is not None:
+                denied.append(denial)
+                break
+    return tuple(denied)
 
 
-def _something_follows(tokens: Sequence[Token], place: int) -> bool:
-    """Whether the thing denied comes after "not see": there "no ... is seen" is turned round."""
-    return place < len(tokens) and tokens[place].word in ("a", "any", "an")
+def _rules_out(cue: Cue) -> bool:
+    return cue.words.startswith("exclud") or cue.words in ("rule out", "ruled out", "rules out", "to exclude", "to rule out")
 
 
-def _forwards(tokens: Sequence[Token], place: int) -> range:
-    end = place + 1
-    if tokens[place].word == "non":
-        return range(place + 1, min(place + 2, len(tokens)))
+def _undone(pair: Sequence[Cue]) -> bool:
+    """Whether a "not" undoes the cue right behind it: "not excluded", "cannot be ruled out", "not absent"."""
+    if len(pair) < 2:
+        return False
+    first, second = pair
+    undone = second.role == "adjective" or _rules_out(second) or second.words in ("without", "lack", "lack of", "free of")
+    return first.role == "not" and undone and second.places.start - first.places.stop <= 3
+
+
+def _reaches(tokens: Sequence[Token], cue: Cue) -> list[range]:
+    """The tokens that a cue may speak of; what it denies is in the first reach that holds something."""
+    place, end = cue.places.start, cue.places.stop
+    forwards = range(end, _end(tokens, cue))
+    if cue.role == "adjective":
+        return [_backwards(tokens, place)] if _follows_its_subject(tokens, cue) else [forwards]
+    if cue.role == "not":
+        while end < len(tokens) and tokens[end].word in _ADVERBS:
+            end += 1
+        if end < len(tokens) and tokens[end].word in ("be", "been"):
+            end += 1
+        looked_for = end < len(tokens) and tokens[end].text.lower() in _SEEN
+        perfect = (tokens[place - 1].word in ("has", "have", "had") if place else False) or cue.words.startswith("ha")
+        active = perfect and tokens[end - 1].word != "been"
+        follows = end + 1 < len(tokens) and tokens[end + 1].word in ("a", "an", "any")
+        if looked_for and not active and not follows:
+            return [_backwards(tokens, place)]
+        return [forwards, _backwards(tokens, place)]
+    return [forwards]
+
+
+def _follows_its_subject(tokens: Sequence[Token], cue: Cue) -> bool:
+    before = [token.word for token in tokens[max(0, cue.places.start - 4) : cue.places.start]]
+    after = tokens[cue.places.stop] if cue.places.stop < len(tokens) else None
+    if _BE & set(before):
+        return True
+    return after is None or not (after.concept or after.word in ("a", "an", "any", "the")) or after.word in _PREPOSITIONS
+
+
+def _end(tokens: Sequence[Token], cue: Cue) -> int:
+    """Where the reach of a cue ends that denies what follows."""
+    start = end = cue.places.stop
+    if cue.words == "non":
+        return min(start + 1, len(tokens))
+    while start < len(tokens) and tokens[start].word in _DEGREE:
+        start += 1
+    if start < len(tokens) and tokens[start].word in _COURSE:
+        return start + 1
+    while start < len(tokens) and tokens[start].word in (_VERBS if cue.role == "open" else _ADVERBS):
+        start += 1
+    whole = cue.words in ("neither", "none", "nor", "nothing")
     while end < len(tokens):
         word = tokens[end].word
-        if word in _ENDS or word in (";", ":", ")", "("):
+        if word in (";", ":", ")", "(") or word in _ENDS or _begins_a_cause(tokens, end):
             break
-        if (
-            word in _VERBS
-            and end > place + 1
-            and tokens[place].word not in ("neither", "none", "nor")
-            and tokens[end - 1].word not in ("not", "be", "been")
-        ):
+        if word in _VERBS and end > start and not whole and tokens[end - 1].word not in ("not", "be", "been"):
             break
-        if word == "," and _new_statement(tokens, end + 1):
-            break
-        if word == "and" and _new_statement(tokens, end + 1):
+        if word in (",", "and") and _new_statement(tokens, end + 1):
             break
         end += 1
-    return range(place + 1, end)
+    return end
+
+
+def _begins_a_cause(tokens: Sequence[Token], place: int) -> bool:
+    return tokens[place].word == "secondary" and place + 1 < len(tokens) and tokens[place + 1].word == "to"
 
 
 def _new_statement(tokens: Sequence[Token], start: int) -> bool:
@@ -149,15 +269,19 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
 
 
 def _backwards(tokens: Sequence[Token], place: int) -> range:
+    """The subject of what is denied: from the beginning of its clause to its verb."""
     start = place
-    while start > 0 and tokens[start - 1].word not in _ENDS and tokens[start - 1].word not in (";", ":"):
+    while start > 0 and tokens[start - 1].word not in (_ENDS - _RELATIVE) and tokens[start - 1].word not in (";", ":"):
         if tokens[start - 1].word in (",", "and") and any(token.word in _VERBS for token in tokens[: start - 1]):
             break
+        if tokens[start - 1].word in _RELATIVE and any(token.concept for token in tokens[start:place]):
+            break
         start -= 1
-    return range(start, place)
+    verbs = [at for at in range(start + 1, place) if tokens[at].word in _VERBS and tokens[at - 1].word != "there"]
+    return range(start, verbs[0] if verbs else place)
 
 
-def _denial(tokens: Sequence[Token], cue: str, reach: range, silent: frozenset[int]) -> Denial | None:
+def _denial(tokens: Sequence[Token], cue: Cue, reach: range, silent: frozenset[int], certain: bool) -> Denial | None:
     heads: dict[str, str] = {}
     head: Token | None = None
     closed = False
@@ -169,13 +293,14 @@ def _denial(tokens: Sequence[Token], cue: str, reach: range, silent: frozenset[i
             head, closed = None, False
         elif token.word in _PREPOSITIONS and head is not None:
             closed = True
-        elif place in silent or is_side(token.word):
+        elif place in silent or is_side(token.word) or closed or token.word in _LOOKED_FOR or token.word in _ADVERBS:
             continue
-        elif token.concept and token.kind != "plain" and not closed and not token.word.isdigit() and token.word not in _SEEN:
+        elif token.concept and token.kind != "plain" and not token.word.isdigit():
             head = token
     if head is not None:
         heads[head.concept] = head.text
-    scope = frozenset(tokens[place].concept for place in reach if tokens[place].concept and tokens[place].kind != "plain")
     if not heads:
         return None
-    return Denial(cue, frozenset(heads), scope, frozenset(reach), f"{cue} {', '.join(heads.values())}")
+    scope = frozenset(tokens[place].concept for place in reach if tokens[place].concept and tokens[place].kind != "plain")
+    text = " ".join(tokens[place].text for place in cue.places)
+    return Denial(text, frozenset(heads), scope, frozenset(reach), f"{text} {', '.join(heads.values())}", certain)

@@ -7,7 +7,12 @@ Notes are full of stops that end nothing ("e.g.", "Fig. 1", "3.5 cm", "S. aureus
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+
+# Longer than any sentence a person reads at once; a run without a stop is cut.
+LONGEST = 800
 
 # Lower case, without the last stop. What ends a sentence as often as not ("etc", "cm") is not among them.
 _ABBREVIATIONS = frozenset(
@@ -22,6 +27,8 @@ _KINDS = frozenset(
 _BULLET = re.compile(
     r"^\s*(?:[•●▪◦‣·*→►✓\-–—]+\s+|[•●▪◦‣·→►✓]+|[-–—](?=[A-Za-z])|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)]\s+(?=\S))"
 )
+_INLINE_BULLET = re.compile(r"(?<=\S)\s*[•●▪◦]\s*(?=\S)")
+_COUNTED = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s+(?=[A-Z])")
 _END = re.compile(r"""[.!?…]+["'”’)\]]*""")
 _REFERENCE = re.compile(r"(?:\s?\[\d+(?:\s*[,–-]\s*\d+)*\])+")
 _STARTS = re.compile(r"""["'“‘(\[]*[A-Z0-9À-Þ]""")
@@ -42,39 +49,59 @@ class Sentence:
         0 for the first of its passage.
     heading : str
         The heading above it, as "About pulmonary embolism"; empty without one.
+    is_heading : bool
+        Whether it is a heading itself: a line that ends in a colon.
     """
 
     text: str
     listed: bool
     place: int
     heading: str = ""
+    is_heading: bool = False
 
 
-def split(text: str) -> list[Sentence]:
-    """Cut a passage into sentences.
+@lru_cache(maxsize=8192)
+def split(text: str) -> tuple[Sentence, ...]:
+    """Cut a passage into sentences and headings.
 
     A line break ends a sentence only where what follows is a new item, paragraph or line of its own; a broken
-    line of prose is put together again. Headings (lines that end in a colon) are no sentences, and stand in the
-    `heading` of those below.
+    line of prose is put together again. What is longer than `LONGEST` is cut at a clause.
     """
     found: list[Sentence] = []
-    heading = ""
+    heading, place = "", 0
     for line, listed in _lines(text):
         if line.endswith(":") and len(line) < 120:
             heading = line.rstrip(": ")
+            found.append(Sentence(line, True, place, is_heading=True))
             continue
-        parts = ends(line)
-        for part in parts:
+        for part in ends(line):
             item = listed or not part.rstrip("\"'”’)]").endswith((".", "!", "?"))
-            found.append(Sentence(part, item, len(found), heading))
-    return found
+            for piece in _pieces(part):
+                found.append(Sentence(piece, item, place, heading))
+                place += 1
+    return tuple(found)
+
+
+def cut(text: str) -> tuple[str, ...]:
+    """The texts of all sentences and headings of a passage that hold a letter or a digit."""
+    return tuple(one.text for one in split(text) if any(letter.isalnum() for letter in one.text))
+
+
+def _pieces(sentence: str) -> list[str]:
+    pieces = []
+    while len(sentence) > LONGEST:
+        cut = max(sentence.rfind(mark, LONGEST // 2, LONGEST) for mark in (";", ",", " "))
+        cut = cut if cut > 0 else LONGEST
+        pieces.append(sentence[:cut].strip(" ,;"))
+        sentence = sentence[cut:].strip(" ,;")
+    return [*pieces, sentence] if sentence else pieces
 
 
 def _lines(text: str) -> list[tuple[str, bool]]:
     """Lines with their bullets off, broken prose joined, and whether each is an item of a list."""
     lines: list[tuple[str, bool]] = []
     fresh = True
-    for raw in text.splitlines():
+    for raw in (part for line in text.splitlines() for part in _items(line)):
         bullet = _BULLET.match(raw)
         line = " ".join(raw[bullet.end() :].split() if bullet else raw.split())
         if not line:
@@ -93,6 +120,18 @@ def _lines(text: str) -> list[tuple[str, bool]]:
             lines.append((line, bool(bullet)))
         fresh = False
     return lines
+
+
+def _items(line: str) -> list[str]:
+    """A line cut before the bullets inside it, and before "1. ... 2. ..." where the numbers count up."""
+    cuts, number = [match.start() for match in _INLINE_BULLET.finditer(line)], 1
+    counted = []
+    for match in _COUNTED.finditer(line):
+        if int(match[1]) == number:
+            counted.append(match.start())
+            number += 1
+    cuts = sorted({0, *cuts, *(counted if number > 2 else [])})
+    return [line[start:end] for start, end in zip(cuts, [*cuts[1:], len(line)], strict=True)]
 
 
 def ends(line: str) -> list[str]:
@@ -144,3 +183,35 @@ def clip(text: str, most: int) -> str:
     if cut < most // 3:
         cut = room.rfind(" ")
     return f"{text[:cut].rstrip(' ,;:–-')} …" if cut > 0 else f"{room} …"
+
+
+_ENGLISH = frozenset(
+    "the a an of in on is are was were with and or to from by for at no not this that there which it its as be has have "
+    "within without shows seen case patient".split()
+)
+_OTHERS = tuple(
+    frozenset(words.split())
+    for words in (
+        "el la los las de del en un una unos con que y se por para es son está no hay muestra lesión como",
+        "le la les des du de un une dans avec et est sont pas pour sur qui que au aux il une à",
+        "der die das den dem ein eine einer mit und ist sind nicht im in von zu auf für bei es",
+        "il lo la i gli le di del della un una con che e è sono non per nel nella da",
+        "o a os as de do da em um uma com que e é são não por para no na ao",
+    )
+)
+
+
+def is_english(text: str) -> bool:
+    """Guess from letters and small words; a text too short to tell counts as English."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if not letters:
+        return False
+    latin = sum(1 for letter in letters if letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")))
+    if latin < 0.7 * len(letters):
+        return False
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    if len(words) < 4:
+        return True
+    english = sum(word in _ENGLISH for word in words)
+    other = max(sum(word in small for word in words) for small in _OTHERS)
+    return other < 2 or other <= english

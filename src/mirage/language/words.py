@@ -1,4 +1,4 @@
-"""Words as the words channel sees them: lower case, without stop words, stemmed."""
+"""Words in the forms in which they are compared: spelling folded, or stemmed as the words channel has them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,48 @@ FILLERS = frozenset(
     "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
+_IRREGULAR = {
+    "vertebrae": "vertebra", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
+    "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
+    "calculi": "calculus", "diverticula": "diverticulum", "fossae": "fossa", "pleurae": "pleura", "sulci": "sulcus",
+    "gyri": "gyrus", "abscesses": "abscess", "masses": "mass", "diagnoses": "diagnosis", "testes": "testis",
+    "femora": "femur", "ova": "ovum", "cortices": "cortex", "viscera": "viscus",
+    "ganglia": "ganglion", "septa": "septum", "hila": "hilum", "atria": "atrium", "feet": "foot", "teeth": "tooth",
+    "women": "woman", "men": "man", "varices": "varix", "menisci": "meniscus", "maxillae": "maxilla",
+    "scapulae": "scapula", "apices": "apex", "uteri": "uterus", "humeri": "humerus",
+    "does": "do",
+}  # fmt: skip
+_SPELLING = (
+    (re.compile(r"(?<!^)ae|^ae(?!r)"), "e"),
+    # British "oe" is one letter only in words from Greek and Latin; "does", "shoe", "toe" and "coexist" have two.
+    (re.compile(
+        r"oo?e(?=dem|soph)|^oe(?=str|n)|(?<=f)oe(?=t)|(?<=c)oe(?=lia|lio|lom)|(?<=rrh)oe(?=[ai])|(?<=pn)oe(?=[ai])"
+        r"|(?<=am)oe(?=b)|(?<=hom)oe(?=o)|(?<=p)oe(?=tin|ia)"
+    ), "e"),
+    (re.compile(r"(?<=[a-z]{2})(?<!^fl)(?<!^sc)(?<!cont)(?<!^det)(?<!^dev)our(?=s?$|ed$|ing$|less$)"), "or"),
+    (re.compile(r"^(cent|fib|calib|lit|met|millimet|centimet|goit|theat)re(s?)$"), r"\1er\2"),
+    (re.compile(r"grey"), "gray"),
+    (re.compile(r"(?<=.{4})is(e[ds]?|ing|ation)$"), r"iz\1"),
+    (re.compile(r"dilatation"), "dilation"),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=50_000)
+def fold(word: str) -> str:
+    """One word in lower case, singular, British spelling read as American; only to compare words with."""
+    word = word.lower().translate(_APOSTROPHES).removesuffix("'s")
+    word = _IRREGULAR.get(word, word)
+    for pattern, american in _SPELLING:
+        word = pattern.sub(american, word)
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "os")):
+        word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    return word
+
+
+def lowered(text: str) -> list[str]:
+    """The words of a text in lower case."""
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from mirage import encoders
 from mirage.encoders import Encoder
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft
-from mirage.language.passages import sentences
+from mirage.language.sentences import cut
 
 
 class NeverAsked:
@@ -35,7 +35,7 @@ def checker(encoder: Encoder) -> Checker:
 def test_every_sentence_of_the_evidence_is_supported_as_a_quotation_without_encoding() -> None:
     checker = Checker(NeverAsked())  # type: ignore[arg-type]
     for item in EVERY:
-        for sentence in sentences(item.text):
+        for sentence in cut(item.text):
             claim = checker.check(Draft(sentence, (item.number,)), EVERY)
             assert (claim.support, claim.cites, claim.quoted, claim.breaks) == ("supported", (item.number,), True, ())
 

@@ -12,7 +12,6 @@ from mirage.explain.evidence import Draft, Evidence
 from mirage.explain.explainers import Remark, Request, load
 from mirage.explain.explainers.aspects import ORDER
 from mirage.explain.explainers.worth import addresses_a_machine, has_content
-from mirage.language.sentences import clip, split
 
 
 def told(asked: Request) -> tuple[list[Draft], list[str]]:
@@ -132,32 +131,6 @@ def test_two_sides_on_the_same_passages_are_told_to_be_the_same() -> None:
 
 def test_it_stops_when_asked() -> None:
     assert not [one for one in load("extractive").explain(request(), lambda: True) if isinstance(one, Draft)]
-
-
-@pytest.mark.parametrize(
-    ("text", "sentences"),
-    [
-        ("It is T2-weighted. 3.5 cm mass, e.g. in the liver. See Fig. 1 by Dr. Smith. S. aureus was grown.",
-         ["It is T2-weighted.", "3.5 cm mass, e.g. in the liver.", "See Fig. 1 by Dr. Smith.", "S. aureus was grown."]),
-        ("This is hepatitis type A. It is viral.", ["This is hepatitis type A.", "It is viral."]),
-        ("• One item\n• Another item\n- A third\n1) A fourth", ["One item", "Another item", "A third", "A fourth"]),
-        ("A line of prose that is so long that it had to be broken in\nthe middle. Next one.",
-         ["A line of prose that is so long that it had to be broken in the middle.", "Next one."]),
-        ("Filling defects.There is an effusion.", ["Filling defects.", "There is an effusion."]),
-        ("Findings:\nA mass.", ["A mass."]),
-        ("", []),
-    ],
-)  # fmt: skip
-def test_medical_prose_is_cut_at_the_ends_of_its_sentences(text: str, sentences: list[str]) -> None:
-    assert [sentence.text for sentence in split(text)] == sentences
-
-
-def test_a_long_sentence_is_cut_at_a_clause_and_shows_it() -> None:
-    text = "The mass is bright, " * 30
-    cut = clip(text, 120)
-    assert len(cut) <= 120
-    assert cut.endswith("bright …")
-    assert text.startswith(cut.removesuffix(" …"))
 
 
 @pytest.mark.parametrize(

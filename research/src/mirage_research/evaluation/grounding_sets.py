@@ -25,7 +25,7 @@ from mirage.errors import BadInput
 from mirage.explain.evidence import Evidence
 from mirage.explain.explanation import gather
 from mirage.figure import Case, Figure
-from mirage.language.passages import sentences
+from mirage.language.sentences import cut
 from mirage.search.fusion import Hit
 from mirage_research.evaluation.grounding_edits import EDITS
 from mirage_research.evaluation.grounding_paraphrases import joined, reworded
@@ -200,7 +200,7 @@ def _unrelated(shelf: Shelf, case: str, evidence: Sequence[Evidence], rng: rando
     here = {item.case for item in evidence}
     others = [other for other in sorted(shelf.cases) if other not in here and shelf.region(other) != shelf.region(case)]
     for other in rng.sample(others, min(2, len(others))):
-        own = [text for text in sentences(shelf.cases[other].findings) if _usable(text)]
+        own = [text for text in cut(shelf.cases[other].findings) if _usable(text)]
         if own:
             yield rng.choice(own)
 
@@ -226,7 +226,7 @@ def _faithful(shelf: Shelf, case: str, own: Sequence[str], count: int, rng: rand
 
 def _neighbours(shelf: Shelf, case: str) -> list[tuple[str, str]]:
     """Sentences that follow each other in the findings, short enough to be one."""
-    texts = list(sentences(shelf.cases[case].findings))
+    texts = list(cut(shelf.cases[case].findings))
     pairs = itertools.pairwise(texts)
     return [(one, other) for one, other in pairs if _usable(one) and _usable(other) and len((one + other).split()) <= 40]
 
@@ -235,7 +235,7 @@ def _statements(shelf: Shelf, case: str) -> list[str]:
     """Sentences of the captions, the findings and the discussion, each once."""
     texts = [figure.caption for figure in shelf.figures[case][:_FIGURES_OF_THE_CASE]]
     texts += [shelf.cases[case].findings, shelf.cases[case].discussion]
-    return list(dict.fromkeys(sentence for text in texts for sentence in sentences(text)))
+    return list(dict.fromkeys(sentence for text in texts for sentence in cut(text)))
 
 
 def _usable(text: str) -> bool:

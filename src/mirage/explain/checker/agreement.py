@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from mirage.explain.checker.doubts import Doubt, doubt
 from mirage.explain.checker.matching import Body, Match
 from mirage.language import imaging, numbers
-from mirage.language.reading import Reading
+from mirage.language.annotation import Annotation
+from mirage.language.negation import REMOVED
 
 # How much of a sentence the source's must hold for every denial in it to need one there.
 _RETOLD = 0.85
 _NORMAL = frozenset(("normal", "intact"))
 
 
-def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+def negation(claim: Annotation, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
     """What the sentence denies and the evidence states, and the other way round.
 
     Parameters
     ----------
-    claim : Reading
+    claim : Annotation
     chosen : sequence of Match
         The sentences of the evidence that it is about, best first.
     share : float
@@ -48,30 +49,33 @@ def negation(claim: Reading, chosen: Sequence[Match], body: Body, share: float) 
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
 
 
-def _other_side(claim: Reading, source: Reading) -> bool:
+def _other_side(claim: Annotation, source: Annotation) -> bool:
     """Whether a sentence and a source speak of different sides throughout."""
     mine, theirs = {side.side for side in claim.sides}, {side.side for side in source.sides}
     return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
 
 
-def _stated(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def _stated(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
     """What the sentence states and the case that it is about denies, and states nowhere."""
+    if any(token.word in REMOVED for token in claim.tokens):
+        return []
     numbers_here = {item.number for item in body.case_of(chosen)}
     units = [unit for unit in body.units if unit.number in numbers_here]
     stated = {concept for unit in units for concept in unit.reading.affirmed}
     stated_here = {concept for match in chosen for concept in match.unit.reading.affirmed}
     for unit in [match.unit for match in chosen[:1]] + units:
         known = stated_here if unit is chosen[0].unit else stated
-        for denial in unit.reading.denials:
+        for denial in (*unit.reading.denials, *unit.reading.questions):
             wrong = (denial.heads & claim.affirmed) - known
             if wrong and not denial.heads & claim.denied:
                 words = _named(claim, wrong)
-                reason = f"The sentence states {words}; [{unit.number}] denies it (“{denial.words}”)."
-                return [doubt("negation", words, reason, "contradicted")]
+                says = "denies it" if denial.certain else "leaves it open"
+                reason = f"The sentence states {words}; [{unit.number}] {says} (“{denial.words}”)."
+                return [doubt("negation", words, reason, "contradicted" if denial.certain else "partly")]
     return []
 
 
-def _is_called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> bool:
+def _is_called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> bool:
     """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""  # noqa: E501
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     if not anatomy:
@@ -83,7 +87,7 @@ def _is_called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> bo
     )
 
 
-def _called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def _called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     wrong = {
@@ -103,7 +107,7 @@ def _called_normal(claim: Reading, chosen: Sequence[Match], body: Body) -> list[
     return []
 
 
-def quantities(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def quantities(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
     """Numbers that the evidence gives otherwise, or not at all."""
     found: list[Doubt] = []
     for quantity in claim.quantities:
@@ -131,7 +135,7 @@ def _counted_elsewhere(quantity: numbers.Quantity, chosen: Sequence[Match], body
     )
 
 
-def pictures(claim: Reading, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def pictures(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
     """Modalities and planes that are not those of the evidence."""
     found: list[Doubt] = []
     if not chosen:
@@ -178,5 +182,5 @@ def _picture(kind: str, words: str, other: str, number: int) -> Doubt:
     return doubt("plane" if kind == "plane" else "modality", words, reason, "contradicted")
 
 
-def _named(claim: Reading, concepts: frozenset[str] | set[str]) -> str:
+def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
     return ", ".join(f"“{claim.concepts.get(concept, concept)}”" for concept in sorted(concepts))

@@ -12,9 +12,9 @@ from mirage.explain.checker.doubts import ORDER, Doubt, doubt
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.nearness import Nearness
 from mirage.explain.evidence import Claim, Draft, Evidence
-from mirage.language.english import is_english
-from mirage.language.passages import sentences, stands_in, without_marks
-from mirage.language.reading import Reading, read
+from mirage.language.annotation import Annotation, annotate
+from mirage.language.quotation import stands_in, without_marks
+from mirage.language.sentences import cut, is_english
 
 # A sentence whose words its evidence holds to this share needs no second look.
 SURE = 0.75
@@ -55,7 +55,7 @@ class Checker:
         given = tuple(dict.fromkeys(number for number in draft.cites if number in body.by_number))
         missing = tuple(dict.fromkeys(number for number in draft.cites if number not in body.by_number))
         doubts = [_missing(number, len(body.evidence)) for number in missing]
-        parts = sentences(text)
+        parts = cut(text)
         if not parts:
             doubts.append(
                 doubt("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
@@ -68,13 +68,13 @@ class Checker:
             reason = "This is not English, the only language that can be checked here."
             doubts.append(doubt("language", text[:80], reason, "unsupported"))
             return _claim(text, given, doubts)
-        asked = frozenset(concept for part in sentences(question) for concept in read(part).concepts)
+        asked = frozenset(concept for part in cut(question) for concept in annotate(part).concepts)
         best: list[int] = []
         for part in parts:
             if any(stands_in(part, item.text) for item in body.evidence):
                 best += [item.number for item in body.evidence if stands_in(part, item.text)][:1]
                 continue
-            found, numbers = self._judge(read(part), body, given, asked)
+            found, numbers = self._judge(annotate(part), body, given, asked)
             doubts += found
             best += numbers
         kept = tuple(number for number in given if number in best)
@@ -82,7 +82,7 @@ class Checker:
         return _claim(text, kept or (tuple(dict.fromkeys(best))[:3] if held or not given else given), doubts)
 
     def _judge(
-        self, claim: Reading, body: Body, given: Sequence[int], asked: frozenset[str]
+        self, claim: Annotation, body: Body, given: Sequence[int], asked: frozenset[str]
     ) -> tuple[list[Doubt], list[int]]:
         if not claim.concepts and not claim.quantities and not claim.modalities and not claim.planes:
             reason = "This says nothing that could be looked up in the sources."

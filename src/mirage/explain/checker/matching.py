@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mirage.explain.evidence import Evidence
-from mirage.language.lexicon import fold
-from mirage.language.passages import sentences
-from mirage.language.reading import Reading, read
+from mirage.language.annotation import Annotation, annotate
+from mirage.language.sentences import cut
+from mirage.language.words import fold
 
 # How much a concept counts that only the case's title or diagnosis holds, and one that only the passage around holds.
 _ABOUT, _AROUND = 0.7, 0.5
@@ -27,7 +27,7 @@ class Unit:
     evidence: Evidence
     place: int
     text: str
-    reading: Reading
+    reading: Annotation
 
     @property
     def number(self) -> int:
@@ -69,13 +69,13 @@ class Body:
     def units(self) -> tuple[Unit, ...]:
         """Every sentence of every passage."""
         return tuple(
-            Unit(item, place, text, read(text)) for item in self.evidence for place, text in enumerate(sentences(item.text))
+            Unit(item, place, text, annotate(text)) for item in self.evidence for place, text in enumerate(cut(item.text))
         )
 
     @cached_property
-    def about(self) -> dict[int, Reading]:
+    def about(self) -> dict[int, Annotation]:
         """Evidence number to what its title, diagnosis and kind of picture say."""
-        return {item.number: read(item.about) for item in self.evidence}
+        return {item.number: annotate(item.about) for item in self.evidence}
 
     @cached_property
     def around(self) -> dict[int, frozenset[str]]:
@@ -118,7 +118,7 @@ class Body:
                 counts[concept] = counts.get(concept, 0) + 1
         return counts
 
-    def weights(self, reading: Reading) -> dict[str, float]:
+    def weights(self, reading: Annotation) -> dict[str, float]:
         """How much each concept of a sentence tells: rare ones more than those that every sentence has."""
         count = max(1, len(self.units))
         return {
@@ -126,7 +126,7 @@ class Body:
             for concept, kind in reading.kinds.items()
         }
 
-    def match(self, reading: Reading, cited: Iterable[int] = ()) -> tuple[Match, ...]:
+    def match(self, reading: Annotation, cited: Iterable[int] = ()) -> tuple[Match, ...]:
         """The sentences of the evidence that hold most of a sentence, best first.
 
         The first holds most; each next one holds most of what is still missing and shares something with those before it,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mirage.explain.checker.doubts import Doubt, Weight, doubt
 from mirage.explain.checker.matching import Body, Match, Unit
+from mirage.language.annotation import Annotation
 from mirage.language.laterality import OTHER, SideMention, name
-from mirage.language.reading import Reading
 
 # How much of a sentence the source's must hold for its sides, counted, to be the same.
 _RETOLD = 0.85
@@ -17,12 +17,12 @@ _MUCH_NEARER = 3.0
 _SAME_THING = 2.0
 
 
-def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+def doubts(claim: Annotation, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
     """Sides that the evidence gives otherwise, or not at all.
 
     Parameters
     ----------
-    claim : Reading
+    claim : Annotation
     chosen : sequence of Match
         The sentences of the evidence that it is about, best first.
     body : Body
@@ -52,7 +52,7 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, share: float) ->
     return list({item.broken.reason: item for item in found}.values())
 
 
-def _counted(claim: Reading, chosen: Sequence[Match]) -> list[Doubt]:
+def _counted(claim: Annotation, chosen: Sequence[Match]) -> list[Doubt]:
     """A sentence retold with as many sides, but not the same ones."""
     if len(chosen) != 1:
         return []

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from mirage.explain.checker.doubts import Doubt, doubt
 from mirage.explain.checker.matching import Body, Match
-from mirage.language.lexicon import vocabulary
-from mirage.language.rarity import is_rare
-from mirage.language.reading import Reading, Token
+from mirage.language.annotation import Annotation
+from mirage.language.lexicon import Token, is_uncommon, vocabulary
 
 # How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
 _RETOLD = 0.6
@@ -21,12 +20,12 @@ _DIAGNOSIS = re.compile(
 )
 
 
-def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
+def doubts(claim: Annotation, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
     """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
 
     Parameters
     ----------
-    claim : Reading
+    claim : Annotation
     chosen : sequence of Match
         The sentences of the evidence that it is about, best first.
     body : Body
@@ -65,7 +64,7 @@ def doubts(claim: Reading, chosen: Sequence[Match], body: Body, asked: frozenset
     return found + _opposite(claim, chosen, here)
 
 
-def _named(claim: Reading) -> Iterable[Token]:
+def _named(claim: Annotation) -> Iterable[Token]:
     """The tokens that name something, each once."""
     seen: set[str] = set()
     for place, token in enumerate(claim.tokens):
@@ -73,7 +72,7 @@ def _named(claim: Reading) -> Iterable[Token]:
             continue
         seen.add(token.concept)
         proper = place > 0 and token.text[:1].isupper() and token.text[1:].islower() and not token.kind
-        if token.kind in ("anatomy", "disease") or (not token.kind and (is_rare(token.text.lower()) or proper)):
+        if token.kind in ("anatomy", "disease") or (not token.kind and (is_uncommon(token.text.lower()) or proper)):
             yield token
 
 
@@ -85,7 +84,7 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
 
 
-def _swapped(claim: Reading, chosen: Sequence[Match], asked: frozenset[str]) -> list[Doubt]:
+def _swapped(claim: Annotation, chosen: Sequence[Match], asked: frozenset[str]) -> list[Doubt]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
     said = {concept for match in chosen for concept in match.unit.reading.concepts}
     mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
@@ -99,7 +98,7 @@ def _swapped(claim: Reading, chosen: Sequence[Match], asked: frozenset[str]) -> 
     return []
 
 
-def _opposite(claim: Reading, chosen: Sequence[Match], here: frozenset[str]) -> list[Doubt]:
+def _opposite(claim: Annotation, chosen: Sequence[Match], here: frozenset[str]) -> list[Doubt]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, words in claim.concepts.items():

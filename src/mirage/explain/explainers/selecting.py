@@ -92,7 +92,7 @@ def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> lis
 
 
 def _sentences(item: Evidence) -> Iterable[splitting.Sentence]:
-    sentences = splitting.split(item.text)
+    sentences = [one for one in splitting.split(item.text) if not one.is_heading]
     if item.kind == "diagnosis":
         return ()
     if item.kind == "differential":

@@ -1,58 +1,18 @@
-"""Passages into sentences, and whether a sentence stands in a passage word for word."""
+"""Whether a sentence stands in a passage word for word, from the start of a sentence to its end."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-# Longer than any sentence a person reads at once; a run without a stop is checked in pieces.
-LONGEST = 800
-_ABBREVIATIONS = "dr|mr|mrs|ms|prof|fig|figs|vs|e\\.g|i\\.e|cf|approx|ca|no|nos|al|st|ref|refs|dept|min|max|resp|incl|hx|dx|l|r|wt|inc|vol"  # noqa: E501
-_STOP = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9•\-–*])|\s*\n\s*|\s*[•▪●◦·]\s*|\s+(?=\d{1,2}[.)]\s+[A-Z])")
-_AFTER_ABBREVIATION = re.compile(rf"(?i)(?:^|[\s(])(?:{_ABBREVIATIONS})\.$|(?:^|\s)[A-Z]\.$")
-_BULLET = re.compile(r"^(?:[•▪●◦·*>–—-]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
+from mirage.language.lexicon import tokenize
+from mirage.language.negation import cues
+from mirage.language.sentences import cut
+
 _MARKS = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
 _ELLIPSIS = re.compile(r"\s*(?:…|\.\.\.)\s*")
-_DENIES = re.compile(
-    r" (?:no|not|without|absent|denies|denied|excluded|ruled out|unlikely|negative|never|nor|neither|lack|lacks) "
-)
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-", "\u00a0": " "})
-_NOT_SAID = re.compile(r"[^\w%<>=≥≤+°./]+")
-
-
-@lru_cache(maxsize=8192)
-def sentences(text: str) -> tuple[str, ...]:
-    """Split a passage into sentences and list items, bullets and numbers of lists taken off.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    tuple of str
-        None is empty; none is longer than `LONGEST`.
-    """
-    pieces: list[str] = []
-    start = 0
-    for stop in _STOP.finditer(text):
-        before = text[start : stop.start()]
-        if stop[0].strip() == "" and "\n" not in stop[0] and _AFTER_ABBREVIATION.search(before[-8:]):
-            continue
-        pieces.append(before)
-        start = stop.end()
-    pieces.append(text[start:])
-    found: list[str] = []
-    for piece in pieces:
-        clean = _BULLET.sub("", piece.strip()).strip()
-        while len(clean) > LONGEST:
-            cut = max(clean.rfind(mark, LONGEST // 2, LONGEST) for mark in (";", ",", " "))
-            cut = cut if cut > 0 else LONGEST
-            found.append(clean[:cut].strip(" ,;"))
-            clean = clean[cut:].strip(" ,;")
-        if any(letter.isalnum() for letter in clean):
-            found.append(clean)
-    return tuple(found)
+_NOT_SAID = re.compile(r"[^\w%<>=≥≤+°./']+|(?<!\w)'|'(?!\w)")
 
 
 def without_marks(text: str) -> str:
@@ -100,7 +60,7 @@ def stands_in(text: str, passage: str) -> bool:
 
 
 def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
-    wanted = "".join(said(part) for part in sentences(piece)).replace("  ", " ")
+    wanted = "".join(said(part) for part in cut(piece)).replace("  ", " ")
     if not wanted.strip():
         return False
     whole, edges = _laid_out(passage)
@@ -109,7 +69,7 @@ def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
         end = at + len(wanted) - 1
         before = whole[max(edge for edge in edges if edge <= at) : at] if at not in edges else ""
         after = whole[end : min((edge for edge in edges if edge >= end), default=end)] if end not in edges else ""
-        if (not before or open_start) and (not after or open_end) and not _DENIES.search(f"{before} {after} "):
+        if (not before or open_start) and (not after or open_end) and not cues(tokenize(f"{before} {after}")):
             return True
         at = whole.find(wanted, at + 1)
     return False
@@ -119,7 +79,7 @@ def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
 def _laid_out(passage: str) -> tuple[str, frozenset[int]]:
     """All that is said in a passage, and where its sentences begin and end."""
     whole, edges = " ", {0}
-    for part in sentences(passage):
+    for part in cut(passage):
         whole += said(part)[1:]
         edges.add(len(whole) - 1)
     return whole, frozenset(edges)

@@ -1,0 +1,48 @@
+"""Medical prose cut into sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirage.language.sentences import LONGEST, clip, cut, split
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It is T2-weighted. 3.5 cm mass, e.g. in the liver. See Fig. 1 by Dr. Smith. S. aureus was grown.",
+         ["It is T2-weighted.", "3.5 cm mass, e.g. in the liver.", "See Fig. 1 by Dr. Smith.", "S. aureus was grown."]),
+        ("This is hepatitis type A. It is viral.", ["This is hepatitis type A.", "It is viral."]),
+        ("• One item\n• Another item\n- A third\n1) A fourth", ["One item", "Another item", "A third", "A fourth"]),
+        ("A line of prose that is so long that it had to be broken in\nthe middle. Next one.",
+         ["A line of prose that is so long that it had to be broken in the middle.", "Next one."]),
+        ("Filling defects.There is an effusion.", ["Filling defects.", "There is an effusion."]),
+        ("Findings:\nA mass.", ["Findings:", "A mass."]),
+        ("WHO grade 2. The mass is solid.", ["WHO grade 2.", "The mass is solid."]),
+        ("Differential: 1. Abscess 2. Lymphoma 3. Glioma", ["Differential:", "Abscess", "Lymphoma", "Glioma"]),
+        ("Mass on Figure 1. Axial CT.", ["Mass on Figure 1.", "Axial CT."]),
+        ("Abscess • Lymphoma • Glioma", ["Abscess", "Lymphoma", "Glioma"]),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_medical_prose_is_cut_at_the_ends_of_its_sentences(text: str, sentences: list[str]) -> None:
+    assert [sentence.text for sentence in split(text)] == sentences
+
+
+def test_what_stands_under_a_heading_knows_it() -> None:
+    heading, sentence = split("About cysts:\nThey are benign.")
+    assert (heading.is_heading, sentence.is_heading, sentence.heading, sentence.place) == (True, False, "About cysts", 0)
+
+
+def test_a_run_without_a_stop_is_cut_and_loses_no_word() -> None:
+    text = "the mass in the left kidney and " * 160
+    assert all(len(one) <= LONGEST for one in cut(text))
+    assert " ".join(cut(text)).split() == text.split()
+
+
+def test_a_long_sentence_is_cut_at_a_clause_and_shows_it() -> None:
+    text = "The mass is bright, " * 30
+    short = clip(text, 120)
+    assert len(short) <= 120
+    assert short.endswith("bright …")
+    assert text.startswith(short.removesuffix(" …"))
