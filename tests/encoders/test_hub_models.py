@@ -14,12 +14,12 @@ import pytest
 
 from mirage import encoders
 from mirage.encoders import Encoder, finding
-from mirage.encoders.hashing import sha256
 from mirage.encoders.open_clip import OpenClipEncoder
 from mirage.encoders.reading import Reading
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import BadInput, NoNetwork, Unavailable
 from mirage.models.pins import Pin
+from mirage.models.runtime import remembered_sha256
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder
 from vision import vision
 
@@ -211,7 +211,7 @@ def test_a_pickle_is_refused_unless_it_is_known(
     with pytest.raises(Unavailable, match=r"only has its weights as a pickle .*could run any code"):
         adapter(str(folder))
 
-    pin = Pin("nobody/model", "", "MIT", "encoder", "", 0, 0, pickle_sha256=(sha256(pickle),))
+    pin = Pin("nobody/model", "", "MIT", "encoder", "", 0, 0, pickle_sha256=(remembered_sha256(pickle),))
     found = finding.found
     monkeypatch.setattr(finding, "found", lambda *given: finding.Found("nobody/model", found(*given).folder, "", pin))
     np.testing.assert_allclose(adapter(str(folder), device="cpu").encode_texts(["axial CT"]), wanted, atol=1e-6)
@@ -325,7 +325,7 @@ def test_half_precision_gives_nearly_the_same_vectors_and_the_same_digest(made: 
     whole, half = (adapter(str(made / name), device="cpu", dtype=dtype) for dtype in ("float32", "bfloat16"))
     assert whole.info().digest == half.info().digest
     assert (whole.encode_texts(SHORT) * half.encode_texts(SHORT)).sum(1).min() > 0.99
-    assert half.loaded.dtype == "bfloat16"
+    assert half.loaded.where.dtype == "bfloat16"
 
 
 @pytest.mark.parametrize("options", [{"device": "cuda:77"}, {"device": "abacus"}])

@@ -121,7 +121,7 @@ def test_what_was_trained_draws(made: Path) -> None:
 def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
     import torch
 
-    from mirage.generate.generators.sessions import opened
+    from mirage.models.runtime import onnx_session
     from mirage_research.training.generator.network import Shape, network
 
     kept = torch.load(made.parent / "checkpoint.pt", weights_only=False)
@@ -135,7 +135,7 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
             latents, times, encoder_hidden_states=states, encoder_attention_mask=mask, class_labels=pooled
         ).sample.numpy()
     given = {"latents": latents, "times": times, "states": states, "mask": mask, "pooled": pooled}
-    session = opened(made / "unet.onnx", made / "unet.onnx", 1)
+    session = onnx_session(made / "unet.onnx", 1, "Train it again.")
     found = session.run(None, {name: value.numpy() for name, value in given.items()})[0]
     assert np.corrcoef(told.ravel(), found.ravel())[0, 1] > 0.995
 

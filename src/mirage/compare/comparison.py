@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from mirage.compare import keyness
 from mirage.compare.dual import Dual
@@ -16,6 +15,7 @@ from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer, Remark, Request
 from mirage.explain.explanation import Event
 from mirage.figure import MODALITIES, Case, Figure
+from mirage.models.runtime import loaded_once
 from mirage.search.fusion import Answer, Hit
 from mirage.storage.store import Store
 
@@ -126,7 +126,7 @@ class Comparer:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    @cached_property
+    @loaded_once
     def background(self) -> Background:
         """How often the atlas says what."""
         keys = self._store.keys()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from platformdirs import user_data_path
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure
+from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
 
 SHIPPED_RULE = SHIPPED / "encoder" / "inference.json"
@@ -147,7 +147,7 @@ class Looking:
         self._encoder = encoder
         self._descriptions = descriptions()
 
-    @cached_property
+    @loaded_once
     def _texts(self) -> Vectors:
         return self._encoder.encode_texts([each.text for each in self._descriptions])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from mirage.corpora.base import Item, Refused
@@ -12,6 +11,7 @@ from mirage.corpora.parquet import Broken, Row, Shards, digest
 from mirage.errors import BadPicture
 from mirage.figure import Figure, clean_text
 from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.models.runtime import loaded_once
 
 Make = Callable[[str, Mapping[str, Any]], Figure]
 """A figure of an image's name and its row's values."""
@@ -103,7 +103,7 @@ class ParquetFigures:
         files = [(shard.split, shard.rows, shard.path.stat().st_size) for shard in self._shards.shards]
         return f"blake2b-{digest(files, more)}"
 
-    @cached_property
+    @loaded_once
     def _contents(self) -> _Contents:
         found = _Contents()
         for row in self._shards.rows("image_id"):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mirage.encoders.hashing import sha256
 from mirage.errors import BadInput, NoNetwork, Unavailable
 from mirage.models.finding import pulled
 from mirage.models.pins import Pin, pin_of
+from mirage.models.runtime import first_line, remembered_sha256
 
 _FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -84,7 +84,7 @@ class Found:
         known = self.pin.pickle_sha256 if self.pin else ()
         there = [path for path in pickles if path.is_file()]
         for path in there:
-            if known and sha256(path) in known:
+            if known and remembered_sha256(path) in known:
                 return path
         if there:
             raise Unavailable(
@@ -139,12 +139,6 @@ def is_folder(model: str) -> bool:
 def told(model: str, revision: str | None) -> str:
     """How an atlas remembers a model: as given, with the revision where one was asked for."""
     return f"{model}@{revision}" if revision and not is_folder(model) and "@" not in model else model
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, as a sentence."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."
 
 
 def _snapshot(name: str, revision: str, download: bool, pin: Pin | None) -> Path:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 
-from mirage.encoders import hashing
 from mirage.encoders import reading as texts_read
 from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import first_line
 from mirage.encoders.preprocessing import Pixels, Preprocessing
 from mirage.encoders.reading import Ids, Reading
 from mirage.encoders.running import Raw, Running
 from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import OnnxSessions, digest_of_parts, first_line, loaded_once, remembered_sha256
 
 FORMAT = 1
 CONFIG, TEXT, IMAGE, TOKENIZER = "config.json", "text.onnx", "image.onnx", "tokenizer.json"
@@ -120,9 +117,8 @@ class OnnxEncoder:
     def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
         if not path:
             raise BadInput("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model).")
-        self._folder, self._threads = Path(path).expanduser(), threads
-        self._lock = threading.Lock()
-        self._sessions: dict[str, Any] = {}
+        self._folder = Path(path).expanduser()
+        self._sessions = OnnxSessions(self._folder, threads, _ANEW)
         missing = [name for name in (CONFIG, TEXT, IMAGE, TOKENIZER) if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(f"The encoder in {self._folder} lacks {', '.join(missing)}. {_ANEW}")
@@ -154,13 +150,13 @@ class OnnxEncoder:
         """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
         return self._reading.unread(text)
 
-    @cached_property
+    @loaded_once
     def _digest(self) -> str:
         weights = sorted(path.name for path in self._folder.glob("*.onnx.data"))
         files = [CONFIG, TEXT, IMAGE, TOKENIZER, *weights]
-        return hashing.digest_of([(name, hashing.sha256(self._folder / name)) for name in files])
+        return digest_of_parts((name, remembered_sha256(self._folder / name)) for name in files)
 
-    @cached_property
+    @loaded_once
     def _reading(self) -> Reading:
         from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
 
@@ -171,7 +167,7 @@ class OnnxEncoder:
             raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {_ANEW}") from error
         return texts_read.reading(made, told.max_tokens, told.pad, told.trims)
 
-    @cached_property
+    @loaded_once
     def _running(self) -> Running:
         def texts(ids: Ids) -> Raw:
             return self._run(TEXT, {"ids": ids})
@@ -183,23 +179,4 @@ class OnnxEncoder:
         return Running(self._reading, self.exported.preprocessing, dimension, texts, images, _TEXTS_AT_ONCE, _IMAGES_AT_ONCE)
 
     def _run(self, name: str, given: dict[str, Any]) -> Raw:
-        return np.asarray(self._session(name).run(None, given)[0], dtype=np.float32)
-
-    def _session(self, name: str) -> Any:
-        with self._lock:
-            if name not in self._sessions:
-                import onnxruntime  # noqa: PLC0415
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads
-                options.inter_op_num_threads = 1
-                options.log_severity_level = 3
-                # Spinning threads would eat the second core between two queries.
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                try:
-                    self._sessions[name] = onnxruntime.InferenceSession(
-                        str(self._folder / name), options, providers=["CPUExecutionProvider"]
-                    )
-                except Exception as error:  # ONNX Runtime raises classes of its own that share no base
-                    raise Unavailable(f"{self._folder / name} is damaged and cannot be opened. {_ANEW}") from error
-            return self._sessions[name]
+        return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from mirage.encoders import finding, hashing, placing, towers
+from mirage.encoders import finding, towers
 from mirage.encoders import reading as texts_read
 from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import Found, first_line
+from mirage.encoders.finding import Found
 from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
 from mirage.encoders.reading import Reading
 from mirage.encoders.running import Running
 from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
 
 PAPER = "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
 CONFIG = "open_clip_config.json"
@@ -80,7 +79,6 @@ class OpenClipEncoder:
         self._model = model or PAPER
         self._told = finding.told(self._model, revision)
         self._device, self._dtype, self._download, self._threads = device, dtype, download, threads
-        self._lock = threading.Lock()
         self._found = finding.found(self._model, revision, download)
         self._config = _configuration(self._found, activation)
         self._weights = self._found.weights(_WEIGHTS)
@@ -114,7 +112,7 @@ class OpenClipEncoder:
         """What happens to a picture."""
         return self._preprocessing
 
-    @cached_property
+    @loaded_once
     def reading(self) -> Reading:
         """How texts are read."""
         text = self._config["text_cfg"]
@@ -139,36 +137,35 @@ class OpenClipEncoder:
             ) from error
         return found
 
-    @cached_property
+    @loaded_once
     def loaded(self) -> towers.Towers:
         """Both towers, loaded and placed."""
-        with self._lock:
-            return self._load()
+        return self._load()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @loaded_once
     def _running(self) -> Running:
         reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
         import torch  # noqa: PLC0415 - there, since the towers are
 
         return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
 
-    @cached_property
+    @loaded_once
     def _digest(self) -> str:
         tokenizer = [_merges()] if not self._config["text_cfg"].get("hf_tokenizer_name") else None
         files = tokenizer or texts_read.tokenizer_files(self._tokenizer_folder)
-        return hashing.digest_of(
+        return digest_of_parts(
             [
                 ("adapter", "open_clip"),
-                ("weights", hashing.sha256(self._weights)),
+                ("weights", remembered_sha256(self._weights)),
                 ("model", json.dumps(self._config, sort_keys=True)),
                 ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
-                *((f"tokenizer/{path.name}", hashing.sha256(path)) for path in files),
+                *((f"tokenizer/{path.name}", remembered_sha256(path)) for path in files),
             ]
         )
 
-    @cached_property
+    @loaded_once
     def _tokenizer_folder(self) -> Path:
         folder = self._found.folder
         if texts_read.tokenizer_files(folder):
@@ -183,12 +180,12 @@ class OpenClipEncoder:
             from mirage.encoders import modules  # noqa: PLC0415
         except (ImportError, RuntimeError) as error:
             raise _unusable(error) from error
-        device, dtype = placing.place(torch, self._device, self._dtype)
-        if self._threads and device == "cpu":
+        where = select_device(torch, self._device, self._dtype)
+        if self._threads and where.device == "cpu":
             torch.set_num_threads(self._threads)
         try:
             with _offline(not self._download), _quietly():
-                model = _built(open_clip, self._found, self._config, dtype, device)
+                model = _built(open_clip, self._found, self._config, where.dtype, where.device)
                 open_clip.load_checkpoint(model, str(self._weights), strict=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError, ImportError) as error:
             raise Unavailable(
@@ -205,7 +202,7 @@ class OpenClipEncoder:
         side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
         width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
         return towers.Towers(
-            text, modules.OpenClipImage(model).eval(), device, dtype, (side // patch) ** 2 + 1, width, max(1, width // 64)
+            text, modules.OpenClipImage(model).eval(), where, (side // patch) ** 2 + 1, width, max(1, width // 64)
         )
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from PIL import Image
 from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.preparing import to_square
 from mirage.errors import Unavailable
+from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
 
 SHIPPED = Path(__file__).parent.parent / "shipped" / "encoder"
 _FILES = ("config.json", "image.onnx", "text.onnx", "tokenizer.json")
@@ -43,9 +41,7 @@ class StarterEncoder:
 
     def __init__(self, path: Path | str | None = None, *, threads: int = 2) -> None:
         self._folder = Path(path) if path is not None else SHIPPED
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._sessions: dict[str, Any] = {}
+        self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.")
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
@@ -74,7 +70,7 @@ class StarterEncoder:
         rows = self._tokenizer.encode_batch([_sound(text) for text in texts])
         # Texts of like length go together: padding costs as much as reading.
         order = sorted(range(len(rows)), key=lambda number: len(rows[number].ids))
-        session = self._session("text.onnx")
+        session = self._sessions["text.onnx"]
         for start in range(0, len(order), _TEXTS_AT_ONCE):
             chosen = order[start : start + _TEXTS_AT_ONCE]
             longest = max(len(rows[number].ids) for number in chosen)
@@ -92,7 +88,7 @@ class StarterEncoder:
         vectors = np.zeros((len(images), self._dimension), dtype=np.float32)
         if not len(images):
             return vectors
-        session = self._session("image.onnx")
+        session = self._sessions["image.onnx"]
         for start in range(0, len(images), _PICTURES_AT_ONCE):
             chosen = images[start : start + _PICTURES_AT_ONCE]
             squares = np.stack([to_square(image, self._pixels) for image in chosen])
@@ -108,16 +104,11 @@ class StarterEncoder:
         read = [end for (_, end), special in zip(row.offsets, row.special_tokens_mask, strict=True) if not special]
         return text[read[-1] if read else 0 :].lstrip()
 
-    @cached_property
+    @loaded_once
     def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for name in _FILES:
-            digest.update(name.encode())
-            with (self._folder / name).open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return digest_of_files(self._folder, _FILES)
 
-    @cached_property
+    @loaded_once
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
 
@@ -125,27 +116,6 @@ class StarterEncoder:
         tokenizer.no_padding()
         tokenizer.enable_truncation(self._max_tokens)
         return tokenizer
-
-    def _session(self, name: str) -> Any:
-        with self._lock:
-            if name not in self._sessions:
-                import onnxruntime  # noqa: PLC0415
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads
-                options.inter_op_num_threads = 1
-                options.log_severity_level = 3
-                # Spinning threads would eat the second core between two queries.
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                try:
-                    self._sessions[name] = onnxruntime.InferenceSession(
-                        str(self._folder / name), options, providers=["CPUExecutionProvider"]
-                    )
-                except Exception as error:  # ONNX Runtime raises classes of its own that share no base
-                    raise Unavailable(
-                        f"{self._folder / name} is damaged and cannot be opened. Install MIRAGE again."
-                    ) from error
-            return self._sessions[name]
 
 
 def _sound(text: str) -> str:

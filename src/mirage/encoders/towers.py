@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mirage.encoders import placing
 from mirage.encoders.preprocessing import Pixels, Preprocessing
 from mirage.encoders.reading import Ids, Reading
 from mirage.encoders.running import OutOfMemory, Raw, Running
+from mirage.models.runtime import Placement, image_batch, text_batch
 
 # Up to so many tokens in a batch, oneDNN's matrices are quicker than torch's own; with more the gain is gone.
 _FEW_TOKENS = 48
@@ -27,16 +27,15 @@ class Towers:
         (n, tokens) int64 to (n, d).
     image : torch.nn.Module
         (n, 3, height, width) to (n, d).
-    device, dtype : str
-        Where they are, and of which precision their input is.
+    where : Placement
+        The device that they are on, and the precision of their input.
     patches, width, heads : int
         Of the image tower, for how much memory it takes.
     """
 
     text: Any
     image: Any
-    device: str
-    dtype: str
+    where: Placement
     patches: int
     width: int
     heads: int
@@ -44,7 +43,7 @@ class Towers:
 
 def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preprocessing, dimension: int) -> Running:
     """Make towers ready to be fed."""
-    dtype = getattr(torch, towers.dtype)
+    dtype = getattr(torch, towers.where.dtype)
 
     def run(module: Any, given: Any) -> Raw:
         try:
@@ -55,7 +54,7 @@ def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preproc
             raise OutOfMemory from error
         return np.asarray(made, dtype=np.float32)
 
-    has_few = reading.trims and (towers.device, towers.dtype) == ("cpu", "float32") and torch.backends.mkldnn.is_available()
+    has_few = reading.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
     few: list[Any] = []  # the tower for few tokens, once it was needed
     making = threading.Lock()
 
@@ -70,10 +69,10 @@ def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preproc
         return few[0]
 
     def texts(ids: Ids) -> Raw:
-        return run(text_tower(ids.size), torch.from_numpy(ids).to(towers.device))
+        return run(text_tower(ids.size), torch.from_numpy(ids).to(towers.where.device))
 
     def images(pixels: Pixels) -> Raw:
-        return run(towers.image, torch.from_numpy(pixels).to(towers.device, dtype))
+        return run(towers.image, torch.from_numpy(pixels).to(towers.where.device, dtype))
 
-    at_once = placing.images_at_once(torch, towers.device, towers.dtype, towers.patches, towers.width, towers.heads)
-    return Running(reading, preprocessing, dimension, texts, images, placing.texts_at_once(towers.device), at_once)
+    at_once = image_batch(torch, towers.where, tokens=towers.patches, width=towers.width, heads=towers.heads)
+    return Running(reading, preprocessing, dimension, texts, images, text_batch(towers.where.device), at_once)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from PIL import Image
 
-from mirage.encoders import finding, hashing, placing, towers
+from mirage.encoders import finding, towers
 from mirage.encoders import reading as texts_read
 from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import Found, first_line
+from mirage.encoders.finding import Found
 from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
 from mirage.encoders.reading import Reading
 from mirage.encoders.running import Running
 from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _OLD_END = 2  # what the configurations of early CLIP models call their end-of-text token, which is really the last one
@@ -90,7 +89,6 @@ class TransformersEncoder:
             raise BadInput("The transformers encoder needs a model: a hub id or a folder (setting encoder_model).")
         self._told = finding.told(model, revision)
         self._device, self._dtype, self._threads = device, dtype, threads
-        self._lock = threading.Lock()
         self._found = finding.found(model, revision, download)
         self._config = self._found.json("config.json")
         self._family = _family(self._found, self._config)
@@ -128,7 +126,7 @@ class TransformersEncoder:
         """What happens to a picture."""
         return self._preprocessing
 
-    @cached_property
+    @loaded_once
     def reading(self) -> Reading:
         """How texts are read."""
         vocabulary = int(self._text.get("vocab_size", self._family.vocabulary))
@@ -151,11 +149,10 @@ class TransformersEncoder:
             raise Unavailable(f"The tokenizer of the model {self._found.name} is damaged: {first_line(error)}") from error
         return found
 
-    @cached_property
+    @loaded_once
     def loaded(self) -> towers.Towers:
         """Both towers, loaded and placed."""
-        with self._lock:
-            return self._load()
+        return self._load()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -165,23 +162,23 @@ class TransformersEncoder:
         end = int(self._text.get("eos_token_id", 49_407))
         return vocabulary - 1 if end == _OLD_END else end
 
-    @cached_property
+    @loaded_once
     def _running(self) -> Running:
         reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
         import torch  # noqa: PLC0415 - there, since the towers are
 
         return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
 
-    @cached_property
+    @loaded_once
     def _digest(self) -> str:
         files = [*_all_weights(self._found, self._weights), *texts_read.tokenizer_files(self._found.folder)]
-        return hashing.digest_of(
+        return digest_of_parts(
             [
                 ("adapter", "transformers"),
                 ("text", json.dumps(self._text, sort_keys=True)),
                 ("vision", json.dumps(self._vision, sort_keys=True)),
                 ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
-                *((path.name, hashing.sha256(path)) for path in files),
+                *((path.name, remembered_sha256(path)) for path in files),
             ]
         )
 
@@ -197,13 +194,13 @@ class TransformersEncoder:
             if isinstance(error, ImportError):
                 raise finding.missing("transformers", error) from error
             raise Unavailable(f"The transformers library cannot be loaded: {first_line(error)}") from error
-        device, dtype = placing.place(torch, self._device, self._dtype)
-        if self._threads and device == "cpu":
+        where = select_device(torch, self._device, self._dtype)
+        if self._threads and where.device == "cpu":
             torch.set_num_threads(self._threads)
         try:
             model, told = made.from_pretrained(
                 str(self._found.folder),
-                dtype=getattr(torch, dtype),
+                dtype=getattr(torch, where.dtype),
                 use_safetensors=not self._weights.name.endswith(".bin"),
                 local_files_only=True,
                 output_loading_info=True,
@@ -219,11 +216,11 @@ class TransformersEncoder:
                 f"The model {self._found.name} lacks weights ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
                 "Fetch it anew."
             )
-        model = model.to(device).eval().requires_grad_(False)
+        model = model.to(where.device).eval().requires_grad_(False)
         patches = (self._preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
         width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
         text, image = modules.TransformersText(model).eval(), modules.TransformersImage(model).eval()
-        return towers.Towers(text, image, device, dtype, patches, width, heads)
+        return towers.Towers(text, image, where, patches, width, heads)
 
 
 def _family(found: Found, config: Mapping[str, Any]) -> Family:

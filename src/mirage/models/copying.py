@@ -12,7 +12,8 @@ from mirage.errors import NotFound, Unavailable
 from mirage.models import cache
 from mirage.models.finding import fits, spelt
 from mirage.models.hub import RemoteFile
-from mirage.models.record import NAME, FileRecord, ModelRecord, git_id_of, sha256_of
+from mirage.models.record import NAME, FileRecord, ModelRecord
+from mirage.models.runtime import git_id_of, sha256_of
 
 _CHUNK = 1 << 20
 

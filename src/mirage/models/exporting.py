@@ -16,12 +16,13 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import first_line, missing
+from mirage.encoders.finding import missing
 from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, Exported, OnnxEncoder
 from mirage.encoders.preprocessing import Preprocessing
 from mirage.encoders.reading import Reading
 from mirage.encoders.towers import Towers
 from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import Placement, first_line
 from mirage.settings import SHIPPED
 
 # The least cosine, over all that is checked, that an export must have to its original.
@@ -117,7 +118,7 @@ def export(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there already and not empty. Name another folder for the export.")
     towers = encoder.loaded
-    if (towers.device, towers.dtype) != ("cpu", "float32"):
+    if towers.where != Placement("cpu", "float32"):
         raise BadInput("An encoder is exported from the processor in float32: open it with device='cpu', dtype='float32'.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))

@@ -18,7 +18,8 @@ from mirage.models.finding import checked, find, home_of, is_beginning, is_commi
 from mirage.models.hub import INSTEAD, Hub, RemoteFile, refused
 from mirage.models.licences import licence_of
 from mirage.models.pins import Pin, pin_of
-from mirage.models.record import FileRecord, ModelRecord, git_id_of, sha256_of
+from mirage.models.record import FileRecord, ModelRecord
+from mirage.models.runtime import git_id_of, sha256_of
 from mirage.models.weights import lacking
 
 Progress = Callable[[str, int, int], None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +12,6 @@ from mirage.errors import Unavailable
 
 NAME = "mirage.model.json"
 _FORMAT = 1
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +108,3 @@ def inside(path: str) -> bool:
     """Whether a path, written with slashes, stays below the folder it is joined to."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and not {"\\", ":", "\0"} & set(path) and ".." not in parts
-
-
-def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """SHA-256 of a file in hexadecimal; `progress` is called with the bytes of each piece read."""
-    return _digest(path, hashlib.sha256(), progress)
-
-
-def git_id_of(path: Path) -> str:
-    """The name git gives a file's content: SHA-1 over ``blob SIZE``, a zero byte, and the content.
-
-    The hub states it of every file that is not kept in its large-file store.
-    """
-    told = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    return _digest(path, told, None)
-
-
-def _digest(path: Path, told: hashlib._Hash, progress: Callable[[int], None] | None) -> str:
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            told.update(piece)
-            if progress:
-                progress(len(piece))
-    return told.hexdigest()

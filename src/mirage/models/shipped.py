@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from contextlib import suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mirage.models.pins import STARTER_ENCODER, STARTER_GENERATOR
+from mirage.models.runtime import digest_of_files
 from mirage.settings import SHIPPED
 
 
@@ -47,14 +47,7 @@ class ShippedModel:
         ------
         OSError
         """
-        told = hashlib.sha256()
-        for name in (*self.needed, *self.also):
-            path = self.folder / name
-            if name in self.needed or path.is_file():
-                told.update(name.encode())
-                with path.open("rb") as file:
-                    told.update(hashlib.file_digest(file, "sha256").digest())
-        return told.hexdigest()
+        return digest_of_files(self.folder, [*self.needed, *(name for name in self.also if (self.folder / name).is_file())])
 
     def stated(self) -> str:
         """The digest that its card states; empty when it states none."""

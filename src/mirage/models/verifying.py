@@ -10,7 +10,8 @@ from mirage.errors import BadInput, MirageError, NotFound, Unavailable
 from mirage.models import cache
 from mirage.models.finding import find, folders, records
 from mirage.models.pins import PINS, STARTER_ENCODER, STARTER_GENERATOR, bare, pin_of
-from mirage.models.record import ModelRecord, git_id_of, sha256_of
+from mirage.models.record import ModelRecord
+from mirage.models.runtime import git_id_of, sha256_of
 from mirage.models.shipped import ShippedModel, made_for, shipped
 from mirage.models.weights import lacking
 

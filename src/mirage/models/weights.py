@@ -32,7 +32,7 @@ def parameters(file: Path) -> int:
             raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
         return sum(prod(map(int, value["shape"])) for value in header.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unavailable(f"{file} is not a whole safetensors file: {error}. Pull the model again.") from error
+        raise Unavailable(f"{file} is not a whole safetensors file: {error}. Fetch the model anew.") from error
 
 
 def weights(folder: Path) -> list[Path]:

@@ -9,13 +9,13 @@ texts are reckoned from their common middle, and what is changed counts four fif
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
+from mirage.models.runtime import loaded_once
 
 Vector = npt.NDArray[np.float32]
 
@@ -29,11 +29,15 @@ class Middle:
     """The middle of an encoder's texts, made when it is first wanted."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._made = lru_cache(maxsize=1)(lambda: _middle(encoder))
+        self._encoder = encoder
 
     def __call__(self) -> Vector:
         """The (d,) float32 mean of plain descriptions; shorter than unit length."""
-        return self._made()
+        return self._made
+
+    @loaded_once
+    def _made(self) -> Vector:
+        return _middle(self._encoder)
 
 
 def _middle(encoder: Encoder) -> Vector:

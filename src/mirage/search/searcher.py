@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from mirage.errors import BadQuery
 from mirage.images import PictureStore
 from mirage.indexes.base import Ask, Index, Ranked
 from mirage.language import words as wordform
+from mirage.models.runtime import loaded_once
 from mirage.query import Query, Term, shown
 from mirage.search import fusion
 from mirage.search.arithmetic import CHANGE, Middle
@@ -76,7 +77,7 @@ class Searcher:
         self._size = len(index)
         self._middle = Middle(encoder)
 
-    @cached_property
+    @loaded_once
     def facets(self) -> dict[str, dict[str, int]]:
         """Field to value to number of figures, over the whole atlas."""
         return self._index.facets({})

@@ -165,7 +165,7 @@ def test_memory_is_stated_from_the_files_before_anything_is_loaded(folder: Path)
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     explainer = TransformersExplainer(str(folder), device="cpu")
-    monkeypatch.setattr(explainer, "_free_memory", lambda: 1000)
+    monkeypatch.setattr("mirage.explain.explainers.transformers.free_memory", lambda *_: 1000)
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(Unavailable, match=r"needs about .* GB and .* GB are free"):
         list(explainer.explain(QUESTION))

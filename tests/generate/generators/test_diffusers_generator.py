@@ -406,7 +406,7 @@ def test_memory_is_stated_from_the_files_before_anything_is_loaded(saved: Path) 
 
 
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mirage.generate.generators.diffusers.free_memory", lambda _: 1000)
+    monkeypatch.setattr("mirage.generate.generators.diffusers.free_memory", lambda *_: 1000)
     monkeypatch.setattr(diffusers.StableDiffusionPipeline, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(Unavailable, match=r"needs about .* GB for 64 × 64 pixels, and .* GB are free"):
         one(DiffusersGenerator(str(saved), device="cpu"))

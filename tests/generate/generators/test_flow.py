@@ -13,7 +13,7 @@ from mirage.generate.generators import Request, Wanted
 from mirage.generate.generators.flow import MOST_TEXTS, course, flow, times
 from mirage.generate.generators.latents import Patches, fit_decoder
 from mirage.generate.generators.reading_text import TextStates, with_output
-from mirage.generate.generators.sessions import opened
+from mirage.models.runtime import onnx_session
 from mirage.settings import SHIPPED
 
 TEXTS = ["axial brain MRI", "", "sagittal knee MRI with a large joint effusion"]
@@ -128,4 +128,4 @@ def test_what_is_not_read_is_told() -> None:
 def test_a_model_without_that_value_is_said() -> None:
     model = with_output((ENCODER / "text.onnx").read_bytes(), "/no/such/value")
     with pytest.raises(Unavailable, match=r"text\.onnx is damaged"):
-        opened(model, ENCODER / "text.onnx", 1)
+        onnx_session(model, 1, "Install MIRAGE again.", path=ENCODER / "text.onnx")

@@ -6,22 +6,20 @@ machine down. Weights are loaded from safetensors alone, and never by code that 
 
 from __future__ import annotations
 
-import gc
-import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mirage.errors import BadInput, Unavailable
+from mirage.errors import Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, Piece, Request
 from mirage.explain.explainers.prompting import Prompt, prompt_of
 from mirage.explain.explainers.sentences import pieces
 from mirage.models.finding import pulled
 from mirage.models.pins import EXPLAINER, PINS
+from mirage.models.runtime import Placement, first_line, free_memory, release_memory, select_device
+from mirage.models.weights import parameters
 from mirage.settings import Settings
 
 PAPER = "databricks/dolly-v2-3b"
@@ -40,7 +38,7 @@ _SPARE = 1.25  # activations and the cache of keys and values, beside the weight
 log = logging.getLogger(__name__)
 
 # One model in a process: what was loaded for one question is there for the next, whoever made the explainer.
-_kept: dict[tuple[str, ...], tuple[Any, Any]] = {}
+_kept: dict[tuple[str, str, Placement], tuple[Any, Any]] = {}
 _one_at_a_time = threading.Lock()
 
 
@@ -81,7 +79,7 @@ class TransformersExplainer:
         """Let go of the model and its memory."""
         with _one_at_a_time:
             _kept.clear()
-            _free()
+            release_memory()
 
     def memory(self) -> int:
         """Bytes that the model takes while it speaks, from the sizes of its files; nothing is loaded.
@@ -91,8 +89,8 @@ class TransformersExplainer:
         mirage.errors.Unavailable
             When its weights are not on this machine, or not in safetensors.
         """
-        parameters = sum(_parameters(file) for file in self._weights())
-        return int(parameters * self._bytes() * _SPARE)
+        numbers = sum(map(parameters, self._weights()))
+        return int(numbers * self._place().bytes_each * _SPARE)
 
     def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Write about the evidence; see `mirage.explain.explainers.base.Explainer`."""
@@ -110,7 +108,7 @@ class TransformersExplainer:
     # -- loading ----------------------------------------------------------------------------------------------------
 
     def _ready(self) -> tuple[Any, Any]:
-        which = (self.model, self.revision, *self._place())
+        which = (self.model, self.revision, self._place())
         if which not in _kept:
             _kept.clear()
             _kept[which] = self._load()
@@ -123,18 +121,18 @@ class TransformersExplainer:
         named = str(folder) if folder else self.model
         where = {"revision": self.revision} if self.revision and not folder else {}
         options = {**where, "local_files_only": not self._download, "trust_remote_code": False}
-        device, dtype = self._place()
-        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, dtype, device, self.memory() / 1e9)
+        place = self._place()
+        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, self.memory() / 1e9)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(named, **options)
             model = transformers.AutoModelForCausalLM.from_pretrained(
-                named, dtype=getattr(torch, dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
+                named, dtype=getattr(torch, place.dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
             )
-            return tokenizer, model.to(device).eval()
+            return tokenizer, model.to(place.device).eval()
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-            _free()
+            release_memory()
             raise Unavailable(
-                f"The model {self.model} cannot be loaded: {_first_line(error)} Fetch it anew, or name another "
+                f"The model {self.model} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
                 "(setting explainer_model)."
             ) from error
 
@@ -172,48 +170,23 @@ class TransformersExplainer:
             at = f" --revision {self.revision}" if self.revision else ""
             raise Unavailable(
                 f"The model {self.model} is not on this machine. Fetch it once with `mirage models pull {self.model}{at}`, "
-                f"or give its folder as the setting explainer_model. ({_first_line(error)})"
+                f"or give its folder as the setting explainer_model. ({first_line(error)})"
             ) from error
 
     def _check_memory(self) -> None:
-        needed, free = self.memory(), self._free_memory()
+        needed, free = self.memory(), free_memory(_libraries()[0], self._place().device)
         if free is not None and needed > free:
             raise Unavailable(
                 f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
                 "Close other programs, or use a smaller model or a server (explainer openai)."
             )
 
-    def _place(self) -> tuple[str, str]:
-        torch, _ = _libraries()
-        device = self._device or (
-            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        )
-        if self._dtype:
-            if self._dtype not in ("float32", "bfloat16", "float16"):
-                raise BadInput(f"dtype is float32, bfloat16 or float16, not {self._dtype!r}.")
-            return device, self._dtype
-        if device == "cuda":
-            return device, "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-        if device == "mps":
-            return device, "float16"
-        # Half the memory at about the same speed, which matters from a billion parameters on.
-        large = sum(_parameters(file) for file in self._weights()) > 1_000_000_000
-        return device, "bfloat16" if large else "float32"
+    def _place(self) -> Placement:
+        def on_cpu() -> str:
+            # Half the memory at about the same speed, which matters from a billion parameters on.
+            return "bfloat16" if sum(map(parameters, self._weights())) > 1_000_000_000 else "float32"
 
-    def _bytes(self) -> int:
-        return 4 if self._place()[1] == "float32" else 2
-
-    def _free_memory(self) -> int | None:
-        torch, _ = _libraries()
-        if self._place()[0] == "cuda":
-            return int(torch.cuda.mem_get_info()[0])
-        with suppress(OSError, ValueError):
-            for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-        with suppress(AttributeError, ValueError, OSError):
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return None
+        return select_device(_libraries()[0], self._device, self._dtype, on_cpu)
 
 
 class _Generation:
@@ -264,12 +237,12 @@ class _Generation:
         except Empty:
             raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
         if self._failed is not None:
-            raise Unavailable(f"The model failed while it wrote: {_first_line(self._failed)}") from self._failed
+            raise Unavailable(f"The model failed while it wrote: {first_line(self._failed)}") from self._failed
 
     def __exit__(self, *_: object) -> None:
         self._halt.set()
         self._thread.join(_PATIENCE)
-        _free()
+        release_memory()
 
 
 def _written(tokenizer: Any, prompt: Prompt) -> str:
@@ -285,28 +258,6 @@ def _context(tokenizer: Any, model: Any) -> int:
     known = [getattr(model.config, name, None) for name in ("max_position_embeddings", "n_positions")]
     sizes = [int(size) for size in [*known, tokenizer.model_max_length] if size]
     return min([*sizes, 32_768])
-
-
-def _parameters(file: Path) -> int:
-    """Number of parameters in a safetensors file, from its header alone (8 bytes of length, then JSON)."""
-    try:
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(8), "little")
-            if not 0 < length < 100_000_000:
-                raise ValueError("its header is damaged")
-            header = json.loads(opened.read(length))
-        return sum(_product(value["shape"]) for name, value in header.items() if name != "__metadata__")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(
-            f"{file.name} is not a whole safetensors file ({_first_line(error)}) Fetch the model anew."
-        ) from error
-
-
-def _product(shape: list[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= int(size)
-    return total
 
 
 def _is_folder(model: str) -> bool:
@@ -326,17 +277,3 @@ def _missing(error: ImportError) -> Unavailable:
     return Unavailable(
         f"The transformers explainer needs {error.name}, which is not installed: `pip install 'mirage-atlas[explain]'`."
     )
-
-
-def _free() -> None:
-    gc.collect()
-    with suppress(ImportError):
-        import torch  # noqa: PLC0415
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."

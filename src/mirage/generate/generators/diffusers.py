@@ -19,19 +19,17 @@ from mirage.generate.generators.asking import filled
 from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
 from mirage.generate.generators.diffusers_drawing import embeddings, finished, inputs, preview
 from mirage.generate.generators.diffusers_finding import PAPER, PINS, found, is_folder, licence, local
-from mirage.generate.generators.diffusers_folder import Folder, first_line, look_over, missing
+from mirage.generate.generators.diffusers_folder import Folder, look_over, missing
 from mirage.generate.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,
     Loaded,
-    Place,
-    free_memory,
     libraries,
     load,
     place_for,
-    tidy_up,
     tile,
 )
+from mirage.models.runtime import Placement, first_line, free_memory, release_memory
 from mirage.settings import Settings
 
 _GUIDANCE = 7.5
@@ -142,7 +140,7 @@ class DiffusersGenerator:
         """Let go of the model and its memory."""
         with _one_at_a_time:
             _kept.clear()
-            tidy_up()
+            release_memory()
 
     def generate(
         self,
@@ -207,7 +205,7 @@ class DiffusersGenerator:
         except (RuntimeError, ValueError, MemoryError) as error:
             if error in raised:
                 raise
-            tidy_up()
+            release_memory()
             raise _failed(self.model, error) from error
 
     def _remarks(self, request: Request) -> tuple[str, ...]:
@@ -233,7 +231,7 @@ class DiffusersGenerator:
         self._check_memory(folder, place, request, loaded=which in _kept)
         if which not in _kept:
             _kept.clear()
-            tidy_up()
+            release_memory()
             log.info(
                 "Loading %s as %s on %s, about %.1f GB.",
                 self.model,
@@ -244,10 +242,10 @@ class DiffusersGenerator:
             _kept[which] = load(folder, place, slicing=self._slicing)
         return _kept[which]
 
-    def _check_memory(self, folder: Folder, place: Place, request: Request, *, loaded: bool) -> None:
+    def _check_memory(self, folder: Folder, place: Placement, request: Request, *, loaded: bool) -> None:
         needed = folder.memory(int(request.width or folder.size), int(request.height or folder.size), place.bytes_each)
         needed -= folder.parameters * place.bytes_each if loaded else 0
-        free = free_memory(place.device)
+        free = free_memory(libraries()[0], place.device)
         if free is not None and needed > free:
             raise Unavailable(
                 f"The model {self.model} needs about {needed / 1e9:.1f} GB for {request.width} × {request.height} pixels, "

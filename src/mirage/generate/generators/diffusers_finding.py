@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from mirage.errors import Unavailable
-from mirage.generate.generators.diffusers_folder import INDEX, OTHERWISE, first_line, missing, missing_parts
+from mirage.generate.generators.diffusers_folder import INDEX, OTHERWISE, missing, missing_parts
 from mirage.models.finding import find
 from mirage.models.licences import NOT_STATED, licence_of
 from mirage.models.pins import PINS as KNOWN
 from mirage.models.pins import pin_of
+from mirage.models.runtime import first_line
 
 PAPER = "Nihirc/Prompt2MedImage"
 # Of Prompt2MedImage the first digits of the commit are known; it has safetensors.

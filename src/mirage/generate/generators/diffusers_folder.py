@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from contextlib import suppress
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from mirage.errors import Unavailable
+from mirage.models.choosing import is_variant
+from mirage.models.runtime import first_line
+from mirage.models.weights import parameters
 
 INDEX = "model_index.json"
 _PIPELINES = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
@@ -24,8 +25,6 @@ _NEEDED = {
 }
 _LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
 _WITH_WEIGHTS = ("unet", "vae", "text_encoder", "safety_checker", "image_encoder")
-# Other precisions and training copies of the same weights lie beside them under such names; the library loads none of them.
-_VARIANT = re.compile(r"\.(fp16|fp32|bf16|ema|non_ema)(-\d{5}-of-\d{5})?\.safetensors$|^openvino")
 _SAMPLE = 65_536
 OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model)."
 
@@ -108,17 +107,11 @@ def look_over(path: Path) -> Folder:
             multiple=max(8, multiple),
             tokens=int(text["max_position_embeddings"]) - 2,
             scheduler=str(index["scheduler"][1]),
-            parameters=sum(_parameters(file) for file in files),
+            parameters=sum(parameters(file) for file in files),
             widest=2 * blocks[0],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"The configuration in {path} lacks {first_line(error)} Fetch the model anew.") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, as a sentence."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".") + "."
 
 
 def missing(error: ImportError) -> Unavailable:
@@ -174,25 +167,7 @@ def missing_parts(path: Path) -> list[str]:
 
 
 def _weights(part: Path) -> list[Path]:
-    return [file for file in sorted(part.glob("*.safetensors")) if not _VARIANT.search(file.name)]
-
-
-def _parameters(file: Path) -> int:
-    """Number of parameters in a safetensors file, from its header (8 bytes of length, then JSON); its end is checked."""
-    where = f"{file.parent.name}/{file.name}"
-    try:
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(8), "little")
-            if not 0 < length < 100_000_000:
-                raise ValueError("its header is damaged")
-            header = json.loads(opened.read(length))
-        header.pop("__metadata__", None)
-        wanted = 8 + length + max((int(value["data_offsets"][1]) for value in header.values()), default=0)
-        if file.stat().st_size < wanted:
-            raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
-        return sum(prod(map(int, value["shape"])) for value in header.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unavailable(f"{where} is not a whole safetensors file: {first_line(error)} Fetch the model anew.") from error
+    return [file for file in sorted(part.glob("*.safetensors")) if not is_variant(file.name)]
 
 
 def _digest(path: Path, files: list[Path]) -> str:

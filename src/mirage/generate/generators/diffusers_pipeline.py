@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import os
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from mirage.errors import BadInput, Unavailable
-from mirage.generate.generators.diffusers_folder import Folder, first_line, missing
+from mirage.errors import Unavailable
+from mirage.generate.generators.diffusers_folder import Folder, missing
+from mirage.models.runtime import Placement, first_line, select_device, whole_memory
 
 # Schedulers that belong to distilled models and their few steps; any other is exchanged for DPM-Solver++.
 FEW_STEPS = {"LCMScheduler": 8, "TCDScheduler": 8}
 STEPS = 20
-_TYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _UNTILED = 768 * 768  # pixels up to which an image is decoded in one piece
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a pipeline runs: ``cuda``, ``mps`` or ``cpu``, and as ``float32``, ``bfloat16`` or ``float16``."""
-
-    device: str
-    dtype: str
-
-    @property
-    def bytes_each(self) -> int:
-        """Of one number."""
-        return _TYPES[self.dtype]
 
 
 @dataclass(slots=True)
@@ -41,7 +24,7 @@ class Loaded:
     """A pipeline that draws from words, and one of the same parts that begins from a picture."""
 
     pipe: Any
-    place: Place
+    place: Placement
     folder: Folder
     _again: list[Any] = field(default_factory=list)
 
@@ -73,39 +56,27 @@ def libraries() -> tuple[Any, Any]:
     return torch, diffusers
 
 
-def place_for(folder: Folder, device: str = "", dtype: str = "") -> Place:
-    """What suits the machine: half precision on a GPU; else 32 bits while they take less than 60 % of the memory."""
+def place_for(folder: Folder, device: str = "", dtype: str = "") -> Placement:
+    """What suits the machine: half precision on a GPU; else 32 bits while they take less than 60 % of the memory.
+
+    Parameters
+    ----------
+    folder : Folder
+    device, dtype : str
+        As a person named them; empty to choose. See `mirage.models.runtime.select_device`.
+    """
     torch, _ = libraries()
-    if dtype and dtype not in _TYPES:
-        raise BadInput(f"dtype is float32, bfloat16 or float16, not {dtype!r}.")
-    device = device or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-    if dtype:
-        return Place(device, dtype)
-    if device.startswith("cuda"):
-        return Place(device, "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float16")
-    if device == "mps":
-        return Place(device, "float16")
-    # By what the machine has and not by what is free now: the same request shall give the same image tomorrow.
-    whole = _whole_memory()
-    tight = whole is not None and folder.memory(folder.size, folder.size, 4) > 0.6 * whole
-    return Place(device, "bfloat16" if tight else "float32")
+
+    def on_cpu() -> str:
+        # By what the machine has and not by what is free now: the same request shall give the same image tomorrow.
+        whole = whole_memory()
+        tight = whole is not None and folder.memory(folder.size, folder.size, 4) > 0.6 * whole
+        return "bfloat16" if tight else "float32"
+
+    return select_device(torch, device, dtype, on_cpu)
 
 
-def free_memory(device: str) -> int | None:
-    """Bytes that are free on a device; None where nobody can tell."""
-    torch, _ = libraries()
-    if device.startswith("cuda") and torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    with suppress(AttributeError, ValueError, OSError):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
-
-
-def load(folder: Folder, place: Place, *, slicing: bool = False) -> Loaded:
+def load(folder: Folder, place: Placement, *, slicing: bool = False) -> Loaded:
     """Load a pipeline from safetensors and make it quick.
 
     DPM-Solver++ (multistep, second order; Lu et al. 2022, arXiv 2211.01095) takes the place of the pipeline's own
@@ -162,15 +133,6 @@ def tile(loaded: Loaded, width: int, height: int, tiling: bool | None) -> None:
     (loaded.pipe.vae.enable_tiling if wanted else loaded.pipe.vae.disable_tiling)()
 
 
-def tidy_up() -> None:
-    """Give memory that nobody holds any more back to the machine."""
-    gc.collect()
-    with suppress(Unavailable):
-        torch, _ = libraries()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
 def _check_whole(pipe: Any, folder: Folder) -> None:
     """Both libraries fill weights that a file lacks with chance, and only log it."""
     torch, _ = libraries()
@@ -189,9 +151,3 @@ def _quiet(diffusers: Any) -> None:
     for library in (diffusers, transformers):
         for told in ("set_verbosity_error", "disable_progress_bar"):
             getattr(library.utils.logging, told, lambda: None)()
-
-
-def _whole_memory() -> int | None:
-    with suppress(AttributeError, ValueError, OSError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None

@@ -8,7 +8,6 @@ second copy of the weights, and no package that edits models.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.errors import Unavailable
+from mirage.models.runtime import loaded_once, onnx_session
 
 Floats = npt.NDArray[np.float32]
+# Weights ship as 8-bit numbers and are brought back to 32 bits once, when the model is opened, not at every step.
+ONNX_ENTRIES = {"session.disable_quant_qdq": "1"}
 _FLOAT = b"\x08\x01"  # TypeProto.Tensor { elem_type: FLOAT }
 
 
@@ -56,9 +58,6 @@ class TextStates:
 
     def __init__(self, encoder: Path, output: str, most_tokens: int, threads: int = 2) -> None:
         self._folder, self._output, self._most, self._threads = encoder, output, most_tokens, threads
-        self._lock = threading.Lock()
-        self._session: Any = None
-        self._reader: Any = None
 
     def __call__(self, texts: list[str]) -> tuple[Floats, Floats, Floats]:
         """Read texts.
@@ -72,7 +71,6 @@ class TextStates:
         pooled : (n, e) float32
             The encoder's own vectors, unit length.
         """
-        self._open()
         rows = [self._reader.encode(_sound(text)).ids for text in texts]
         longest = max(map(len, rows))
         pooled, parts = [], []
@@ -88,7 +86,6 @@ class TextStates:
 
     def unread(self, text: str) -> str:
         """The end of a text that is not read; empty when all of it is."""
-        self._open_reader()
         row = self._reader.encode(_sound(text))
         if not row.overflowing:
             return ""
@@ -98,32 +95,26 @@ class TextStates:
             cut -= 1  # a word of which only a part was read was not read
         return text[cut:].strip()
 
-    def _open_reader(self) -> None:
-        with self._lock:
-            if self._reader is not None:
-                return
-            from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is drawn
+    @loaded_once
+    def _reader(self) -> Any:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is drawn
 
-            path = self._folder / "tokenizer.json"
-            if not path.is_file():
-                raise Unavailable(f"The encoder in {self._folder} lacks tokenizer.json. Install MIRAGE again.")
-            reader = Tokenizer.from_file(str(path))
-            reader.no_padding()
-            reader.enable_truncation(self._most)
-            self._reader = reader
+        path = self._folder / "tokenizer.json"
+        if not path.is_file():
+            raise Unavailable(f"The encoder in {self._folder} lacks tokenizer.json. Install MIRAGE again.")
+        reader = Tokenizer.from_file(str(path))
+        reader.no_padding()
+        reader.enable_truncation(self._most)
+        return reader
 
-    def _open(self) -> None:
-        self._open_reader()
-        with self._lock:
-            if self._session is not None:
-                return
-            from mirage.generate.generators.sessions import opened  # noqa: PLC0415
-
-            try:
-                model = (self._folder / "text.onnx").read_bytes()
-            except OSError as error:
-                raise Unavailable(f"The encoder in {self._folder} lacks text.onnx. Install MIRAGE again.") from error
-            self._session = opened(with_output(model, self._output), self._folder / "text.onnx", self._threads)
+    @loaded_once
+    def _session(self) -> Any:
+        path = self._folder / "text.onnx"
+        try:
+            model = with_output(path.read_bytes(), self._output)
+        except OSError as error:
+            raise Unavailable(f"The encoder in {self._folder} lacks text.onnx. Install MIRAGE again.") from error
+        return onnx_session(model, self._threads, "Install MIRAGE again.", path=path, entries=ONNX_ENTRIES)
 
 
 def _sound(text: str) -> str:

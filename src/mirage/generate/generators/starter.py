@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +17,8 @@ from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
 from mirage.generate.generators.flow import course, flow, times
 from mirage.generate.generators.framing import framed
 from mirage.generate.generators.latents import Patches
-from mirage.generate.generators.reading_text import TextStates
-from mirage.generate.generators.sessions import opened
+from mirage.generate.generators.reading_text import ONNX_ENTRIES, TextStates
+from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, sha256_of
 from mirage.settings import SHIPPED
 
 FOLDER = SHIPPED / "generator"
@@ -72,10 +69,7 @@ class StarterGenerator:
     def __init__(self, path: Path | str | None = None, *, encoder: Path | str | None = None, threads: int = 2) -> None:
         self._folder = Path(path).expanduser() if path is not None else FOLDER
         self._encoder = Path(encoder).expanduser() if encoder is not None else ENCODER
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._sessions: dict[str, Any] = {}
-        self._encoder_is_right = False
+        self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", ONNX_ENTRIES)
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
@@ -151,10 +145,14 @@ class StarterGenerator:
             yield Drawn(self._image(np.nan_to_num(found)), seed, remarks, blank)
 
     def _velocity(self, texts: list[str]) -> Callable[[Floats, float], Floats]:
-        self._check_encoder()
+        if not self._encoder_is_right:
+            raise Unavailable(
+                f"The generator in {self._folder} was trained with another text encoder than the one in {self._encoder}. "
+                "Train it anew with this one, or give the folder of the one it was trained with."
+            )
         states, mask, pooled = self._text(texts)
         pooled = pooled * np.float32(self._config.pooled_scale)
-        session = self._session("unet.onnx")
+        session = self._sessions["unet.onnx"]
 
         def velocity(latents: Floats, time: float) -> Floats:
             moments = np.full(len(texts), time * self._config.time_scale, dtype=np.float32)
@@ -181,39 +179,19 @@ class StarterGenerator:
 
     def _image(self, latents: Floats) -> Image.Image:
         if (self._folder / _DECODER).is_file():
-            pixels = self._session(_DECODER).run(None, {"latents": latents[None]})[0][0, 0]
+            pixels = self._sessions[_DECODER].run(None, {"latents": latents[None]})[0][0, 0]
         else:
             pixels = self._patches.decode(latents)
         return Image.fromarray(np.clip(np.round((pixels + 1) * 127.5), 0, 255).astype(np.uint8))
 
-    @cached_property
+    @loaded_once
     def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for name in (*_FILES, _DECODER):
-            path = self._folder / name
-            if path.is_file():
-                digest.update(name.encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return digest_of_files(self._folder, [name for name in (*_FILES, _DECODER) if (self._folder / name).is_file()])
 
-    def _session(self, name: str) -> Any:
-        with self._lock:
-            if name not in self._sessions:
-                self._sessions[name] = opened(self._folder / name, self._folder / name, self._threads)
-            return self._sessions[name]
-
-    def _check_encoder(self) -> None:
-        """Other token states than those it learnt with would lead it anywhere."""
-        if self._encoder_is_right:
-            return
+    @loaded_once
+    def _encoder_is_right(self) -> bool:
+        """Whether the encoder is the one that it learnt with; the token states of another would lead it anywhere."""
         path = self._encoder / "text.onnx"
         if not path.is_file():
             raise Unavailable(f"The encoder in {self._encoder} lacks text.onnx. Install MIRAGE again.")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != self._config.text_sha256:
-                raise Unavailable(
-                    f"The generator in {self._folder} was trained with another text encoder than {path}. "
-                    "Train it anew with this one, or give the folder of the one it was trained with."
-                )
-        self._encoder_is_right = True
+        return sha256_of(path) == self._config.text_sha256
