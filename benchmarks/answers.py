@@ -1,8 +1,8 @@
 """What an atlas answers, written down, and two such records compared: does a change leave every answer as it was?
 
-``python -m benchmarks.answers record ATLAS OUT.json`` asks 300 queries (words, pictures, weights, filters), 40 explanations and
-20 comparisons; ``python -m benchmarks.answers compare BEFORE.json AFTER.json`` lists what differs. Figures are told apart by the
-hash of their picture, since ids may change. Only the public API is used, so that versions can be compared.
+``python -m benchmarks.answers record ATLAS OUT.json`` asks 300 queries (words, pictures, weights, filters), 40 explanations
+and 20 comparisons; ``python -m benchmarks.answers compare BEFORE.json AFTER.json`` lists what differs. Figures are told apart
+by the hash of their picture, since ids may change. Only the public API is used, so that versions can be compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from mirage import Atlas, Query
 
 QUERIES = {"words": 140, "pictures": 60, "weights": 60, "filters": 40}
 EXPLANATIONS, COMPARISONS = 40, 20
-WORDS = ("fracture", "mass in the lung", "ring-enhancing lesion", "heart", "chest X-ray", "coronal T2 of the hippocampus", "tumor")
+WORDS = (
+    "fracture",
+    "mass in the lung",
+    "ring-enhancing lesion",
+    "heart",
+    "chest X-ray",
+    "coronal T2 of the hippocampus",
+    "tumor",
+)
 
 
 def _subjects(atlas: Atlas) -> list[str]:
@@ -70,7 +78,9 @@ def _queries(atlas: Atlas, rng: random.Random) -> Iterator[tuple[str, Query]]:
         more = [f"{b}@{rng.choice(('0.5', '1', '2'))}"] if n % 3 else []
         yield f"weights {n} {a} +{b} -{c}", Query.of(a, more=more, less=[c] if n % 2 or not more else [])
     for n in range(QUERIES["filters"]):
-        filters = rng.choice(({"modality": "CT"}, {"modality": "MR"}, {"plane": "axial"}, {"plane": "sagittal", "modality": "MR"}))
+        filters = rng.choice(
+            ({"modality": "CT"}, {"modality": "MR"}, {"plane": "axial"}, {"plane": "sagittal", "modality": "MR"})
+        )
         text = rng.choice(subjects)
         yield f"filters {n} {text} {filters}", Query.of(text, **filters)
 
@@ -88,7 +98,7 @@ def record(folder: Path) -> dict[str, Any]:
     dict
         ``hits`` (query to hits with their confidence), ``explanations``, ``comparisons``.
     """
-    rng = random.Random(7)  # noqa: S311 - a fixed draw
+    rng = random.Random(7)
     with Atlas.open(folder) as atlas:
         hits = {name: _hits(atlas, atlas.search(query)) for name, query in _queries(atlas, rng)}
         subjects = _subjects(atlas)
