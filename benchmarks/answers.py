@@ -1,8 +1,8 @@
 """What an atlas answers, written down, and two such records compared: does a change leave every answer as it was?
 
 ``python -m benchmarks.answers record ATLAS OUT.json`` asks 300 queries (words, pictures, weights, filters), 40 explanations
-and 20 comparisons; ``python -m benchmarks.answers compare BEFORE.json AFTER.json`` lists what differs. Figures are told apart
-by the hash of their picture, since ids may change. Only the public API is used, so that versions can be compared.
+and 20 comparisons; ``python -m benchmarks.answers compare BEFORE.json AFTER.json`` lists what differs. Figures are told
+apart by the hash of their picture, since ids may change. Only the public API is used, so that versions can be compared.
 """
 
 from __future__ import annotations
