@@ -1,70 +1,109 @@
 """Is this a prompt for a generator of medical images? A simple rule with its reasons, no judge of people's intentions.
 
-A prompt is taken when it names something medical: a modality or a plane, a body region or structure, a disease or
-finding, or a word that ends as names of diseases do. It is refused when it names nothing of the kind, and when it asks for
-the likeness of a person: a portrait, a photo of somebody, or "of" two names with capitals that are no medical words.
+What names something medical for sure, a modality or a disease, makes a prompt medical whatever else it says. Words that
+everyday English has too ("mass", "heart", "stone") do so only where they are more than half of what is said: "mass in the
+neck", not "mass of people at a protest". A prompt is refused as well when it asks for the likeness of a person: a portrait,
+a photo of somebody in whom nothing medical is to be seen, or a person by name. A name before "syndrome", "malformation" and
+the like, and those of `_EPONYMS`, are names of diseases.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mirage.errors import BadInput
 from mirage.language.annotation import annotate
-from mirage.language.words import fold
+from mirage.language.lexicon import Token, is_uncommon, vocabulary
+from mirage.language.words import FILLERS
 
 FOR = (
     "It draws medical images for teaching, as in “axial brain MRI”, “frontal chest X-ray, pneumonia” or “coronal CT of the "
     "abdomen”."
 )
+# Medical words that the lexicon does not hold, since they tell nothing of what a sentence claims.
 _IMAGING = frozenset(
-    """
-    ct mri mr mra cta pet spect xray x-ray radiograph radiography ultrasound sonogram echo echocardiogram doppler
-    scan tomography angiogram angiography mammogram mammography fluoroscopy scintigraphy myelogram venogram
-    arthrogram cystogram urogram flair dwi adc stir t1 t2 t1w t2w gadolinium contrast axial coronal sagittal
-    transverse oblique frontal anteroposterior section slice histology microscopy fundus retina film barium
-    """.split()
+    "tomography spect histology histopathology microscopy micrograph myelogram venogram arthrogram cystogram urogram "
+    "gadolinium barium endoscopy colonoscopy dermoscopy scintigram".split()
 )
-_BODY = frozenset(
-    """
-    abdomen abdominal adrenal ankle aorta arm artery arterial bladder bone bowel brain brainstem breast bronchus
-    cardiac cartilage cerebellum cerebral cervical chest clavicle colon cortex cranial diaphragm disc ear elbow
-    esophagus eye facial femur fetus fibula finger foot gallbladder gastric gland hand head heart hepatic hip
-    humerus intestine jaw joint kidney knee larynx leg ligament limb lip liver lobe lumbar lung lymph mandible
-    maxilla mediastinum meninges meniscus muscle nasal neck nerve orbit orbital ovary palate pancreas paranasal
-    parotid pelvis pelvic penis pharynx pituitary placenta pleura pleural prostate pulmonary radius rectum renal
-    rib sacrum scalp scrotum shoulder sinus skeleton skin skull spinal spine spleen stomach tendon testis thigh
-    thoracic thorax thymus thyroid tibia toe tongue tooth trachea ulna ureter urethra uterus vein venous ventricle
-    vertebra vessel wrist leg throat cranium thalamus hippocampus temporal occipital parietal
-    """.split()
+_CLINICAL = frozenset(
+    "anteroposterior arm avulsion cell consolidation contusion ear echo facial film foot fundus ground-glass hand "
+    "head joint leg "
+    "limb lip lobe drusen lymph nail nerve oblique organ pain palate paranasal pathology penis plaque rash scalp "
+    "scan sepsis shock "
+    "skeleton throat tissue tooth wound defect duct catheter shunt tube ossification infiltration tendon poisoning".split()
 )
-_FINDINGS = frozenset(
-    """
-    abscess aneurysm atrophy avulsion bleed calcification cancer carcinoma clot collapse contusion cyst
-    dislocation effusion edema embolism embolus emphysema fracture gout hematoma hemorrhage hernia herniation
-    infarct infarction infection injury ischemia lesion leukemia mass malformation metastasis metastatic nodule
-    obstruction opacity perforation pneumothorax rupture sarcoma sepsis stenosis stone stroke syndrome tear
-    thrombosis thrombus trauma tumor tuberculosis ulcer varix disease pathology consolidation ground-glass
-    pneumonia rickets scoliosis spondylolisthesis covid covid-19 enhancing hypodense hyperintense
-    """.split()
+_DISEASES = frozenset(
+    "covid gout rickets measle syndrome disease chickenpox smallpox goiter jaundice palsy gangrene leprosy eczema "
+    "psoriasis".split()
 )
-_ENDINGS = (
-    "itis", "itides", "oma", "omas", "omata", "osis", "oses", "pathy", "plasia", "trophy", "stenosis", "ectasis", "ectasia",
-    "emia", "cele", "rrhage", "megaly", "sclerosis", "malacia", "lysis", "genesis", "thorax", "graphy", "ectomy", "blastoma",
-)  # fmt: skip
-_PERSON = re.compile(
-    r"\b(selfie|portrait|celebrity|celebrities|mug ?shot|headshot|passport photo|self-portrait)\b"
-    r"|\b(photo|photograph|picture|image|painting|drawing)s? of (a |an |the |my |me\b|his |her |some)?"
-    r"(young |old |smiling |naked |nude |beautiful |pretty )*"
-    r"(me|man|woman|men|women|boy|girl|child|person|people|face|patient's face|mother|father|friend|teacher|doctor)\b"
-    r"|\b(face|smile|likeness) of (?!the\b)[A-Z]|\b(his|her|my|your) face\b|\bface of (a|my|his|her|our)\b",
+# Short forms of modalities that are everyday words when they are not in capitals.
+_IN_CAPITALS = frozenset("pet mr us stir flair gre rf".split())
+# Names of diseases that everyday English has for other things.
+_EVERYDAY = frozenset(
+    "cancer stroke collapse stone tear mass shock pregnancy swelling swollen dislocation rupture perforation "
+    "obstruction injury "
+    "trauma infection contraction depression fall cold virus".split()
+)
+# What can be seen of a person without any instrument.
+_SURFACE = frozenset("face eye lip ear nose hand foot leg arm head neck skin hair breast chest thigh buttock".split())
+# Who has a disease, and how it is said, tell neither for nor against.
+_NEUTRAL = FILLERS | frozenset(
+    "normal abnormal acute chronic severe mild moderate early late left right bilateral upper lower adult "
+    "pediatric paediatric "
+    "neonatal newborn infant baby child boy girl man woman men women male female patient person old young year month week "
+    "day pa ap lateral anterior posterior medial coronal axial sagittal transverse frontal large small multiple "
+    "single typical classic showing weighted contrast high low with without after before due".split()
+)
+_EPONYM_HEADS = frozenset(
+    "syndrome disease malformation sign deformity node nodes anomaly phenomenon palsy dystrophy ataxia triad "
+    "tetralogy foramen "
+    "ligament canal gland duct line angle body bodies ring contracture esophagus area procedure shunt type "
+    "classification grade".split()
+)
+# Names of two or more people that stand for a disease, or another thing of medicine, without such a word.
+_EPONYMS = frozenset(
+    name.strip()
+    for name in """
+    arnold chiari | budd chiari | osgood schlatter | guillain barre | legg calve | calve perthes | charcot marie |
+    marie tooth
+    wolff parkinson | sturge weber | dandy walker | hippel lindau | klippel feil | klippel trenaunay | creutzfeldt jakob
+    ehlers danlos | peutz jeghers | stevens johnson | zollinger ellison | osler weber | schuller christian | salter harris
+    henoch schonlein | epstein barr | mallory weiss | tolosa hunt | brown sequard | plummer vinson | prader willi
+    hallervorden spatz | marchiafava bignami | erdheim chester | rosai dorfman | birt hogg | swyer james | churg strauss
+    lhermitte duclos | hill sachs | sinding larsen | larsen johansson | takotsubo | mayer rokitansky | rokitansky kuster
+    eisenmenger | caroli | crouzon | treacher collins | pierre robin | parry romberg | ramsay hunt | gorlin goltz
+    mounier kuhn | williams campbell | lemierre | may thurner | paget schroetter | blalock taussig | ivor lewis | moya moya
+    """.replace("\n", "|").split("|")
+)
+# A long word that general English hardly has is most often one of medicine, where it is no surname.
+_LONG = 9
+_SURNAME = re.compile(
+    r"^[A-Z].*(?:egger|berg|stein|mann?|son|sk[iy]|ov|ev|ich|ez|ini|elli|poulos|escu|ford|ton|worth|wood)$"
+)
+_ADJECTIVE = re.compile(r"^\w{3,}(?:[tnrg]ic|[ntrd]al|ous|ated|oid|ary|ive|tion|sis|ally|ar)$")
+_LATIN = re.compile(r"(?:us|is|um|ale|ia|oma|on)$")
+_PICTURE = r"(?:photo|photograph|picture|image|painting|drawing|sketch|snapshot|close-?up)s?"
+_PORTRAIT = re.compile(
+    r"\b(?:selfie|portrait|celebrit(?:y|ies)|mug ?shot|headshot|passport photo|self-portrait)s?\b"
+    r"|\b(?:naked|nude|sexy|beautiful|pretty|handsome)\b.*\b(?:man|woman|men|women|boy|girl|person|people|lady|teacher)\b",
     re.IGNORECASE,
 )
-_LIKENESS = re.compile(r"\b(?:[Ff]ace|[Ss]mile|[Ll]ikeness) of [A-Z]")
-_NAMED = re.compile(
-    r"\b(?:[Oo]f|[Ff]rom|[Ll]ike|[Nn]amed|[Pp]atient|[Pp]resident|[Mm]r\.?|[Mm]rs\.?|[Mm]s\.?)\s+([A-Z][a-z]{2,})\s+([A-Z][a-z]{2,})"
+_PEOPLE = re.compile(
+    rf"\b{_PICTURE} of (?:\w+ ){{0,4}}?(?:me|man|woman|men|women|boy|girl|child|children|person|people|face|mother|father|"
+    r"friend|teacher|doctor|boss|neighbou?r|actor|actress|singer|politician|president)\b",
+    re.IGNORECASE,
 )
-_WORDS = re.compile(r"[A-Za-z][\w'-]*")
+_FACE = re.compile(
+    r"\b(?:smile|likeness) of\b|\bface of (?:(?:a|my|his|her|our|your)\b|the (?:man|woman|boy|girl|president)|(?-i:[A-Z]))"
+    r"|\b(?:his|her|my|your|\w+['’]s) face\b",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"\b(?:[Oo]f|[Ff]rom|[Ll]ike|[Nn]amed|[Pp]atient|[Pp]resident|M[rs]s?\.?|[Dd]r\.?)\s+([A-Z][a-z’']{2,})[\s-]+([A-Z][a-z’']{2,})((?:[\s-]+[A-Z][\w’']+)*(?:[\s-]+[\w’']+)?)"
+)
+
+_OWNED = re.compile(r"\b([A-Z][a-z]{2,})\s+([A-Z][a-z]{2,})['’]s\b((?:[\s-]+[\w’']+)?)")
 
 
 def check(prompt: str) -> None:
@@ -75,32 +114,73 @@ def check(prompt: str) -> None:
     mirage.errors.BadInput
         With what they are for.
     """
-    if _likeness(prompt):
+    tokens = annotate(prompt).tokens
+    if _shows_a_person(prompt, tokens):
         raise BadInput(f"This generator does not draw faces or real persons. {FOR}")
-    if not _medical(prompt):
+    if not (_images(prompt) or any(map(_is_disease, tokens)) or _mostly_medical(tokens)):
         raise BadInput(f"Nothing medical is named in “{prompt[:120]}”, and this generator can draw nothing else. {FOR}")
 
 
-def _likeness(prompt: str) -> bool:
-    found = _PERSON.search(prompt)
-    if found and not (
-        found.group().lower().startswith(("face of", "smile of", "likeness of")) and not _LIKENESS.search(prompt)
+def _shows_a_person(prompt: str, tokens: Sequence[Token]) -> bool:
+    if _PORTRAIT.search(prompt) or any(
+        _is_a_person(*names.groups()) for pattern in (_NAMED, _OWNED) for names in pattern.finditer(prompt)
     ):
         return True
-    return any(not _known(first) and not _known(second) for first, second in _NAMED.findall(prompt))
+    images = _images(prompt)
+    inside = images or any(_is_disease(token) or (_is_medical(token) and token.word not in _SURFACE) for token in tokens)
+    return bool((_PEOPLE.search(prompt) and not inside) or (_FACE.search(prompt) and not images))
 
 
-def _medical(prompt: str) -> bool:
-    return any(_known(word) for word in _WORDS.findall(prompt)) or any(
-        token.kind in ("anatomy", "disease", "finding") for token in annotate(prompt).tokens
+def _is_a_person(first: str, second: str, after: str) -> bool:
+    """Whether two names with capitals, and what follows them, are a person's rather than a disease's or a structure's."""
+    if f"{first} {second}".lower() in _EPONYMS:
+        return False
+    following = annotate(after.replace("-", " ").strip()).tokens
+    if any(
+        token.word in _EPONYM_HEADS or _is_disease(token) or (_is_medical(token) and token.text[0].isupper())
+        for token in following
+    ):
+        return False
+    if _ADJECTIVE.search(first) or any(_LATIN.search(name) and is_uncommon(name.lower()) for name in (first, second)):
+        return False
+    names = annotate(f"{first} {second}").tokens
+    return not any(
+        (_is_medical(token) and not (token.text == first and _is_long(token))) or token.word in _NEUTRAL for token in names
     )
 
 
-def _known(word: str) -> bool:
-    """Whether one word is medical."""
-    folded = fold(word)
-    if {folded, word.lower(), *folded.split("-")} & (_IMAGING | _BODY | _FINDINGS):
+def _images(prompt: str) -> bool:
+    """Whether a modality is named."""
+    said = annotate(prompt)
+    named = [words for words in said.modalities.values() if words.lower() not in _IN_CAPITALS or words.isupper()]
+    return bool(named) or any(token.word in _IMAGING for token in said.tokens)
+
+
+def _is_disease(token: Token) -> bool:
+    """Whether a word names a disease and nothing else."""
+    if token.word in _DISEASES:
         return True
-    if len(folded) > 6 and folded.endswith(_ENDINGS):
+    known = token.concept in vocabulary().kinds or is_uncommon(token.word)
+    return token.kind == "disease" and known and token.word not in _EVERYDAY
+
+
+def _is_medical(token: Token) -> bool:
+    """Whether a word can be one of medicine."""
+    if token.word in _CLINICAL or token.word in _EVERYDAY or _is_disease(token):
         return True
-    return any(token.kind in ("anatomy", "disease", "finding") for token in annotate(word.lower()).tokens)
+    if token.kind in ("anatomy", "finding") and token.word not in _NEUTRAL:
+        return True
+    return _is_long(token)
+
+
+def _is_long(token: Token) -> bool:
+    """Whether a word is long, hardly English and no surname."""
+    return len(token.word) >= _LONG and is_uncommon(token.text.lower()) and not _SURNAME.search(token.text)
+
+
+def _mostly_medical(tokens: Sequence[Token]) -> bool:
+    """Whether more than half of what is told is medical; words that general English hardly has count neither way."""
+    told = [token for token in tokens if token.concept and token.kind != "plain" and token.word not in _NEUTRAL]
+    medical = sum(_is_medical(token) + (_is_long(token) and bool(_LATIN.search(token.word))) for token in told)
+    other = sum(not _is_medical(token) and not is_uncommon(token.text.lower()) for token in told)
+    return medical > other
