@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from mirage.cli.reach import AtlasOption, folder_of, follow, server_of
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import Exported
 from mirage.storage.archive_export import export as export_atlas
-from mirage.storage.archive_import import import_file
+from mirage.storage.archive_import import WouldReplace, import_file
 from mirage.storage.ingest import Progress
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -89,6 +90,9 @@ def import_(
     encode: Annotated[
         bool, typer.Option("--encode", help="Encode the pictures anew where the file was made with another encoder.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace figures and cases of the same id that differ, without asking.")
+    ] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,11 +108,16 @@ def import_(
             def tell(progress: Progress) -> None:
                 move(progress.done, progress.total, progress.rate, progress.seconds_left)
 
-            done = import_file(file, folder, encode=encode, progress=tell)
+            done = import_file(file, folder, encode=encode, replace=replace, progress=tell)
+    except WouldReplace as differs:
+        if json or not sys.stdin.isatty() or not typer.confirm(f"{differs}\nReplace them now?", err=True):
+            raise
+        import_(file, encode=encode, replace=True, atlas=atlas)
+        return
     except AtlasHeld as held:
         served = server_of(folder, held)
         say(f"The atlas is served at {served.url}; importing through it.")
-        asked = {"file": str(file.expanduser().resolve()), "encode": encode}
+        asked = {"file": str(file.expanduser().resolve()), "encode": encode, "replace": replace}
         job = follow(served, served.ask("POST", "/api/atlas/import", json=asked))
         if json:
             print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})

@@ -124,7 +124,7 @@ class Jobs:
         work = reindex.Rebuilding(self._atlas, encoder, model)
         return self._running(title) or self._start(REBUILD, title, work, asked)
 
-    def start_import(self, path: Path, *, encode: bool = False) -> Job:
+    def start_import(self, path: Path, *, encode: bool = False, replace: bool = False) -> Job:
         """Queue the importing of an atlas file; see `mirage.storage.archive_import.import_open`.
 
         Raises
@@ -134,7 +134,7 @@ class Jobs:
         """
         archive.checked(path)
         title = f"Import {path.name}"
-        return self._running(title) or self._start(IMPORT, title, archive.Importing(self._atlas, path, encode))
+        return self._running(title) or self._start(IMPORT, title, archive.Importing(self._atlas, path, encode, replace))
 
     def _running(self, title: str) -> Job | None:
         with self._lock:

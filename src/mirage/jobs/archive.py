@@ -29,8 +29,8 @@ class Importing:
         As for `mirage.storage.archive_import.import_file`.
     """
 
-    def __init__(self, atlas: Atlas, path: Path, encode: bool) -> None:
-        self._atlas, self._path, self._encode = atlas, path, encode
+    def __init__(self, atlas: Atlas, path: Path, encode: bool, replace: bool) -> None:
+        self._atlas, self._path, self._encode, self._replace = atlas, path, encode, replace
 
     def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
         """Check the file, then take its figures in."""
@@ -39,7 +39,8 @@ class Importing:
         def told(progress: Progress) -> None:
             tell(update, progress)
 
-        done = import_open(self._path, self._atlas, encode=self._encode, progress=told, stop=stopped)
+        given = {"encode": self._encode, "replace": self._replace}
+        done = import_open(self._path, self._atlas, **given, progress=told, stop=stopped)
         again = ", encoded anew" if done.encoded else ""
         message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
         if done.stopped:

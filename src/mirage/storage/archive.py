@@ -18,18 +18,39 @@ Vectors and records travel, never shard files: the index is made anew where the 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic_core import from_json
 
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError
+from mirage.figure import Case
+from mirage.images import DEFAULT_LIMITS
+from mirage.storage.archive_records import (
+    MOST_TEXT,
+    ArchivedCorpus,
+    ArchivedFigure,
+    id_of,
+    parse,
+    read_case,
+    read_corpus,
+    read_figure,
+)
+
+Read = TypeVar("Read")
+Half = npt.NDArray[np.float16]
 
 FORMAT = 1
 ENDING = ".mirage"
@@ -40,10 +61,25 @@ _NAMES = re.compile(
     r"README\.txt|licences\.csv|(corpora|cases)\.jsonl|encoder/card\.md|manifest\.json"
     r"|figures/\d{5}\.jsonl|vectors/\d{5}\.npy|pictures/[0-9a-f]{2}/[0-9a-f]{64}\.(png|jpg|webp)"
 )
-_MOST_MANIFEST = 64_000_000
-_MOST_PICTURE = 500_000_000
-_MOST_LINE = 16_000_000
+_MOST_MANIFEST = 8_000_000
+_MOST_LINE = 8_000_000
+_MOST_DIMENSION = 16_384
 _CHUNK = 1 << 20
+# A part that unpacks to much more than it is packed is a bomb; records of a real atlas shrink five to thirty times.
+_MOST_SHRUNK, _SHRUNK_FROM = 100, 16_000_000
+# What zipfile raises for an archive whose directory or members are damaged.
+_BROKEN = (
+    KeyError,
+    ValueError,
+    OSError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    NotImplementedError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def vectors_name(block: int) -> str:
@@ -119,60 +155,81 @@ class Manifest:
         return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `print` wrote.
+    def parse(cls, data: bytes) -> Self:
+        """Read what `print` wrote, encoded as UTF-8.
 
         Raises
         ------
-        ValueError, KeyError, TypeError
+        ValueError
             When it is no manifest.
         """
-        given: dict[str, Any] = json.loads(text)
-        values = {field.name: given[field.name] for field in fields(cls)}
-        values["encoder"] = EncoderInfo(**values["encoder"])
-        values["left_out"] = LeftOut(**values["left_out"])
-        if not all(isinstance(values[name], int) for name in ("format", "figures", "cases", "pictures", "picture_side")):
-            raise ValueError("counts must be whole numbers")
-        sums = {str(name): str(digest) for name, digest in dict(values["parts"]).items()}
-        values["parts"], made_by = sums, values["encoder"]
-        named = isinstance(made_by.name, str) and isinstance(made_by.digest, str)
-        if not named or not 0 < made_by.dimension < 100_000:
-            raise ValueError("the encoder is told in a name, a digest and a dimension")
-        return cls(**values)
+        read = parse(cls, data)
+        counts = (read.figures, read.cases, read.pictures, read.picture_side, *read.licences.values())
+        if min(counts) < 0 or not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
+            raise ValueError("a count or the encoder's dimension is not possible")
+        made_by = read.encoder
+        if max(map(len, (read.software, read.created, made_by.name, made_by.digest, made_by.model))) > MOST_TEXT:
+            raise ValueError("a text is longer than any export writes")
+        return read
 
 
 class AtlasFile:
-    """An atlas file, opened to read; use `opened`."""
+    """An atlas file, opened to read; use `opened`.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    archive : zipfile.ZipFile
+        Opened to read.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it holds what no export writes, or its manifest cannot be read.
+    """
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
         self._archive = archive
         self._sizes = {info.filename: info.file_size for info in archive.infolist()}
-        strange = next((name for name in archive.namelist() if not _NAMES.fullmatch(name)), None)
-        if strange is not None:
-            raise AtlasError(f"{path} holds {strange[:80]!r}, which no export writes. It is refused; nothing was changed.")
+        for info in archive.infolist():
+            if not _NAMES.fullmatch(info.filename):
+                raise self._refused(f"it holds {info.filename[:80]!r}, which no export writes")
+            if info.file_size > _SHRUNK_FROM and info.file_size > _MOST_SHRUNK * info.compress_size:
+                raise self._refused(f"its part {info.filename} unpacks to more than {_MOST_SHRUNK} times its size")
         if len(self._sizes) != len(archive.infolist()):
-            raise AtlasError(f"{path} holds a name twice, which no export does. It is refused; nothing was changed.")
+            raise self._refused("it holds a name twice, which no export does")
         self.manifest = self._manifest()
 
     def _manifest(self) -> Manifest:
+        if MANIFEST not in self._sizes:
+            raise AtlasError(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
         try:
-            raw = self._archive.read(MANIFEST) if self._sizes.get(MANIFEST, _MOST_MANIFEST) < _MOST_MANIFEST else b"{}"
-            version = int(json.loads(raw).get("format", 0))
-            if version > FORMAT:
+            raw = self.read(MANIFEST, _MOST_MANIFEST)
+            given = from_json(raw)
+            version = given.get("format") if isinstance(given, dict) else None
+            if isinstance(version, int) and version > FORMAT:
                 raise AtlasError(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
-            return Manifest.parse(raw.decode("utf-8"))
-        except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            return Manifest.parse(raw)
+        except ValueError as error:
             raise AtlasError(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks of figures there are."""
+        return -(-self.manifest.figures // BLOCK)
+
     def check(self) -> None:
-        """Compare every part but the pictures with its checksum; pictures are checked as they are read.
+        """Compare every part with its checksum, then check every record; pictures are checked as they are read.
 
         Raises
         ------
         mirage.errors.AtlasError
-            Naming the first part that differs or is missing.
+            Naming the first part that differs or is missing, or the first record and field that cannot be used.
         """
+        if self.blocks != sum(name.startswith("figures/") for name in self._sizes):
+            raise self._refused("it has not as many figures as its manifest tells")
         for name, expected in self.manifest.parts.items():
             digest = hashlib.sha256()
             with self._member(name) as file:
@@ -183,22 +240,98 @@ class AtlasFile:
         told = {name for name in self._sizes if not name.startswith("pictures/")} - {MANIFEST}
         if unknown := told - set(self.manifest.parts):
             raise self._damaged(min(unknown))
+        self._check_records()
 
-    def lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """The records of one of the ``.jsonl`` members, one after another."""
+    def _check_records(self) -> None:
+        corpora, cases, figures = set[str](), set[str](), set[str]()
+        for corpus in self.corpora():
+            self._check_once(CORPORA, corpora, corpus.name)
+        for case in self.cases():
+            self._check_once(CASES, cases, case.id)
+            self._check_corpus(CASES, case.id, case.source.corpus, corpora)
+        for block in range(self.blocks):
+            name, before = figures_name(block), len(figures)
+            for figure in self.figures(block):
+                self._check_once(name, figures, figure.id)
+                self._check_corpus(name, figure.id, figure.source.corpus, corpora)
+                if picture_name(figure.picture.name) not in self._sizes:
+                    raise self._damaged(picture_name(figure.picture.name))
+            if len(self.vectors(block)) != len(figures) - before:
+                raise self._refused(f"block {block} has not as many figures as vectors")
+        if (len(figures), len(cases)) != (self.manifest.figures, self.manifest.cases):
+            raise self._refused("it has not as many figures or cases as its manifest tells")
+
+    def _check_once(self, part: str, seen: set[str], identity: str) -> None:
+        if identity in seen:
+            raise self._refused(f"in {part}, {identity[:80]!r} occurs twice")
+        seen.add(identity)
+
+    def _check_corpus(self, part: str, identity: str, corpus: str, corpora: set[str]) -> None:
+        if corpus not in corpora:
+            raise self._refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
+
+    def corpora(self) -> Iterator[ArchivedCorpus]:
+        """What is known of each corpus; raises `mirage.errors.AtlasError` as `figures` does."""
+        return self._records(CORPORA, read_corpus)
+
+    def cases(self) -> Iterator[Case]:
+        """The cases, one after another; raises `mirage.errors.AtlasError` as `figures` does."""
+        return self._records(CASES, read_case)
+
+    def figures(self, block: int) -> Iterator[ArchivedFigure]:
+        """The figures of a block, one after another.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            Naming the first record, and the field of it, that cannot be used.
+        """
+        return self._records(figures_name(block), read_figure)
+
+    def _records(self, name: str, read: Callable[[bytes], Read]) -> Iterator[Read]:
         with self._member(name) as file:
+            number = 0
             while line := file.readline(_MOST_LINE + 1):
+                number += 1
+                where = f"in {name}, record {number}"
                 if len(line) > _MOST_LINE:
-                    raise self._damaged(name)
+                    raise self._refused(f"{where} is longer than {_MOST_LINE / 1e6:.0f} MB")
                 try:
-                    record = json.loads(line)
+                    record = read(line)
                 except ValueError as error:
-                    raise self._damaged(name) from error
-                if not isinstance(record, dict):
-                    raise self._damaged(name)
+                    raise self._refused(f"{where} {id_of(line)}: {error}") from error
                 yield record
 
-    def read(self, name: str, most: int = _MOST_PICTURE) -> bytes:
+    def vectors(self, block: int) -> Half:
+        """The vectors of a block's figures: (n, 2, d) float16, of the picture and of its words; NaN where it has none.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When they are not finite, or of another shape or type.
+        """
+        name, dimension = vectors_name(block), self.manifest.encoder.dimension
+        data = self.read(name, BLOCK * 2 * dimension * 2 + 4096)  # 16-bit floats, and what says so
+        try:
+            file = io.BytesIO(data)
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("not as numpy writes it")
+            # The header is read by itself: numpy would make room for whatever shape it tells.
+            shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
+            if shape[1:] != (2, dimension) or by_column or kind != np.float16:
+                raise ValueError("its shape or type is another")
+            pairs = np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
+            images, captions = pairs[:, 0].astype(np.float32), pairs[:, 1].astype(np.float32)
+            nothing = np.isnan(captions).all(axis=1)
+            if not np.isfinite(images).all() or not np.isfinite(captions[~nothing]).all():
+                raise ValueError("a vector is not finite")
+            if not (np.linalg.norm(images, axis=1) > 0).all() or not (np.linalg.norm(captions[~nothing], axis=1) > 0).all():
+                raise ValueError("a vector has no direction")
+        except (ValueError, SyntaxError) as error:
+            raise self._refused(f"{name} cannot be used ({str(error)[:200]})") from error
+        return pairs
+
+    def read(self, name: str, most: int = DEFAULT_LIMITS.file_bytes) -> bytes:
         """One member as a whole, which must not be larger than `most` bytes.
 
         Raises
@@ -208,8 +341,7 @@ class AtlasFile:
         if self._sizes.get(name, 0) > most:
             raise self._damaged(name)
         with self._member(name) as file:
-            data: bytes = file.read()
-        return data
+            return file.read()
 
     def picture(self, name: str) -> bytes:
         """A picture's bytes, which are checked against its name.
@@ -226,17 +358,20 @@ class AtlasFile:
         return data
 
     @contextmanager
-    def _member(self, name: str) -> Iterator[Any]:
+    def _member(self, name: str) -> Iterator[IO[bytes]]:
         try:
             with self._archive.open(name) as file:
                 yield file
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except _BROKEN as error:
             raise self._damaged(name) from error
 
     def _damaged(self, name: str) -> AtlasError:
         return AtlasError(
             f"{self.path} is damaged: its part {name[:120]} is missing or is not what was exported. Get the file again."
         )
+
+    def _refused(self, why: str) -> AtlasError:
+        return AtlasError(f"{self.path} is refused: {why}. Nothing was changed.")
 
 
 @contextmanager
@@ -252,7 +387,7 @@ def opened(path: Path) -> Iterator[AtlasFile]:
         raise AtlasError(f"There is no file {path}.")
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except _BROKEN as error:
         raise AtlasError(
             f"{path} is not an atlas file, or was cut short on its way ({error}). Get it again, or export the atlas again."
         ) from error

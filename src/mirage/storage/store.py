@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,9 +115,7 @@ class Store:
         """
         keys: list[int] = []
         with self._write() as connection:
-            for case in {record.case.id: record.case for record in records if record.case}.values():
-                values = {"id": case.id, **{n: getattr(case, n) for n in CASE_WORDS}, **source_values(case.source)}
-                connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
+            _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             for record in records:
                 values = figure_values(record, stamp)
                 key = connection.execute(
@@ -135,6 +133,11 @@ class Store:
                 stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
                 connection.execute(sa.delete(vectors).where(stale))
         return keys
+
+    def put_cases(self, found: Iterable[Case]) -> None:
+        """Insert or replace cases in one transaction."""
+        with self._write() as connection:
+            _put_cases(connection, found)
 
     def put_vectors(self, rows: Sequence[Row], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
         """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
@@ -330,6 +333,12 @@ class Store:
             else:
                 values = {"name": name, "value": value}
                 connection.execute(upsert(notes).values(values).on_conflict_do_update(["name"], set_=values))
+
+
+def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
+    for case in found:
+        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
+        connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -38,5 +38,5 @@ async def rebuild(request: Request, body: schemas.RebuildBody) -> Response:
 async def import_(request: Request, body: schemas.ImportBody) -> Response:
     """Start importing an atlas file. Wants the token that stands in the atlas's folder, in the header X-Mirage-Token."""
     _check_command(request, "mirage import")
-    begin = partial(site_of(request).jobs.start_import, Path(body.file), encode=body.encode)
+    begin = partial(site_of(request).jobs.start_import, Path(body.file), encode=body.encode, replace=body.replace)
     return sent(job_view(await anyio.to_thread.run_sync(begin)), 202)
