@@ -177,7 +177,10 @@ def _check_source(source: Source) -> None:
 def _check_link(field: str, link: str) -> None:
     if not link:
         return
-    parts = urlsplit(link)  # raises ValueError where brackets do not match
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # brackets that do not match
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", link):
         raise ValueError(f"{field}: {link[:60]!r} is no link to a web page (https or http)")
 
