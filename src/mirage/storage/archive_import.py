@@ -262,6 +262,7 @@ class _Importing:
         """Keep what is known of the file's corpora; what the atlas says of one of its own stays."""
         for corpus in self._file.corpora():
             values = asdict(corpus)
+            del values["added"]
             if known := self._known.get(corpus.name):
                 values = {name: known[name] for name in values} | {"complete": known["complete"] or corpus.complete}
             self._atlas.store.put_corpus(values | {"complete": complete and values["complete"]})

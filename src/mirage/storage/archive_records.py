@@ -65,6 +65,7 @@ class ArchivedCorpus:
     licence: str
     licence_url: str
     complete: bool
+    added: float = 0.0
 
 
 def read_figure(line: bytes) -> ArchivedFigure:
@@ -132,7 +133,8 @@ def parse(kind: type[Read], data: bytes) -> Read:
         Naming the first field that is not as its type says.
     """
     try:
-        found: Read = _reader(kind).validate_json(data, strict=True)
+        reader: Any = _reader
+        found: Read = reader(kind).validate_json(data, strict=True, extra="forbid")
         return found
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -141,7 +143,7 @@ def parse(kind: type[Read], data: bytes) -> Read:
 
 
 @lru_cache(maxsize=8)
-def _reader(kind: type) -> TypeAdapter[Any]:
+def _reader(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
