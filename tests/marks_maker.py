@@ -7,19 +7,21 @@ import io
 import numpy as np
 from PIL import Image
 
-from mirage.images import read_picture
-from mirage.images.marks import Record
+from mirage.errors import BadPicture
+from mirage.images import marks, read_picture
+from mirage.images.marks import Marks, SyntheticRecord
+from mirage.images.marks.reading import declared
 
 ID = "0123456789abcdef"
 
 
-def record(**changes: object) -> Record:
+def record(**changes: object) -> SyntheticRecord:
     given = {
         "id": ID, "prompt": "axial brain MRI; less of: <contrast> & \"noise\"@0.5", "terms": (("axial brain MRI", 1.0),),
         "negative": "", "generator": "starter", "model": "m", "revision": "r", "seed": 7, "steps": 20, "guidance": 4.0,
         "width": 128, "height": 128, "created": "2026-01-02T03:04:05Z", "software": "MIRAGE 0.1.0",
     }  # fmt: skip
-    return Record(**{**given, **changes})  # type: ignore[arg-type]
+    return SyntheticRecord(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def drawn(size: tuple[int, int] = (128, 128), mode: str = "L", seed: int = 0) -> Image.Image:
@@ -39,3 +41,11 @@ def resaved(data: bytes, scale: float = 1.0, kind: str = "JPEG", **options: obje
     file = io.BytesIO()
     image.resize(size, Image.Resampling.LANCZOS).save(file, kind, **options)
     return file.getvalue()
+
+
+def read(data: bytes) -> Marks:
+    """Every mark of a file; those of its metadata alone where it is no picture."""
+    try:
+        return marks.read(data, read_picture(data, allow_burned_in=True).image)
+    except BadPicture:
+        return declared(data)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from marks_maker import read
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
@@ -71,7 +72,7 @@ def test_a_seed_is_drawn_where_none_is_given_and_kept(starter: Atlas) -> None:
 
 def test_an_image_comes_marked_with_what_is_real_beside_it(starter: Atlas) -> None:
     made = one(starter, "axial brain MRI", seed=7)
-    marks = provenance.read(made.data)
+    marks = read(made.data)
     assert marks.synthetic
     assert marks.ours
     assert marks.record == made.record
@@ -181,7 +182,7 @@ def test_what_is_kept_comes_back_and_goes_out_in_every_format(starter: Atlas, tm
     assert outputs.get(first.record.id) == first
     assert {image.record.id for image in outputs.list()} == {first.record.id, second.record.id}
     for kind in provenance.FORMATS:
-        marks = provenance.read(outputs.export(first.record.id, kind))
+        marks = read(outputs.export(first.record.id, kind))
         assert marks.ours
         assert marks.id == first.record.id
     outputs.remove(first.record.id)
@@ -225,6 +226,6 @@ def test_a_notebook_shows_the_marked_image(starter: Atlas) -> None:
     made = one(starter, "brain MRI")
     shown = made._repr_png_()
     assert shown is not None
-    assert provenance.read(shown).ours
+    assert read(shown).ours
     with Image.open(io.BytesIO(shown)) as image:
         assert np.asarray(image).std() > 0

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from marks_maker import read
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, Busy
 from mirage.generate.synthesis import MAX_AHEAD, Options
-from mirage.images.marks import read
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.query import Query
 from parts import environment

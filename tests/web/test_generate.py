@@ -13,10 +13,10 @@ import pytest
 from conftest import Some, picture, serving
 from PIL import Image
 
+from marks_maker import read
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.generate.synthesis import MAX_AHEAD
-from mirage.images.marks import read
 from mirage.settings import Settings
 from mirage.storage.ingest import add
 from pencil import MISSING, SIDE, drawn_with, missing

@@ -16,7 +16,7 @@ from mirage.errors import NotFound, Unavailable
 from mirage.generate.generators.copies import Copy
 from mirage.generate.synthesis import Match, Synthetic
 from mirage.images import marks
-from mirage.images.marks import Record
+from mirage.images.marks import SyntheticRecord
 from mirage.images.store import cannot_write
 from mirage.query import shown
 
@@ -130,7 +130,7 @@ class Outputs:
 def _read(known: dict[str, Any], data: bytes) -> Synthetic:
     match = known["match"]
     return Synthetic(
-        record=Record.parse(json.dumps(known["record"])),
+        record=SyntheticRecord.parse(json.dumps(known["record"])),
         data=data,
         nearest=tuple(known["nearest"]),
         match=Match(**match) if match else None,

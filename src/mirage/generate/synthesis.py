@@ -26,7 +26,7 @@ from mirage.generate.generators import Drawn, Generator, GeneratorInfo, Request,
 from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED, filled
 from mirage.generate.generators.copies import Copies, Copy, unchecked
 from mirage.images import DEFAULT_LIMITS, decode, marks
-from mirage.images.marks import Record
+from mirage.images.marks import SyntheticRecord
 from mirage.indexes.base import Ask
 from mirage.query import Query, Term
 from mirage.settings import Settings
@@ -96,7 +96,7 @@ class Synthetic:
 
     Attributes
     ----------
-    record : Record
+    record : SyntheticRecord
     data : bytes
         A marked PNG; empty when it is withheld or came out blank.
     nearest : tuple of str
@@ -108,7 +108,7 @@ class Synthetic:
     remarks : tuple of str
     """
 
-    record: Record
+    record: SyntheticRecord
     data: bytes
     nearest: tuple[str, ...]
     match: Match | None
@@ -304,7 +304,7 @@ def _never_seen(request: Request, info: GeneratorInfo) -> str:
 
 
 def _beside(
-    atlas: Atlas, record: Record, drawn: Drawn, copies: Copies | None, remarks: tuple[str, ...], insist: bool
+    atlas: Atlas, record: SyntheticRecord, drawn: Drawn, copies: Copies | None, remarks: tuple[str, ...], insist: bool
 ) -> Synthetic:
     if drawn.blank:
         nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
@@ -322,7 +322,7 @@ def _beside(
     return Synthetic(record, data, nearest, match, copy, False, remarks)
 
 
-def _match(atlas: Atlas, encoder: Encoder, record: Record, image: np.ndarray) -> Match | None:
+def _match(atlas: Atlas, encoder: Encoder, record: SyntheticRecord, image: np.ndarray) -> Match | None:
     words = ", ".join(text for text, weight in record.terms if weight > 0)
     keys = atlas.store.keys()
     if not keys or not words:
@@ -335,8 +335,8 @@ def _match(atlas: Atlas, encoder: Encoder, record: Record, image: np.ndarray) ->
     return Match(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")
 
 
-def _record(request: Request, info: GeneratorInfo, drawn: Drawn, begun: str) -> Record:
-    return Record(
+def _record(request: Request, info: GeneratorInfo, drawn: Drawn, begun: str) -> SyntheticRecord:
+    return SyntheticRecord(
         id=secrets.token_hex(8),
         prompt=request.prompt,
         terms=tuple((term.text, term.weight) for term in request.terms),

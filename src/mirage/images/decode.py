@@ -12,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from mirage.errors import BadPicture, Busy
-from mirage.images import stripping
+from mirage.images import metadata
 from mirage.images.formats import ACCEPTED, HEAD_BYTES, format_of, looks_like
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.images.marks.reading import declared
 from mirage.images.pixels import Picture, bare, flatten, grey_if_grey, window
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -136,22 +136,21 @@ def _read(data: bytes | Path, name: str) -> bytes:
 
 def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack) -> Picture:
     try:
-        stripped = stripping.strip(data, kind)
-        # Decoding reads the stripped bytes: a PNG's compressed text never gets to be unpacked.
-        source = stripped.for_decoding
-        with Image.open(io.BytesIO(source), formats=[kind]) as opened:
+        stripped = metadata.strip(data, kind)
+        # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
+        with Image.open(io.BytesIO(stripped.for_decoding), formats=[kind]) as opened:
             _check_size(opened.size, name, limits)
             each = _BYTES_A_PIXEL_OTHERWISE
             if kind != "WEBP" and not opened.has_transparency_data:
                 each = _BYTES_A_PIXEL.get(opened.mode, each)
             reserved.enter_context(BUDGET.reserve(each * opened.width * opened.height, name=name))
             notes: list[str] = []
-            animated = stripped.animated or _has_more_frames(opened)
+            animated = stripped.animated or bool(getattr(opened, "is_animated", False))
             if animated:
                 notes.append(f"{name} holds several frames; the first was taken.")
             opened.load()
             image, plain = _to_eight_bits(opened, name, notes)
-            turn = _UPRIGHT.get(_orientation(opened))
+            turn = _UPRIGHT.get(stripped.orientation)
             if turn is not None:
                 image = image.transpose(turn)
             deep = kind == "PNG" and stripped.bits == 16
@@ -176,8 +175,6 @@ def _declared(data: bytes) -> str:
     # The words and the box that such metadata cannot do without; most pictures are done after this.
     if not any(sign in data for sign in (b"digitalsourcetype", b"jumb", b"XML:com.adobe.xmp")):
         return ""
-    from mirage.images.marks.reading import declared  # noqa: PLC0415 - reads pictures itself
-
     told = declared(data)
     return " ".join(mark.said for mark in told.marks if mark.found)
 
@@ -197,26 +194,6 @@ def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
     if width * height > limits.pixels:
         words = f"{width:,} × {height:,} pixels ({megapixels(width * height)})"
         raise BadPicture(_too_large(name, words, limits))
-
-
-def _has_more_frames(opened: Image.Image) -> bool:
-    """Whether a second frame follows, without counting them all: a hostile file may chain millions."""
-    if opened.format == "TIFF":
-        try:
-            opened.seek(1)
-        except EOFError:
-            return False
-        finally:
-            opened.seek(0)
-        return True
-    return bool(getattr(opened, "is_animated", False))
-
-
-def _orientation(opened: Image.Image) -> int:
-    try:
-        return int(opened.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a broken EXIF block must not cost us the picture
-        return 1
 
 
 def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Image.Image, bool]:

@@ -13,7 +13,7 @@ from mirage.errors import NotFound
 from mirage.generate.generators import GeneratorInfo
 from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES
 from mirage.generate.synthesis import MAX_AHEAD, Synthetic
-from mirage.images.marks import FORMATS, Record
+from mirage.images.marks import FORMATS, SyntheticRecord
 from mirage.query import Query, Term
 from mirage.web import generate_forms, links, views
 from mirage.web.schemas import generating as s
@@ -55,7 +55,7 @@ def generator_view(site: Site) -> s.GeneratorView:
     )
 
 
-def record_view(record: Record) -> s.RecordView:
+def record_view(record: SyntheticRecord) -> s.RecordView:
     """How an image was made."""
     return s.RecordView(
         prompt=record.prompt,
@@ -76,7 +76,7 @@ def record_view(record: Record) -> s.RecordView:
     )
 
 
-def alt_of(record: Record) -> str:
+def alt_of(record: SyntheticRecord) -> str:
     """What to tell somebody who cannot see the image."""
     return f"Synthetic image: {record.prompt}"
 
@@ -149,13 +149,13 @@ def synthetics_view(site: Site, page: int) -> s.SyntheticsView:
     return s.SyntheticsView(images=[brief_view(each) for each in some], total=len(every), page=page, pages=pages)
 
 
-def query_of(record: Record) -> Query | None:
+def query_of(record: SyntheticRecord) -> Query | None:
     """The query that an image was made of."""
     terms = tuple(Term(text=text, weight=weight) for text, weight in record.terms if weight and text.strip())
     return Query(terms) if any(term.weight > 0 for term in terms) else None
 
 
-def fields_of(record: Record, *, seed: bool) -> list[tuple[str, str]]:
+def fields_of(record: SyntheticRecord, *, seed: bool) -> list[tuple[str, str]]:
     """The fields of a form that makes an image again; without its seed, another one."""
     query = query_of(record)
     found = query.pairs() if query else []

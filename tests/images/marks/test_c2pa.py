@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from marks_maker import ID, drawn, record, resaved
+from marks_maker import ID, drawn, read, record, resaved
 from mirage.errors import BadInput, Unavailable
 from mirage.images.marks import c2pa as manifests
-from mirage.images.marks import mark, read
+from mirage.images.marks import mark
 
 pytest.importorskip("c2pa", reason="needs the [sign] extra")
 x509 = pytest.importorskip("cryptography.x509", reason="makes certificates with cryptography")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from marks_maker import ID, drawn, record, resaved
+from marks_maker import ID, drawn, read, record, resaved
 from mirage.errors import BadInput
 from mirage.images import read_picture
-from mirage.images.marks import FORMATS, band, mark, read, watermarked
-from mirage.images.marks.banding import LEAST, has_band
-from mirage.images.marks.xmp import TRAINED
+from mirage.images.marks import FORMATS, band, mark, watermarked
+from mirage.images.marks.marking import LEAST, has_band
+from mirage.images.marks.record import TRAINED
 
 
 def kinds(data: bytes) -> set[str]:

@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from mirage.images import decode
-from mirage.images.marks import Record, mark, watermarked
-from mirage.images.marks.banding import banded
+from mirage.images.marks import SyntheticRecord, band, mark, watermarked
 from mirage.images.marks.reading import find
 
 Change = Callable[[Image.Image], Image.Image]
@@ -114,7 +113,7 @@ def evaluate(
         drawn = _drawn(decode(path), small=number % 2 == 1)
         id_ = f"{(number + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}"
         marked = decode(mark(drawn, _record(id_)))
-        difference = np.asarray(marked, np.float64) - np.asarray(banded(drawn), np.float64)
+        difference = np.asarray(marked, np.float64) - np.asarray(band(drawn), np.float64)
         content = difference[: round(marked.height * 16 / 17)]
         psnr.append(10 * np.log10(255**2 / np.mean(content**2)))
         for name, change in CHANGES.items():
@@ -143,8 +142,8 @@ def _drawn(image: Image.Image, *, small: bool) -> Image.Image:
     return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
-def _record(id_: str) -> Record:
-    return Record(id_, "measuring", (), "", "none", "none", "", 0, 1, 1.0, 512, 512, "", "MIRAGE")
+def _record(id_: str) -> SyntheticRecord:
+    return SyntheticRecord(id_, "measuring", (), "", "none", "none", "", 0, 1, 1.0, 512, 512, "", "MIRAGE")
 
 
 def rows(measured: Measured) -> list[tuple[str, str]]:

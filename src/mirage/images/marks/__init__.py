@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from mirage.images.marks.marking import FORMATS, band, mark, rewrite
 from mirage.images.marks.reading import Mark, Marks, read, watermarked
-from mirage.images.marks.record import Record
+from mirage.images.marks.record import SyntheticRecord
 
-__all__ = ["FORMATS", "Mark", "Marks", "Record", "band", "mark", "read", "rewrite", "watermarked"]
+__all__ = ["FORMATS", "Mark", "Marks", "SyntheticRecord", "band", "mark", "read", "rewrite", "watermarked"]

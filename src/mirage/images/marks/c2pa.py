@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import BadInput, Unavailable
-from mirage.images.marks.record import Record
-from mirage.images.marks.xmp import TRAINED, source_type
+from mirage.images.marks.record import TRAINED, SyntheticRecord, source_type
 from mirage.settings import Settings
 
 _INSTALL = "Install it with: pip install 'mirage-atlas[sign]'"
@@ -25,7 +24,7 @@ ASSERTION = "org.mirage.record"
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class C2paManifest:
     """What a file's C2PA manifest says.
 
     Attributes
@@ -34,19 +33,27 @@ class Manifest:
         Whether its actions, or what can be seen of them, name a generator's source type.
     ours : bool
         Whether MIRAGE made the claim, and the signature fits the file.
-    record : Record or None
+    record : SyntheticRecord or None
     said : str
         One sentence for people.
     """
 
     synthetic: bool
     ours: bool
-    record: Record | None
+    record: SyntheticRecord | None
     said: str
 
 
-def signed(data: bytes, media_type: str, record: Record) -> bytes:
-    """The file with a signed manifest; as it is when no certificate is configured.
+def signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
+    """Sign a file with a manifest; it stays as it is when no certificate is configured.
+
+    Parameters
+    ----------
+    data : bytes
+        The marked file.
+    media_type : str
+        Of the file, as ``image/png``.
+    record : SyntheticRecord
 
     Raises
     ------
@@ -101,7 +108,7 @@ def _pem(path: Path, setting: str, what: str) -> str:
     return text
 
 
-def _claim(record: Record) -> dict[str, Any]:
+def _claim(record: SyntheticRecord) -> dict[str, Any]:
     name, _, version = record.software.rpartition(" ")
     return {
         "claim_generator_info": [{"name": name or "MIRAGE", "version": version}],
@@ -129,13 +136,25 @@ def present(data: bytes) -> bool:
     return b"jumb" in data and b"c2pa" in data
 
 
-def read(data: bytes, media_type: str) -> Manifest | None:
-    """Read and check a file's manifest; None when it has none."""
+def read(data: bytes, media_type: str) -> C2paManifest | None:
+    """Read and check a file's manifest.
+
+    Parameters
+    ----------
+    data : bytes
+    media_type : str
+        Of the file, as ``image/png``.
+
+    Returns
+    -------
+    C2paManifest or None
+        None when the file has none.
+    """
     if not present(data):
         return None
     seems = source_type(_ascii(data))
     if importlib.util.find_spec("c2pa") is None:
-        return Manifest(bool(seems), False, None, f"A C2PA manifest is there and was not checked. {_INSTALL}.")
+        return C2paManifest(bool(seems), False, None, f"A C2PA manifest is there and was not checked. {_INSTALL}.")
     import c2pa  # noqa: PLC0415 - optional
 
     try:
@@ -145,12 +164,12 @@ def read(data: bytes, media_type: str) -> Manifest | None:
     except Exception as error:  # a stranger's manifest; the package raises more kinds than its own
         if "ManifestNotFound" in str(error):
             return None
-        return Manifest(bool(seems), False, None, "A C2PA manifest is there, and it is damaged: it cannot be read.")
+        return C2paManifest(bool(seems), False, None, "A C2PA manifest is there, and it is damaged: it cannot be read.")
     active = told.get("manifests", {}).get(told.get("active_manifest", ""), {})
     return _told(active, state)
 
 
-def _told(active: dict[str, Any], state: str) -> Manifest:
+def _told(active: dict[str, Any], state: str) -> C2paManifest:
     synthetic, record = False, None
     for assertion in active.get("assertions", ()):
         label, content = str(assertion.get("label", "")), assertion.get("data")
@@ -158,7 +177,7 @@ def _told(active: dict[str, Any], state: str) -> Manifest:
             synthetic = synthetic or bool(source_type(json.dumps(content)))
         elif label == ASSERTION and isinstance(content, dict):
             try:
-                record = Record.parse(str(content.get("record", "")))
+                record = SyntheticRecord.parse(str(content.get("record", "")))
             except (ValueError, TypeError):
                 record = None
     maker = str((active.get("claim_generator_info") or [{}])[0].get("name", "") or active.get("claim_generator", ""))[:80]
@@ -171,7 +190,7 @@ def _told(active: dict[str, Any], state: str) -> Manifest:
         if fits
         else "the signature does not fit the file, or its certificate is not valid"
     )
-    return Manifest(
+    return C2paManifest(
         synthetic, ours, record if fits else None, f"{maker or 'Somebody'}, signed by {issuer}: {what}; {holds}."
     )
 

@@ -13,14 +13,27 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage.images.marks.record import Record
+from mirage.images.marks.record import SyntheticRecord
 
 _CREATOR = "MIRAGE"
 _GROUP = 0x0099  # private; the element holds the record as JSON
 
 
-def write(image: Image.Image, record: Record) -> bytes:
-    """Write a marked image as a Secondary Capture file, with no patient but a made-up name that says so."""
+def write(image: Image.Image, record: SyntheticRecord) -> bytes:
+    """Write a marked image as a Secondary Capture file, with no patient but a made-up name that says so.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Mode L or RGB.
+    record : SyntheticRecord
+        Kept as JSON in a private element.
+
+    Returns
+    -------
+    bytes
+        The file, uncompressed.
+    """
     import pydicom  # noqa: PLC0415 - slow to import
     from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: PLC0415
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid  # noqa: PLC0415
@@ -67,12 +80,12 @@ def write(image: Image.Image, record: Record) -> bytes:
     return file.getvalue()
 
 
-def said(data: bytes) -> tuple[bool, Record | None, str]:
+def said(data: bytes) -> tuple[bool, SyntheticRecord | None, str]:
     """What a DICOM file says: whether it is synthetic, MIRAGE's record, and who made it.
 
     Returns
     -------
-    (bool, Record or None, str)
+    (bool, SyntheticRecord or None, str)
         (False, None, "") for bytes that cannot be read.
     """
     import pydicom  # noqa: PLC0415 - slow to import
@@ -85,7 +98,7 @@ def said(data: bytes) -> tuple[bool, Record | None, str]:
             maker = str(ds.get("Manufacturer", "") or "").strip()[:80]
             record = None
             with contextlib.suppress(KeyError, ValueError, TypeError):
-                record = Record.parse(str(ds.private_block(_GROUP, _CREATOR)[0x01].value))
+                record = SyntheticRecord.parse(str(ds.private_block(_GROUP, _CREATOR)[0x01].value))
     except Exception:  # strangers' bytes raise anything
         return False, None, ""
     return synthetic, record, maker

@@ -1,37 +1,109 @@
-"""Put the marks on a synthetic image: band, watermark, XMP, and a C2PA manifest where a certificate is configured."""
+"""Put the marks on a synthetic image: a band with words, watermark, XMP, and a C2PA manifest where one is configured."""
 
 from __future__ import annotations
 
 import io
 import re
+from functools import lru_cache
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from mirage.errors import BadInput
-from mirage.images.marks import banding, watermark, xmp
-from mirage.images.marks.banding import BAND
-from mirage.images.marks.record import Record
+from mirage.images.marks import c2pa, watermark
+from mirage.images.marks.record import SyntheticRecord, xmp_packet
 
-__all__ = ["BAND", "FORMATS", "band", "mark"]
+BAND = "SYNTHETIC – MIRAGE – not a patient"
+LEAST = 512
+"""Pixels: the shorter side of the content; a smaller image is brought to it, so that the words can be read."""
+SHARE = 1 / 16
+"""Height of the band over the width of the image."""
+_GROUND, _INK = 236, 16  # light, unlike the black around most scans
+_FILLED = 0.86  # of the width, by the words
+_GAP = 1.3  # between the words and with the dash in it, over the size of the letters
+_LARGE = 4096  # pixels
+_ALIKE = 0.6  # correlation from which on a strip counts as the band
 FORMATS = ("png", "jpeg", "webp", "dicom")
 MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
 _QUALITY = 92
 _MOST_PACKET = 60_000  # bytes: a JPEG keeps its XMP in one segment of 64 kB
 
 
+def enlarged(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB, its shorter side at least `LEAST` pixels."""
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    shorter = min(image.size)
+    if shorter >= LEAST:
+        return image
+    size = (round(image.width * LEAST / shorter), round(image.height * LEAST / shorter))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def height_of(width: int) -> int:
+    """Height in pixels of the band below an image of that width."""
+    return max(1, round(width * SHARE))
+
+
+@lru_cache(maxsize=8)
+def strip(width: int) -> Image.Image:
+    """The band alone, mode L."""
+    return _drawn().resize((width, height_of(width)), Image.Resampling.LANCZOS)
+
+
+@lru_cache(maxsize=1)
+def _drawn() -> Image.Image:
+    """The band large; made smaller from here, its words stand in the same places at every size."""
+    made = Image.new("L", (_LARGE, height_of(_LARGE)), _GROUND)
+    pen = ImageDraw.Draw(made)
+    # Pillow's own font has no dash, so the dashes are drawn; it is the one font that is there on every machine.
+    words = [part.strip() for part in BAND.split("–")]
+    per_point = sum(ImageFont.load_default(size=100).getlength(part) for part in words) / 100
+    size = min(_LARGE * _FILLED / (per_point + 2 * _GAP), made.height * 0.8)
+    font = ImageFont.load_default(size=size)
+    lengths = [font.getlength(part) for part in words]
+    middle = made.height / 2
+    at = (_LARGE - sum(lengths) - 2 * size * _GAP) / 2
+    for number, part in enumerate(words):
+        pen.text((at, middle), part, fill=_INK, font=font, anchor="lm")
+        at += lengths[number]
+        if number < len(words) - 1:
+            pen.line((at + size * 0.3, middle, at + size * (_GAP - 0.3), middle), fill=_INK, width=round(size / 12))
+            at += size * _GAP
+    return made
+
+
 def band(image: Image.Image) -> Image.Image:
-    """The image, RGB or L, with the visible band below its content; enough for previews, which are not kept."""
-    return banding.banded(image)
+    """Put the band below the content, which becomes at least `LEAST` pixels wide and high; enough for previews."""
+    image = enlarged(image)
+    words = strip(image.width)
+    whole = Image.new(image.mode, (image.width, image.height + words.height))
+    whole.paste(image, (0, 0))
+    whole.paste(words.convert(image.mode), (0, image.height))
+    return whole
 
 
-def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
+def has_band(image: Image.Image) -> bool:
+    """Whether the lowest strip of an image shows the band's words, whatever the size and the compression."""
+    height = height_of(image.width)
+    if image.width < 64 or image.height <= height:
+        return False
+    lowest = image.convert("L").crop((0, image.height - height, image.width, image.height))
+    size = (LEAST, height_of(LEAST))
+    seen, wanted = (np.asarray(each.resize(size, Image.Resampling.BILINEAR), np.float32) for each in (lowest, strip(LEAST)))
+    seen, wanted = seen - seen.mean(), wanted - wanted.mean()
+    norm = float(np.sqrt((seen**2).sum() * (wanted**2).sum()))
+    return norm > 0 and float((seen * wanted).sum()) / norm >= _ALIKE
+
+
+def mark(image: Image.Image, record: SyntheticRecord, format: str = "png") -> bytes:
     """Mark an image and write it as a file.
 
     Parameters
     ----------
     image : PIL.Image.Image
         As the generator drew it, mode L or RGB. Smaller than 512 px, it is brought to 512 px first.
-    record : Record
+    record : SyntheticRecord
     format : {"png", "jpeg", "webp", "dicom"}
 
     Returns
@@ -50,12 +122,12 @@ def mark(image: Image.Image, record: Record, format: str = "png") -> bytes:
         raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
     if not re.fullmatch(r"[0-9a-f]{16}", record.id):
         raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
-    if len(xmp.packet(record)) > _MOST_PACKET:
+    if len(xmp_packet(record)) > _MOST_PACKET:
         raise BadInput("The prompt is too long for the image's own record (60 kB). Shorten it.")
-    return rewrite(banding.banded(watermark.embed(banding.enlarged(image), record.id)), record, format)
+    return rewrite(band(watermark.embed(enlarged(image), record.id)), record, format)
 
 
-def rewrite(marked: Image.Image, record: Record, format: str = "png") -> bytes:
+def rewrite(marked: Image.Image, record: SyntheticRecord, format: str = "png") -> bytes:
     """Write an image that has band and watermark already as another file, with the marks that a file carries.
 
     Parameters
@@ -77,18 +149,14 @@ def rewrite(marked: Image.Image, record: Record, format: str = "png") -> bytes:
 
         return write(marked, record)
     file = io.BytesIO()
-    packet = xmp.packet(record)
+    packet = xmp_packet(record)
     if format == "jpeg":
         marked.save(file, "JPEG", quality=_QUALITY, subsampling=0, xmp=packet)
     elif format == "webp":
         marked.save(file, "WEBP", quality=_QUALITY, method=4, xmp=packet)
     else:
-        from PIL.PngImagePlugin import PngInfo  # noqa: PLC0415 - for this branch alone
-
-        info = PngInfo()
+        info = PngImagePlugin.PngInfo()
         info.add_itxt("XML:com.adobe.xmp", packet.decode())
         info.add_itxt("Comment", f"{BAND}. {record.software}, image {record.id}.")
         marked.save(file, "PNG", pnginfo=info, optimize=False, compress_level=6)
-    from mirage.images.marks import c2pa  # noqa: PLC0415 - reads the settings
-
     return c2pa.signed(file.getvalue(), MEDIA_TYPES[format], record)

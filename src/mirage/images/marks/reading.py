@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
 from PIL import Image
 
-from mirage.errors import BadPicture
-from mirage.images import read_picture
+from mirage.images import metadata
 from mirage.images.formats import HEAD_BYTES, format_of
-from mirage.images.marks import banding, watermark, xmp
-from mirage.images.marks.record import Record
+from mirage.images.marks import c2pa, marking, watermark
+from mirage.images.marks.record import SYNTHETIC_TYPES, SyntheticRecord, creator_tool, find_packet, record_in, source_type
 
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
 Box = tuple[float, float, float, float]
@@ -50,7 +49,7 @@ class Marks:
         Whether the mark is MIRAGE's; others' XMP and C2PA marks are read too.
     marks : tuple of Mark
         Every kind that was looked for.
-    record : Record or None
+    record : SyntheticRecord or None
     id : str
         The image's id, as far as a mark carries it; empty otherwise.
     summary : str
@@ -60,39 +59,28 @@ class Marks:
     synthetic: bool
     ours: bool
     marks: tuple[Mark, ...]
-    record: Record | None
+    record: SyntheticRecord | None
     id: str
     summary: str
 
 
-def read(data: bytes, image: Image.Image | None = None) -> Marks:
-    """Look for every mark in a file's bytes; bytes that are no picture have none.
+def read(data: bytes, image: Image.Image) -> Marks:
+    """Look for every mark in a file's bytes and pixels.
 
     Parameters
     ----------
     data : bytes
-    image : PIL.Image.Image, optional
-        The same picture, where it is decoded already.
+    image : PIL.Image.Image
+        The same picture, decoded.
     """
-    kind = format_of(data[:HEAD_BYTES])
-    if not kind:
-        return Marks(False, False, (), None, "", "This is not a picture that can be read, so no mark was looked for.")
-    files, ours, record = _of_file(data, kind)
-    if image is None:
-        try:
-            image = read_picture(data, allow_burned_in=True).image
-        except BadPicture as error:
-            failed = f"The pixels were not looked at: {error}"
-            pixels, carried = [Mark("band", False, failed), Mark("watermark", False, failed)], ""
-            return _summed([*pixels, *files], ours, record, carried)
+    files, ours, record = _of_file(data)
     pixels, carried = _of_pixels(image)
     return _summed([*pixels, *files], ours or any(mark.found for mark in pixels), record, carried)
 
 
 def declared(data: bytes) -> Marks:
     """Look for the marks in a file's metadata alone, without decoding it; quick."""
-    kind = format_of(data[:HEAD_BYTES])
-    files, ours, record = _of_file(data, kind) if kind else ([], False, None)
+    files, ours, record = _of_file(data)
     return _summed(files, ours, record, "")
 
 
@@ -115,10 +103,10 @@ def watermarked(image: Image.Image) -> bool:
 
 
 def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
-    banded = banding.has_band(image)
+    banded = marking.has_band(image)
     found = find(image, thorough=True)
     band = (
-        f"The words “{banding.BAND}” stand below the picture."
+        f"The words “{marking.BAND}” stand below the picture."
         if banded
         else "No band with MIRAGE's words below the picture."
     )
@@ -131,10 +119,10 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
     return [Mark("band", banded, band), Mark("watermark", found.present, hidden)], found.id
 
 
-def find(image: Image.Image, *, thorough: bool) -> watermark.Found:
+def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
     """Look for the watermark above the band and in the whole; thorough: with the band at any side, too."""
     if min(image.size) < 48:
-        return watermark.Found(0.0, False, "")
+        return watermark.WatermarkReading(0.0, False, "")
     grey = image.convert("L")
     if min(grey.size) >= 2 * _LARGE:
         grey = grey.reduce(min(grey.size) // _LARGE)
@@ -143,19 +131,20 @@ def find(image: Image.Image, *, thorough: bool) -> watermark.Found:
 
 def _places(width: int, height: int, *, thorough: bool) -> list[Box | None]:
     """Where the content may be: above its band, the whole picture when that is cut off, beside it when it is turned."""
-    shares = {round(min(width * banding.SHARE / height, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
+    shares = {round(min(width * marking.SHARE / height, 0.5), 4), round(marking.SHARE / (1 + marking.SHARE), 4)}
     below: list[Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
     if not thorough:
-        return [(0.0, 0.0, float(width), float(height - min(banding.height_of(width), height // 2))), None]
-    across = {round(min(height * banding.SHARE / width, 0.5), 4), round(banding.SHARE / (1 + banding.SHARE), 4)}
+        return [(0.0, 0.0, float(width), float(height - min(marking.height_of(width), height // 2))), None]
+    across = {round(min(height * marking.SHARE / width, 0.5), 4), round(marking.SHARE / (1 + marking.SHARE), 4)}
     turned: list[Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
     for share in sorted(across):
         turned += [(0.0, 0.0, width * (1 - share), float(height)), (width * share, 0.0, float(width), float(height))]
     return [*below, None, *turned]
 
 
-def _of_file(data: bytes, kind: str) -> tuple[list[Mark], bool, Record | None]:
+def _of_file(data: bytes) -> tuple[list[Mark], bool, SyntheticRecord | None]:
     """The marks in a file's metadata, whether one is MIRAGE's, and its record."""
+    kind = format_of(data[:HEAD_BYTES])
     if kind == "DICOM":
         from mirage.images.marks import dicom  # noqa: PLC0415 - pydicom is slow to import
 
@@ -164,18 +153,16 @@ def _of_file(data: bytes, kind: str) -> tuple[list[Mark], bool, Record | None]:
         marks = [Mark("dicom", synthetic, told if synthetic else "Synthetic Data (0008,001C) is not YES.")]
         return [*marks, _record_mark(record)], synthetic and record is not None, record
     packet = _packet(data, kind)
-    source, record = xmp.source_type(packet), xmp.record_of(packet)
+    source, record = source_type(packet), record_in(packet)
     ours = bool(source) and record is not None
     if source:
-        maker = xmp.tool(packet)
-        said = f"XMP says {source} ({xmp.SYNTHETIC_TYPES[source]}){', by ' + maker if maker else ''}."
+        maker = creator_tool(packet)
+        said = f"XMP says {source} ({SYNTHETIC_TYPES[source]}){', by ' + maker if maker else ''}."
     else:
         said = "XMP names no generator." if packet else "The file has no XMP metadata."
     marks = [Mark("xmp", bool(source), said)]
     manifest = None
     if kind in _MEDIA:
-        from mirage.images.marks import c2pa  # noqa: PLC0415 - reads no more than it has to
-
         manifest = c2pa.read(data, _MEDIA[kind])
     if manifest is None:
         marks.append(Mark("c2pa", False, "The file has no C2PA manifest."))
@@ -186,29 +173,21 @@ def _of_file(data: bytes, kind: str) -> tuple[list[Mark], bool, Record | None]:
     return [*marks, _record_mark(record)], ours, record
 
 
-def _record_mark(record: Record | None) -> Mark:
+def _record_mark(record: SyntheticRecord | None) -> Mark:
     if record is None:
         return Mark("record", False, "No record of how it was made.")
     return Mark("record", True, f"The record says: made by {record.generator}, {record.created}, seed {record.seed}.")
 
 
 def _packet(data: bytes, kind: str) -> str:
-    start = data.find(b"<x:xmpmeta")
-    if start >= 0:
-        end = data.find(b"</x:xmpmeta>", start)
-        return data[start : end if end >= 0 else start + 200_000][:1_000_000].decode("utf-8", "replace")
-    if kind not in ("PNG", "JPEG", "WEBP", "TIFF"):
-        return ""
     try:
-        # A compressed or otherwise packed one: Pillow unpacks it, within its own limits.
-        with Image.open(io.BytesIO(data), formats=[kind]) as opened:
-            packed = opened.info.get("xmp") or opened.info.get("XML:com.adobe.xmp") or b""
-    except Exception:  # strangers' bytes raise anything
-        return ""
-    return packed.decode("utf-8", "replace") if isinstance(packed, bytes) else str(packed)
+        unpacked = metadata.strip(data, kind).xmp
+    except (ValueError, struct.error, IndexError):  # a file that is cut short has no packet beyond its end
+        unpacked = b""
+    return find_packet(data, unpacked)
 
 
-def _summed(marks: list[Mark], ours: bool, record: Record | None, carried: str) -> Marks:
+def _summed(marks: list[Mark], ours: bool, record: SyntheticRecord | None, carried: str) -> Marks:
     synthetic = any(mark.found for mark in marks)
     id_ = carried or (record.id if record else "")
     if not synthetic:

@@ -1,14 +1,41 @@
-"""What is known of how a synthetic image was made."""
+"""What is known of how a synthetic image was made, and the XMP packet that carries it in a file.
+
+Formats: XMP (ISO 16684-1); IPTC Photo Metadata Standard, Digital Source Type. Packets of strangers are searched and never
+parsed as XML: each search is linear in the packet's length, and what it finds is bounded.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+import re
+from dataclasses import asdict, dataclass
+from html import unescape
+from typing import Self
+from xml.sax.saxutils import escape
+
+from pydantic import ConfigDict, TypeAdapter
+
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+TRAINED = SOURCE_TYPES + "trainedAlgorithmicMedia"
+NAMESPACE = "urn:mirage:provenance:1"
+PACKET_MOST = 1_000_000
+"""Bytes of a packet that are looked at."""
+RECORD_MOST = 100_000
+"""Characters of a record; what `mirage.images.marks.mark` writes is shorter."""
+# Source types that say a picture, or part of it, was made by a generator.
+SYNTHETIC_TYPES = {
+    "trainedAlgorithmicMedia": "made by a trained generator",
+    "compositeWithTrainedAlgorithmicMedia": "edited or composed with a trained generator",
+    "compositeSynthetic": "composed with synthetic parts",
+    "algorithmicMedia": "made by an algorithm",
+    "algorithmicallyEnhanced": "",
+}
+_SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w{1,60})", re.IGNORECASE)
+_TOOL = re.compile(r"CreatorTool(?:>|=[\"'])([^<\"']{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SyntheticRecord:
     """How one synthetic image was made; enough to make it again.
 
     Attributes
@@ -16,7 +43,7 @@ class Record:
     id : str
         16 hex digits, made anew for each image; the invisible watermark carries it.
     prompt : str
-        What was asked for, in words, as `mirage.generate.generators.Request.prompt` writes it.
+        What was asked for, in words, as `mirage.generate.generators.GenerationRequest.prompt` writes it.
     terms : tuple of (str, float)
         The same as texts and weights.
     negative : str
@@ -63,15 +90,66 @@ class Record:
         Raises
         ------
         ValueError
-            When it is no such record.
+            When it is no such record, too long, or a value is of another kind.
         """
-        given: dict[str, Any] = json.loads(text)
-        if not isinstance(given, dict):
-            raise ValueError("no record")
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in given.items() if name in known}
-        values["terms"] = tuple((str(words), float(weight)) for words, weight in values.get("terms", ()))
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        if len(text) > RECORD_MOST:
+            raise ValueError("the record is too long")
+        return TypeAdapter(cls).validate_json(text.encode("utf-8", "replace"))
+
+
+# A record is shown and sent as JSON, which has no infinite numbers.
+SyntheticRecord.__pydantic_config__ = ConfigDict(extra="ignore", allow_inf_nan=False)  # type: ignore[attr-defined]
+
+
+def xmp_packet(record: SyntheticRecord) -> bytes:
+    """Write the packet, UTF-8."""
+    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:mirage="{NAMESPACE}">
+<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>
+<xmp:CreatorTool>{escape(record.software)}</xmp:CreatorTool>
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Synthetic image, not a patient.</rdf:li></rdf:Alt></dc:description>
+<mirage:record>{escape(record.print())}</mirage:record>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>""".encode()
+
+
+def find_packet(data: bytes, unpacked: bytes) -> str:
+    """Find the XMP packet of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        The file; a packet is mostly in it as plain text, whatever the format.
+    unpacked : bytes
+        The packet as `mirage.images.metadata.strip` found it, perhaps compressed in the file; taken where no plain one is.
+    """
+    start = data.find(b"<x:xmpmeta")
+    if start < 0:
+        return unpacked[:PACKET_MOST].decode("utf-8", "replace")
+    end = data.find(b"</x:xmpmeta>", start, start + PACKET_MOST)
+    return data[start : end if end >= 0 else start + 200_000].decode("utf-8", "replace")
+
+
+def source_type(text: str) -> str:
+    """Name the digital source type of a packet, if it is one of a generator; else empty."""
+    return next((found[1] for found in _SOURCE_TYPE.finditer(text) if SYNTHETIC_TYPES.get(found[1])), "")
+
+
+def creator_tool(text: str) -> str:
+    """Name the program that a packet names; empty when it names none."""
+    found = _TOOL.search(text)
+    return unescape(found[1]).strip() if found else ""
+
+
+def record_in(text: str) -> SyntheticRecord | None:
+    """Read MIRAGE's record in a packet, if there is one that can be read."""
+    written, closed, _ = text.partition("<mirage:record>")[2].partition("</mirage:record>")
+    if not closed or len(written) > 2 * RECORD_MOST:
+        return None
+    try:
+        return SyntheticRecord.parse(unescape(written))
+    except (ValueError, TypeError):
+        return None

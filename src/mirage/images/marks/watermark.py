@@ -44,7 +44,7 @@ _MOST = 3.05  # the same of all rounds together: 38.4 dB
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WatermarkReading:
     """What the reader found.
 
     Attributes
@@ -204,7 +204,7 @@ def _busy(grey: Floats) -> Floats:
     return full / float(full.mean())
 
 
-def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | None] | None = None) -> Found:
+def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | None] | None = None) -> WatermarkReading:
     """Look for the mark, upright, mirrored and turned by quarters.
 
     Parameters
@@ -215,14 +215,14 @@ def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | Non
         Where the content may be, in pixels; None for the whole image.
     """
     grey = image if image.mode == "L" else image.convert("L")
-    best = Found(0.0, False, "")
+    best = WatermarkReading(0.0, False, "")
     for box in boxes or [None]:
         levelled = _levelled(_coefficients(grey, box))
         scores = _detections(levelled)
         view = int(np.argmax(scores))
         if scores[view] > best.score:
             present = bool(scores[view] >= THRESHOLD)
-            best = Found(float(scores[view]), present, _id(_scores(_turned(levelled, view))) if present else "")
+            best = WatermarkReading(float(scores[view]), present, _id(_scores(_turned(levelled, view))) if present else "")
         if best.id:
             break
     return best

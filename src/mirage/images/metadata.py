@@ -1,0 +1,269 @@
+"""What stands beside the pixels in PNG, JPEG, WebP and TIFF files: taken out, and the little that is needed read from it.
+
+Strangers' metadata may be made to unpack to gigabytes, so nothing but this module looks at it: every walk is linear in
+the size of the file, and what is unpacked is bounded. Pixels are left as they are, byte for byte.
+Formats: PNG (ISO/IEC 15948), JPEG (ITU-T T.81, annex B), WebP container (RFC 9649), TIFF 6.0.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass, replace
+
+_PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+_PNG_START = 8
+_PNG_XMP = b"XML:com.adobe.xmp\0"
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_JPEG_EXIF = b"Exif\0\0"
+# In entropy-coded bytes: anything but a stuffed zero, a restart or a fill byte.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_WEBP_KEPT = {b"VP8 ", b"VP8L", b"ALPH"}
+_PACKET_MOST = 1_000_000
+_ORIENTATION = 0x0112
+_LINKS = {0x014A, 0x8769, 0x8825, 0xA005}  # to directories of other pictures, EXIF, GPS, interoperability
+_DIRECTORIES_MOST = 16
+_TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """A file without its metadata.
+
+    Attributes
+    ----------
+    to_keep : bytes or None
+        Pixels only; None when the file's structure cannot be followed, or its format is another one.
+    for_decoding : bytes
+        What a decoder may be given.
+    animated : bool
+        Whether it held frames beside the first.
+    bits : int
+        Bits of a channel where the format says so, else 8.
+    orientation : int
+        EXIF's 1 to 8: how the pixels have to be turned.
+    xmp : bytes
+        The XMP packet, its first megabyte; empty when there is none.
+    """
+
+    to_keep: bytes | None
+    for_decoding: bytes
+    animated: bool = False
+    bits: int = 8
+    orientation: int = 1
+    xmp: bytes = b""
+
+
+def strip(data: bytes, kind: str) -> Stripped:
+    """Take the metadata out of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : str
+        ``PNG``, ``JPEG``, ``WEBP`` or ``TIFF``; files of other formats are decoded as they are.
+
+    Raises
+    ------
+    ValueError, struct.error, IndexError
+        When a PNG is cut short or damaged, or a TIFF lists more than it holds.
+    """
+    if kind == "PNG":
+        return _strip_png(data)
+    if kind == "JPEG":
+        return _strip_jpeg(data)
+    if kind == "TIFF":
+        return _look_over_tiff(data)
+    if kind == "WEBP":
+        try:
+            return _strip_webp(data)
+        except (ValueError, struct.error, IndexError):
+            # Decoders forgive a missing end. Whether the pixels are all there is theirs to say.
+            return Stripped(None, data)
+    return Stripped(None, data)
+
+
+class _Spans:
+    """Parts of a file, neighbours joined, so that a million tiny chunks cost no memory."""
+
+    def __init__(self, data: bytes, end: int) -> None:
+        self._data = data
+        self._spans = [(0, end)]
+
+    def add(self, start: int, end: int) -> None:
+        if self._spans[-1][1] == start:
+            self._spans[-1] = (self._spans[-1][0], end)
+        else:
+            self._spans.append((start, end))
+
+    def joined(self) -> bytes:
+        view = memoryview(self._data)
+        return b"".join(view[start:end] for start, end in self._spans)
+
+
+def _strip_png(data: bytes) -> Stripped:
+    kept = _Spans(data, _PNG_START)
+    animated, bits, turn, xmp = False, 8, 1, b""
+    at, kind = _PNG_START, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            raise ValueError("PNG cut short")
+        if kind == b"IHDR":
+            bits = data[at + 16]
+        if kind in _PNG_KEPT:
+            kept.add(at, end)
+        elif kind == b"eXIf":
+            turn = _orientation(data[at + 8 : end - 4])
+        elif kind == b"acTL":
+            animated = struct.unpack_from(">I", data, at + 8)[0] > 1
+        elif kind in (b"iTXt", b"zTXt") and not xmp and data.startswith(_PNG_XMP, at + 8):
+            xmp = _png_text(kind, data[at + 8 + len(_PNG_XMP) : end - 4])
+        at = end
+    pixels = kept.joined()
+    return Stripped(pixels, pixels, animated, bits, turn, xmp)
+
+
+def _png_text(kind: bytes, rest: bytes) -> bytes:
+    """The text of a chunk after its keyword, unpacked as far as a packet may reach."""
+    packed = kind == b"zTXt" or rest[:1] == b"\1"
+    # iTXt: flag and method of compression, language, translated keyword, text. zTXt: method, text.
+    text = rest[1:] if kind == b"zTXt" else rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if not packed:
+        return text[:_PACKET_MOST]
+    try:
+        return zlib.decompressobj().decompress(text, _PACKET_MOST)
+    except zlib.error:
+        return b""
+
+
+def _strip_jpeg(data: bytes) -> Stripped:
+    kept = _Spans(data, 2)
+    turn, xmp, at = 1, b"", 2
+    try:
+        while True:
+            at = data.index(b"\xff", at)
+            while data[at + 1] == 0xFF:
+                at += 1
+            marker = data[at + 1]
+            if marker == 0xD9:
+                kept.add(at, at + 2)
+                pixels = kept.joined()
+                return Stripped(pixels, pixels, orientation=turn, xmp=xmp)
+            (length,) = struct.unpack_from(">H", data, at + 2)
+            end = at + 2 + length
+            if end > len(data):
+                raise ValueError("JPEG cut short")
+            body = data[at + 4 : at + 4 + len(_JPEG_XMP)]
+            # APP0 with JFIF and APP14 with Adobe say how the colours are stored; all other APPn and comments go.
+            colours = (marker == 0xE0 and body.startswith(b"JFIF\0")) or (marker == 0xEE and body.startswith(b"Adobe"))
+            if marker == 0xDA:
+                found = _JPEG_MARKER.search(data, end)
+                kept.add(at, found.start() if found else len(data))
+                end = found.start() if found else len(data)
+            elif colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+                kept.add(at, end)
+            elif body.startswith(_JPEG_EXIF):
+                turn = _orientation(data[at + 4 + len(_JPEG_EXIF) : end])
+            elif body == _JPEG_XMP:
+                xmp = xmp or data[at + 4 + len(body) : end]
+            at = end
+    except (ValueError, struct.error, IndexError):
+        # Decoders forgive a missing end mark. Whether the pixels are all there is theirs to say.
+        return Stripped(None, kept.joined(), orientation=turn, xmp=xmp)
+
+
+def _strip_webp(data: bytes) -> Stripped:
+    (size,) = struct.unpack_from("<I", data, 4)
+    if size + 8 > len(data):
+        raise ValueError("WebP cut short")
+    kept: list[bytes] = []
+    header, at, told = b"", 12, Stripped(None, data)
+    while at + 8 <= size + 8:
+        kind, length = struct.unpack_from("<4sI", data, at)
+        begin, end = at + 8, at + 8 + length
+        if end > len(data):
+            raise ValueError("WebP cut short")
+        at = end + (length & 1)
+        if kind == b"VP8X":
+            header = data[begin - 8 : at]
+        elif kind in (b"ANIM", b"ANMF"):
+            told = replace(told, animated=True)
+        elif kind == b"EXIF":
+            told = replace(told, orientation=_orientation(data[begin:end].removeprefix(_JPEG_EXIF)))
+        elif kind == b"XMP ":
+            told = replace(told, xmp=data[begin : min(end, begin + _PACKET_MOST)])
+        elif kind in _WEBP_KEPT:
+            kept.append(data[begin - 8 : at])
+    if told.animated:
+        return told
+    # Flags of VP8X: ICC 0x20, alpha 0x10, EXIF 0x08, XMP 0x04, animation 0x02. Only alpha stays.
+    if header and header[8] & 0x10:
+        kept.insert(0, header[:8] + b"\x10" + header[9:])
+    return replace(told, to_keep=_riff(kept))
+
+
+def _riff(chunks: list[bytes]) -> bytes:
+    body = b"WEBP" + b"".join(chunk + b"\x00" * (len(chunk) & 1) for chunk in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _orientation(exif: bytes) -> int:
+    """How EXIF says that the pixels have to be turned; 1, upright, where it is damaged or silent."""
+    try:
+        return _directory(exif, None)[0]
+    except (ValueError, struct.error, IndexError):
+        return 1
+
+
+def _look_over_tiff(data: bytes) -> Stripped:
+    """Refuse a TIFF whose entries claim more bytes than it has: each of them could be read from the same place anew."""
+    _, size, following, linked = _directory(data, None)
+    todo = [at for at in (following, *linked) if at]
+    for _ in range(_DIRECTORIES_MOST):
+        if not todo or size > 2 * len(data):
+            break
+        _, more, _, linked = _directory(data, todo.pop(0))
+        size += more
+        todo += linked
+    if size > 2 * len(data):
+        raise ValueError("TIFF entries overlap")
+    # Its decoder turns it already.
+    return Stripped(None, data, animated=bool(following))
+
+
+def _directory(data: bytes, at: int | None) -> tuple[int, int, int, list[int]]:
+    """Read one directory of a TIFF.
+
+    Parameters
+    ----------
+    data : bytes
+        A TIFF or the block of EXIF, which has the same form.
+    at : int or None
+        Where the directory begins; None for the first.
+
+    Returns
+    -------
+    (int, int, int, list of int)
+        Orientation, bytes that its entries claim, where the next directory is (0 for nowhere), and those that it links to.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    large = data[2:4] in (b"+\0", b"\0+")
+    where, number, entry = ("Q", "Q", "HHQQ") if large else ("I", "H", "HHII")
+    if at is None:
+        (at,) = struct.unpack_from(order + where, data, 8 if large else 4)
+    (count,) = struct.unpack_from(order + number, data, at)
+    begin = at + struct.calcsize(order + number)
+    end = begin + count * struct.calcsize(order + entry)
+    turn, size, linked = 1, 0, []
+    for tag, kind, items, value in struct.iter_unpack(order + entry, data[begin:end]):
+        size += _TIFF_TYPES.get(kind, 1) * items
+        if tag == _ORIENTATION:
+            # A short number stands at the beginning of the field.
+            turn = value & 0xFFFF if order == "<" else value >> (48 if large else 16)
+        elif tag in _LINKS:
+            linked.append(value)
+    following = data[end : end + struct.calcsize(where)]
+    return turn, size, int.from_bytes(following, "little" if order == "<" else "big"), linked
