@@ -8,8 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mirage.query import Query
-from mirage.web import schemas
-from mirage.web.schemas import comparing, generating
+from mirage.web.views import explain, figures, generate, jobs, search
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         assert answer.status_code == 200, answer.text
         success = openapi["paths"][path]["get"]["responses"]["200"]["content"]
         name = success["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        model = next(found for where in (schemas, comparing, generating) if (found := getattr(where, name, None)))
+        model = next(found for where in (figures, search, explain, jobs, generate) if (found := getattr(where, name, None)))
         assert model.model_validate_json(answer.text, strict=True)  # extra fields are refused, too
         assert set(openapi["components"]["schemas"][name]["properties"]) == set(answer.json())
 
@@ -122,7 +121,7 @@ def test_an_error_is_a_problem_in_words(client, method, path, body, status):
     answer = client.request(method, path, **(given if body is not None else {}))
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    problem = TypeAdapter(schemas.Problem).validate_json(answer.content)
+    problem = TypeAdapter(figures.Problem).validate_json(answer.content)
     assert problem.status == status
     assert problem.detail
     assert problem.instance == path.partition("?")[0].replace("%2F", "/")

@@ -15,7 +15,7 @@ from mirage.cli.reach import AtlasOption, folder_of, follow, reach, server_of
 from mirage.errors import AtlasHeld
 from mirage.storage.reindex import Rebuilt, Step
 from mirage.storage.reindex import rebuild as rebuild_atlas
-from mirage.web import views
+from mirage.web.views.figures import atlas_view
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
     """Tell what the atlas holds, with sizes and licences."""
     with reach(atlas) as reached:
         if isinstance(reached, Atlas):
-            record = views.atlas_page(reached).model_dump(mode="json", by_alias=True)
+            record = atlas_view(reached).model_dump(mode="json", by_alias=True)
         else:
             record = reached.ask("GET", "/api/atlas")
     if json:

@@ -16,8 +16,8 @@ from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.explain import explanation
 from mirage.query import Query
-from mirage.web.comparing import comparison_view
-from mirage.web.explained import explanation_view
+from mirage.web.views.explain import explanation_view
+from mirage.web.views.search import comparison_view
 
 Modality = Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")]
 Plane = Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")]

@@ -27,7 +27,7 @@ from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks import FORMATS
 from mirage.images.store import cannot_write
 from mirage.query import Query
-from mirage.web.explained import explanation_view
+from mirage.web.views.explain import explanation_view
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}

@@ -20,7 +20,7 @@ from mirage.images.marks.reading import read, warned
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
-from mirage.web import views
+from mirage.web.views.search import answer_view
 
 AtlasOption = Annotated[
     Path | None,
@@ -148,7 +148,7 @@ def search(reached: Reached, make: Callable[[list[PictureTerm]], Query], picture
     """Search wherever the atlas is; the answer as the HTTP API gives it."""
     if isinstance(reached, Atlas):
         pictures = [reached.embed(_decoded(picture))] if picture else []
-        return views.search_page(reached, make(pictures)).model_dump(mode="json", by_alias=True)
+        return answer_view(reached.search(make(pictures))).model_dump(mode="json", by_alias=True)
     pictures = []
     if picture:
         _decoded(picture)

@@ -14,7 +14,7 @@ from mirage.cli.reach import AtlasOption, reach, refuse_address
 from mirage.cli.reach import search as search_in
 from mirage.errors import NotFound
 from mirage.query import MAX_K, Query
-from mirage.web import views
+from mirage.web.views.figures import case_in, figure_in
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
 
@@ -114,12 +114,12 @@ def _marked(record: dict[str, Any], field: str) -> str:
 def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
     if isinstance(reached, Atlas):
         try:
-            record = views.figure_page(reached, name).model_dump(mode="json", by_alias=True)
+            record = figure_in(reached, name).model_dump(mode="json", by_alias=True)
             return {**record, "file": str(reached.picture(name))}, False
         except NotFound:
             pass
         try:
-            return views.case_page(reached, name).model_dump(mode="json", by_alias=True), True
+            return case_in(reached, name).model_dump(mode="json", by_alias=True), True
         except NotFound:
             raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
     try:

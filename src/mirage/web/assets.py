@@ -7,9 +7,9 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -18,6 +18,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 PICTURE_TYPES = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+
+router = APIRouter(include_in_schema=False)
 
 
 @lru_cache(maxsize=1)
@@ -43,8 +45,16 @@ def address(name: str) -> str:
     return f"/static/{digest}/{name}"
 
 
+@router.get("/static/{version}/{name}")
 async def static(version: str, name: str) -> Response:
-    """Send a static file."""
+    """Send a style sheet or a script.
+
+    Parameters
+    ----------
+    version : str
+        What the address says the content of all is.
+    name : str
+    """
     digest, found = _static()
     if name not in found:
         raise HTTPException(404)
@@ -74,3 +84,15 @@ def picture(request: Request, path: Path, *, content: str, version: str) -> Resp
     if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     return FileResponse(path, headers=headers, media_type=PICTURE_TYPES.get(path.suffix.lower()))
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """Send browsers to the icon; they ask for this whatever the page says."""
+    return RedirectResponse(address("icon.svg"), 301)
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Tell crawlers that nothing here is for them."""
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")

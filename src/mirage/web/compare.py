@@ -1,312 +1,349 @@
-"""Two queries side by side: the page, what its script asks for, and the JSON twins."""
+"""Two queries side by side: the page with its form and examples, what its script asks for, and the JSON twins."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlencode
 
-import anyio.to_thread
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from mirage.compare.comparison import Comparison
-from mirage.compare.dual import Dual, Side
+from mirage.compare.dual import SIDES, Dual, Side
 from mirage.errors import MirageError
-from mirage.explain import explainers
 from mirage.explain.explanation import Explanation
-from mirage.search.fusion import Answer
-from mirage.web import comparing, fields, generate_views, pages, schemas, streaming, uploads, views
-from mirage.web.api import PROBLEM, sent
-from mirage.web.comparing import address, comparison_view
-from mirage.web.drawing import Drawing, Drawn, drawn, nothing, places_of
-from mirage.web.explain import OPTIONS, STREAMED, Asked, answered
-from mirage.web.fields import Pairs
-from mirage.web.forms import search_form
-from mirage.web.schemas.comparing import CompareBody, ComparisonView
-from mirage.web.site import Site, site_of
-from mirage.web.templating import render
+from mirage.web import explain, forms, generate, links, openapi, streaming, uploads
+from mirage.web.drawing import Drawing, DrawnExplanation, drawn, nothing, places_of
+from mirage.web.explain import STREAMED, ExplainRequest
+from mirage.web.forms import ChangeRow, Pairs, change_rows, first, tidied
+from mirage.web.openapi import PROBLEM, sent
+from mirage.web.site import RunningSite, site_of
+from mirage.web.streaming import WritesEvents
+from mirage.web.templating import page
+from mirage.web.views.explain import ExplanationView
+from mirage.web.views.figures import FigureView
+from mirage.web.views.search import CompareBody, ComparisonView, comparison_view, hit_view
 
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
+MOST_EXAMPLES = 4
+_EXAMPLES = (
+    "a.q=glioblastoma&b.q=meningioma",
+    "a.q=subdural+hematoma&b.q=epidural+hematoma",
+    "q=brain+MRI&less=contrast@0.7&more=edema",
+    "a.q=pulmonary+embolism&b.q=pneumonia",
+    "a.q=multiple+sclerosis&b.q=brain+abscess",
+    "a.q=renal+cell+carcinoma&b.q=angiomyolipoma",
+    "a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",
+    "a.q=brain+MRI&b.q=chest+X-ray",
+    "a.q=malaria&b.q=normal+blood+smear",
+)
+_BESIDE = ("file", "explainer", "stream")
 Whose = Literal["a", "b", ""]
-_FIELDS = {
-    "a.q": "What A looks for, in words. All names of a search may follow a. and b.",
-    "b.q": "What B looks for.",
-    "q": "Instead of both: one query, and what B has less and more of.",
-    "less": "Less of this: words@weight. May be repeated.",
-    "more": "More of this: words@weight. May be repeated.",
-}
-_PARAMETERS: list[dict[str, Any]] = [
-    {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
-    for name, text in _FIELDS.items()
-]
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
 
 
+# -- the form ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CompareForm:
+    """The two forms of the compare page as they are filled in.
+
+    Attributes
+    ----------
+    modify : bool
+        Whether the second form, a query with less and more, is the one in use.
+    a, b : str
+        The two queries in words.
+    words : str
+        The query to be modified.
+    less, more : tuple of ChangeRow
+    two_rest, modify_rest : list of (str, str)
+        What else each form carries, unseen: filters, figures, pictures.
+    method : str
+        ``post`` when a dropped picture is in it.
+    """
+
+    modify: bool
+    a: str
+    b: str
+    words: str
+    less: tuple[ChangeRow, ...]
+    more: tuple[ChangeRow, ...]
+    two_rest: Pairs
+    modify_rest: Pairs
+    method: str
+
+    @property
+    def pictures(self) -> int:
+        """How many dropped pictures the form in use carries."""
+        return sum(name.rpartition(".")[2] == "picture" for name, _ in (*self.two_rest, *self.modify_rest))
+
+
+def compare_form(pairs: Pairs) -> CompareForm:
+    """Fill in the form with tidied fields, whether they make sense or not."""
+    two = [(name, value) for name, value in pairs if name.partition(".")[0] in SIDES and "." in name]
+    one = [pair for pair in pairs if pair not in two]
+    a, b, words = (first(pairs, name)[:2000] for name in ("a.q", "b.q", "q"))
+    has_picture = any(name.rpartition(".")[2] == "picture" for name, _ in pairs)
+    return CompareForm(
+        modify=bool(one) and not two,
+        a=a or words,
+        b=b,
+        words=words or a,
+        less=change_rows(one, "less"),
+        more=change_rows(one, "more"),
+        two_rest=[pair for pair in two if pair[0] not in ("a.q", "b.q")],
+        modify_rest=[pair for pair in one if pair[0] not in ("q", "less", "more")],
+        method="post" if has_picture else "get",
+    )
+
+
+def dual_of(pairs: Pairs, *, in_address: bool) -> Dual:
+    """Make the two queries that tidied fields mean.
+
+    Parameters
+    ----------
+    pairs : list of (str, str)
+    in_address : bool
+        Whether they stood in a URL.
+
+    Raises
+    ------
+    mirage.errors.BadQuery
+    """
+    forms.check_fields(pairs, in_address=in_address)
+    return Dual.parse(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareExample:
+    """Two queries that both find something here, with what each finds first."""
+
+    words: str
+    url: str
+    a: FigureView
+    b: FigureView
+
+
+def _examples(site: RunningSite) -> list[CompareExample]:
+    plain = [query.text for query in site.atlas.examples(6)]
+    pairs = [urlencode({"a.q": a, "b.q": b}) for a, b in zip(plain[::2], plain[1::2], strict=False)]
+    found: list[CompareExample] = []
+    for query_string in dict.fromkeys((*_EXAMPLES, *pairs)) if site.holds().figures else ():
+        found += _example(site, Dual.parse(query_string))
+        if len(found) == MOST_EXAMPLES:
+            break
+    return found
+
+
+def _example(site: RunningSite, dual: Dual) -> Iterator[CompareExample]:
+    a, b = (site.atlas.search(query) for query in (dual.a, dual.b))
+    if not (a.fits and b.fits):
+        return
+    first_a = a.hits[0]
+    # Of a modified query what it finds anew.
+    first_b = next((hit for hit in b.hits if hit.figure.id != first_a.figure.id), b.hits[0])
+    words = f"{dual.a.text} and {dual.b.text}"
+    if dual.modified:
+        words = ", ".join((dual.a.text, *(f"{'less' if t.weight < 0 else 'more'} {t.text}" for t in dual.changes)))
+    yield CompareExample(words, links.compare(dual), hit_view(first_a).figure, hit_view(first_b).figure)
+
+
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
-@twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": _PARAMETERS})
-async def compare(request: Request) -> Response:
+@twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": openapi.COMPARE})
+def compare(request: Request) -> Response:
     """Answer two queries side by side: what both have, what tells them apart, figures to look at together."""
-    dual = comparing.dual_of(fields.tidied(request.query_params.multi_items()), in_address=True)
-    return sent(comparison_view(await _compared(request, dual)))
+    dual = dual_of(tidied(request.query_params.multi_items()), in_address=True)
+    return sent(comparison_view(site_of(request).atlas.compare(dual)))
 
 
 @twins.post("/compare", response_model=ComparisonView)
-async def compare_by_post(request: Request, body: CompareBody) -> Response:
+def compare_by_post(request: Request, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(comparison_view(await _compared(request, _dual_in(body))))
+    return sent(comparison_view(site_of(request).atlas.compare(_dual_in(body))))
 
 
 @twins.get(
     "/compare/explain",
-    response_model=schemas.ExplanationView,
-    openapi_extra={"parameters": _PARAMETERS + OPTIONS["parameters"]},
+    response_model=ExplanationView,
+    openapi_extra={"parameters": openapi.COMPARE + openapi.EXPLAIN},
     responses=STREAMED,
 )
 async def explain_difference(request: Request) -> Response:
     """Explain how two sides differ: sentences with their sources of both, each checked against them."""
-    asked = Asked.of(request)
-    return await _answered(request, comparing.dual_of(asked.pairs, in_address=True), asked)
+    return await _difference(request, dual_of(ExplainRequest.of(request).pairs, in_address=True))
 
 
-@twins.post("/compare/explain", response_model=schemas.ExplanationView, openapi_extra=OPTIONS, responses=STREAMED)
+@twins.post(
+    "/compare/explain",
+    response_model=ExplanationView,
+    openapi_extra={"parameters": openapi.EXPLAIN},
+    responses=STREAMED,
+)
 async def explain_difference_by_post(request: Request, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture."""
-    return await _answered(request, _dual_in(body), Asked.of(request))
+    return await _difference(request, _dual_in(body))
 
 
 def _dual_in(body: CompareBody) -> Dual:
-    return Dual.of(views.query_of(body.a), views.query_of(body.b))
+    return Dual.of(body.a.query(), body.b.query())
 
 
-async def _compared(request: Request, dual: Dual) -> Comparison:
-    return await anyio.to_thread.run_sync(site_of(request).atlas.compare, dual)
+async def _difference(request: Request, dual: Dual) -> Response:
+    asked = ExplainRequest.of(request)
+    _, make, drawing = await prepared(site_of(request), dual, "", asked.explainer)
+    return await explain.answered(request, make, drawing.so_far.question, stream=asked.stream)
 
 
-async def _answered(request: Request, dual: Dual, asked: Asked) -> Response:
-    site = site_of(request)
-    speaker = await anyio.to_thread.run_sync(site.speaker, asked.explainer)
-    comparison = await _compared(request, dual)
-    make = partial(site.atlas.contrasting, comparison, explainer=speaker)
-    return await answered(request, make, _question(comparison), stream=asked.stream)
+async def prepared(site: RunningSite, dual: Dual, side: Whose, explainer: str) -> tuple[Comparison, WritesEvents, Drawing]:
+    """Compare, and prepare to explain one side or the difference.
 
+    Parameters
+    ----------
+    site : RunningSite
+    dual : mirage.compare.dual.Dual
+    side : {"a", "b", ""}
+        Empty for the difference.
+    explainer : str
+        Who shall speak.
 
-def _question(comparison: Comparison) -> str:
-    return "{}, compared with {}".format(*comparison.words)
+    Returns
+    -------
+    Comparison, callable, Drawing
+        The comparison, what writes, and what draws it on the page.
+    """
+    speaker = await run_sync(site.explainer, explainer)
+    comparison = await run_sync(site.atlas.compare, dual)
+    answers = {"a": comparison.a, "b": comparison.b}
+    if side:
+        answer, words = answers[side], comparison.words[SIDES.index(side)]
+        drawing = Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
+        return comparison, partial(site.atlas.explaining, answer, explainer=speaker), drawing
+    places = places_of(comparison.a, side="a", prefix="a-") | places_of(comparison.b, side="b", prefix="b-")
+    question = "{}, compared with {}".format(*comparison.words)
+    drawing = Drawing(Explanation(question), places, prefix="ab-")
+    return comparison, partial(site.atlas.contrasting, comparison, explainer=speaker), drawing
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/compare")
-async def page(request: Request) -> Response:
-    """Two queries side by side, from the address."""
-    dual = await _from_address(request, request.query_params.multi_items())
-    return await _shown(request, dual) if isinstance(dual, Dual) else dual
-
-
-@router.post("/compare")
-async def page_by_post(request: Request) -> Response:
-    """The same with a dropped picture: the picture itself, or its embedding in a field."""
-    dual = await _from_form(request)
-    return await _shown(request, dual) if isinstance(dual, Dual) else dual
-
-
-@router.get("/compare/explain")
-async def explained_page(request: Request) -> Response:
-    """The page with the difference explained, for browsers without scripts."""
-    asked = Asked.of(request)
-    dual = await _from_address(request, asked.pairs)
-    return await _explained(request, dual, "", asked.explainer) if isinstance(dual, Dual) else dual
-
-
-@router.post("/compare/explain")
-async def explained_page_by_post(request: Request) -> Response:
-    """The same with a dropped picture."""
-    dual = await _from_form(request)
-    return await _explained(request, dual, "", "") if isinstance(dual, Dual) else dual
-
-
-@router.get("/compare/explain/stream")
-async def pieces(request: Request) -> Response:
-    """The explanation of the difference in pieces of HTML, for the page's script."""
-    asked = Asked.of(request)
-    return await _pieces(request, comparing.dual_of(asked.pairs, in_address=True), "", asked.explainer)
-
-
-@router.post("/compare/explain/stream")
-async def pieces_by_post(request: Request) -> Response:
-    """The same with a dropped picture."""
-    return await _pieces(request, await _dual_posted(request), "", "")
-
-
-@router.get("/compare/explain/{side}")
-async def side_explained_page(request: Request, side: Side) -> Response:
-    """The page with one side explained, for browsers without scripts."""
-    asked = Asked.of(request)
-    dual = await _from_address(request, asked.pairs)
-    return await _explained(request, dual, side, asked.explainer) if isinstance(dual, Dual) else dual
-
-
-@router.post("/compare/explain/{side}")
-async def side_explained_page_by_post(request: Request, side: Side) -> Response:
-    """The same with a dropped picture."""
-    dual = await _from_form(request)
-    return await _explained(request, dual, side, "") if isinstance(dual, Dual) else dual
-
-
-@router.get("/compare/explain/{side}/stream")
-async def side_pieces(request: Request, side: Side) -> Response:
-    """The explanation of one side in pieces of HTML."""
-    asked = Asked.of(request)
-    return await _pieces(request, comparing.dual_of(asked.pairs, in_address=True), side, asked.explainer)
-
-
-@router.post("/compare/explain/{side}/stream")
-async def side_pieces_by_post(request: Request, side: Side) -> Response:
-    """The same with a dropped picture."""
-    return await _pieces(request, await _dual_posted(request), side, "")
-
-
-async def _dual_posted(request: Request) -> Dual:
-    form = await uploads.read_form(request, site_of(request))
-    texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file"]
-    return comparing.dual_of(fields.tidied(texts), in_address=False)
-
-
-async def _from_address(request: Request, given: Pairs) -> Dual | Response:
-    """The two queries that stand in the address, or what to show instead."""
-    kept = [(name, value) for name, value in given if name not in ("file", "explainer", "stream")]
-    pairs = fields.tidied(kept)
-    asked_for_b = any(name.startswith("b.") for name, _ in kept) or not any(name.startswith("a.") for name, _ in pairs)
-    if not pairs or not asked_for_b:
-        # Nothing yet, or A alone, as a page of results leads here: the form, to be filled in.
-        return await _form(request, pairs)
+@router.api_route("/compare", methods=["GET", "POST"])
+async def compare_page(request: Request) -> Response:
+    """Show two queries side by side."""
+    dual = await _asked(request)
+    if isinstance(dual, Response):
+        return dual
     try:
-        dual = comparing.dual_of(pairs, in_address=True)
+        comparison = await run_sync(site_of(request).atlas.compare, dual)
     except MirageError as error:
-        return await _form(request, pairs, error)
-    if request.url.path == "/compare" and pairs != given:
-        # A plain form sends empty fields and weights apart; the address bar gets the short form.
-        return RedirectResponse(f"/compare?{urlencode(pairs)}", 303)
-    return dual
+        return await run_sync(_form_page, request, dual.pairs(), error)
+    return await run_sync(_shown, request, comparison, {})
 
 
-async def _from_form(request: Request) -> Dual | Response:
-    """The two queries that a form posts, or where to go instead: without a picture they get an address."""
-    site = site_of(request)
+@router.api_route("/compare/explain/stream", methods=["GET", "POST"])
+@router.api_route("/compare/explain/{side}/stream", methods=["GET", "POST"])
+async def explained_pieces(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
+    """Send the explanation of one side, or of the difference, in pieces of HTML, for the page's script."""
+    asked = ExplainRequest.of(request)
+    by_post = request.method == "POST"
+    pairs = tidied(uploads.texts_of(await uploads.read_form(request))) if by_post else asked.pairs
+    dual = dual_of(pairs, in_address=not by_post)
+    _, make, drawing = await prepared(site_of(request), dual, side, asked.explainer)
+    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
+
+
+@router.api_route("/compare/explain", methods=["GET", "POST"])
+@router.api_route("/compare/explain/{side}", methods=["GET", "POST"])
+async def explained_page(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
+    """Show the page with one side, or the difference, explained, for browsers without scripts."""
+    dual = await _asked(request)
+    if isinstance(dual, Response):
+        return dual
+    try:
+        explainer = ExplainRequest.of(request).explainer
+        comparison, make, drawing = await prepared(site_of(request), dual, side, explainer)
+    except MirageError as error:
+        return await run_sync(_form_page, request, dual.pairs(), error)
+    events = await streaming.whole(request, make)
+    whole: dict[Whose, DrawnExplanation] = {side: drawn(drawing, events)}
+    return await run_sync(_shown, request, comparison, whole)
+
+
+async def _asked(request: Request) -> Dual | Response:
+    """The two queries that stand in the address or that a form posts, or what to show instead."""
     pairs: Pairs = []
     try:
-        form = await uploads.read_form(request, site)
-        texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file"]
-        pairs = fields.tidied(texts)
-        given = form.get("file")
-        if given is not None and (not pairs or pages.has_file(given)):
-            pairs.append(("picture", (await uploads.embed(form, site)).picture))
-        dual = comparing.dual_of(pairs, in_address=False)
+        if request.method == "GET":
+            given = [pair for pair in request.query_params.multi_items() if pair[0] not in _BESIDE]
+            pairs = tidied(given)
+            a_alone = any(name.startswith("a.") for name, _ in pairs) and not any(n.startswith("b.") for n, _ in given)
+            if not pairs or a_alone:
+                # Nothing yet, or A alone, as a page of results leads here: the form, to be filled in.
+                return await run_sync(_form_page, request, pairs)
+            dual = dual_of(pairs, in_address=True)
+            if request.url.path == "/compare" and pairs != request.query_params.multi_items():
+                # A plain form sends empty fields and weights apart; the address bar gets the short form.
+                return RedirectResponse(f"/compare?{urlencode(pairs)}", 303)
+            return dual
+        form = await uploads.read_form(request)
+        pairs += tidied(uploads.texts_of(form))
+        if form.get("file") is not None and (not pairs or uploads.has_file(form)):
+            pairs.append(("picture", (await uploads.embed(form, site_of(request))).picture))
+        dual = dual_of(pairs, in_address=False)
     except MirageError as error:
-        return await _form(request, pairs, error)
-    if not dual.has_picture and len(dual.print()) < pages.MOST_ADDRESS:
+        return await run_sync(_form_page, request, pairs, error)
+    if not dual.has_picture and len(dual.print()) < forms.MOST_ADDRESS:
         return RedirectResponse(f"{request.url.path}?{urlencode(pairs)}", 303)
     return dual
 
 
-async def _form(request: Request, pairs: Pairs, error: MirageError | None = None) -> Response:
+def _form_page(request: Request, pairs: Pairs, error: MirageError | None = None) -> Response:
     """The form as far as it is filled in, what is wrong with it, and examples."""
     site = site_of(request)
-
-    def empty() -> str:
-        held = pages.held(site)
-        return render(
-            "compare.html",
-            form=search_form(None),
-            compare=comparing.compare_form(pairs),
-            examples=comparing.examples_of(site.atlas, held.figures),
-            problem=str(error) if error else "",
-            view=None,
-        )
-
-    return HTMLResponse(await anyio.to_thread.run_sync(empty), error.status if error else 200)
-
-
-async def _shown(
-    request: Request, dual: Dual, comparison: Comparison | None = None, whole: dict[Whose, Drawn] | None = None
-) -> Response:
-    try:
-        comparison = comparison or await _compared(request, dual)
-    except MirageError as error:
-        return await _form(request, dual.pairs(), error)
-    pairs = dual.pairs()
-    if request.method == "GET":  # a weight of 0 is no term, but it is a slider
-        raw = [pair for pair in request.query_params.multi_items() if pair[0] not in ("file", "explainer", "stream")]
-        pairs = fields.tidied(raw)
-    html = await anyio.to_thread.run_sync(_page, site_of(request), comparison, pairs, whole or {})
-    return HTMLResponse(html)
-
-
-def _page(site: Site, comparison: Comparison, pairs: Pairs, whole: dict[Whose, Drawn]) -> str:
-    view = comparison_view(comparison)
-    dual = comparison.dual
-    figures = {hit.figure.id: hit for side in (view.b, view.a) for hit in side.hits}
-    panels: dict[Whose, tuple[str, str]] = {}
-    every: tuple[Whose, ...] = ("", "a", "b")
-    for side in every:
-        path = "/compare/explain" + (f"/{side}" if side else "")
-        panels[side] = (address(dual, f"{path}/stream"), "" if dual.has_picture else address(dual, path))
-    sides: tuple[tuple[Whose, schemas.SearchView], ...] = (("a", view.a), ("b", view.b))
-    whole = {**{name: nothing() for name, answer in sides if not answer.fits}, **whole}
-    return render(
+    return page(
         "compare.html",
-        form=search_form(None),
-        compare=comparing.compare_form(pairs),
-        examples=[],
-        problem="",
-        view=view,
-        figures=figures,
-        panels=panels,
-        whole=whole,
-        shown=SHOWN,
-        costly=site.explainer != explainers.DEFAULT,
-        making=generate_views.making(site, dual.a, dual.b),
+        error.status if error else 200,
+        compare=compare_form(pairs),
+        examples=site.kept("compare", site.holds().figures, lambda: _examples(site)),
+        problem=str(error) if error else "",
+        view=None,
     )
 
 
-def _drawing(comparison: Comparison, side: Whose) -> tuple[Answer | None, Drawing]:
-    """How to draw what is said of one side, or of the difference."""
-    if not side:
-        places = {
-            **places_of(comparison.a, side="a", prefix="a-"),
-            **places_of(comparison.b, side="b", prefix="b-"),
-        }
-        return None, Drawing(Explanation(_question(comparison)), places, prefix="ab-")
-    answer = comparison.a if side == "a" else comparison.b
-    words = comparison.words["ab".index(side)]
-    return answer, Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
-
-
-async def _making(site: Site, comparison: Comparison, side: Whose, explainer: str) -> tuple[streaming.Make, Drawing]:
-    speaker = await anyio.to_thread.run_sync(site.speaker, explainer)
-    answer, drawing = _drawing(comparison, side)
-    if answer is None:
-        return partial(site.atlas.contrasting, comparison, explainer=speaker), drawing
-    return partial(site.atlas.explaining, answer, explainer=speaker), drawing
-
-
-async def _pieces(request: Request, dual: Dual, side: Whose, explainer: str) -> Response:
-    make, drawing = await _making(site_of(request), await _compared(request, dual), side, explainer)
-    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
-
-
-async def _explained(request: Request, dual: Dual, side: Whose, explainer: str) -> Response:
-    try:
-        comparison = await _compared(request, dual)
-        make, drawing = await _making(site_of(request), comparison, side, explainer)
-    except MirageError as error:
-        return await _form(request, dual.pairs(), error)
-    events = await streaming.whole(request, make)
-    return await _shown(request, dual, comparison, {side: drawn(drawing, events)})
+def _shown(request: Request, comparison: Comparison, whole: dict[Whose, DrawnExplanation]) -> Response:
+    site, dual, view = site_of(request), comparison.dual, comparison_view(comparison)
+    pairs = dual.pairs()
+    if request.method == "GET":  # a weight of 0 is no term, but it is a slider
+        pairs = tidied(pair for pair in request.query_params.multi_items() if pair[0] not in _BESIDE)
+    panels: dict[Whose, tuple[str, str]] = {}
+    every: tuple[Whose, ...] = ("", *SIDES)
+    for side in every:
+        path = "/compare/explain" + (f"/{side}" if side else "")
+        panels[side] = (links.compare(dual, f"{path}/stream"), "" if dual.has_picture else links.compare(dual, path))
+    nothing_fits: dict[Whose, DrawnExplanation] = {
+        side: nothing() for side, answer in zip(SIDES, (view.a, view.b), strict=True) if not answer.fits
+    }
+    return page(
+        "compare.html",
+        compare=compare_form(pairs),
+        examples=[],
+        problem="",
+        view=view,
+        figures={hit.figure.id: hit for answer in (view.b, view.a) for hit in answer.hits},
+        panels=panels,
+        whole=nothing_fits | whole,
+        shown=SHOWN,
+        costly=site.costly,
+        making=generate.offer(site, dual.a, dual.b),
+    )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mirage.explain import explanation
 from mirage.explain.explainers.base import Remark
 from mirage.explain.explanation import Began, Ended, Event, Explanation
 from mirage.search.fusion import Answer
-from mirage.web import explained, schemas
-from mirage.web.explained import Places
-from mirage.web.schemas.base import Model
 from mirage.web.templating import render
+from mirage.web.views.explain import ClaimView, EndedView, RemarkView, WritingView, event_view, evidence_view
+from mirage.web.views.figures import ApiModel
+
+Places = Mapping[tuple[str, str], str]
+"""Side and figure id to the id of its card on the page."""
 
 
-class Piece(Model):
+class PagePiece(ApiModel):
     """One event, drawn.
 
     Attributes
@@ -52,39 +55,38 @@ class Drawing:
     _shown: set[int] = field(default_factory=set)
     _aspect: str = ""
 
-    def draw(self, event: Event) -> tuple[str, Piece]:
+    def draw(self, event: Event) -> tuple[str, PagePiece]:
         """One event's name and piece."""
         before = self.so_far
         self.so_far = explanation.with_event(before, event)
-        name, view = explained.event_view(event, self.so_far)
+        name, view = event_view(event, self.so_far)
         common = {"places": self.places, "prefix": self.prefix, "live": self.live}
         match view:
-            case schemas.WritingView():
-                return name, Piece(text=view.text)
-            case schemas.ClaimView():
-                known = {each.number: explained.evidence_view(each) for each in self.so_far.evidence}
+            case WritingView():
+                return name, PagePiece(text=view.text)
+            case ClaimView():
+                known = {each.number: evidence_view(each) for each in self.so_far.evidence}
                 fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
                 self._shown |= {each.number for each in fresh}
                 heading, self._aspect = (view.aspect if view.aspect != self._aspect else ""), view.aspect
                 html = render("explain_piece.html", kind="claim", view=view, known=known, heading=heading, **common)
                 evidence = render("explain_piece.html", kind="evidence", items=fresh, **common) if fresh else ""
-                return name, Piece(html=html, evidence=evidence, text=self.so_far.cited())
-            case schemas.RemarkView():
-                return name, Piece(html=render("explain_piece.html", kind="remark", view=view))
-            case schemas.EndedView():
-                infos = [explained.explainer_view(info) for info in self.so_far.explainers]
+                return name, PagePiece(html=html, evidence=evidence, text=self.so_far.cited())
+            case RemarkView():
+                return name, PagePiece(html=render("explain_piece.html", kind="remark", view=view))
+            case EndedView():
                 whole = self.so_far
-                html = render("explain_piece.html", kind="foot", infos=infos, whole=whole, rest=self._rest(), **common)
-                return name, Piece(html=html, text=view.cited if whole.claims else "")
+                html = render("explain_piece.html", kind="foot", whole=whole, rest=self._rest(), **common)
+                return name, PagePiece(html=html, text=view.cited if whole.claims else "")
         assert isinstance(event, Began)
-        return name, Piece(html=render("explain_piece.html", kind="began", view=view))
+        return name, PagePiece(html=render("explain_piece.html", kind="began", view=view))
 
     def _rest(self) -> int:
         return len(self.so_far.evidence) - len(self._shown)
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnExplanation:
     """A whole explanation, drawn."""
 
     sentences: str
@@ -93,8 +95,14 @@ class Drawn:
     text: str
 
 
-def drawn(drawing: Drawing, events: list[Event]) -> Drawn:
-    """All events drawn and put together, with the evidence that no sentence cites last."""
+def drawn(drawing: Drawing, events: list[Event]) -> DrawnExplanation:
+    """Draw all events and put them together, with the evidence that no sentence cites last.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    events : list of Event
+    """
     sentences, evidence, foot, text = "", "", "", ""
     for event in events:
         name, piece = drawing.draw(event)
@@ -103,14 +111,23 @@ def drawn(drawing: Drawing, events: list[Event]) -> Drawn:
         elif name == "ended":
             foot, text = piece.html, piece.text
         evidence += piece.evidence
-    return Drawn(sentences, evidence, foot, text)
+    return DrawnExplanation(sentences, evidence, foot, text)
 
 
-def nothing() -> Drawn:
+def nothing() -> DrawnExplanation:
     """What is shown where no figure fits, so that there is nothing to explain."""
     return drawn(Drawing(Explanation(""), {}), [Remark(explanation.NO_EVIDENCE), Ended(stopped=False, seconds=0.0)])
 
 
 def places_of(answer: Answer, *, side: str = "", prefix: str = "") -> dict[tuple[str, str], str]:
-    """Where an answer's figures stand: the ids of their cards."""
+    """Where an answer's figures stand: the ids of their cards.
+
+    Parameters
+    ----------
+    answer : mirage.search.fusion.Answer
+    side : {"", "a", "b"}
+        Of a comparison, whose evidence it is.
+    prefix : str
+        Of the cards' ids.
+    """
     return {(side, hit.figure.id): f"{prefix}hit-{hit.rank}" for hit in answer.hits}

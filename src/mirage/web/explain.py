@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
-import anyio.to_thread
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -15,52 +15,46 @@ from mirage.explain import explanation
 from mirage.explain.explanation import Event, Explanation
 from mirage.query import Query
 from mirage.search.fusion import Answer
-from mirage.web import explained, fields, pages, schemas, streaming, uploads, views
-from mirage.web.api import PROBLEM, documented, sent
+from mirage.web import forms, openapi, search, streaming, uploads
 from mirage.web.drawing import Drawing, drawn, places_of
-from mirage.web.site import Site, site_of
+from mirage.web.openapi import EVENTS, PROBLEM, sent
+from mirage.web.site import RunningSite, site_of
+from mirage.web.streaming import WritesEvents
+from mirage.web.views.explain import ExplanationView, event_view, explanation_view
+from mirage.web.views.search import QueryBody
 
-EVENTS = "text/event-stream"
-_EVENT_WORDS = (
+STREAMED = openapi.streamed(
     "The explanation as it is written: events `began`, `writing`, `claim`, `remark` and `ended`, each with a JSON object "
     "(`BeganView`, `WritingView`, `ClaimView`, `RemarkView`, `EndedView`); `error` holds a `Problem`. Closing "
     "the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
 )
-STREAMED: dict[int | str, dict[str, Any]] = {200: {"description": _EVENT_WORDS, "content": {EVENTS: {}}}}
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
 
 
-_MORE = {
-    "explainer": "Who shall speak: the one that the settings choose (when left out), or extractive, which only quotes.",
-    "stream": "0 for the whole as one JSON object.",
-}
-OPTIONS: dict[str, Any] = {
-    "parameters": [
-        {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in _MORE.items()
-    ]
-}
-
-
-def explain_documented() -> dict[str, Any]:
-    """The query string of an explanation for OpenAPI."""
-    return {"parameters": documented(required=True)["parameters"] + OPTIONS["parameters"]}
-
-
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What stands beside a query: who shall speak, and in which form the answer goes out."""
+class ExplainRequest:
+    """What stands in the address of an explanation.
 
-    pairs: fields.Pairs
+    Attributes
+    ----------
+    pairs : list of (str, str)
+        The fields of the query.
+    explainer : str
+        Who shall speak; empty for the settings' own.
+    stream : bool
+        Whether the answer goes out as events.
+    """
+
+    pairs: forms.Pairs
     explainer: str
     stream: bool
 
     @classmethod
     def of(cls, request: Request) -> Self:
         """Read the query string."""
-        pairs = fields.tidied(request.query_params.multi_items())
+        pairs = forms.tidied(request.query_params.multi_items())
         given = dict(pairs)
         accepted = request.headers.get("accept", "")
         as_json = "application/json" in accepted and EVENTS not in accepted
@@ -68,8 +62,50 @@ class Asked:
         return cls(kept, given.get("explainer", ""), given.get("stream", "0" if as_json else "1") != "0")
 
 
-async def making(site: Site, query: Query, explainer: str) -> tuple[Answer, streaming.Make]:
-    """Search, and prepare to explain.
+async def answered(request: Request, make: WritesEvents, question: str, *, stream: bool) -> Response:
+    """Send an explanation by the API.
+
+    Parameters
+    ----------
+    request : Request
+    make : callable
+        As for `mirage.web.streaming.written`.
+    question : str
+        What is explained, in words.
+    stream : bool
+        As events, or whole.
+    """
+    if not stream:
+        return sent(await explained(request, make, question))
+    so_far = Explanation(question)
+
+    def draw(event: Event) -> streaming.Sent:
+        nonlocal so_far
+        so_far = explanation.with_event(so_far, event)
+        return event_view(event, so_far)
+
+    return streaming.EventStream(streaming.drawn(request, make, draw))
+
+
+async def explained(request: Request, make: WritesEvents, question: str) -> ExplanationView:
+    """Wait for the whole explanation; parameters as for `answered`."""
+    return explanation_view(explanation.collect(question, await streaming.whole(request, make)))
+
+
+async def prepared(site: RunningSite, query: Query, explainer: str) -> tuple[Answer, WritesEvents, Drawing]:
+    """Search, and prepare to explain what is found.
+
+    Parameters
+    ----------
+    site : RunningSite
+    query : mirage.query.Query
+    explainer : str
+        Who shall speak.
+
+    Returns
+    -------
+    Answer, callable, Drawing
+        What was found, what writes, and what draws it beside the results.
 
     Raises
     ------
@@ -77,85 +113,55 @@ async def making(site: Site, query: Query, explainer: str) -> tuple[Answer, stre
         When a visitor may not choose that explainer.
     mirage.errors.BadQuery
     """
-    speaker = await anyio.to_thread.run_sync(site.speaker, explainer)
-    answer = await anyio.to_thread.run_sync(site.atlas.search, query)
-    return answer, partial(site.atlas.explaining, answer, explainer=speaker)
+    speaker = await run_sync(site.explainer, explainer)
+    answer = await run_sync(site.atlas.search, query)
+    make = partial(site.atlas.explaining, answer, explainer=speaker)
+    return answer, make, Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
 
 
-async def answered(request: Request, make: streaming.Make, question: str, *, stream: bool) -> Response:
-    """Send an explanation by the API: as events, or whole."""
-    if not stream:
-        events = await streaming.whole(request, make)
-        return sent(explained.explanation_view(explanation.collect(question, events)))
-    so_far = Explanation(question)
-
-    def draw(event: Event) -> streaming.Sent:
-        nonlocal so_far
-        so_far = explanation.with_event(so_far, event)
-        return explained.event_view(event, so_far)
-
-    return streaming.EventStream(streaming.drawn(request, make, draw))
-
-
-@twins.get("/explain", response_model=schemas.ExplanationView, openapi_extra=explain_documented(), responses=STREAMED)
+@twins.get(
+    "/explain",
+    response_model=ExplanationView,
+    openapi_extra={"parameters": openapi.SEARCH + openapi.EXPLAIN},
+    responses=STREAMED,
+)
 async def explain(request: Request) -> Response:
     """Explain what a query finds: sentences with their sources, each checked against them."""
-    asked = Asked.of(request)
-    query = fields.query_of(asked.pairs, in_address=True)
-    answer, make = await making(site_of(request), query, asked.explainer)
-    return await answered(request, make, explanation.words_of(answer), stream=asked.stream)
+    query = forms.query_of(ExplainRequest.of(request).pairs, in_address=True)
+    return await _explained_by_api(request, query)
 
 
-@twins.post("/explain", response_model=schemas.ExplanationView, openapi_extra=OPTIONS, responses=STREAMED)
-async def explain_by_post(request: Request, body: schemas.QueryBody) -> Response:
+@twins.post("/explain", response_model=ExplanationView, openapi_extra={"parameters": openapi.EXPLAIN}, responses=STREAMED)
+async def explain_by_post(request: Request, body: QueryBody) -> Response:
     """The same for a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    asked = Asked.of(request)
-    answer, make = await making(site_of(request), views.query_of(body), asked.explainer)
-    return await answered(request, make, explanation.words_of(answer), stream=asked.stream)
+    return await _explained_by_api(request, body.query())
 
 
-async def _page(request: Request, query: Query | Response, explainer: str) -> Response:
-    """The results with the whole explanation beside them, for browsers without scripts."""
-    if not isinstance(query, Query):
+async def _explained_by_api(request: Request, query: Query) -> Response:
+    asked = ExplainRequest.of(request)
+    _, make, drawing = await prepared(site_of(request), query, asked.explainer)
+    return await answered(request, make, drawing.so_far.question, stream=asked.stream)
+
+
+@router.api_route("/explain", methods=["GET", "POST"])
+async def explain_page(request: Request) -> Response:
+    """Show the results with the whole explanation beside them, for browsers without scripts."""
+    query = await search.query_asked(request)
+    if isinstance(query, Response):
         return query
     try:
-        answer, make = await making(site_of(request), query, explainer)
+        _, make, drawing = await prepared(site_of(request), query, ExplainRequest.of(request).explainer)
     except MirageError as error:
-        return await pages.refused(request, [pair for pair in query.pairs() if pair[0] != "picture"], error)
+        return await run_sync(search.refused, request, query.pairs(), error)
     events = await streaming.whole(request, make)
-    drawing = Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
-    return await pages.results(request, query, drawn(drawing, events))
+    return await run_sync(search.results, request, query, drawn(drawing, events))
 
 
-@router.get("/explain")
-async def explain_page(request: Request) -> Response:
-    """Results and explanation of a query that stands in the address."""
-    asked = Asked.of(request)
-    return await _page(request, await pages.from_address(request, asked.pairs), asked.explainer)
-
-
-@router.post("/explain")
-async def explain_page_by_post(request: Request) -> Response:
-    """The same for a query with a dropped picture."""
-    return await _page(request, await pages.from_form(request), "")
-
-
-async def _pieces(request: Request, query: Query, explainer: str) -> Response:
-    answer, make = await making(site_of(request), query, explainer)
-    drawing = Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
-    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
-
-
-@router.get("/explain/stream")
+@router.api_route("/explain/stream", methods=["GET", "POST"])
 async def explain_pieces(request: Request) -> Response:
-    """The explanation in pieces of HTML, for the page's script."""
-    asked = Asked.of(request)
-    return await _pieces(request, fields.query_of(asked.pairs, in_address=True), asked.explainer)
-
-
-@router.post("/explain/stream")
-async def explain_pieces_by_post(request: Request) -> Response:
-    """The same for a query with a dropped picture."""
-    form = await uploads.read_form(request, site_of(request))
-    pairs = fields.tidied((name, value) for name, value in form.multi_items() if isinstance(value, str))
-    return await _pieces(request, fields.query_of(pairs, in_address=False), Asked.of(request).explainer)
+    """Send the explanation in pieces of HTML, for the page's script."""
+    asked = ExplainRequest.of(request)
+    by_post = request.method == "POST"
+    pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if by_post else asked.pairs
+    _, make, drawing = await prepared(site_of(request), forms.query_of(pairs, in_address=not by_post), asked.explainer)
+    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))

@@ -1,75 +1,253 @@
-"""Synthetic images are asked for: the page with the form, and the JSON twins."""
+"""Synthetic images are asked for, and watched in the making: the form, its pages, and the JSON twins."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
-from fastapi import APIRouter, Depends, Request
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
 from pydantic import ValidationError
 from starlette.datastructures import FormData
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from mirage.errors import MirageError
-from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED
-from mirage.generate.synthesis import Options
-from mirage.query import Query
-from mirage.web import generate_forms, links, schemas, uploads
-from mirage.web.api import PROBLEM, sent
-from mirage.web.fields import Pairs, tidied
-from mirage.web.forms import search_form
-from mirage.web.generate_views import GENERATE, generator_view, synthetics_view
-from mirage.web.jobs import job_view
-from mirage.web.pages import has_file
-from mirage.web.schemas.generating import GenerateBody, GeneratorView, PairBody, PairView
+from mirage.compare.dual import SIDES
+from mirage.errors import BadInput, BadQuery, MirageError, NotFound
+from mirage.figure import MODALITIES
+from mirage.generate.generators import GeneratorInfo
+from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
+from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.query import Query, Term, shown
+from mirage.web import links, uploads
+from mirage.web.forms import ChangeRow, Pairs, change_rows, check_fields, first, tidied
+from mirage.web.openapi import PROBLEM, sent, takes
 from mirage.web.security import check_token
-from mirage.web.site import Site, site_of
-from mirage.web.templating import render
+from mirage.web.site import RunningSite, site_of
+from mirage.web.synthetic import synthetic_in, synthetics_in
+from mirage.web.templating import page
+from mirage.web.views.figures import FigureView
+from mirage.web.views.generate import (
+    EMPTY,
+    GenerateBody,
+    GeneratorView,
+    PairBody,
+    PairView,
+    SyntheticView,
+    query_of,
+)
+from mirage.web.views.jobs import GENERATE, JobView, job_view
 
-if TYPE_CHECKING:
-    from mirage.jobs import Job
-
-_LATEST = 8
-# Read by hand, since a form is taken as well; the description of the API has to be told of them.
-BODIES = (GenerateBody, PairBody)
-_TAKEN: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/GenerateBody"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["q"],
-                    "properties": {
-                        "q": {"type": "string", "description": "What the image shall show."},
-                        "file": {"type": "string", "format": "binary", "description": "A picture to begin from."},
-                    },
-                }
-            },
-        },
-    }
-}
+LATEST = 8
+"""How many images the form's page shows."""
+_WORDS = ("q", "more", "less")
+_WHOLE = {"seed": "seed", "steps": "number of steps", "width": "width", "height": "height", "count": "number of images"}
+_BROKEN = {"guidance": "guidance", "strength": "strength"}
+_KNOWN = {*_WORDS, *_WHOLE, *_BROKEN, "size", "negative", "figure"}
+# What a form keeps of words that are far too long, so that they can be shortened.
+_MOST_KEPT = 20_000
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
 
 
-def wants_token(request: Request) -> None:
-    """Refuse a request without this start's token in its header, before its body is looked at."""
-    check_token(request, None)
+# -- the form ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateForm:
+    """The form of the page /generate as it is filled in; every value is as typed.
+
+    Attributes
+    ----------
+    words, negative, seed, steps, guidance, size, count, figure, strength : str
+    less, more : tuple of ChangeRow
+    """
+
+    words: str = ""
+    negative: str = ""
+    seed: str = ""
+    steps: str = ""
+    guidance: str = ""
+    size: str = ""
+    count: str = ""
+    figure: str = ""
+    strength: str = ""
+    less: tuple[ChangeRow, ...] = ()
+    more: tuple[ChangeRow, ...] = ()
+
+    @property
+    def advanced(self) -> bool:
+        """Whether anything is filled in that is folded away."""
+        shown_always = ("words", "less", "figure")
+        return any(getattr(self, field.name) for field in fields(self) if field.name not in shown_always)
+
+
+def generate_form(pairs: Pairs) -> GenerateForm:
+    """Fill in the form with these fields, whether they make sense or not."""
+    plain = ("seed", "steps", "guidance", "count", "figure", "strength")
+    return GenerateForm(
+        words=first(pairs, "q")[:_MOST_KEPT],
+        negative=first(pairs, "negative")[:_MOST_KEPT],
+        size=(first(pairs, "size") or first(pairs, "width"))[:200],
+        less=change_rows(pairs, "less"),
+        more=change_rows(pairs, "more"),
+        **{name: first(pairs, name)[:200] for name in plain},
+    )
+
+
+def asked_of(pairs: Pairs) -> tuple[Query, Options]:
+    """Read what the fields of a form ask for.
+
+    Raises
+    ------
+    mirage.errors.BadQuery
+        Without words, or with too many.
+    mirage.errors.BadInput
+        Naming the field that is no number, or that is not known.
+    """
+    for name, _ in pairs:
+        if name not in _KNOWN:
+            raise BadInput(f"There is no choice named {shown(name)}. There are: {', '.join(sorted(_KNOWN))}.")
+    check_fields(pairs, in_address=False)
+    words = [(name, value) for name, value in pairs if name in _WORDS]
+    if not any(name in ("q", "more") for name, _ in words):
+        raise BadQuery(EMPTY)
+    single = {name: value.strip() for name, value in pairs if name not in _WORDS}
+    if size := single.pop("size", ""):
+        single = {"width": size, "height": size, **single}
+    whole = {
+        name: _number(int, f"{what} is a whole number", single[name]) for name, what in _WHOLE.items() if name in single
+    }
+    broken = {name: _number(float, f"{what} is a number", single[name]) for name, what in _BROKEN.items() if name in single}
+    texts = {name: single[name] for name in ("negative", "figure") if name in single}
+    return Query.parse(words), Options(**whole, **broken, **texts)  # type: ignore[arg-type]
+
+
+def _number(kind: type[int] | type[float], what: str, value: str) -> float:
+    try:
+        return kind(value)
+    except ValueError:
+        raise BadInput(f"The {what}, not {shown(value)}.") from None
+
+
+def drawable(query: Query) -> Query | None:
+    """What can be drawn of a search: its words, with what its filters say in words; None when it has no words.
+
+    A picture or a figure among the terms is left out: the image is made of words.
+    """
+    terms = [Term(text=term.text, weight=term.weight) for term in query.terms if term.text]
+    at = next((number for number, term in enumerate(terms) if term.weight > 0), None)
+    if at is None:
+        return None
+    if said := " ".join(_filter_words(query.filters)):
+        terms[at] = replace(terms[at], text=f"{terms[at].text}, {said}")
+    return Query(tuple(terms))
+
+
+def _filter_words(filters: Mapping[str, Sequence[str]]) -> list[str]:
+    single = {name: values[0] for name, values in filters.items() if len(values) == 1 and values[0]}
+    modality = single.get("modality", "")
+    return [word for word in (single.get("plane"), MODALITIES.get(modality, modality), single.get("region")) if word]
+
+
+# -- what other pages offer --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOffer:
+    """What a page of results or of a comparison needs to offer a synthetic image.
+
+    Attributes
+    ----------
+    fields : list of (str, str)
+        What its form sends.
+    token : str
+    generator : GeneratorView
+    always : bool
+        Whether it is made without a click.
+    page : str
+        Where more can be chosen; empty for two sides.
+    """
+
+    fields: list[tuple[str, str]]
+    token: str
+    generator: GeneratorView
+    always: bool
+    page: str = ""
+
+
+def offer(site: RunningSite, *queries: Query) -> GenerateOffer | None:
+    """Offer an image of one query, or of each of two; None where one has no words to draw.
+
+    Parameters
+    ----------
+    site : RunningSite
+    *queries : mirage.query.Query
+    """
+    drawn = [query for each in queries if (query := drawable(each))]
+    if len(drawn) < len(queries):
+        return None
+    generator, always = generator_view(site), site.settings.generate_always
+    if len(drawn) == 1:
+        return GenerateOffer(drawn[0].pairs(), site.token, generator, always, links.generate(drawn[0]))
+    both = [(f"{side}.{name}", value) for side, query in zip(SIDES, drawn, strict=True) for name, value in query.pairs()]
+    return GenerateOffer(both, site.token, generator, always)
+
+
+def address_from(site: RunningSite, figure: FigureView) -> str:
+    """Find the page that makes an image which begins from a figure; empty where the generator cannot.
+
+    Parameters
+    ----------
+    site : RunningSite
+    figure : FigureView
+    """
+    info = site.generator()
+    if isinstance(info, str) or not info.from_picture:
+        return ""
+    words = figure.title or " ".join(word for word in (figure.plane, figure.modality_name, figure.region) if word)
+    return links.generate(Query.of(words[:300]) if words else None, figure=figure.id)
+
+
+def generator_view(site: RunningSite) -> GeneratorView:
+    """Show who draws, or why nobody does."""
+    info = site.generator()
+    nobody = GeneratorInfo(site.settings.generator, "", "", "", 0, 0, 0, 1, 0, 0, 1, 0)
+    return GeneratorView.of(
+        nobody if isinstance(info, str) else info,
+        ready=not site.generator_problem,
+        problem=site.generator_problem,
+        most_guidance=MOST_GUIDANCE,
+        most_images=MOST_IMAGES,
+        waiting=sum(job.kind == GENERATE and not job.finished for job in site.jobs.list()),
+        most_waiting=MAX_AHEAD,
+    )
 
 
 # -- starting ----------------------------------------------------------------------------------------------------------
 
 
-async def started(site: Site, query: Query, options: Options, picture: Image.Image | None = None) -> Job:
-    """Queue one generation.
+async def started(
+    site: RunningSite, queries: Sequence[Query], options: Options, picture: Image.Image | None = None
+) -> tuple[int | None, list[JobView]]:
+    """Queue one generation of each query: all, from the same seed, or none.
+
+    Parameters
+    ----------
+    site : RunningSite
+    queries : sequence of mirage.query.Query
+    options : mirage.generate.synthesis.Options
+    picture : PIL.Image.Image, optional
+        To begin from.
+
+    Returns
+    -------
+    int or None, list of JobView
+        The seed, where it is known already, and the jobs.
 
     Raises
     ------
@@ -78,122 +256,119 @@ async def started(site: Site, query: Query, options: Options, picture: Image.Ima
     mirage.errors.BadInput
         Naming the choice that the generator cannot follow.
     """
-    return await anyio.to_thread.run_sync(partial(site.jobs.start_generate, query, options, start=picture))
-
-
-async def started_pair(site: Site, both: tuple[Query, Query], options: Options) -> PairView:
-    """Queue one generation of each side, from the same seed; both or neither."""
-    seed = options.seed if options.seed is not None else secrets.randbelow(MOST_SEED - MOST_IMAGES)
-    same = replace(options, seed=seed)
-    first = await started(site, both[0], same)
+    if len(queries) > 1 and options.seed is None:
+        options = replace(options, seed=secrets.randbelow(MOST_SEED - MOST_IMAGES))
+    jobs: list[JobView] = []
     try:
-        second = await started(site, both[1], same)
+        for query in queries:
+            begin = partial(site.jobs.start_generate, query, options, start=picture)
+            jobs.append(job_view(await run_sync(begin)))
     except MirageError:
-        await anyio.to_thread.run_sync(site.jobs.cancel, first.id)
+        for job in jobs:
+            await run_sync(site.jobs.cancel, job.id)
         raise
-    return PairView(seed=seed, a=job_view(first), b=job_view(second))
+    return options.seed, jobs
 
 
 async def _form_of(request: Request) -> tuple[Pairs, FormData]:
-    form = await uploads.read_form(request, site_of(request))
-    texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file"]
-    return tidied(texts), form
+    form = await uploads.read_form(request)
+    return tidied(uploads.texts_of(form)), form
 
 
-async def _started_by(request: Request, pairs: Pairs, form: FormData) -> Job:
+async def _started_by_form(
+    request: Request, pairs: Pairs, form: FormData, sides: Sequence[str]
+) -> tuple[int | None, list[JobView]]:
     site = site_of(request)
     check_token(request, str(form.get("token", "")))
-    query, options = generate_forms.asked_of(pairs)
-    picture = await uploads.picture(form, site) if has_file(form.get("file") or "") else None
-    return await started(site, query, options, picture)
+    common = [pair for pair in pairs if "." not in pair[0]] if sides != ("",) else pairs
+    asked = []
+    for side in sides:
+        own = [(name.removeprefix(f"{side}."), value) for name, value in pairs if side and name.startswith(f"{side}.")]
+        asked.append(asked_of(own + common))
+    picture = await uploads.picture(form, site) if uploads.has_file(form) else None
+    return await started(site, [query for query, _ in asked], asked[0][1], picture)
 
 
-async def _started_pair_by(request: Request, pairs: Pairs, form: FormData) -> PairView:
-    check_token(request, str(form.get("token", "")))
-    a, b = (generate_forms.asked_of(generate_forms.side_of(pairs, side)) for side in ("a", "b"))
-    return await started_pair(site_of(request), (a[0], b[0]), a[1])
-
-
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+async def _body(request: Request, model: type[GenerateBody] | type[PairBody]) -> GenerateBody | PairBody | None:
+    """The JSON that was sent; None where it is no JSON but a form."""
+    if uploads.kind_of(request.headers) != "application/json":
+        return None
+    check_token(request, None)
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
 @twins.get("/generate", response_model=GeneratorView)
-async def generator(request: Request) -> Response:
+def generator(request: Request) -> Response:
     """Who draws, within which bounds, and how many wait."""
-    return sent(await anyio.to_thread.run_sync(generator_view, site_of(request)))
+    return sent(generator_view(site_of(request)))
 
 
-@twins.post("/generate", response_model=schemas.JobView, status_code=202, openapi_extra=_TAKEN)
+@twins.post(
+    "/generate",
+    response_model=JobView,
+    status_code=202,
+    openapi_extra=takes(
+        json="GenerateBody",
+        form={
+            "q": {"type": "string", "description": "What the image shall show."},
+            "file": {"type": "string", "format": "binary", "description": "A picture to begin from."},
+        },
+        required="q",
+    ),
+)
 async def generate(request: Request) -> Response:
     """Begin a synthetic image: JSON, or a form that may carry a picture to begin from. Wants the token.
 
     The picture is decoded in memory and never stored. Follow `/api/jobs/{id}/events`.
     """
-    if not _is_json(request):
-        return sent(job_view(await _started_by(request, *await _form_of(request))), 202)
-    check_token(request, None)
-    try:
-        body = GenerateBody.model_validate_json(await uploads.read_json(request))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
-    query = generate_forms.query_in(body.terms)
-    return sent(job_view(await started(site_of(request), query, generate_forms.options_in(body))), 202)
+    body = await _body(request, GenerateBody)
+    if isinstance(body, GenerateBody):
+        _, jobs = await started(site_of(request), [query_of(body.terms)], body.options())
+    else:
+        _, jobs = await _started_by_form(request, *await _form_of(request), ("",))
+    return sent(jobs[0], 202)
 
 
-@twins.post(
-    "/compare/generate",
-    response_model=PairView,
-    status_code=202,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PairBody"}}},
-        }
-    },
-)
+@twins.post("/compare/generate", response_model=PairView, status_code=202, openapi_extra=takes(json="PairBody"))
 async def generate_pair(request: Request) -> Response:
     """Begin a synthetic image of each of two queries, from the same seed. Wants the token."""
-    if not _is_json(request):
-        return sent(await _started_pair_by(request, *await _form_of(request)), 202)
-    check_token(request, None)
-    try:
-        body = PairBody.model_validate_json(await uploads.read_json(request))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
-    both = generate_forms.query_in(body.a), generate_forms.query_in(body.b)
-    return sent(await started_pair(site_of(request), both, generate_forms.options_in(body)), 202)
+    body = await _body(request, PairBody)
+    if isinstance(body, PairBody):
+        both = [query_of(body.a), query_of(body.b)]
+        seed, jobs = await started(site_of(request), both, body.options())
+    else:
+        seed, jobs = await _started_by_form(request, *await _form_of(request), SIDES)
+    return sent(PairView(seed=seed or 0, a=jobs[0], b=jobs[1]), 202)
 
 
-# -- the page ----------------------------------------------------------------------------------------------------------
+# -- the pages ---------------------------------------------------------------------------------------------------------
 
 
-async def _page(request: Request, pairs: Pairs, error: MirageError | None = None) -> Response:
+def _page(request: Request, pairs: Pairs, error: MirageError | None = None) -> Response:
     site = site_of(request)
-
-    def page() -> str:
-        jobs = [job_view(job) for job in site.jobs.list() if job.kind == GENERATE]
-        return render(
-            "generate.html",
-            form=search_form(None),
-            asked=generate_forms.generate_form(pairs),
-            generator=generator_view(site),
-            problem=str(error) if error else "",
-            under_way=[job for job in jobs if not job.ended],
-            latest=synthetics_view(site, 1).images[:_LATEST],
-            token=site.token,
-        )
-
-    return HTMLResponse(await anyio.to_thread.run_sync(page), error.status if error else 200)
+    jobs = [job_view(job) for job in site.jobs.list() if job.kind == GENERATE]
+    return page(
+        "generate.html",
+        error.status if error else 200,
+        asked=generate_form(pairs),
+        generator=generator_view(site),
+        problem=str(error) if error else "",
+        under_way=[job for job in jobs if not job.ended],
+        latest=synthetics_in(site, 1, LATEST).images,
+        token=site.token,
+    )
 
 
 @router.get("/generate")
-async def form_page(request: Request) -> Response:
+def form_page(request: Request) -> Response:
     """The form, filled in from the address."""
-    return await _page(request, tidied(request.query_params.multi_items()))
+    return _page(request, tidied(request.query_params.multi_items()))
 
 
 @router.post("/generate")
@@ -202,17 +377,54 @@ async def generate_by_form(request: Request) -> Response:
     pairs: Pairs = []
     try:
         pairs, form = await _form_of(request)
-        job = await _started_by(request, pairs, form)
+        _, jobs = await _started_by_form(request, pairs, form, ("",))
     except MirageError as error:
-        return await _page(request, pairs, error)
-    return RedirectResponse(links.generating(job.id), 303)
+        return await run_sync(_page, request, pairs, error)
+    return RedirectResponse(links.generating(jobs[0].id), 303)
 
 
 @router.post("/compare/generate")
 async def generate_pair_by_form(request: Request) -> Response:
     """Begin one image of each side, and lead to the page that shows both."""
-    pair = await _started_pair_by(request, *await _form_of(request))
-    return RedirectResponse(f"{links.generating(pair.a.id)}?beside={pair.b.id}", 303)
+    _, (a, b) = await _started_by_form(request, *await _form_of(request), SIDES)
+    return RedirectResponse(f"{links.generating(a.id)}?beside={b.id}", 303)
 
 
-wanted = Depends(wants_token)
+def _generation(site: RunningSite, job_id: str) -> JobView:
+    view = job_view(site.jobs.get(job_id))
+    if view.kind != GENERATE:
+        raise NotFound(f"The job {job_id} makes no image.")
+    return view
+
+
+def made(site: RunningSite, job: JobView) -> list[SyntheticView]:
+    """Show the images that a job has made; those that somebody has deleted since are left out.
+
+    Parameters
+    ----------
+    site : RunningSite
+    job : JobView
+    """
+    found = []
+    for name in job.results:
+        try:
+            found.append(synthetic_in(site, name))
+        except NotFound:
+            continue
+    return found
+
+
+@router.get("/generate/{job_id}")
+def generating_page(request: Request, job_id: str, beside: str = "") -> Response:
+    """One generation, or two side by side; without scripts the page reloads itself."""
+    site = site_of(request)
+    jobs = [_generation(site, each) for each in (job_id, beside) if each]
+    return page("generating.html", jobs=jobs, made={job.id: made(site, job) for job in jobs}, token=site.token)
+
+
+@router.get("/generate/{job_id}/piece")
+def generating_piece(request: Request, job_id: str) -> Response:
+    """One generation as it stands, to be put into a page by its script."""
+    site = site_of(request)
+    job = _generation(site, job_id)
+    return page("synthetic_piece.html", kind="job", job=job, made=made(site, job), token=site.token)

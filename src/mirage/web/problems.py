@@ -1,22 +1,24 @@
-"""Errors for people: a friendly page, or RFC 9457 problem details under ``/api``. Never a traceback."""
+"""Errors for people: a friendly page, or RFC 9457 problem details under ``/api``, never a traceback. And the access log."""
 
 from __future__ import annotations
 
 import logging
 import secrets
+import time
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import MirageError
-from mirage.web.schemas import Problem
-from mirage.web.templating import render
+from mirage.web.templating import page
+from mirage.web.views.figures import Problem
 
 log = logging.getLogger("mirage.web")
+access_log = logging.getLogger("mirage.web.access")
 
 RETRY_AFTER = "10"
 """Seconds after which somebody who was turned away may ask again."""
@@ -25,6 +27,7 @@ TITLES = {
     403: "Refused",
     404: "Not here",
     405: "Not that way",
+    408: "That took too long",
     409: "Somebody else is using it",
     413: "Too large",
     415: "Not a kind that is taken",
@@ -35,14 +38,50 @@ TITLES = {
 }
 
 
+def problem_of(path: str, status: int, detail: str) -> Problem:
+    """Make problem details.
+
+    Parameters
+    ----------
+    path : str
+        What was asked for.
+    status : int
+        Of HTTP.
+    detail : str
+        What went wrong, in words for a person.
+    """
+    return Problem(title=TITLES.get(status) or HTTPStatus(status).phrase, status=status, detail=detail, instance=path)
+
+
+def defect(method: str, path: str) -> str:
+    """Log the exception in hand under a number, and say that number to the person.
+
+    Parameters
+    ----------
+    method, path : str
+        Of the request.
+    """
+    number = secrets.token_hex(4)
+    log.exception("error %s at %s %s", number, method, path)
+    return f"A defect of the program, not of what you did. The log of the site has it as error {number}."
+
+
 def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as the asker wants it: JSON under ``/api`` and for a script that reads events, a page elsewhere."""
-    title = TITLES.get(status) or HTTPStatus(status).phrase
+    """Answer with an error as the asker wants it: JSON under ``/api`` and for a script that reads events, else a page.
+
+    Parameters
+    ----------
+    request : Request
+    status : int
+    detail : str
+    headers : dict, optional
+    """
+    problem = problem_of(request.url.path, status, detail)
     if request.url.path.startswith("/api/") or request.headers.get("accept") == "text/event-stream":
-        problem = Problem(title=title, status=status, detail=detail, instance=request.url.path)
         return Response(problem.model_dump_json(), status, headers, "application/problem+json")
-    page = render("problem.html", status=status, title=title, detail=detail)
-    return HTMLResponse(page, status, headers)
+    shown = page("problem.html", status, problem=problem)
+    shown.headers.update(headers or {})
+    return shown
 
 
 async def _expected(request: Request, error: Exception) -> Response:
@@ -96,9 +135,32 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except Exception:
-            number = secrets.token_hex(4)
-            log.exception("error %s at %s %s", number, scope["method"], scope["path"])
+            detail = defect(scope["method"], scope["path"])
             if started:
                 raise
-            detail = f"A defect of the program, not of what you did. The log of the site has it as error {number}."
             await answer(Request(scope), 500, detail)(scope, receive, send)
+
+
+class AccessLog:
+    """Writes one line for each request once the response has started: method, path, status, time.
+
+    No query strings: they tell what is looked for.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not access_log.isEnabledFor(logging.INFO):
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                taken = (time.perf_counter() - begun) * 1000
+                access_log.info("%s %s %d %.0f ms", scope["method"], scope["path"], message["status"], taken)
+            await send(message)
+
+        await self._app(scope, receive, noted)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -119,6 +119,12 @@ def _same_origin(origin: str, host: str) -> bool:
 def check_token(request: Request, given: str | None) -> bool:
     """Let a request pass that shows this start's token, in the header or in a form's field ``token``.
 
+    Parameters
+    ----------
+    request : Request
+    given : str or None
+        What stood in the form.
+
     Returns
     -------
     bool
@@ -135,3 +141,11 @@ def check_token(request: Request, given: str | None) -> bool:
     if not secrets.compare_digest(shown, site.token.encode()):
         raise RefusedError("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")
     return False
+
+
+async def _shown(request: Request) -> None:
+    check_token(request, None)
+
+
+NEEDS_TOKEN = Depends(_shown)
+"""Refuses a request without a token in its header, before its body is looked at."""

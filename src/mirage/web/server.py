@@ -80,7 +80,13 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
 
 
 def address(host: str, port: int) -> str:
-    """The site's address as a person would open it."""
+    """The site's address as a person would open it.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+    """
     everywhere = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
     name = "localhost" if host in everywhere or host in _LOOPBACK else host
     return f"http://{f'[{name}]' if ':' in name else name}:{port}"
@@ -88,6 +94,12 @@ def address(host: str, port: int) -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     """Take the port.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+        0 takes a free one.
 
     Raises
     ------

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from fastapi import Request
@@ -14,77 +18,110 @@ from mirage.explain import explainers
 from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
 from mirage.generate.generators import GeneratorInfo
+from mirage.generate.outputs import FOLDER, Outputs
 from mirage.query import shown
+from mirage.web.views.figures import AtlasView, atlas_view
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
-    from mirage.generate.outputs import Outputs
     from mirage.jobs import Jobs
     from mirage.settings import Settings
-    from mirage.web.schemas import AtlasView
+
+# Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
+_MOMENT = 2.0
+Kept = TypeVar("Kept")
 
 
-@dataclass(slots=True)
-class Site:
+@dataclass
+class RunningSite:
     """One running site.
 
     Attributes
     ----------
     atlas : mirage.atlas.Atlas
-    jobs : mirage.jobs.Jobs
     settings : mirage.settings.Settings
     token : str
         Made anew at each start; whatever changes state has to show it.
-    command_token : str
-        Left in atlas.lock for commands of the same user; it also opens folders outside the settings' roots.
-    held : (float, AtlasView) or None
-        What the atlas held, and when that was counted.
+    given_jobs : mirage.jobs.Jobs or None
+        The atlas's jobs; None makes them when they are first needed.
     decoding, explaining : anyio.CapacityLimiter
         How many pictures are decoded, and how many explanations written, at once.
     writing : set of Future
         Explanations being written or waiting.
-    speakers : dict
+    explainers : dict
         Explainers in use, by name.
-    drawer_info : GeneratorInfo or None
-        Who draws, once that is known.
     """
 
     atlas: Atlas
-    jobs: Jobs
     settings: Settings
     token: str
-    command_token: str
-    held: tuple[float, AtlasView] | None = None
+    given_jobs: Jobs | None = None
     # Pictures are large once decoded; two at a time bound the memory that uploads can take.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     # As many explanations are written at once; the others wait.
     explaining: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
     writing: set[asyncio.Future[None]] = field(default_factory=set)
     # Kept from one request to the next: a model is not loaded anew for each.
-    speakers: dict[str, Explainer] = field(default_factory=dict)
-    drawer_info: GeneratorInfo | None = None
-
-    def drawer(self) -> GeneratorInfo | str:
-        """Who draws synthetic images; or, for a person to read, why nobody does."""
-        if self.drawer_info is None:
-            try:
-                self.drawer_info = synthesis.generator_of(synthesis.Options(), self.settings).info()
-            except MirageError as error:
-                return str(error)
-        return self.drawer_info
+    explainers: dict[str, Explainer] = field(default_factory=dict)
+    _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
 
     @property
+    def command_token(self) -> str:
+        """What commands of the same user find in atlas.lock; it also opens folders outside the settings' roots."""
+        return self.atlas.holder.token
+
+    @property
+    def jobs(self) -> Jobs:
+        """The atlas's jobs."""
+        if self.given_jobs is None:
+            from mirage.jobs import Jobs  # noqa: PLC0415 - a site that only reads needs neither corpora nor threads
+
+            with self._lock:
+                self.given_jobs = self.given_jobs or Jobs(self.atlas)
+        return self.given_jobs
+
+    @cached_property
     def outputs(self) -> Outputs:
         """The synthetic images that were made."""
-        return self.jobs.outputs
+        return Outputs(self.atlas.path / FOLDER)
+
+    def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
+        """Make something once, and anew when what it was made of has changed.
+
+        Parameters
+        ----------
+        name : str
+            Of what is made.
+        of : object
+            What it is made of, to be compared.
+        make : callable
+        """
+        known = self._made.get(name)
+        if known is None or known[0] != of:
+            known = self._made[name] = (of, make())
+        made: Kept = known[1]
+        return made
+
+    def holds(self) -> AtlasView:
+        """Tell what the atlas holds, as of now or a moment ago."""
+        return self.kept("atlas", time.monotonic() // _MOMENT, lambda: atlas_view(self.atlas))
+
+    def generator(self) -> GeneratorInfo | str:
+        """Tell who draws synthetic images; or, for a person to read, why nobody does."""
+        try:
+            return self.kept("generator", "", lambda: synthesis.generator_of(synthesis.Options(), self.settings).info())
+        except MirageError as error:
+            return str(error)
 
     @property
-    def explainer(self) -> str:
-        """Name of the explainer that the settings choose."""
-        return self.settings.explainer
+    def generator_problem(self) -> str:
+        """Why nobody draws synthetic images, for a person to read; empty when somebody does."""
+        info = self.generator()
+        return info if isinstance(info, str) else ""
 
-    def speaker(self, name: str) -> Explainer | str:
-        """The explainer that a visitor may name: the one of the settings, or the one that only quotes.
+    def explainer(self, name: str) -> Explainer | str:
+        """Find the explainer that a visitor may name: the one of the settings, or the one that only quotes.
 
         Returns
         -------
@@ -96,19 +133,24 @@ class Site:
         mirage.errors.BadInput
             When it is neither. Naming another could load a model of gigabytes or call a paid server.
         """
-        name = name or self.explainer
-        allowed = list(dict.fromkeys((self.explainer, explainers.DEFAULT)))
+        name = name or self.settings.explainer
+        allowed = list(dict.fromkeys((self.settings.explainer, explainers.DEFAULT)))
         if name not in allowed:
             raise BadInput(f"There is no explainer {shown(name)} to choose here. There is: {', '.join(allowed)}.")
-        if name not in self.speakers:
+        if name not in self.explainers:
             try:
-                self.speakers[name] = explainers.load(name)
+                self.explainers[name] = explainers.load(name)
             except MirageError:
                 return name
-        return self.speakers[name]
+        return self.explainers[name]
+
+    @property
+    def costly(self) -> bool:
+        """Whether explaining takes a model, so that it is not begun before somebody asks."""
+        return self.settings.explainer != explainers.DEFAULT
 
 
-def site_of(request: Request) -> Site:
+def site_of(request: Request) -> RunningSite:
     """The site that a request came to."""
-    site: Site = request.app.state.site
+    site: RunningSite = request.app.state.site
     return site

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -20,11 +18,8 @@ from starlette.types import Receive, Scope, Send
 from mirage.errors import MirageError, Unavailable
 from mirage.explain.explainers.base import Writing
 from mirage.explain.explanation import Event
-from mirage.web import schemas
-from mirage.web.problems import TITLES
-from mirage.web.site import Site, site_of
-
-log = logging.getLogger("mirage.web")
+from mirage.web.problems import defect, problem_of
+from mirage.web.site import RunningSite, site_of
 
 HEARTBEAT = 10.0
 """Seconds of silence after which a sign of life is sent, so that nobody on the way hangs up."""
@@ -34,21 +29,21 @@ BUSY = "Too many explanations are being written for others. Try again in a momen
 Sent = tuple[str, BaseModel]
 
 
-class Make(Protocol):
+class WritesEvents(Protocol):
     """Yields the events of an explanation, told how to know that it was stopped. Called in a thread."""
 
     def __call__(self, *, stopped: Callable[[], bool]) -> Iterator[Event]: ...
 
 
-async def written(site: Site, make: Make) -> AsyncGenerator[Event | None, None]:
+async def written(site: RunningSite, make: WritesEvents) -> AsyncGenerator[Event | None, None]:
     """The events of an explanation as they come; None when nothing has come for a while.
 
     Closing this generator stops the explainer.
 
     Parameters
     ----------
-    site : Site
-    make : Make
+    site : RunningSite
+    make : WritesEvents
 
     Raises
     ------
@@ -129,7 +124,7 @@ class EventStream(Response):
             group.cancel_scope.cancel()
 
 
-async def drawn(request: Request, make: Make, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
+async def drawn(request: Request, make: WritesEvents, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
     """The events of an explanation for `EventStream`.
 
     What goes wrong half-way becomes an event ``error`` that holds problem details.
@@ -147,21 +142,20 @@ async def drawn(request: Request, make: Make, draw: Callable[[Event], Sent]) -> 
             async for event in events:
                 yield draw(event) if event is not None else None
     except MirageError as error:
-        yield "error", _problem(request, error.status, str(error))
+        yield "error", problem_of(request.url.path, error.status, str(error))
     except Exception:
-        number = secrets.token_hex(4)
-        log.exception("error %s at %s %s", number, request.method, request.url.path)
-        detail = f"A defect of the program, not of what you did. The log of the site has it as error {number}."
-        yield "error", _problem(request, 500, detail)
+        yield "error", problem_of(request.url.path, 500, defect(request.method, request.url.path))
 
 
-def _problem(request: Request, status: int, detail: str) -> schemas.Problem:
-    title = TITLES.get(status, "That did not work")
-    return schemas.Problem(title=title, status=status, detail=detail, instance=request.url.path)
+async def whole(request: Request, make: WritesEvents) -> list[Event]:
+    """Wait for all events; when the reader goes away meanwhile, those so far.
 
-
-async def whole(request: Request, make: Make) -> list[Event]:
-    """All events, once they are there; those so far when the reader goes away meanwhile."""
+    Parameters
+    ----------
+    request : Request
+    make : callable
+        As for `written`.
+    """
     events: list[Event] = []
     async with aclosing(written(site_of(request), make)) as coming:
         async for event in coming:

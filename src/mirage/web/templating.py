@@ -8,10 +8,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.responses import HTMLResponse
 
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.web import assets, links
+from mirage.web.forms import SearchForm
 
 CHANNEL_WORDS = {"image": "picture", "caption": "meaning", "words": "words"}
 CHANNEL_HINTS = {
@@ -79,14 +81,28 @@ def seconds_words(seconds: float | None) -> str:
 
 
 def value_words(field: str, value: str) -> str:
-    """A filter's value for people: MR as MRI, an empty one as "not stated"."""
+    """A filter's value for people: MR as MRI, an empty one as "not stated".
+
+    Parameters
+    ----------
+    field : str
+        The filter's name.
+    value : str
+    """
     if not value:
         return NOT_STATED
     return MODALITIES.get(value, value) if field == "modality" else value
 
 
 def underlined(text: str, broken: Iterable[str]) -> Markup:
-    """A sentence with the words in question in ``<u>``: those that stand in it, else all of it."""
+    """A sentence with the words in question in ``<u>``: those that stand in it, else all of it.
+
+    Parameters
+    ----------
+    text : str
+    broken : iterable of str
+        The words in question.
+    """
     found = [re.escape(words) for words in broken if words and words.lower() in text.lower()]
     if not found:
         return Markup("<u>{}</u>").format(text)
@@ -111,6 +127,7 @@ def _environment() -> Environment:
     }
     made.globals |= {
         "asset": assets.address,
+        "form": SearchForm(),
         "links": links,
         "value_words": value_words,
         "CHANNEL_WORDS": CHANNEL_WORDS,
@@ -130,5 +147,27 @@ _ENVIRONMENT = _environment()
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template."""
+    """Fill a template.
+
+    Parameters
+    ----------
+    template : str
+        Name of its file.
+    **values
+        What it needs.
+    """
     return _ENVIRONMENT.get_template(template).render(**values)
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+    """Fill a template and send it.
+
+    Parameters
+    ----------
+    template : str
+    status : int
+        Of HTTP.
+    **values
+        What the template needs; ``form`` is the empty search form where it is not given.
+    """
+    return HTMLResponse(render(template, **values), status)

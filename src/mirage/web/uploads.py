@@ -1,39 +1,158 @@
-"""Pictures that somebody drops: bounded, decoded off the event loop, never on disk and never in a log."""
+"""Bodies of requests, and the pictures that somebody drops: bounded, kept in memory, never on disk and never in a log."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
-from functools import partial
-from typing import NoReturn
+import time
+from typing import Annotated, Any
 
-import anyio.to_thread
-from fastapi import Request
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Depends, Request
 from PIL import Image
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mirage.errors import BadInput, BadPicture
-from mirage.images import Limits, decode
+from mirage.errors import BadInput, BadPicture, Busy, MirageError
+from mirage.images import Limits, Picture, read_picture
+from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
-from mirage.query import PictureTerm
-from mirage.web.schemas import EmbeddingView
-from mirage.web.site import Site
+from mirage.web.problems import RETRY_AFTER
+from mirage.web.security import SAFE_METHODS, check_token
+from mirage.web.site import RunningSite
+from mirage.web.views.search import EmbeddingView
 
 # At debug level these write the metadata of what they read, names of patients among it, whoever asked for the log.
 for _reader in ("PIL", "pydicom"):
     logging.getLogger(_reader).setLevel(logging.WARNING)
 
-# Room for the words, filters and embeddings that a form carries beside the picture.
 FORM_BYTES = 256_000
+"""Room for the words, filters and embeddings that a form carries beside the picture, and for all of a body of JSON."""
+IDLE_SECONDS = 30.0
+"""How long a body may rest."""
+WHOLE_SECONDS = 300.0
+"""How long a body may take in all."""
 # How far past the limit a body is read and thrown away, so that the browser gets to hear why.
 _DRAIN = 10
+# A file stands in memory twice: in the form, and as the bytes that are decoded.
+_COPIES = 2
 
 
-class TooLargeError(BadPicture):
-    """An upload above the limit."""
+class BodyRefusedError(MirageError, HTTPException):
+    """A body that is too large, too slow, or too much beside the others.
 
-    status = 413
+    It is both, since FastAPI hands on an `HTTPException` as it is while it reads a body, and the routes answer every
+    `MirageError` with a page.
+    """
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
+        HTTPException.__init__(self, status, detail, headers)
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class BodyLimits:
+    """Bounds what the bodies of all requests may take: each by its kind and by time, together by one budget of bytes.
+
+    Parameters
+    ----------
+    app : ASGI application
+    upload_bytes : int
+        The largest file.
+    """
+
+    def __init__(self, app: ASGIApp, upload_bytes: int) -> None:
+        self._app = app
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive, kind_of(Headers(scope=scope)), self._upload_bytes)
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start" and body.refusal is not None:
+                MutableHeaders(scope=message).update(body.refusal.headers or {})
+            await send(message)
+
+        try:
+            await self._app(scope, body.receive, told)
+        finally:
+            BUDGET.give_back(body.reserved)
+
+
+class _Body:
+    """One body as it comes in."""
+
+    def __init__(self, receive: Receive, kind: str, upload_bytes: int) -> None:
+        self._receive = receive
+        self._kind = kind
+        self._upload_bytes = upload_bytes
+        self._until = time.monotonic() + WHOLE_SECONDS
+        self._bytes = 0
+        self._whole = False
+        self.reserved = 0
+        self.refusal: BodyRefusedError | None = None
+
+    async def receive(self) -> Message:
+        """Take the next part, in the place of the server's own ``receive``."""
+        if self._whole:  # what comes now is that the other side has gone
+            return await self._receive()
+        try:
+            return await self._bounded()
+        except BodyRefusedError as error:
+            self.refusal = error
+            raise
+
+    async def _bounded(self) -> Message:
+        message = await self._part()
+        most = self._upload_bytes + FORM_BYTES if self._kind == "multipart/form-data" else FORM_BYTES
+        if self._bytes > most:
+            while not self._whole and self._bytes <= most * _DRAIN:
+                await self._part()
+            raise (
+                too_large(self._upload_bytes)
+                if self._kind != "application/json"
+                else BodyRefusedError(
+                    413, f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two."
+                )
+            )
+        need = len(message.get("body", b"")) * _COPIES
+        try:
+            BUDGET.take(need, name="what was sent", wait=0)
+        except Busy:
+            words = "Too much is being sent to this site at once. Try again in a moment."
+            raise BodyRefusedError(503, words, {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
+        self.reserved += need
+        return message
+
+    async def _part(self) -> Message:
+        try:
+            with anyio.fail_after(min(IDLE_SECONDS, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            words = "What was sent stopped half-way, or took too long. Try again, over a quicker connection if you can."
+            raise BodyRefusedError(408, words, {"Connection": "close"}) from None
+        self._bytes += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+def kind_of(headers: Headers) -> str:
+    """Read a body's media type."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def too_large(most: int) -> BodyRefusedError:
+    """Say that an upload is larger than so many bytes."""
+    words = f"The upload is larger than {most / 1e6:g} MB. Save the picture smaller, or crop it, and try again."
+    return BodyRefusedError(413, words)
 
 
 class _InMemory(MultiPartParser):
@@ -42,93 +161,57 @@ class _InMemory(MultiPartParser):
     spool_max_size = 1 << 62
 
 
-async def read_form(request: Request, site: Site) -> FormData:
+async def read_form(request: Request) -> FormData:
     """Read a form, with at most one file, wholly in memory.
 
     Raises
     ------
-    TooLargeError
-        When it is larger than the settings allow, whatever its headers say.
+    BodyRefusedError
+        When it is too large or too slow.
     mirage.errors.BadInput
         When it is no form.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    most = site.settings.upload_max_bytes + FORM_BYTES
+    kind = kind_of(request.headers)
     if kind == "application/x-www-form-urlencoded":
-        return await FormParser(request.headers, _bounded(request, FORM_BYTES, site)).parse()
+        return await FormParser(request.headers, request.stream()).parse()
     if kind != "multipart/form-data":
         raise BadInput("Send a form: multipart/form-data, with the picture in the field “file”.")
-    parser = _InMemory(request.headers, _bounded(request, most, site), max_files=1, max_fields=200)
     try:
-        return await parser.parse()
+        return await _InMemory(request.headers, request.stream(), max_files=1, max_fields=200).parse()
     except MultiPartException as error:
         if "Too many files" in str(error):
             raise BadInput("One picture at a time. Drop a single file.") from None
         raise BadInput("The upload arrived damaged. Send it again.") from None
 
 
-async def read_json(request: Request) -> bytes:
-    """Read a body of JSON, which is words and numbers alone.
-
-    Raises
-    ------
-    TooLargeError
-    """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_BYTES:
-            await _drain(request, len(body), FORM_BYTES * _DRAIN)
-            raise TooLargeError(f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two.")
-    return body
+async def _with_token(request: Request) -> FormData:
+    form = await read_form(request)
+    check_token(request, str(form.get("token", "")))
+    return form
 
 
-async def _bounded(request: Request, most: int, site: Site) -> AsyncGenerator[bytes, None]:
-    total = 0
-    async for chunk in request.stream():
-        total += len(chunk)
-        if total > most:
-            await _drain(request, total, most * _DRAIN)
-            _too_large(site)
-        yield chunk
+TokenForm = Annotated[FormData, Depends(_with_token)]
+"""A form of a page, which must show this start's token."""
 
 
-async def _drain(request: Request, total: int, most: int) -> None:
-    async for chunk in request.stream():
-        total += len(chunk)
-        if total > most:
-            return
+def texts_of(form: FormData) -> list[tuple[str, str]]:
+    """List the fields of a form that are words; its file is not among them, whatever stands in its place."""
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str) and name != "file"]
 
 
-def _too_large(site: Site) -> NoReturn:
-    most = site.settings.upload_max_bytes / 1e6
-    raise TooLargeError(f"The upload is larger than {most:g} MB. Save the picture smaller, or crop it, and try again.")
+def has_file(form: FormData) -> bool:
+    """Whether a form's field for a file holds something."""
+    given: Any = form.get("file") or ""
+    return bool(given.strip()) if isinstance(given, str) else bool(given.filename or given.size)
 
 
-async def embed(form: FormData, site: Site) -> EmbeddingView:
-    """The form's picture as its embedding. Pixels and metadata are gone when this returns.
+async def file_of(form: FormData, site: RunningSite) -> tuple[bytes, str]:
+    """Take the form's file as it came, and its name.
 
-    Raises
-    ------
-    mirage.errors.BadPicture
-    """
-    data, name = await file_of(form, site)
-    return await anyio.to_thread.run_sync(partial(_embed, site, data, name), limiter=site.decoding)
-
-
-async def picture(form: FormData, site: Site) -> Image.Image:
-    """The form's picture, decoded in memory; its metadata is gone.
-
-    Raises
-    ------
-    mirage.errors.BadPicture
-    """
-    data, name = await file_of(form, site)
-    return await anyio.to_thread.run_sync(partial(_decoded, site, data, name), limiter=site.decoding)
-
-
-async def file_of(form: FormData, site: Site) -> tuple[bytes, str]:
-    """The form's file as it came, and its name.
+    Parameters
+    ----------
+    form : FormData
+    site : RunningSite
 
     Raises
     ------
@@ -147,16 +230,68 @@ async def file_of(form: FormData, site: Site) -> tuple[bytes, str]:
     finally:
         await given.close()
     if len(data) > site.settings.upload_max_bytes:
-        _too_large(site)
+        raise too_large(site.settings.upload_max_bytes)
     return data, given.filename or "the picture"
 
 
-def _decoded(site: Site, data: bytes, name: str) -> Image.Image:
+def decoded(data: bytes, name: str, site: RunningSite, *, allow_burned_in: bool = False) -> Picture:
+    """Decode an uploaded file within the settings' limits.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        For messages.
+    site : RunningSite
+    allow_burned_in : bool
+        Whether a header may say that text is burned in.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    BodyRefusedError
+        When too many pictures are being opened.
+    """
     limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
-    return decode(data, name=name, limits=limits)
+    try:
+        return read_picture(data, name=name, limits=limits, allow_burned_in=allow_burned_in)
+    except Busy as error:
+        raise BodyRefusedError(503, str(error), {"Retry-After": RETRY_AFTER}) from None
 
 
-def _embed(site: Site, data: bytes, name: str) -> EmbeddingView:
-    image = _decoded(site, data, name)
-    term: PictureTerm = site.atlas.embed(image)
-    return EmbeddingView(picture=term.print(), width=image.width, height=image.height, synthetic=warned(read(data, image)))
+async def embed(form: FormData, site: RunningSite) -> EmbeddingView:
+    """Make the embedding of the form's picture. Pixels and metadata are gone when this returns.
+
+    Parameters
+    ----------
+    form : FormData
+    site : RunningSite
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    data, name = await file_of(form, site)
+
+    def embedded() -> EmbeddingView:
+        image = decoded(data, name, site).image
+        term, marked = site.atlas.embed(image), warned(read(data, image))
+        return EmbeddingView(picture=term.print(), width=image.width, height=image.height, synthetic=marked)
+
+    return await run_sync(embedded, limiter=site.decoding)
+
+
+async def picture(form: FormData, site: RunningSite) -> Image.Image:
+    """Decode the form's picture in memory; its metadata is gone.
+
+    Parameters
+    ----------
+    form : FormData
+    site : RunningSite
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    data, name = await file_of(form, site)
+    return await run_sync(lambda: decoded(data, name, site).image, limiter=site.decoding)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from functools import partial
-
-import anyio.to_thread
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from mirage.errors import MirageError
-from mirage.images import Limits, read_picture
 from mirage.images.marks import Marks, reading
-from mirage.web import uploads
-from mirage.web.api import PROBLEM, sent
-from mirage.web.forms import search_form
-from mirage.web.schemas.verifying import MarksView, MarkView
-from mirage.web.site import Site, site_of
-from mirage.web.templating import render
-
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+from mirage.web import openapi, uploads
+from mirage.web.openapi import PROBLEM, sent
+from mirage.web.site import site_of
+from mirage.web.templating import page
+from mirage.web.views.generate import MarksView, marks_view
 
 MARK_WORDS = {
     "band": "Visible band",
@@ -31,69 +22,46 @@ MARK_WORDS = {
     "dicom": "DICOM header",
     "record": "Record of making",
 }
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
+
+twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False)
 
 
 @router.get("/verify")
-async def page() -> Response:
+def form_page() -> Response:
     """Choose a picture to look for marks in."""
-    return HTMLResponse(_page(None, "", ""))
+    return _page(None)
 
 
 @router.post("/verify")
-async def verify(request: Request) -> Response:
-    """What marks the picture carries, one by one."""
-    site = site_of(request)
+async def verify_page(request: Request) -> Response:
+    """Show what marks the picture carries, one by one."""
     try:
-        form = await uploads.read_form(request, site)
-        name, marks = await _marks(form, site)
+        return _page(*await _marks(request))
     except MirageError as error:
-        return HTMLResponse(_page(None, "", str(error)), error.status)
-    return HTMLResponse(_page(marks, name, ""))
+        return _page(None, problem=str(error), status=error.status)
 
 
-@twins.post("/verify", response_model=MarksView, openapi_extra=_FORM)
+@twins.post("/verify", response_model=MarksView, openapi_extra=openapi.TAKES_PICTURE)
 async def verify_twin(request: Request) -> Response:
     """Look for the marks of a synthetic image in a picture. It is kept nowhere."""
+    marks, _ = await _marks(request)
+    return sent(marks_view(marks))
+
+
+async def _marks(request: Request) -> tuple[Marks, str]:
+    """The marks of the file that a form carries, and the file's name."""
     site = site_of(request)
-    _, marks = await _marks(await uploads.read_form(request, site), site)
-    return sent(
-        MarksView(
-            synthetic=marks.synthetic,
-            ours=marks.ours,
-            summary=marks.summary,
-            id=marks.id,
-            marks=[MarkView(kind=mark.kind, found=mark.found, said=mark.said) for mark in marks.marks],
-            record=asdict(marks.record) if marks.record is not None else None,
-        )
-    )
+    data, name = await uploads.file_of(await uploads.read_form(request), site)
+
+    def read() -> Marks:
+        # A band in the pixels is what is looked for here, so a file that says it has one is not refused.
+        return reading.read(data, uploads.decoded(data, name, site, allow_burned_in=True).image)
+
+    return await run_sync(read, limiter=site.decoding), name
 
 
-async def _marks(form: FormData, site: Site) -> tuple[str, Marks]:
-    data, name = await uploads.file_of(form, site)
-    return name, await anyio.to_thread.run_sync(partial(_read, site, data, name), limiter=site.decoding)
-
-
-def _read(site: Site, data: bytes, name: str) -> Marks:
-    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
-    # A band in the pixels is what is looked for here, so a file that says it has one is not refused.
-    return reading.read(data, read_picture(data, name=name, limits=limits, allow_burned_in=True).image)
-
-
-def _page(marks: Marks | None, name: str, problem: str) -> str:
+def _page(marks: Marks | None, name: str = "", *, problem: str = "", status: int = 200) -> Response:
     rows = []
     if marks is not None and marks.record is not None:
         record = marks.record
@@ -108,9 +76,9 @@ def _page(marks: Marks | None, name: str, problem: str) -> str:
             ("Made at", record.created),
             ("Program", record.software),
         ]
-    return render(
+    return page(
         "verify.html",
-        form=search_form(None),
+        status,
         marks=marks,
         name=name,
         problem=problem,

@@ -1,17 +1,30 @@
-"""What the HTTP API takes and answers about synthetic images."""
+"""Synthetic images and what makes them, as pages and the API show them; and the marks that a file carries."""
 
 from __future__ import annotations
 
-from typing import Literal
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
 
+from PIL import Image
 from pydantic import Field
 
-from mirage.web.schemas import ExplanationView, FigureView, JobView, QueryBody, SearchView
-from mirage.web.schemas.base import Model
-from mirage.web.schemas.comparing import ComparisonView
+from mirage.errors import BadQuery
+from mirage.generate.synthesis import Options, Synthetic
+from mirage.images.marks import FORMATS, Marks
+from mirage.query import Query, Term
+from mirage.web import links
+from mirage.web.views.explain import ExplanationView
+from mirage.web.views.figures import ApiModel, FigureView
+from mirage.web.views.jobs import JobView
+from mirage.web.views.search import ComparisonView, QueryBody, SearchView
+
+EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
+STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
 
 
-class ChoicesBody(Model):
+class ChoicesBody(ApiModel):
     """What may be chosen beside the words; what is left out is the generator's own choice."""
 
     negative: str = Field("", description="What the image shall not show: counts as one more term of weight -1.")
@@ -26,8 +39,12 @@ class ChoicesBody(Model):
     figure: str = Field("", description="Id of a figure to begin from, where the generator can.")
     strength: float = Field(0.6, description="With a picture to begin from: 0 keeps it, 1 draws anew.")
 
+    def options(self) -> Options:
+        """Make the options that this chooses."""
+        return Options(**self.model_dump(include=set(ChoicesBody.model_fields)))
 
-class WantedBody(Model):
+
+class WantedBody(ApiModel):
     """A piece of text with a weight."""
 
     text: str
@@ -55,7 +72,7 @@ class AskBody(ChoicesBody):
     explainer: str = Field("", description="Who shall speak; the settings' one when left out.")
 
 
-class GeneratorView(Model):
+class GeneratorView(ApiModel):
     """Who draws, within which bounds, and how many wait."""
 
     ready: bool
@@ -78,7 +95,7 @@ class GeneratorView(Model):
     most_waiting: int
 
 
-class PairView(Model):
+class PairView(ApiModel):
     """The two jobs of a comparison."""
 
     seed: int
@@ -86,13 +103,13 @@ class PairView(Model):
     b: JobView
 
 
-class ProgressView(Model):
+class ProgressView(ApiModel):
     """Event `preview`: the image as far as it has come."""
 
     image: str = Field(description="Its address; with the band. It changes with every step.")
 
 
-class RecordView(Model):
+class RecordView(ApiModel):
     """How an image was made; enough to make it again."""
 
     prompt: str
@@ -112,14 +129,14 @@ class RecordView(Model):
     software: str
 
 
-class MatchView(Model):
+class MatchView(ApiModel):
     """How well an image matches its words, by the atlas's encoder."""
 
     better_than: float = Field(description="Share of the atlas's own figures that match the words less well, 0 to 1.")
     said: str
 
 
-class CopyView(Model):
+class CopyView(ApiModel):
     """Whether an image is a near copy of one that the generator was trained on."""
 
     near: bool
@@ -129,7 +146,7 @@ class CopyView(Model):
     said: str
 
 
-class SyntheticBriefView(Model):
+class SyntheticBriefView(ApiModel):
     """A synthetic image in a list."""
 
     id: str
@@ -159,7 +176,7 @@ class SyntheticView(SyntheticBriefView):
     downloads: dict[str, str] = Field(description="Format to address; every file carries the marks.")
 
 
-class SyntheticsView(Model):
+class SyntheticsView(ApiModel):
     """Synthetic images, newest first."""
 
     images: list[SyntheticBriefView]
@@ -168,13 +185,13 @@ class SyntheticsView(Model):
     pages: int
 
 
-class DeletedView(Model):
+class DeletedView(ApiModel):
     """What is gone."""
 
     id: str
 
 
-class AskView(Model):
+class AskView(ApiModel):
     """The paper's one gesture: what is real, what is said of it, and a synthetic image in the making."""
 
     search: SearchView | None = Field(description="Of one query.")
@@ -183,3 +200,91 @@ class AskView(Model):
     seed: int | None
     jobs: list[JobView] = Field(description="One for each query; follow `/api/jobs/{id}/events`.")
     no_image: str = Field(description="Why no image is being made; empty when one is.")
+
+
+class MarkView(ApiModel):
+    """One mark that was looked for."""
+
+    kind: str = Field(description="band, watermark, xmp, record, c2pa or dicom.")
+    found: bool
+    said: str
+
+
+class MarksView(ApiModel):
+    """The marks of a synthetic image that a file carries."""
+
+    synthetic: bool = Field(
+        description="Whether any mark says so. False means that none was found, not that the image is real."
+    )
+    ours: bool = Field(description="Whether the mark is MIRAGE's.")
+    summary: str
+    id: str = Field(description="The image's id, as far as a mark carries it; empty otherwise.")
+    marks: list[MarkView]
+    record: dict[str, Any] | None = Field(description="How the image was made, where a mark tells it.")
+
+
+def query_of(terms: Sequence[WantedBody]) -> Query:
+    """Make the query of weighted texts.
+
+    Raises
+    ------
+    mirage.errors.BadQuery
+        When they hold nothing to draw.
+    """
+    found = tuple(Term(text=term.text, weight=term.weight) for term in terms if term.weight != 0 and term.text.strip())
+    if not any(term.weight > 0 for term in found):
+        raise BadQuery(EMPTY)
+    return Query(found)
+
+
+def reason_of(synthetic: Synthetic) -> str:
+    """Say why there is no image to show; empty when there is one."""
+    if synthetic.withheld:
+        return synthetic.copy.said
+    return "" if synthetic.data else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
+
+
+def brief_view(synthetic: Synthetic) -> SyntheticBriefView:
+    """Show a synthetic image in a list."""
+    record, reason = synthetic.record, reason_of(synthetic)
+    return SyntheticBriefView.of(
+        record,
+        page=links.synthetic(record.id),
+        image="" if reason else links.synthetic_image(record.id),
+        alt=f"Synthetic image: {record.prompt}",
+        withheld=synthetic.withheld,
+        reason=reason,
+    )
+
+
+def synthetic_view(synthetic: Synthetic, nearest: Sequence[FigureView]) -> SyntheticView:
+    """Show a synthetic image and what stands beside it.
+
+    Parameters
+    ----------
+    synthetic : mirage.generate.synthesis.Synthetic
+    nearest : sequence of FigureView
+        Those real figures that look most like it which the atlas still holds, best first.
+    """
+    record, brief = synthetic.record, brief_view(synthetic)
+    width, height = record.width, record.height
+    if synthetic.data:
+        with Image.open(io.BytesIO(synthetic.data)) as image:
+            width, height = image.size
+    return SyntheticView.of(
+        synthetic,
+        **brief.model_dump(),
+        kind="synthetic",
+        statement=STATEMENT,
+        width=width,
+        height=height,
+        record=RecordView.of(record, terms=[WantedBody(text=text, weight=weight) for text, weight in record.terms]),
+        copy_check=synthetic.copy,
+        nearest=list(nearest),
+        downloads={each: links.synthetic_image(record.id, each) for each in FORMATS} if brief.image else {},
+    )
+
+
+def marks_view(marks: Marks) -> MarksView:
+    """Show the marks that a file carries."""
+    return MarksView.of(marks, record=asdict(marks.record) if marks.record is not None else None)

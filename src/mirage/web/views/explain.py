@@ -1,4 +1,4 @@
-"""What the HTTP API answers about explanations: each part as it is written, and the whole."""
+"""Explanations, each part as it is written and the whole, as pages and the API show them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from mirage.web.schemas.base import Model, SourceView
+from mirage.explain.evidence import Claim, Evidence
+from mirage.explain.explainers.base import Remark, Writing
+from mirage.explain.explanation import Began, Ended, Event, Explanation
+from mirage.figure import MODALITIES
+from mirage.web import links
+from mirage.web.views.figures import ApiModel, SourceView, source_view
 
 
-class ExplainerView(Model):
+class ExplainerView(ApiModel):
     """Who speaks."""
 
     name: str
@@ -18,7 +23,7 @@ class ExplainerView(Model):
     generative: bool = Field(description="Whether it writes sentences of its own; otherwise it only quotes.")
 
 
-class EvidenceView(Model):
+class EvidenceView(ApiModel):
     """One numbered passage that an explanation may use."""
 
     number: int
@@ -37,7 +42,7 @@ class EvidenceView(Model):
     page: str = Field(description="Page of the case for a case's passage, else of the figure.")
 
 
-class BreakView(Model):
+class BreakView(ApiModel):
     """One thing in a sentence that its evidence does not bear out."""
 
     kind: str
@@ -45,7 +50,7 @@ class BreakView(Model):
     reason: str = Field(description="What is wrong, for a person to read.")
 
 
-class ClaimView(Model):
+class ClaimView(ApiModel):
     """One sentence, with its citations and whether the evidence supports it."""
 
     text: str
@@ -57,7 +62,7 @@ class ClaimView(Model):
     aspect: Literal["", "what", "where", "look", "differential"] = Field(description="What the sentence tells of.")
 
 
-class ExplanationView(Model):
+class ExplanationView(ApiModel):
     """An explanation with all that it stands on."""
 
     question: str
@@ -70,7 +75,7 @@ class ExplanationView(Model):
     cited: str = Field(description="The text with its citations and what they point to, to paste elsewhere.")
 
 
-class BeganView(Model):
+class BeganView(ApiModel):
     """Event `began`: an explainer is about to speak, over this evidence."""
 
     question: str
@@ -78,21 +83,61 @@ class BeganView(Model):
     evidence: list[EvidenceView]
 
 
-class WritingView(Model):
+class WritingView(ApiModel):
     """Event `writing`: the sentence being written, as far as it has come."""
 
     text: str
 
 
-class RemarkView(Model):
+class RemarkView(ApiModel):
     """Event `remark`: something the reader should know."""
 
     text: str
 
 
-class EndedView(Model):
+class EndedView(ApiModel):
     """Event `ended`: the last one."""
 
     stopped: bool
     seconds: float
     cited: str = Field(description="As in `ExplanationView`.")
+
+
+def evidence_view(evidence: Evidence) -> EvidenceView:
+    """Show a numbered passage with its addresses."""
+    of_case = bool(evidence.case) and evidence.kind != "caption"
+    return EvidenceView.of(
+        evidence,
+        case_id=evidence.case,
+        modality_name=MODALITIES.get(evidence.modality, evidence.modality),
+        source=source_view(evidence.source),
+        page=links.case(evidence.case) if of_case else links.figure(evidence.figures[0]),
+    )
+
+
+def explanation_view(whole: Explanation) -> ExplanationView:
+    """Show a whole explanation."""
+    return ExplanationView.of(whole, evidence=[evidence_view(each) for each in whole.evidence], cited=whole.cited())
+
+
+def event_view(event: Event, whole: Explanation) -> tuple[str, ApiModel]:
+    """Name and show one event of an explanation.
+
+    Parameters
+    ----------
+    event : mirage.explain.explanation.Event
+    whole : mirage.explain.explanation.Explanation
+        What there is of the explanation so far, this event included.
+    """
+    match event:
+        case Began():
+            evidence = [evidence_view(each) for each in event.evidence]
+            return "began", BeganView.of(event, question=whole.question, evidence=evidence)
+        case Claim():
+            return "claim", ClaimView.of(event)
+        case Writing():
+            return "writing", WritingView.of(event)
+        case Remark():
+            return "remark", RemarkView.of(event)
+        case Ended():
+            return "ended", EndedView.of(event, cited=whole.cited())

@@ -1,0 +1,78 @@
+"""Figures, cases, their pictures, and the atlas that holds them: the pages and their JSON twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from mirage import query
+from mirage.web import assets, generate
+from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.site import site_of
+from mirage.web.templating import page
+from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
+from mirage.web.views.search import answer_view
+
+SIMILAR = 12
+"""How many figures stand beside the one that they are like."""
+PICTURE = {
+    **files("The picture.", *sorted(set(assets.PICTURE_TYPES.values()))),
+    304: {"description": "The picture that the browser has is the right one."},
+}
+
+Version = Annotated[str, Query(max_length=200, description="Names the content; then it may be kept for good.")]
+
+twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False)
+
+
+@twins.get("/figures/{figure_id:path}", response_model=FigureView)
+def figure(request: Request, figure_id: str) -> Response:
+    """One figure with all its words, source and licence."""
+    return sent(figure_in(site_of(request).atlas, figure_id))
+
+
+@twins.get("/cases/{case_id:path}", response_model=CaseView)
+def case(request: Request, case_id: str) -> Response:
+    """One case: its passages in reading order, and its figures."""
+    return sent(case_in(site_of(request).atlas, case_id))
+
+
+@twins.get("/atlas", response_model=AtlasView)
+def atlas(request: Request) -> Response:
+    """What the open atlas holds, and which encoder made its vectors."""
+    return sent(atlas_view(site_of(request).atlas))
+
+
+@twins.get("/pictures/{figure_id:path}", response_class=Response, responses=PICTURE)
+def picture(request: Request, figure_id: str, v: Version = "") -> Response:
+    """A figure's picture as its source has it."""
+    path = Path(site_of(request).atlas.picture(figure_id))
+    return assets.picture(request, path, content=path.stem, version=v)
+
+
+@twins.get("/thumbnails/{figure_id:path}", response_class=Response, responses=PICTURE)
+def thumbnail(request: Request, figure_id: str, v: Version = "") -> Response:
+    """A figure's picture, small: at most 320 pixels wide or high."""
+    known = site_of(request).atlas
+    content = Path(known.picture(figure_id)).stem
+    return assets.picture(request, Path(known.thumbnail(figure_id)), content=content, version=v)
+
+
+@router.get("/figure/{figure_id:path}")
+def figure_page(request: Request, figure_id: str) -> Response:
+    """A figure: the picture large, all its words, source and licence, and others like it."""
+    site = site_of(request)
+    view = figure_in(site.atlas, figure_id)
+    like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
+    story = case_in(site.atlas, view.case_id) if view.case_id else None
+    return page("figure.html", figure=view, like=like, case=story, begin_url=generate.address_from(site, view))
+
+
+@router.get("/case/{case_id:path}")
+def case_page(request: Request, case_id: str, answer: str = "shown") -> Response:
+    """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
+    return page("case.html", case=case_in(site_of(request).atlas, case_id), hidden=answer == "hidden")

@@ -1,0 +1,172 @@
+"""Searching: the page of results, its JSON twin, the counts beside it, and dropped pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from mirage.errors import BadPicture, BadQuery, MirageError, NotFound
+from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
+from mirage.web import drawing, forms, generate, links, openapi, uploads
+from mirage.web.drawing import DrawnExplanation
+from mirage.web.forms import Pairs, tidied
+from mirage.web.home import start_page
+from mirage.web.openapi import PROBLEM, sent
+from mirage.web.site import RunningSite, site_of
+from mirage.web.templating import page
+from mirage.web.views.figures import FacetsView, facets_in, figure_in
+from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
+
+twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False)
+
+
+# -- the API -----------------------------------------------------------------------------------------------------------
+
+
+@twins.get("/search", response_model=SearchView, openapi_extra={"parameters": openapi.SEARCH})
+def search(request: Request) -> Response:
+    """Find figures by words, by figures they resemble, and by filters."""
+    query = forms.query_of(tidied(request.query_params.multi_items()), in_address=True)
+    return sent(answer_view(site_of(request).atlas.search(query)))
+
+
+@twins.post("/search", response_model=SearchView)
+def search_by_post(request: Request, body: QueryBody) -> Response:
+    """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
+    return sent(answer_view(site_of(request).atlas.search(body.query())))
+
+
+@twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
+def facets(request: Request) -> Response:
+    """Count figures by modality, plane, region, corpus and licence, under a query or under filters alone."""
+    atlas, pairs = site_of(request).atlas, tidied(request.query_params.multi_items())
+    if not forms.is_blank(pairs):
+        return sent(facets_in(atlas, forms.query_of(pairs, in_address=True), {}))
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in FILTERS:
+            raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
+        given.setdefault(name, []).append(value)
+    return sent(facets_in(atlas, None, given))
+
+
+@twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)
+async def embed(request: Request) -> Response:
+    """Turn a dropped picture into its embedding. The picture is kept nowhere; an address is not fetched."""
+    form = await uploads.read_form(request)
+    if not form:
+        raise BadPicture("No picture came with the form. Choose a file first.")
+    return sent(await uploads.embed(form, site_of(request)))
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+@router.api_route("/search", methods=["GET", "POST"])
+async def results_page(request: Request) -> Response:
+    """Show what a query finds."""
+    query = await query_asked(request)
+    return query if isinstance(query, Response) else await run_sync(results, request, query)
+
+
+async def query_asked(request: Request) -> Query | Response:
+    """Read the query that stands in the address or that a form posts, or say where to go instead.
+
+    A plain form sends empty fields and weights apart: the address bar gets the short form. A posted query gets an address
+    unless a picture is in it. ``explainer`` beside the query is passed on.
+    """
+    by_post = request.method == "POST"
+    pairs: Pairs = []
+    kept: Pairs = []
+    try:
+        if by_post:
+            await _read_posted(request, pairs)
+        else:
+            given = request.query_params.multi_items()
+            options = () if request.url.path == "/search" else ("explainer", "stream")
+            pairs = tidied(pair for pair in given if pair[0] not in options)
+            kept = [pair for pair in given if pair[0] == "explainer" in options]
+            if forms.is_blank(pairs):
+                return RedirectResponse("/", 303)
+        query = forms.query_of(pairs, in_address=not by_post)
+    except MirageError as error:
+        return await run_sync(refused, request, pairs, error)
+    if by_post and not query.has_picture and len(query.print()) < forms.MOST_ADDRESS:
+        return RedirectResponse(f"{request.url.path}?{query.print()}", 303)
+    if not by_post and [pair for pair in given if pair not in kept] != pairs:
+        return RedirectResponse(f"{request.url.path}?{urlencode(pairs + kept)}", 303)
+    return query
+
+
+async def _read_posted(request: Request, pairs: Pairs) -> None:
+    """Add a form's fields to `pairs`; those that are words first, for they are kept where the picture is refused."""
+    form = await uploads.read_form(request)
+    pairs += tidied(uploads.texts_of(form))
+    if form.get("file") is not None and (forms.is_blank(pairs) or uploads.has_file(form)):
+        embedded = await uploads.embed(form, site_of(request))
+        request.state.synthetic = embedded.synthetic
+        pairs.append(("picture", embedded.picture))
+
+
+def refused(request: Request, pairs: Pairs, error: MirageError) -> Response:
+    """Show the start page with what was typed still in the box, and what is wrong with it.
+
+    Parameters
+    ----------
+    request : Request
+    pairs : list of (str, str)
+        What was asked for.
+    error : mirage.errors.MirageError
+    """
+    words = forms.first(pairs, "q")
+    return start_page(site_of(request), words=words, problem=str(error), status=error.status)
+
+
+def results(request: Request, query: Query, explained: DrawnExplanation | None = None) -> Response:
+    """Show what a query finds.
+
+    Parameters
+    ----------
+    request : Request
+    query : mirage.query.Query
+    explained : DrawnExplanation, optional
+        The explanation, where it is there already.
+    """
+    try:
+        return _results(site_of(request), query, explained, getattr(request.state, "synthetic", ""))
+    except NotFound as error:
+        return refused(request, [], error)
+    except MirageError as error:
+        return refused(request, query.pairs(), error)
+
+
+def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None, synthetic: str) -> Response:
+    view = answer_view(site.atlas.search(query))
+    atlas = site.holds()
+    next_k = min(query.k + DEFAULT_K, MAX_K)
+    more = len(view.hits) >= query.k and next_k > query.k
+    return page(
+        "results.html",
+        synthetic_warning=synthetic,
+        view=view,
+        atlas=atlas,
+        facets=facets_in(site.atlas, query, {}).facets,
+        form=forms.search_form(query),
+        # The figures that a query wants the like of stand beside its words.
+        likes={term.figure: figure_in(site.atlas, term.figure) for term in query.terms if term.figure},
+        next_k=next_k if more else 0,
+        more_url=links.search(replace(query, k=next_k)) if more else "",
+        unfiltered_url=links.search(query.with_filters({})),
+        offer_medpix=not any(corpus.name == "medpix" for corpus in atlas.corpora),
+        explained=explained if view.fits else drawing.nothing(),
+        explain_stream=links.explain(query, stream=True),
+        explain_url="" if query.has_picture else links.explain(query),
+        costly=site.costly,
+        making=generate.offer(site, query),
+        **links.comparing(query),
+    )

@@ -1,0 +1,175 @@
+"""Synthetic images that were made: pages, files with their marks, and the JSON twins."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from mirage import query
+from mirage.errors import NotFound
+from mirage.generate.synthesis import Synthetic
+from mirage.images.marks import Record
+from mirage.query import Term
+from mirage.web import links
+from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.security import NEEDS_TOKEN
+from mirage.web.site import RunningSite, site_of
+from mirage.web.templating import page
+from mirage.web.uploads import TokenForm
+from mirage.web.views.figures import FigureView, figure_in
+from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, reason_of, synthetic_view
+
+A_PAGE = 24
+UPLOAD = "an upload"
+"""What an image began from that began from somebody's own picture; it cannot be made again."""
+Format = Literal["", "png", "jpeg", "webp", "dicom"]
+_KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
+_ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
+Chosen = Annotated[Format, Query(description="A file to keep, in this format; without it, the PNG to look at.")]
+
+twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False)
+
+
+def synthetic_in(site: RunningSite, found: str | Synthetic) -> SyntheticView:
+    """Show a synthetic image with the real figures that look most like it; those that have left the atlas are left out.
+
+    Parameters
+    ----------
+    site : RunningSite
+    found : str or mirage.generate.synthesis.Synthetic
+        Its id, or the image itself.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+    """
+    synthetic = site.outputs.get(found) if isinstance(found, str) else found
+    nearest: list[FigureView] = []
+    for name in synthetic.nearest:
+        try:
+            nearest.append(figure_in(site.atlas, name))
+        except NotFound:
+            continue
+    return synthetic_view(synthetic, nearest)
+
+
+def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> SyntheticsView:
+    """List synthetic images, newest first.
+
+    Parameters
+    ----------
+    site : RunningSite
+    number : int
+        Of the page, from 1; what lies outside is brought to the nearest there is.
+    size : int
+        How many stand on a page.
+    """
+    every = site.outputs.list()
+    pages = max(1, math.ceil(len(every) / size))
+    number = min(max(number, 1), pages)
+    some = every[(number - 1) * size : number * size]
+    return SyntheticsView(images=[brief_view(each) for each in some], total=len(every), page=number, pages=pages)
+
+
+# -- the API -----------------------------------------------------------------------------------------------------------
+
+
+@twins.get("/synthetic", response_model=SyntheticsView)
+def synthetics(request: Request, page: int = 1) -> Response:
+    """Synthetic images, newest first, 24 at a time."""
+    return sent(synthetics_in(site_of(request), page))
+
+
+@twins.get("/synthetic/{image_id}", response_model=SyntheticView)
+def synthetic(request: Request, image_id: str) -> Response:
+    """One synthetic image: how it was made, how it matches its words, and the real figures most like it."""
+    return sent(synthetic_in(site_of(request), image_id))
+
+
+@twins.get(
+    "/synthetic/{image_id}/image",
+    response_class=Response,
+    responses=files("The image, with all its marks.", *_KINDS.values()),
+)
+def image(request: Request, image_id: str, format: Chosen = "") -> Response:
+    """The image as a file. Every format carries the marks that say that it is synthetic."""
+    outputs = site_of(request).outputs
+    found = outputs.get(image_id)
+    if reason := reason_of(found):
+        raise NotFound(f"There is no picture of {image_id}. {reason}")
+    kind = format or "png"
+    how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{_ENDINGS[kind]}"'
+    headers = {"Content-Disposition": how, "Cache-Control": "private, no-cache"}
+    data = outputs.export(image_id, kind) if format else found.data
+    return Response(data, media_type=_KINDS[kind], headers=headers)
+
+
+@twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])
+def delete(request: Request, image_id: str) -> Response:
+    """Delete a synthetic image and its record. Wants the token."""
+    site_of(request).outputs.remove(image_id)
+    return sent(DeletedView(id=image_id))
+
+
+# -- the pages ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/synthetic")
+def list_page(request: Request, number: Annotated[int, Query(alias="page")] = 1) -> Response:
+    """All synthetic images."""
+    site = site_of(request)
+    return page("synthetics.html", view=synthetics_in(site, number), problem=site.generator_problem)
+
+
+@router.get("/synthetic/{image_id}")
+def image_page(request: Request, image_id: str) -> Response:
+    """One synthetic image with all that stands beside it."""
+    site = site_of(request)
+    found = site.outputs.get(image_id)
+    record, asked = found.record, _query(found.record)
+    return page(
+        "synthetic.html",
+        view=synthetic_in(site, found),
+        problem=site.generator_problem,
+        again=_fields(record, {"seed": str(record.seed)}),
+        another=_fields(record, {}),
+        change=links.generate(asked, negative=record.negative, seed=str(record.seed)),
+        real=links.search(asked) if asked else "",
+        token=site.token,
+    )
+
+
+@router.get("/synthetic/{image_id}/piece")
+def image_piece(request: Request, image_id: str) -> Response:
+    """One synthetic image, to be put into a page by its script."""
+    return page("synthetic_piece.html", kind="image", view=synthetic_in(site_of(request), image_id))
+
+
+@router.post("/synthetic/{image_id}/delete")
+def delete_by_form(request: Request, image_id: str, _form: TokenForm) -> Response:
+    """Delete from the page."""
+    site_of(request).outputs.remove(image_id)
+    return RedirectResponse("/synthetic", 303)
+
+
+def _query(record: Record) -> query.Query | None:
+    """The query that an image was made of."""
+    terms = tuple(Term(text=text, weight=weight) for text, weight in record.terms if weight and text.strip())
+    return query.Query(terms) if any(term.weight > 0 for term in terms) else None
+
+
+def _fields(record: Record, more: dict[str, str]) -> list[tuple[str, str]]:
+    """The fields of a form that makes an image again, or another one without its seed; none where that cannot be done."""
+    if record.start == UPLOAD:
+        return []
+    asked = _query(record)
+    choices = {"negative": record.negative, "steps": str(record.steps), "guidance": f"{record.guidance:g}"}
+    choices |= {"width": str(record.width), "height": str(record.height)}
+    if record.start:
+        choices |= {"figure": record.start, "strength": f"{record.strength:g}"}
+    found = (asked.pairs() if asked else []) + list((choices | more).items())
+    return [(name, value) for name, value in found if value]

@@ -1,0 +1,269 @@
+"""Figures, cases and the atlas that holds them, as pages and the API show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mirage.figure import MODALITIES, Figure, Licence, Source
+from mirage.web import links
+
+if TYPE_CHECKING:
+    from mirage.atlas import Atlas
+    from mirage.query import Query
+
+
+class ApiModel(BaseModel):
+    """An answer, or a body: names that are not known are refused."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    @classmethod
+    def of(cls, thing: object, **derived: Any) -> Self:
+        """Make the view of an object: what is not given is its attribute of the same name, nested objects included.
+
+        Parameters
+        ----------
+        thing : object
+            A dataclass of the domain.
+        **derived
+            Fields that it does not have, or that are to be shown otherwise.
+        """
+        same = {name: getattr(thing, name) for name in cls.model_fields if name not in derived}
+        return cls(**same, **derived)
+
+
+class Problem(ApiModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+
+
+class LicenceView(ApiModel):
+    """Terms of use; `name` is "not stated" when the source states none."""
+
+    name: str
+    stated: bool
+    url: str = Field(description="Where the licence's text is; may be empty.")
+    allows_sharing: bool = Field(description="False when nothing is stated: silence is not permission.")
+    no_derivatives: bool = Field(description="Whether it forbids passing on altered copies.")
+
+
+class SourceView(ApiModel):
+    """Where a figure or a case comes from."""
+
+    corpus: str
+    attribution: str = Field(description="The line to print beside the figure, as its source wants it.")
+    url: str = Field(description="The closest page there is; may be empty.")
+    url_of: Literal["figure", "case", "article", "collection"] = Field(description="What that page is about.")
+    licence: LicenceView
+
+
+class LinksView(ApiModel):
+    """Addresses on this site."""
+
+    page: str
+    twin: str = Field(description="The same as JSON.")
+    picture: str
+    thumbnail: str
+    case: str = Field(description="Empty for a figure without a case.")
+    similar: str
+
+
+class FigureView(ApiModel):
+    """One image with its words."""
+
+    id: str
+    caption: str
+    title: str
+    diagnosis: str
+    modality: str = Field(description="Short name, for example MR; empty when the source does not say.")
+    modality_name: str = Field(description="The same in words, for example MRI.")
+    modality_detail: str
+    plane: str
+    region: str
+    patient: str
+    inferred: list[str] = Field(description="Which of modality and plane the source does not say: MIRAGE inferred them.")
+    case_id: str
+    alt: str = Field(description="What to tell somebody who cannot see the picture.")
+    width: int
+    height: int
+    source: SourceView
+    citation: str
+    links: LinksView
+
+
+class CaseView(ApiModel):
+    """The patient story that some figures share. `passages` are in reading order."""
+
+    id: str
+    title: str
+    topic: str
+    passages: dict[str, str]
+    source: SourceView
+    citation: str
+    page: str
+    figures: list[FigureView]
+
+
+class CorpusView(ApiModel):
+    """A corpus in the open atlas."""
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    homepage: str
+    licence: LicenceView
+    figures: int
+    cases: int
+    bytes: int
+    complete: bool = Field(description="False while it is being added, or when adding was cut short.")
+
+
+class EncoderView(ApiModel):
+    """Who made the atlas's vectors."""
+
+    name: str
+    digest: str
+    dimension: int
+    max_tokens: int
+
+
+class AtlasView(ApiModel):
+    """What the open atlas holds."""
+
+    format: int
+    encoder: EncoderView
+    figures: int
+    cases: int
+    bytes: int
+    corpora: list[CorpusView]
+
+
+class FacetsView(ApiModel):
+    """Field to value to number of figures. A field's own filter is left out of its own counts."""
+
+    facets: dict[str, dict[str, int]]
+
+
+def licence_view(licence: Licence) -> LicenceView:
+    """Show a licence; "not stated" in those words when nothing is stated."""
+    return LicenceView.of(licence, name=str(licence), stated=bool(licence.name))
+
+
+def source_view(source: Source) -> SourceView:
+    """Show where something comes from."""
+    return SourceView.of(source, licence=licence_view(source.licence))
+
+
+def citation(name: str, title: str, source: Source) -> str:
+    """Make a line to cite a figure or case by, of what its source states and of nothing else.
+
+    Parameters
+    ----------
+    name : str
+        Id in the atlas.
+    title : str
+    source : mirage.figure.Source
+    """
+    licence = f"Licence: {source.licence}" + (f" ({source.licence.url})" if source.licence.url else "")
+    parts = [title.rstrip(". "), source.attribution.rstrip(". "), licence, f"MIRAGE atlas id: {name}"]
+    cited = ". ".join(part for part in parts if part) + "."
+    return f"{cited} {source.url}" if source.url else cited
+
+
+def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureView:
+    """Show a figure with its addresses.
+
+    Parameters
+    ----------
+    figure : mirage.figure.Figure
+    size : (int, int)
+        Width and height of its picture, in pixels.
+    version : str
+        Names the picture's content.
+    """
+    return FigureView.of(
+        figure,
+        modality_name=MODALITIES.get(figure.modality, figure.modality),
+        width=size[0],
+        height=size[1],
+        source=source_view(figure.source),
+        citation=citation(figure.id, figure.title or figure.alt, figure.source),
+        links=LinksView(
+            page=links.figure(figure.id),
+            twin=links.figure_json(figure.id),
+            picture=links.picture(figure.id, version),
+            thumbnail=links.thumbnail(figure.id, version),
+            case=links.case(figure.case_id) if figure.case_id else "",
+            similar=links.similar(figure.id),
+        ),
+    )
+
+
+def figure_in(atlas: Atlas, figure: str | Figure) -> FigureView:
+    """Show a figure of an atlas.
+
+    Parameters
+    ----------
+    atlas : mirage.atlas.Atlas
+    figure : str or mirage.figure.Figure
+        An id, or the figure itself.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+    """
+    known = atlas.figure(figure) if isinstance(figure, str) else figure
+    return figure_view(known, atlas.size(known.id), Path(atlas.picture(known.id)).stem)
+
+
+def case_in(atlas: Atlas, case_id: str) -> CaseView:
+    """Show a case of an atlas with its figures.
+
+    Parameters
+    ----------
+    atlas : mirage.atlas.Atlas
+    case_id : str
+
+    Raises
+    ------
+    mirage.errors.NotFound
+    """
+    case = atlas.case(case_id)
+    return CaseView.of(
+        case,
+        source=source_view(case.source),
+        citation=citation(case.id, case.title, case.source),
+        page=links.case(case.id),
+        figures=[figure_in(atlas, figure) for figure in atlas.figures_of(case_id)],
+    )
+
+
+def facets_in(atlas: Atlas, query: Query | None, filters: Mapping[str, Sequence[str]]) -> FacetsView:
+    """Count figures of an atlas by field and value.
+
+    Parameters
+    ----------
+    atlas : mirage.atlas.Atlas
+    query : mirage.query.Query or None
+        Count what its filters leave; None counts under `filters` alone.
+    filters : mapping
+        Field to values.
+    """
+    return FacetsView(facets=atlas.facets_of(query) if query else atlas.facets(filters))
+
+
+def atlas_view(atlas: Atlas) -> AtlasView:
+    """Show what an atlas holds."""
+    info = atlas.info()
+    corpora = [CorpusView.of(corpus, licence=licence_view(corpus.licence)) for corpus in info.corpora]
+    return AtlasView.of(info, corpora=corpora)

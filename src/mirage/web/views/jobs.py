@@ -1,0 +1,111 @@
+"""Corpora that can be added, and long work, as pages and the API show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from mirage.web import links
+from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
+
+if TYPE_CHECKING:
+    from mirage.jobs import Job
+
+GENERATE = "generate"
+"""Kind of the jobs that make synthetic images."""
+_ADD = "add"
+_ENDED = ("done", "failed", "cancelled")
+
+
+class AddableView(ApiModel):
+    """A corpus that can be added by a click."""
+
+    name: str
+    title: str
+    summary: str
+    homepage: str
+    licence: LicenceView
+    present: bool = Field(description="Whether all of it is in the atlas already.")
+    downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
+    folders: list[str] = Field(description="Folders under the roots that settings name.")
+
+
+class CorporaView(ApiModel):
+    """What the atlas holds and what can be added."""
+
+    corpora: list[CorpusView]
+    addable: list[AddableView]
+
+
+class AddBody(ApiModel):
+    """Start adding a corpus."""
+
+    corpus: str
+    path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
+
+
+class RebuildBody(ApiModel):
+    """Start making the index anew."""
+
+    encoder: str = Field(default="", description="Encode all pictures with this encoder; empty for the one there is.")
+    model: str = Field(default="", description="Which model of that encoder, where it has several: a hub id or a folder.")
+
+
+class ImportBody(ApiModel):
+    """Start importing an atlas file."""
+
+    file: str = Field(description="An atlas file on the machine of the server.")
+    encode: bool = Field(default=False, description="Encode the pictures anew where another encoder made the file.")
+
+
+class RefusedView(ApiModel):
+    """Something that could not become a figure, and why."""
+
+    label: str
+    reason: str
+
+
+class JobView(ApiModel):
+    """Long work, as it stands."""
+
+    id: str
+    kind: str
+    title: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int
+    total: int
+    rate: float = Field(description="Entries a second.")
+    seconds_left: float | None
+    message: str
+    refused: list[RefusedView]
+    created: float = Field(description="Seconds since 1970-01-01 UTC.")
+    finished: float | None
+    ended: bool
+    page: str
+    results: list[str] = Field(description="Ids of the synthetic images that it has made.")
+    ahead: int = Field(description="How many wait before it.")
+
+
+class JobsView(ApiModel):
+    """All jobs, newest first."""
+
+    jobs: list[JobView]
+
+
+def job_view(job: Job) -> JobView:
+    """Show a job as it stands."""
+    return JobView.of(
+        job,
+        title=_title(job),
+        finished=job.finished or None,
+        ended=job.state in _ENDED,
+        page=links.generating(job.id) if job.kind == GENERATE else links.job(job.id),
+    )
+
+
+def _title(job: Job) -> str:
+    """A job's title with the folder's name in place of its whole path."""
+    what, given, path = job.title.partition(" from ")
+    return f"{what}{given}{Path(path).name or path}" if given and job.kind == _ADD else job.title

@@ -1,0 +1,194 @@
+"""Queries and what they find, one or two side by side, as pages and the API show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from mirage.figure import MODALITIES
+from mirage.query import DEFAULT_K, PictureTerm, Query, Term
+from mirage.web import links
+from mirage.web.views.figures import ApiModel, FigureView, figure_view
+
+if TYPE_CHECKING:
+    from mirage.compare.comparison import Comparison
+    from mirage.compare.keyness import Trait
+    from mirage.search.fusion import Answer, Hit
+
+
+class FoundView(ApiModel):
+    """One channel's word on a figure."""
+
+    channel: str
+    rank: int
+    score: float = Field(description="Raw score of that channel. A cosine here is no percentage of anything.")
+
+
+class HitView(ApiModel):
+    """A figure found."""
+
+    rank: int
+    confidence: Literal["strong", "likely", "weak"]
+    channels: list[FoundView]
+    folded: list[str] = Field(description="Ids of near-duplicates that this hit stands for.")
+    figure: FigureView
+
+
+class TermView(ApiModel):
+    """One thing looked for: some text, a dropped picture's embedding, or a figure's id; with a weight."""
+
+    text: str = ""
+    picture: str = ""
+    figure: str = ""
+    weight: float = Field(default=1.0, description="Negative means: less of this.")
+
+
+class QueryBody(ApiModel):
+    """A query as JSON. Values of one filter are alternatives; filters add up."""
+
+    terms: list[TermView]
+    filters: dict[str, list[str]] = Field(default_factory=dict)
+    k: int = DEFAULT_K
+    refine: bool = Field(False, description="Search twice, the second time with what explains the first hits.")
+
+    def query(self) -> Query:
+        """Make the query that this means; a term of weight 0 is left out.
+
+        Raises
+        ------
+        mirage.errors.BadQuery
+        """
+        terms = tuple(
+            Term(
+                text=term.text,
+                picture=PictureTerm.parse(term.picture) if term.picture else None,
+                figure=term.figure,
+                weight=term.weight,
+            )
+            for term in self.terms
+            if term.weight != 0
+        )
+        return Query(terms, {name: tuple(values) for name, values in self.filters.items()}, self.k, self.refine)
+
+
+class QueryView(QueryBody):
+    """A query as it was understood."""
+
+    url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
+
+
+class SearchView(ApiModel):
+    """What a query found."""
+
+    query: QueryView
+    fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest there are.")
+    notes: list[str]
+    seconds: float
+    hits: list[HitView]
+
+
+class EmbeddingView(ApiModel):
+    """A dropped picture as its embedding; the picture itself is gone."""
+
+    picture: str = Field(description="Use it as a term's `picture`.")
+    width: int
+    height: int
+    synthetic: str = Field(default="", description="What marks it as synthetic, in a sentence; empty without a mark.")
+
+
+class CompareBody(ApiModel):
+    """Two queries as JSON, either of which may hold a dropped picture."""
+
+    a: QueryBody
+    b: QueryBody
+
+
+class TraitView(ApiModel):
+    """Something that figures of one side, or of both, show."""
+
+    kind: Literal["diagnosis", "finding", "region", "modality", "plane"]
+    words: str
+    a: list[str] = Field(description="Ids of A's figures that show it, best first.")
+    b: list[str]
+    share_a: float = Field(description="Share of A's cases that have it, 0 to 1.")
+    share_b: float
+
+
+class PairingView(ApiModel):
+    """Figures of both sides taken in one way, to look at together."""
+
+    modality: str
+    modality_name: str
+    plane: str = Field(description="Empty where the sources do not say.")
+    a: list[str] = Field(description="Ids of A's figures, best first.")
+    b: list[str]
+
+
+class ComparisonView(ApiModel):
+    """Two queries answered side by side."""
+
+    url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
+    modified: bool = Field(description="Whether B is A with less of some terms and more of others.")
+    same: bool = Field(description="Whether both sides ask the same.")
+    words: tuple[str, str]
+    a: SearchView
+    b: SearchView
+    shared: list[TraitView] = Field(description="What both sides have, and more of than the atlas at large.")
+    of_a: list[TraitView] = Field(description="What A has and B has not, or less of.")
+    of_b: list[TraitView]
+    alike: list[PairingView]
+    both: list[str] = Field(description="Ids of figures that fit both sides.")
+    notes: list[str]
+    seconds: float
+
+
+def query_view(query: Query) -> QueryView:
+    """Show a query as it was understood."""
+    terms = [TermView.of(term, picture=term.picture.print() if term.picture else "") for term in query.terms]
+    return QueryView.of(query, terms=terms, filters=dict(query.filters), url=links.search(query))
+
+
+def hit_view(hit: Hit) -> HitView:
+    """Show a figure found."""
+    return HitView.of(hit, figure=figure_view(hit.figure, (hit.width, hit.height), Path(hit.picture).stem))
+
+
+def answer_view(answer: Answer) -> SearchView:
+    """Show what a query found."""
+    return SearchView.of(answer, query=query_view(answer.query), hits=[hit_view(hit) for hit in answer.hits])
+
+
+def comparison_view(comparison: Comparison) -> ComparisonView:
+    """Show two queries answered side by side."""
+    dual = comparison.dual
+    pairings = [
+        PairingView.of(
+            pairing,
+            modality_name=MODALITIES.get(pairing.modality, pairing.modality),
+            a=[hit.figure.id for hit in pairing.a],
+            b=[hit.figure.id for hit in pairing.b],
+        )
+        for pairing in comparison.alike
+    ]
+    return ComparisonView.of(
+        comparison,
+        url=links.compare(dual) if not dual.has_picture else "",
+        modified=dual.modified,
+        same=dual.same,
+        a=answer_view(comparison.a),
+        b=answer_view(comparison.b),
+        shared=_traits(comparison.shared),
+        of_a=_traits(comparison.of_a),
+        of_b=_traits(comparison.of_b),
+        alike=pairings,
+    )
+
+
+def _traits(traits: Iterable[Trait]) -> list[TraitView]:
+    def words(trait: Trait) -> str:
+        return MODALITIES.get(trait.words, trait.words) if trait.kind == "modality" else trait.words
+
+    return [TraitView.of(trait, words=words(trait)) for trait in traits]
