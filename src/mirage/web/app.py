@@ -13,6 +13,7 @@ from mirage.web import (
     ask,
     assets,
     compare,
+    corpora,
     explain,
     figures,
     generate,
@@ -66,10 +67,10 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
-    for feature in (search, figures, explain, compare, ask, generate, synthetic, jobs, verify):
+    for feature in (search, figures, explain, compare, ask, generate, synthetic, corpora, jobs, verify):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (jobs, generate, synthetic, explain, compare, verify, search, figures, home, assets):
+    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, home, assets):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)

@@ -12,13 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from mirage.errors import BadPicture, BadQuery, MirageError, NotFound
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
 from mirage.web import drawing, forms, generate, links, openapi, uploads
+from mirage.web.corpora import addable
 from mirage.web.drawing import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.home import start_page
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
-from mirage.web.views.figures import FacetsView, facets_in, figure_in
+from mirage.web.views.figures import CorpusView, FacetsView, facets_in, figure_in
+from mirage.web.views.jobs import AddableView
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
@@ -162,7 +164,7 @@ def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None
         next_k=next_k if more else 0,
         more_url=links.search(replace(query, k=next_k)) if more else "",
         unfiltered_url=links.search(query.with_filters({})),
-        offer_medpix=not any(corpus.name == "medpix" for corpus in atlas.corpora),
+        offer=None if view.fits else _absent(site, atlas.corpora),
         explained=explained if view.fits else drawing.nothing(),
         explain_stream=links.explain(query, stream=True),
         explain_url="" if query.has_picture else links.explain(query),
@@ -170,3 +172,9 @@ def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None
         making=generate.offer(site, query),
         **links.comparing(query),
     )
+
+
+def _absent(site: RunningSite, held: list[CorpusView]) -> AddableView | None:
+    """A corpus that can be had by a click and is not there yet, for somebody who finds nothing."""
+    names = {corpus.name for corpus in held}
+    return next((each for each in addable(site, held) if each.downloads and each.name not in names), None)

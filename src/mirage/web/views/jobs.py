@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,17 @@ _ADD = "add"
 _ENDED = ("done", "failed", "cancelled")
 
 
+class OptionView(ApiModel):
+    """Something that may be chosen when a corpus is added."""
+
+    name: str
+    help: str
+    kind: Literal["text", "number", "yes or no"]
+    required: bool
+    choices: list[str] = Field(description="The only values that there are; empty for any.")
+    several: bool = Field(description="Whether it takes several values, with commas between them.")
+
+
 class AddableView(ApiModel):
     """A corpus that can be added by a click."""
 
@@ -30,6 +41,7 @@ class AddableView(ApiModel):
     present: bool = Field(description="Whether all of it is in the atlas already.")
     downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
     folders: list[str] = Field(description="Folders under the roots that settings name.")
+    options: list[OptionView] = Field(description="What else may be chosen.")
 
 
 class CorporaView(ApiModel):
@@ -44,6 +56,7 @@ class AddBody(ApiModel):
 
     corpus: str
     path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
+    options: dict[str, Any] = Field(default_factory=dict, description="What else is chosen, by name.")
 
 
 class RebuildBody(ApiModel):
