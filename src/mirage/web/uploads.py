@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Annotated, Any
 
 import anyio
@@ -34,7 +35,7 @@ IDLE_SECONDS = 30.0
 """How long a body may rest."""
 WHOLE_SECONDS = 300.0
 """How long a body may take in all."""
-# How far past the limit a body is read and thrown away, so that the browser gets to hear why.
+# How far past the limit a body is read and thrown away.
 _DRAIN = 10
 # A file stands in memory twice: in the form, and as the bytes that are decoded.
 _COPIES = 2
@@ -114,23 +115,26 @@ class _Body:
         message = await self._part()
         most = self._upload_bytes + FORM_BYTES if self._kind == "multipart/form-data" else FORM_BYTES
         if self._bytes > most:
-            while not self._whole and self._bytes <= most * _DRAIN:
-                await self._part()
-            raise (
-                too_large(self._upload_bytes)
-                if self._kind != "application/json"
-                else BodyRefusedError(
-                    413, f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two."
-                )
-            )
+            await self._drain(most)
+            if self._kind != "application/json":
+                raise too_large(self._upload_bytes)
+            words = f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two."
+            raise BodyRefusedError(413, words)
         need = len(message.get("body", b"")) * _COPIES
         try:
             BUDGET.take(need, name="what was sent", wait=0)
-        except Busy:
+        except MirageError:
+            await self._drain(most)
             words = "Too much is being sent to this site at once. Try again in a moment."
             raise BodyRefusedError(503, words, {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
         self.reserved += need
         return message
+
+    async def _drain(self, most: int) -> None:
+        """Read on for a while and throw it away: who is still sending would not hear why it was refused."""
+        with suppress(BodyRefusedError):
+            while not self._whole and self._bytes <= most * _DRAIN:
+                await self._part()
 
     async def _part(self) -> Message:
         try:

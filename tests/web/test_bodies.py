@@ -1,0 +1,109 @@
+"""Bodies of requests: bounded by kind and by time, and all together by one budget of memory."""
+
+import socket
+import threading
+from contextlib import ExitStack
+
+import pytest
+from conftest import picture
+
+from mirage.images.limits import BUDGET
+from mirage.web import uploads
+
+HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{more}\r\n"
+PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+FORM = "multipart/form-data; boundary=b"
+
+
+def half_sent(site, *, path="/api/embed", kind=FORM, sent=PART, length=5_000_000, more="") -> socket.socket:
+    """A request of which a part has been sent."""
+    host, port = site.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(HEAD.format(path=path, kind=kind, length=length, more=more).encode() + sent)
+    return connection
+
+
+def answer_to(connection: socket.socket) -> str:
+    """All that the site answers until it hangs up."""
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "sent"),
+    [
+        ("/api/embed", FORM, PART),
+        ("/search", FORM, PART),
+        ("/verify", FORM, PART),
+        ("/api/search", "application/json", b'{"terms": ['),
+        ("/api/generate", "application/json", b'{"terms": ['),
+        ("/compare", "application/x-www-form-urlencoded", b"a.q=brain"),
+    ],
+)
+def test_a_body_that_makes_no_progress_ends_in_words(site, client, monkeypatch, path, kind, sent):
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.2)
+    more = f"X-Mirage-Token: {site.token}\r\n"
+    with half_sent(site, path=path, kind=kind, sent=sent, more=more) as connection:
+        answer = answer_to(connection)
+    assert answer.startswith("HTTP/1.1 408 "), answer[:200]
+    assert "took too long" in answer
+    assert client.get("/api/atlas").status_code == 200
+
+
+def test_a_body_that_trickles_ends_too(site, monkeypatch):
+    monkeypatch.setattr(uploads, "WHOLE_SECONDS", 0.5)
+    ended = threading.Event()
+    with half_sent(site) as connection:
+
+        def trickle() -> None:
+            while not ended.wait(0.02):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+        sender = threading.Thread(target=trickle)
+        sender.start()
+        try:
+            answer = connection.recv(65536).decode()
+        finally:
+            ended.set()
+            sender.join()
+    assert answer.startswith("HTTP/1.1 408 "), answer[:200]
+
+
+def test_half_sent_uploads_share_one_budget_and_give_it_back(site, client, monkeypatch):
+    monkeypatch.setattr(BUDGET, "_size", 12_000_000)
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", 2.0)
+    before = BUDGET.used
+    with ExitStack() as stack:
+        held = [stack.enter_context(half_sent(site, sent=PART + b"\0" * 2_000_000)) for _ in range(6)]
+        answers = [answer_to(connection) for connection in held]
+    turned_away = [answer for answer in answers if answer.startswith("HTTP/1.1 503 ")]
+    assert turned_away
+    assert len(turned_away) < len(answers)
+    for answer in turned_away:
+        assert "retry-after: " in answer.lower()
+        assert "Try again in a moment" in answer
+    assert BUDGET.used == before
+    assert client.post("/api/embed", files={"file": ("a.png", picture())}).status_code == 200
+    assert BUDGET.used == before
+
+
+def test_a_page_says_it_in_its_own_form(client, monkeypatch):
+    monkeypatch.setattr(BUDGET, "_size", 1000)
+    answer = client.post("/search", data={"q": "brain"}, files={"file": ("a.png", picture(size=(300, 300)))})
+    assert answer.status_code == 503
+    assert "retry-after" in answer.headers
+    assert 'id="search"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/search", "/api/compare", "/api/explain", "/api/generate"])
+def test_json_that_is_far_too_large_is_refused_whoever_reads_it(site, client, path):
+    body = b'{"terms": [{"text": "' + b"a" * 400_000 + b'"}]}'
+    headers = {"Content-Type": "application/json", "X-Mirage-Token": site.token}
+    answer = client.post(path, content=body, headers=headers)
+    assert answer.status_code == 413
+    assert "256 kB" in answer.json()["detail"]
