@@ -17,7 +17,6 @@ from mirage.web import (
     explain,
     figures,
     generate,
-    home,
     jobs,
     openapi,
     problems,
@@ -70,7 +69,7 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     for feature in (search, figures, explain, compare, ask, generate, synthetic, corpora, jobs, verify):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, home, assets):
+    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, assets):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)

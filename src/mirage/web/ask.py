@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from mirage.compare.dual import Dual
@@ -14,13 +15,34 @@ from mirage.web import compare, explain, generate
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, site_of
-from mirage.web.views.generate import AskBody, AskView
+from mirage.web.views.explain import ExplanationView
+from mirage.web.views.figures import ApiModel
+from mirage.web.views.generate import ChoicesBody
 from mirage.web.views.jobs import JobView
-from mirage.web.views.search import answer_view, comparison_view
+from mirage.web.views.search import ComparisonView, QueryBody, SearchView, answer_view, comparison_view
 
 NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
+
+
+class AskBody(ChoicesBody):
+    """A question, or two to be compared: hits, an explanation and a synthetic image of each."""
+
+    a: QueryBody
+    b: QueryBody | None = None
+    explainer: str = Field("", description="Who shall speak; the settings' one when left out.")
+
+
+class AskView(ApiModel):
+    """The paper's one gesture: what is real, what is said of it, and a synthetic image in the making."""
+
+    search: SearchView | None = Field(description="Of one query.")
+    comparison: ComparisonView | None = Field(description="Of two.")
+    explanation: ExplanationView
+    seed: int | None
+    jobs: list[JobView] = Field(description="One for each query; follow `/api/jobs/{id}/events`.")
+    no_image: str = Field(description="Why no image is being made; empty when one is.")
 
 
 @twins.post("/ask", response_model=AskView, dependencies=[NEEDS_TOKEN])

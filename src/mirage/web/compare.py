@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
@@ -19,13 +18,12 @@ from mirage.explain.explanation import Explanation
 from mirage.web import explain, forms, generate, links, openapi, streaming, uploads
 from mirage.web.drawing import Drawing, DrawnExplanation, drawn, nothing, places_of
 from mirage.web.explain import STREAMED, ExplainRequest
-from mirage.web.forms import ChangeRow, Pairs, change_rows, first, tidied
+from mirage.web.forms import Pairs, change_rows, first, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
 from mirage.web.streaming import WritesEvents
 from mirage.web.templating import page
 from mirage.web.views.explain import ExplanationView
-from mirage.web.views.figures import FigureView
 from mirage.web.views.search import CompareBody, ComparisonView, comparison_view, hit_view
 
 # Cards of a side that are shown at once; the others are a click away.
@@ -52,58 +50,31 @@ router = APIRouter(include_in_schema=False)
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CompareForm:
-    """The two forms of the compare page as they are filled in.
+def compare_form(pairs: Pairs) -> dict[str, Any]:
+    """Fill in the two forms of the page with tidied fields, whether they make sense or not.
 
-    Attributes
-    ----------
-    modify : bool
-        Whether the second form, a query with less and more, is the one in use.
-    a, b : str
-        The two queries in words.
-    words : str
-        The query to be modified.
-    less, more : tuple of ChangeRow
-    two_rest, modify_rest : list of (str, str)
-        What else each form carries, unseen: filters, figures, pictures.
-    method : str
-        ``post`` when a dropped picture is in it.
+    Returns
+    -------
+    dict
+        What the template needs: whether the second form, a query with less and more, is the one in use; the words of
+        both; what else each carries unseen, filters, figures and pictures; and the method, ``post`` when a dropped
+        picture is among them.
     """
-
-    modify: bool
-    a: str
-    b: str
-    words: str
-    less: tuple[ChangeRow, ...]
-    more: tuple[ChangeRow, ...]
-    two_rest: Pairs
-    modify_rest: Pairs
-    method: str
-
-    @property
-    def pictures(self) -> int:
-        """How many dropped pictures the form in use carries."""
-        return sum(name.rpartition(".")[2] == "picture" for name, _ in (*self.two_rest, *self.modify_rest))
-
-
-def compare_form(pairs: Pairs) -> CompareForm:
-    """Fill in the form with tidied fields, whether they make sense or not."""
     two = [(name, value) for name, value in pairs if name.partition(".")[0] in SIDES and "." in name]
     one = [pair for pair in pairs if pair not in two]
     a, b, words = (first(pairs, name)[:2000] for name in ("a.q", "b.q", "q"))
     has_picture = any(name.rpartition(".")[2] == "picture" for name, _ in pairs)
-    return CompareForm(
-        modify=bool(one) and not two,
-        a=a or words,
-        b=b,
-        words=words or a,
-        less=change_rows(one, "less"),
-        more=change_rows(one, "more"),
-        two_rest=[pair for pair in two if pair[0] not in ("a.q", "b.q")],
-        modify_rest=[pair for pair in one if pair[0] not in ("q", "less", "more")],
-        method="post" if has_picture else "get",
-    )
+    return {
+        "modify": bool(one) and not two,
+        "a": a or words,
+        "b": b,
+        "words": words or a,
+        "less": change_rows(one, "less"),
+        "more": change_rows(one, "more"),
+        "two_rest": [pair for pair in two if pair[0] not in ("a.q", "b.q")],
+        "modify_rest": [pair for pair in one if pair[0] not in ("q", "less", "more")],
+        "method": "post" if has_picture else "get",
+    }
 
 
 def dual_of(pairs: Pairs, *, in_address: bool) -> Dual:
@@ -123,20 +94,11 @@ def dual_of(pairs: Pairs, *, in_address: bool) -> Dual:
     return Dual.parse(pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class CompareExample:
-    """Two queries that both find something here, with what each finds first."""
-
-    words: str
-    url: str
-    a: FigureView
-    b: FigureView
-
-
-def _examples(site: RunningSite) -> list[CompareExample]:
+def _examples(site: RunningSite) -> list[dict[str, Any]]:
+    """Two queries each that both find something here, with what each finds first."""
     plain = [query.text for query in site.atlas.examples(6)]
     pairs = [urlencode({"a.q": a, "b.q": b}) for a, b in zip(plain[::2], plain[1::2], strict=False)]
-    found: list[CompareExample] = []
+    found: list[dict[str, Any]] = []
     for query_string in dict.fromkeys((*_EXAMPLES, *pairs)) if site.holds().figures else ():
         found += _example(site, Dual.parse(query_string))
         if len(found) == MOST_EXAMPLES:
@@ -144,7 +106,7 @@ def _examples(site: RunningSite) -> list[CompareExample]:
     return found
 
 
-def _example(site: RunningSite, dual: Dual) -> Iterator[CompareExample]:
+def _example(site: RunningSite, dual: Dual) -> Iterator[dict[str, Any]]:
     a, b = (site.atlas.search(query) for query in (dual.a, dual.b))
     if not (a.fits and b.fits):
         return
@@ -154,7 +116,8 @@ def _example(site: RunningSite, dual: Dual) -> Iterator[CompareExample]:
     words = f"{dual.a.text} and {dual.b.text}"
     if dual.modified:
         words = ", ".join((dual.a.text, *(f"{'less' if t.weight < 0 else 'more'} {t.text}" for t in dual.changes)))
-    yield CompareExample(words, links.compare(dual), hit_view(first_a).figure, hit_view(first_b).figure)
+    figures = {"a": hit_view(first_a).figure, "b": hit_view(first_b).figure}
+    yield {"words": words, "url": links.compare(dual), **figures}
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
@@ -296,10 +259,7 @@ async def _asked(request: Request) -> Dual | Response:
                 # A plain form sends empty fields and weights apart; the address bar gets the short form.
                 return RedirectResponse(f"/compare?{urlencode(pairs)}", 303)
             return dual
-        form = await uploads.read_form(request)
-        pairs += tidied(uploads.texts_of(form))
-        if form.get("file") is not None and (not pairs or uploads.has_file(form)):
-            pairs.append(("picture", (await uploads.embed(form, site_of(request))).picture))
+        await uploads.read_query(request, pairs)
         dual = dual_of(pairs, in_address=False)
     except MirageError as error:
         return await run_sync(_form_page, request, pairs, error)

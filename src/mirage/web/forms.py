@@ -43,7 +43,7 @@ def tidied(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 def is_blank(pairs: Pairs) -> bool:
     """Whether nothing is looked for: no words, no picture, no figure."""
-    return not any(name in ("q", *_WEIGHTED) for name, _ in pairs)
+    return not any(name.rpartition(".")[2] in ("q", *_WEIGHTED) for name, _ in pairs)
 
 
 def first(pairs: Pairs, name: str) -> str:

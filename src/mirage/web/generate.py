@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
@@ -23,7 +24,7 @@ from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES, MOST_S
 from mirage.generate.synthesis import MAX_AHEAD, Options
 from mirage.query import Query, Term, shown
 from mirage.web import links, uploads
-from mirage.web.forms import ChangeRow, Pairs, change_rows, check_fields, first, tidied
+from mirage.web.forms import Pairs, change_rows, check_fields, first, tidied
 from mirage.web.openapi import PROBLEM, sent, takes
 from mirage.web.security import check_token
 from mirage.web.site import RunningSite, site_of
@@ -57,46 +58,23 @@ router = APIRouter(include_in_schema=False)
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateForm:
-    """The form of the page /generate as it is filled in; every value is as typed.
-
-    Attributes
-    ----------
-    words, negative, seed, steps, guidance, size, count, figure, strength : str
-    less, more : tuple of ChangeRow
-    """
-
-    words: str = ""
-    negative: str = ""
-    seed: str = ""
-    steps: str = ""
-    guidance: str = ""
-    size: str = ""
-    count: str = ""
-    figure: str = ""
-    strength: str = ""
-    less: tuple[ChangeRow, ...] = ()
-    more: tuple[ChangeRow, ...] = ()
-
-    @property
-    def advanced(self) -> bool:
-        """Whether anything is filled in that is folded away."""
-        shown_always = ("words", "less", "figure")
-        return any(getattr(self, field.name) for field in fields(self) if field.name not in shown_always)
-
-
-def generate_form(pairs: Pairs) -> GenerateForm:
-    """Fill in the form with these fields, whether they make sense or not."""
-    plain = ("seed", "steps", "guidance", "count", "figure", "strength")
-    return GenerateForm(
-        words=first(pairs, "q")[:_MOST_KEPT],
-        negative=first(pairs, "negative")[:_MOST_KEPT],
-        size=(first(pairs, "size") or first(pairs, "width"))[:200],
-        less=change_rows(pairs, "less"),
-        more=change_rows(pairs, "more"),
+def generate_form(pairs: Pairs) -> dict[str, Any]:
+    """Fill in the form of the page with these fields, whether they make sense or not; every value is as typed."""
+    plain = ("seed", "steps", "guidance", "count", "strength")
+    folded = {
         **{name: first(pairs, name)[:200] for name in plain},
-    )
+        "negative": first(pairs, "negative")[:_MOST_KEPT],
+        "size": (first(pairs, "size") or first(pairs, "width"))[:200],
+        "more": change_rows(pairs, "more"),
+    }
+    return {
+        **folded,
+        # Whether anything is filled in that is folded away.
+        "advanced": any(folded.values()),
+        "words": first(pairs, "q")[:_MOST_KEPT],
+        "figure": first(pairs, "figure")[:200],
+        "less": change_rows(pairs, "less"),
+    }
 
 
 def asked_of(pairs: Pairs) -> tuple[Query, Options]:
@@ -157,45 +135,32 @@ def _filter_words(filters: Mapping[str, Sequence[str]]) -> list[str]:
 # -- what other pages offer --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateOffer:
-    """What a page of results or of a comparison needs to offer a synthetic image.
-
-    Attributes
-    ----------
-    fields : list of (str, str)
-        What its form sends.
-    token : str
-    generator : GeneratorView
-    always : bool
-        Whether it is made without a click.
-    page : str
-        Where more can be chosen; empty for two sides.
-    """
-
-    fields: list[tuple[str, str]]
-    token: str
-    generator: GeneratorView
-    always: bool
-    page: str = ""
-
-
-def offer(site: RunningSite, *queries: Query) -> GenerateOffer | None:
+def offer(site: RunningSite, *queries: Query) -> dict[str, Any] | None:
     """Offer an image of one query, or of each of two; None where one has no words to draw.
 
     Parameters
     ----------
     site : RunningSite
     *queries : mirage.query.Query
+
+    Returns
+    -------
+    dict or None
+        What the template needs: what the form sends, who draws, whether it is drawn without a click, and the page
+        where more can be chosen, empty for two sides.
     """
     drawn = [query for each in queries if (query := drawable(each))]
     if len(drawn) < len(queries):
         return None
-    generator, always = generator_view(site), site.settings.generate_always
-    if len(drawn) == 1:
-        return GenerateOffer(drawn[0].pairs(), site.token, generator, always, links.generate(drawn[0]))
-    both = [(f"{side}.{name}", value) for side, query in zip(SIDES, drawn, strict=True) for name, value in query.pairs()]
-    return GenerateOffer(both, site.token, generator, always)
+    sides = [""] if len(drawn) == 1 else [f"{side}." for side in SIDES]
+    pairs = [(side + name, value) for side, query in zip(sides, drawn, strict=True) for name, value in query.pairs()]
+    return {
+        "fields": pairs,
+        "token": site.token,
+        "generator": generator_view(site),
+        "always": site.settings.generate_always,
+        "page": links.generate(drawn[0]) if len(drawn) == 1 else "",
+    }
 
 
 def address_from(site: RunningSite, figure: FigureView) -> str:

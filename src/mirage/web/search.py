@@ -1,8 +1,9 @@
-"""Searching: the page of results, its JSON twin, the counts beside it, and dropped pictures."""
+"""Searching: the start page and the help, the page of results, its JSON twin, the counts beside it, dropped pictures."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
@@ -15,7 +16,6 @@ from mirage.web import drawing, forms, generate, links, openapi, uploads
 from mirage.web.corpora import addable
 from mirage.web.drawing import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
-from mirage.web.home import start_page
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
@@ -87,7 +87,7 @@ async def query_asked(request: Request) -> Query | Response:
     kept: Pairs = []
     try:
         if by_post:
-            await _read_posted(request, pairs)
+            await uploads.read_query(request, pairs)
         else:
             given = request.query_params.multi_items()
             options = () if request.url.path == "/search" else ("explainer", "stream")
@@ -103,16 +103,6 @@ async def query_asked(request: Request) -> Query | Response:
     if not by_post and [pair for pair in given if pair not in kept] != pairs:
         return RedirectResponse(f"{request.url.path}?{urlencode(pairs + kept)}", 303)
     return query
-
-
-async def _read_posted(request: Request, pairs: Pairs) -> None:
-    """Add a form's fields to `pairs`; those that are words first, for they are kept where the picture is refused."""
-    form = await uploads.read_form(request)
-    pairs += tidied(uploads.texts_of(form))
-    if form.get("file") is not None and (forms.is_blank(pairs) or uploads.has_file(form)):
-        embedded = await uploads.embed(form, site_of(request))
-        request.state.synthetic = embedded.synthetic
-        pairs.append(("picture", embedded.picture))
 
 
 def refused(request: Request, pairs: Pairs, error: MirageError) -> Response:
@@ -178,3 +168,60 @@ def _absent(site: RunningSite, held: list[CorpusView]) -> AddableView | None:
     """A corpus that can be had by a click and is not there yet, for somebody who finds nothing."""
     names = {corpus.name for corpus in held}
     return next((each for each in addable(site, held) if each.downloads and each.name not in names), None)
+
+
+# -- the start page and the help --------------------------------------------------------------------------------------
+
+
+def _examples(site: RunningSite) -> list[dict[str, Any]]:
+    """Queries that work here, in words, each with its address and what it finds first."""
+    found: list[dict[str, Any]] = []
+    for query in site.atlas.examples(6):
+        view = answer_view(site.atlas.search(query))
+        if view.fits and view.hits:
+            found.append({"words": query.text, "url": links.search(query), "figure": view.hits[0].figure})
+    return found
+
+
+def start_page(site: RunningSite, *, words: str = "", problem: str = "", status: int = 200) -> Response:
+    """Show the search box, a place for a picture, and examples that work on the atlas that is open.
+
+    Parameters
+    ----------
+    site : RunningSite
+    words : str
+        What was typed.
+    problem : str
+        What is wrong with it.
+    status : int
+        Of HTTP.
+    """
+    atlas = site.holds()
+    examples = site.kept("examples", atlas.figures, lambda: _examples(site))
+    form = forms.SearchForm(words=words[:2000])
+    return page("home.html", status, atlas=atlas, examples=examples, form=form, problem=problem)
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """Start."""
+    if request.url.query:
+        return RedirectResponse(f"/search?{request.url.query}", 307)
+    return start_page(site_of(request))
+
+
+@router.get("/about")
+def about(request: Request) -> Response:
+    """Help: how to search, what the labels mean, keys, licences; that this teaches and does not diagnose."""
+    return page("about.html", atlas=site_of(request).holds())
+
+
+@router.get("/api")
+def api(request: Request) -> Response:
+    """Show the HTTP API in words, made from its OpenAPI description."""
+    operations = [
+        {"method": method.upper(), "path": path, **operation}
+        for path, methods in request.app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return page("api.html", operations=operations)

@@ -20,9 +20,10 @@ from mirage.errors import BadInput, BadPicture, Busy, MirageError
 from mirage.images import Limits, Picture, read_picture
 from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
+from mirage.web.forms import Pairs, is_blank, tidied
 from mirage.web.problems import RETRY_AFTER
 from mirage.web.security import SAFE_METHODS, check_token
-from mirage.web.site import RunningSite
+from mirage.web.site import RunningSite, site_of
 from mirage.web.views.search import EmbeddingView
 
 # At debug level these write the metadata of what they read, names of patients among it, whoever asked for the log.
@@ -299,3 +300,24 @@ async def picture(form: FormData, site: RunningSite) -> Image.Image:
     """
     data, name = await file_of(form, site)
     return await run_sync(lambda: decoded(data, name, site).image, limiter=site.decoding)
+
+
+async def read_query(request: Request, pairs: Pairs) -> None:
+    """Read the fields of a posted query, its picture among them as an embedding.
+
+    Parameters
+    ----------
+    request : Request
+    pairs : list of (str, str)
+        Gets the fields. Those that are words come first, so that they are there where the picture is refused.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    form = await read_form(request)
+    pairs += tidied(texts_of(form))
+    if form.get("file") is not None and (is_blank(pairs) or has_file(form)):
+        embedded = await embed(form, site_of(request))
+        request.state.synthetic = embedded.synthetic
+        pairs.append(("picture", embedded.picture))

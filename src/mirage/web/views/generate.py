@@ -15,10 +15,8 @@ from mirage.generate.synthesis import Options, Synthetic
 from mirage.images.marks import FORMATS, Marks
 from mirage.query import Query, Term
 from mirage.web import links
-from mirage.web.views.explain import ExplanationView
 from mirage.web.views.figures import ApiModel, FigureView
 from mirage.web.views.jobs import JobView
-from mirage.web.views.search import ComparisonView, QueryBody, SearchView
 
 EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
 STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
@@ -62,14 +60,6 @@ class PairBody(ChoicesBody):
 
     a: list[WantedBody]
     b: list[WantedBody]
-
-
-class AskBody(ChoicesBody):
-    """A question, or two to be compared: hits, an explanation and a synthetic image of each."""
-
-    a: QueryBody
-    b: QueryBody | None = None
-    explainer: str = Field("", description="Who shall speak; the settings' one when left out.")
 
 
 class GeneratorView(ApiModel):
@@ -189,17 +179,6 @@ class DeletedView(ApiModel):
     """What is gone."""
 
     id: str
-
-
-class AskView(ApiModel):
-    """The paper's one gesture: what is real, what is said of it, and a synthetic image in the making."""
-
-    search: SearchView | None = Field(description="Of one query.")
-    comparison: ComparisonView | None = Field(description="Of two.")
-    explanation: ExplanationView
-    seed: int | None
-    jobs: list[JobView] = Field(description="One for each query; follow `/api/jobs/{id}/events`.")
-    no_image: str = Field(description="Why no image is being made; empty when one is.")
 
 
 class MarkView(ApiModel):
