@@ -143,7 +143,8 @@ def rebuild(request: Request, body: RebuildBody) -> Response:
 def import_(request: Request, body: ImportBody) -> Response:
     """Start importing an atlas file. Wants the token that stands in the atlas's folder, in the header X-Mirage-Token."""
     _check_command(request, "mirage import")
-    return sent(job_view(site_of(request).jobs.start_import(Path(body.file), encode=body.encode)), 202)
+    jobs = site_of(request).jobs
+    return sent(job_view(jobs.start_import(Path(body.file), encode=body.encode, replace=body.replace)), 202)
 
 
 def _check_command(request: Request, command: str) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage import query
 from mirage.errors import NotFound
 from mirage.generate.synthesis import Synthetic
-from mirage.images.marks import Record
+from mirage.images.marks import SyntheticRecord
 from mirage.query import Term
 from mirage.web import links
 from mirage.web.openapi import PROBLEM, files, sent
@@ -156,13 +156,13 @@ def delete_by_form(request: Request, image_id: str, _form: TokenForm) -> Respons
     return RedirectResponse("/synthetic", 303)
 
 
-def _query(record: Record) -> query.Query | None:
+def _query(record: SyntheticRecord) -> query.Query | None:
     """The query that an image was made of."""
     terms = tuple(Term(text=text, weight=weight) for text, weight in record.terms if weight and text.strip())
     return query.Query(terms) if any(term.weight > 0 for term in terms) else None
 
 
-def _fields(record: Record, more: dict[str, str]) -> list[tuple[str, str]]:
+def _fields(record: SyntheticRecord, more: dict[str, str]) -> list[tuple[str, str]]:
     """The fields of a form that makes an image again, or another one without its seed; none where that cannot be done."""
     if record.start == UPLOAD:
         return []

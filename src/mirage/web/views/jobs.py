@@ -71,6 +71,7 @@ class ImportBody(ApiModel):
 
     file: str = Field(description="An atlas file on the machine of the server.")
     encode: bool = Field(default=False, description="Encode the pictures anew where another encoder made the file.")
+    replace: bool = Field(default=False, description="Replace figures and cases of the same id that differ.")
 
 
 class RefusedView(ApiModel):
