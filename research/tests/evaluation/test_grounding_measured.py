@@ -13,10 +13,24 @@ from mirage import encoders
 from mirage.errors import BadInput
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim
-from mirage_research.evaluation.grounding import Judged, judge, score
-from mirage_research.evaluation.grounding_edits import change_number, deny, flip_side, state, swap_modality, swap_plane
-from mirage_research.evaluation.grounding_paraphrases import reworded
-from mirage_research.evaluation.grounding_sets import Labelled, derived, read_shelf, written
+from mirage_research.evaluation.grounding import (
+    CheckedSentence,
+    LabelledSentence,
+    derived,
+    judge,
+    read_cases,
+    score,
+    written,
+)
+from mirage_research.evaluation.grounding_edits import (
+    change_number,
+    deny,
+    flip_side,
+    reworded,
+    state,
+    swap_modality,
+    swap_plane,
+)
 
 MEDPIX = os.environ.get("MIRAGE_MEDPIX", "")
 needs_medpix = pytest.mark.skipif(not MEDPIX, reason="MIRAGE_MEDPIX does not name a copy of MedPix 2.0")
@@ -52,9 +66,9 @@ def test_a_rewording_keeps_sides_and_denials() -> None:
 
 
 def test_scores_are_shares_of_what_was_marked() -> None:
-    def one(kind: str, label: str, support: str) -> Judged:
-        labelled = Labelled("c", "x", (KIDNEY,), label, kind, "dev")
-        return Judged(labelled, Claim("x", (), support))  # type: ignore[arg-type]
+    def one(kind: str, label: str, support: str) -> CheckedSentence:
+        labelled = LabelledSentence("c", "x", (KIDNEY,), label, kind, "dev")
+        return CheckedSentence(labelled, Claim("x", (), support))  # type: ignore[arg-type]
 
     found = score([
         one("laterality", "contradicted", "contradicted"),
@@ -69,9 +83,9 @@ def test_scores_are_shares_of_what_was_marked() -> None:
 @needs_medpix
 def test_set_a_of_dev_is_the_same_twice_and_keeps_its_bars() -> None:
     encoder = encoders.load("starter")
-    shelf = read_shelf(Path(MEDPIX), "dev")
-    examples = derived(shelf, encoder)
-    assert examples == derived(shelf, encoder)
+    cases = read_cases(Path(MEDPIX), "dev")
+    examples = derived(cases, encoder)
+    assert examples == derived(cases, encoder)
     found = score(judge(Checker(encoder), examples[::2]))
     assert found.recall.value >= 0.92
     assert found.precision.value >= 0.95

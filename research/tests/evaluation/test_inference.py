@@ -19,7 +19,7 @@ from mirage_research.evaluation import inference
 SOURCE = Source("made", "Made up")
 
 
-def looked(atlas: Atlas, captions: list[str], **known: list[str]) -> inference.Looked:
+def looked(atlas: Atlas, captions: list[str], **known: list[str]) -> inference.EncodedFigures:
     """Made-up figures with real vectors."""
     figures = [
         Figure(f"made:{number}", caption, SOURCE, case_id=f"made:{number}") for number, caption in enumerate(captions)
@@ -28,7 +28,7 @@ def looked(atlas: Atlas, captions: list[str], **known: list[str]) -> inference.L
         figures = [replace(figure, **{field: value}) for figure, value in zip(figures, values, strict=True)]
     rows = next(atlas.store.each(batch=len(figures)))
     vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
-    return inference.Looked(figures, np.stack([vectors[row.key][0] for row in rows]))
+    return inference.EncodedFigures(figures, np.stack([vectors[row.key][0] for row in rows]))
 
 
 def test_right_and_answered_are_counted_over_figures_whose_source_says_it(starter: Atlas) -> None:
@@ -54,7 +54,7 @@ def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
     rows = [row for batch in starter.store.each() for row in batch if row.figure.modality == "MR"][:20]
     vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
     figures = [replace(row.figure, caption="An ultrasound" if n < 5 else "", case_id=f"c:{n}") for n, row in enumerate(rows)]
-    given = inference.Looked(figures, np.stack([vectors[row.key][0] for row in rows]))
+    given = inference.EncodedFigures(figures, np.stack([vectors[row.key][0] for row in rows]))
     rule = Rule(starter.encoder.info().digest, {"modality": 0.0}, {"modality": ("MR",)})
     table = inference.measure(given, starter.encoder, rule)
     assert table["encoder"]["modality"]["right"][0] == 1.0
@@ -65,10 +65,10 @@ def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
 def test_a_rule_believes_only_what_could_be_checked_and_only_where_it_is_right_often_enough(starter: Atlas) -> None:
     rows = [row for batch in starter.store.each() for row in batch]
     vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
-    given = inference.Looked([row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows]))
+    given = inference.EncodedFigures([row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows]))
     rule = inference.fit(given, starter.encoder)
     assert rule.answers["modality"] == ("MR",), "of no other modality has the starter atlas ten figures"
-    wrong = inference.Looked([replace(figure, modality="XR") for figure in given.figures], given.images)
+    wrong = inference.EncodedFigures([replace(figure, modality="XR") for figure in given.figures], given.images)
     assert "modality" not in inference.fit(wrong, starter.encoder).margins
 
 

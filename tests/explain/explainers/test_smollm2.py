@@ -13,7 +13,6 @@ import pytest
 
 from mirage.errors import Unavailable
 from mirage_research.evaluation import explainers as measuring
-from mirage_research.evaluation import small_model
 
 QUESTIONS = 2
 
@@ -26,7 +25,7 @@ pytestmark = [
 @pytest.mark.timeout(900)  # it shares two cores with whatever else runs
 def test_a_small_model_speaks_and_every_sentence_of_it_is_checked() -> None:
     try:
-        small_model.weights()
+        measuring.weights()
     except Unavailable as error:
         pytest.skip(str(error))
     found, told = measuring.evaluate(measuring.SMOLLM2, Path(os.environ["MIRAGE_MEDPIX"]), QUESTIONS)

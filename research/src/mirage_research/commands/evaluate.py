@@ -3,116 +3,164 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mirage.cli.output import facts, progress_bar, say
-from mirage.errors import BadInput
+from mirage.errors import BadInput, Unavailable
 from mirage.settings import Settings
 
 app = typer.Typer()
+MedPix = Annotated[Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")]
+
+
+def copy_of(medpix: Path | None) -> Path:
+    """The copy of MedPix 2.0 that was named, or that the settings name.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there is none.
+    """
+    where = medpix or Settings.load().medpix
+    if where is None:
+        raise BadInput("This is measured on MedPix 2.0: name a copy with --medpix or MIRAGE_MEDPIX.")
+    return where
+
+
+@contextmanager
+def counting(title: str, unit: str = "/s") -> Iterator[Callable[[int, int], None]]:
+    """A progress bar as a function of how many are done, and of how many.
+
+    Parameters
+    ----------
+    title, unit : str
+    """
+    with progress_bar(title, unit=unit) as move:
+        yield lambda done, total: move(done, total, 0.0, None)
+
+
+def write(table: Any, file: Path | None) -> None:
+    """Write figures as JSON, and say where.
+
+    Parameters
+    ----------
+    table : dict
+    file : Path or None
+        None writes nothing.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the file cannot be written.
+    """
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise Unavailable(f"{file} could not be written: {error.strerror or error}.") from error
+    say(f"Written to {file}.")
+
+
+@app.command()
+def encoder(
+    medpix: MedPix = None,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "dev",
+    cases: Annotated[
+        Path | None, typer.Option(help="splits.json of a training run: measure on the cases that it set aside.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--encoder", help="Folder of a starter encoder.", show_default="the one that ships")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="results.json to write or add to, as stands beside an encoder.")] = None,
+) -> None:
+    """Measure an encoder alone: recall at 1, 5 and 10 from the data set's raw words to the picture, and back."""
+    from mirage.encoders import load  # noqa: PLC0415 - loads the engine
+    from mirage_research.evaluation import encoder as measurement  # noqa: PLC0415
+
+    used = load("starter", **({"path": folder} if folder else {}))
+    table = measurement.measure(used, copy_of(medpix), split, measurement.holdout(cases) if cases else None, say)
+    facts(measurement.rows(table))
+    if out is not None:
+        kept = json.loads(out.read_text("utf-8")) if out.is_file() else {}
+        write(kept | {"encoder": used.info().digest, "holdout" if cases else split: table}, out)
 
 
 @app.command()
 def grounding(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     which: Annotated[str, typer.Option("--set", help="a: derived by documented edits; b: written by hand.")] = "a",
     split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all.")] = "dev",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Draws the sentences of set a.")] = 0,
 ) -> None:
     """Measure the checker: what share of wrong sentences it marks, and how often it is right when it does."""
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.explain.checker import Checker  # noqa: PLC0415
-    from mirage_research.evaluation import grounding as measuring  # noqa: PLC0415
-    from mirage_research.evaluation import grounding_sets as sets  # noqa: PLC0415
+    from mirage_research.evaluation import grounding as measurement  # noqa: PLC0415
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The checker is measured on MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
+    where = copy_of(medpix)
     if which not in ("a", "b"):
         raise BadInput(f"There is no set “{which}”. There are a and b.")
-    encoder = encoders.load("starter")
+    used = encoders.load("starter")
     if which == "a":
-        examples = sets.derived(sets.read_shelf(where, split), encoder, seed)
+        examples = measurement.derived(measurement.read_cases(where, split), used, seed)
     else:
-        examples = sets.written(where, "" if split == "all" else split)
+        examples = measurement.written(where, "" if split == "all" else split)
     if not examples:
         raise BadInput(f"Set {which} has no sentences of the split “{split}”.")
-    with progress_bar("Checking", unit=" sentences/s") as move:
-        judged = measuring.judge(Checker(encoder), examples, lambda done, total: move(done, total, 0.0, None))
-    scored = measuring.score(judged)
+    with counting("Checking", " sentences/s") as move:
+        scored = measurement.score(measurement.judge(Checker(used), examples, move))
     say(
         f"Set {which}, {split}: {len(examples)} sentences of {scored.cases} cases. "
         "Share (95 % interval over cases) of how many."
     )
-    facts(measuring.rows(scored))
-    if json_file is not None:
-        table = {"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored.table()}
-        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    facts(measurement.rows(scored))
+    write({"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored.table()}, json_file)
 
 
 @app.command()
 def modify(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     each: Annotated[int, typer.Option(min=1, help="How many triples of each kind.")] = 60,
     seed: Annotated[int, typer.Option(help="Draws the triples.")] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure "less of" and "more of": does a modified query find what its target, written out, finds?"""
-    from mirage_research.evaluation import modify as measuring  # noqa: PLC0415 - builds an atlas
+    from mirage_research.evaluation import modify as measurement  # noqa: PLC0415 - builds an atlas
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The triples are built from MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Asking", unit=" triples/s") as move:
-        table = measuring.evaluate(where, each=each, seed=seed, progress=lambda done, total: move(done, total, 0.0, None))
+    with counting("Asking", " triples/s") as move:
+        table = measurement.evaluate(copy_of(medpix), each=each, seed=seed, progress=move)
     say(f"{table['triples']} triples, chance {table['chance']}. Precision@10 of the target (95 % interval over triples).")
-    for kind in (*measuring.KINDS, "all"):
-        row = {name: value for name, value in table.get(kind, {}).items() if name != "triples"}
-        facts([(kind, ""), *((f"  {name}", f"{v[0]:.3f} ({v[1]:.3f} to {v[2]:.3f})") for name, v in row.items())])
-    if json_file is not None:
-        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    facts(measurement.rows(table))
+    write(table, json_file)
 
 
 @app.command()
 def refine(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     split: Annotated[
         str, typer.Option(help="aside: cases set aside from training, many ways; dev: the chosen one.")
     ] = "dev",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Draws the queries.")] = 0,
 ) -> None:
     """Measure whether searching twice (`mirage search --refine`) finds more, for which kinds of queries."""
-    from mirage_research.evaluation import refine as measuring  # noqa: PLC0415 - builds an atlas
+    from mirage_research.evaluation import refine as measurement  # noqa: PLC0415 - builds an atlas
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The queries are of MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
-        table = measuring.run(
-            where,
-            split,
-            seed=seed,
-            adding=lambda p: move(p.done, p.total, p.rate, p.seconds_left),
-            asking=lambda done, total: move(done, total, 0.0, None),
-        )
-    facts(measuring.rows(table))
-    if json_file is not None:
-        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    with counting("Building a measuring atlas and asking it") as move:
+        adding = lambda moved: move(moved.done, moved.total)  # noqa: E731
+        table = measurement.run(copy_of(medpix), split, seed=seed, adding=adding, asking=move)
+    facts(measurement.rows(table))
+    write(table, json_file)
 
 
 @app.command()
@@ -120,9 +168,7 @@ def explainer(
     name: Annotated[
         str, typer.Option("--explainer", help="Which one; smollm2 starts that small model if its wheels are installed.")
     ] = "extractive",
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     questions: Annotated[int, typer.Option(min=1, help="How many to ask.")] = 20,
     seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
     json_file: Annotated[
@@ -130,51 +176,34 @@ def explainer(
     ] = None,
 ) -> None:
     """Ask an explainer about MedPix's dev split, and count what the checker marks of what it says."""
-    from mirage_research.evaluation import explainers as measuring  # noqa: PLC0415 - builds an atlas
+    from mirage_research.evaluation import explainers as measurement  # noqa: PLC0415 - builds an atlas
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The questions are about MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Asking", unit=" questions/s") as move:
-        found, told = measuring.evaluate(name, where, questions, seed, lambda done, total: move(done, total, 0.0, None))
-    facts(measuring.rows(found))
-    if json_file is not None:
-        whole = {"report": asdict(found), "answers": told}
-        json_file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    with counting("Asking", " questions/s") as move:
+        found, answers = measurement.evaluate(name, copy_of(medpix), questions, seed, move)
+    facts(measurement.rows(found))
+    write({"report": asdict(found), "answers": answers}, json_file)
 
 
 @app.command()
 def copies(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     each: Annotated[int, typer.Option(min=1, help="How many training images to plant.")] = 60,
     seed: Annotated[int, typer.Option(help="Draws the images and their changes.")] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure the check for near copies: planted copies of training images caught, real images flagged."""
     from mirage.generate.generators.copies import SHIPPED, Copies  # noqa: PLC0415
-    from mirage_research.evaluation import generation_copies as measuring  # noqa: PLC0415
+    from mirage_research.evaluation import copies as measurement  # noqa: PLC0415
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The copies are of MedPix images: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
-    with progress_bar("Checking", unit=" images/s") as move:
-        table = measuring.evaluate(
-            where, Copies.load(SHIPPED), each=each, seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
-        )
-    facts(measuring.rows(table))
-    if json_file is not None:
-        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    with counting("Checking", " images/s") as move:
+        table = measurement.evaluate(copy_of(medpix), Copies.load(SHIPPED), each=each, seed=seed, progress=move)
+    facts(measurement.rows(table))
+    write(table, json_file)
 
 
 @app.command()
 def generation(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     name: Annotated[str, typer.Option("--generator", help="Which one.")] = "starter",
     limit: Annotated[int, typer.Option(min=2, help="Prompts of dev to draw.")] = 120,
     seeds: Annotated[int, typer.Option(min=2, max=8, help="Images of one prompt, for the diversity.")] = 8,
@@ -194,18 +223,16 @@ def generation(
     """Measure synthetic images: how like real ones, how like the prompt, how unlike each other, and no copies."""
     from mirage.generate import synthesis  # noqa: PLC0415
     from mirage.generate.generators.copies import Copies  # noqa: PLC0415
-    from mirage_research.evaluation import generation as measuring  # noqa: PLC0415
-    from mirage_research.evaluation import generation_features, generation_report  # noqa: PLC0415
+    from mirage_research.evaluation import generation as measurement  # noqa: PLC0415
+    from mirage_research.evaluation import image_features  # noqa: PLC0415
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The prompts are of MedPix figures: name a copy of the data set with --medpix or MIRAGE_MEDPIX.")
+    where = copy_of(medpix)
     generator = synthesis.generator_of(synthesis.Options(generator=name))
-    network = generation_features.load()
+    network = image_features.load()
     if remember is not None:
-        network = generation_features.remembered(network, remember)
-    with progress_bar("Drawing and looking", unit=" images/s") as move:
-        found = measuring.evaluate(
+        network = image_features.remembered(network, remember)
+    with counting("Drawing and looking", " images/s") as move:
+        found = measurement.evaluate(
             where,
             generator,
             Copies.of(generator.info()),
@@ -217,24 +244,20 @@ def generation(
             steps=steps,
             guidance=guidance,
             raw=raw,
-            progress=lambda stage, done, total: move(done, total, 0.0, None),
+            progress=lambda stage, done, total: move(done, total),
         )
-    facts(generation_report.rows(found.table))
-    if out is not None:
-        out.write_text(json.dumps(found.table, indent=1) + "\n", "utf-8")
-        say(f"Written to {out}.")
+    facts(measurement.rows(found.table))
+    write(found.table, out)
     if grid is not None:
-        generation_report.sheet(found.rows).save(grid)
+        measurement.sheet(found.rows).save(grid)
         say(f"Written to {grid}.")
 
 
 @app.command()
 def inference(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     split: Annotated[str, typer.Option(help="Where to measure: dev, or another split.")] = "dev",
-    encoder: Annotated[str, typer.Option(help="Which encoder.")] = "starter",
+    name: Annotated[str, typer.Option("--encoder", help="Which encoder.")] = "starter",
     model: Annotated[str | None, typer.Option(help="Which model of it, for encoders that have several.")] = None,
     fit: Annotated[
         bool, typer.Option("--fit", help="Make the encoder's rule anew, on training cases, and use it from now on.")
@@ -242,63 +265,50 @@ def inference(
     out: Annotated[
         Path | None, typer.Option(help="With --fit: where to write the rule.", show_default="where `mirage add` looks")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure inferring modality and plane, as is done for ROCO, on MedPix, whose source states them."""
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.corpora.inferring import rule_for, rule_place  # noqa: PLC0415
-    from mirage_research.evaluation import inference as measuring  # noqa: PLC0415
+    from mirage_research.evaluation import inference as measurement  # noqa: PLC0415
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("Inference is measured on MedPix figures: name a copy with --medpix or MIRAGE_MEDPIX.")
+    where = copy_of(medpix)
     if fit and split == "train":
         raise BadInput("The rule is made on train, so that it cannot be measured there. Measure it on --split dev.")
-    used = encoders.load(encoder, **({"model": model} if model else {}))
+    used = encoders.load(name, **({"model": model} if model else {}))
     digest = used.info().digest
     rule = rule_for(digest)
     if fit:
-        with progress_bar("Looking at training cases", unit=" figures/s") as move:
-            seen = measuring.look(
-                where, "train", used, measuring.unseen_cases(used), lambda done, total: move(done, total, 0.0, None)
-            )
-        rule = measuring.fit(seen, used)
-        measuring.write(rule, out or rule_place(digest), seen)
+        with counting("Looking at training cases", " figures/s") as move:
+            seen = measurement.look(where, "train", used, measurement.unseen_cases(used), move)
+        rule = measurement.fit(seen, used)
+        measurement.write(rule, out or rule_place(digest), seen)
         say(f"The rule is written to {out or rule_place(digest)}.")
-    with progress_bar("Looking", unit=" figures/s") as move:
-        looked = measuring.look(where, split, used, tell=lambda done, total: move(done, total, 0.0, None))
-    table = {"split": split, **measuring.measure(looked, used, rule)}
+    with counting("Looking", " figures/s") as move:
+        looked = measurement.look(where, split, used, tell=move)
+    table = {"split": split, **measurement.measure(looked, used, rule)}
     say(f"{split}: {table['figures']} figures of {table['cases']} cases. Shares with 95 % intervals over cases.")
     if rule is None:
         say("This encoder has no rule yet, so it is asked nothing: --fit makes one.")
-    facts(measuring.rows(table))
-    if json_file is not None:
-        json_file.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    facts(measurement.rows(table))
+    write(table, json_file)
 
 
 @app.command()
 def watermark(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     more: Annotated[list[Path] | None, typer.Option(help="A further folder of real images. May be repeated.")] = None,
     carriers: Annotated[int, typer.Option(min=1, help="How many are marked, in memory.")] = 40,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here too.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Measure the invisible watermark: what it survives, and false alarms on real images."""
-    from mirage_research.evaluation import watermark as measuring  # noqa: PLC0415
+    from mirage_research.evaluation import watermark as measurement  # noqa: PLC0415
 
-    where = medpix or Settings.load().medpix
-    if where is None:
-        raise BadInput("The carriers are real images: name a copy of MedPix 2.0 with --medpix or MIRAGE_MEDPIX.")
-    folders = [where, *(more or [])]
+    folders = [copy_of(medpix), *(more or [])]
     paths = [p for f in folders for p in sorted(f.rglob("*")) if p.suffix.lower() in (".webp", ".png", ".jpg", ".jpeg")]
     if not paths:
         raise BadInput(f"There are no pictures under {', '.join(map(str, folders))}.")
-    with progress_bar("Looking", unit=" images/s") as move:
-        measured = measuring.evaluate(paths, carriers, lambda done, total: move(done, total, 0.0, None))
-    facts(measuring.rows(measured))
-    if json_file is not None:
-        json_file.write_text(json.dumps(asdict(measured), indent=1) + "\n", "utf-8")
-        say(f"Written to {json_file}.")
+    with counting("Looking", " images/s") as move:
+        measured = measurement.evaluate(paths, carriers, move)
+    facts(measurement.rows(measured))
+    write(asdict(measured), json_file)

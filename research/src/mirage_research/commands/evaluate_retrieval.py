@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mirage.cli.output import counted, out, progress_bar, say
-from mirage.errors import BadInput, Unavailable
+from mirage.cli.output import counted, out, say
+from mirage.errors import BadInput
 from mirage.settings import Settings
-from mirage.storage import manifest
+from mirage_research.commands.evaluate import MedPix, counting, write
 
 MEDPIX = "medpix"
 TRAIN = "train"
@@ -26,9 +25,7 @@ def retrieval(
         Path | None,
         typer.Option(help="An atlas: its stored vectors are taken as they are. Left out, one is made of the corpus."),
     ] = None,
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
+    medpix: MedPix = None,
     corpus: Annotated[str, typer.Option(help="Another corpus, with its --path.")] = "",
     path: Annotated[Path | None, typer.Option(help="Where that corpus lies.", show_default=False)] = None,
     option: Annotated[
@@ -74,21 +71,23 @@ def retrieval(
     From words to pictures and back, names of conditions with titles and diagnoses withheld, and pictures of other cases.
     """
     from mirage.search.fusion import Calibration  # noqa: PLC0415
-    from mirage_research.evaluation import retrieval_report, retrieving, shelf, sources  # noqa: PLC0415
+    from mirage_research.evaluation import evaluation_set as sets  # noqa: PLC0415
+    from mirage_research.evaluation import retrieval as measurement  # noqa: PLC0415
+    from mirage_research.evaluation import retrieval_report  # noqa: PLC0415
 
     if cases not in ("all", "aside"):
         raise BadInput(f"--cases is all or aside, not “{cases}”.")
     name, options = _corpus(medpix, corpus, path, option or (), alone=atlas is not None)
     if atlas is not None and name == MEDPIX and not corpus and not _holds(atlas, MEDPIX):
         name, options = "", {}  # MIRAGE_MEDPIX is there for other commands; this atlas has nothing of it
-    asked = split or ("dev" if name else shelf.WHOLE)
-    chosen = tuple(part.strip() for part in pool.split(",") if part.strip()) or _pool(name, asked, shelf.WHOLE)
-    source = sources.Source(atlas=atlas, corpus=name, options=options, pool=chosen, keep=keep)
+    asked = split or ("dev" if name else sets.WHOLE)
+    chosen = tuple(part.strip() for part in pool.split(",") if part.strip()) or _pool(name, asked, sets.WHOLE)
+    source = sets.EvaluationSource(atlas=atlas, corpus=name, options=options, pool=chosen, keep=keep)
     if encoder:
-        used = [sources.named(given) for given in encoder]
+        used = [sets.named(given) for given in encoder]
     else:
-        used = [sources.own_encoder(atlas) if atlas is not None else sources.named("starter")]
-    choices = retrieving.Choices(
+        used = [sets.own_encoder(atlas) if atlas is not None else sets.named("starter")]
+    choices = measurement.RetrievalOptions(
         split=asked,
         aside=cases == "aside",
         refined=refined,
@@ -96,13 +95,11 @@ def retrieval(
         calibration=_calibration(calibration, Calibration),
         thumbnails=report is not None,
     )
-    with progress_bar("Measuring") as move:
-        found = retrieving.evaluate(source, used, choices, lambda step, done, total: move(done, total, 0.0, None))
+    with counting("Measuring") as move:
+        found = measurement.evaluate(source, used, choices, lambda step, done, total: move(done, total))
     tell(found.table)
     command = shlex.join(["mirage", *sys.argv[1:]])
-    if json_file is not None:
-        _write(json_file, {"command": command, **found.table})
-        say(f"Written to {json_file}.")
+    write({"command": command, **found.table}, json_file)
     if report is not None:
         say(f"The report is {retrieval_report.write(found, report, command)}. It shows the corpus's texts and pictures.")
 
@@ -130,6 +127,8 @@ def _corpus(
 
 
 def _holds(atlas: Path, corpus: str) -> bool:
+    from mirage.storage import manifest  # noqa: PLC0415 - loads the engine
+
     known = manifest.read(atlas)
     return known is None or corpus in known.corpora
 
@@ -148,14 +147,6 @@ def _calibration(path: Path | None, kind: Any) -> Any:
         return kind.read(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path} is no calibration ({error}). `mirage evaluate calibrate` writes one.") from error
-
-
-def _write(path: Path, table: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-    except OSError as error:
-        raise Unavailable(f"{path} could not be written: {error.strerror or error}.") from error
 
 
 def tell(table: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def encoder(
         settings = dataclasses.replace(settings, seed=seed)
     atlas = SHIPPED / "atlas" if starter else None
     folder = make_encoder(settings, Places(medpix, out, roco, chest_xray, atlas), resume=resume, threads=threads)
-    say(f"The encoder is in {folder}. Measure it with: python -m mirage_research.evaluation.retrieval --encoder {folder}")
+    say(f"The encoder is in {folder}. Measure it with: mirage evaluate encoder --encoder {folder}")
 
 
 @app.command()

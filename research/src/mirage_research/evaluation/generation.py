@@ -1,7 +1,7 @@
 """How good synthetic images are: like real ones, like what was asked for, unlike each other, and no copies.
 
-Prompts come from the figures of MedPix 2.0's dev split (`generation_prompts`); images are compared in the space of a network
-that MIRAGE uses for nothing else (`generation_features`).
+Prompts come from the figures of MedPix 2.0's dev split (`mirage_research.evaluation.medpix`); images are compared in the
+space of a network that MIRAGE uses for nothing else (`mirage_research.evaluation.image_features`).
 
 - *Distance*: squared maximum mean discrepancy, unbiased, with the polynomial kernel of KID, of the synthetic images to the
   real dev images. For comparison: of class averages (the mean training image of each asked kind) to the same.
@@ -32,11 +32,19 @@ from mirage.generate.generators.asking import filled
 from mirage.generate.generators.base import Drawn, Generator, Request, Wanted
 from mirage.generate.generators.copies import Copies
 from mirage.generate.generators.framing import framed
-from mirage_research.evaluation import generation_features as features
-from mirage_research.evaluation import generation_measures as measures
-from mirage_research.evaluation.generation_copies import opened
-from mirage_research.evaluation.generation_prompts import Asked, kind_of, place_of, plainly, prompts
-from mirage_research.evaluation.medpix import Pair, read_pairs
+from mirage.images import marks
+from mirage_research.evaluation import image_features as features
+from mirage_research.evaluation.intervals import told
+from mirage_research.evaluation.medpix import (
+    FigurePrompt,
+    MedPixPair,
+    kind_of,
+    opened,
+    place_of,
+    plain_prompt,
+    prompts,
+    read_pairs,
+)
 
 BARS = {"match": 0.7, "distance": 0.5, "diversity": 0.5}
 _DRAWS = 1000  # of the bootstrap
@@ -46,7 +54,7 @@ Kind = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class GenerationMeasures:
     """What `evaluate` found.
 
     Attributes
@@ -75,7 +83,7 @@ def evaluate(
     guidance: float | None = None,
     raw: bool = False,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
-) -> Measured:
+) -> GenerationMeasures:
     """Draw and measure.
 
     Parameters
@@ -83,7 +91,7 @@ def evaluate(
     copies : Copies or None
         Fingerprints of the generator's training images, where it has some.
     network : callable
-        As `generation_features.load` gives it.
+        As `mirage_research.evaluation.image_features.load` gives it.
     limit : int
         Prompts of the distance and the match; drawn by `seed` from those of dev.
     seeds, classes : int
@@ -150,7 +158,7 @@ def evaluate(
     table["diversity"], rows = _diversity(groups, varied, train, pool, lambda images: network(map(form, images)))
     shown = [image.image for image in (*drawn, *(i for some in varied for i in some)) if not image.blank]
     table["copies"] = _copied(shown, copies, lambda done: progress("Looking for copies", done, len(shown)))
-    return Measured(table, rows)
+    return GenerationMeasures(table, rows)
 
 
 class _Drawing:
@@ -176,7 +184,7 @@ class _Drawing:
         self.seconds, self.count = self.seconds + time.monotonic() - begun, self.count + count
         return images
 
-    def for_prompts(self, asked: Sequence[Asked], progress: Callable[[int], None]) -> list[Drawn]:
+    def for_prompts(self, asked: Sequence[FigurePrompt], progress: Callable[[int], None]) -> list[Drawn]:
         images = []
         for number, one in enumerate(asked):
             images += self._draw(one.text, self.seed + number, 1)
@@ -193,18 +201,20 @@ class _Drawing:
         return images
 
 
-def _classes(asked: Sequence[Asked], pool: Sequence[tuple[Pair, Kind]], most: int) -> list[tuple[str, list[int]]]:
+def _classes(
+    asked: Sequence[FigurePrompt], pool: Sequence[tuple[MedPixPair, Kind]], most: int
+) -> list[tuple[str, list[int]]]:
     """Prompts of the commonest kinds and places of dev with enough real figures: the prompt, and those figures."""
     figures: dict[tuple[Kind, str], list[int]] = defaultdict(list)
     for number, (pair, kind) in enumerate(pool):
         figures[kind, place_of(pair)].append(number)
     common = Counter((a.kind, place_of(a.pair)) for a in asked).most_common()
     enough = [c for c, _ in common if c[1] and len({pool[n][0].case for n in figures[c]}) >= _LEAST]
-    return [(plainly(*found), figures[found]) for found in enough[:most]]
+    return [(plain_prompt(*found), figures[found]) for found in enough[:most]]
 
 
-def _averages(asked: Sequence[Asked], pool: Sequence[tuple[Pair, Kind]], folder: Path) -> list[Image.Image]:
-    members: dict[Kind, list[Pair]] = defaultdict(list)
+def _averages(asked: Sequence[FigurePrompt], pool: Sequence[tuple[MedPixPair, Kind]], folder: Path) -> list[Image.Image]:
+    members: dict[Kind, list[MedPixPair]] = defaultdict(list)
     for pair, kind in pool:
         members[kind].append(pair)
     made: dict[Kind, Image.Image] = {}
@@ -224,15 +234,15 @@ def _distance(
     made: npt.NDArray[np.float32],
     average: npt.NDArray[np.float32],
     real: npt.NDArray[np.float32],
-    chosen: Sequence[Asked],
-    asked: Sequence[Asked],
+    chosen: Sequence[FigurePrompt],
+    asked: Sequence[FigurePrompt],
 ) -> dict[str, Any]:
-    ours, theirs = measures.Kernels(made, real), measures.Kernels(average, real)
+    ours, theirs = features.Kernels(made, real), features.Kernels(average, real)
     rng = np.random.default_rng(0)
     again = []
     for _ in range(_DRAWS):
-        a = measures.drawn_again([one.pair.case for one in chosen], rng)
-        b = measures.drawn_again([one.pair.case for one in asked], rng)
+        a = features.drawn_again([one.pair.case for one in chosen], rng)
+        b = features.drawn_again([one.pair.case for one in asked], rng)
         again.append((ours.mmd(a, b), theirs.mmd(a, b)))
     synthetic, averages = ours.mmd(), theirs.mmd()
     return {
@@ -245,24 +255,24 @@ def _distance(
 def _match(
     sets: dict[str, npt.NDArray[np.float32]],
     train: npt.NDArray[np.float32],
-    chosen: Sequence[Asked],
-    pool: Sequence[tuple[Pair, Kind]],
+    chosen: Sequence[FigurePrompt],
+    pool: Sequence[tuple[MedPixPair, Kind]],
 ) -> dict[str, Any]:
-    middle = train.mean(0)
-    figures = measures.unit(train, middle)
+    centroid = train.mean(0)
+    figures = features.unit(train, centroid)
     table: dict[str, Any] = {}
     rng = np.random.default_rng(0)
-    again = [measures.drawn_again([a.pair.case for a in chosen], rng) for _ in range(_DRAWS)]
+    again = [features.drawn_again([a.pair.case for a in chosen], rng) for _ in range(_DRAWS)]
     orders = [rng.permutation(len(chosen)) for _ in range(50)]
     for name, parts in (("modality and region", (0, 2)), ("modality, plane and region", (0, 1, 2))):
         right = np.array([[all(a.kind[p] == kind[p] for p in parts) for _, kind in pool] for a in chosen])
-        scores = {which: measures.unit(found, middle) @ figures.T for which, found in sets.items()}
-        values = {which: measures.precision(score, right) for which, score in scores.items()}
-        values["prompts exchanged"] = np.mean([measures.precision(scores["synthetic"], right[o]) for o in orders], axis=0)
-        told = {which: _interval(v.mean(), [v @ w / w.sum() for w in again]) for which, v in values.items()}
+        scores = {which: features.unit(found, centroid) @ figures.T for which, found in sets.items()}
+        values = {which: features.precision(score, right) for which, score in scores.items()}
+        values["prompts exchanged"] = np.mean([features.precision(scores["synthetic"], right[o]) for o in orders], axis=0)
+        shares = {which: _interval(v.mean(), [v @ w / w.sum() for w in again]) for which, v in values.items()}
         ratio = [float(values["synthetic"] @ w) / max(float(values["real"] @ w), 1e-9) for w in again]
-        told["ratio"] = _interval(values["synthetic"].mean() / max(values["real"].mean(), 1e-9), ratio)
-        table[name] = {**told, "chance": round(float(right.mean()), 3)}
+        shares["ratio"] = _interval(values["synthetic"].mean() / max(values["real"].mean(), 1e-9), ratio)
+        table[name] = {**shares, "chance": round(float(right.mean()), 3)}
         forms = sorted({a.form for a in chosen})
         table[name]["by form"] = {
             form: round(float(values["synthetic"][[a.form == form for a in chosen]].mean()), 3) for form in forms
@@ -274,7 +284,7 @@ def _diversity(
     groups: Sequence[tuple[str, list[int]]],
     varied: Sequence[Sequence[Drawn]],
     train: npt.NDArray[np.float32],
-    pool: Sequence[tuple[Pair, Kind]],
+    pool: Sequence[tuple[MedPixPair, Kind]],
     network: Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]],
 ) -> tuple[dict[str, Any], list[tuple[str, list[Image.Image]]]]:
     classes, rows = {}, []
@@ -283,8 +293,8 @@ def _diversity(
         rows.append((text, shown))
         if len(shown) < 2:
             continue
-        ours = measures.mean_distance(network(shown))
-        real = measures.mean_distance(train[members], [pool[n][0].case for n in members])
+        ours = features.mean_distance(network(shown))
+        real = features.mean_distance(train[members], [pool[n][0].case for n in members])
         classes[text] = {"synthetic": round(ours, 3), "real": round(real, 3), "ratio": round(ours / real, 3)}
     if not classes:
         return {"classes": {}, "ratio": None}, rows
@@ -303,3 +313,78 @@ def _copied(images: Sequence[Image.Image], copies: Copies | None, progress: Call
         progress(done)
     near = int(np.sum(np.array(found) >= copies.threshold))
     return {"images": len(found), "near": near, "threshold": round(copies.threshold, 3), "likest": round(max(found), 3)}
+
+
+def judged(table: dict[str, Any]) -> dict[str, tuple[float | None, bool]]:
+    """What has a bar: its value, None where it could not be measured, and whether the bar is met."""
+    match = table["match"]["modality and region"]["ratio"][0]
+    distance = table["distance"]["ratio"][0]
+    diversity = (table["diversity"]["ratio"] or [None])[0]
+    return {
+        "match": (match, match >= BARS["match"]),
+        "distance": (distance, distance <= BARS["distance"]),
+        "diversity": (diversity, diversity is not None and diversity >= BARS["diversity"]),
+    }
+
+
+def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
+    """The whole table, with bars met or missed."""
+    verdicts = judged(table)
+
+    def bar(name: str, words: str) -> str:
+        return f"bar: {words}, {'met' if verdicts[name][1] else 'MISSED'}"
+
+    settings = ", ".join(f"{name} {value:g}" for name, value in table["settings"].items())
+    lines = [
+        ("generator", f"{table['generator']}, revision {table['revision']}; {settings}"),
+        (
+            "images",
+            f"{table['prompts']} prompts of dev ({table['blank']} came out blank), {table['seconds an image']} s an image",
+        ),
+        ("compared", f"{table['form']}, {table['network']}; {table['real dev images']} real dev images"),
+        ("distance to dev (MMD²)", ""),
+        ("  synthetic", told(table["distance"]["synthetic"])),
+        ("  class averages", told(table["distance"]["class average"])),
+        ("  ratio", f"{told(table['distance']['ratio'])}; {bar('distance', 'at most 0.5')}"),
+    ]
+    for name, found in table["match"].items():
+        lines.append((f"precision@10, {name}", ""))
+        for which in ("synthetic", "real", "prompts exchanged", "class average"):
+            lines.append((f"  {which}", told(found[which])))
+        forms = ", ".join(f"{form} {value:.2f}" for form, value in found["by form"].items())
+        lines += [("  by form of prompt", forms), ("  chance", f"{found['chance']:.3f}")]
+        ratio = told(found["ratio"])
+        lines.append(
+            ("  synthetic / real", f"{ratio}; {bar('match', 'at least 0.7')}" if name == "modality and region" else ratio)
+        )
+    lines.append(("diversity over seeds", ""))
+    for prompt, found in table["diversity"]["classes"].items():
+        lines.append((f"  {prompt}", f"{found['synthetic']:.2f} of {found['real']:.2f}, {found['ratio']:.2f}"))
+    if table["diversity"]["ratio"]:
+        lines.append(("  synthetic / real", f"{told(table['diversity']['ratio'])}; {bar('diversity', 'at least 0.5')}"))
+    copies = table["copies"]
+    near = (
+        f"{copies['near']} of {copies['images']}; likest {copies['likest']:.2f}, withheld from {copies['threshold']:.2f}"
+        if copies
+        else "not checked: the generator ships no fingerprints"
+    )
+    lines.append(("near copies of training images", near))
+    return lines
+
+
+def sheet(found: Sequence[tuple[str, Sequence[Image.Image]]], side: int = 128) -> Image.Image:
+    """Synthetic images, a prompt a row and a seed a column, with the band that says what they are.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there are none.
+    """
+    shown = [images for _, images in found if images]
+    if not shown:
+        raise BadInput("There are no synthetic images to show.")
+    whole = Image.new("RGB", (side * max(map(len, shown)), side * len(shown)))
+    for row, images in enumerate(shown):
+        for column, image in enumerate(images):
+            whole.paste(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC), (column * side, row * side))
+    return marks.band(whole)

@@ -1,24 +1,335 @@
-"""How often the checker catches what is wrong, and how often it is right when it marks a sentence."""
+"""How often the checker catches what is wrong, and how often it is right when it marks a sentence.
+
+It is measured on labelled sets: sentences, the evidence they are read against, and what they are. Set (a) is made from
+MedPix: documented edits that make a source's sentence wrong, and rewordings that leave it right. Set (b) was written by hand
+for this project; its file holds no words of the source and is joined with the reader's own copy of MedPix here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+import random
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mirage.corpora.base import Refused
+from mirage.corpora.medpix import MedPixCorpus
+from mirage.encoders import Encoder
+from mirage.errors import BadInput
 from mirage.explain.checker import Checker
-from mirage.explain.evidence import Claim, Draft
-from mirage_research.evaluation.grounding_sets import ERRORS, Labelled
-from mirage_research.evaluation.retrieval import Measured, bootstrap
+from mirage.explain.evidence import Claim, Draft, Evidence
+from mirage.explain.explanation import gather
+from mirage.figure import Case, Figure
+from mirage.language.sentences import cut
+from mirage.search.fusion import Hit
+from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
+from mirage_research.evaluation.intervals import Interval, bootstrap
+
+PAIRS = Path(__file__).with_name("grounding_pairs.toml")
+FAITHFUL = "faithful"
+ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")
+_OF_EACH_KIND = 3
+_FIGURES_OF_THE_CASE, _FIGURES = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LabelledSentence:
+    """One sentence whose support is known.
+
+    Attributes
+    ----------
+    case : str
+        Whose evidence it was made from.
+    claim : str
+    evidence : tuple of Evidence
+        What it is read against.
+    label : str
+        ``supported``, ``contradicted`` or ``unsupported``.
+    kind : str
+        ``faithful``, or the kind of error.
+    split : str
+    """
+
+    case: str
+    claim: str
+    evidence: tuple[Evidence, ...]
+    label: str
+    kind: str
+    split: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a checker should mark it."""
+        return self.label != "supported"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSet:
+    """The cases of one split with their figures."""
+
+    split: str
+    cases: dict[str, Case]
+    figures: dict[str, tuple[Figure, ...]]
+
+    def region(self, case: str) -> str:
+        """Region of a case's first figure."""
+        return self.figures[case][0].region
+
+
+def read_cases(medpix: Path, split: str) -> CaseSet:
+    """Read the words of one split.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the copy or the split is not there.
+    """
+    cases: dict[str, Case] = {}
+    figures: dict[str, list[Figure]] = {}
+    for item in MedPixCorpus(medpix, splits=(split,)).items():
+        if not isinstance(item, Refused) and item.case is not None:
+            cases[item.case.id] = item.case
+            figures.setdefault(item.case.id, []).append(item.figure)
+    if not cases:
+        raise BadInput(f"{medpix} has no cases of the split “{split}”.")
+    return CaseSet(split, cases, {case: tuple(found) for case, found in figures.items()})
+
+
+def derived(held: CaseSet, encoder: Encoder, seed: int = 0) -> list[LabelledSentence]:
+    """Set (a): for every case up to three wrong sentences of each kind, and as many faithful ones.
+
+    Every sentence is read against the evidence of twelve figures, as an explanation would be: up to four of its own case
+    and those of other cases whose captions are nearest to it. Half of the wrong ones are reworded before they are edited.
+
+    Parameters
+    ----------
+    held : CaseSet
+    encoder : Encoder
+        Finds the other figures.
+    seed : int
+    """
+    nearest = _nearest(held, encoder)
+    found: list[LabelledSentence] = []
+    for case in sorted(held.cases):
+        rng = random.Random(f"{seed}:{case}")  # noqa: S311
+        evidence = _hits_of(held, case, nearest(case))
+        own = [text for text in _statements(held, case) if _usable(text)]
+        rng.shuffle(own)
+        wrong = list(_errors(held, case, own, evidence, rng))
+        found += [LabelledSentence(case, text, evidence, label, kind, held.split) for text, label, kind in wrong]
+        right = _faithful(held, case, own, len(wrong), rng)
+        found += [LabelledSentence(case, text, evidence, "supported", FAITHFUL, held.split) for text in right]
+    return found
+
+
+def _errors(
+    held: CaseSet, case: str, own: Sequence[str], evidence: Sequence[Evidence], rng: random.Random
+) -> Iterable[tuple[str, str, str]]:
+    said = " ".join(item.text for item in evidence).lower()
+    for kind, edits in EDITS.items():
+        count = 0
+        for text in own:
+            if count == _OF_EACH_KIND:
+                break
+            base = (reworded(text, rng, lead=False) or text) if rng.random() < 0.5 else text
+            edited = next((new for edit in rng.sample(edits, len(edits)) if (new := edit(base, rng))), None)
+            if edited is not None and edited.lower().rstrip(".") not in said:
+                count += 1
+                yield edited, "contradicted", kind
+    for text in _swapped_diagnoses(held, case, evidence, rng):
+        yield text, "contradicted", "term"
+    for text in _unrelated(held, case, evidence, rng):
+        yield text, "unsupported", "unrelated"
+
+
+_FROM_DIAGNOSIS = (
+    "The diagnosis is {}.", "These findings are consistent with {}.", "This is a case of {}.",
+    "The imaging appearance suggests {}.",
+)  # fmt: skip
+
+
+def _swapped_diagnoses(held: CaseSet, case: str, evidence: Sequence[Evidence], rng: random.Random) -> Iterable[str]:
+    """The diagnosis of another case of the same region, in a sentence that names this one's or in a template.
+
+    A sentence of the case itself gets one that its own passages do not speak of; a template, which could be about any of the
+    cases found, one that no evidence speaks of.
+    """
+    own = _plain_diagnosis(held.cases[case].diagnosis)
+    others = [
+        name
+        for other in sorted(held.cases)
+        if other != case
+        and held.region(other) == held.region(case)
+        and (name := _plain_diagnosis(held.cases[other].diagnosis))
+    ]
+    mine = _words_of(item for item in evidence if item.case == case)
+    not_mine = [name for name in others if not _shared_words(name, mine)]
+    named = [text for text in _statements(held, case) if own and own.lower() in text.lower() and _usable(text)][:2]
+    for text in named if not_mine else ():
+        new = rng.choice(not_mine)
+        yield re.sub(re.escape(own), lambda _, name=new: name, text, flags=re.IGNORECASE)  # type: ignore[misc]
+    every = _words_of(evidence)
+    nobodys = [name for name in others if not _shared_words(name, every)]
+    for template in rng.sample(_FROM_DIAGNOSIS, _OF_EACH_KIND - len(named)) if nobodys else ():
+        yield template.format(rng.choice(nobodys))
+
+
+def _words_of(evidence: Iterable[Evidence]) -> str:
+    return " ".join(f"{item.text} {item.about}" for item in evidence).lower()
+
+
+def _plain_diagnosis(text: str) -> str:
+    """A diagnosis short enough to stand in a sentence; empty for a list or a story."""
+    name = re.sub(r"\s*\([^)]*\)", "", text).strip(" .")
+    return name if 0 < len(name.split()) <= 5 and not re.search(r"[\n;:,?/]| with | vs", name) else ""
+
+
+def _shared_words(name: str, said: str) -> bool:
+    """Whether the case speaks of that diagnosis too, as its differential often does: then it is no clear error."""
+    words = [word for word in re.findall(r"[a-z]+", name.lower()) if len(word) > 3]
+    return not words or sum(word[:6] in said for word in words) > 0.5 * len(words)
+
+
+def _unrelated(held: CaseSet, case: str, evidence: Sequence[Evidence], rng: random.Random) -> Iterable[str]:
+    """Sentences about images of cases of another region that are not among the evidence."""
+    here = {item.case for item in evidence}
+    others = [other for other in sorted(held.cases) if other not in here and held.region(other) != held.region(case)]
+    for other in rng.sample(others, min(2, len(others))):
+        own = [text for text in cut(held.cases[other].findings) if _usable(text)]
+        if own:
+            yield rng.choice(own)
+
+
+def _faithful(held: CaseSet, case: str, own: Sequence[str], count: int, rng: random.Random) -> list[str]:
+    found: list[str] = []
+    pairs = _neighbours(held, case)
+    names = _plain_diagnosis(held.cases[case].diagnosis)
+    if names:
+        found.append(rng.choice(_FROM_DIAGNOSIS).format(names))
+    for one, other in rng.sample(pairs, min(2, len(pairs))):
+        found.append(joined(one, other))
+    # Sentences with a side, a denial, a number or a kind of picture come first: it is there that a checker may err.
+    risky = [text for text in own if any(edit(text, random.Random(0)) for edits in EDITS.values() for edit in edits)]  # noqa: S311
+    for text in [*risky, *(text for text in own if text not in risky)] * 2:
+        if len(found) >= count:
+            break
+        new = reworded(text, rng)
+        if new is not None and new not in found:
+            found.append(new)
+    return found[:count]
+
+
+def _neighbours(held: CaseSet, case: str) -> list[tuple[str, str]]:
+    """Sentences that follow each other in the findings, short enough to be one."""
+    texts = list(cut(held.cases[case].findings))
+    pairs = itertools.pairwise(texts)
+    return [(one, other) for one, other in pairs if _usable(one) and _usable(other) and len((one + other).split()) <= 40]
+
+
+def _statements(held: CaseSet, case: str) -> list[str]:
+    """Sentences of the captions, the findings and the discussion, each once."""
+    texts = [figure.caption for figure in held.figures[case][:_FIGURES_OF_THE_CASE]]
+    texts += [held.cases[case].findings, held.cases[case].discussion]
+    return list(dict.fromkeys(sentence for text in texts for sentence in cut(text)))
+
+
+def _usable(text: str) -> bool:
+    """A whole sentence about medicine: no heading, reference, link or note on figures."""
+    words = text.split()
+    return (
+        5 <= len(words) <= 40
+        and text[0].isalnum()
+        and not text.endswith((":", "?"))
+        and not re.search(
+            r"https?:|www\.|et al|\d{4};|\bpp?\.|pp \d|\bFig|\bImage \d|Radiographics|Radiology\b|Publish|Available", text
+        )
+        and sum(word.islower() for word in words) >= 0.5 * len(words)
+    )
+
+
+def _nearest(held: CaseSet, encoder: Encoder) -> Callable[[str], list[Figure]]:
+    """Other cases' figures, those whose captions are nearest to a case's first."""
+    every = [figure for figures in held.figures.values() for figure in figures if figure.caption]
+    vectors = encoder.encode_texts([f"{figure.title}. {figure.caption}" for figure in every])
+
+    def of(case: str) -> list[Figure]:
+        lead = next((place for place, figure in enumerate(every) if figure.case_id == case), None)
+        if lead is None:
+            return []
+        order = np.argsort(-(vectors @ vectors[lead]), kind="stable")
+        return [every[int(place)] for place in order if every[int(place)].case_id != case]
+
+    return of
+
+
+def _hits_of(held: CaseSet, case: str, others: Sequence[Figure]) -> tuple[Evidence, ...]:
+    own = held.figures[case][:_FIGURES_OF_THE_CASE]
+    figures = [*own, *others[: _FIGURES - len(own)]]
+    # The case that a sentence is from stands first no more often than chance would have it.
+    random.Random(case).shuffle(figures)  # noqa: S311
+    return gather([Hit(rank, figure, "strong", (), 0.0) for rank, figure in enumerate(figures, 1)], held.cases)
+
+
+def written(medpix: Path, split: str = "", pairs: Path = PAIRS) -> list[LabelledSentence]:
+    """Set (b): the hand-written pairs, joined with a copy of MedPix.
+
+    Parameters
+    ----------
+    medpix : Path
+    split : {"", "train", "dev"}
+        Only pairs of this split.
+    pairs : Path
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the file is damaged, or names a case or a passage that the copy lacks.
+    """
+    try:
+        rows: list[dict[str, Any]] = tomllib.loads(pairs.read_text("utf-8"))["pair"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{pairs} holds no pairs ({error}).") from error
+    rows = [row for row in rows if not split or row["split"] == split]
+    sets = {name: read_cases(medpix, name) for name in sorted({row["split"] for row in rows})}
+    return [_written(row, sets[row["split"]]) for row in rows]
+
+
+def _written(row: dict[str, Any], held: CaseSet) -> LabelledSentence:
+    case = f"medpix:{row['case']}"
+    if case not in held.cases:
+        raise BadInput(
+            f"The pair “{row['claim']}” names the case {row['case']}, which is not in this copy's {held.split} split."
+        )
+    told = {f"caption:{figure.id.partition(':')[2]}" for figure in held.figures[case]} | held.cases[case].passages.keys()
+    wanted = list(row["evidence"])
+    if missing := [name for name in wanted if name not in told]:
+        raise BadInput(f"The case {row['case']} has no {', '.join(missing)} in this copy of MedPix.")
+    captions = {f"caption:{figure.id.partition(':')[2]}": figure for figure in held.figures[case]}
+    kept: list[Evidence] = []
+    for name in wanted:
+        # Passages are taken one by one: where a caption is the same as the findings, gathering would keep only one of them.
+        chosen = [captions[name]] if name in captions else list(held.figures[case])
+        text = captions[name].caption if name in captions else held.cases[case].passages[name]
+        said = [replace(figure, caption=text) for figure in chosen]
+        known = gather([Hit(1, figure, "strong", (), 0.0) for figure in said], {})
+        base = known[0] if known else None
+        if base is not None and text.strip():
+            kind = "caption" if name in captions else name
+            kept.append(replace(base, number=len(kept) + 1, kind=kind, text=text.strip()))
+    return LabelledSentence(case, row["claim"], tuple(kept), row["label"], row["kind"], row["split"])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSentence:
     """A labelled sentence and what the checker made of it."""
 
-    labelled: Labelled
+    labelled: LabelledSentence
     claim: Claim
 
     @property
@@ -28,75 +339,76 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ErrorKindScores:
     """One row of the table.
 
     Attributes
     ----------
     kind : str
-    recall : Measured
+    recall : Interval
         Share of the wrong sentences of this kind that are marked, for whatever reason.
-    named : Measured
+    named : Interval
         Share that are marked for this very reason.
-    precision : Measured
+    precision : Interval
         Share that are wrong, of the sentences marked for this reason.
     """
 
     kind: str
-    recall: Measured
-    named: Measured
-    precision: Measured
+    recall: Interval
+    named: Interval
+    precision: Interval
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class CheckerScores:
     """The whole table.
 
     Attributes
     ----------
-    recall, precision : Measured
+    recall, precision : Interval
         Over all kinds: wrong sentences marked; marked sentences that are wrong.
-    flagged : Measured
+    flagged : Interval
         Faithful sentences that are marked.
-    partly : Measured
+    partly : Interval
         Faithful sentences called "partly supported", which warns nobody.
-    kinds : tuple of Kind
+    kinds : tuple of ErrorKindScores
     cases : int
     """
 
-    recall: Measured
-    precision: Measured
-    flagged: Measured
-    partly: Measured
-    kinds: tuple[Kind, ...]
+    recall: Interval
+    precision: Interval
+    flagged: Interval
+    partly: Interval
+    kinds: tuple[ErrorKindScores, ...]
     cases: int
 
     def table(self) -> dict[str, Any]:
         """As plain values: ``[value, low, high, count]`` each."""
-        whole = {name: _row(getattr(self, name)) for name in ("recall", "precision", "flagged", "partly")}
+        whole = {name: getattr(self, name).counted() for name in ("recall", "precision", "flagged", "partly")}
         kinds = {
-            kind.kind: {name: _row(getattr(kind, name)) for name in ("recall", "named", "precision")} for kind in self.kinds
+            kind.kind: {name: getattr(kind, name).counted() for name in ("recall", "named", "precision")}
+            for kind in self.kinds
         }
         return {"cases": self.cases, **whole, "kinds": kinds}
 
 
 def judge(
-    checker: Checker, examples: Sequence[Labelled], progress: Callable[[int, int], None] = lambda done, total: None
-) -> list[Judged]:
+    checker: Checker, examples: Sequence[LabelledSentence], progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[CheckedSentence]:
     """Check every sentence, without citations and without a question: the checker finds the evidence by itself."""
     found = []
     for number, example in enumerate(examples, 1):
-        found.append(Judged(example, checker.check(Draft(example.claim), example.evidence)))
+        found.append(CheckedSentence(example, checker.check(Draft(example.claim), example.evidence)))
         progress(number, len(examples))
     return found
 
 
-def score(judged: Sequence[Judged]) -> Scored:
+def score(judged: Sequence[CheckedSentence]) -> CheckerScores:
     """Recall and precision with 95 % bootstrap intervals over cases."""
     wrong = [item for item in judged if item.labelled.wrong]
     right = [item for item in judged if not item.labelled.wrong]
     marked = [item for item in judged if item.claim.marked]
-    return Scored(
+    return CheckerScores(
         recall=_share(wrong, lambda item: item.claim.marked),
         precision=_share(marked, lambda item: item.labelled.wrong),
         flagged=_share(right, lambda item: item.claim.marked),
@@ -106,9 +418,9 @@ def score(judged: Sequence[Judged]) -> Scored:
     )
 
 
-def _kind(kind: str, wrong: Sequence[Judged], marked: Sequence[Judged]) -> Kind:
+def _kind(kind: str, wrong: Sequence[CheckedSentence], marked: Sequence[CheckedSentence]) -> ErrorKindScores:
     of_kind = [item for item in wrong if item.labelled.kind == kind]
-    return Kind(
+    return ErrorKindScores(
         kind,
         recall=_share(of_kind, lambda item: item.claim.marked),
         named=_share(of_kind, lambda item: item.claim.marked and kind in item.names),
@@ -116,15 +428,11 @@ def _kind(kind: str, wrong: Sequence[Judged], marked: Sequence[Judged]) -> Kind:
     )
 
 
-def _share(items: Sequence[Judged], which: Callable[[Judged], bool]) -> Measured:
+def _share(items: Sequence[CheckedSentence], which: Callable[[CheckedSentence], bool]) -> Interval:
     return bootstrap(np.array([float(which(item)) for item in items]), [item.labelled.case for item in items])
 
 
-def _row(measured: Measured) -> list[float]:
-    return [*(round(value, 4) for value in (measured.value, measured.low, measured.high)), measured.count]
-
-
-def rows(scored: Scored) -> list[tuple[str, str]]:
+def rows(scored: CheckerScores) -> list[tuple[str, str]]:
     """The table for a person: what is measured, and its values."""
     found = [
         ("wrong sentences marked (recall)", _told(scored.recall)),
@@ -139,5 +447,5 @@ def rows(scored: Scored) -> list[tuple[str, str]]:
     return found
 
 
-def _told(measured: Measured) -> str:
+def _told(measured: Interval) -> str:
     return f"{measured} of {measured.count}" if measured.count else "none"

@@ -23,7 +23,7 @@ from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import SHIPPED
-from mirage_research.evaluation.retrieval import bootstrap
+from mirage_research.evaluation.intervals import bootstrap, told
 
 # A wrong modality hides a figure from its filter, and is the easier one to get right.
 WANTED = {"modality": 0.98, "plane": 0.95}
@@ -35,14 +35,16 @@ Table = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class EncodedFigures:
     """Figures of some cases with their image vectors, (n, d)."""
 
     figures: list[Figure]
     images: Vectors
 
 
-def look(medpix: Path, split: str, encoder: Encoder, cases: set[str] | None = None, tell: Tell = lambda *_: None) -> Looked:
+def look(
+    medpix: Path, split: str, encoder: Encoder, cases: set[str] | None = None, tell: Tell = lambda *_: None
+) -> EncodedFigures:
     """Read and encode the figures of a split of MedPix 2.0, or of some of its cases.
 
     Raises
@@ -69,7 +71,7 @@ def look(medpix: Path, split: str, encoder: Encoder, cases: set[str] | None = No
         raise BadInput(
             f"{medpix} has no figures of the split “{split}” (for the cases that the encoder was not trained on)."
         )
-    return Looked(figures, np.concatenate(vectors))
+    return EncodedFigures(figures, np.concatenate(vectors))
 
 
 def unseen_cases(encoder: Encoder) -> set[str] | None:
@@ -81,12 +83,12 @@ def unseen_cases(encoder: Encoder) -> set[str] | None:
     return set_aside()
 
 
-def fit(looked: Looked, encoder: Encoder) -> Rule:
+def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:
     """Choose the least margins at which the encoder is right often enough.
 
     Parameters
     ----------
-    looked : Looked
+    looked : EncodedFigures
         Of training cases, best ones that the encoder was not trained on.
     encoder : Encoder
 
@@ -117,7 +119,7 @@ def fit(looked: Looked, encoder: Encoder) -> Rule:
     return Rule(encoder.info().digest, margins, answers)
 
 
-def measure(looked: Looked, encoder: Encoder, rule: Rule | None) -> Table:
+def measure(looked: EncodedFigures, encoder: Encoder, rule: Rule | None) -> Table:
     """Measure words alone, the encoder alone, and words first, then the encoder.
 
     Returns
@@ -159,8 +161,7 @@ def _shares(pairs: Sequence[tuple[Figure, str, str]]) -> Table:
     def share(of: Sequence[tuple[Figure, str, str]], what: list[bool]) -> list[float] | None:
         if not of:
             return None
-        found = bootstrap(np.array(what, float), [figure.case_id for figure, _, _ in of])
-        return [round(value, 3) for value in (found.value, found.low, found.high)]
+        return bootstrap(np.array(what, float), [figure.case_id for figure, _, _ in of]).row(3)
 
     return {
         "known": len(pairs),
@@ -182,15 +183,11 @@ def rows(table: Table) -> list[tuple[str, str]]:
 def _told(row: Table) -> str:
     if row["answered"] is None:
         return "none known"
-    right = "nothing answered" if row["right"] is None else f"right {_interval(row['right'])}"
-    return f"{right}, answered {_interval(row['answered'])} of {row['known']}"
+    right = "nothing answered" if row["right"] is None else f"right {told(row['right'])}"
+    return f"{right}, answered {told(row['answered'])} of {row['known']}"
 
 
-def _interval(three: Sequence[float]) -> str:
-    return f"{three[0]:.3f} ({three[1]:.3f} to {three[2]:.3f})"
-
-
-def write(rule: Rule, path: Path, looked: Looked) -> None:
+def write(rule: Rule, path: Path, looked: EncodedFigures) -> None:
     """Write a rule with how it was made."""
     rule.write(
         path,

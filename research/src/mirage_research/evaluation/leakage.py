@@ -16,7 +16,7 @@ from mirage.images import LOOK_BITS
 from mirage.language import words as wordform
 from mirage.search.fusion import SAME_LOOK_BITS, SAME_LOOK_COSINE
 from mirage.settings import SHIPPED
-from mirage_research.evaluation.shelf import Matrix, Shelf, Vectors
+from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix
 
 SAME_WORDS = 0.8  # share of two captions' words, stemmed, that both have, from which they count as nearly the same
 _NEAR_CAPTION = 0.9  # cosine from which two captions are looked at word by word
@@ -25,7 +25,7 @@ _ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class LookAlikes:
     """Pairs of figures, one asked about and one of another split, that are as good as the same.
 
     Attributes
@@ -45,18 +45,18 @@ class Leak:
 class Leaks:
     """Pictures and captions across splits; `others` is how many figures of other splits they were compared with."""
 
-    pictures: Leak
-    captions: Leak
+    pictures: LookAlikes
+    captions: LookAlikes
     others: int
 
 
-def across(shelf: Shelf, vectors: Vectors, asked: Sequence[int]) -> Leaks:
+def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) -> Leaks:
     """Compare the figures asked about with those of other splits, other cases alone.
 
     Parameters
     ----------
-    shelf : Shelf
-    vectors : Vectors
+    pool : EvaluationSet
+    vectors : FigureVectors
     asked : sequence of int
         Places.
 
@@ -66,13 +66,13 @@ def across(shelf: Shelf, vectors: Vectors, asked: Sequence[int]) -> Leaks:
     figures that a search folds. Captions are identical when they are the same words in any case and order, near when four
     fifths of their words are the same.
     """
-    mine = {shelf.splits[place] for place in asked}
-    others = [place for place in range(len(shelf)) if shelf.splits[place] not in mine]
-    return Leaks(_pictures(shelf, vectors.images, asked, others), _captions(shelf, vectors, asked, others), len(others))
+    mine = {pool.splits[place] for place in asked}
+    others = [place for place in range(len(pool)) if pool.splits[place] not in mine]
+    return Leaks(_pictures(pool, vectors.images, asked, others), _captions(pool, vectors, asked, others), len(others))
 
 
-def _pictures(shelf: Shelf, images: Matrix, asked: Sequence[int], others: Sequence[int]) -> Leak:
-    bits = _bits([row.picture.look for row in shelf.rows])
+def _pictures(pool: EvaluationSet, images: Matrix, asked: Sequence[int], others: Sequence[int]) -> LookAlikes:
+    bits = _bits([row.picture.look for row in pool.rows])
     ones = bits.sum(1)
     identical = near = 0
     touched: set[int] = set()
@@ -84,12 +84,12 @@ def _pictures(shelf: Shelf, images: Matrix, asked: Sequence[int], others: Sequen
             close = (apart < SAME_LOOK_BITS) & (images[part] @ images[other].T >= SAME_LOOK_COSINE)
             for row, column in np.argwhere(close):
                 a, b = part[row], other[column]
-                if shelf.groups[a] == shelf.groups[b]:
+                if pool.groups[a] == pool.groups[b]:
                     continue
-                same = shelf.rows[a].picture.name == shelf.rows[b].picture.name
+                same = pool.rows[a].picture.name == pool.rows[b].picture.name
                 identical, near = identical + same, near + (not same)
                 touched.add(a)
-    return Leak(identical, near, frozenset(touched))
+    return LookAlikes(identical, near, frozenset(touched))
 
 
 def _bits(looks: Sequence[int]) -> Matrix:
@@ -98,20 +98,20 @@ def _bits(looks: Sequence[int]) -> Matrix:
     return np.asarray(np.unpackbits(packed.reshape(len(looks), size), axis=1), dtype=np.float32)
 
 
-def _captions(shelf: Shelf, vectors: Vectors, asked: Sequence[int], others: Sequence[int]) -> Leak:
-    folded = [" ".join(sorted(re.findall(r"\w+", figure.caption.lower()))) for figure in shelf.figures]
+def _captions(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int], others: Sequence[int]) -> LookAlikes:
+    folded = [" ".join(sorted(re.findall(r"\w+", figure.caption.lower()))) for figure in pool.figures]
     stems: dict[int, frozenset[int]] = {}
 
     def words(place: int) -> frozenset[int]:
         if place not in stems:
-            stems[place] = wordform.stems(shelf.figures[place].caption)
+            stems[place] = wordform.stems(pool.figures[place].caption)
         return stems[place]
 
     same_words: dict[str, list[int]] = {}
     for place in others:
         if folded[place].count(" ") >= _FEWEST_WORDS - 1:
             same_words.setdefault(folded[place], []).append(place)
-    alike = [(a, b) for a in asked for b in same_words.get(folded[a], ()) if shelf.groups[a] != shelf.groups[b]]
+    alike = [(a, b) for a in asked for b in same_words.get(folded[a], ()) if pool.groups[a] != pool.groups[b]]
     near = []
     for start in range(0, len(asked), _ROWS):
         part = list(asked[start : start + _ROWS])
@@ -119,13 +119,9 @@ def _captions(shelf: Shelf, vectors: Vectors, asked: Sequence[int], others: Sequ
             other = list(others[begin : begin + _ROWS])
             for row, column in np.argwhere(vectors.captions[part] @ vectors.captions[other].T >= _NEAR_CAPTION):
                 a, b = part[row], other[column]
-                if (
-                    shelf.groups[a] != shelf.groups[b]
-                    and folded[a] != folded[b]
-                    and _share(words(a), words(b)) >= SAME_WORDS
-                ):
+                if pool.groups[a] != pool.groups[b] and folded[a] != folded[b] and _share(words(a), words(b)) >= SAME_WORDS:
                     near.append((a, b))
-    return Leak(len(alike), len(near), frozenset(a for a, _ in (*alike, *near)))
+    return LookAlikes(len(alike), len(near), frozenset(a for a, _ in (*alike, *near)))
 
 
 def _share(a: frozenset[int], b: frozenset[int]) -> float:
@@ -133,7 +129,7 @@ def _share(a: frozenset[int], b: frozenset[int]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainingRecord:
     """What is known of an encoder's training.
 
     Attributes
@@ -154,7 +150,7 @@ class Training:
     known: bool = False
 
 
-def training_of(encoder: Encoder, model: str = "") -> Training:
+def training_of(encoder: Encoder, model: str = "") -> TrainingRecord:
     """Read what an encoder was trained on from the ``splits.json`` beside it, or one folder up, as training leaves it.
 
     Parameters
@@ -175,13 +171,13 @@ def training_of(encoder: Encoder, model: str = "") -> Training:
         folders = [SHIPPED / "encoder"] if encoder.info().name == "starter" else []
     file = next((folder / "splits.json" for folder in folders if (folder / "splits.json").is_file()), None)
     if file is None:
-        return Training()
+        return TrainingRecord()
     try:
         splits = json.loads(file.read_text("utf-8"))
         config = file.with_name("config.train.json")
         told = json.loads(config.read_text("utf-8")) if config.is_file() else {}
         whole = {"starter"} if int(told.get("starter_per_epoch") or 0) > 0 else set()
-        return Training(
+        return TrainingRecord(
             frozenset(map(str, splits.get("train", ()))),
             frozenset(map(str, splits.get("holdout", ()))),
             frozenset(whole),
@@ -191,7 +187,7 @@ def training_of(encoder: Encoder, model: str = "") -> Training:
         raise BadInput(f"{file} is damaged ({error}): what the encoder was trained on cannot be told.") from error
 
 
-def refuse_trained(shelf: Shelf, asked: Sequence[int], training: Training, encoder: str, what: str) -> None:
+def refuse_trained(pool: EvaluationSet, asked: Sequence[int], training: TrainingRecord, encoder: str, what: str) -> None:
     """Refuse to ask about figures that an encoder was trained on.
 
     Raises
@@ -202,11 +198,11 @@ def refuse_trained(shelf: Shelf, asked: Sequence[int], training: Training, encod
     known = [
         place
         for place in asked
-        if shelf.figures[place].case_id in training.cases or shelf.figures[place].source.corpus in training.corpora
+        if pool.figures[place].case_id in training.cases or pool.figures[place].source.corpus in training.corpora
     ]
     if not known:
         return
-    cases = list(dict.fromkeys(shelf.groups[place] for place in known))
+    cases = list(dict.fromkeys(pool.groups[place] for place in known))
     more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
     raise BadInput(
         f"The encoder {encoder} was trained on {len(known)} of the {len(asked)} figures of {what} "
@@ -219,7 +215,7 @@ def refuse_trained(shelf: Shelf, asked: Sequence[int], training: Training, encod
 def numbers(leaks: Leaks) -> dict[str, object]:
     """The counts, without names."""
 
-    def told(leak: Leak) -> dict[str, int]:
+    def told(leak: LookAlikes) -> dict[str, int]:
         return {"identical pairs": leak.identical, "near pairs": leak.near, "figures asked about": len(leak.figures)}
 
     return {

@@ -28,6 +28,7 @@ from mirage.figure import MODALITIES, Figure
 from mirage.query import Query
 from mirage.search.searcher import Searcher
 from mirage.storage.ingest import add
+from mirage_research.evaluation.intervals import told
 
 KINDS = ("modality", "plane", "region", "diagnosis")
 WAYS = ("plain", "modified", "written")
@@ -194,3 +195,12 @@ def _intervals(
         n: [round(float(v), 3), round(float(a), 3), round(float(b), 3)]
         for n, v, a, b in zip(names, value, low, high, strict=True)
     }
+
+
+def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures for a reader: of each kind, every way and both differences."""
+    found: list[tuple[str, str]] = []
+    for kind in (*KINDS, "all"):
+        found.append((kind, ""))
+        found += [(f"  {name}", told(row)) for name, row in table.get(kind, {}).items() if name != "triples"]
+    return found

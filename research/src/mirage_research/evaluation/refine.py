@@ -36,7 +36,7 @@ from mirage.explain.refine import Refinement
 from mirage.search.fusion import DEFAULT_CALIBRATION, Answer, Calibration, Hit
 from mirage.search.searcher import Searcher, Steer
 from mirage.storage.ingest import Progress, add
-from mirage_research.evaluation.retrieval import bootstrap
+from mirage_research.evaluation.intervals import bootstrap
 
 AT = (1, 5, 10)
 ONCE = "once"
@@ -97,7 +97,7 @@ def run(
         return {"split": split, "seed": seed, **measure(atlas, items, cases & there, compared, seed=seed, progress=asking)}
 
 
-class Trial:
+class RefineTrial:
     """Asks queries of one atlas, once and in several ways of refining."""
 
     def __init__(self, atlas: Atlas) -> None:
@@ -191,7 +191,7 @@ def measure(
         ``pool``, ``cases``, ``milliseconds`` (medians), and ``kinds``: kind to ``queries`` and, by way, ``R@K``, ``MRR`` and
         the ``difference`` of each to searching once, as ``[value, low, high]`` with paired 95 % intervals over cases.
     """
-    trial = Trial(atlas)
+    trial = RefineTrial(atlas)
     asked = list(queries(atlas, items, cases, seed))
     names = [ONCE, *compared]
     ranks = np.zeros((len(asked), len(names)))
@@ -218,19 +218,14 @@ def _table(names: Sequence[str], ranks: Ranks, cases: Sequence[str]) -> Table:
         entry: Table = {}
         for k in AT:
             right = (ranks[:, column] <= k).astype(float)
-            entry[f"R@{k}"] = _row(right, cases)
+            entry[f"R@{k}"] = bootstrap(right, cases).row()
             if column:
-                entry[f"difference R@{k}"] = _row(right - (ranks[:, 0] <= k), cases)
-        entry["MRR"] = _row(1 / ranks[:, column], cases)
+                entry[f"difference R@{k}"] = bootstrap(right - (ranks[:, 0] <= k), cases).row()
+        entry["MRR"] = bootstrap(1 / ranks[:, column], cases).row()
         if column:
-            entry["difference MRR"] = _row(1 / ranks[:, column] - 1 / ranks[:, 0], cases)
+            entry["difference MRR"] = bootstrap(1 / ranks[:, column] - 1 / ranks[:, 0], cases).row()
         table[name] = entry
     return table
-
-
-def _row(values: Ranks, cases: Sequence[str]) -> list[float]:
-    measured = bootstrap(values, cases)
-    return [round(value, 4) for value in (measured.value, measured.low, measured.high)]
 
 
 def rows(table: Table) -> list[tuple[str, str]]:

@@ -1,130 +1,227 @@
-"""How often the right figure comes up: recall at K over a stated pool, with intervals over cases."""
+"""`mirage evaluate retrieval`: every task, every system, one run."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Scores = npt.NDArray[np.float32]
+from mirage import __version__
+from mirage.errors import BadInput
+from mirage.search.fusion import Calibration
+from mirage_research.evaluation import leakage, systems, tasks
+from mirage_research.evaluation.error_analysis import FailedQuery, thumbnails, worst
+from mirage_research.evaluation.evaluation_set import (
+    FEWEST,
+    EvaluationSet,
+    EvaluationSource,
+    FigureVectors,
+    NamedEncoder,
+    Steps,
+    opened,
+    places_of,
+)
+from mirage_research.evaluation.leakage import TrainingRecord
+from mirage_research.evaluation.queries import named, pictured
+from mirage_research.evaluation.ranking import Ranking
+from mirage_research.evaluation.tasks import RetrievalTask
+
+Table = dict[str, Any]
+
+FUSION, REFINED = "fusion", "fusion, refined"
+IMAGE, CAPTION, WORDS = "image channel", "caption channel", "words channel"
+KEYWORDS = "BM25 over captions"
+NAMES, PICTURES, TWICE = "condition queries", "image queries", "condition queries, asked twice"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A proportion with its 95 % bootstrap interval.
+class RetrievalOptions:
+    """What to measure.
 
     Attributes
     ----------
-    value, low, high : float
-    count : int
-        Over how many queries.
+    split : str
+        Topic about; `mirage_research.evaluation.evaluation_set.WHOLE` for every figure.
+    aside : bool
+        Only the cases that the first encoder's training set aside.
+    refined : int
+        How many condition queries are asked with and without `refine`; 0 for none.
+    seed : int
+        Draws those.
+    calibration : Calibration or None
+        Weights and cuts of the fusion; those that go with the encoder when None.
+    thumbnails : bool
+        Whether to fetch small pictures of the failures, for the report.
     """
 
-    value: float
-    low: float
-    high: float
-    count: int
+    split: str = "dev"
+    aside: bool = False
+    refined: int = 100
+    seed: int = 0
+    calibration: Calibration | None = None
+    thumbnails: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+@dataclass(frozen=True)
+class RetrievalEvaluation:
+    """What was measured.
+
+    Attributes
+    ----------
+    table : dict
+        Numbers alone, no texts: safe to publish.
+    pool : EvaluationSet
+    tasks : tuple of RetrievalTask
+    failures : dict
+        Task to its worst queries; they hold texts.
+    thumbnails : dict
+        Place to a small JPEG of its picture, for the figures of the failures.
+    """
+
+    table: Table
+    pool: EvaluationSet
+    tasks: tuple[RetrievalTask, ...]
+    failures: dict[str, list[FailedQuery]]
+    thumbnails: dict[int, bytes]
 
 
-def ranks_of_first_right(scores: Scores, right: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Rank, from 1, of the best right answer of each query.
+def evaluate(
+    source: EvaluationSource,
+    used: Sequence[NamedEncoder],
+    choices: RetrievalOptions,
+    progress: Steps = lambda step, done, total: None,
+) -> RetrievalEvaluation:
+    """Measure retrieval.
 
     Parameters
     ----------
-    scores : numpy.ndarray
-        (queries, answers), higher is better.
-    right : numpy.ndarray
-        (queries, answers), whether the answer is right; excluded answers have a score of -inf.
+    source : EvaluationSource
+    used : sequence of NamedEncoder
+        Encoders, at least one; the first is the main one.
+    choices : RetrievalOptions
+    progress : callable
+        Told what is being done, how much of it is done, and of how much.
 
-    Returns
-    -------
-    numpy.ndarray
-        (queries,) float; ties count against us; inf where a query has no right answer left.
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there is too little to measure, the split is not there, or an encoder was trained on what is asked about.
     """
-    best = np.where(right, scores, -np.inf).max(1)
-    above = ((scores >= best[:, None]) & ~right).sum(1)
-    return np.where(np.isfinite(best), above + 1.0, np.inf)
+    started = time.perf_counter()
+    with opened(source, used, progress) as (pool, vectors):
+        trained = [leakage.training_of(one.encoder, one.model) for one in used]
+        asked = _asked(pool, used, choices, trained)
+        read = time.perf_counter()
+        leaks = leakage.across(pool, vectors[0], asked)
+        encoders = {one.label: (one.encoder, whole) for one, whole in zip(used, vectors, strict=True)}
+        found = []
+        for number, name in enumerate(tasks.PAIRS):
+            progress("words and pictures", number, len(tasks.PAIRS))
+            found.append(tasks.pair_task(name, pool, asked, encoders))
+        found += _searched(pool, asked, used, vectors, choices, progress)
+        found = [task for task in found if task.cases]
+        failures = {task.name: _worst(task, pool) for task in found if task.shown}
+        small = thumbnails(pool, failures) if choices.thumbnails else {}
+    touched = leaks.pictures.figures | leaks.captions.figures
+    table: Table = {
+        "version": __version__,
+        "corpus": source.corpus or "atlas",
+        "split": choices.split,
+        "cases": "set aside from training" if choices.aside else "all",
+        "seed": choices.seed,
+        "encoders": [_told(one, known) for one, known in zip(used, trained, strict=True)],
+        "figures": {"pool": len(pool), "asked": len(asked)}
+        | {"by split": {split: pool.splits.count(split) for split in sorted(set(pool.splits))}},
+        "look-alikes across splits": leakage.numbers(leaks),
+        "tasks": {task.name: tasks.numbers_of(task, pool, touched) for task in found},
+        "seconds": {
+            "reading and encoding": round(read - started, 1),
+            "measuring": round(time.perf_counter() - read, 1),
+        },
+    }
+    return RetrievalEvaluation(table, pool, tuple(found), failures, small)
 
 
-def bootstrap(values: npt.NDArray[np.float64], cases: Sequence[Hashable], *, draws: int = 2000, seed: int = 0) -> Measured:
-    """Mean with a 95 % percentile interval; whole cases are drawn, since figures of one case are alike."""
-    if len(values) == 0:
-        return Measured(float("nan"), float("nan"), float("nan"), 0)
-    index = {case: number for number, case in enumerate(dict.fromkeys(cases))}
-    which = np.array([index[case] for case in cases])
-    totals = np.bincount(which, weights=values, minlength=len(index))
-    sizes = np.bincount(which, minlength=len(index)).astype(float)
-    drawn = np.random.default_rng(seed).integers(0, len(index), (draws, len(index)))
-    means = totals[drawn].sum(1) / sizes[drawn].sum(1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Measured(float(values.mean()), float(low), float(high), len(values))
+def _asked(
+    pool: EvaluationSet, used: Sequence[NamedEncoder], choices: RetrievalOptions, trained: Sequence[TrainingRecord]
+) -> list[int]:
+    asked = places_of(pool, choices.split)
+    what = f"the split “{choices.split}”"
+    if choices.aside:
+        if not trained[0].aside:
+            raise BadInput(
+                f"Which cases were set aside from training the encoder {used[0].label} is not known: "
+                "it has no splits.json beside it."
+            )
+        asked = [place for place in asked if pool.figures[place].case_id in trained[0].aside]
+        what = f"the cases of {what} that were set aside from training {used[0].label}"
+    for one, known in zip(used, trained, strict=True):
+        leakage.refuse_trained(pool, asked, known, one.label, what)
+    if len(asked) < FEWEST or len({pool.groups[place] for place in asked}) < 2:
+        cases = len({pool.groups[place] for place in asked})
+        raise BadInput(
+            f"There are {len(asked)} figures of {cases} cases in {what}: too few to measure. "
+            f"It wants {FEWEST} figures or more, of two cases or more."
+        )
+    return asked
 
 
-def recalls(
-    scores: Scores,
-    right: npt.NDArray[np.bool_],
-    cases: Sequence[Hashable],
-    at: Sequence[int] = (1, 5, 10),
-) -> dict[int, Measured]:
-    """R@K: the share of queries with a right answer among the first K."""
-    ranks = ranks_of_first_right(scores, right)
-    return {k: bootstrap((ranks <= k).astype(float), cases) for k in at}
+def _told(one: NamedEncoder, known: TrainingRecord) -> Table:
+    info = one.encoder.info()
+    return {"label": one.label, "digest": info.digest, "dimension": info.dimension, "training known": known.known}
 
 
-def chance_by_query(
-    right: npt.NDArray[np.bool_], allowed: npt.NDArray[np.bool_], at: Sequence[int] = (1, 5, 10)
-) -> dict[int, npt.NDArray[np.float64]]:
-    """How likely each query is answered among the first K when the allowed answers come in random order.
-
-    Exact: one less the chance that K answers drawn without putting back are all wrong (hypergeometric).
-
-    Parameters
-    ----------
-    right, allowed : numpy.ndarray
-        (queries, answers) bool.
-
-    Returns
-    -------
-    dict of int to numpy.ndarray
-        K to (queries,) float.
-    """
-    pool, wrong = allowed.sum(1).astype(float), (allowed & ~right).sum(1).astype(float)
-    found: dict[int, npt.NDArray[np.float64]] = {}
-    missed = np.ones(len(pool))
-    for step in range(max(at)):
-        missed = missed * np.clip(wrong - step, 0, None) / np.maximum(pool - step, 1)
-        if step + 1 in at:
-            found[step + 1] = 1 - missed
-    return found
-
-
-def within_kind(
-    scores: Scores, right: npt.NDArray[np.bool_], kinds: Sequence[Hashable]
-) -> tuple[Scores, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Keep only answers of the query's own kind, and queries for which that leaves a wrong answer.
-
-    Returns
-    -------
-    scores : numpy.ndarray
-        With -inf for answers of another kind.
-    allowed : numpy.ndarray
-        (queries, answers) bool.
-    asked : numpy.ndarray
-        (queries,) bool: queries that can be answered wrongly.
-    """
-    index = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
-    which = np.array([index[kind] for kind in kinds])
-    allowed = which[:, None] == which[None, :]
-    asked = (allowed & ~right).any(1)
-    return np.where(allowed, scores, -np.inf).astype(np.float32), allowed, asked
+def _searched(
+    pool: EvaluationSet,
+    asked: Sequence[int],
+    used: Sequence[NamedEncoder],
+    vectors: Sequence[FigureVectors],
+    choices: RetrievalOptions,
+    progress: Steps,
+) -> list[RetrievalTask]:
+    """Condition queries, those asked twice, and image queries, over the whole pool."""
+    by_name, by_picture = named(pool, asked), pictured(pool, asked)
+    if not by_name and not by_picture:
+        return []
+    drawn = sorted(np.random.default_rng(choices.seed).permutation(len(by_name))[: choices.refined])
+    sample = [by_name[number] for number in drawn]
+    rankings: dict[str, dict[str, list[Ranking]]] = {NAMES: {}, TWICE: {}, PICTURES: {}}
+    for number, (one, whole) in enumerate(zip(used, vectors, strict=True)):
+        encoder = systems.CachedEncoder(one.encoder)
+        kept = systems.without_names(pool, whole, encoder)
+        of = "" if not number else f" ({one.label})"
+        looking = encoder.encode_texts([topic.text for topic in by_name])
+        seen = whole.images[[topic.place for topic in by_picture]]
+        with ExitStack() as stack:
+            atlas = stack.enter_context(systems.ablated_atlas(pool, kept, encoder))
+            if choices.calibration is not None:
+                atlas.calibrate(choices.calibration)
+            step = f"searching{of}"
+            rankings[NAMES][FUSION + of] = systems.by_search(atlas, pool, by_name, step=step, progress=progress)
+            rankings[PICTURES][FUSION + of] = systems.by_search(atlas, pool, by_picture, step=step, progress=progress)
+            again = systems.by_search(atlas, pool, sample, refine=True, step=step, progress=progress)
+            rankings[TWICE][REFINED + of] = again
+            rankings[TWICE][FUSION + of] = [rankings[NAMES][FUSION + of][number] for number in drawn]
+            for task, vector, topics in ((NAMES, looking, by_name), (PICTURES, seen, by_picture)):
+                for channel, at in ((IMAGE, kept.images), (CAPTION, kept.captions)):
+                    rankings[task][channel + of] = systems.by_vectors(vector, at, pool.ids, topics)
+            if not number:
+                place_of = {row.key: place for place, row in enumerate(pool.rows)}
+                rankings[NAMES][WORDS] = systems.by_words(atlas.index, by_name, place_of.__getitem__)
+    with systems.keywords_of(pool) as index:
+        rankings[NAMES][KEYWORDS] = systems.by_words(index, by_name, int)
+    return [
+        tasks.topic_task(NAMES, pool, by_name, rankings[NAMES], FUSION, analysed=(FUSION, KEYWORDS)),
+        tasks.topic_task(TWICE, pool, sample, rankings[TWICE], REFINED, baselines=False),
+        tasks.topic_task(PICTURES, pool, by_picture, rankings[PICTURES], FUSION, analysed=(FUSION,)),
+    ]
 
 
-if __name__ == "__main__":
-    from mirage_research.evaluation.measuring import main
-
-    main()
+def _worst(task: RetrievalTask, pool: EvaluationSet) -> list[FailedQuery]:
+    by = "MRR" if task.by.startswith("R@") else task.by
+    shown, measures = task.shown[task.main], task.systems[task.main]
+    return worst(pool, task.texts, task.places, task.rights, shown, measures, by)

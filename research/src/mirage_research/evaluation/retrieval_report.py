@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mirage.errors import Unavailable
 from mirage.figure import MODALITIES
-from mirage_research.evaluation.confusions import Mistake
-from mirage_research.evaluation.retrieving import Evaluation
-from mirage_research.evaluation.shelf import Shelf
+from mirage_research.evaluation.error_analysis import FailedQuery
+from mirage_research.evaluation.evaluation_set import EvaluationSet
+from mirage_research.evaluation.intervals import told
+from mirage_research.evaluation.retrieval import RetrievalEvaluation
 
 PAGE = "index.html"
 _IGNORED = f"# The page shows pictures and texts whose licence may not allow passing them on.\n/{PAGE}\n/.gitignore\n"
@@ -48,18 +49,18 @@ def bars(table: Mapping[str, Any]) -> list[Bar]:
     """What a task's plot shows: each system by the measure by which they are compared."""
     found = []
     for name, values in table["systems"].items():
-        value, low, high = values[table["measure"]]
-        text = f"{value:.3f} ({low:.3f} to {high:.3f})"
-        found.append(Bar(name, 100 * value, 100 * low, 100 * high, text, name == table["main"]))
+        row = values[table["measure"]]
+        value, low, high = (100 * number for number in row)
+        found.append(Bar(name, value, low, high, told(row), name == table["main"]))
     return found
 
 
-def write(evaluation: Evaluation, folder: Path, command: str) -> Path:
+def write(evaluation: RetrievalEvaluation, folder: Path, command: str) -> Path:
     """Write the page.
 
     Parameters
     ----------
-    evaluation : Evaluation
+    evaluation : RetrievalEvaluation
     folder : Path
         Made when it is missing. A ``.gitignore`` that names the page is put beside it where there is none.
     command : str
@@ -81,7 +82,7 @@ def write(evaluation: Evaluation, folder: Path, command: str) -> Path:
     return folder / PAGE
 
 
-def render(evaluation: Evaluation, command: str) -> str:
+def render(evaluation: RetrievalEvaluation, command: str) -> str:
     """The page as text."""
     environment = Environment(
         loader=PackageLoader("mirage_research.evaluation", "templates"),
@@ -90,7 +91,7 @@ def render(evaluation: Evaluation, command: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shelf, small = evaluation.shelf, evaluation.thumbnails
+    pool, small = evaluation.pool, evaluation.thumbnails
     tasks = [
         {
             "name": name,
@@ -98,7 +99,7 @@ def render(evaluation: Evaluation, command: str) -> str:
             "table": table,
             "measures": [key for key in next(iter(table["systems"].values())) if key not in ("median rank", "not found")],
             "bars": bars(table),
-            "mistakes": [_mistake(one, shelf, small) for one in evaluation.mistakes.get(name, ())],
+            "failures": [_failed(one, pool, small) for one in evaluation.failures.get(name, ())],
         }
         for name, table in evaluation.table["tasks"].items()
     ]
@@ -106,18 +107,18 @@ def render(evaluation: Evaluation, command: str) -> str:
     return template.render(table=evaluation.table, tasks=tasks, command=command)
 
 
-def _mistake(mistake: Mistake, shelf: Shelf, small: Mapping[int, bytes]) -> dict[str, Any]:
+def _failed(failed: FailedQuery, pool: EvaluationSet, small: Mapping[int, bytes]) -> dict[str, Any]:
     return {
-        "text": _cut(mistake.text),
-        "value": f"{mistake.value:.2f}",
-        "about": _figure(mistake.place, shelf, small),
-        "wanted": [_figure(place, shelf, small) for place in mistake.wanted],
-        "got": [{**_figure(place, shelf, small), "confusion": kind} for place, kind in mistake.got],
+        "text": _cut(failed.text),
+        "value": f"{failed.value:.2f}",
+        "about": _figure(failed.place, pool, small),
+        "wanted": [_figure(place, pool, small) for place in failed.wanted],
+        "got": [{**_figure(place, pool, small), "confusion": kind} for place, kind in failed.got],
     }
 
 
-def _figure(place: int, shelf: Shelf, small: Mapping[int, bytes]) -> dict[str, str]:
-    figure = shelf.figures[place]
+def _figure(place: int, pool: EvaluationSet, small: Mapping[int, bytes]) -> dict[str, str]:
+    figure = pool.figures[place]
     kind = " ".join(filter(None, [figure.plane, MODALITIES.get(figure.modality, figure.modality), figure.region]))
     picture = base64.b64encode(small[place]).decode() if place in small else ""
     return {
@@ -134,9 +135,3 @@ def _figure(place: int, shelf: Shelf, small: Mapping[int, bytes]) -> dict[str, s
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"
-
-
-def told(row: Sequence[float]) -> str:
-    """``0.284 (0.195 to 0.377)``."""
-    value, low, high = row
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -1,33 +1,46 @@
-"""The systems that are compared: each answers the same queries over the same shelf.
+"""The systems that are compared: each answers the same topics over the same figures.
 
-An answer is a list of slots, best first. A slot holds the places of the figure shown and of its near-duplicates that the
-search folded into it, so that folding neither hides a right answer nor counts it twice.
+They search an *ablation*: an atlas in none of whose channels the names of conditions are. A figure's title and diagnosis are
+words that word search looks in, and a title stands in for a caption that is missing. Left there, a search for a diagnosis
+would find it by name. Here they are taken out of the words and of the caption vectors, and what names a case's condition is
+taken out of the cases that `refine` quotes. Captions stay as their source wrote them, also where they name the condition
+themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
+import sqlalchemy as sa
 from PIL import Image
 
 from mirage.atlas import Atlas
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.indexes import Ask, Index
+from mirage.figure import Figure
+from mirage.indexes import Ask, Index, Point, load
+from mirage.indexes.base import FILTER_FIELDS
 from mirage.query import DEFAULT_K, MAX_K, Query
-from mirage_research.evaluation.by_chance import ByChance, Tier, expected
-from mirage_research.evaluation.conditions import Asked
-from mirage_research.evaluation.metrics import in_order, latest_first
-from mirage_research.evaluation.shelf import Matrix, Shelf
+from mirage.storage import manifest
+from mirage.storage.ingest import caption_text
+from mirage.storage.store import Store
+from mirage.storage.tables import CASE_WORDS, cases, figures
+from mirage.storage.tables import vectors as vectors_table
+from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix, Steps
+from mirage_research.evaluation.intervals import codes
+from mirage_research.evaluation.queries import Topic
+from mirage_research.evaluation.ranking import RandomOrder, Ranking, best_first
 
 DEPTH = 1000  # of a channel's list
 _ROWS = 512
-Slot = tuple[int, ...]
-Answer = list[Slot]
 
 
-class Remembering:
+class CachedEncoder:
     """An encoder that reads each text once: many systems ask with the same words."""
 
     def __init__(self, encoder: Encoder) -> None:
@@ -49,110 +62,202 @@ class Remembering:
         return self._encoder.encode_images(images)
 
 
-def by_vectors(looking: Matrix, at: Matrix, ids: Sequence[str], queries: Sequence[Asked]) -> list[Answer]:
+def by_vectors(looking: Matrix, at: Matrix, ids: Sequence[str], topics: Sequence[Topic]) -> list[Ranking]:
     """One channel alone: the nearest vectors.
 
     Parameters
     ----------
-    looking : (queries, d) float32
+    looking : (topics, d) float32
     at : (n, d) float32
         Rows of zeros are figures that the channel does not have.
     ids : sequence of str
-    queries : sequence of Asked
+    topics : sequence of Topic
     """
-    there, ties = at.any(1), latest_first(ids)
-    answers: list[Answer] = []
-    for start in range(0, len(queries), _ROWS):
+    there = at.any(1)
+    answers: list[Ranking] = []
+    for start in range(0, len(topics), _ROWS):
         scores = np.where(there, looking[start : start + _ROWS] @ at.T, -np.inf).astype(np.float32)
-        for row, asked in zip(scores, queries[start : start + _ROWS], strict=True):
-            row[list(asked.without)] = -np.inf
-            answers.append([(int(place),) for place in in_order(row, ties, DEPTH)])
+        for row, topic in zip(scores, topics[start : start + _ROWS], strict=True):
+            row[list(topic.without)] = -np.inf
+            answers.append([(int(place),) for place in best_first(row, ids, DEPTH)])
     return answers
 
 
-def by_words(index: Index, queries: Sequence[Asked], places: Callable[[int], int]) -> list[Answer]:
+def by_words(index: Index, topics: Sequence[Topic], places: Callable[[int], int]) -> list[Ranking]:
     """BM25 alone, over whatever words the index holds.
 
     Parameters
     ----------
     index : Index
-    queries : sequence of Asked
+    topics : sequence of Topic
     places : callable
-        The index's key to a place on the shelf.
+        The index's key to a place on the pool.
     """
-    answers: list[Answer] = []
-    for asked in queries:
-        ask = Ask(None, asked.text, DEPTH, {}, image_channel=False, caption_channel=False)
-        answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])] if asked.text else [])
+    answers: list[Ranking] = []
+    for topic in topics:
+        ask = Ask(None, topic.text, DEPTH, {}, image_channel=False, caption_channel=False)
+        answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])] if topic.text else [])
     return answers
 
 
 def by_search(
     atlas: Atlas,
-    shelf: Shelf,
-    queries: Sequence[Asked],
+    pool: EvaluationSet,
+    topics: Sequence[Topic],
     *,
     refine: bool = False,
-    progress: Callable[[], None] = lambda: None,
-) -> list[Answer]:
+    step: str = "searching",
+    progress: Steps = lambda step, done, total: None,
+) -> list[Ranking]:
     """The search as it is served: all channels fused, near-duplicates folded.
 
     Parameters
     ----------
     atlas : Atlas
-    shelf : Shelf
-    queries : sequence of Asked
+    pool : EvaluationSet
+    topics : sequence of Topic
     refine : bool
+    step : str
     progress : callable
-        Called after every query.
+        Told the step, how many topics are asked, and of how many.
     """
-    place_of = {figure_id: place for place, figure_id in enumerate(shelf.ids)}
-    answers: list[Answer] = []
-    for asked in queries:
-        k = min(MAX_K, DEFAULT_K + len(asked.without))
-        like = () if asked.text else (shelf.ids[asked.place],)
-        found = atlas.search(Query.of(asked.text, like=like, k=k, refine=refine))
+    place_of = {figure_id: place for place, figure_id in enumerate(pool.ids)}
+    answers: list[Ranking] = []
+    for topic in topics:
+        k = min(MAX_K, DEFAULT_K + len(topic.without))
+        like = () if topic.text else (pool.ids[topic.place],)
+        found = atlas.search(Query.of(topic.text, like=like, k=k, refine=refine))
         answers.append([tuple(place_of[name] for name in (hit.figure.id, *hit.folded)) for hit in found.hits])
-        progress()
+        progress(step, len(answers), len(topics))
     return answers
 
 
-def judged(answers: Sequence[Answer], queries: Sequence[Asked]) -> tuple[list[list[bool]], list[list[int]]]:
-    """Which slots are right, and the figures shown, once what is left out of the answer is gone.
-
-    A slot is right when one of its figures is.
-    """
-    rights: list[list[bool]] = []
-    shown: list[list[int]] = []
-    for answer, asked in zip(answers, queries, strict=True):
-        kept = [left for slot in answer if (left := [place for place in slot if place not in asked.without])]
-        rights.append([not asked.right.isdisjoint(slot) for slot in kept])
-        shown.append([slot[0] for slot in kept])
-    return rights, shown
-
-
-def at_random(shelf: Shelf, queries: Sequence[Asked]) -> list[ByChance]:
+def at_random(pool: EvaluationSet, topics: Sequence[Topic]) -> list[RandomOrder]:
     """All figures in random order."""
-    return [expected([Tier(len(shelf) - len(asked.without), len(asked.right))]) for asked in queries]
+    return [RandomOrder.of([(len(pool) - len(topic.without), len(topic.right))]) for topic in topics]
 
 
-def coarse_oracle(shelf: Shelf, queries: Sequence[Asked]) -> list[ByChance]:
+def coarse_oracle(pool: EvaluationSet, topics: Sequence[Topic]) -> list[RandomOrder]:
     """One who is told modality, plane and region and nothing else, and guesses within them.
 
     For a name: those of the case's own figures. For a picture: its own.
     """
-    _, numbers = np.unique(np.array(["\0".join(kind) for kind in shelf.kinds]), return_inverse=True)
+    kinds = codes(pool.kinds)
     of_case: dict[str, list[int]] = {}
-    for place, group in enumerate(shelf.groups):
+    for place, group in enumerate(pool.groups):
         of_case.setdefault(group, []).append(place)
     found = []
-    for asked in queries:
-        known = of_case[asked.case] if asked.text else [asked.place]
-        first: npt.NDArray[np.bool_] = np.isin(numbers, numbers[known])
-        left = np.ones(len(shelf), dtype=bool)
-        left[list(asked.without)] = False
-        right = np.zeros(len(shelf), dtype=bool)
-        right[list(asked.right)] = True
-        tiers = [Tier(int((part & left).sum()), int((part & right).sum())) for part in (first, ~first)]
-        found.append(expected(tiers))
+    for topic in topics:
+        known = of_case[topic.case] if topic.text else [topic.place]
+        first = np.isin(kinds, kinds[known])
+        left, right = np.ones(len(pool), dtype=bool), np.zeros(len(pool), dtype=bool)
+        left[list(topic.without)], right[list(topic.right)] = False, True
+        found.append(RandomOrder.of((int((part & left).sum()), int((part & right).sum())) for part in (first, ~first)))
     return found
+
+
+FIGURE_NAMES = ("title", "diagnosis")
+# Of a case: what was told and seen. The rest names its condition or discusses it.
+CASE_KEPT = ("history", "exam", "findings")
+_BATCH = 500
+_NAMELESS_DIMENSION = 4
+
+
+def nameless(figure: Figure) -> Figure:
+    """A figure without title and diagnosis."""
+    return replace(figure, title="", diagnosis="")
+
+
+def without_names(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder) -> FigureVectors:
+    """Caption vectors without names: only those of figures without a caption, which begin with the title, are made anew."""
+    titled = [n for n, figure in enumerate(pool.figures) if caption_text(figure) != caption_text(nameless(figure))]
+    captions = vectors.captions.copy()
+    texts = [caption_text(nameless(pool.figures[place])) for place in titled]
+    spoken = [(place, text) for place, text in zip(titled, texts, strict=True) if text]
+    captions[titled] = 0
+    if spoken:
+        captions[[place for place, _ in spoken]] = encoder.encode_texts([text for _, text in spoken])
+    return FigureVectors(vectors.encoder, vectors.images, captions)
+
+
+@contextmanager
+def ablated_atlas(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder) -> Iterator[Atlas]:
+    """An atlas of the pool in a temporary folder, names withheld; keys are the pool's, pictures stay where they are.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    vectors : FigureVectors
+        As `without_names` gives them.
+    encoder : Encoder
+        Who made them.
+    """
+    with TemporaryDirectory(prefix="mirage-measuring-") as name:
+        folder = Path(name)
+        _copy_records(pool, folder)
+        _put_vectors(pool, vectors, folder)
+        manifest.Manifest(manifest.FORMAT, encoder.info(), {}).write(folder)
+        with Atlas.open(folder, encoder=encoder) as atlas:  # which makes the index from the records
+            yield atlas
+
+
+def _copy_records(pool: EvaluationSet, folder: Path) -> None:
+    """Copy the records, without names and without figures that are not on the pool."""
+    with (
+        closing(sqlite3.connect(f"file:{pool.folder / 'records.sqlite'}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(folder / "records.sqlite")) as target,
+    ):
+        source.backup(target)
+    engine = sa.create_engine(f"sqlite:///{folder / 'records.sqlite'}")
+    keys = {row.key for row in pool.rows}
+    with engine.begin() as connection:
+        others = [key for key in connection.execute(sa.select(figures.c.key)).scalars() if key not in keys]
+        for start in range(0, len(others), _BATCH):
+            part = others[start : start + _BATCH]
+            connection.execute(sa.delete(vectors_table).where(vectors_table.c.key.in_(part)))
+            connection.execute(sa.delete(figures).where(figures.c.key.in_(part)))
+        connection.execute(sa.update(figures).values(dict.fromkeys(FIGURE_NAMES, "")))
+        connection.execute(sa.update(cases).values({name: "" for name in CASE_WORDS if name not in CASE_KEPT}))
+    engine.dispose()
+
+
+def _put_vectors(pool: EvaluationSet, vectors: FigureVectors, folder: Path) -> None:
+    store = Store.at(folder / "records.sqlite")
+    try:
+        digest = vectors.encoder.digest
+        there = store.vectors([row.key for row in pool.rows], digest)
+        none = np.zeros(vectors.encoder.dimension, np.float32)
+        changed = []
+        for place, row in enumerate(pool.rows):
+            image, caption = there.get(row.key, (none, None))
+            kept = none if caption is None else caption
+            if not np.array_equal(image, vectors.images[place]) or not np.array_equal(kept, vectors.captions[place]):
+                changed.append(place)
+        captions = [vectors.captions[place] if vectors.captions[place].any() else None for place in changed]
+        for start in range(0, len(changed), _BATCH):
+            some = slice(start, start + _BATCH)
+            keys = [pool.rows[place].key for place in changed[some]]
+            nameless_rows = store.rows(keys)  # as the records have them now, without names
+            mine = [nameless_rows[key] for key in keys]
+            store.put_vectors(mine, vectors.images[changed[some]], captions[some], digest)
+        store.forget_vectors(digest)
+    finally:
+        store.close()
+
+
+@contextmanager
+def keywords_of(pool: EvaluationSet) -> Iterator[Index]:
+    """Captions alone under BM25: the conventional search. Keys are places on the pool.
+
+    The engine is the words channel's own, with its stemming and stop words, so that what differs is what is looked in.
+    """
+    blank = np.full(_NAMELESS_DIMENSION, 0.5, np.float32)
+    fields = dict.fromkeys(FILTER_FIELDS, "")
+    with TemporaryDirectory(prefix="mirage-keywords-") as folder:
+        index: Index = load("embedded", path=Path(folder) / "index", dimension=_NAMELESS_DIMENSION)
+        try:
+            index.add([Point(place, blank, None, figure.caption, fields) for place, figure in enumerate(pool.figures)])
+            index.optimise()
+            yield index
+        finally:
+            index.close()

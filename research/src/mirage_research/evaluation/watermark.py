@@ -62,7 +62,7 @@ CHANGES: dict[str, Change] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class WatermarkMeasures:
     """What came of it.
 
     Attributes
@@ -95,7 +95,7 @@ class Measured:
 
 def evaluate(
     paths: list[Path], carriers: int = 40, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> Measured:
+) -> WatermarkMeasures:
     """Measure on real images; `carriers` of them, evenly spread, are marked in memory."""
     scores, alarms, times = [], 0, []
     seen: dict[str, list[bool]] = {name: [] for name in CHANGES}
@@ -121,7 +121,7 @@ def evaluate(
             seen[name].append(found.present)
             read[name].append(found.id == id_)
         progress(len(paths) + number, total)
-    return Measured(
+    return WatermarkMeasures(
         len(paths),
         alarms,
         float(max(scores)),
@@ -146,7 +146,7 @@ def _record(id_: str) -> SyntheticRecord:
     return SyntheticRecord(id_, "measuring", (), "", "none", "none", "", 0, 1, 1.0, 512, 512, "", "MIRAGE")
 
 
-def rows(measured: Measured) -> list[tuple[str, str]]:
+def rows(measured: WatermarkMeasures) -> list[tuple[str, str]]:
     """As names and values for people."""
     found = [
         ("real images", f"{measured.images:,}"),

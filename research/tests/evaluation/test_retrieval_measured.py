@@ -21,11 +21,11 @@ from mirage.figure import Figure
 from mirage.figure import Source as FigureSource
 from mirage.query import Query
 from mirage.storage.ingest import caption_text
-from mirage_research.evaluation import confusions, leakage, retrieval_report, retrieving, shelf, sources, systems, withheld
-from mirage_research.evaluation.conditions import named, pictured
-from mirage_research.evaluation.retrieving import Choices, Evaluation, evaluate
-from mirage_research.evaluation.shelf import Shelf, Vectors
-from mirage_research.evaluation.sources import Named, Source
+from mirage_research.evaluation import error_analysis, leakage, retrieval, retrieval_report, systems, tasks
+from mirage_research.evaluation import evaluation_set as sets
+from mirage_research.evaluation.evaluation_set import EvaluationSet, EvaluationSource, FigureVectors, NamedEncoder
+from mirage_research.evaluation.queries import named, pictured
+from mirage_research.evaluation.retrieval import RetrievalEvaluation, RetrievalOptions, evaluate
 from shelf_maker import (
     CONDITIONS,
     change,
@@ -63,19 +63,19 @@ def kept(collection: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(collection: Path, kept: Path) -> Source:
-    return Source(corpus="medpix", options={"path": collection}, pool=POOL, keep=kept)
+def source(collection: Path, kept: Path) -> EvaluationSource:
+    return EvaluationSource(corpus="medpix", options={"path": collection}, pool=POOL, keep=kept)
 
 
 @pytest.fixture(scope="module")
-def measured(source: Source, starter: Encoder) -> Evaluation:
-    used = [Named("starter", starter), Named("blots", Blots())]
-    return evaluate(source, used, Choices(refined=3, thumbnails=True))
+def measured(source: EvaluationSource, starter: Encoder) -> RetrievalEvaluation:
+    used = [NamedEncoder("starter", starter), NamedEncoder("blots", Blots())]
+    return evaluate(source, used, RetrievalOptions(refined=3, thumbnails=True))
 
 
 @pytest.fixture(scope="module")
-def whole(source: Source, starter: Encoder, measured: Evaluation) -> tuple[Shelf, Vectors]:
-    with sources.opened(source, [Named("starter", starter)], lambda *_: None) as (figures, vectors):
+def whole(source: EvaluationSource, starter: Encoder, measured: RetrievalEvaluation) -> tuple[EvaluationSet, FigureVectors]:
+    with sets.opened(source, [NamedEncoder("starter", starter)], lambda *_: None) as (figures, vectors):
         return figures, vectors[0]
 
 
@@ -102,9 +102,11 @@ class Blots:
 # -- who is asked, and what is right -------------------------------------------------------------------------------
 
 
-def test_a_condition_is_answered_by_all_cases_of_that_condition_the_asked_one_too(whole: tuple[Shelf, Vectors]) -> None:
+def test_a_condition_is_answered_by_all_cases_of_that_condition_the_asked_one_too(
+    whole: tuple[EvaluationSet, FigureVectors],
+) -> None:
     figures = whole[0]
-    asked = sources.places_of(figures, "dev")
+    asked = sets.places_of(figures, "dev")
     queries = named(figures, asked)
     # The diagnosis repeats the title, so each case asks once.
     assert len(queries) == len({figures.groups[place] for place in asked})
@@ -115,9 +117,11 @@ def test_a_condition_is_answered_by_all_cases_of_that_condition_the_asked_one_to
         assert not query.without
 
 
-def test_a_picture_is_answered_by_other_cases_of_its_condition_else_by_its_kind(whole: tuple[Shelf, Vectors]) -> None:
+def test_a_picture_is_answered_by_other_cases_of_its_condition_else_by_its_kind(
+    whole: tuple[EvaluationSet, FigureVectors],
+) -> None:
     figures = whole[0]
-    for query in pictured(figures, sources.places_of(figures, "dev")):
+    for query in pictured(figures, sets.places_of(figures, "dev")):
         mine = figures.figures[query.place]
         assert query.place in query.without
         assert not query.right & query.without
@@ -135,7 +139,7 @@ def test_a_picture_is_answered_by_other_cases_of_its_condition_else_by_its_kind(
         assert {(rare.figures[n].modality, rare.figures[n].region) for n in query.right} == {(mine.modality, mine.region)}
 
 
-def test_figures_of_one_article_are_one_group(whole: tuple[Shelf, Vectors]) -> None:
+def test_figures_of_one_article_are_one_group(whole: tuple[EvaluationSet, FigureVectors]) -> None:
     page = FigureSource("x", "X", "https://example.org/article", "case")
     alone = FigureSource("x", "X", "https://example.org", "collection")
     rows = tuple(
@@ -151,7 +155,7 @@ def test_figures_of_one_article_are_one_group(whole: tuple[Shelf, Vectors]) -> N
 
 
 def test_a_name_that_stands_only_in_title_and_diagnosis_is_found_by_no_words(
-    whole: tuple[Shelf, Vectors], starter: Encoder
+    whole: tuple[EvaluationSet, FigureVectors], starter: Encoder
 ) -> None:
     figures, vectors = whole
     unsaid = [n for n, f in enumerate(figures.figures) if "Quaxid" not in f.caption and "Quaxid" in f.title]
@@ -159,7 +163,7 @@ def test_a_name_that_stands_only_in_title_and_diagnosis_is_found_by_no_words(
     folder = figures.folder
     with Atlas.open(folder, encoder=starter) as ordinary:
         assert silent & set(_words_hits(ordinary, "Quaxid"))
-    with withheld.atlas_of(figures, withheld.withhold(figures, vectors, starter), starter) as atlas:
+    with systems.ablated_atlas(figures, systems.without_names(figures, vectors, starter), starter) as atlas:
         assert len(atlas.index) == len(figures)
         assert not silent & set(_words_hits(atlas, "Quaxid"))
         for hit in atlas.search(Query.of("Quaxid tumour", k=50)).hits:
@@ -176,21 +180,23 @@ def _words_hits(atlas: Atlas, word: str) -> list[str]:
     return [hit.figure.id for hit in hits if any(found.channel == "words" for found in hit.channels)]
 
 
-def test_a_caption_vector_that_begins_with_the_title_is_made_anew(whole: tuple[Shelf, Vectors], starter: Encoder) -> None:
+def test_a_caption_vector_that_begins_with_the_title_is_made_anew(
+    whole: tuple[EvaluationSet, FigureVectors], starter: Encoder
+) -> None:
     figures, vectors = whole
     place = figures.ids.index("medpix:MPX0007_synpic1")
     assert figures.figures[place].title in caption_text(figures.figures[place])
-    found = withheld.withhold(figures, vectors, starter)
-    kind = caption_text(withheld.nameless(figures.figures[place]))
+    found = systems.without_names(figures, vectors, starter)
+    kind = caption_text(systems.nameless(figures.figures[place]))
     assert found.captions[place] @ starter.encode_texts([kind])[0] == pytest.approx(1, abs=1e-5)
     others = [n for n in range(len(figures)) if n != place]
     assert np.array_equal(found.captions[others], vectors.captions[others])
 
 
-def test_keyword_search_looks_in_captions_alone(whole: tuple[Shelf, Vectors]) -> None:
+def test_keyword_search_looks_in_captions_alone(whole: tuple[EvaluationSet, FigureVectors]) -> None:
     figures = whole[0]
-    queries = named(figures, sources.places_of(figures, "dev"))
-    with withheld.keywords_of(figures) as index:
+    queries = named(figures, sets.places_of(figures, "dev"))
+    with systems.keywords_of(figures) as index:
         for query, answer in zip(queries, systems.by_words(index, queries, int), strict=True):
             word = query.text.split()[0].lower()
             holding = {n for n, figure in enumerate(figures.figures) if word in figure.caption.lower()}
@@ -201,9 +207,9 @@ def test_keyword_search_looks_in_captions_alone(whole: tuple[Shelf, Vectors]) ->
 # -- known before --------------------------------------------------------------------------------------------------
 
 
-def test_pictures_and_captions_that_are_in_both_splits_are_counted(whole: tuple[Shelf, Vectors]) -> None:
+def test_pictures_and_captions_that_are_in_both_splits_are_counted(whole: tuple[EvaluationSet, FigureVectors]) -> None:
     figures, vectors = whole
-    dev = sources.places_of(figures, "dev")
+    dev = sets.places_of(figures, "dev")
     leaks = leakage.across(figures, vectors, dev)
     assert (leaks.pictures.identical, leaks.captions.identical) == (1, 1)
     assert {figures.ids[place] for place in leaks.pictures.figures} == {"medpix:MPX0003_synpic0"}
@@ -218,10 +224,12 @@ def test_a_picture_saved_anew_is_near_and_a_caption_with_another_word_is(tmp_pat
     words = "ill defined mass of the upper lobe with a thin wall and a level of fluid"
     change(root, "MPX0001_synpic1", Caption=words)
     change(root, "MPX0004_synpic1", Caption=words.replace("thin", "thick"), Modality="CT - noncontrast", Plane="Axial")
-    with sources.opened(
-        Source(corpus="medpix", options={"path": root}, pool=POOL), [Named("starter", starter)], lambda *_: None
+    with sets.opened(
+        EvaluationSource(corpus="medpix", options={"path": root}, pool=POOL),
+        [NamedEncoder("starter", starter)],
+        lambda *_: None,
     ) as (figures, vectors):
-        leaks = leakage.across(figures, vectors[0], sources.places_of(figures, "dev"))
+        leaks = leakage.across(figures, vectors[0], sets.places_of(figures, "dev"))
     assert (leaks.pictures.identical, leaks.pictures.near) == (0, 1)
     assert (leaks.captions.identical, leaks.captions.near) == (0, 1)
 
@@ -230,25 +238,25 @@ def test_cases_that_the_encoder_was_trained_on_are_refused_by_name(tmp_path: Pat
     known = trained_case()
     cases = {known if case == "MPX0003" else case: told for case, told in made_cases().items()}
     root = make_collection(tmp_path, cases)
-    given = Source(corpus="medpix", options={"path": root}, pool=POOL)
+    given = EvaluationSource(corpus="medpix", options={"path": root}, pool=POOL)
     with pytest.raises(
         BadInput, match=rf"starter was trained on 2 of the \d+ figures of the split “dev” \(medpix:{known}\)"
     ):
-        evaluate(given, [Named("starter", starter)], Choices())
+        evaluate(given, [NamedEncoder("starter", starter)], RetrievalOptions())
 
 
 def test_the_cases_set_aside_from_training_may_be_asked(tmp_path: Path, starter: Encoder) -> None:
     aside, known = splits()["holdout"][:3], trained_case()
     cases = dict.fromkeys(aside, ("train", "Quaxid tumour")) | {known: ("train", "Belmor cyst")}
     root = make_collection(tmp_path, cases, figures=4)
-    given = Source(corpus="medpix", options={"path": root}, pool=("train",))
+    given = EvaluationSource(corpus="medpix", options={"path": root}, pool=("train",))
     with pytest.raises(BadInput, match="aside"):
-        evaluate(given, [Named("starter", starter)], Choices(split="train"))
-    found = evaluate(given, [Named("starter", starter)], Choices(split="train", aside=True, refined=0))
+        evaluate(given, [NamedEncoder("starter", starter)], RetrievalOptions(split="train"))
+    found = evaluate(given, [NamedEncoder("starter", starter)], RetrievalOptions(split="train", aside=True, refined=0))
     assert found.table["figures"] == {"pool": 16, "asked": 12, "by split": {"train": 16}}
     assert found.table["cases"] == "set aside from training"
     with pytest.raises(BadInput, match="blots is not known"):
-        evaluate(given, [Named("blots", Blots())], Choices(split="train", aside=True))
+        evaluate(given, [NamedEncoder("blots", Blots())], RetrievalOptions(split="train", aside=True))
 
 
 def test_what_another_training_run_left_beside_its_encoder_is_read(tmp_path: Path) -> None:
@@ -264,7 +272,9 @@ def test_what_another_training_run_left_beside_its_encoder_is_read(tmp_path: Pat
 
 def test_the_starter_atlas_is_refused_because_the_starter_was_trained_on_it(starter_copy: Path, starter: Encoder) -> None:
     with pytest.raises(BadInput, match=r"was trained on (\d+) of the \1 figures"):
-        evaluate(Source(atlas=starter_copy), [Named("starter", starter)], Choices(split=shelf.WHOLE))
+        evaluate(
+            EvaluationSource(atlas=starter_copy), [NamedEncoder("starter", starter)], RetrievalOptions(split=sets.WHOLE)
+        )
 
 
 def test_a_folder_of_pictures_without_cases_is_measured_on_words_and_pictures_alone(
@@ -275,9 +285,9 @@ def test_a_folder_of_pictures_without_cases_is_measured_on_words_and_pictures_al
 
     with Atlas.open(tmp_path / "phantoms-atlas", encoder=starter, create=True) as atlas:
         add(atlas, corpora.load("folder", path=pictures(14)))
-    given = Source(atlas=tmp_path / "phantoms-atlas")
-    found = evaluate(given, [sources.own_encoder(tmp_path / "phantoms-atlas")], Choices(split=shelf.WHOLE))
-    assert set(found.table["tasks"]) == set(retrieving.pairs.TASKS)
+    given = EvaluationSource(atlas=tmp_path / "phantoms-atlas")
+    found = evaluate(given, [sets.own_encoder(tmp_path / "phantoms-atlas")], RetrievalOptions(split=sets.WHOLE))
+    assert set(found.table["tasks"]) == set(tasks.PAIRS)
     assert found.table["tasks"]["text to image"]["pool"] == 14
     assert found.table["look-alikes across splits"]["compared with"] == 0
 
@@ -294,94 +304,98 @@ def test_an_atlas_with_two_figures_is_answered_in_words(
     with Atlas.open(tmp_path / "two", encoder=starter, create=True) as atlas:
         add(atlas, corpora.load("folder", path=pictures(2)))
     with pytest.raises(BadInput, match=r"has 2 figures\. With so few, the right one is always among the first ten"):
-        evaluate(Source(atlas=tmp_path / "two"), [Named("starter", starter)], Choices(split=shelf.WHOLE))
+        evaluate(
+            EvaluationSource(atlas=tmp_path / "two"), [NamedEncoder("starter", starter)], RetrievalOptions(split=sets.WHOLE)
+        )
 
 
 def test_a_split_that_is_not_there_is_answered_with_those_that_are(
-    source: Source, starter: Encoder, measured: Evaluation
+    source: EvaluationSource, starter: Encoder, measured: RetrievalEvaluation
 ) -> None:
     with pytest.raises(BadInput, match=r"“elsewhere”\. There are: dev, train"):
-        evaluate(source, [Named("starter", starter)], Choices(split="elsewhere"))
+        evaluate(source, [NamedEncoder("starter", starter)], RetrievalOptions(split="elsewhere"))
 
 
-def test_an_atlas_alone_does_not_know_its_splits(measured: Evaluation, starter: Encoder) -> None:
+def test_an_atlas_alone_does_not_know_its_splits(measured: RetrievalEvaluation, starter: Encoder) -> None:
     with pytest.raises(BadInput, match="Name the corpus too"):
-        evaluate(Source(atlas=measured.shelf.folder), [Named("starter", starter)], Choices(split="dev"))
+        evaluate(
+            EvaluationSource(atlas=measured.pool.folder), [NamedEncoder("starter", starter)], RetrievalOptions(split="dev")
+        )
 
 
 def test_a_folder_that_is_no_atlas_is_said_to_be_none(tmp_path: Path, starter: Encoder) -> None:
     with pytest.raises(AtlasError, match="is not an atlas"):
-        evaluate(Source(atlas=tmp_path), [Named("starter", starter)], Choices(split=shelf.WHOLE))
+        evaluate(EvaluationSource(atlas=tmp_path), [NamedEncoder("starter", starter)], RetrievalOptions(split=sets.WHOLE))
 
 
 @pytest.mark.parametrize("given", ["", "=model", "starter=", "nobody"])
 def test_an_encoder_that_cannot_be_opened_is_named(given: str) -> None:
     with pytest.raises(Exception, match="starter"):
-        sources.named(given)
+        sets.named(given)
 
 
 # -- what comes out ------------------------------------------------------------------------------------------------
 
 
-def test_every_system_answers_and_every_figure_is_a_number(measured: Evaluation, collection: Path) -> None:
-    tasks = measured.table["tasks"]
-    assert set(tasks) == {*retrieving.pairs.TASKS, retrieving.NAMES, retrieving.PICTURES, retrieving.TWICE}
+def test_every_system_answers_and_every_figure_is_a_number(measured: RetrievalEvaluation, collection: Path) -> None:
+    found = measured.table["tasks"]
+    assert set(found) == {*tasks.PAIRS, retrieval.NAMES, retrieval.PICTURES, retrieval.TWICE}
     channels = {"fusion", "image channel", "caption channel"}
     both = channels | {f"{name} (blots)" for name in channels}
-    assert set(tasks["condition queries"]["systems"]) == both | {
+    assert set(found["condition queries"]["systems"]) == both | {
         "words channel", "BM25 over captions", "coarse oracle", "random",
     }  # fmt: skip
-    assert set(tasks["image queries"]["systems"]) == both | {"coarse oracle", "random"}
-    assert set(tasks["text to image"]["systems"]) == {"starter", "blots", "coarse oracle", "random"}
-    assert set(tasks["condition queries, asked twice"]["systems"]) == {
+    assert set(found["image queries"]["systems"]) == both | {"coarse oracle", "random"}
+    assert set(found["text to image"]["systems"]) == {"starter", "blots", "coarse oracle", "random"}
+    assert set(found["condition queries, asked twice"]["systems"]) == {
         "fusion", "fusion, refined", "fusion (blots)", "fusion, refined (blots)",
     }  # fmt: skip
-    for task in tasks.values():
+    for task in found.values():
         for values in task["systems"].values():
             for measure in set(values) - {"median rank", "not found"}:
                 value, low, high = values[measure]
                 assert 0 <= low <= value <= high <= 1
         assert set(task["compared"]) == set(task["systems"]) - {task["main"]}
-    assert tasks["text to image"]["pool"] == 2 * sum(counts[1] for counts in CONDITIONS.values())
-    assert set(tasks["image queries"]["by"]) <= {"modality", "plane", "region", "kind"}
-    assert {"CT", "MR"} & set(tasks["text to image"]["by"]["modality"])
+    assert found["text to image"]["pool"] == 2 * sum(counts[1] for counts in CONDITIONS.values())
+    assert set(found["image queries"]["by"]) <= {"modality", "plane", "region", "kind"}
+    assert {"CT", "MR"} & set(found["text to image"]["by"]["modality"])
     written = json.dumps(measured.table)
     assert not [text for text in texts_of(collection) if text in written], "the figures hold no texts"
 
 
-def test_an_encoder_that_knows_nothing_does_no_better_than_chance_on_names(measured: Evaluation) -> None:
+def test_an_encoder_that_knows_nothing_does_no_better_than_chance_on_names(measured: RetrievalEvaluation) -> None:
     found = measured.table["tasks"]["text to image"]["systems"]
     assert found["blots"]["R@1"][1] <= found["random"]["R@1"][2]
 
 
-def test_mistakes_are_counted_by_kind_once_for_each_query(measured: Evaluation) -> None:
+def test_mistakes_are_counted_by_kind_once_for_each_query(measured: RetrievalEvaluation) -> None:
     for task in measured.tasks:
         for system, shown in task.shown.items():
             counts = measured.table["tasks"][task.name]["confusions"][system]
-            assert set(counts) == set(confusions.KINDS)
+            assert set(counts) == set(error_analysis.KINDS)
             wrong = sum(bool(came) and came[0] not in right for came, right in zip(shown, task.rights, strict=True))
             assert sum(counts.values()) == wrong
 
 
 def test_the_run_after_takes_what_was_encoded_and_finds_the_same(
-    source: Source, measured: Evaluation, starter: Encoder
+    source: EvaluationSource, measured: RetrievalEvaluation, starter: Encoder
 ) -> None:
     class Blind(Blots):
         def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
             raise AssertionError("a picture was encoded again")
 
-    again = evaluate(source, [Named("starter", starter), Named("blots", Blind())], Choices(refined=3))
+    again = evaluate(source, [NamedEncoder("starter", starter), NamedEncoder("blots", Blind())], RetrievalOptions(refined=3))
     assert again.table["tasks"] == measured.table["tasks"]
 
 
 def test_an_atlas_is_measured_from_its_stored_vectors_while_another_process_might_serve_it(
-    measured: Evaluation, collection: Path
+    measured: RetrievalEvaluation, collection: Path
 ) -> None:
-    folder = measured.shelf.folder
-    known = sources.own_encoder(folder)
+    folder = measured.pool.folder
+    known = sets.own_encoder(folder)
     with Atlas.open(folder, encoder=known.encoder):
-        given = Source(atlas=folder, corpus="medpix", options={"path": collection}, pool=POOL)
-        found = evaluate(given, [known], Choices(refined=0))
+        given = EvaluationSource(atlas=folder, corpus="medpix", options={"path": collection}, pool=POOL)
+        found = evaluate(given, [known], RetrievalOptions(refined=0))
     mine = found.table["tasks"]["condition queries"]["systems"]["fusion"]
     assert mine == measured.table["tasks"]["condition queries"]["systems"]["fusion"]
 
@@ -395,7 +409,9 @@ class _Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_report_is_one_page_with_plots_and_their_tables_and_loads_nothing(measured: Evaluation, tmp_path: Path) -> None:
+def test_the_report_is_one_page_with_plots_and_their_tables_and_loads_nothing(
+    measured: RetrievalEvaluation, tmp_path: Path
+) -> None:
     page = retrieval_report.write(measured, tmp_path / "report", "mirage evaluate retrieval")
     text = page.read_text("utf-8")
     reader = _Reader()
@@ -417,9 +433,9 @@ def test_the_report_is_one_page_with_plots_and_their_tables_and_loads_nothing(me
     assert "/index.html" in (tmp_path / "report" / ".gitignore").read_text("utf-8")
 
 
-def test_a_report_escapes_what_captions_hold(measured: Evaluation) -> None:
-    rows = tuple(replace(r, figure=replace(r.figure, caption="<script>alert(1)</script>")) for r in measured.shelf.rows)
-    text = retrieval_report.render(replace(measured, shelf=replace(measured.shelf, rows=rows)), "mirage")
+def test_a_report_escapes_what_captions_hold(measured: RetrievalEvaluation) -> None:
+    rows = tuple(replace(r, figure=replace(r.figure, caption="<script>alert(1)</script>")) for r in measured.pool.rows)
+    text = retrieval_report.render(replace(measured, pool=replace(measured.pool, rows=rows)), "mirage")
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
 
@@ -444,9 +460,9 @@ def _figure(modality: str = "CT", region: str = "brain", plane: str = "axial", c
     ],
 )
 def test_a_mistake_is_of_the_coarsest_kind_that_tells_it_from_what_was_wanted(got: Figure, kind: str) -> None:
-    assert confusions.kind_of([_figure(caption="A left mass")], got) == kind
+    assert error_analysis.kind_of([_figure(caption="A left mass")], got) == kind
 
 
 def test_what_was_wanted_is_narrowed_from_kind_to_kind() -> None:
     wanted = [_figure("CT", "brain"), _figure("MR", "spine")]
-    assert confusions.kind_of(wanted, _figure("CT", "spine")) == "region"
+    assert error_analysis.kind_of(wanted, _figure("CT", "spine")) == "region"

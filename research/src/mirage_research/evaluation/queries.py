@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mirage_research.evaluation.shelf import Shelf
+from mirage_research.evaluation.evaluation_set import EvaluationSet
 
 _WORD = re.compile(r"\w+")
 NAMES = ("title", "diagnosis")
@@ -25,7 +25,7 @@ LONGEST = 300  # characters of a name; what is longer is a story, and nobody typ
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Topic:
     """A query whose answers are known.
 
     Attributes
@@ -35,7 +35,7 @@ class Asked:
     case : str
         Whose name or picture it is; intervals and tests are over cases.
     place : int
-        On the shelf: of the picture that is asked with, or of the first figure of the case.
+        In the evaluation set: of the picture that is asked with, or of the first figure of the case.
     text : str
         What is typed; empty for a picture.
     right : frozenset of int
@@ -52,11 +52,11 @@ class Asked:
     without: frozenset[int] = frozenset()
 
 
-def subjects(shelf: Shelf) -> list[frozenset[str]]:
+def subjects(pool: EvaluationSet) -> list[frozenset[str]]:
     """Diagnosis, title and topic of every figure, in a form in which equal ones meet: lower case, words in order."""
     found = []
-    for figure in shelf.figures:
-        case = shelf.cases.get(figure.case_id)
+    for figure in pool.figures:
+        case = pool.cases.get(figure.case_id)
         names = [figure.diagnosis, figure.title, case.topic if case else ""]
         found.append(frozenset(filter(None, map(_folded, names))))
     return found
@@ -69,8 +69,8 @@ def _folded(name: str) -> str:
 class _Relevance:
     """Which figures share a subject."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.subjects = subjects(shelf)
+    def __init__(self, pool: EvaluationSet) -> None:
+        self.subjects = subjects(pool)
         self._by_subject: dict[str, set[int]] = {}
         for place, names in enumerate(self.subjects):
             for name in names:
@@ -80,22 +80,22 @@ class _Relevance:
         return frozenset(place for name in names for place in self._by_subject[name])
 
 
-def named(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
+def named(pool: EvaluationSet, asked: Sequence[int]) -> list[Topic]:
     """The queries by name of the cases that some figures belong to.
 
     Parameters
     ----------
-    shelf : Shelf
+    pool : EvaluationSet
         The pool.
     asked : sequence of int
         Places of the figures whose cases are asked for.
     """
-    relevance = _Relevance(shelf)
-    queries: list[Asked] = []
+    relevance = _Relevance(pool)
+    queries: list[Topic] = []
     done: set[str] = set()
-    of_case = _by_case(shelf)
+    of_case = _by_case(pool)
     for place in asked:
-        case, figure = shelf.groups[place], shelf.figures[place]
+        case, figure = pool.groups[place], pool.figures[place]
         if case in done:
             continue
         done.add(case)
@@ -105,41 +105,41 @@ def named(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
             folded = _folded(text)
             # A diagnosis that only repeats the title would count the same question twice.
             if folded and folded not in seen and len(text) <= LONGEST:
-                queries.append(Asked(kind, case, place, text, right))
+                queries.append(Topic(kind, case, place, text, right))
             seen.add(folded)
     return queries
 
 
-def pictured(shelf: Shelf, asked: Sequence[int]) -> list[Asked]:
+def pictured(pool: EvaluationSet, asked: Sequence[int]) -> list[Topic]:
     """The queries by picture: some figures, each asked for figures of other cases.
 
     Parameters
     ----------
-    shelf : Shelf
+    pool : EvaluationSet
         The pool.
     asked : sequence of int
         Places of the figures to ask with; one that no other case answers is passed over.
     """
-    relevance = _Relevance(shelf)
-    of_case = _by_case(shelf)
+    relevance = _Relevance(pool)
+    of_case = _by_case(pool)
     of_kind: dict[tuple[str, str], set[int]] = {}
-    for place, figure in enumerate(shelf.figures):
+    for place, figure in enumerate(pool.figures):
         if figure.modality and figure.region:
             of_kind.setdefault((figure.modality, figure.region), set()).add(place)
     queries = []
     for place in asked:
-        figure, case = shelf.figures[place], shelf.groups[place]
+        figure, case = pool.figures[place], pool.groups[place]
         own = frozenset(of_case[case])
         same = relevance.sharing(relevance.subjects[place]) - own
         alike = frozenset(of_kind.get((figure.modality, figure.region), ())) - own
         kind, right = (PICTURES[0], same) if same else (PICTURES[1], alike)
         if right:
-            queries.append(Asked(kind, case, place, "", right, own))
+            queries.append(Topic(kind, case, place, "", right, own))
     return queries
 
 
-def _by_case(shelf: Shelf) -> dict[str, set[int]]:
+def _by_case(pool: EvaluationSet) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for place, case in enumerate(shelf.groups):
+    for place, case in enumerate(pool.groups):
         found.setdefault(case, set()).add(place)
     return found

@@ -20,8 +20,8 @@ from mirage.corpora.medpix import find_folder
 from mirage.errors import BadInput
 from mirage.generate.generators.copies import Copies
 from mirage.generate.generators.framing import SIDE, framed
-from mirage_research.evaluation.medpix import Pair, read_pairs
-from mirage_research.evaluation.retrieval import bootstrap
+from mirage_research.evaluation.intervals import bootstrap, told
+from mirage_research.evaluation.medpix import MedPixPair, opened, read_pairs
 
 Change = Callable[[Image.Image, random.Random], Image.Image]
 
@@ -102,7 +102,7 @@ def evaluate(
         When none of the fingerprints is of an image of this copy of MedPix.
     """
     folder = find_folder(medpix) / "images"
-    trained = set(copies.names)
+    trained = {_image(name) for name in copies.names}
     pairs = {split: [p for p in read_pairs(medpix, split) if p.modality in ("CT", "MR")] for split in ("train", "dev")}
     known = [pair for pair in pairs["train"] if pair.name in trained]
     if not known:
@@ -119,7 +119,7 @@ def evaluate(
             image = opened(folder, pair)
             for shown, source in (("framed", framed(image, SIDE)), ("published", image)):
                 likeness, name = copies.nearest(change(source, rng))
-                found[shown].append(float(likeness >= copies.threshold and name == pair.name))
+                found[shown].append(float(likeness >= copies.threshold and _image(name) == pair.name))
                 done += 1
                 progress(done, total)
         caught[way] = {shown: _share(values, planted) for shown, values in found.items()}
@@ -147,36 +147,17 @@ def evaluate(
     return table
 
 
-def opened(folder: Path, pair: Pair) -> Image.Image:
-    """The figure's picture, mode L.
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When it is not there or cannot be decoded.
-    """
-    for ending in ("webp", "png", "jpg"):
-        file = folder / f"{pair.name}.{ending}"
-        if file.is_file():
-            try:
-                with Image.open(file) as image:
-                    return image.convert("L")
-            except OSError as error:
-                raise BadInput(f"The picture {file} cannot be decoded ({error}).") from error
-    raise BadInput(f"The picture of {pair.name} is not in {folder}.")
+def _image(name: str) -> str:
+    """The image's own name: fingerprints are named as figures are, with the corpus first."""
+    return name.rpartition(":")[2]
 
 
-def _share(values: list[float], pairs: list[Pair]) -> list[float]:
-    share = bootstrap(np.array(values, dtype=float), [pair.case for pair in pairs])
-    return [round(share.value, 3), round(share.low, 3), round(share.high, 3), share.count]
+def _share(values: list[float], pairs: list[MedPixPair]) -> list[float]:
+    return bootstrap(np.array(values, dtype=float), [pair.case for pair in pairs]).counted(3)
 
 
 def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
     """What `evaluate` found, for people."""
-
-    def told(value: list[float]) -> str:
-        return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f}) of {value[3]:.0f}"
-
     lines = [("fingerprints", f"{table['fingerprints']:,}"), ("threshold", f"{table['threshold']:.2f}")]
     lines.append(("one check", f"{table['milliseconds a check']} ms of processor time"))
     for shown in ("framed", "published"):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage_research.evaluation import generation_measures as measures
-from mirage_research.evaluation.generation_prompts import FORMS, kind_of, place_of, prompts
-from mirage_research.evaluation.medpix import Pair
+from mirage_research.evaluation import image_features as measures
+from mirage_research.evaluation.medpix import FORMS, MedPixPair, kind_of, place_of, prompts
 
 
-def pair(**said: str) -> Pair:
+def pair(**said: str) -> MedPixPair:
     told = {
         "name": "a", "case": "c", "caption": "A made-up mass.", "modality": "MR", "plane": "Axial",
         "location": "Brain and Neuro", "category": "Head", "sort": "MR - T2 weighted", **said,
     }  # fmt: skip
     sort = told.pop("sort")
-    return Pair(query=f"{told['plane']} {sort}. {told['caption']}", **told)
+    return MedPixPair(query=f"{told['plane']} {sort}. {told['caption']}", **told)
 
 
 def test_the_distance_between_draws_of_one_distribution_is_about_nothing() -> None:

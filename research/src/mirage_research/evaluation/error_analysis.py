@@ -1,26 +1,30 @@
-"""What came back instead: the kind of each mistake, and the worst queries."""
+"""What came back instead: the kind of each error, the queries that were answered worst, and small pictures of both."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from mirage.errors import MirageError
 from mirage.figure import Figure
+from mirage.images import PictureStore
 from mirage.language.laterality import SIDES
-from mirage_research.evaluation.shelf import Shelf
+from mirage_research.evaluation.evaluation_set import EvaluationSet
 
-# From coarse to fine: a mistake is of the first kind in which what came back is unlike everything that was wanted.
+# From coarse to fine: a failure is of the first kind in which what came back is unlike everything that was wanted.
 KINDS = ("modality", "region", "plane", "side", "finding")
 _WORD = re.compile(r"[a-z]+")
 SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class FailedQuery:
     """A query that was answered badly.
 
     Attributes
@@ -34,7 +38,7 @@ class Mistake:
     wanted : tuple of int
         Places of some right figures.
     got : tuple of (int, str)
-        Places of the first figures that came, each with the kind of its mistake; empty for a right one.
+        Places of the first figures that came, each with the kind of its error; empty for a right one.
     """
 
     text: str
@@ -64,12 +68,12 @@ def side_of(caption: str) -> str:
     return sides.pop() if len(sides) == 1 and "both" not in sides else ""
 
 
-def counted(shelf: Shelf, rights: Sequence[frozenset[int]], shown: Sequence[Sequence[int]]) -> dict[str, int]:
-    """How many queries had a wrong figure first, by the kind of the mistake.
+def counted(pool: EvaluationSet, rights: Sequence[frozenset[int]], shown: Sequence[Sequence[int]]) -> dict[str, int]:
+    """How many queries had a wrong figure first, by the kind of the error.
 
     Parameters
     ----------
-    shelf : Shelf
+    pool : EvaluationSet
     rights : sequence of frozenset of int
         Places of the right figures of each query.
     shown : sequence of sequence of int
@@ -78,12 +82,12 @@ def counted(shelf: Shelf, rights: Sequence[frozenset[int]], shown: Sequence[Sequ
     counts = dict.fromkeys(KINDS, 0)
     for right, came in zip(rights, shown, strict=True):
         if len(came) and came[0] not in right:
-            counts[kind_of([shelf.figures[place] for place in right], shelf.figures[came[0]])] += 1
+            counts[kind_of([pool.figures[place] for place in right], pool.figures[came[0]])] += 1
     return counts
 
 
 def worst(
-    shelf: Shelf,
+    pool: EvaluationSet,
     texts: Sequence[str],
     places: Sequence[int],
     rights: Sequence[frozenset[int]],
@@ -91,12 +95,12 @@ def worst(
     measures: Mapping[str, npt.NDArray[np.float64]],
     by: str,
     most: int = 8,
-) -> list[Mistake]:
+) -> list[FailedQuery]:
     """The queries that were answered worst, one of a case.
 
     Parameters
     ----------
-    shelf : Shelf
+    pool : EvaluationSet
     texts, places, rights, shown : sequence
         Of each query: what was typed, the figure it is about, the right figures, the figures that came.
     measures : mapping
@@ -106,20 +110,41 @@ def worst(
     most : int
     """
     order = np.lexsort((measures["MRR"], measures[by]))
-    found: list[Mistake] = []
+    found: list[FailedQuery] = []
     cases: set[str] = set()
     for number in order:
-        case = shelf.groups[places[number]]
+        case = pool.groups[places[number]]
         if case in cases or measures[by][number] >= 1:
             continue
         cases.add(case)
         right = rights[number]
-        wanted = [shelf.figures[place] for place in right]
+        wanted = [pool.figures[place] for place in right]
         got = tuple(
-            (int(place), "" if place in right else kind_of(wanted, shelf.figures[place])) for place in shown[number][:SHOWN]
+            (int(place), "" if place in right else kind_of(wanted, pool.figures[place])) for place in shown[number][:SHOWN]
         )
         value = float(measures[by][number])
-        found.append(Mistake(texts[number], int(places[number]), value, tuple(sorted(right))[:SHOWN], got))
+        found.append(FailedQuery(texts[number], int(places[number]), value, tuple(sorted(right))[:SHOWN], got))
         if len(found) == most:
             break
+    return found
+
+
+_SMALL = 160  # pixels of the longer side
+
+
+def thumbnails(pool: EvaluationSet, failures: Mapping[str, Sequence[FailedQuery]]) -> dict[int, bytes]:
+    """Small pictures of the figures that failures are about; those that are lost are left out."""
+    pictures = PictureStore(pool.folder / "pictures")
+    found: dict[int, bytes] = {}
+    for failed in (one for each in failures.values() for one in each):
+        for place in {failed.place, *failed.wanted, *(place for place, _ in failed.got)} - set(found):
+            try:
+                image = Image.open(io.BytesIO(pictures.read_thumbnail(pool.rows[place].picture.name)))
+            except (MirageError, OSError):
+                continue
+            small = image.convert("RGB")
+            small.thumbnail((_SMALL, _SMALL))
+            out = io.BytesIO()
+            small.save(out, "JPEG", quality=70)
+            found[place] = out.getvalue()
     return found
