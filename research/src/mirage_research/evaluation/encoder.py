@@ -12,21 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from mirage.corpora.base import Refused
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
-from mirage_research.evaluation.intervals import Floats, bootstrap, codes, told
+from mirage_research.evaluation.intervals import bootstrap, codes, told
 from mirage_research.evaluation.medpix import MedPixPair, read_pairs
-from mirage_research.evaluation.ranking import RandomOrder, expected, ranks_of_first_right
+from mirage_research.evaluation.ranking import random_recalls, recalls
 
-AT = (1, 5, 10)
 ROWS = ("text_to_image", "image_to_text", "caption_only", "chance", "coarse_oracle")
 Table = dict[str, Any]
-Bools = npt.NDArray[np.bool_]
 
 
 def measure(
@@ -73,38 +70,28 @@ def measure(
     right, alike = keys[:, None] == keys, kinds[:, None] == kinds
     scores = encoder.encode_texts([pair.query for pair in pairs]) @ pictures.T
     captions = encoder.encode_texts([pair.caption for pair in pairs]) @ pictures.T
-    names = [f"R@{k}" for k in AT]
     found = {
-        "text_to_image": _recalls(ranks_of_first_right(scores, right)),
-        "image_to_text": _recalls(ranks_of_first_right(np.ascontiguousarray(scores.T), right)),
-        "caption_only": _recalls(ranks_of_first_right(captions, right)),
-        "chance": expected(_orders(right, np.ones_like(right)), names),
-        "coarse_oracle": expected(_orders(right, alike), names),
+        "text_to_image": recalls(scores, right),
+        "image_to_text": recalls(np.ascontiguousarray(scores.T), right),
+        "caption_only": recalls(captions, right),
+        "chance": random_recalls(right),
+        "coarse_oracle": random_recalls(right, alike),
     }
     asked = (alike & ~right).any(1)
-    within = ranks_of_first_right(np.where(alike, scores, -np.inf).astype(np.float32), right)
-    first, guess = _recalls(within)["R@1"][asked], found["coarse_oracle"]["R@1"][asked]
+    within = recalls(np.where(alike, scores, -np.inf).astype(np.float32), right)
+    first, guess = within["R@1"][asked], found["coarse_oracle"]["R@1"][asked]
     chosen = [case for case, wanted in zip(of, asked, strict=True) if wanted]
     compared = {"R@1": first, "chance": guess, "above_chance": first - guess}
     return {
         "split": split,
         "pool": len(pairs),
         "cases": len(set(of)),
-        **{row: {name: bootstrap(found[row][name], of).row() for name in names} for row in ROWS},
+        **{row: {name: bootstrap(values, of).row() for name, values in found[row].items()} for row in ROWS},
         "within_kind": {
             "queries": int(asked.sum()),
             **{name: bootstrap(values, chosen).row() for name, values in compared.items()},
         },
     }
-
-
-def _recalls(ranks: Floats) -> dict[str, Floats]:
-    return {f"R@{k}": (ranks <= k).astype(float) for k in AT}
-
-
-def _orders(right: Bools, allowed: Bools) -> list[RandomOrder]:
-    sizes, rights = allowed.sum(1), (allowed & right).sum(1)
-    return [RandomOrder.of([(int(size), int(count))]) for size, count in zip(sizes, rights, strict=True)]
 
 
 def rows(table: Table) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ Ranking = list[Slot]
 
 MEASURES = ("nDCG@10", "P@10", "success@5", "MRR")
 RANK = "rank"
+AT = (1, 5, 10)
 _TREC = dict(zip((nDCG @ 10, P @ 10, Success @ 5, RR), MEASURES, strict=True))
 
 
@@ -91,6 +92,35 @@ def ranks_of_first_right(scores: Scores, right: npt.NDArray[np.bool_]) -> Floats
     best = np.where(right, scores, -np.inf).max(1)
     above = ((scores >= best[:, None]) & ~right).sum(1)
     return np.where(np.isfinite(best), above + 1.0, np.inf)
+
+
+def recalls(scores: Scores, right: npt.NDArray[np.bool_], at: Iterable[int] = AT) -> dict[str, Floats]:
+    """R@K of each query, 1 where a right answer is among the first K of a pool and else 0; see `ranks_of_first_right`.
+
+    Parameters
+    ----------
+    scores, right : (queries, answers)
+    at : iterable of int
+    """
+    ranks = ranks_of_first_right(scores, right)
+    return {f"R@{k}": (ranks <= k).astype(float) for k in at}
+
+
+def random_recalls(
+    right: npt.NDArray[np.bool_], allowed: npt.NDArray[np.bool_] | None = None, at: Iterable[int] = AT
+) -> dict[str, Floats]:
+    """The same where the allowed answers come in random order.
+
+    Parameters
+    ----------
+    right, allowed : (queries, answers) bool
+        All answers are allowed when left out.
+    at : iterable of int
+    """
+    there = np.ones_like(right) if allowed is None else allowed
+    sizes, rights = there.sum(1), (there & right).sum(1)
+    orders = [RandomOrder.of([(int(size), int(count))]) for size, count in zip(sizes, rights, strict=True)]
+    return expected(orders, [f"R@{k}" for k in at])
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ Places = npt.NDArray[np.intp]
 PAIRS = ("text to image", "image to text", "caption alone to image")
 ORACLE, RANDOM = "coarse oracle", "random"
 FIELDS = ("modality", "plane", "region")
-_AT = (1, 5, 10)
-_OF_PAIRS = (*(f"R@{k}" for k in _AT), "MRR", RANK)
+_OF_PAIRS = (*(f"R@{k}" for k in ranking.AT), "MRR", RANK)
 _FEWEST = 5  # queries of a modality, plane or region for it to be told apart
 _MOST_VALUES = 12
 _SHOWN = 10
@@ -166,7 +165,7 @@ def pair_task(
         words = _captions_alone(mine, vectors, encoder) if name == PAIRS[2] else vectors.captions
         looking, at = (vectors.images, words) if back else (words, vectors.images)
         ranks, first = _ranks(keys, looking, at, asked, answers)
-        measured[label] = {**{f"R@{k}": (ranks <= k).astype(float) for k in _AT}, "MRR": 1 / ranks, RANK: ranks}
+        measured[label] = {**{f"R@{k}": (ranks <= k).astype(float) for k in ranking.AT}, "MRR": 1 / ranks, RANK: ranks}
         shown.setdefault(label, [[int(place)] for place in everyone[first]])
     rights: dict[int, set[int]] = {}
     for number in answers:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
-from mirage_research.evaluation.measuring import measure
+from mirage_research.evaluation.encoder import measure
 from mirage_research.training.config import Config
 
 NEEDED = {

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from mirage.errors import BadInput
-from mirage_research.evaluation.retrieval import recalls
+from mirage_research.evaluation.ranking import recalls
 from mirage_research.training.augment import augment, plain
 from mirage_research.training.config import Config
 from mirage_research.training.networks import Towers, contrast, pad, parameter_groups
@@ -117,8 +117,7 @@ def holdout_scores(
     images, texts = encode(towers, squares, [sample.query for sample in samples], pixels, tokenise)
     keys = [sample.caption_group for sample in samples]
     right = np.array([[a == b for b in keys] for a in keys])
-    found = recalls(texts @ images.T, right, [sample.group for sample in samples])
-    return {f"R@{k}": round(measured.value, 4) for k, measured in found.items()}
+    return {name: round(float(values.mean()), 4) for name, values in recalls(texts @ images.T, right).items()}
 
 
 def train(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mirage_research.evaluation.retrieval import Scores, chance_by_query, ranks_of_first_right
+from mirage_research.evaluation.ranking import Scores, random_recalls, recalls
 from mirage_research.training.finetuning.caching import Precision, encode_images, encode_texts
 from mirage_research.training.finetuning.examples import Example
 from mirage_research.training.finetuning.feeding import Feeder
@@ -79,14 +79,13 @@ def measure(towers: Towers, feeder: Feeder, pool: Sequence[Example], chunk: int,
     which = np.array([index[key] for key in keys])
     right = which[:, None] == which[None, :]
     scores: Scores = np.concatenate(texts) @ np.concatenate(images).T
-    chance = chance_by_query(right, np.ones_like(right), AT)
     return Recall(
         len(keys),
-        _recalls(ranks_of_first_right(scores, right)),
-        _recalls(ranks_of_first_right(np.ascontiguousarray(scores.T), right)),
-        tuple(float(chance[k].mean()) for k in AT),
+        _means(recalls(scores, right, AT)),
+        _means(recalls(np.ascontiguousarray(scores.T), right, AT)),
+        _means(random_recalls(right, at=AT)),
     )
 
 
-def _recalls(ranks: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, ...]:
-    return tuple(float((ranks <= k).mean()) for k in AT)
+def _means(found: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> tuple[float, ...]:
+    return tuple(float(values.mean()) for values in found.values())
