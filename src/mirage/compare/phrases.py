@@ -14,12 +14,11 @@ from functools import lru_cache
 
 from mirage.language.annotation import annotate
 from mirage.language.lexicon import Token, spelled_out
+from mirage.language.sentences import cut
 from mirage.language.words import FILLERS, fold, stem
 
 Key = tuple[str, ...]
 LONGEST = 3
-
-_SENTENCE = re.compile(r"(?<=[.;:!?])\s+|\n+|•")
 
 # How a report speaks, and what is true of many a picture: these end a phrase.
 _BREAKS = """
@@ -132,12 +131,10 @@ def modality_of(words: str) -> str:
 
 def phrases(text: str) -> Iterator[Phrase]:
     """The words and phrases of up to `LONGEST` words that a text affirms, in order, repeated as often as it says them."""
-    for part in _SENTENCE.split(text):
-        sentence = spelled_out(part.strip())
-        if sentence:
-            runs = list(_runs(sentence))
-            for run in runs:
-                yield from _parts(sentence, run, len(runs) == 1)
+    for sentence in map(spelled_out, cut(text)):
+        runs = list(_runs(sentence))
+        for run in runs:
+            yield from _parts(sentence, run, len(runs) == 1)
 
 
 def _runs(sentence: str) -> Iterator[list[Token]]:

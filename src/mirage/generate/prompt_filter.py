@@ -81,7 +81,7 @@ _LONG = 9
 _SURNAME = re.compile(
     r"^[A-Z].*(?:egger|berg|stein|mann?|son|sk[iy]|ov|ev|ich|ez|ini|elli|poulos|escu|ford|ton|worth|wood)$"
 )
-_ADJECTIVE = re.compile(r"^\w{3,}(?:[tnrg]ic|[ntrd]al|ous|ated|oid|ary|ive|tion|sis|ally|ar)$")
+_ADJECTIVE = re.compile(r"^\w{3,}(?:[tnrg]ic|[ntrdml]al|ous|ated|oid|ary|ive|tion|sis|ally|ar)$")
 _LATIN = re.compile(r"(?:us|is|um|ale|ia|oma|on)$")
 _PICTURE = r"(?:photo|photograph|picture|image|painting|drawing|sketch|snapshot|close-?up)s?"
 _PORTRAIT = re.compile(

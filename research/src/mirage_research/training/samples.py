@@ -13,6 +13,7 @@ from mirage.corpora.base import Refused
 from mirage.corpora.medpix import MedPixCorpus, find_folder
 from mirage.errors import BadInput
 from mirage.figure import MODALITIES, clean_text
+from mirage.language.sentences import cut
 from mirage_research.evaluation.medpix import read_pairs
 
 ATTRIBUTES = ("modality", "sequence", "plane", "region")
@@ -80,9 +81,7 @@ def sequence_of(detail: str) -> str:
 
 def split_sentences(text: str, *, least: int = 25, most: int = 300) -> tuple[str, ...]:
     """Cut a passage into sentences worth learning from."""
-    folded = " ".join(text.split())
-    parts = [part.strip() for part in folded.replace("? ", ". ").split(". ")]
-    return tuple(part[:most] for part in parts if len(part) >= least)
+    return tuple(part.rstrip(".")[:most] for part in cut(text) if len(part) >= least)
 
 
 def read_medpix(path: Path, split: str) -> list[Sample]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from mirage.explain.evidence import Aspect
-from mirage.explain.explainers.focus import Focus, tokens
+from mirage.explain.explainers.focus import Focus
+from mirage.language.words import lowered
 
 ORDER: tuple[Aspect, ...] = ("what", "where", "look", "differential")
 
@@ -139,11 +140,11 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
 def defines(text: str, focus: Focus) -> float:
     """How far a sentence says what the thing is: 1 where the thing is its subject, 1.6 as an entry "Thing: what it is"."""
     entry, _, rest = text.partition(": ")
-    if rest and len(entry.split()) <= 4 and focus.held(tokens(entry)) > 0.6 and not _ABOUT.search(entry):
+    if rest and len(entry.split()) <= 4 and focus.held(lowered(entry)) > 0.6 and not _ABOUT.search(entry):
         return 1.6
     verb = _SAYS.search(text)
     subject = text[: verb.start()] if verb else ""
-    words = tokens(subject)
+    words = lowered(subject)
     if not words or len(words) > 14 or _ABOUT.search(subject):
         return 0.2
     return 0.2 + 0.8 * min(1.0, focus.held(words) / 0.6)

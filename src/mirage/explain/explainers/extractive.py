@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from mirage.explain.evidence import Aspect, Draft, Evidence
 from mirage.explain.explainers import aspects, worth
 from mirage.explain.explainers.base import ExplainerInfo, Piece, Remark, Request
-from mirage.explain.explainers.focus import content, focus_of, modality_of
+from mirage.explain.explainers.focus import focus_of, modality_of
 from mirage.explain.explainers.selecting import Candidate, candidates, choose
+from mirage.language.words import stems
 
 # In which order places are given away; the reader gets them in the order of `aspects.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
@@ -119,7 +120,7 @@ def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[in
     here, there = Counter[int](), Counter[int]()
     for items, counted in ((mine, here), (others, there)):
         for item in items:
-            counted.update(content(item.text))
+            counted.update(stems(item.text))
     shares = {word: here[word] / len(mine) - there[word] / max(len(others), 1) for word in here}
     return Counter({word: share for word, share in shares.items() if share > 0})
 

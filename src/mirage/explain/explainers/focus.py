@@ -8,35 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mirage.explain.evidence import Evidence
 from mirage.figure import ALSO_CALLED, MODALITIES, PLANES
-from mirage.language.words import FILLERS, stem
+from mirage.language.annotation import annotate
+from mirage.language.words import FILLERS, lowered, stem
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # Words that say what kind of picture it is; they choose among pictures of a thing, they do not name the thing.
 _REGION_WORDS = frozenset(
-    word.lower() for name, other in ALSO_CALLED.items() if name.islower() for word in _WORD.findall(f"{name} {other}")
+    word for name, other in ALSO_CALLED.items() if name.islower() for word in lowered(f"{name} {other}")
 )
 _KIND_WORDS = frozenset(
-    word.lower()
+    word
     for text in (*MODALITIES, *MODALITIES.values(), *(ALSO_CALLED.get(name, "") for name in MODALITIES), *PLANES)
-    for word in _WORD.findall(text)
-    if word.lower() not in ("other",)
+    for word in lowered(text)
+    if word != "other"
 ) | frozenset("t1 t2 flair weighted contrast noncontrast enhanced imaging transverse dwi normal abnormal".split())
 _PICTURES = re.compile(r"(?:^|,\s*)like the (?:dropped picture|figure \S+)")
 _LESS = re.compile(r",?\s*less of .*$", re.DOTALL)
-_NEGATION = re.compile(
-    r"(?i)\b(?:no|not|without|negative for|absence of|absent|rule[ds]? out|excludes?|never|nor|lack of|unlikely|free of)\b"
-)
 _ALIKE = 0.62  # share of the longer word that two forms of one word begin with: embolism, embolus
-
-
-def tokens(text: str) -> list[str]:
-    """Words in lower case."""
-    return [word.lower() for word in _WORD.findall(text)]
-
-
-def content(text: str) -> frozenset[int]:
-    """Stems of the words that mean something."""
-    return frozenset(number for word in tokens(text) if (number := stem(word)) is not None)
 
 
 class Focus:
@@ -68,15 +55,16 @@ class Focus:
         """Whether it names a thing that cases are about, rather than a region, a kind of picture or a finding."""
         groups: dict[str, float] = {}
         for item in evidence:
-            held = self.held(tokens(f"{item.title} {item.diagnosis}"))
+            held = self.held(lowered(f"{item.title} {item.diagnosis}"))
             group = item.case or item.figures[0]
             groups[group] = max(groups.get(group, 0.0), held)
         return sum(held > 0.5 for held in groups.values()) > 0.25 * len(groups)
 
     def denied(self, text: str) -> bool:
         """Whether a text says that what is looked for is not there."""
-        match = _NEGATION.search(text)
-        return match is not None and self.held(tokens(text[match.end() : match.end() + 60])) > 0.4
+        said = annotate(text)
+        denied = {place for denial in said.denials for place in denial.places}
+        return self.held(word for place in denied for word in lowered(said.tokens[place].text)) > 0.4
 
     def _match(self, word: str) -> tuple[str, float]:
         if word not in self._known:
@@ -104,8 +92,8 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     A word is worth more the fewer passages hold it, and words for the kind of picture are worth less than others.
     """
     plain = _LESS.sub("", _PICTURES.sub("", question))
-    words = [word for word in dict.fromkeys(tokens(plain)) if word not in FILLERS and stem(word) is not None]
-    held = [frozenset(tokens(f"{item.text} {item.about}")) for item in evidence]
+    words = [word for word in dict.fromkeys(lowered(plain)) if word not in FILLERS and stem(word) is not None]
+    held = [frozenset(lowered(f"{item.text} {item.about}")) for item in evidence]
     everything = frozenset[str]().union(*held) if held else frozenset()
     weights: dict[str, float] = {}
     for word in words:
@@ -118,7 +106,7 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
         return Focus(weights)
     common: Counter[str] = Counter()
     for place, item in enumerate(evidence):
-        for word in dict.fromkeys(tokens(f"{item.title} {item.diagnosis} {item.region}")):
+        for word in dict.fromkeys(lowered(f"{item.title} {item.diagnosis} {item.region}")):
             if word not in FILLERS and stem(word) is not None:
                 common[word] += 1 / (3 + place)  # type: ignore[assignment]
     top = dict(common.most_common(5))
@@ -127,9 +115,9 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
 
 def modality_of(question: str, evidence: Sequence[Evidence]) -> str:
     """The modality asked for, else the one that most of the evidence is of; empty when there is none."""
-    asked = set(tokens(question))
+    asked = set(lowered(question))
     for short, name in MODALITIES.items():
-        if short != "OT" and ({short.lower(), name.lower()} & asked or set(tokens(ALSO_CALLED.get(short, "-"))) & asked):
+        if short != "OT" and ({short.lower(), name.lower()} & asked or set(lowered(ALSO_CALLED.get(short, "-"))) & asked):
             return short
     counted = Counter(item.modality for item in evidence if item.modality)
     if not counted:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from mirage.explain.evidence import Aspect, Evidence
 from mirage.explain.explainers import aspects, worth
-from mirage.explain.explainers.focus import Focus, content, tokens
+from mirage.explain.explainers.focus import Focus
 from mirage.language import sentences as splitting
+from mirage.language.words import lowered, stems
 
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
@@ -77,11 +78,11 @@ def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> lis
     rough: list[tuple[float, splitting.Sentence, Evidence, float]] = []
     for item in evidence:
         group = groups.setdefault(item.case or item.figures[0], len(groups))
-        about = focus.held(tokens(f"{item.title} {item.diagnosis} {item.region}"))
+        about = focus.held(lowered(f"{item.title} {item.diagnosis} {item.region}"))
         near = 0.4 / (1 + 0.3 * group)
         for sentence in _sentences(item):
-            own = focus.held(tokens(sentence.text))
-            under = max(about, focus.held(tokens(sentence.heading))) if sentence.heading else about
+            own = focus.held(lowered(sentence.text))
+            under = max(about, focus.held(lowered(sentence.heading))) if sentence.heading else about
             if own and focus.denied(sentence.text):
                 own, under = 0.2 * own, 0.5 * under
             topic = 0.55 * own**_WHOLE + 0.45 * under**_WHOLE
@@ -113,8 +114,8 @@ def _close(
     text = sentence.text if a_list else splitting.clip(sentence.text, LONGEST)
     if not a_list and not worth.has_content(text):
         return None
-    words = content(text)
-    if item.kind == "differential" and len(words - content(f"{item.title} {item.diagnosis}")) < 2:
+    words = stems(text)
+    if item.kind == "differential" and len(words - stems(f"{item.title} {item.diagnosis}")) < 2:
         return None
     base = near - (0.0 if a_list else worth.burden(text, listed=sentence.listed))
     if modality:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mirage.language.annotation import annotate
+
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _COMMANDS = re.compile(
     r"""(?ixm)
@@ -80,10 +82,7 @@ _CARE = re.compile(
       hospital|screening|biopsy)\b
     """
 )
-_NOT_THERE = re.compile(
-    r"(?i)^\W*(?:\w+[\s:-]+){0,3}?(?:no|without|not)\b|\b(?:unremarkable|within normal limits|appears? normal)\b"
-)
-_ABSENT = re.compile(r"(?i)\b(?:no|without|absence of|lack of|is not|are not|normal)\b")
+_NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? normal)\b")
 # About how a picture was made or what it costs.
 _MAKING = re.compile(
     r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated)\b"
@@ -119,8 +118,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.7, _PERSON),
     (0.35, _MARKS),
     (0.35, _CARE),
-    (0.25, _NOT_THERE),
-    (0.15, _ABSENT),
+    (0.25, _NORMAL),
     (0.3, _MAKING),
     (0.2, _SPOILT),
     (0.2, _POINTS),
@@ -131,6 +129,9 @@ def burden(text: str, *, listed: bool = False) -> float:
     """What speaks against quoting a sentence, 0 to about 2: it leans on others, tells of one person, or is hard to read."""
     words = len(text.split())
     against = sum(weight for weight, pattern in _BURDENS if pattern.search(text))
+    said = annotate(text)
+    if said.denials:
+        against += 0.15 + (0.25 if min(place for denial in said.denials for place in denial.places) < 5 else 0)
     if words < 6:
         against += 0.25
     if words > 40:
