@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mirage.compare import keyness
 from mirage.compare.dual import Dual
-from mirage.compare.keyness import Background, Trait
+from mirage.compare.keyness import AtlasCounts, KeyPhrase
 from mirage.compare.phrases import phrases
 from mirage.explain import explanation
 from mirage.explain.checker import Checker
@@ -51,9 +51,9 @@ class Comparison:
     ----------
     dual : Dual
     a, b : Answer
-    shared : tuple of Trait
+    shared : tuple of KeyPhrase
         What both sides have, and more of than the atlas at large; most telling first.
-    of_a, of_b : tuple of Trait
+    of_a, of_b : tuple of KeyPhrase
         What one side has and the other has not, or less of; most telling first.
     alike : tuple of Pairing
         Figures to look at together, the best pair first.
@@ -67,9 +67,9 @@ class Comparison:
     dual: Dual
     a: Answer
     b: Answer
-    shared: tuple[Trait, ...] = ()
-    of_a: tuple[Trait, ...] = ()
-    of_b: tuple[Trait, ...] = ()
+    shared: tuple[KeyPhrase, ...] = ()
+    of_a: tuple[KeyPhrase, ...] = ()
+    of_b: tuple[KeyPhrase, ...] = ()
     alike: tuple[Pairing, ...] = ()
     both: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ class Comparer:
         self._store = store
 
     @loaded_once
-    def background(self) -> Background:
+    def background(self) -> AtlasCounts:
         """How often the atlas says what."""
         keys = self._store.keys()
         chosen = keys[:: max(1, -(-len(keys) // MOST_BACKGROUND))]
@@ -147,7 +147,7 @@ class Comparer:
         hits_a, hits_b = fitting(a), fitting(b)
         figures_a, figures_b = ([hit.figure for hit in hits] for hits in (hits_a, hits_b))
         asked = frozenset(phrase.key for answer in (a, b) for phrase in phrases(answer.query.text))
-        reading = keyness.Reading(figures_a, figures_b, self._cases([*figures_a, *figures_b]), self.background, asked)
+        reading = keyness.Keyness(figures_a, figures_b, self._cases([*figures_a, *figures_b]), self.background, asked)
         of_a, of_b = reading.apart() if hits_a and hits_b and not dual.same else ((), ())
         names_b = {figure.id for figure in figures_b}
         both = tuple(figure.id for figure in figures_a if figure.id in names_b)

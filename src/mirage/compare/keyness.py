@@ -27,7 +27,7 @@ _FIELDS: tuple[Literal["region", "modality", "plane"], ...] = ("region", "modali
 
 
 @dataclass(frozen=True, slots=True)
-class Trait:
+class KeyPhrase:
     """Something that figures of one side, or of both, show.
 
     Attributes
@@ -50,7 +50,7 @@ class Trait:
 
 
 @dataclass(slots=True)
-class Unit:
+class CaseWords:
     """A case as far as it was found, or a figure without a case.
 
     Attributes
@@ -70,7 +70,7 @@ class Unit:
 
 
 @dataclass(slots=True)
-class Forms:
+class WrittenForms:
     """How phrases were written, and which of them the vocabulary knows."""
 
     written: dict[Key, Counter[str]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Forms:
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
+class AtlasCounts:
     """How many cases of the atlas say each phrase, and have each region, modality and plane."""
 
     size: int
@@ -94,11 +94,11 @@ class Background:
         return max(self.phrases.get(key, 0), 1) / max(self.size, 2)
 
 
-def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: Forms | None = None) -> list[Unit]:
+def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenForms | None = None) -> list[CaseWords]:
     """Put figures together by case, and read what each case says."""
-    found: dict[str, Unit] = {}
+    found: dict[str, CaseWords] = {}
     for figure in figures:
-        found.setdefault(figure.case_id or figure.id, Unit()).figures.append(figure)
+        found.setdefault(figure.case_id or figure.id, CaseWords()).figures.append(figure)
     for name, unit in found.items():
         case = cases.get(name)
         ids = [figure.id for figure in unit.figures]
@@ -112,7 +112,7 @@ def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: Forms | N
     return list(found.values())
 
 
-def _read(unit: Unit, text: str, ids: Sequence[str], forms: Forms | None, *, names: bool = False) -> set[Key]:
+def _read(unit: CaseWords, text: str, ids: Sequence[str], forms: WrittenForms | None, *, names: bool = False) -> set[Key]:
     keys: set[Key] = set()
     for phrase in phrases(text):
         # Of a name only what names a disease: not the "autosomal" of a polycystic kidney disease.
@@ -129,7 +129,7 @@ def _read(unit: Unit, text: str, ids: Sequence[str], forms: Forms | None, *, nam
     return keys
 
 
-def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> Background:
+def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> AtlasCounts:
     """Count what the atlas says."""
     counts: Counter[Key] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
@@ -138,7 +138,7 @@ def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> Backgrou
         counts.update(unit.says.keys())
         fields.update({(name, getattr(figure, name)) for figure in unit.figures for name in _FIELDS})
     # What one case alone says is as rare as what none says.
-    return Background(len(all_units), {key: count for key, count in counts.items() if count > 1}, dict(fields))
+    return AtlasCounts(len(all_units), {key: count for key, count in counts.items() if count > 1}, dict(fields))
 
 
 def apart(a: float, of_a: int, b: float, of_b: int, share: float, prior: float = PRIOR) -> float:
@@ -165,7 +165,7 @@ def apart(a: float, of_a: int, b: float, of_b: int, share: float, prior: float =
     return math.log(odds[0] / odds[1]) / math.sqrt(1 / (a + alpha) + 1 / (b + alpha))
 
 
-class Reading:
+class Keyness:
     """Both sides of a comparison, read.
 
     Parameters
@@ -174,7 +174,7 @@ class Reading:
         The figures that fit, best first.
     cases : mapping
         Case id to Case.
-    atlas : Background
+    atlas : AtlasCounts
     asked : frozenset of Key
         Phrases of the two queries; that one's figures have what was asked for tells nothing new.
     """
@@ -184,20 +184,20 @@ class Reading:
         a: Sequence[Figure],
         b: Sequence[Figure],
         cases: Mapping[str, Case],
-        atlas: Background,
+        atlas: AtlasCounts,
         asked: frozenset[Key] = frozenset(),
     ) -> None:
-        self._forms = Forms()
+        self._forms = WrittenForms()
         self._sides = units(a, cases, self._forms), units(b, cases, self._forms)
         self._atlas = atlas
         self._asked = asked
         self._said = tuple({key: [u for u in side if key in u.says] for key in _keys(side)} for side in self._sides)
 
-    def apart(self) -> tuple[tuple[Trait, ...], tuple[Trait, ...]]:
+    def apart(self) -> tuple[tuple[KeyPhrase, ...], tuple[KeyPhrase, ...]]:
         """What tells A from B, and B from A; most telling first."""
         return self._telling(0), self._telling(1)
 
-    def shared(self) -> tuple[Trait, ...]:
+    def shared(self) -> tuple[KeyPhrase, ...]:
         """What both have, and more of than the atlas at large; most telling first."""
         scored: dict[Key, float] = {}
         for key in self._said[0].keys() & self._said[1].keys():
@@ -212,7 +212,7 @@ class Reading:
         alike = [trait for name in _FIELDS for trait in self._fields(name) if min(trait.share_a, trait.share_b) >= 0.5]
         return (*alike, *found[:MOST])
 
-    def _telling(self, side: int) -> tuple[Trait, ...]:
+    def _telling(self, side: int) -> tuple[KeyPhrase, ...]:
         scored: dict[Key, float] = {}
         for key in self._said[side]:
             counted = [self._counted(n, key) for n in (side, 1 - side)]
@@ -225,7 +225,7 @@ class Reading:
         phrases = self._chosen(scored, {key: set(map(id, self._said[side][key])) for key in scored})[:MOST]
         return (*self._regions(side), *phrases)
 
-    def _regions(self, side: int) -> list[Trait]:
+    def _regions(self, side: int) -> list[KeyPhrase]:
         found = []
         for trait in self._fields("region"):
             shares = (trait.share_a, trait.share_b)
@@ -247,7 +247,7 @@ class Reading:
             wanted = max(2, math.ceil(of / 4))
         return len(self._said[side].get(key, ())) >= wanted
 
-    def _chosen(self, scored: Mapping[Key, float], cases: Mapping[Key, set[int]]) -> tuple[Trait, ...]:
+    def _chosen(self, scored: Mapping[Key, float], cases: Mapping[Key, set[int]]) -> tuple[KeyPhrase, ...]:
         """The best phrases, without what another one says already: a phrase swallows its parts."""
         kept: list[Key] = []
         for key in sorted(scored, key=lambda key: (-scored[key], -len(key), self._forms.words(key))):
@@ -261,31 +261,31 @@ class Reading:
     def _is_asked(self, key: Key) -> bool:
         return any(_holds(asked, key) for asked in self._asked)
 
-    def _trait(self, key: Key) -> Trait:
+    def _trait(self, key: Key) -> KeyPhrase:
         saying = [self._said[n].get(key, []) for n in (0, 1)]
         names = sum(key in unit.names for side in saying for unit in side)
         kind: Kind = "diagnosis" if 2 * names >= sum(map(len, saying)) else "finding"
         return self._made(kind, self._forms.words(key), lambda unit: unit.says.get(key, ()))
 
-    def _made(self, kind: Kind, words: str, shows: Callable[[Unit], Sequence[str]]) -> Trait:
+    def _made(self, kind: Kind, words: str, shows: Callable[[CaseWords], Sequence[str]]) -> KeyPhrase:
         figures, shares = [], []
         for side in self._sides:
             shown = {name for unit in side for name in shows(unit)}
             figures.append(tuple(f.id for unit in side for f in unit.figures if f.id in shown))
             shares.append(sum(bool(shows(unit)) for unit in side) / len(side) if side else 0.0)
-        return Trait(kind, words, figures[0], figures[1], shares[0], shares[1])
+        return KeyPhrase(kind, words, figures[0], figures[1], shares[0], shares[1])
 
-    def _fields(self, name: Literal["region", "modality", "plane"]) -> Iterator[Trait]:
+    def _fields(self, name: Literal["region", "modality", "plane"]) -> Iterator[KeyPhrase]:
         for value in sorted({getattr(f, name) for side in self._sides for unit in side for f in unit.figures} - {""}):
             words = MODALITIES.get(value, value) if name == "modality" else value
 
-            def shows(unit: Unit, value: str = value) -> list[str]:
+            def shows(unit: CaseWords, value: str = value) -> list[str]:
                 return [figure.id for figure in unit.figures if getattr(figure, name) == value]
 
             yield self._made(name, words, shows)
 
 
-def _keys(side: Iterable[Unit]) -> set[Key]:
+def _keys(side: Iterable[CaseWords]) -> set[Key]:
     return {key for unit in side for key in unit.says}
 
 

@@ -10,8 +10,7 @@ from cyst_evidence import CYST, passage, request
 
 from mirage.explain.evidence import Draft, Evidence
 from mirage.explain.explainers import Remark, Request, load
-from mirage.explain.explainers.aspects import ORDER
-from mirage.explain.explainers.worth import addresses_a_machine, has_content
+from mirage.explain.explainers.cues import ORDER, addresses_a_machine, has_content
 
 
 def told(asked: Request) -> tuple[list[Draft], list[str]]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.compare.keyness import Forms
+from mirage.compare.keyness import WrittenForms
 from mirage.compare.phrases import phrases
 from mirage.figure import MODALITIES, Figure
 from mirage.query import Query
@@ -101,7 +101,7 @@ def _described(figures: Sequence[Figure]) -> Iterator[Triple]:
 
 def _diagnosed(figures: Sequence[Figure]) -> Iterator[Triple]:
     where: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    written = Forms()
+    written = WrittenForms()
     for place, figure in enumerate(figures):
         for phrase in phrases(figure.diagnosis or figure.title):
             if phrase.disease:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from mirage.explain.checker.doubts import Doubt, doubt
-from mirage.explain.checker.matching import Body, Match
+from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, doubt
 from mirage.language import imaging, numbers
 from mirage.language.annotation import Annotation
 from mirage.language.negation import REMOVED
@@ -15,13 +15,13 @@ _RETOLD = 0.85
 _NORMAL = frozenset(("normal", "intact"))
 
 
-def negation(claim: Annotation, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Doubt]:
     """What the sentence denies and the evidence states, and the other way round.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of Match
+    chosen : sequence of EvidenceMatch
         The sentences of the evidence that it is about, best first.
     share : float
         How much of the sentence they hold, 0 to 1.
@@ -55,12 +55,11 @@ def _other_side(claim: Annotation, source: Annotation) -> bool:
     return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
 
 
-def _stated(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
     """What the sentence states and the case that it is about denies, and states nowhere."""
     if any(token.word in REMOVED for token in claim.tokens):
         return []
-    numbers_here = {item.number for item in body.case_of(chosen)}
-    units = [unit for unit in body.units if unit.number in numbers_here]
+    units = body.sentences_of(chosen)
     stated = {concept for unit in units for concept in unit.reading.affirmed}
     stated_here = {concept for match in chosen for concept in match.unit.reading.affirmed}
     for unit in [match.unit for match in chosen[:1]] + units:
@@ -75,19 +74,15 @@ def _stated(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doub
     return []
 
 
-def _is_called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> bool:
-    """Whether the case calls normal or intact all the structures that a sentence names: then it may be denied that they are ill."""  # noqa: E501
+def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> bool:
+    """Whether the case calls all the structures of a sentence normal or intact, so that it may deny that they are ill."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
-    if not anatomy:
-        return False
-    numbers_here = {item.number for item in body.case_of(chosen)}
-    return any(
-        unit.number in numbers_here and _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys()
-        for unit in body.units
+    return bool(anatomy) and any(
+        _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys() for unit in body.sentences_of(chosen)
     )
 
 
-def _called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     wrong = {
@@ -95,8 +90,7 @@ def _called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> li
     } - _NORMAL
     if not anatomy or not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
         return []
-    numbers_here = {item.number for item in body.case_of(chosen)}
-    units = [unit for unit in body.units if unit.number in numbers_here]
+    units = body.sentences_of(chosen)
     for unit in units:
         calm = anatomy & unit.reading.concepts.keys() if _NORMAL & unit.reading.affirmed else set()
         if not calm or wrong & unit.reading.concepts.keys() or not anatomy <= unit.reading.concepts.keys():
@@ -107,9 +101,11 @@ def _called_normal(claim: Annotation, chosen: Sequence[Match], body: Body) -> li
     return []
 
 
-def quantities(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
     """Numbers that the evidence gives otherwise, or not at all."""
     found: list[Doubt] = []
+    of = {match.unit.number for match in chosen}
+    cited = [unit for unit in body.units if unit.number in of]
     for quantity in claim.quantities:
         known = [(other, match.unit.number) for match in chosen for other in match.unit.reading.quantities]
         if any(numbers.same(quantity, other) for other, _ in known):
@@ -119,23 +115,13 @@ def quantities(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[D
             other, number = against[0]
             reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
             found.append(doubt("number", quantity.words, reason, "contradicted"))
-        elif quantity.measure == "count":
-            if not _counted_elsewhere(quantity, chosen, body):
-                reason = f"No source gives the number {quantity.words} here."
-                found.append(doubt("number", quantity.words, reason, "unsupported"))
-        elif not _counted_elsewhere(quantity, chosen, body):
-            found.append(doubt("number", quantity.words, f"No source here says {quantity.words}.", "unsupported"))
+        elif not any(numbers.same(quantity, other) for unit in cited for other in unit.reading.quantities):
+            where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
+            found.append(doubt("number", quantity.words, where.format(quantity.words), "unsupported"))
     return found
 
 
-def _counted_elsewhere(quantity: numbers.Quantity, chosen: Sequence[Match], body: Body) -> bool:
-    of = {match.unit.number for match in chosen}
-    return any(
-        numbers.same(quantity, other) for unit in body.units if unit.number in of for other in unit.reading.quantities
-    )
-
-
-def pictures(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Doubt]:
+def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
     """Modalities and planes that are not those of the evidence."""
     found: list[Doubt] = []
     if not chosen:
@@ -177,9 +163,9 @@ def pictures(claim: Annotation, chosen: Sequence[Match], body: Body) -> list[Dou
     return found
 
 
-def _picture(kind: str, words: str, other: str, number: int) -> Doubt:
+def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int) -> Doubt:
     reason = f"The sentence says {words}; [{number}] is {other}."
-    return doubt("plane" if kind == "plane" else "modality", words, reason, "contradicted")
+    return doubt(kind, words, reason, "contradicted")
 
 
 def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 
 from mirage.encoders.base import Encoder
 from mirage.explain.checker import agreement, matching, sides, terms
-from mirage.explain.checker.doubts import ORDER, Doubt, doubt
-from mirage.explain.checker.matching import Body
-from mirage.explain.checker.nearness import Nearness
+from mirage.explain.checker.matching import ORDER, Body, Doubt, SentenceSimilarity, doubt
+from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Claim, Draft, Evidence
 from mirage.language.annotation import Annotation, annotate
-from mirage.language.quotation import stands_in, without_marks
 from mirage.language.sentences import cut, is_english
 
 # A sentence whose words its evidence holds to this share needs no second look.
@@ -34,7 +32,7 @@ class Checker:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self._nearness = Nearness(encoder)
+        self._similarity = SentenceSimilarity(encoder)
         self._lock = threading.Lock()
         self._bodies: OrderedDict[tuple[Evidence, ...], Body] = OrderedDict()
 
@@ -61,9 +59,10 @@ class Checker:
                 doubt("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
             )
             return _claim(draft.text.strip(), given, doubts)
-        holding = _quoting(text, body, given)
+        holding = quoted_in(text, body.evidence)
         if holding:
-            return _claim(text, holding, doubts, quoted=True)
+            cited = tuple(number for number in given if number in holding)
+            return _claim(text, cited or holding[:1], doubts, quoted=True)
         if not is_english(text):
             reason = "This is not English, the only language that can be checked here."
             doubts.append(doubt("language", text[:80], reason, "unsupported"))
@@ -71,8 +70,8 @@ class Checker:
         asked = frozenset(concept for part in cut(question) for concept in annotate(part).concepts)
         best: list[int] = []
         for part in parts:
-            if any(stands_in(part, item.text) for item in body.evidence):
-                best += [item.number for item in body.evidence if stands_in(part, item.text)][:1]
+            if holding := quoted_in(part, body.evidence):
+                best += holding[:1]
                 continue
             found, numbers = self._judge(annotate(part), body, given, asked)
             doubts += found
@@ -92,11 +91,11 @@ class Checker:
         chosen = matching.aligned(matches, weights)
         held = matching.share(chosen, weights)
         if held < SURE and matches:
-            nearness = self._nearness.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
-            ranked = sorted(zip(matches, nearness, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
+            similar = self._similarity.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
+            ranked = sorted(zip(matches, similar, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
             chosen = matching.aligned([match for match, _ in ranked], weights)
             held = matching.share(chosen, weights)
-            meant = max(nearness)
+            meant = max(similar)
             held = max((held + meant) / 2, meant - 0.1, held if held >= SURE else 0.0)
         found = terms.doubts(claim, chosen, body, asked, held)
         if held < FAINT:
@@ -122,13 +121,6 @@ class Checker:
         return body
 
 
-def _quoting(text: str, body: Body, given: Sequence[int]) -> tuple[int, ...]:
-    """Evidence in which a text stands word for word: the cited ones, else the first."""
-    holding = [item.number for item in body.evidence if stands_in(text, item.text)]
-    cited = tuple(number for number in given if number in holding)
-    return cited or tuple(holding[:1])
-
-
 def _missing(number: int, count: int) -> Doubt:
     there = f"there are only {count} sources" if count else "there are no sources"
     return doubt("citation", f"[{number}]", f"The sentence points at [{number}]; {there}.", "partly")
@@ -137,4 +129,4 @@ def _missing(number: int, count: int) -> Doubt:
 def _claim(text: str, cites: tuple[int, ...], doubts: Sequence[Doubt], *, quoted: bool = False) -> Claim:
     worst = max((ORDER.index(item.weight) for item in doubts), default=0)
     support = ORDER[worst]
-    return Claim(text, cites, support, tuple(item.broken for item in doubts), quoted=quoted)  # type: ignore[arg-type]
+    return Claim(text, cites, support, tuple(item.broken for item in doubts), quoted=quoted)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
-from mirage.explain.evidence import Evidence
+import numpy as np
+import numpy.typing as npt
+
+from mirage.encoders.base import Encoder
+from mirage.explain.evidence import Break, BreakKind, Evidence, Support
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut
 from mirage.language.words import fold
@@ -20,8 +27,25 @@ MOST_ALIGNED = 4
 _ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
 
 
+Weight = Literal["partly", "unsupported", "contradicted"]
+ORDER: tuple[Support, ...] = ("supported", "partly", "unsupported", "contradicted")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One break and what it makes of the sentence."""
+
+    broken: Break
+    weight: Weight
+
+
+def doubt(kind: BreakKind, words: str, reason: str, weight: Weight) -> Doubt:
+    """Put a doubt together; the parameters are those of `Break`, and what it makes of the sentence."""
+    return Doubt(Break(kind, words, reason), weight)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Unit:
+class EvidenceSentence:
     """One sentence of the evidence, read."""
 
     evidence: Evidence
@@ -36,19 +60,19 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class EvidenceMatch:
     """How much of a sentence one sentence of the evidence holds.
 
     Attributes
     ----------
-    unit : Unit
+    unit : EvidenceSentence
     score : float
         0 to 1, the weighted share of the sentence's concepts.
     shared : frozenset of str
         Concepts in both.
     """
 
-    unit: Unit
+    unit: EvidenceSentence
     score: float
     shared: frozenset[str]
 
@@ -66,10 +90,12 @@ class Body:
         self.by_number = {item.number: item for item in self.evidence}
 
     @cached_property
-    def units(self) -> tuple[Unit, ...]:
+    def units(self) -> tuple[EvidenceSentence, ...]:
         """Every sentence of every passage."""
         return tuple(
-            Unit(item, place, text, annotate(text)) for item in self.evidence for place, text in enumerate(cut(item.text))
+            EvidenceSentence(item, place, text, annotate(text))
+            for item in self.evidence
+            for place, text in enumerate(cut(item.text))
         )
 
     @cached_property
@@ -97,13 +123,18 @@ class Body:
         texts = [item.text for item in self.evidence] + [item.about for item in self.evidence]
         return frozenset(word[:6] for text in texts for word in map(fold, re.findall(r"[^\W\d_]{6,}", text)))
 
-    def case_of(self, chosen: Iterable[Match]) -> list[Evidence]:
+    def case_of(self, chosen: Iterable[EvidenceMatch]) -> list[Evidence]:
         """The passages that some sentences stand in, and all others of the same cases."""
         numbers = {match.unit.number for match in chosen}
         cases = {self.by_number[number].case for number in numbers} - {""}
         return [item for item in self.evidence if item.number in numbers or item.case in cases]
 
-    def near(self, chosen: Iterable[Match]) -> frozenset[str]:
+    def sentences_of(self, chosen: Iterable[EvidenceMatch]) -> list[EvidenceSentence]:
+        """The sentences of those passages."""
+        numbers = {item.number for item in self.case_of(chosen)}
+        return [unit for unit in self.units if unit.number in numbers]
+
+    def near(self, chosen: Iterable[EvidenceMatch]) -> frozenset[str]:
         """All concepts of those passages, titles included."""
         found: set[str] = set()
         for item in self.case_of(chosen):
@@ -126,7 +157,7 @@ class Body:
             for concept, kind in reading.kinds.items()
         }
 
-    def match(self, reading: Annotation, cited: Iterable[int] = ()) -> tuple[Match, ...]:
+    def match(self, reading: Annotation, cited: Iterable[int] = ()) -> tuple[EvidenceMatch, ...]:
         """The sentences of the evidence that hold most of a sentence, best first.
 
         The first holds most; each next one holds most of what is still missing and shares something with those before it,
@@ -135,7 +166,7 @@ class Body:
         weights = self.weights(reading)
         total = sum(weights.values()) or 1.0
         given = frozenset(cited)
-        scored: list[Match] = []
+        scored: list[EvidenceMatch] = []
         for unit in self.units:
             shared = frozenset(reading.concepts.keys() & unit.reading.concepts.keys())
             if not shared and not (reading.modalities.keys() & unit.reading.modalities.keys()):
@@ -146,12 +177,12 @@ class Body:
             held += _ABOUT * sum(weights[concept] for concept in more) + _AROUND * sum(weights[concept] for concept in near)
             length = len(unit.reading.concepts) or 1
             close = 0.02 * len(shared) / length + (0.04 if unit.number in given else 0.0)
-            scored.append(Match(unit, held / total + close, shared))
+            scored.append(EvidenceMatch(unit, held / total + close, shared))
         scored.sort(key=lambda match: -match.score)
         return tuple(scored[:40])
 
 
-def aligned(matches: Sequence[Match], weights: dict[str, float]) -> tuple[Match, ...]:
+def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tuple[EvidenceMatch, ...]:
     """The matches that a sentence was made of: the best, and those that hold what it lacks.
 
     A sentence of another case must add more to count than one of the same case, for words in common are cheap.
@@ -177,10 +208,49 @@ def aligned(matches: Sequence[Match], weights: dict[str, float]) -> tuple[Match,
     return tuple(chosen)
 
 
-def share(chosen: Sequence[Match], weights: dict[str, float]) -> float:
+def share(chosen: Sequence[EvidenceMatch], weights: dict[str, float]) -> float:
     """How much of a sentence its matches hold together, 0 to 1."""
     if not weights:
         return 1.0 if chosen else 0.0
     held = frozenset(concept for match in chosen for concept in match.shared)
     best = max((match.score for match in chosen), default=0.0)
     return min(1.0, max(best, sum(weights[concept] for concept in held) / (sum(weights.values()) or 1.0)))
+
+
+class SentenceSimilarity:
+    """Cosines between sentences. Safe to share between threads.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    kept : int
+        How many vectors are remembered.
+    """
+
+    def __init__(self, encoder: Encoder, kept: int = 4096) -> None:
+        self._encoder = encoder
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._vectors: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+
+    def of(self, sentence: str, others: Sequence[str]) -> list[float]:
+        """Cosine of a sentence with each of some others; what is not yet known is encoded in one call.
+
+        Parameters
+        ----------
+        sentence : str
+        others : sequence of str
+        """
+        wanted = list(dict.fromkeys([sentence, *others]))
+        with self._lock:
+            known = {text: self._vectors[text] for text in wanted if text in self._vectors}
+        missing = [text for text in wanted if text not in known]
+        if missing:
+            known |= dict(zip(missing, self._encoder.encode_texts(missing), strict=True))
+        with self._lock:
+            for text in wanted:
+                self._vectors[text] = known[text]
+                self._vectors.move_to_end(text)
+            while len(self._vectors) > self._kept:
+                self._vectors.popitem(last=False)
+        return [float(known[sentence] @ known[other]) for other in others]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mirage.explain.checker.doubts import Doubt, Weight, doubt
-from mirage.explain.checker.matching import Body, Match, Unit
+from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, EvidenceSentence, Weight, doubt
 from mirage.language.annotation import Annotation
 from mirage.language.laterality import OTHER, SideMention, name
 
@@ -17,13 +16,13 @@ _MUCH_NEARER = 3.0
 _SAME_THING = 2.0
 
 
-def doubts(claim: Annotation, chosen: Sequence[Match], body: Body, share: float) -> list[Doubt]:
+def doubts(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Doubt]:
     """Sides that the evidence gives otherwise, or not at all.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of Match
+    chosen : sequence of EvidenceMatch
         The sentences of the evidence that it is about, best first.
     body : Body
     share : float
@@ -52,7 +51,7 @@ def doubts(claim: Annotation, chosen: Sequence[Match], body: Body, share: float)
     return list({item.broken.reason: item for item in found}.values())
 
 
-def _counted(claim: Annotation, chosen: Sequence[Match]) -> list[Doubt]:
+def _counted(claim: Annotation, chosen: Sequence[EvidenceMatch]) -> list[Doubt]:
     """A sentence retold with as many sides, but not the same ones."""
     if len(chosen) != 1:
         return []
@@ -69,7 +68,7 @@ def _sides(sides: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(name(side) for side in sides))
 
 
-def _verdict(mention: SideMention, chosen: Sequence[Match]) -> tuple[str, int] | tuple[()] | None:
+def _verdict(mention: SideMention, chosen: Sequence[EvidenceMatch]) -> tuple[str, int] | tuple[()] | None:
     """Empty when a source agrees; the other side and its source when one disagrees; None when none tells."""
     against: tuple[str, int] | None = None
     for match in chosen:
@@ -89,7 +88,7 @@ def _verdict(mention: SideMention, chosen: Sequence[Match]) -> tuple[str, int] |
     return against
 
 
-def _fits_best(mention: SideMention, case: Sequence[Match], chosen: Sequence[Match]) -> bool:
+def _fits_best(mention: SideMention, case: Sequence[EvidenceMatch], chosen: Sequence[EvidenceMatch]) -> bool:
     """Whether a sentence elsewhere in the case has the side with as much around it as any has the other side."""
     same = [_likeness(mention, side) for match in case for side in match.unit.reading.sides if side.side == mention.side]
     other = [
@@ -103,15 +102,12 @@ def _likeness(one: SideMention, other: SideMention) -> float:
     return 2.0 * len(one.anchors & other.anchors) + len(one.window & other.window)
 
 
-def _anywhere(mention: SideMention, chosen: Sequence[Match], body: Body) -> bool:
+def _anywhere(mention: SideMention, chosen: Sequence[EvidenceMatch], body: Body) -> bool:
     """Whether the case has something on that side."""
-    numbers = {item.number for item in body.case_of(chosen)}
-    return any(
-        side.side in (mention.side, "both") for unit in body.units if unit.number in numbers for side in unit.reading.sides
-    )
+    return any(side.side in (mention.side, "both") for unit in body.sentences_of(chosen) for side in unit.reading.sides)
 
 
-def _same_case(mention: SideMention, chosen: Sequence[Match], body: Body) -> list[Match]:
+def _same_case(mention: SideMention, chosen: Sequence[EvidenceMatch], body: Body) -> list[EvidenceMatch]:
     if not chosen:
         return []
     lead = chosen[0].unit.evidence
@@ -119,6 +115,6 @@ def _same_case(mention: SideMention, chosen: Sequence[Match], body: Body) -> lis
     for unit in body.units:
         same = unit.number == lead.number or (lead.case and unit.evidence.case == lead.case)
         if same and any(side.anchors & mention.anchors for side in unit.reading.sides):
-            found.append(Match(unit, 0.0, frozenset()))
-    about = [Match(Unit(lead, -1, lead.about, body.about[lead.number]), 0.0, frozenset())]
+            found.append(EvidenceMatch(unit, 0.0, frozenset()))
+    about = [EvidenceMatch(EvidenceSentence(lead, -1, lead.about, body.about[lead.number]), 0.0, frozenset())]
     return found + about

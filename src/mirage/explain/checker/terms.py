@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mirage.explain.checker.doubts import Doubt, doubt
-from mirage.explain.checker.matching import Body, Match
+from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, doubt
 from mirage.language.annotation import Annotation
 from mirage.language.lexicon import Token, is_uncommon, vocabulary
 
@@ -20,13 +19,15 @@ _DIAGNOSIS = re.compile(
 )
 
 
-def doubts(claim: Annotation, chosen: Sequence[Match], body: Body, asked: frozenset[str], share: float) -> list[Doubt]:
+def doubts(
+    claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, asked: frozenset[str], share: float
+) -> list[Doubt]:
     """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of Match
+    chosen : sequence of EvidenceMatch
         The sentences of the evidence that it is about, best first.
     body : Body
     asked : frozenset of str
@@ -84,7 +85,7 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
 
 
-def _swapped(claim: Annotation, chosen: Sequence[Match], asked: frozenset[str]) -> list[Doubt]:
+def _swapped(claim: Annotation, chosen: Sequence[EvidenceMatch], asked: frozenset[str]) -> list[Doubt]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
     said = {concept for match in chosen for concept in match.unit.reading.concepts}
     mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
@@ -98,7 +99,7 @@ def _swapped(claim: Annotation, chosen: Sequence[Match], asked: frozenset[str]) 
     return []
 
 
-def _opposite(claim: Annotation, chosen: Sequence[Match], here: frozenset[str]) -> list[Doubt]:
+def _opposite(claim: Annotation, chosen: Sequence[EvidenceMatch], here: frozenset[str]) -> list[Doubt]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, words in claim.concepts.items():

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from mirage.explain.evidence import Aspect, Draft, Evidence
-from mirage.explain.explainers import aspects, worth
+from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, Piece, Remark, Request
 from mirage.explain.explainers.focus import focus_of, modality_of
 from mirage.explain.explainers.selecting import Candidate, candidates, choose
 from mirage.language.words import stems
 
-# In which order places are given away; the reader gets them in the order of `aspects.ORDER`.
+# In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
     "what",
     "look",
@@ -41,11 +41,11 @@ class ExtractiveExplainer:
 
     def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Yield quotations: what it is, where, how it looks, what else it could be, as `Explainer.explain` wants it."""
-        evidence = tuple(item for item in request.evidence if not worth.addresses_a_machine(item.text))
+        evidence = tuple(item for item in request.evidence if not cues.addresses_a_machine(item.text))
         if len(evidence) < len(request.evidence):
             numbers = ", ".join(f"[{item.number}]" for item in request.evidence if item not in evidence)
             yield Remark(f"Left out {numbers}: it holds orders to a machine, which a medical source has no reason to give.")
-        if worth.addresses_a_machine(request.question):
+        if cues.addresses_a_machine(request.question):
             yield Remark(
                 "The question gives orders to a machine. This explainer follows none; it only quotes what was found."
             )
@@ -65,7 +65,7 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: C
     choose(found, wanted[: max(most, 1)], chosen)
     if not chosen and found:
         chosen = [("", found[0])]
-    for aspect, candidate in sorted(chosen, key=lambda one: aspects.ORDER.index(one[0]) if one[0] else 0):
+    for aspect, candidate in sorted(chosen, key=lambda one: cues.ORDER.index(one[0]) if one[0] else 0):
         if stopped():
             return
         yield _draft(aspect, candidate, evidence)
@@ -109,7 +109,7 @@ def _contrast(request: Request, evidence: Sequence[Evidence], stopped: Callable[
 
 def _alternate(chosen: dict[str, list[tuple[Aspect, Candidate]]]) -> Iterator[tuple[Aspect, Candidate]]:
     """Aspect by aspect, one side and then the other."""
-    for aspect in aspects.ORDER:
+    for aspect in cues.ORDER:
         sides = [[one for one in chosen[side] if one[0] == aspect] for side in ("a", "b")]
         for place in range(max(map(len, sides))):
             yield from (side[place] for side in sides if place < len(side))

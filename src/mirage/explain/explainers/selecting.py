@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mirage.explain.evidence import Aspect, Evidence
-from mirage.explain.explainers import aspects, worth
+from mirage.explain.explainers import cues
 from mirage.explain.explainers.focus import Focus
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
@@ -99,7 +99,7 @@ def _sentences(item: Evidence) -> Iterable[splitting.Sentence]:
     if item.kind == "differential":
         items = [one for one in sentences if one.listed]
         if len(items) > 1:
-            named = [one.text for one in items if len(one.text) <= _LONGEST_ITEM and not worth.leans(one.text)]
+            named = [one.text for one in items if len(one.text) <= _LONGEST_ITEM and not cues.leans(one.text)]
             texts = list(dict.fromkeys(text.rstrip(" .;,") for text in named))
             more = " …" if len(texts) > _MOST_ITEMS or len(named) < len(items) else ""
             whole = splitting.Sentence("; ".join(texts[:_MOST_ITEMS]) + more, False, 0)
@@ -112,23 +112,23 @@ def _close(
 ) -> Candidate | None:
     a_list = item.kind == "differential" and "; " in sentence.text
     text = sentence.text if a_list else splitting.clip(sentence.text, LONGEST)
-    if not a_list and not worth.has_content(text):
+    if not a_list and not cues.has_content(text):
         return None
     words = stems(text)
     if item.kind == "differential" and len(words - stems(f"{item.title} {item.diagnosis}")) < 2:
         return None
-    base = near - (0.0 if a_list else worth.burden(text, listed=sentence.listed))
+    base = near - (0.0 if a_list else cues.burden(text, listed=sentence.listed))
     if modality:
         spoken = {name for name, called in _CALLED.items() if called.search(text)}
         if spoken:
             base += 0.2 if modality in spoken else -0.3
     if base + _ASPECT * _STRONGEST < _FLOOR:
         return None
-    strengths: dict[Aspect, float] = {aspect: aspects.strength(aspect, item.kind, text) for aspect in aspects.ORDER}
+    strengths: dict[Aspect, float] = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
     if a_list:
-        strengths = {**dict.fromkeys(aspects.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
+        strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
     else:
-        strengths["what"] = strengths["what"] * aspects.defines(text, focus) + (0.15 if sentence.place < 3 else 0)
+        strengths["what"] = strengths["what"] * cues.defines(text, focus) + (0.15 if sentence.place < 3 else 0)
     return Candidate(text, item, words, topic, base, strengths)
 
 

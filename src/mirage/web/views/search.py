@@ -15,7 +15,7 @@ from mirage.web.views.figures import ApiModel, FigureView, figure_view
 
 if TYPE_CHECKING:
     from mirage.compare.comparison import Comparison
-    from mirage.compare.keyness import Trait
+    from mirage.compare.keyness import KeyPhrase
     from mirage.search.fusion import Answer, Hit
 
 
@@ -187,8 +187,8 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
     )
 
 
-def _traits(traits: Iterable[Trait]) -> list[TraitView]:
-    def words(trait: Trait) -> str:
+def _traits(traits: Iterable[KeyPhrase]) -> list[TraitView]:
+    def words(trait: KeyPhrase) -> str:
         return MODALITIES.get(trait.words, trait.words) if trait.kind == "modality" else trait.words
 
     return [TraitView.of(trait, words=words(trait)) for trait in traits]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
+from mirage.explain.evidence import Evidence
 from mirage.language.lexicon import tokenize
 from mirage.language.negation import cues
 from mirage.language.sentences import cut
@@ -30,6 +32,17 @@ def said(text: str) -> str:
     flat = _NOT_SAID.sub(" ", text.translate(_QUOTES).casefold())
     flat = re.sub(r"[./]+(?=\s|$)|(?<=\s)[./]+(?!\d)", " ", flat + " ")
     return f" {' '.join(flat.split())} "
+
+
+def quoted_in(text: str, evidence: Iterable[Evidence]) -> tuple[int, ...]:
+    """The numbers of the evidence in which a text stands word for word, as `stands_in` tells.
+
+    Parameters
+    ----------
+    text : str
+    evidence : iterable of Evidence
+    """
+    return tuple(item.number for item in evidence if stands_in(text, item.text))
 
 
 def stands_in(text: str, passage: str) -> bool:
