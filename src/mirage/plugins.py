@@ -1,33 +1,109 @@
-"""Find an adapter of a port by its name, ours or somebody else's, through entry points."""
+"""Find the adapters of a port by name, those of other packages included, through entry points.
+
+A port is a Protocol with a group of entry points (``mirage.encoders``, ``mirage.corpora``, …). A package that is installed
+and declares an entry point in that group works wherever a built-in adapter does.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from mirage.errors import NotFound, Unavailable
+from mirage.errors import BadInput, NotFound, Unavailable
+
+COMMANDS = "mirage.commands"
+_KINDS = {"mirage.corpora": "corpus", "mirage.indexes": "index"}  # whose plural is not made by adding an s
+
+T = TypeVar("T")
 
 
 def available(group: str) -> dict[str, EntryPoint]:
-    """Adapters of a port (``mirage.encoders``, …) by name."""
+    """Entry points of a group (``mirage.encoders``, …) by name, in the order of their names."""
     return {entry.name: entry for entry in sorted(entry_points(group=group), key=lambda entry: entry.name)}
 
 
 def load(group: str, name: str) -> Any:
-    """Import an adapter's class.
+    """Import what an entry point names: an adapter's class, or the function that adds commands.
+
+    Parameters
+    ----------
+    group : str
+        As in ``mirage.encoders``.
+    name : str
 
     Raises
     ------
     mirage.errors.NotFound
-        When there is no adapter of that name; the message names those there are.
+        When there is none of that name; the message names those there are.
     mirage.errors.Unavailable
-        When something it needs is not installed.
+        When it cannot be imported; the message names the package that is missing, or the one that is at fault.
     """
-    known = available(group)
+    known, kind = available(group), _KINDS.get(group, group.rpartition(".")[2].removesuffix("s"))
     if name not in known:
-        what = group.rpartition(".")[2]
-        raise NotFound(f"There is no {name!r} among the {what}. There are: {', '.join(known) or 'none'}.")
+        raise NotFound(f"There is no {kind} “{name}”. There are: {', '.join(known) or 'none'}.")
     try:
         return known[name].load()
     except ImportError as error:
-        raise Unavailable(f"{name!r} needs the package {error.name!r}, which is not installed.") from error
+        missing = f"needs the package {error.name!r}, which is not installed" if error.name else f"has a fault: {error}"
+        raise Unavailable(f"The {kind} “{name}” {missing}.") from error
+    except Exception as error:  # of another package: whatever it raises must not break what does not need it
+        raise Unavailable(f"The {kind} “{name}” cannot be used{_added_by(known[name])}: {described(error)}") from error
+
+
+def described(error: Exception) -> str:
+    """What was raised, in a line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _added_by(entry: EntryPoint) -> str:
+    return f" (the package {entry.dist.name} adds it)" if entry.dist else ""
+
+
+class Port(Generic[T]):
+    """The adapters of one port.
+
+    Parameters
+    ----------
+    group : str
+        Of their entry points.
+    """
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+
+    def available(self) -> list[str]:
+        """Names of the adapters that are installed, those of other packages included."""
+        return list(available(self.group))
+
+    def adapter(self, name: str) -> Callable[..., T]:
+        """Import an adapter's class; raises as `mirage.plugins.load` does."""
+        made: Callable[..., T] = load(self.group, name)
+        return made
+
+    def load(self, name: str, **options: Any) -> T:
+        """Make an adapter by name.
+
+        Parameters
+        ----------
+        name : str
+            One of `available`.
+        **options
+            What the adapter takes.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When there is none of that name; the message names those there are.
+        mirage.errors.Unavailable
+            When something that it needs is not installed.
+        mirage.errors.BadInput
+            When it does not take these options.
+        """
+        make = self.adapter(name)
+        try:
+            inspect.signature(make).bind(**options)
+        except TypeError as error:
+            raise BadInput(f"{name} cannot be opened with {', '.join(options) or 'nothing'}: {error}.") from error
+        return make(**options)

@@ -113,7 +113,7 @@ def test_a_near_copy_is_withheld_unless_somebody_insists(starter: Atlas, monkeyp
     assert held.data == b""
     with pytest.raises(BadInput, match="near copy"):
         held.save("nowhere.png")
-    given = next(iter(draw(starter, Query.of("brain MRI"), Options(), Pencil(), insist=True)))
+    given = next(iter(draw(starter, Query.of("brain MRI"), Options(insist=True), Pencil())))
     assert given.data
     assert given.copy.near
 

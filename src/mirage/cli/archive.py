@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mirage.cli.client import AtlasOption, folder_of, served
 from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
-from mirage.cli.reach import AtlasOption, folder_of, follow, server_of
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import Exported
 from mirage.storage.archive_export import export as export_atlas
@@ -35,6 +35,7 @@ def export(
 
     Works while the atlas is served. Figures whose licence is not stated or forbids sharing stay out, and it says how many.
     """
+    # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
     with progress_bar("Exporting", unit=" figures/s") as move:
 
         def tell(progress: Progress) -> None:
@@ -102,6 +103,7 @@ def import_(
     atlas, it is imported through that server.
     """
     folder = folder_of(atlas)
+    # Not through the API where nobody serves it: the file may say with which encoder the atlas is to be made.
     try:
         with progress_bar("Importing", unit=" figures/s") as move:
 
@@ -115,10 +117,17 @@ def import_(
         import_(file, encode=encode, replace=True, atlas=atlas)
         return
     except AtlasHeld as held:
+<<<<<<< HEAD
         served = server_of(folder, held)
         say(f"The atlas is served at {served.url}; importing through it.")
         asked = {"file": str(file.expanduser().resolve()), "encode": encode, "replace": replace}
         job = follow(served, served.ask("POST", "/api/atlas/import", json=asked))
+=======
+        with served(folder, held) as client:
+            say(f"The atlas is served at {client.url}; importing through it.")
+            asked = {"file": str(file.expanduser().resolve()), "encode": encode}
+            job = client.follow(client.ask("POST", "/api/atlas/import", json=asked))
+>>>>>>> ecf020d (A command has one path, served or not)
         if json:
             print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})
             return

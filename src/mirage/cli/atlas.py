@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from mirage.atlas import Atlas
+from mirage.cli.client import AtlasOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
-from mirage.cli.reach import AtlasOption, folder_of, follow, reach, server_of
 from mirage.errors import AtlasHeld
 from mirage.storage.reindex import Rebuilt, Step
 from mirage.storage.reindex import rebuild as rebuild_atlas
+<<<<<<< HEAD
 from mirage.web.views.figures import atlas_view
+=======
+>>>>>>> ecf020d (A command has one path, served or not)
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
 
@@ -23,11 +25,16 @@ app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is
 @app.command()
 def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell what the atlas holds, with sizes and licences."""
+<<<<<<< HEAD
     with reach(atlas) as reached:
         if isinstance(reached, Atlas):
             record = atlas_view(reached).model_dump(mode="json", by_alias=True)
         else:
             record = reached.ask("GET", "/api/atlas")
+=======
+    with connect(atlas) as client:
+        record = client.ask("GET", "/api/atlas")
+>>>>>>> ecf020d (A command has one path, served or not)
     if json:
         print_json(record)
         return
@@ -64,13 +71,14 @@ def rebuild(
     atlas that is served is rebuilt by its server, which goes on answering.
     """
     folder, model = folder_of(atlas), _in_full(model)
+    # Not through the API where nobody serves it: what is to be mended here may keep the atlas from being opened.
     try:
         figures, encoded = _rebuild_here(folder, encoder, model)
     except AtlasHeld as held:
-        served = server_of(folder, held)
-        say(f"The atlas is served at {served.url}; rebuilding through it.")
-        job = served.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
-        say(follow(served, job)["message"])
+        with served(folder, held) as client:
+            say(f"The atlas is served at {client.url}; rebuilding through it.")
+            job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
+            say(client.follow(job)["message"])
         return
     say(f"The index of {folder} was made anew: {figures:,} figures, {encoded:,} of them encoded now.")
 

@@ -8,16 +8,17 @@ from urllib.parse import urlencode
 
 import typer
 
-from mirage.atlas import Atlas
+from mirage.cli.client import AtlasClient, AtlasOption, connect, refuse_address
 from mirage.cli.output import out, print_json
-from mirage.cli.reach import AtlasOption, Reached, reach, refuse_address
 from mirage.cli.search import JsonOption
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
-from mirage.explain import explanation
 from mirage.query import Query
+<<<<<<< HEAD
 from mirage.web.views.explain import explanation_view
 from mirage.web.views.search import comparison_view
+=======
+>>>>>>> ecf020d (A command has one path, served or not)
 
 Modality = Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")]
 Plane = Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")]
@@ -48,11 +49,8 @@ def explain(
     text = " ".join(words)
     refuse_address(text)
     query = Query.of(text, more=more or (), less=less or (), modality=modality, plane=plane, region=region)
-    with reach(atlas) as reached:
-        if isinstance(reached, Atlas):
-            whole = explanation_view(reached.explain(query, explainer=explainer or None)).model_dump(mode="json")
-        else:
-            whole = reached.ask("GET", f"/api/explain?{query.print()}&{_options(explainer)}")
+    with connect(atlas, explainer=explainer or None) as client:
+        whole = explained(client, "/api/explain", query, explainer)
     if json:
         print_json(whole)
     else:
@@ -85,8 +83,9 @@ def compare(
     filters: dict[str, Any] = {"modality": modality, "plane": plane, "region": region}
     first = Query.of(a, **filters)
     dual = Dual.of(first, Query.of(b, **filters)) if b else Dual.modify(first, less=less or (), more=more or ())
-    with reach(atlas) as reached:
-        found, whole = _compared(reached, dual, explainer, not no_explain)
+    with connect(atlas, explainer=explainer or None) as client:
+        found = client.ask("GET", f"/api/compare?{dual.print()}")
+        whole = None if no_explain else explained(client, "/api/compare/explain", dual, explainer)
     if json:
         print_json({**found, "explanation": whole})
         return
@@ -96,22 +95,22 @@ def compare(
         show(whole)
 
 
-def _compared(reached: Reached, dual: Dual, explainer: str, explained: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    if not isinstance(reached, Atlas):
-        found = reached.ask("GET", f"/api/compare?{dual.print()}")
-        asked = f"/api/compare/explain?{dual.print()}&{_options(explainer)}"
-        return found, reached.ask("GET", asked) if explained else None
-    comparison = reached.compare(dual)
-    whole = None
-    if explained:
-        events = reached.contrasting(comparison, explainer=explainer or None)
-        told = explanation.collect("{}, compared with {}".format(*comparison.words), events)
-        whole = explanation_view(told).model_dump(mode="json")
-    return comparison_view(comparison).model_dump(mode="json", by_alias=True), whole
+def explained(client: AtlasClient, path: str, asked: Query | Dual, explainer: str = "") -> dict[str, Any]:
+    """Ask for a whole explanation.
 
-
-def _options(explainer: str) -> str:
-    return urlencode({"stream": "0", **({"explainer": explainer} if explainer else {})})
+    Parameters
+    ----------
+    client : AtlasClient
+    path : str
+        Of the API.
+    asked : Query or Dual
+    explainer : str
+        Who speaks; the settings' one when empty.
+    """
+    options = urlencode({"stream": "0", **({"explainer": explainer} if explainer else {})})
+    # A model may write for minutes.
+    whole: dict[str, Any] = client.ask("GET", f"{path}?{asked.print()}&{options}", timeout=None)
+    return whole
 
 
 def show(whole: Mapping[str, Any]) -> None:

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
-from PIL import Image
 
-from mirage.atlas import Atlas
-from mirage.cli import explain as explaining_command
-from mirage.cli.output import hits_table, out, print_json, progress_bar, say
-from mirage.cli.reach import AtlasOption, Reached, Served, reach, refuse_address, search
+from mirage.cli import explain
+from mirage.cli.client import AtlasClient, AtlasOption, connect, refuse_address
+from mirage.cli.output import hits_table, out, print_json, say
 from mirage.cli.search import JsonOption
-from mirage.errors import BadInput, BadQuery, MirageError, NotFound, Unavailable
-from mirage.explain.explanation import collect, words_of
+from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
-from mirage.generate.generators import Step
-from mirage.generate.outputs import FOLDER, Outputs
-from mirage.generate.synthesis import Options, Synthetic
+from mirage.generate.synthesis import Options
 from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks import FORMATS
 from mirage.images.store import cannot_write
 from mirage.query import Query
+<<<<<<< HEAD
 from mirage.web.views.explain import explanation_view
+=======
+>>>>>>> ecf020d (A command has one path, served or not)
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
@@ -42,7 +40,7 @@ Out = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GenerateRequest:
     """What a command asks for.
 
     Attributes
@@ -52,14 +50,12 @@ class Asked:
     start : Path or None
         A picture file to begin from.
     format : str
-    insist : bool
     """
 
     query: Query
     options: Options
     start: Path | None = None
     format: str = "png"
-    insist: bool = False
 
 
 def generate(
@@ -100,11 +96,12 @@ def generate(
         figure="" if file else start,
         strength=strength,
         generator=generator,
+        insist=insist,
     )
     query = Query.of(text, more=more or (), less=less or ())
-    asked = Asked(query, options, file, _format(format, out), insist)
-    with reach(atlas, create=True) as reached:
-        made = _made(reached, asked, out)
+    asked = GenerateRequest(query, options, file, _format(format, out))
+    with connect(atlas, create=True) as client:
+        made = _made(client, asked, out)
     if json:
         print_json({"images": made})
     else:
@@ -139,16 +136,16 @@ def ask(
     if seed is None:
         seed = synthesis.new_seed()
     answers = []
-    with reach(atlas) as reached:
+    with connect(atlas) as client:
         for query in queries:
-            found = search(reached, lambda _, query=query: query, None)  # type: ignore[misc]
+            found, whole = client.search(query), explain.explained(client, "/api/explain", query)
             made, why = [], ""
             if not no_image:
                 try:
-                    made = _made(reached, Asked(query, Options(seed=seed)), out)
+                    made = _made(client, GenerateRequest(query, Options(seed=seed)), out)
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
-            answers.append({"search": found, "explanation": _explained(reached, query), "images": made, "no_image": why})
+            answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})
     if json:
         print_json({"seed": seed, "answers": answers})
         return
@@ -156,18 +153,10 @@ def ask(
         _print_answer(query, answer)
 
 
-def _explained(reached: Reached, query: Query) -> dict[str, Any]:
-    if isinstance(reached, Served):
-        whole: dict[str, Any] = reached.ask("GET", f"/api/explain?{query.print()}&stream=0")
-        return whole
-    answer = reached.search(query)
-    return explanation_view(collect(words_of(answer), reached.explaining(answer))).model_dump(mode="json")
-
-
 def _print_answer(query: Query, answer: Mapping[str, Any]) -> None:
     out.print(f"\n[bold]{query.text}[/]")
     hits_table(answer["search"])
-    explaining_command.show(answer["explanation"])
+    explain.show(answer["explanation"])
     if answer["no_image"]:
         say(f"No synthetic image: {answer['no_image']}")
     _print(answer["images"])
@@ -176,94 +165,45 @@ def _print_answer(query: Query, answer: Mapping[str, Any]) -> None:
 # -- making --------------------------------------------------------------------------------------------------------------
 
 
-def _made(reached: Reached, asked: Asked, target: Path | None) -> list[dict[str, Any]]:
-    if isinstance(reached, Served):
-        return _through(reached, asked, target)
-    start = decode(asked.start, name=asked.start.name, limits=DEFAULT_LIMITS) if asked.start else None
-    return _here(reached, asked, start, target)
-
-
-def _here(atlas: Atlas, asked: Asked, start: Image.Image | None, target: Path | None) -> list[dict[str, Any]]:
-    outputs, made, began = Outputs(atlas.path / FOLDER), [], time.monotonic()
-    with progress_bar("Generating", unit=" steps/s") as move:
-
-        def tell(step: Step) -> None:
-            done, total = (step.image - 1) * step.steps + step.step, step.images * step.steps
-            rate = done / max(time.monotonic() - began, 1e-3)
-            move(done, total, rate, (total - done) / rate)
-
-        generator = synthesis.generator_of(asked.options)
-        drawing = synthesis.draw(
-            atlas, asked.query, asked.options, generator, start=start, progress=tell, insist=asked.insist
-        )
-        for image in drawing:
-            outputs.put(image)
-            data = outputs.export(image.record.id, asked.format) if image.data else b""
-            made.append(_entry(image, _write(target, image.record.id, asked, data)))
-    return made
-
-
-def _entry(image: Synthetic, file: str) -> dict[str, Any]:
-    return {
-        "id": image.record.id,
-        "file": file,
-        "record": asdict(image.record),
-        "nearest": list(image.nearest),
-        "match": image.match.said if image.match else "",
-        "copy_check": image.copy.said,
-        "withheld": image.withheld,
-        "remarks": list(image.remarks),
-    }
-
-
-def _through(served: Served, asked: Asked, target: Path | None) -> list[dict[str, Any]]:
-    if asked.insist or asked.options.generator:
-        which = "--insist" if asked.insist else "--generator"
-        raise BadInput(
-            f"The atlas is served at {served.url}, and through it {which} cannot be given. Stop that server first."
-        )
-    choices = {name: value for name, value in asdict(asked.options).items() if name != "generator"}
-    if asked.start:
-        pairs = [*asked.query.pairs(), *((name, str(value)) for name, value in choices.items() if value not in (None, ""))]
+def _made(client: AtlasClient, asked: GenerateRequest, target: Path | None) -> list[dict[str, Any]]:
+    """Have images made, and write each into its file."""
+    choices = asdict(asked.options)
+    path = "/api/generate?" + urlencode({"generator": choices.pop("generator"), "insist": int(choices.pop("insist"))})
+    if asked.start is not None:
         fields: dict[str, list[str]] = {}
-        for name, value in pairs:
+        given = [(name, str(value)) for name, value in choices.items() if value not in (None, "")]
+        for name, value in (*asked.query.pairs(), *given):
             fields.setdefault(name, []).append(value)
-        with asked.start.open("rb") as file:
-            job = served.ask("POST", "/api/generate", data=fields, files={"file": (asked.start.name, file)})
+        decode(asked.start, name=asked.start.name, limits=DEFAULT_LIMITS)  # what is damaged is told by its name
+        job = client.ask("POST", path, data=fields, files={"file": (asked.start.name, asked.start.read_bytes())})
     else:
         terms = [{"text": term.text, "weight": term.weight} for term in asked.query.terms]
-        job = served.ask("POST", "/api/generate", json={"terms": terms, **choices})
-    with progress_bar("Generating", unit=" steps/s") as move:
-        try:
-            while not job["ended"]:
-                time.sleep(0.3)
-                job = served.ask("GET", f"/api/jobs/{job['id']}")
-                move(job["done"], job["total"], job["rate"], job["seconds_left"])
-        except KeyboardInterrupt:
-            served.ask("POST", f"/api/jobs/{job['id']}/cancel")
-            raise
-    made = []
-    for name in job["results"]:
-        view = served.ask("GET", f"/api/synthetic/{name}")
-        data = served.fetch(f"/api/synthetic/{name}/image?format={asked.format}") if view["image"] else b""
-        made.append(
-            {
-                "id": name,
-                "file": _write(target, name, asked, data),
-                "record": view["record"],
-                "nearest": [figure["id"] for figure in view["nearest"]],
-                "match": view["match"]["said"] if view["match"] else "",
-                "copy_check": view["copy_check"]["said"],
-                "withheld": view["withheld"],
-                "remarks": view["remarks"],
-            }
-        )
-    if job["state"] != "done":
-        raise MirageError(job["message"])
+        job = client.ask("POST", path, json={"terms": terms, **choices})
+    made: list[dict[str, Any]] = []
+
+    def write(job: Mapping[str, Any]) -> None:
+        """Write what has been made since the last time: it is kept, whatever becomes of the rest."""
+        for name in job["results"][len(made) :]:
+            view = client.ask("GET", f"/api/synthetic/{name}")
+            data = client.fetch(f"/api/synthetic/{name}/image?format={asked.format}") if view["image"] else b""
+            made.append(
+                {
+                    "id": name,
+                    "file": _write(target, name, asked, data),
+                    "record": view["record"],
+                    "nearest": [figure["id"] for figure in view["nearest"]],
+                    "match": view["match"]["said"] if view["match"] else "",
+                    "copy_check": view["copy_check"]["said"],
+                    "withheld": view["withheld"],
+                    "remarks": view["remarks"],
+                }
+            )
+
+    client.follow(job, write, unit=" steps/s")
     return made
 
 
-def _write(target: Path | None, name: str, asked: Asked, data: bytes) -> str:
+def _write(target: Path | None, name: str, asked: GenerateRequest, data: bytes) -> str:
     """Write one image; where, or empty when there is none."""
     if not data:
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -63,29 +63,39 @@ def size(count: float) -> str:
 class _RateAndTime(ProgressColumn):
     def render(self, task: Task) -> Text:
         rate, left = task.fields.get("rate") or 0.0, task.fields.get("left")
-        unit = task.fields.get("unit", "/s")
-        text = task.fields.get("text") or (f"{rate:,.0f}{unit}" if rate else "")
-        return Text(text + (f", {duration(left)} left" if left is not None else ""))
+        parts = [task.fields.get("text") or (f"{task.completed:,.0f} of {task.total:,.0f}" if task.total else "")]
+        parts += [f"{rate:,.0f}{task.fields['unit']}" if rate else "", f"{duration(left)} left" if left is not None else ""]
+        return Text(", ".join(filter(None, parts)))
 
 
 @contextmanager
 def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
-    """Yield a function ``(done, total, rate, seconds_left)`` that moves a bar with rate and time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateAndTime())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    """Yield a function ``(done, total, rate, seconds_left, text="")`` that moves a bar with rate and time left.
+
+    Parameters
+    ----------
+    title : str
+    unit : str
+        What is counted, behind the rate.
+    """
+    with _bars() as progress:
         task = progress.add_task(title, total=None, unit=unit)
 
-        def move(done: int, total: int, rate: float, left: float | None) -> None:
-            progress.update(task, completed=done, total=total or None, rate=rate, left=left)
+        def move(done: int, total: int, rate: float, left: float | None, text: str = "") -> None:
+            progress.update(task, completed=done, total=total or None, rate=rate, left=left, text=text)
 
         yield move
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 @contextmanager
 def download_bar(what: str) -> Iterator[Any]:
     """Yield a function ``(step, done, total)`` that shows each step of fetching a corpus: bytes, then files."""
-    columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with _bars() as progress:
         begun: dict[str, tuple[TaskID, float]] = {}
 
         def tell(step: str, done: int, total: int | None) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import typer
 
-from mirage.atlas import Atlas
+from mirage.cli.client import AtlasClient, AtlasOption, connect, folder_of, refuse_address
 from mirage.cli.output import facts, hits_table, out, print_json
-from mirage.cli.reach import AtlasOption, reach, refuse_address
-from mirage.cli.reach import search as search_in
 from mirage.errors import NotFound
 from mirage.query import MAX_K, Query
+<<<<<<< HEAD
 from mirage.web.views.figures import case_in, figure_in
+=======
+>>>>>>> ecf020d (A command has one path, served or not)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
 
@@ -62,8 +64,8 @@ def search(
     refuse_address(text)
     if image is None:
         make([])  # what is wrong with the query is told before the atlas is opened
-    with reach(atlas) as reached:
-        answer = search_in(reached, make, image)
+    with connect(atlas) as client:
+        answer = client.search(make([client.picture(image)] if image else []))
     if json:
         print_json(answer)
     else:
@@ -78,10 +80,10 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Print a figure with its words, source and licence, or a case with its passages."""
-    with reach(atlas) as reached:
-        record, is_case = _record(reached, name)
+    with connect(atlas) as client:
+        record, is_case = _record(client, name)
     if json:
-        print_json({key: value for key, value in record.items() if key != "file"})
+        print_json(record)
         return
     source, licence = record["source"], record["source"]["licence"]
     rows = [("id", record["id"]), ("title", record["title"])]
@@ -91,7 +93,7 @@ def show(
     else:
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
-        rows += [("picture", record.get("file", ""))]
+        rows += [("picture", _file(folder_of(atlas), record))]
     of = {
         "figure": "",
         "case": " (of its case)",
@@ -111,6 +113,7 @@ def _marked(record: dict[str, Any], field: str) -> str:
     return f"{record[field]} (inferred)" if inferred else str(record[field])
 
 
+<<<<<<< HEAD
 def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
     if isinstance(reached, Atlas):
         try:
@@ -130,3 +133,17 @@ def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
         return reached.ask("GET", f"/api/cases/{quote(name, safe='')}"), True
     except NotFound:
         raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
+=======
+def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
+    """A figure or a case, and whether it is a case."""
+    for kind in ("figures", "cases"):
+        with suppress(NotFound):
+            return client.ask("GET", f"/api/{kind}/{quote(name, safe='')}"), kind == "cases"
+    raise NotFound(f"This atlas has no figure and no case {name!r}.")
+
+
+def _file(folder: Path, record: dict[str, Any]) -> str:
+    """Where a figure's picture lies; its address names the content, and so does its file."""
+    content = parse_qs(urlsplit(record["links"]["picture"]).query)["v"][0]
+    return str(next((folder / "pictures").glob(f"*/{content}.*"), ""))
+>>>>>>> ecf020d (A command has one path, served or not)

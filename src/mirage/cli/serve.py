@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from mirage import __version__, encoders
+from mirage import __version__, corpora, encoders
 from mirage.atlas import Atlas
-from mirage.cli.add import add_with_bar, prepared
+from mirage.cli.add import add_corpus
+from mirage.cli.client import AtlasOption, connect, folder_of
 from mirage.cli.output import facts, say, size
-from mirage.cli.reach import AtlasOption, folder_of
 from mirage.errors import AtlasHeld, MirageError
 from mirage.settings import SHIPPED, Settings
 from mirage.storage import manifest
@@ -34,20 +34,15 @@ def up(
 ) -> None:
     """Open the atlas, building the one that ships if there is none, and serve it."""
     settings = Settings.load(host=host, port=port, atlas=atlas)
-    try:
-        with Atlas.open(settings.atlas, create=True) as opened:
-            names = {corpus.name for corpus in opened.info().corpora if corpus.complete}
-            if not names - {"starter"}:
-                # Adding what is there already takes milliseconds; after an update it brings the new pictures.
-                report = add_with_bar(opened, prepared("starter", {}))
-                if report.added:
-                    say(f"Built the starter atlas in {settings.atlas}: {report.added:,} figures.")
-    except AtlasHeld:
-        holder = Holder.read(settings.atlas)
-        if holder is None or not holder.url:
-            raise
-        say(f"The atlas is served already: {holder.url}")
-        return
+    with connect(settings.atlas, create=True) as client:
+        if client.url:
+            say(f"The atlas is served already: {client.url}")
+            return
+        whole = {corpus["name"] for corpus in client.ask("GET", "/api/atlas")["corpora"] if corpus["complete"]}
+        for name in corpora.shipped() if whole <= set(corpora.shipped()) else ():
+            # Adding what is there already takes milliseconds; after an update it brings the new pictures.
+            if added := add_corpus(client, name, {})["added"]:
+                say(f"Built the {name} atlas in {settings.atlas}: {added:,} figures.")
     _serve(settings)
 
 
@@ -79,12 +74,13 @@ def doctor(atlas: AtlasOption = None) -> None:
         faults += fault is not None
         rows.append((f"{'✗' if fault else '✓'} {name}", fault or fine))
 
+    default: str = Settings.model_fields["encoder"].default  # which ships
     check("starter atlas", str(SHIPPED / "atlas"), _missing(SHIPPED / "atlas" / "figures.jsonl"))
     try:
-        info = encoders.load("starter").info()
-        check("starter encoder", f"{info.digest[:12]}, {info.dimension} dimensions", None)
+        info = encoders.load(default).info()
+        check(f"{default} encoder", f"{info.digest[:12]}, {info.dimension} dimensions", None)
     except MirageError as error:
-        check("starter encoder", "", str(error))
+        check(f"{default} encoder", "", str(error))
     folder = folder_of(atlas)
     check("atlas", *_atlas_state(folder))
     there = folder

@@ -59,6 +59,8 @@ class Options:
     strength : float
     generator : str
         Adapter name; the settings' one when empty.
+    insist : bool
+        Also give near copies of training images, with the remark that they are.
     """
 
     negative: str = ""
@@ -71,6 +73,7 @@ class Options:
     figure: str = ""
     strength: float = 0.6
     generator: str = ""
+    insist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,6 @@ def draw(
     start: Image.Image | None = None,
     progress: Callable[[Step], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
-    insist: bool = False,
 ) -> Iterator[Synthetic]:
     """Draw what a query asks for, image by image, each marked and with what is real beside it.
 
@@ -268,8 +270,6 @@ def draw(
     generator : Generator
     progress, stopped : callable
         As for `mirage.generate.generators.base.Generator.generate`.
-    insist : bool
-        Also give near copies of training images, with the remark that they are.
 
     Raises
     ------
@@ -286,7 +286,7 @@ def draw(
     begun = options.figure or (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
-        made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), insist)
+        made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), options.insist)
         # An encoder may take what looks like nothing for what was asked; of a kind never seen, no match is told.
         yield replace(made, match=None) if strange else made
 

@@ -47,9 +47,15 @@ class Jobs:
     Jobs that a process left behind when it ended are marked as failed: adding the same corpus again goes on where they
     stopped. Rebuilds, and generations that began from words, are queued again; those that began from an upload are lost
     with it.
+
+    Parameters
+    ----------
+    atlas : mirage.atlas.Atlas
+    resume : bool
+        Whether to take up what a process left behind; a single command leaves that to the next server.
     """
 
-    def __init__(self, atlas: Atlas) -> None:
+    def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
         self._atlas = atlas
         self.outputs = Outputs(atlas.path / FOLDER)
         self._lock = threading.Lock()
@@ -61,7 +67,7 @@ class Jobs:
         self._generators: dict[str, Generator] = {}
         self._kept_at = 0.0
         self._closing = False
-        left = [Job.of(record) for record in reversed(atlas.store.jobs())]
+        left = [Job.of(record) for record in reversed(atlas.store.jobs())] if resume else []
         self._jobs = {job.id: job for job in left}
         for job in left:
             if job.state not in ENDED:
@@ -265,7 +271,7 @@ class Jobs:
             except Cancelled:
                 self._update(job_id, state="cancelled", message="Cancelled.")
             except MirageError as error:
-                self._update(job_id, state="failed", message=str(error))
+                self._update(job_id, state="failed", message=str(error), exit_code=error.exit_code)
             except BaseException:  # whatever it is, the next job must have its turn
                 logger.exception("job %s failed", job_id)
                 message = "Something went wrong that should not have; the log of the server says what."

@@ -43,7 +43,8 @@ class Importing:
         done = import_open(self._path, self._atlas, **given, progress=told, stop=stopped)
         again = ", encoded anew" if done.encoded else ""
         message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
+        counts = {"added": done.added, "kept": done.kept}
         if done.stopped:
-            update(state="cancelled", message=f"Cancelled. {message} Import it again to go on.")
+            update(state="cancelled", **counts, message=f"Cancelled. {message} Import it again to go on.")
         else:
-            update(state="done", message=message)
+            update(state="done", **counts, message=message)

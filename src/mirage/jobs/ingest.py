@@ -78,4 +78,6 @@ def _end(update: Update, report: Report) -> None:
         state="cancelled" if report.stopped else "done",
         message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",
         refused=report.refused[:_MOST_REFUSED],
+        added=report.added,
+        kept=report.kept,
     )

@@ -32,6 +32,10 @@ class Job:
         Ids of the synthetic images that it has made.
     ahead : int
         How many of its kind stand before it; reckoned when it is asked for.
+    added, kept : int
+        How many figures it has put into the atlas, and how many were there already; known when it has ended.
+    exit_code : int
+        What a command ends with that waited for it, when it failed; see `mirage.errors.MirageError`.
     asked : dict or None
         What it was asked for, to begin it again after a restart; None when that is not kept.
     created, finished : float
@@ -50,6 +54,9 @@ class Job:
     refused: tuple[Refused, ...] = ()
     results: tuple[str, ...] = ()
     ahead: int = 0
+    added: int = 0
+    kept: int = 0
+    exit_code: int = 0
     asked: dict[str, Any] | None = None
     created: float = 0.0
     finished: float = 0.0

@@ -182,7 +182,7 @@ def corpora_twin(request: Request) -> Response:
 def add(request: Request, body: AddBody) -> Response:
     """Start adding a corpus. Wants this start's token in the header X-Mirage-Token."""
     by_command = check_token(request, None)
-    given = {**body.options, "path": body.path}
+    given = {"path": body.path, **body.options}
     return sent(start(site_of(request), body.corpus, given, by_command=by_command), 202)
 
 

@@ -251,7 +251,16 @@ async def _started_by_form(
         own = [(name.removeprefix(f"{side}."), value) for name, value in pairs if side and name.startswith(f"{side}.")]
         asked.append(asked_of(own + common))
     picture = await uploads.picture(form, site) if uploads.has_file(form) else None
-    return await started(site, [query for query, _ in asked], asked[0][1], picture)
+    options = replace(asked[0][1], **_by_command(request))
+    return await started(site, [query for query, _ in asked], options, picture)
+
+
+def _by_command(request: Request) -> dict[str, Any]:
+    """What stands in the address and only a command of the user who serves may choose."""
+    given = {"generator": request.query_params.get("generator", ""), "insist": request.query_params.get("insist") == "1"}
+    if any(given.values()) and not check_token(request, None):
+        raise BadInput("Another generator, or near copies of training images, are had by the command `mirage generate`.")
+    return given
 
 
 async def _body(request: Request, model: type[GenerateBody] | type[PairBody]) -> GenerateBody | PairBody | None:
@@ -294,7 +303,7 @@ async def generate(request: Request) -> Response:
     """
     body = await _body(request, GenerateBody)
     if isinstance(body, GenerateBody):
-        _, jobs = await started(site_of(request), [query_of(body.terms)], body.options())
+        _, jobs = await started(site_of(request), [query_of(body.terms)], replace(body.options(), **_by_command(request)))
     else:
         _, jobs = await _started_by_form(request, *await _form_of(request), ("",))
     return sent(jobs[0], 202)

@@ -100,6 +100,9 @@ class JobView(ApiModel):
     page: str
     results: list[str] = Field(description="Ids of the synthetic images that it has made.")
     ahead: int = Field(description="How many wait before it.")
+    added: int = Field(0, description="Figures that it has put into the atlas, known when it has ended.")
+    kept: int = Field(0, description="Figures that were in the atlas already.")
+    exit_code: int = Field(0, description="What a command that waited for it ends with, when it failed; 0 otherwise.")
 
 
 class JobsView(ApiModel):

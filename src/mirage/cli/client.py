@@ -1,0 +1,265 @@
+"""The HTTP API of an atlas, as every command asks it: a command has one path, whether the atlas is served or not.
+
+Where a server holds the atlas, the API is asked over the network. Otherwise the atlas is opened here and the same
+application answers in this process, without a socket.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from mirage.atlas import Atlas
+from mirage.cli.output import progress_bar, say
+from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
+from mirage.images import DEFAULT_LIMITS, decode
+from mirage.images.marks.reading import read, warned
+from mirage.jobs import Jobs
+from mirage.query import PictureTerm, Query
+from mirage.settings import Settings
+from mirage.storage.manifest import Holder
+from mirage.web.app import create_app
+
+AtlasOption = Annotated[
+    Path | None,
+    typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
+]
+
+# What a server's answers mean here, so that a command ends alike whichever way it went.
+_KINDS: dict[int, type[MirageError]] = {
+    BadInput.status: BadInput,
+    NotFound.status: NotFound,
+    AtlasHeld.status: AtlasHeld,
+    Busy.status: Busy,
+    413: BadPicture,
+    415: BadPicture,
+    BadPicture.status: BadPicture,
+    Unavailable.status: Unavailable,
+}
+
+
+class AtlasClient:
+    """Asks the HTTP API of one atlas.
+
+    Parameters
+    ----------
+    http : httpx.AsyncClient
+        Reaches the API. It is asynchronous because only that kind of client can ask an application in this process.
+    portal : anyio.from_thread.BlockingPortal
+        Where it runs.
+
+    Attributes
+    ----------
+    url : str
+        Of the server; empty when the application runs in this process.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, portal: BlockingPortal) -> None:
+        self._http, self._portal, self.url = http, portal, ""
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """Send one request and give what the JSON of its answer holds.
+
+        Parameters
+        ----------
+        method, path : str
+            As in ``"GET", "/api/atlas"``.
+        **options
+            As for `httpx.AsyncClient.request`.
+
+        Raises
+        ------
+        mirage.errors.MirageError
+            In the API's own words, when it refuses.
+        mirage.errors.AtlasHeld
+            When the server does not answer.
+        """
+        return self._answered(method, path, options).json()
+
+    def fetch(self, path: str) -> bytes:
+        """Give a file of the API."""
+        return self._answered("GET", path, {}).content
+
+    def _answered(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        async def send() -> httpx.Response:
+            return await self._http.request(method, path, **options)
+
+        try:
+            answer = self._portal.call(send)
+        except httpx.HTTPError as error:
+            raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
+        if answer.is_success:
+            return answer
+        try:
+            detail = str(answer.json()["detail"])
+        except (ValueError, KeyError, TypeError):
+            detail = f"The server at {self.url} answered {answer.status_code}."
+        raise _KINDS.get(answer.status_code, MirageError)(detail)
+
+    def follow(
+        self, job: dict[str, Any], each: Callable[[dict[str, Any]], None] = lambda _: None, *, unit: str = " figures/s"
+    ) -> dict[str, Any]:
+        """Show how far a job is until it has ended. Interrupted, it cancels the job: what was stored stays.
+
+        Parameters
+        ----------
+        job : dict
+            A job as the API gives it.
+        each : callable
+            Given the job each time it was asked for, the last time included.
+        unit : str
+            What the bar counts.
+
+        Raises
+        ------
+        mirage.errors.MirageError
+            In the job's words, when it failed or was cancelled.
+        """
+        pause = 0.02
+        with progress_bar(job["title"], unit=unit) as move:
+            try:
+                each(job)
+                while not job["ended"]:
+                    time.sleep(pause)
+                    pause = min(pause * 1.5, 0.5)  # a short job is not waited for long, a long one not asked for often
+                    job = self.ask("GET", f"/api/jobs/{job['id']}")
+                    move(job["done"], job["total"], job["rate"], job["seconds_left"], job["message"].rstrip("."))
+                    each(job)
+            except KeyboardInterrupt:
+                self.ask("POST", f"/api/jobs/{job['id']}/cancel")
+                raise
+        if job["state"] != "done":
+            failed = MirageError(job["message"])
+            failed.exit_code = job.get("exit_code") or MirageError.exit_code
+            raise failed
+        return job
+
+    def picture(self, path: Path) -> PictureTerm:
+        """Turn a picture file into the term that a query carries.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When it is no file, or no picture; one that is damaged is told before it is sent.
+        """
+        refuse_address(str(path))
+        if not path.is_file():
+            raise BadPicture(f"There is no file {path}.")
+        image = decode(path, name=path.name, limits=DEFAULT_LIMITS)
+        data = path.read_bytes()
+        if warning := warned(read(data, image)):
+            say(warning.replace("you dropped", "you gave"))
+        return PictureTerm.parse(self.ask("POST", "/api/embed", files={"file": (path.name, data)})["picture"])
+
+    def search(self, query: Query) -> dict[str, Any]:
+        """Search; the answer as the HTTP API gives it."""
+        terms = [
+            {
+                "text": term.text,
+                "picture": term.picture.print() if term.picture else "",
+                "figure": term.figure,
+                "weight": term.weight,
+            }
+            for term in query.terms
+        ]
+        filters = {name: list(values) for name, values in query.filters.items()}
+        body = {"terms": terms, "filters": filters, "k": query.k, "refine": query.refine}
+        answer: dict[str, Any] = self.ask("POST", "/api/search", json=body)
+        return answer
+
+
+def folder_of(atlas: Path | None) -> Path:
+    """The folder a command means."""
+    return atlas.expanduser() if atlas is not None else Settings.load().atlas
+
+
+@contextmanager
+def connect(path: Path | None, *, create: bool = False, **settings: Any) -> Iterator[AtlasClient]:
+    """Reach the API of an atlas: of the server that holds it, or of the atlas opened here.
+
+    Parameters
+    ----------
+    path : Path or None
+        The atlas folder; the settings' one when left out.
+    create : bool
+        Make an empty atlas when there is none.
+    **settings
+        Settings of this command, for an atlas that is opened here.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it cannot be opened.
+    mirage.errors.AtlasHeld
+        When a process holds it that does not answer.
+    """
+    folder = folder_of(path)
+    try:
+        atlas = Atlas.open(folder, create=create)
+    except AtlasHeld as held:
+        with served(folder, held) as client:
+            yield client
+        return
+    # A command may take in as large a picture as can be decoded, and does not begin again what a server left behind.
+    chosen = Settings.load(upload_max_bytes=2**62, upload_max_pixels=DEFAULT_LIMITS.pixels, **settings)
+    with atlas, closing(Jobs(atlas, resume=False)) as jobs:
+        app = create_app(atlas, chosen, jobs_of=jobs)
+        # Nobody else can ask here, so no guard is needed; and what is raised arrives as it is, with its exit code.
+        app.user_middleware.clear()
+        app.exception_handlers.pop(MirageError)
+        with _asking("http://localhost", atlas.holder, httpx.ASGITransport(app)) as client:
+            yield client
+
+
+@contextmanager
+def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
+    """Reach the server that holds an atlas.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the atlas.
+    held : mirage.errors.AtlasHeld
+        What opening it raised.
+
+    Raises
+    ------
+    mirage.errors.AtlasHeld
+        The one given, when the process that holds it serves nothing; one that says where it does not answer, else.
+    """
+    holder = Holder.read(folder)
+    if holder is None or not holder.url:
+        raise held
+    with _asking(holder.url, holder) as client:
+        try:
+            client.ask("GET", "/api/atlas")
+        except MirageError as error:
+            raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
+        client.url = holder.url
+        yield client
+
+
+@contextmanager
+def _asking(url: str, holder: Holder, transport: httpx.AsyncBaseTransport | None = None) -> Iterator[AtlasClient]:
+    headers = {"X-Mirage-Token": holder.token}
+    # trust_env: a proxy that the environment names must not come between this machine and itself.
+    http = httpx.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False, transport=transport)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(http):
+        yield AtlasClient(http, portal)
+
+
+def refuse_address(text: str) -> None:
+    """Say that an address is not fetched."""
+    if re.match(r"(?i)\s*(https?|ftp):/", text):
+        address = re.sub(r":/+", "://", text.strip()[:200], count=1)  # a path folds the two strokes into one
+        raise BadPicture(
+            f"{address} is an address. Nothing is fetched from the network: save the picture and give its file with --image."
+        )
