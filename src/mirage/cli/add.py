@@ -34,8 +34,8 @@ class _Corpora(TyperGroup):
             card = corpora.card(cmd_name)
         except MirageError as error:  # the others are listed all the same, and this one says why it cannot be used
             card = CorpusCard(cmd_name, str(error))
-        alone = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
-        alone.command(cmd_name, help=f"Add {card.title}. {card.summary}")(_command(cmd_name, card))
+        alone = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+        alone.command(cmd_name, help=f"{card.title}: {card.summary}")(_command(cmd_name, card))
         made = typer.main.get_command(alone)
         assert isinstance(made, TyperCommand)
         return made

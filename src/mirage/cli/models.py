@@ -85,7 +85,7 @@ def pull(
             revision=revision,
             source=source,
             to=to,
-            progress=lambda _, done, total: tell("downloading", done, total),
+            progress=lambda _, done, total: tell(done, total),
         )
     if got.record is None:
         say("It is in the Hugging Face cache already, and stays there.")

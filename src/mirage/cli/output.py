@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -78,7 +78,8 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
     unit : str
         What is counted, behind the rate.
     """
-    with _bars() as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=None, unit=unit)
 
         def move(done: int, total: int, rate: float, left: float | None, text: str = "") -> None:
@@ -87,26 +88,18 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
         yield move
 
 
-def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), _RateAndTime())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-
-
 @contextmanager
 def download_bar(what: str) -> Iterator[Any]:
-    """Yield a function ``(step, done, total)`` that shows each step of fetching a corpus: bytes, then files."""
-    with _bars() as progress:
-        begun: dict[str, tuple[TaskID, float]] = {}
+    """Yield a function ``(done, total)`` that shows how many bytes have been fetched, and how fast."""
+    since = time.monotonic()
+    with progress_bar(f"Downloading {what}") as move:
 
-        def tell(step: str, done: int, total: int | None) -> None:
-            if step not in begun:
-                begun[step] = progress.add_task(f"{step.capitalize()} {what}", total=None), time.monotonic()
-            task, since = begun[step]
+        def tell(done: int, total: int | None) -> None:
             rate = done / max(time.monotonic() - since, 1e-3)
-            left = (total - done) / rate if total and rate else None
             of = f" of {size(total)}" if total else ""
-            text = f"{size(done)}{of}, {size(rate)}/s" if step == "downloading" else f"{done:,} of {total or done:,} files"
-            progress.update(task, completed=done, total=total or None, text=text, left=left)
+            move(
+                done, total or 0, 0.0, (total - done) / rate if total and rate else None, f"{size(done)}{of}, {size(rate)}/s"
+            )
 
         yield tell
 
