@@ -48,13 +48,13 @@ def test_those_of_other_packages_are_found() -> None:
 
 @pytest.mark.usefixtures("others")
 def test_one_that_lacks_a_package_names_it() -> None:
-    with pytest.raises(Unavailable, match="'broken' needs the package 'no_such_package'"):
+    with pytest.raises(Unavailable, match="index “broken” needs the package 'no_such_package'"):
         plugins.load("mirage.indexes", "broken")
 
 
 @pytest.mark.usefixtures("others")
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(NotFound, match=r"no 'x' among the indexes. There are: broken, embedded, theirs"):
+    with pytest.raises(NotFound, match=r"There is no index “x”. There are: broken, embedded, theirs"):
         plugins.load("mirage.indexes", "x")
 
 

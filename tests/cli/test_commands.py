@@ -192,9 +192,9 @@ def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:
 
 def test_a_defect_is_told_without_a_traceback_unless_one_is_wanted(atlas: Path) -> None:
     code = (
-        "import mirage.cli.search as l, mirage.cli as c, sys\n"
+        "from mirage.search.searcher import Searcher\nimport mirage.cli as c, sys\n"
         "def broken(*a, **k): raise RuntimeError('no such luck')\n"
-        "l.search_in = broken\nsys.argv = ['mirage', 'search', 'brain']\nc.main()"
+        "Searcher.search = broken\nsys.argv = ['mirage', 'search', 'brain']\nc.main()"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(atlas), capture_output=True, text=True)
     assert done.returncode == 1

@@ -215,5 +215,5 @@ def test_vectors_of_another_length_are_refused_when_it_is_opened(make: Make, tmp
 
 
 def test_a_name_that_nobody_has_names_those_there_are() -> None:
-    with pytest.raises(NotFound, match=r"no 'nowhere' among the indexes. There are: .*embedded"):
+    with pytest.raises(NotFound, match=r"no index “nowhere”. There are: .*embedded"):
         indexes.load("nowhere")

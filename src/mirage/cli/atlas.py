@@ -14,10 +14,6 @@ from mirage.cli.output import counted, facts, print_json, progress_bar, say, siz
 from mirage.errors import AtlasHeld
 from mirage.storage.reindex import Rebuilt, Step
 from mirage.storage.reindex import rebuild as rebuild_atlas
-<<<<<<< HEAD
-from mirage.web.views.figures import atlas_view
-=======
->>>>>>> ecf020d (A command has one path, served or not)
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
 
@@ -25,16 +21,8 @@ app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is
 @app.command()
 def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Tell what the atlas holds, with sizes and licences."""
-<<<<<<< HEAD
-    with reach(atlas) as reached:
-        if isinstance(reached, Atlas):
-            record = atlas_view(reached).model_dump(mode="json", by_alias=True)
-        else:
-            record = reached.ask("GET", "/api/atlas")
-=======
     with connect(atlas) as client:
         record = client.ask("GET", "/api/atlas")
->>>>>>> ecf020d (A command has one path, served or not)
     if json:
         print_json(record)
         return

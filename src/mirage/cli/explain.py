@@ -14,11 +14,6 @@ from mirage.cli.search import JsonOption
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.query import Query
-<<<<<<< HEAD
-from mirage.web.views.explain import explanation_view
-from mirage.web.views.search import comparison_view
-=======
->>>>>>> ecf020d (A command has one path, served or not)
 
 Modality = Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")]
 Plane = Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")]

@@ -22,10 +22,6 @@ from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks import FORMATS
 from mirage.images.store import cannot_write
 from mirage.query import Query
-<<<<<<< HEAD
-from mirage.web.views.explain import explanation_view
-=======
->>>>>>> ecf020d (A command has one path, served or not)
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}

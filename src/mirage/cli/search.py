@@ -13,10 +13,6 @@ from mirage.cli.client import AtlasClient, AtlasOption, connect, folder_of, refu
 from mirage.cli.output import facts, hits_table, out, print_json
 from mirage.errors import NotFound
 from mirage.query import MAX_K, Query
-<<<<<<< HEAD
-from mirage.web.views.figures import case_in, figure_in
-=======
->>>>>>> ecf020d (A command has one path, served or not)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
 
@@ -113,27 +109,6 @@ def _marked(record: dict[str, Any], field: str) -> str:
     return f"{record[field]} (inferred)" if inferred else str(record[field])
 
 
-<<<<<<< HEAD
-def _record(reached: Any, name: str) -> tuple[dict[str, Any], bool]:
-    if isinstance(reached, Atlas):
-        try:
-            record = figure_in(reached, name).model_dump(mode="json", by_alias=True)
-            return {**record, "file": str(reached.picture(name))}, False
-        except NotFound:
-            pass
-        try:
-            return case_in(reached, name).model_dump(mode="json", by_alias=True), True
-        except NotFound:
-            raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
-    try:
-        return reached.ask("GET", f"/api/figures/{quote(name, safe='')}"), False
-    except NotFound:
-        pass
-    try:
-        return reached.ask("GET", f"/api/cases/{quote(name, safe='')}"), True
-    except NotFound:
-        raise NotFound(f"This atlas has no figure and no case {name!r}.") from None
-=======
 def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
     """A figure or a case, and whether it is a case."""
     for kind in ("figures", "cases"):
@@ -143,7 +118,7 @@ def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
 
 
 def _file(folder: Path, record: dict[str, Any]) -> str:
-    """Where a figure's picture lies; its address names the content, and so does its file."""
+    """Where a figure's picture lies: its address names the content, and its file begins with the same digits."""
     content = parse_qs(urlsplit(record["links"]["picture"]).query)["v"][0]
-    return str(next((folder / "pictures").glob(f"*/{content}.*"), ""))
->>>>>>> ecf020d (A command has one path, served or not)
+    found = sorted((folder / "pictures" / content[:2]).glob(f"{content}*"), key=lambda path: len(path.name))
+    return str(found[0]) if found else ""  # the longer name is that of the thumbnail
