@@ -68,10 +68,12 @@ class Port(Generic[T]):
     ----------
     group : str
         Of their entry points.
+    default : str
+        The adapter that is meant where none is named; empty where one has to be named.
     """
 
-    def __init__(self, group: str) -> None:
-        self.group = group
+    def __init__(self, group: str, default: str = "") -> None:
+        self.group, self.default = group, default
 
     def available(self) -> list[str]:
         """Names of the adapters that are installed, those of other packages included."""
@@ -82,13 +84,13 @@ class Port(Generic[T]):
         made: Callable[..., T] = load(self.group, name)
         return made
 
-    def load(self, name: str, **options: Any) -> T:
-        """Make an adapter by name.
+    def load(self, name: str = "", **options: Any) -> T:
+        """Make an adapter by name. What is heavy is not loaded before it is used.
 
         Parameters
         ----------
         name : str
-            One of `available`.
+            One of `available`; the default when left out.
         **options
             What the adapter takes.
 
@@ -101,6 +103,7 @@ class Port(Generic[T]):
         mirage.errors.BadInput
             When it does not take these options.
         """
+        name = name or self.default
         make = self.adapter(name)
         try:
             inspect.signature(make).bind(**options)

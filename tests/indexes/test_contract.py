@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage import indexes, plugins
+from mirage import indexes
 from mirage.errors import AtlasError, NotFound
-from mirage.indexes import CHANNELS, FILTER_FIELDS, GROUP, Ask, Index, Point
+from mirage.indexes import CHANNELS, FILTER_FIELDS, Ask, Index, Point
 
 D = 32
 
@@ -41,7 +41,7 @@ def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **fi
 
 # Every index as it comes, and the layout that shards of earlier versions have and keep.
 KINDS: list[tuple[str, dict[str, str]]] = [
-    *((name, {}) for name in plugins.available(GROUP)),
+    *((name, {}) for name in indexes.available()),
     ("embedded", {"layout": "plain"}),
 ]
 Make = Callable[..., Index]

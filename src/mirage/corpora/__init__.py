@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirage import plugins
 from mirage.corpora.base import Corpus, CorpusCard, CorpusOption
-from mirage.errors import BadInput
-
-_GROUP = "mirage.corpora"
+from mirage.errors import BadInput, MirageError
+from mirage.plugins import Port
 
 __all__ = ["CorpusCard", "CorpusOption", "available", "card", "load", "shipped"]
 
-
-def available() -> list[str]:
-    """Names of the corpora that are installed, those of other packages included."""
-    return list(plugins.available(_GROUP))
+_port: Port[Corpus] = Port("mirage.corpora")
+available = _port.available
 
 
 def card(name: str) -> CorpusCard:
@@ -28,7 +24,7 @@ def card(name: str) -> CorpusCard:
     mirage.errors.Unavailable
         When something that it needs is not installed.
     """
-    found = getattr(plugins.load(_GROUP, name), "card", None)
+    found = getattr(_port.adapter(name), "card", None)
     if not isinstance(found, CorpusCard):
         raise BadInput(f"The corpus {name!r} has no card that says what it is. Its package has to be mended.")
     return found
@@ -36,7 +32,15 @@ def card(name: str) -> CorpusCard:
 
 def shipped() -> list[str]:
     """Names of the corpora that are in this installation as a whole, so that an atlas can be begun with them."""
-    return [name for name in available() if card(name).ships]
+    return [name for name in available() if (found := _card_or_none(name)) and found.ships]
+
+
+def _card_or_none(name: str) -> CorpusCard | None:
+    """Its card; None for one of another package that cannot be used, which must not be in the way of the others."""
+    try:
+        return card(name)
+    except MirageError:
+        return None
 
 
 def load(name: str, **options: Any) -> Corpus:
@@ -58,6 +62,4 @@ def load(name: str, **options: Any) -> Corpus:
     mirage.errors.BadInput
         When an option is unknown or missing, or its value cannot be used.
     """
-    values = card(name).read(options)
-    corpus: Corpus = plugins.load(_GROUP, name)(**values)
-    return corpus
+    return _port.load(name, **card(name).read(options))

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.encoders.onnx import OnnxEncoder
 from mirage.encoders.standing_in import StandIn
-from mirage.errors import NotFound, Unavailable
+from mirage.plugins import Port
 from mirage.settings import Settings
-
-_GROUP = "mirage.encoders"
 
 __all__ = ["Encoder", "EncoderInfo", "available", "configured", "exported_for", "load"]
 
-
-def _found() -> dict[str, EntryPoint]:
-    return {point.name: point for point in sorted(entry_points(group=_GROUP), key=lambda point: point.name)}
-
-
-def available() -> list[str]:
-    """Names of the encoders that are installed, those of other packages included."""
-    return list(_found())
-
-
-def load(name: str, **options: Any) -> Encoder:
-    """Open an encoder by name.
-
-    Parameters
-    ----------
-    name : str
-        ``starter``, ``open_clip``, ``transformers``, ``onnx``, or what another package adds under ``mirage.encoders``.
-    **options
-        What the encoder takes: ``path`` and ``threads`` for ``starter`` and ``onnx``; ``model``, ``revision``, ``device``,
-        ``dtype``, ``download`` and ``threads`` for ``open_clip`` and ``transformers``.
-
-    Raises
-    ------
-    mirage.errors.NotFound
-        When there is no encoder of that name.
-    mirage.errors.Unavailable
-        When it is there but something that it needs is not installed.
-    """
-    points = _found()
-    if name not in points:
-        raise NotFound(f"There is no encoder “{name}”. There are: {', '.join(points) or 'none'}.")
-    try:
-        make = points[name].load()
-    except ImportError as error:
-        raise Unavailable(f"The encoder “{name}” cannot be loaded: {error}. Install what it needs.") from error
-    encoder: Encoder = make(**options)
-    return encoder
+_port: Port[Encoder] = Port("mirage.encoders")
+available, load = _port.available, _port.load
 
 
 def configured(name: str, settings: Settings, model: str = "") -> Encoder:
