@@ -84,7 +84,7 @@ class Port(Generic[T]):
         made: Callable[..., T] = load(self.group, name)
         return made
 
-    def load(self, name: str = "", **options: Any) -> T:
+    def load(self, name: str = "", /, **options: Any) -> T:
         """Make an adapter by name. What is heavy is not loaded before it is used.
 
         Parameters

@@ -68,7 +68,7 @@ def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
     assert "MIRAGE inferred it" in found.stdout + found.stderr
     refused = mirage("add", "rocov2", tmp_path / "files", "--split", "dev", atlas=tmp_path / "atlas")
     assert refused.returncode == 2
-    assert "no split “dev”" in refused.stderr
+    assert "splits is one of train, validation, test; not 'dev'" in refused.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 140])
@@ -385,9 +385,10 @@ def test_a_folder_is_added_through_the_server(small: Path, pictures: Callable[..
     assert "adding through it" in done.stderr
     assert "4 figures added" in done.stderr
     assert json.loads(mirage("atlas", "info", "--json", atlas=small).stdout)["figures"] == 10
-    refused = mirage("add", "folder", folder, "--name", "other", atlas=small)
-    assert refused.returncode == 2
-    assert "--name cannot be given" in refused.stderr
+    named = mirage("add", "folder", folder, "--name", "other", "--option", "licence=CC0", "--json", atlas=small)
+    report = json.loads(named.stdout)
+    assert (report["added"], report["kept"], report["refused"]) == (4, 0, [])
+    assert "CC0" in mirage("search", "phantom", "--corpus", "folder-other", "--json", atlas=small).stdout
 
 
 def test_a_server_that_does_not_answer_is_named(small: Path, started: Callable) -> None:

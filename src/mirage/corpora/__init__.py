@@ -43,7 +43,7 @@ def _card_or_none(name: str) -> CorpusCard | None:
         return None
 
 
-def load(name: str, **options: Any) -> Corpus:
+def load(name: str, /, **options: Any) -> Corpus:
     """Open a corpus by name.
 
     Parameters
