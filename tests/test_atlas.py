@@ -368,6 +368,15 @@ def test_a_killed_creation_can_be_done_again(tmp_path: Path, started: Callable) 
         assert not atlas.search("brain").hits
 
 
+def test_a_process_that_finds_the_atlas_held_leaves_its_files_alone(small: Path, pictures: Callable[..., Path]) -> None:
+    with Atlas.open(small) as atlas:
+        for number, licence in enumerate(("CC0", "CC BY 4.0", "CC BY-SA 4.0")):
+            assert mirage("atlas", "info", atlas=small).returncode == 5
+            folder = pictures(2, f"more-{number}", first=60 + 2 * number)
+            assert add(atlas, corpora.load("folder", path=folder, licence=licence)).added == 2
+        assert len(atlas.search("phantom", licence="CC BY-SA 4.0").hits) == 2
+
+
 def test_an_atlas_held_by_another_process_names_it(small: Path, started: Callable) -> None:
     process = started("serve", "--port", "0", atlas=small)
     holder = until(lambda: (held := manifest.Holder.read(small)) and held.url and held)

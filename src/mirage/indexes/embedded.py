@@ -27,6 +27,11 @@ import qdrant_edge as edge
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
 from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike
 _WIDER = 4  # times as many, where a tie goes on beyond that,
@@ -120,6 +125,7 @@ class EmbeddedIndex:
             if not self._path.exists() or not any(self._path.iterdir()):
                 _make(self._path, dimension, layout)
             check_room(self._path.parent, _ROOM_TO_OPEN)
+            _refuse_held(self._path)
             self._shard = edge.EdgeShard.load(str(self._path))
             lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
             kept = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]
@@ -277,6 +283,24 @@ def _make(path: Path, dimension: int, layout: Layout) -> None:
     for left in path.parent.glob(f"{path.name}.*.partial"):
         if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _refuse_held(path: Path) -> None:
+    """Look at the engine's lock before the engine does.
+
+    It opens its segments before it finds its write-ahead log locked, and by that shortens files which the process that
+    holds them has yet to flush: that process could then store nothing more.
+    """
+    log = path / "wal"
+    if fcntl is None or not log.is_dir():
+        return
+    descriptor = os.open(log, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AtlasHeld("Another process has this atlas open.") from None
+    finally:
+        os.close(descriptor)  # which lets go of the lock
 
 
 @contextmanager
