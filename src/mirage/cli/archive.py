@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from mirage.cli.output import counted, duration, print_json, progress_bar, say, 
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import Exported
 from mirage.storage.archive_export import export as export_atlas
-from mirage.storage.archive_import import import_file
+from mirage.storage.archive_import import WouldReplace, import_file
 from mirage.storage.ingest import Progress
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -90,6 +91,9 @@ def import_(
     encode: Annotated[
         bool, typer.Option("--encode", help="Encode the pictures anew where the file was made with another encoder.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace figures and cases of the same id that differ, without asking.")
+    ] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -106,11 +110,16 @@ def import_(
             def tell(progress: Progress) -> None:
                 move(progress.done, progress.total, progress.rate, progress.seconds_left)
 
-            done = import_file(file, folder, encode=encode, progress=tell)
+            done = import_file(file, folder, encode=encode, replace=replace, progress=tell)
+    except WouldReplace as differs:
+        if json or not sys.stdin.isatty() or not typer.confirm(f"{differs}\nReplace them now?", err=True):
+            raise
+        import_(file, encode=encode, replace=True, atlas=atlas)
+        return
     except AtlasHeld as held:
         with served(folder, held) as client:
             say(f"The atlas is served at {client.url}; importing through it.")
-            asked = {"file": str(file.expanduser().resolve()), "encode": encode}
+            asked = {"file": str(file.expanduser().resolve()), "encode": encode, "replace": replace}
             job = client.follow(client.ask("POST", "/api/atlas/import", json=asked))
         if json:
             print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})
