@@ -21,7 +21,7 @@ from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
 
 if TYPE_CHECKING:
-    from mirage.images.dicom import DicomHeader
+    from mirage.images.dicom_header import DicomHeader
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
 _NO_PICTURES = {
@@ -294,7 +294,7 @@ def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
     with path.open("rb") as file:
         if format_of(file.read(HEAD_BYTES)) != "DICOM":
             return None
-    from mirage.images.dicom import dicom_header  # noqa: PLC0415 - pydicom is slow to import
+    from mirage.images.dicom_header import dicom_header  # noqa: PLC0415 - pydicom is slow to import
 
     return dicom_header(path, name=label, limits=limits)
 

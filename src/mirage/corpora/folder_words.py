@@ -10,7 +10,7 @@ from mirage.corpora.folder_table import Row
 from mirage.figure import MODALITIES, PLANES, Case, Figure, Licence, Source
 
 if TYPE_CHECKING:
-    from mirage.images.dicom import DicomHeader
+    from mirage.images.dicom_header import DicomHeader
 
 _MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
     "mr": "MR", "magnetic resonance": "MR", "computed tomography": "CT", "xray": "XR", "x ray": "XR",

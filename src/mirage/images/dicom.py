@@ -1,17 +1,11 @@
-"""DICOM files as pictures. Only an allow-list of coded tags is ever read: no names, dates or free text.
+"""DICOM files as pictures, as their headers want them seen. pydicom does the arithmetic.
 
-Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Planes: PS3.3, C.7.6.2.1.1.
+Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Padding: C.7.5.1.1.2. Shape of a pixel: C.7.6.3.1.7.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,76 +17,14 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from mirage.errors import BadPicture
-from mirage.images.dicom_words import modality_of, plane_of, region_of
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels, sampled
-from mirage.images.pixels import Picture, window
+from mirage.images.dicom_header import TAGS, DicomHeader, of_frame, opened
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, sampled
+from mirage.images.pixels import Picture, by_blocks, robust_range, sample, spread
 
-# Values that break a rule of the standard are ours to judge, not to print.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-warnings.filterwarnings("ignore", module=r"pydicom\.")
-# What it logs may quote a header, and a header names a patient.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+_SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_MOST_STRETCHED = 10.0  # a pixel that is said to be longer than that is an error in the header
 
-_DEFLATED, _UNCOMPRESSED = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
-_DEFLATED_MOST = 512 * 2**20
-_HEADER_TAGS = (
-    "Modality", "BodyPartExamined", "ViewPosition", "ImageOrientationPatient", "BurnedInAnnotation",
-    "SyntheticData", "NumberOfFrames", "Rows", "Columns",
-)  # fmt: skip
-_PALETTE_TAGS = tuple(
-    f"{segmented}{colour}PaletteColorLookupTable{part}"
-    for colour in ("Red", "Green", "Blue")
-    for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
-)
-_PIXEL_TAGS = (
-    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PlanarConfiguration", "PixelPaddingValue", "RescaleSlope", "RescaleIntercept",
-    "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
-    "PresentationLUTShape", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    *_PALETTE_TAGS,
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class DicomHeader:
-    """What a DICOM file says of its picture in coded words.
-
-    Attributes
-    ----------
-    modality : str
-        A key of `mirage.figure.MODALITIES`; empty when the file does not say.
-    plane : str
-        One of `mirage.figure.PLANES`, from the orientation of the slices or the view; may be empty.
-    region : str
-        Body part in lower case, when it is one of the standard's defined terms; may be empty.
-    frames, width, height : int
-    burned_in : bool
-        Whether the file says that text is burned into its pixels.
-    synthetic : bool
-        Whether it says that a generator made them: Synthetic Data (0008,001C).
-    """
-
-    modality: str
-    plane: str
-    region: str
-    frames: int
-    width: int
-    height: int
-    burned_in: bool
-    synthetic: bool = False
-
-
-def dicom_header(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> DicomHeader:
-    """Read what a DICOM file says of its picture, without decoding it.
-
-    Raises
-    ------
-    mirage.errors.BadPicture
-        When it is no DICOM file, holds no picture, or one that is too large.
-    """
-    name = _name(data, name)
-    with _opened(data, name, limits) as file:
-        return _header(_read_tags(file, name), name, limits)
+Function = Callable[[Any], Any]
 
 
 def dicom_frames(
@@ -107,8 +39,14 @@ def dicom_frames(
 
     Parameters
     ----------
+    data : bytes or Path
     at_most : int
         How many frames to take; one takes the middle frame.
+    name : str
+        What to call it in messages; the file's name when left out.
+    limits : Limits
+    allow_burned_in : bool
+        Take a file whose header says that text is burned into its pixels.
 
     Yields
     ------
@@ -117,17 +55,13 @@ def dicom_frames(
 
     Raises
     ------
-    mirage.errors.BadPicture
+    mirage.errors.BadPicture, mirage.errors.Busy
     """
     name = _name(data, name)
-    with _opened(data, name, limits) as file:
-        tags = _read_tags(file, name)
-        header = _header(tags, name, limits)
+    with opened(data, name, limits) as (file, tags, header):
         _refuse_burned_in(header, name, allow_burned_in)
         for number in sampled(header.frames, at_most):
-            with BUDGET.reserve(_need(tags, header), name=name):
-                image = _frame(file, tags, number, name)
-            yield number, image
+            yield number, _frame(file, tags, header, number, name, limits)
 
 
 def dicom_frame(
@@ -138,126 +72,52 @@ def dicom_frame(
     limits: Limits = DEFAULT_LIMITS,
     allow_burned_in: bool = False,
 ) -> Image.Image:
-    """Decode one frame, counted from 1.
+    """Decode one frame.
+
+    Parameters
+    ----------
+    data : bytes or Path
+    number : int
+        Of the frame, from 1.
+    name, limits, allow_burned_in
+        As for `dicom_frames`.
 
     Raises
     ------
-    mirage.errors.BadPicture
+    mirage.errors.BadPicture, mirage.errors.Busy
     """
     name = _name(data, name)
-    with _opened(data, name, limits) as file:
-        tags = _read_tags(file, name)
-        header = _header(tags, name, limits)
+    with opened(data, name, limits) as (file, tags, header):
         _refuse_burned_in(header, name, allow_burned_in)
         if not 1 <= number <= header.frames:
             raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
-        with BUDGET.reserve(_need(tags, header), name=name):
-            return _frame(file, tags, number, name)
-
-
-def _need(tags: pydicom.Dataset, header: DicomHeader) -> int:
-    """Bytes that one frame takes at the peak: as it is stored and unpacked, and in blocks on its way to 8 bits."""
-    each = int(tags.get("SamplesPerPixel") or 1) * max(int(tags.get("BitsAllocated") or 8), 8) // 8
-    return header.width * header.height * (3 * each + 8)
+        return _frame(file, tags, header, number, name, limits)
 
 
 def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in: bool = False) -> Picture:
     """Decode the only frame of a DICOM file, or the middle one of several.
 
+    Parameters
+    ----------
+    data : bytes or Path
+    name, limits, allow_burned_in
+        As for `dicom_frames`.
+
     Raises
     ------
-    mirage.errors.BadPicture
+    mirage.errors.BadPicture, mirage.errors.Busy
     """
-    header = dicom_header(data, name=name, limits=limits)
-    frames, synthetic = header.frames, "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
-    number, image = next(dicom_frames(data, at_most=1, name=name, limits=limits, allow_burned_in=allow_burned_in))
-    notes = (f"{name} holds {frames} frames; number {number} was taken.",) if frames > 1 else ()
+    with opened(data, name, limits) as (file, tags, header):
+        _refuse_burned_in(header, name, allow_burned_in)
+        number = sampled(header.frames, 1)[0]
+        image = _frame(file, tags, header, number, name, limits)
+    notes = (f"{name} holds {header.frames} frames; number {number} was taken.",) if header.frames > 1 else ()
+    synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
     return Picture(image, "DICOM", notes, synthetic=synthetic)
 
 
 def _name(data: bytes | Path, name: str) -> str:
     return name or (data.name if isinstance(data, Path) else "the DICOM file")
-
-
-@contextmanager
-def _opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]:
-    try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
-        if size > limits.dicom_bytes:
-            raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
-        file: BinaryIO = data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
-    except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
-    with file, ExitStack() as reserved:
-        yield _inflated(file, name, reserved)
-
-
-def _inflated(file: BinaryIO, name: str, reserved: ExitStack) -> BinaryIO:
-    """A deflated file as an uncompressed one, so that one frame of it can be read; any other file as it is.
-
-    It is unpacked twice in small pieces: once to count its bytes, which are then reserved, and once to keep them.
-    """
-    start = file.read(2048)
-    file.seek(0)
-    if _DEFLATED not in start or start[128:136] != b"DICM\x02\x00\x00\x00":
-        return file
-    begin = 144 + int.from_bytes(start[140:144], "little")
-    total = sum(map(len, _pieces(file, begin, name)))
-    reserved.enter_context(BUDGET.reserve(begin + total, name=name))
-    file.seek(0)
-    plain = io.BytesIO(bytes(begin + total))
-    # The two identifiers differ in length, and a shorter one is filled up with zeros.
-    plain.write(file.read(begin).replace(_DEFLATED, _UNCOMPRESSED.ljust(len(_DEFLATED), b"\0")))
-    for piece in _pieces(file, begin, name):
-        plain.write(piece)
-    plain.seek(0)
-    return plain
-
-
-def _pieces(file: BinaryIO, begin: int, name: str) -> Iterator[bytes]:
-    """Unpack what follows the file meta information, at most 1 MiB at a time; pydicom would unpack it at once."""
-    file.seek(begin)
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    total = 0
-    try:
-        while not unpacker.eof and (piece := unpacker.unconsumed_tail or file.read(1 << 16)):
-            unpacked = unpacker.decompress(piece, 1 << 20)
-            total += len(unpacked)
-            if total > _DEFLATED_MOST:
-                raise BadPicture(f"{name} unpacks to more than {megabytes(_DEFLATED_MOST)}. Save it uncompressed.")
-            yield unpacked
-    except zlib.error:
-        raise BadPicture(f"{name} is damaged: its compressed data cannot be unpacked.") from None
-
-
-def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:
-    file.seek(0)
-    try:
-        return pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=[*_HEADER_TAGS, *_PIXEL_TAGS])
-    except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} is no DICOM file that can be read, or is cut short. Export it again.") from error
-
-
-def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
-    try:
-        width, height = int(tags.get("Columns") or 0), int(tags.get("Rows") or 0)
-        frames = max(int(tags.get("NumberOfFrames") or 1), 1)
-        modality = modality_of(str(tags.get("Modality") or ""))
-        orientation = _in_groups(tags, 1, "PlaneOrientationSequence", "ImageOrientationPatient")
-        plane = plane_of(modality, orientation, str(tags.get("ViewPosition") or ""))
-        region = region_of(str(tags.get("BodyPartExamined") or ""))
-        burned_in = str(tags.get("BurnedInAnnotation") or "").strip().upper() == "YES"
-        synthetic = str(tags.get("SyntheticData") or "").strip().upper() == "YES"
-    except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
-    if not width or not height:
-        raise BadPicture(f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out.")
-    if width * height > limits.pixels:
-        raise BadPicture(
-            f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
-            f"{megapixels(limits.pixels)}. Save it with fewer pixels."
-        )
-    return DicomHeader(modality, plane, region, frames, width, height, burned_in, synthetic)
 
 
 def _refuse_burned_in(header: DicomHeader, name: str, allow: bool) -> None:
@@ -268,31 +128,42 @@ def _refuse_burned_in(header: DicomHeader, name: str, allow: bool) -> None:
         )
 
 
-def _frame(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Image.Image:
+def _frame(
+    file: BinaryIO, tags: pydicom.Dataset, header: DicomHeader, number: int, name: str, limits: Limits
+) -> Image.Image:
+    # A frame as it is stored and unpacked, and in blocks on its way to 8 bits.
+    each = int(tags.get("SamplesPerPixel") or 1) * max(int(tags.get("BitsAllocated") or 8), 8) // 8
+    with BUDGET.reserve(header.width * header.height * (3 * each + 6), name=name):
+        values = _values(file, tags, number, name)
+        try:
+            with np.errstate(all="ignore"):
+                return _square_pixels(_picture(values, of_frame(tags, number)), of_frame(tags, number), limits)
+        except Exception as error:  # headers of strangers raise anything
+            raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
+
+
+def _values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
     syntax = getattr(tags.file_meta, "TransferSyntaxUID", None) if hasattr(tags, "file_meta") else None
-    _refuse_unknown_compression(syntax, name)
+    compressed = syntax is not None and _compressed(syntax, name)
     file.seek(0)
     try:
-        values = pixel_array(file, index=number - 1)
+        return pixel_array(file, index=number - 1)
     except AttributeError as error:
-        # Deflated files, and old ones without file meta information, are read whole.
-        values = _read_whole(file, number, name, error)
+        # Old files without file meta information are read whole.
+        return _read_whole(file, number, name, error)
     except MemoryError:
         raise BadPicture(f"{name} needs more memory than there is.") from None
     except Exception as error:  # decoders of strangers' bytes raise anything
-        if "does not support" in str(error):
-            raise BadPicture(_needs_package(syntax, name)) from error
-        raise BadPicture(f"{name} is damaged or cut short: frame {number} cannot be decoded. Export it again.") from error
-    try:
-        return _picture(values, tags, number)
-    except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
+        otherwise = f", or needs the package {package}" if compressed and (package := _package(syntax)) else ""
+        raise BadPicture(
+            f"{name} is damaged or cut short{otherwise}: frame {number} cannot be decoded. Export it again, uncompressed."
+        ) from error
 
 
 def _read_whole(file: BinaryIO, number: int, name: str, error: Exception) -> Any:
     file.seek(0)
     try:
-        tags = pydicom.dcmread(file, force=True, specific_tags=[*_HEADER_TAGS, *_PIXEL_TAGS, "PixelData"])
+        tags = pydicom.dcmread(file, force=True, specific_tags=[*TAGS, "PixelData"])
         if "PixelData" not in tags:
             raise BadPicture(f"{name} is a DICOM file without a picture: it has no pixel data.")
         if not getattr(tags.file_meta, "TransferSyntaxUID", None):
@@ -308,101 +179,170 @@ def _read_whole(file: BinaryIO, number: int, name: str, error: Exception) -> Any
         raise BadPicture(f"{name} is damaged or cut short. Export it again.") from error
 
 
-def _refuse_unknown_compression(syntax: Any, name: str) -> None:
-    if syntax is None or not syntax.is_compressed or syntax.is_deflated:
-        return
+def _compressed(syntax: Any, name: str) -> bool:
+    """Whether pixels are compressed; refuses what cannot be unpacked here."""
     try:
-        decoder = get_decoder(syntax)
-        available = decoder.is_available
-    except NotImplementedError:
-        available = False
+        if not syntax.is_compressed or syntax.is_deflated:
+            return False
+        available = get_decoder(syntax).is_available
+    except (ValueError, NotImplementedError):
+        # A private form, one that is newer than pydicom, or a video.
+        raise BadPicture(
+            f"{name} is stored in a form that cannot be read ({str(syntax.name)[:64]}). Export it uncompressed, or its "
+            "frames as pictures."
+        ) from None
     if not available:
-        raise BadPicture(_needs_package(syntax, name))
+        kind = syntax.name.split(",")[0].split("(")[0].strip()
+        raise BadPicture(
+            f"{name} is compressed as {kind}, which needs the package {_package(syntax)}. "
+            "Install it beside MIRAGE, or export the file uncompressed."
+        )
+    return True
 
 
-def _needs_package(syntax: Any, name: str) -> str:
-    kind = syntax.name.split(",")[0].split("(")[0].strip()
-    package = "pyjpegls" if "JPEG-LS" in syntax.name else "python-gdcm"
-    return (
-        f"{name} is compressed as {kind}, which needs the package {package}. "
-        "Install it beside MIRAGE, or export the file uncompressed."
-    )
+def _package(syntax: Any) -> str:
+    """The package that reads a compression, by what pydicom misses; empty when it misses none."""
+    missing = [line.partition(" - requires ")[2] for line in get_decoder(syntax).missing_dependencies]
+    # gdcm reads less of what comes from cameras and archives than the others do.
+    best = sorted((line for line in missing if line), key=lambda line: ("gdcm" in line, "pylibjpeg" in line))
+    return best[0].split(" and ")[-1].partition(">")[0].partition("[")[0] if best else ""
 
 
-def _picture(values: Any, tags: pydicom.Dataset, number: int) -> Image.Image:
+def _picture(values: Any, tags: pydicom.Dataset) -> Image.Image:
     kind = str(tags.get("PhotometricInterpretation") or "").strip()
     if kind == "PALETTE COLOR":
-        values = apply_color_lut(values, tags)
+        colours = apply_color_lut(values, tags)[..., :3]
+        # Many 16-bit tables hold entries of 8 bits.
+        return _colour(colours, 65_535.0 if colours.max() > 255 else 255.0)
     if values.ndim == 3:
-        return Image.fromarray(_eight_bits(values[..., :3]), "RGB")
+        top = float(2 ** int(tags.get("BitsStored") or 8) - 1)
+        return _colour(values[..., :3], top if values.max() <= top else float(np.iinfo(values.dtype).max))
     inverse = kind == "MONOCHROME1" or str(tags.get("PresentationLUTShape") or "") == "INVERSE"
-    image = _windowed(values, tags, number)
+    image = _windowed(values, tags)
     return image.point(lambda value: 255 - value) if inverse else image
 
 
-def _eight_bits(colours: Any) -> Any:
-    if colours.dtype == np.uint8:
-        return np.ascontiguousarray(colours)
-    top = float(np.iinfo(colours.dtype).max) if colours.dtype.kind in "iu" else float(colours.max() or 1.0)
-    return np.ascontiguousarray(np.clip(colours.astype(np.float32) / top * 255.0 + 0.5, 0, 255).astype(np.uint8))
+def _colour(colours: Any, top: float) -> Image.Image:
+    return Image.merge("RGB", [by_blocks(colours[..., part], lambda block: spread(block, 0.0, top)) for part in range(3)])
 
 
-def _windowed(raw: Any, tags: pydicom.Dataset, number: int) -> Image.Image:
+def _windowed(raw: Any, tags: pydicom.Dataset) -> Image.Image:
     """Grey values as the header wants them seen; between robust percentiles where it says nothing useful."""
-    values = _rescaled(raw, tags, number)
-    shown: Image.Image | None = None
-    centre = _first_number(_in_groups(tags, number, "FrameVOILUTSequence", "WindowCenter"))
-    width = _first_number(_in_groups(tags, number, "FrameVOILUTSequence", "WindowWidth"))
-    function = str(_in_groups(tags, number, "FrameVOILUTSequence", "VOILUTFunction") or "LINEAR").upper()
-    if tags.get("VOILUTSequence"):
-        table = apply_voi(values.astype(raw.dtype) if values.dtype.kind == "f" else values, tags)
-        bits = int(tags.VOILUTSequence[0].LUTDescriptor[2])
-        shown = window(table, 0.0, float(2**bits - 1))
-    elif centre is not None and width is not None and width >= 1:
-        if function == "SIGMOID":
-            shown = window(apply_windowing(values, tags))
-        elif function == "LINEAR_EXACT":
-            shown = window(values, centre - width / 2, centre + width / 2)
-        else:
-            half = max(width - 1, 1e-3) / 2
-            shown = window(values, centre - 0.5 - half, centre - 0.5 + half)
-    # A window beside all values leaves a black or white square: then the header is wrong.
-    if shown is not None and np.ptp(np.asarray(shown)) > 2:
-        return shown
-    padding = tags.get("PixelPaddingValue")
-    if isinstance(padding, int) and (raw == padding).any() and not (raw == padding).all():
-        inside = values[raw != padding]
-        low, high = (float(v) for v in np.percentile(inside, (0.5, 99.5)))
-        return window(values, low, high) if high > low else window(values)
-    return window(values)
+    rescale = _rescaling(tags)
+    shows = _table(raw, tags, rescale) or _window(raw, tags)
+    if shows is not None:
+        image = by_blocks(raw, lambda block: shows(rescale(block)))
+        # A window beside all values leaves a black or white square: then the header is wrong.
+        if np.ptp(np.asarray(image)) > 2:
+            return image
+    seen = sample(raw)
+    inside = ~_padded(seen, tags)
+    low, high = robust_range(rescale(seen[inside] if inside.any() else seen))
+    return by_blocks(raw, lambda block: spread(rescale(block), low, high))
 
 
-def _rescaled(raw: Any, tags: pydicom.Dataset, number: int) -> Any:
-    slope = _first_number(_in_groups(tags, number, "PixelValueTransformationSequence", "RescaleSlope"))
-    intercept = _first_number(_in_groups(tags, number, "PixelValueTransformationSequence", "RescaleIntercept"))
-    if tags.get("ModalityLUTSequence"):
-        return apply_modality_lut(raw, tags)
-    if slope is not None and intercept is not None:
-        return raw.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return raw
+def _rescaling(tags: pydicom.Dataset) -> Function:
+    """From stored values to those that a window means."""
+    slope, intercept = _number(tags, "RescaleSlope"), _number(tags, "RescaleIntercept")
+    given = pydicom.Dataset()
+    given.set_original_encoding(*tags.original_encoding)
+    if "ModalityLUTSequence" in tags:
+        given.ModalityLUTSequence = [_wide(tags.ModalityLUTSequence[0])]
+    elif slope or intercept is not None:
+        # Either may be missing, and then changes nothing.
+        given.RescaleSlope, given.RescaleIntercept = slope or 1.0, intercept or 0.0
+    return lambda values: apply_modality_lut(values.astype(np.int64) if values.dtype.kind in "iu" else values, given)
 
 
-def _in_groups(tags: pydicom.Dataset, number: int, sequence: str, keyword: str) -> Any:
-    """A value from the file itself, else from the functional groups of one frame, or of all frames."""
-    if tags.get(keyword) is not None:
-        return tags.get(keyword)
-    frames = tags.get("PerFrameFunctionalGroupsSequence") or []
-    shared = tags.get("SharedFunctionalGroupsSequence") or []
-    for group in [*frames[number - 1 : number], *shared[:1]]:
-        macro = group.get(sequence)
-        if macro and macro[0].get(keyword) is not None:
-            return macro[0].get(keyword)
-    return None
-
-
-def _first_number(value: Any) -> float | None:
-    if value is None or value == "":
+def _table(raw: Any, tags: pydicom.Dataset, rescale: Function) -> Function | None:
+    """The VOI LUT, if there is one."""
+    if "VOILUTSequence" not in tags:
         return None
+    item = tags.VOILUTSequence[0]
+    entries, first, bits = (int(value) for value in item.LUTDescriptor)
+    entries = entries or 65_536
+    if first >= 32_768 and rescale(np.array([raw.min(), raw.max()])).min() < 0:
+        first -= 65_536  # written as an unsigned number, as the pixels are; they are negative once rescaled
+    given = pydicom.Dataset()
+    given.set_original_encoding(*tags.original_encoding)
+    given.VOILUTSequence = [_wide(item, first)]
+
+    def shows(values: Any) -> Any:
+        # pydicom counts places in the type of the entries, 8 or 16 bits, and wraps beyond; so values beside the table are
+        # brought to its ends first, in integers that hold them all: negative ones after an intercept, large after a slope.
+        places = np.clip(np.rint(values), first, first + entries - 1).astype(np.int64)
+        return spread(apply_voi(places, given), 0.0, float(2**bits - 1))
+
+    return shows
+
+
+def _wide(item: pydicom.Dataset, first: int | None = None) -> pydicom.Dataset:
+    """A look-up table whose entries are taken as 16 bits, whatever it says: pydicom knows 8 and 16 alone."""
+    entries, begin, _ = (int(value) for value in item.LUTDescriptor)
+    data = item["LUTData"].value
+    wide = pydicom.Dataset()
+    wide.add_new("LUTDescriptor", "SS", [entries, begin if first is None else first, 16])
+    if isinstance(data, bytes) and len(data) >= 2 * (entries or 65_536):
+        wide.add_new("LUTData", "OW", data)
+    else:
+        wide.add_new("LUTData", "US", list(data))
+    return wide
+
+
+def _window(raw: Any, tags: pydicom.Dataset) -> Function | None:
+    """The first window, if there is one that can be."""
+    centre, width = _number(tags, "WindowCenter"), _number(tags, "WindowWidth")
+    function = str(tags.get("VOILUTFunction") or "LINEAR").strip().upper()
+    if raw.dtype.kind == "f" and function == "LINEAR":
+        function = "LINEAR_EXACT"  # the other is meant for integers and makes a window of width 1 a step
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        function = "LINEAR"
+    if centre is None or width is None or width <= 0 or (function == "LINEAR" and width < 1):
+        return None
+    given = pydicom.Dataset()
+    # pydicom spreads a window over the range of the stored values; that of unsigned 8 bits is wanted.
+    given.PhotometricInterpretation, given.PixelRepresentation, given.BitsStored = "MONOCHROME2", 0, 8
+    given.WindowCenter, given.WindowWidth, given.VOILUTFunction = centre, width, function
+    return lambda values: spread(apply_windowing(values, given), 0.0, 255.0)
+
+
+def _padded(raw: Any, tags: pydicom.Dataset) -> Any:
+    """Which stored values stand for nothing."""
+    ends = [tags.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    if not isinstance(ends[0], int) or raw.dtype.kind not in "iu":
+        return np.zeros(raw.shape, bool)
+    # A negative value is often written as an unsigned one: both have the same bits.
+    low, high = sorted(
+        int(np.int64(end).astype(raw.dtype)) for end in (ends[0], ends[1] if isinstance(ends[1], int) else ends[0])
+    )
+    return (raw >= low) & (raw <= high)
+
+
+def _square_pixels(image: Image.Image, tags: pydicom.Dataset, limits: Limits) -> Image.Image:
+    """Stretch a picture whose pixels are not square, so that a circle is one."""
+    ratio = next((found for name in _SPACINGS if (found := _ratio(tags.get(name)))), 1.0)
+    if abs(ratio - 1) < 0.01 or not 1 / _MOST_STRETCHED <= ratio <= _MOST_STRETCHED:
+        return image
+    width, height = image.size
+    larger = image.width * image.height * max(ratio, 1 / ratio) <= limits.pixels
+    if (ratio > 1) == larger:
+        height = max(1, round(height * ratio))
+    else:
+        width = max(1, round(width / ratio))
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _ratio(pair: Any) -> float:
+    """Height of a pixel over its width; 0 where nothing useful is said."""
+    try:
+        height, width = (float(value) for value in pair)
+        return height / width if height > 0 and width > 0 else 0.0
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _number(tags: pydicom.Dataset, keyword: str) -> float | None:
+    value = tags.get(keyword)
     try:
         number = float(value[0] if isinstance(value, pydicom.multival.MultiValue) else value)
     except (TypeError, ValueError, IndexError):

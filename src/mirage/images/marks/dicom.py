@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mirage.images.limits import DEFAULT_LIMITS
 from mirage.images.marks.record import SyntheticRecord
 
 _CREATOR = "MIRAGE"
 _GROUP = 0x0099  # private; the element holds the record as JSON
+_READ = [(0x0008, 0x001C), (0x0008, 0x0070), (_GROUP, 0x0010), (_GROUP, 0x1001)]
 
 
 def write(image: Image.Image, record: SyntheticRecord) -> bytes:
@@ -90,10 +92,12 @@ def said(data: bytes) -> tuple[bool, SyntheticRecord | None, str]:
     """
     import pydicom  # noqa: PLC0415 - slow to import
 
+    from mirage.images.dicom_header import plain_file  # noqa: PLC0415
+
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), plain_file(data, "the DICOM file", DEFAULT_LIMITS) as file:
             warnings.simplefilter("ignore")
-            ds = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=True)
+            ds = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_READ)
             synthetic = str(ds.get("SyntheticData", "")).strip().upper() == "YES"
             maker = str(ds.get("Manufacturer", "") or "").strip()[:80]
             record = None
