@@ -179,7 +179,7 @@ def test_a_killed_process_loses_nothing_that_was_finished(small: Path) -> None:
         jobs = Jobs(atlas)
         kept = jobs.outputs.list()
         assert kept
-        assert all(read(image.data).ours for image in kept)
+        assert all(read(jobs.outputs.get(image.record.id).data).ours for image in kept)
         job = ended(jobs, job_id)
         assert job.state == "done"
         assert len(job.results) == 4

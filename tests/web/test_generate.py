@@ -7,6 +7,7 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -299,6 +300,21 @@ def test_a_deleted_image_is_gone_everywhere(web):
     for path in (view["page"], view["image"], f"/api/synthetic/{view['id']}"):
         assert web.get(path).status_code == 404
     assert web.post(f"/api/synthetic/{view['id']}/delete", headers=TOKEN).status_code == 404
+
+
+def test_images_are_listed_without_reading_a_picture(web, monkeypatch):
+    view = made(web)
+    whole = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        assert path.suffix != ".png", f"{path} was read to list it"
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    for address in ("/generate", "/synthetic", "/api/synthetic"):
+        answer = web.get(address)
+        assert answer.status_code == 200
+        assert view["image"] in answer.text
 
 
 def test_a_synthetic_image_is_never_among_the_figures(web, drawing):

@@ -6,9 +6,9 @@ import contextlib
 import io
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from PIL import Image
 
@@ -22,6 +22,40 @@ from mirage.query import shown
 
 FOLDER = "synthetic"
 _ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputEntry:
+    """What is known of an image that was made, without its picture.
+
+    Attributes
+    ----------
+    record : SyntheticRecord
+    withheld : bool
+    has_picture : bool
+        Whether there is one to show.
+    reason : str
+        Why there is none to show; empty when there is.
+    """
+
+    record: SyntheticRecord
+    withheld: bool
+    has_picture: bool
+    reason: str
+
+    @classmethod
+    def of(cls, synthetic: Synthetic, *, has_picture: bool) -> Self:
+        """Leave the picture of an image out.
+
+        Parameters
+        ----------
+        synthetic : Synthetic
+        has_picture : bool
+        """
+        reason = "" if has_picture else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
+        if synthetic.withheld:
+            reason = synthetic.copy.said
+        return cls(synthetic.record, synthetic.withheld, has_picture, reason)
 
 
 class Outputs:
@@ -72,24 +106,30 @@ class Outputs:
         ------
         mirage.errors.NotFound
         """
-        picture, words = self._paths(image_id)
+        picture = self._paths(image_id)[0]
+        known = self._known(image_id)
         try:
-            known = json.loads(words.read_text("utf-8"))
-            return _read(known, picture.read_bytes() if picture.is_file() else b"")
-        except FileNotFoundError:
-            raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise NotFound(
-                f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again."
-            ) from error
+            return replace(known, data=picture.read_bytes() if picture.is_file() else b"")
+        except OSError as error:
+            raise _damaged(image_id, error) from error
 
-    def list(self) -> list[Synthetic]:
-        """Every image, newest first; what is damaged is left out."""
+    def list(self) -> list[OutputEntry]:
+        """Every image, newest first, without reading a picture; what is damaged is left out."""
         found = []
         for path in self.folder.glob("*.json"):
             with contextlib.suppress(NotFound):
-                found.append(self.get(path.stem))
+                has_picture = path.with_suffix(".png").is_file()
+                found.append(OutputEntry.of(self._known(path.stem), has_picture=has_picture))
         return sorted(found, key=lambda image: (image.record.created, image.record.id), reverse=True)
+
+    def _known(self, image_id: str) -> Synthetic:
+        """What is known of an image, without its picture."""
+        try:
+            return _read(json.loads(self._paths(image_id)[1].read_text("utf-8")))
+        except FileNotFoundError:
+            raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _damaged(image_id, error) from error
 
     def remove(self, image_id: str) -> None:
         """Delete an image; `mirage.errors.NotFound` when it is not there."""
@@ -127,11 +167,15 @@ class Outputs:
         return self.folder / f"{image_id}.png", self.folder / f"{image_id}.json"
 
 
-def _read(known: dict[str, Any], data: bytes) -> Synthetic:
+def _damaged(image_id: str, error: Exception) -> NotFound:
+    return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again.")
+
+
+def _read(known: dict[str, Any]) -> Synthetic:
     match = known["match"]
     return Synthetic(
         record=SyntheticRecord.parse(json.dumps(known["record"])),
-        data=data,
+        data=b"",
         nearest=tuple(known["nearest"]),
         match=Match(**match) if match else None,
         copy=Copy(**known["copy"]),

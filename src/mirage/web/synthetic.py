@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage import query
 from mirage.errors import NotFound
+from mirage.generate.outputs import OutputEntry
 from mirage.generate.synthesis import Synthetic
 from mirage.images.marks import SyntheticRecord
 from mirage.query import Term
@@ -20,7 +21,7 @@ from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import FigureView, figure_in
-from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, reason_of, synthetic_view
+from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
 
 A_PAGE = 24
 UPLOAD = "an upload"
@@ -99,7 +100,7 @@ def image(request: Request, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
     outputs = site_of(request).outputs
     found = outputs.get(image_id)
-    if reason := reason_of(found):
+    if reason := OutputEntry.of(found, has_picture=bool(found.data)).reason:
         raise NotFound(f"There is no picture of {image_id}. {reason}")
     kind = format or "png"
     how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{_ENDINGS[kind]}"'

@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import Field
 
 from mirage.errors import BadQuery
+from mirage.generate.outputs import OutputEntry
 from mirage.generate.synthesis import Options, Synthetic
 from mirage.images.marks import FORMATS, Marks
 from mirage.query import Query, Term
@@ -216,23 +217,16 @@ def query_of(terms: Sequence[WantedBody]) -> Query:
     return Query(found)
 
 
-def reason_of(synthetic: Synthetic) -> str:
-    """Say why there is no image to show; empty when there is one."""
-    if synthetic.withheld:
-        return synthetic.copy.said
-    return "" if synthetic.data else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
-
-
-def brief_view(synthetic: Synthetic) -> SyntheticBriefView:
+def brief_view(entry: OutputEntry) -> SyntheticBriefView:
     """Show a synthetic image in a list."""
-    record, reason = synthetic.record, reason_of(synthetic)
+    record = entry.record
     return SyntheticBriefView.of(
         record,
         page=links.synthetic(record.id),
-        image="" if reason else links.synthetic_image(record.id),
+        image="" if entry.reason else links.synthetic_image(record.id),
         alt=f"Synthetic image: {record.prompt}",
-        withheld=synthetic.withheld,
-        reason=reason,
+        withheld=entry.withheld,
+        reason=entry.reason,
     )
 
 
@@ -245,7 +239,8 @@ def synthetic_view(synthetic: Synthetic, nearest: Sequence[FigureView]) -> Synth
     nearest : sequence of FigureView
         Those real figures that look most like it which the atlas still holds, best first.
     """
-    record, brief = synthetic.record, brief_view(synthetic)
+    record = synthetic.record
+    brief = brief_view(OutputEntry.of(synthetic, has_picture=bool(synthetic.data)))
     width, height = record.width, record.height
     if synthetic.data:
         with Image.open(io.BytesIO(synthetic.data)) as image:
