@@ -120,11 +120,11 @@ def grounding(
     with counting("Checking", " sentences/s") as move:
         scored = measurement.score(measurement.judge(Checker(used), examples, move))
     say(
-        f"Set {which}, {split}: {len(examples)} sentences of {scored.cases} cases. "
+        f"Set {which}, {split}: {len(examples)} sentences of {scored['cases']} cases. "
         "Share (95 % interval over cases) of how many."
     )
     facts(measurement.rows(scored))
-    write({"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored.table()}, json_file)
+    write({"set": which, "split": split, "seed": seed, "sentences": len(examples), **scored}, json_file)
 
 
 @app.command()

@@ -88,6 +88,18 @@ def evaluate(
 ) -> dict[str, Any]:
     """Plant copies of `each` training images, changed in every way, and put real images before the check.
 
+    Parameters
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    copies : Copies
+        The fingerprints that are put to the test.
+    each : int
+    seed : int
+        Draws the images and their changes.
+    progress : callable
+        Told how many images are checked, and of how many.
+
     Returns
     -------
     dict

@@ -49,7 +49,13 @@ class FailedQuery:
 
 
 def kind_of(wanted: Iterable[Figure], got: Figure) -> str:
-    """In what a wrong figure is unlike what was wanted; what its source does not say counts as alike."""
+    """In what a wrong figure is unlike what was wanted; what its source does not say counts as alike.
+
+    Parameters
+    ----------
+    wanted : iterable of Figure
+    got : Figure
+    """
     left = list(wanted)
     for name, value in (("modality", got.modality), ("region", got.region), ("plane", got.plane)):
         alike = [figure for figure in left if not value or getattr(figure, name) in ("", value)]
@@ -133,7 +139,14 @@ _SMALL = 160  # pixels of the longer side
 
 
 def thumbnails(pool: EvaluationSet, failures: Mapping[str, Sequence[FailedQuery]]) -> dict[int, bytes]:
-    """Small pictures of the figures that failures are about; those that are lost are left out."""
+    """Small pictures of the figures that failures are about; those that are lost are left out.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    failures : mapping
+        Task to its worst queries.
+    """
     pictures = PictureStore(pool.folder / "pictures")
     found: dict[int, bytes] = {}
     for failed in (one for each in failures.values() for one in each):

@@ -369,6 +369,12 @@ def _read(
 def places_of(figures: EvaluationSet, split: str) -> list[int]:
     """Places of the figures of a split.
 
+    Parameters
+    ----------
+    figures : EvaluationSet
+    split : str
+        `WHOLE` for all of them.
+
     Raises
     ------
     mirage.errors.BadInput

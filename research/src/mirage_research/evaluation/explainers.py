@@ -85,7 +85,13 @@ def dev_atlas(medpix: Path) -> Iterator[Atlas]:
 
 
 def questions(atlas: Atlas, count: int, seed: int = 0) -> list[str]:
-    """Diagnoses of the atlas's cases with their modality that find evidence to explain from, drawn by the seed."""
+    """Diagnoses of the atlas's cases with their modality that find evidence to explain from, drawn by the seed.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    count, seed : int
+    """
     rows = [row.figure for batch in atlas.store.each() for row in batch]
     texts = sorted(
         {f"{figure.diagnosis} {MODALITIES.get(figure.modality, '')}".strip() for figure in rows if figure.diagnosis}
@@ -106,7 +112,16 @@ def measure(
     asked: list[str],
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> list[Explanation]:
-    """Explain each question."""
+    """Explain each question.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    explainer : Explainer
+    asked : list of str
+    progress : callable
+        Told how many questions are explained, and of how many.
+    """
     told: list[Explanation] = []
     for number, text in enumerate(asked, 1):
         answer = atlas.search(text, k=12)
@@ -116,7 +131,14 @@ def measure(
 
 
 def report(name: str, told: list[Explanation]) -> ExplainerReport:
-    """Sum up; `name` is the adapter's, whose claims alone count."""
+    """Sum up; `name` is the adapter's, whose claims alone count.
+
+    Parameters
+    ----------
+    name : str
+        The adapter's, whose claims alone count.
+    told : list of Explanation
+    """
     claims = [claim for one in told for claim in one.claims if claim.by == name]
     total = max(len(claims), 1)
     support = Counter(claim.support for claim in claims)

@@ -19,6 +19,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,10 @@ def evaluate(
 
         return network(each())
 
-    drawn = picture.for_prompts(chosen, lambda done: progress("Drawing", done, len(chosen)))
+    one_each = [(prompt.text, seed + number, 1) for number, prompt in enumerate(chosen)]
+    drawn = [images[0] for images in picture.draw(one_each, partial(progress, "Drawing"))]
     groups = _classes(asked, pool, classes)
-    varied = picture.for_classes(groups, seeds, lambda done: progress("Drawing again", done, len(groups)))
+    varied = picture.draw([(text, seed, seeds) for text, _ in groups], partial(progress, "Drawing again"))
     kept = [number for number, image in enumerate(drawn) if not image.blank]
     if not kept:
         raise BadInput(f"The generator {generator.info()} drew nothing but blank images.")
@@ -157,7 +159,7 @@ def evaluate(
     }
     table["diversity"], rows = _diversity(groups, varied, train, pool, lambda images: network(map(form, images)))
     shown = [image.image for image in (*drawn, *(i for some in varied for i in some)) if not image.blank]
-    table["copies"] = _copied(shown, copies, lambda done: progress("Looking for copies", done, len(shown)))
+    table["copies"] = _copied(shown, copies, partial(progress, "Looking for copies"))
     return GenerationMeasures(table, rows)
 
 
@@ -177,28 +179,16 @@ class _Drawing:
             "seed": self.seed,
         }
 
-    def _draw(self, text: str, seed: int, count: int) -> list[Drawn]:
-        request = Request((Wanted(text),), seed=seed, steps=self.steps, guidance=self.guidance, count=count)
-        begun = time.monotonic()
-        images = list(self.generator.generate(filled(request, self.generator.info())))
-        self.seconds, self.count = self.seconds + time.monotonic() - begun, self.count + count
-        return images
-
-    def for_prompts(self, asked: Sequence[FigurePrompt], progress: Callable[[int], None]) -> list[Drawn]:
-        images = []
-        for number, one in enumerate(asked):
-            images += self._draw(one.text, self.seed + number, 1)
-            progress(number + 1)
-        return images
-
-    def for_classes(
-        self, groups: Sequence[tuple[str, list[int]]], seeds: int, progress: Callable[[int], None]
-    ) -> list[list[Drawn]]:
-        images = []
-        for number, (text, _) in enumerate(groups):
-            images.append(self._draw(text, self.seed, seeds))
-            progress(number + 1)
-        return images
+    def draw(self, wanted: Sequence[tuple[str, int, int]], progress: Callable[[int, int], None]) -> list[list[Drawn]]:
+        """The images of each text, first seed and count."""
+        found = []
+        for text, seed, count in wanted:
+            request = Request((Wanted(text),), seed=seed, steps=self.steps, guidance=self.guidance, count=count)
+            begun = time.monotonic()
+            found.append(list(self.generator.generate(filled(request, self.generator.info()))))
+            self.seconds, self.count = self.seconds + time.monotonic() - begun, self.count + count
+            progress(len(found), len(wanted))
+        return found
 
 
 def _classes(
@@ -304,13 +294,15 @@ def _diversity(
     return {"classes": classes, "ratio": _interval(both[:, 0].mean() / both[:, 1].mean(), [a / b for a, b in again])}, rows
 
 
-def _copied(images: Sequence[Image.Image], copies: Copies | None, progress: Callable[[int], None]) -> dict[str, Any] | None:
+def _copied(
+    images: Sequence[Image.Image], copies: Copies | None, progress: Callable[[int, int], None]
+) -> dict[str, Any] | None:
     if copies is None:
         return None
     found = []
     for done, image in enumerate(images, 1):
         found.append(copies.nearest(image)[0])
-        progress(done)
+        progress(done, len(images))
     near = int(np.sum(np.array(found) >= copies.threshold))
     return {"images": len(found), "near": near, "threshold": round(copies.threshold, 3), "likest": round(max(found), 3)}
 
@@ -374,6 +366,13 @@ def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
 
 def sheet(found: Sequence[tuple[str, Sequence[Image.Image]]], side: int = 128) -> Image.Image:
     """Synthetic images, a prompt a row and a seed a column, with the band that says what they are.
+
+    Parameters
+    ----------
+    found : sequence of (str, sequence of PIL.Image.Image)
+        As `GenerationMeasures.rows`.
+    side : int
+        Pixels of one image.
 
     Raises
     ------

@@ -29,9 +29,10 @@ from mirage.figure import Case, Figure
 from mirage.language.sentences import cut
 from mirage.search.fusion import Hit
 from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
-from mirage_research.evaluation.intervals import Interval, bootstrap
+from mirage_research.evaluation.intervals import bootstrap, told
 
 PAIRS = Path(__file__).with_name("grounding_pairs.toml")
+Table = dict[str, Any]
 FAITHFUL = "faithful"
 ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")
 _OF_EACH_KIND = 3
@@ -84,6 +85,12 @@ class CaseSet:
 
 def read_cases(medpix: Path, split: str) -> CaseSet:
     """Read the words of one split.
+
+    Parameters
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    split : str
 
     Raises
     ------
@@ -338,64 +345,18 @@ class CheckedSentence:
         return frozenset(broken.kind for broken in self.claim.breaks)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorKindScores:
-    """One row of the table.
-
-    Attributes
-    ----------
-    kind : str
-    recall : Interval
-        Share of the wrong sentences of this kind that are marked, for whatever reason.
-    named : Interval
-        Share that are marked for this very reason.
-    precision : Interval
-        Share that are wrong, of the sentences marked for this reason.
-    """
-
-    kind: str
-    recall: Interval
-    named: Interval
-    precision: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class CheckerScores:
-    """The whole table.
-
-    Attributes
-    ----------
-    recall, precision : Interval
-        Over all kinds: wrong sentences marked; marked sentences that are wrong.
-    flagged : Interval
-        Faithful sentences that are marked.
-    partly : Interval
-        Faithful sentences called "partly supported", which warns nobody.
-    kinds : tuple of ErrorKindScores
-    cases : int
-    """
-
-    recall: Interval
-    precision: Interval
-    flagged: Interval
-    partly: Interval
-    kinds: tuple[ErrorKindScores, ...]
-    cases: int
-
-    def table(self) -> dict[str, Any]:
-        """As plain values: ``[value, low, high, count]`` each."""
-        whole = {name: getattr(self, name).counted() for name in ("recall", "precision", "flagged", "partly")}
-        kinds = {
-            kind.kind: {name: getattr(kind, name).counted() for name in ("recall", "named", "precision")}
-            for kind in self.kinds
-        }
-        return {"cases": self.cases, **whole, "kinds": kinds}
-
-
 def judge(
     checker: Checker, examples: Sequence[LabelledSentence], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[CheckedSentence]:
-    """Check every sentence, without citations and without a question: the checker finds the evidence by itself."""
+    """Check every sentence, without citations and without a question: the checker finds the evidence by itself.
+
+    Parameters
+    ----------
+    checker : Checker
+    examples : sequence of LabelledSentence
+    progress : callable
+        Told how many sentences are checked, and of how many.
+    """
     found = []
     for number, example in enumerate(examples, 1):
         found.append(CheckedSentence(example, checker.check(Draft(example.claim), example.evidence)))
@@ -403,49 +364,54 @@ def judge(
     return found
 
 
-def score(judged: Sequence[CheckedSentence]) -> CheckerScores:
-    """Recall and precision with 95 % bootstrap intervals over cases."""
+def score(judged: Sequence[CheckedSentence]) -> Table:
+    """Recall and precision, each ``[value, low, high, count]`` with a 95 % bootstrap interval over cases.
+
+    Returns
+    -------
+    dict
+        ``cases``; ``recall``: share of the wrong sentences that are marked; ``precision``: share of the marked ones that are
+        wrong; ``flagged``: share of the faithful ones that are marked; ``partly``: share of them that are called partly
+        supported, which warns nobody; ``kinds``: kind of error to ``recall``, ``named`` (share that is marked for this very
+        reason) and ``precision`` (share that is wrong, of the sentences marked for this reason).
+    """
     wrong = [item for item in judged if item.labelled.wrong]
     right = [item for item in judged if not item.labelled.wrong]
     marked = [item for item in judged if item.claim.marked]
-    return CheckerScores(
-        recall=_share(wrong, lambda item: item.claim.marked),
-        precision=_share(marked, lambda item: item.labelled.wrong),
-        flagged=_share(right, lambda item: item.claim.marked),
-        partly=_share(right, lambda item: item.claim.support == "partly"),
-        kinds=tuple(_kind(kind, wrong, marked) for kind in ERRORS if any(item.labelled.kind == kind for item in wrong)),
-        cases=len({item.labelled.case for item in judged}),
-    )
+    kinds = {}
+    for kind in ERRORS:
+        if mine := [item for item in wrong if item.labelled.kind == kind]:
+            kinds[kind] = {
+                "recall": _share(mine, lambda item: item.claim.marked),
+                "named": _share(mine, lambda item, kind=kind: item.claim.marked and kind in item.names),
+                "precision": _share([item for item in marked if kind in item.names], lambda item: item.labelled.wrong),
+            }
+    return {
+        "cases": len({item.labelled.case for item in judged}),
+        "recall": _share(wrong, lambda item: item.claim.marked),
+        "precision": _share(marked, lambda item: item.labelled.wrong),
+        "flagged": _share(right, lambda item: item.claim.marked),
+        "partly": _share(right, lambda item: item.claim.support == "partly"),
+        "kinds": kinds,
+    }
 
 
-def _kind(kind: str, wrong: Sequence[CheckedSentence], marked: Sequence[CheckedSentence]) -> ErrorKindScores:
-    of_kind = [item for item in wrong if item.labelled.kind == kind]
-    return ErrorKindScores(
-        kind,
-        recall=_share(of_kind, lambda item: item.claim.marked),
-        named=_share(of_kind, lambda item: item.claim.marked and kind in item.names),
-        precision=_share([item for item in marked if kind in item.names], lambda item: item.labelled.wrong),
-    )
+def _share(items: Sequence[CheckedSentence], which: Callable[..., bool]) -> list[float]:
+    return bootstrap(np.array([float(which(item)) for item in items]), [item.labelled.case for item in items]).counted()
 
 
-def _share(items: Sequence[CheckedSentence], which: Callable[[CheckedSentence], bool]) -> Interval:
-    return bootstrap(np.array([float(which(item)) for item in items]), [item.labelled.case for item in items])
+_SAID = {
+    "recall": "wrong sentences marked (recall)",
+    "precision": "marked sentences that are wrong (precision)",
+    "flagged": "faithful sentences marked",
+    "partly": "faithful sentences called partly supported",
+}
+_SAID_OF_KIND = {"recall": "marked", "named": "marked for that reason", "precision": "wrong when that reason is given"}
 
 
-def rows(scored: CheckerScores) -> list[tuple[str, str]]:
-    """The table for a person: what is measured, and its values."""
-    found = [
-        ("wrong sentences marked (recall)", _told(scored.recall)),
-        ("marked sentences that are wrong (precision)", _told(scored.precision)),
-        ("faithful sentences marked", _told(scored.flagged)),
-        ("faithful sentences called partly supported", _told(scored.partly)),
-    ]
-    for kind in scored.kinds:
-        found.append((f"{kind.kind}: marked", _told(kind.recall)))
-        found.append((f"{kind.kind}: marked for that reason", _told(kind.named)))
-        found.append((f"{kind.kind}: wrong when that reason is given", _told(kind.precision)))
+def rows(table: Table) -> list[tuple[str, str]]:
+    """What `score` gives, for a reader."""
+    found = [(said, told(table[name])) for name, said in _SAID.items()]
+    for kind, values in table["kinds"].items():
+        found += [(f"{kind}: {said}", told(values[name])) for name, said in _SAID_OF_KIND.items()]
     return found
-
-
-def _told(measured: Interval) -> str:
-    return f"{measured} of {measured.count}" if measured.count else "none"

@@ -88,6 +88,11 @@ def load() -> Features:
 def remembered(network: Features, file: Path) -> Features:
     """The same function, with what it found kept in a file (.npz), by the content of the images; so a second run is quick.
 
+    Parameters
+    ----------
+    network : callable
+    file : Path
+
     Raises
     ------
     mirage.errors.BadInput
@@ -124,7 +129,12 @@ def _batches(images: Iterable[Image.Image]) -> Iterator[list[Image.Image]]:
 
 
 def kernel(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> Doubles:
-    """(x·y / d + 1)³, the kernel of the Kernel Inception Distance (Bińkowski and others, 2018)."""
+    """(x·y / d + 1)³, the kernel of the Kernel Inception Distance (Bińkowski and others, 2018).
+
+    Parameters
+    ----------
+    left, right : (n, d) and (m, d) float
+    """
     return np.asarray((left.astype(np.float64) @ right.astype(np.float64).T / left.shape[1] + 1) ** 3)
 
 
@@ -156,26 +166,53 @@ class Kernels:
 
 
 def drawn_again(groups: Sequence[Hashable], rng: np.random.Generator) -> Doubles:
-    """How often each member is drawn when its groups (cases) are drawn with putting back: (n,)."""
+    """How often each member is drawn when its groups (cases) are drawn with putting back: (n,).
+
+    Parameters
+    ----------
+    groups : sequence
+        Of each member.
+    rng : numpy.random.Generator
+    """
     own = codes(groups)
     count = own.max() + 1
     return np.asarray(np.bincount(rng.integers(0, count, count), minlength=count)[own], dtype=float)
 
 
 def unit(features: npt.NDArray[np.floating], centroid: npt.NDArray[np.floating]) -> Doubles:
-    """Features less their `centroid`, of unit length."""
+    """Features less their `centroid`, of unit length.
+
+    Parameters
+    ----------
+    features : (n, d) float
+    centroid : (d,) float
+    """
     moved = features.astype(np.float64) - centroid
     return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12))
 
 
 def precision(scores: Doubles, right: npt.NDArray[np.bool_], at: int = 10) -> Doubles:
-    """Share of right ones among the `at` best of each row: (queries,)."""
+    """Share of right ones among the `at` best of each row: (queries,).
+
+    Parameters
+    ----------
+    scores : (queries, answers) float
+    right : (queries, answers) bool
+    at : int
+    """
     first = np.argsort(-scores, axis=1, kind="stable")[:, :at]
     return np.asarray(np.take_along_axis(right, first, axis=1).mean(1))
 
 
 def mean_distance(features: npt.NDArray[np.floating], groups: Sequence[Hashable] | None = None) -> float:
-    """Mean Euclidean distance between two members (of two groups, where given); nan when there are no two."""
+    """Mean Euclidean distance between two members (of two groups, where given); nan when there are no two.
+
+    Parameters
+    ----------
+    features : (n, d) float
+    groups : sequence, optional
+        Of each member; each is its own group when left out.
+    """
     own = codes(groups or range(len(features)))
     apart = own[:, None] != own[None]
     return float(cdist(features, features)[apart].mean()) if apart.any() else float("nan")

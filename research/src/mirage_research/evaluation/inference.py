@@ -47,6 +47,16 @@ def look(
 ) -> EncodedFigures:
     """Read and encode the figures of a split of MedPix 2.0, or of some of its cases.
 
+    Parameters
+    ----------
+    medpix : Path
+    split : str
+    encoder : Encoder
+    cases : set of str, optional
+        Ids of the cases; all of the split when left out.
+    tell : callable
+        Told how many figures are encoded, and of how many.
+
     Raises
     ------
     mirage.errors.BadInput
@@ -122,6 +132,13 @@ def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:
 def measure(looked: EncodedFigures, encoder: Encoder, rule: Rule | None) -> Table:
     """Measure words alone, the encoder alone, and words first, then the encoder.
 
+    Parameters
+    ----------
+    looked : EncodedFigures
+    encoder : Encoder
+    rule : Rule or None
+        The encoder's margins; without one it answers nothing.
+
     Returns
     -------
     dict
@@ -188,7 +205,15 @@ def _told(row: Table) -> str:
 
 
 def write(rule: Rule, path: Path, looked: EncodedFigures) -> None:
-    """Write a rule with how it was made."""
+    """Write a rule with how it was made.
+
+    Parameters
+    ----------
+    rule : Rule
+    path : Path
+    looked : EncodedFigures
+        What it was made on.
+    """
     rule.write(
         path,
         made_on={"figures": len(looked.figures), "cases": len({figure.case_id for figure in looked.figures})},

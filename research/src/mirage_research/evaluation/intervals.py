@@ -65,7 +65,9 @@ class Difference:
 
 
 def told(row: Sequence[float]) -> str:
-    """``0.284 (0.195 to 0.377)``, and of how many where a fourth number says so."""
+    """``0.284 (0.195 to 0.377)``, and of how many where a fourth number says so; "none" of none."""
+    if len(row) > 3 and not row[3]:
+        return "none"
     of = f" of {row[3]:.0f}" if len(row) > 3 else ""
     return f"{row[0]:.3f} ({row[1]:.3f} to {row[2]:.3f}){of}"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput
@@ -74,22 +76,30 @@ def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) ->
 def _pictures(pool: EvaluationSet, images: Matrix, asked: Sequence[int], others: Sequence[int]) -> LookAlikes:
     bits = _bits([row.picture.look for row in pool.rows])
     ones = bits.sum(1)
-    identical = near = 0
-    touched: set[int] = set()
+
+    def close(some: list[int], other: list[int]) -> npt.NDArray[np.bool_]:
+        apart = ones[some][:, None] + ones[other][None, :] - 2 * (bits[some] @ bits[other].T)
+        return np.asarray((apart < SAME_LOOK_BITS) & (images[some] @ images[other].T >= SAME_LOOK_COSINE))
+
+    pairs = list(_close_pairs(pool, asked, others, close))
+    identical = sum(pool.rows[a].picture.name == pool.rows[b].picture.name for a, b in pairs)
+    return LookAlikes(identical, len(pairs) - identical, frozenset(a for a, _ in pairs))
+
+
+def _close_pairs(
+    pool: EvaluationSet,
+    asked: Sequence[int],
+    others: Sequence[int],
+    close: Callable[[list[int], list[int]], npt.NDArray[np.bool_]],
+) -> Iterator[tuple[int, int]]:
+    """Places of two figures of different cases that are close, a block at a time, since the pool may be large."""
     for start in range(0, len(asked), _ROWS):
-        part = list(asked[start : start + _ROWS])
+        some = list(asked[start : start + _ROWS])
         for begin in range(0, len(others), _ROWS):
             other = list(others[begin : begin + _ROWS])
-            apart = ones[part][:, None] + ones[other][None, :] - 2 * (bits[part] @ bits[other].T)
-            close = (apart < SAME_LOOK_BITS) & (images[part] @ images[other].T >= SAME_LOOK_COSINE)
-            for row, column in np.argwhere(close):
-                a, b = part[row], other[column]
-                if pool.groups[a] == pool.groups[b]:
-                    continue
-                same = pool.rows[a].picture.name == pool.rows[b].picture.name
-                identical, near = identical + same, near + (not same)
-                touched.add(a)
-    return LookAlikes(identical, near, frozenset(touched))
+            for row, column in np.argwhere(close(some, other)):
+                if pool.groups[some[row]] != pool.groups[other[column]]:
+                    yield some[row], other[column]
 
 
 def _bits(looks: Sequence[int]) -> Matrix:
@@ -100,27 +110,21 @@ def _bits(looks: Sequence[int]) -> Matrix:
 
 def _captions(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int], others: Sequence[int]) -> LookAlikes:
     folded = [" ".join(sorted(re.findall(r"\w+", figure.caption.lower()))) for figure in pool.figures]
-    stems: dict[int, frozenset[int]] = {}
-
-    def words(place: int) -> frozenset[int]:
-        if place not in stems:
-            stems[place] = wordform.stems(pool.figures[place].caption)
-        return stems[place]
-
+    words = cache(lambda place: wordform.stems(pool.figures[place].caption))
     same_words: dict[str, list[int]] = {}
     for place in others:
         if folded[place].count(" ") >= _FEWEST_WORDS - 1:
             same_words.setdefault(folded[place], []).append(place)
     alike = [(a, b) for a in asked for b in same_words.get(folded[a], ()) if pool.groups[a] != pool.groups[b]]
-    near = []
-    for start in range(0, len(asked), _ROWS):
-        part = list(asked[start : start + _ROWS])
-        for begin in range(0, len(others), _ROWS):
-            other = list(others[begin : begin + _ROWS])
-            for row, column in np.argwhere(vectors.captions[part] @ vectors.captions[other].T >= _NEAR_CAPTION):
-                a, b = part[row], other[column]
-                if pool.groups[a] != pool.groups[b] and folded[a] != folded[b] and _share(words(a), words(b)) >= SAME_WORDS:
-                    near.append((a, b))
+
+    def close(some: list[int], other: list[int]) -> npt.NDArray[np.bool_]:
+        return np.asarray(vectors.captions[some] @ vectors.captions[other].T >= _NEAR_CAPTION)
+
+    near = [
+        (a, b)
+        for a, b in _close_pairs(pool, asked, others, close)
+        if folded[a] != folded[b] and _share(words(a), words(b)) >= SAME_WORDS
+    ]
     return LookAlikes(len(alike), len(near), frozenset(a for a, _ in (*alike, *near)))
 
 
@@ -189,6 +193,15 @@ def training_of(encoder: Encoder, model: str = "") -> TrainingRecord:
 
 def refuse_trained(pool: EvaluationSet, asked: Sequence[int], training: TrainingRecord, encoder: str, what: str) -> None:
     """Refuse to ask about figures that an encoder was trained on.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    asked : sequence of int
+        Places.
+    training : TrainingRecord
+    encoder, what : str
+        What the encoder and the figures asked about are called in the message.
 
     Raises
     ------

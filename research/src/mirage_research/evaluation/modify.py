@@ -68,7 +68,13 @@ class Triple:
 
 
 def triples(figures: Sequence[Figure], each: int, seed: int) -> list[Triple]:
-    """Draw up to `each` triples of every kind."""
+    """Draw up to `each` triples of every kind.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+    each, seed : int
+    """
     made: dict[str, list[Triple]] = defaultdict(list)
     for triple in (*_described(figures), *_diagnosed(figures)):
         made[triple.kind].append(triple)
@@ -137,6 +143,17 @@ def evaluate(
     medpix: Path, *, each: int = 60, seed: int = 1, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[str, Any]:
     """Precision among the first ten, for each kind and way, with 95 % bootstrap intervals over triples.
+
+    Parameters
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    each : int
+        Triples of each kind.
+    seed : int
+        Draws them.
+    progress : callable
+        Told how many triples are asked, and of how many.
 
     Returns
     -------

@@ -33,7 +33,7 @@ from mirage.errors import BadInput
 from mirage.explain import refine
 from mirage.explain.explanation import MOST_HITS
 from mirage.explain.refine import Refinement
-from mirage.search.fusion import DEFAULT_CALIBRATION, Answer, Calibration, Hit
+from mirage.search.fusion import DEFAULT_CALIBRATION, Answer, Calibration
 from mirage.search.searcher import Searcher, Steer
 from mirage.storage.ingest import Progress, add
 from mirage_research.evaluation.intervals import bootstrap
@@ -113,7 +113,14 @@ class RefineTrial:
         self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
 
     def ranks(self, asked: Asked, compared: Mapping[str, Refinement]) -> dict[str, float]:
-        """Rank of the first right figure, by way; `ONCE` is the search as it stands. inf where none is found."""
+        """Rank of the first right figure, by way; `ONCE` is the search as it stands. inf where none is found.
+
+        Parameters
+        ----------
+        asked : Asked
+        compared : mapping
+            Name to way of refining.
+        """
         searcher = self._searchers[asked.kind == "caption"]
         first = _without(self._timed("first", partial(searcher.search, asked.query)), asked.without)
         found = {ONCE: _rank(first, asked.right)}
@@ -155,11 +162,8 @@ def _all_likely(answer: Answer) -> Answer:
 
 
 def _rank(answer: Answer, right: frozenset[str]) -> float:
-    return next((float(rank) for rank, hit in enumerate(answer.hits, 1) if _answers(hit, right)), float("inf"))
-
-
-def _answers(hit: Hit, right: frozenset[str]) -> bool:
-    return hit.figure.id in right or not right.isdisjoint(hit.folded)
+    hits = enumerate(answer.hits, 1)
+    return next((float(rank) for rank, hit in hits if not right.isdisjoint((hit.figure.id, *hit.folded))), float("inf"))
 
 
 def measure(

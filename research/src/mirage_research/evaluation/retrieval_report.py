@@ -83,7 +83,14 @@ def write(evaluation: RetrievalEvaluation, folder: Path, command: str) -> Path:
 
 
 def render(evaluation: RetrievalEvaluation, command: str) -> str:
-    """The page as text."""
+    """The page as text.
+
+    Parameters
+    ----------
+    evaluation : RetrievalEvaluation
+    command : str
+        What made it.
+    """
     environment = Environment(
         loader=PackageLoader("mirage_research.evaluation", "templates"),
         autoescape=True,

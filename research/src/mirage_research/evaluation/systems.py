@@ -133,7 +133,13 @@ def by_search(
 
 
 def at_random(pool: EvaluationSet, topics: Sequence[Topic]) -> list[RandomOrder]:
-    """All figures in random order."""
+    """All figures in random order.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    topics : sequence of Topic
+    """
     return [RandomOrder.of([(len(pool) - len(topic.without), len(topic.right))]) for topic in topics]
 
 
@@ -141,6 +147,11 @@ def coarse_oracle(pool: EvaluationSet, topics: Sequence[Topic]) -> list[RandomOr
     """One who is told modality, plane and region and nothing else, and guesses within them.
 
     For a name: those of the case's own figures. For a picture: its own.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    topics : sequence of Topic
     """
     kinds = codes(pool.kinds)
     of_case: dict[str, list[int]] = {}
@@ -169,7 +180,15 @@ def nameless(figure: Figure) -> Figure:
 
 
 def without_names(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder) -> FigureVectors:
-    """Caption vectors without names: only those of figures without a caption, which begin with the title, are made anew."""
+    """Caption vectors without names: only those of figures without a caption, which begin with the title, are made anew.
+
+    Parameters
+    ----------
+    pool : EvaluationSet
+    vectors : FigureVectors
+    encoder : Encoder
+        Who made them.
+    """
     titled = [n for n, figure in enumerate(pool.figures) if caption_text(figure) != caption_text(nameless(figure))]
     captions = vectors.captions.copy()
     texts = [caption_text(nameless(pool.figures[place])) for place in titled]
@@ -225,21 +244,12 @@ def _put_vectors(pool: EvaluationSet, vectors: FigureVectors, folder: Path) -> N
     store = Store.at(folder / "records.sqlite")
     try:
         digest = vectors.encoder.digest
-        there = store.vectors([row.key for row in pool.rows], digest)
-        none = np.zeros(vectors.encoder.dimension, np.float32)
-        changed = []
-        for place, row in enumerate(pool.rows):
-            image, caption = there.get(row.key, (none, None))
-            kept = none if caption is None else caption
-            if not np.array_equal(image, vectors.images[place]) or not np.array_equal(kept, vectors.captions[place]):
-                changed.append(place)
-        captions = [vectors.captions[place] if vectors.captions[place].any() else None for place in changed]
-        for start in range(0, len(changed), _BATCH):
+        captions = [caption if caption.any() else None for caption in vectors.captions]
+        for start in range(0, len(pool), _BATCH):
             some = slice(start, start + _BATCH)
-            keys = [pool.rows[place].key for place in changed[some]]
+            keys = [row.key for row in pool.rows[some]]
             nameless_rows = store.rows(keys)  # as the records have them now, without names
-            mine = [nameless_rows[key] for key in keys]
-            store.put_vectors(mine, vectors.images[changed[some]], captions[some], digest)
+            store.put_vectors([nameless_rows[key] for key in keys], vectors.images[some], captions[some], digest)
         store.forget_vectors(digest)
     finally:
         store.close()

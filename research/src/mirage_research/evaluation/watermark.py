@@ -96,7 +96,16 @@ class WatermarkMeasures:
 def evaluate(
     paths: list[Path], carriers: int = 40, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> WatermarkMeasures:
-    """Measure on real images; `carriers` of them, evenly spread, are marked in memory."""
+    """Measure on real images; `carriers` of them, evenly spread, are marked in memory.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Real images.
+    carriers : int
+    progress : callable
+        Told how many images are looked at, and of how many.
+    """
     scores, alarms, times = [], 0, []
     seen: dict[str, list[bool]] = {name: [] for name in CHANGES}
     read: dict[str, list[bool]] = {name: [] for name in CHANGES}
