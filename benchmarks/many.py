@@ -15,7 +15,7 @@ from mirage.atlas import Atlas
 from mirage.figure import Figure
 from mirage.storage import ingest
 from mirage.storage.folder import point_of
-from mirage.storage.records import Record, Row
+from mirage.storage.records import FigureRecord, FigureRow
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
 CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
@@ -66,7 +66,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
             for copy, row in batch:
                 image, caption = vectors[row.key]
                 records.append(
-                    Record(
+                    FigureRecord(
                         _reworded(row.figure, copy, vocabulary, dice),
                         None,
                         f"{row.key}-{copy}",
@@ -78,7 +78,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
             keys = made.store.put(records, digest, 1)
             made.index.add(
                 [
-                    point_of(Row(key, record.figure, record.picture), record.image, record.caption)
+                    point_of(FigureRow(key, record.figure, record.picture), record.image, record.caption)
                     for key, record in zip(keys, records, strict=True)
                 ]
             )
@@ -87,7 +87,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
     return folder
 
 
-def _batches(rows: Sequence[Row], figures: int) -> Iterator[list[tuple[int, Row]]]:
+def _batches(rows: Sequence[FigureRow], figures: int) -> Iterator[list[tuple[int, FigureRow]]]:
     every = [(number // len(rows), rows[number % len(rows)]) for number in range(figures)]
     for start in range(0, figures, _AT_ONCE):
         yield every[start : start + _AT_ONCE]

@@ -12,7 +12,7 @@ import pytest
 
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.storage.records import Picture, Record
+from mirage.storage.records import FigureRecord, PictureRow
 from mirage.storage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
@@ -24,11 +24,11 @@ def unit(seed: int) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def record(number: int, caption: str = "A picture", corpus: str = "folder") -> Record:
+def record(number: int, caption: str = "A picture", corpus: str = "folder") -> FigureRecord:
     source = replace(SOURCE, corpus=corpus)
     figure = Figure(f"{corpus}:{number}", caption, source, modality="CT", plane="axial", case_id="folder:case")
-    picture = Picture(f"{number:064x}.png", 64, 48, 1000, 2**255 + number)
-    return Record(figure, CASE, f"print-{number}", picture, unit(number), unit(50 + number) if caption else None)
+    picture = PictureRow(f"{number:064x}.png", 64, 48, 1000, 2**255 + number)
+    return FigureRecord(figure, CASE, f"print-{number}", picture, unit(number), unit(50 + number) if caption else None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 from mirage.atlas import Atlas
 from mirage.figure import Figure
 from mirage.storage.ingest import caption_text, encode_captions
-from mirage.storage.records import Record
+from mirage.storage.records import FigureRecord
 
 
 def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None] = lambda figure: figure) -> Atlas:
@@ -45,7 +45,7 @@ def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None] =
         for number, vector in zip(anew, encode_captions(atlas.encoder, [kept[n][1] for n in anew]), strict=True):
             captions[number] = vector
         records = [
-            Record(figure, None, "copied", row.picture, vectors[row.key][0], caption)
+            FigureRecord(figure, None, "copied", row.picture, vectors[row.key][0], caption)
             for (row, figure), caption in zip(kept, captions, strict=True)
         ]
         made.store.put(records, digest, stamp=1)

@@ -101,6 +101,9 @@ class CorpusCard:
         Whether it is fetched from the network where no copy is named; such an adapter is one that `Downloads`.
     needs : tuple of str
         Packages that have to be importable.
+    private : bool
+        Whether its ids are made of names that may name patients. An atlas keeps its figures and cases under keyed hashes of
+        those ids, and the labels of its items where only the owner of the atlas sees them.
     """
 
     title: str
@@ -111,6 +114,7 @@ class CorpusCard:
     ships: bool = False
     downloads: bool = False
     needs: tuple[str, ...] = ()
+    private: bool = False
 
     @property
     def usable(self) -> bool:
@@ -180,12 +184,15 @@ class Item:
     fingerprint : str
         Changes when the picture or its words change, cheap to make (size and time of a file, digest of words).
         A figure whose id and fingerprint are in the atlas already is passed over without opening its picture.
+    case_label : str
+        The case as the person knows it, where its id is made of that; see `CorpusCard.private`.
     """
 
     figure: Figure
     case: Case | None
     label: str
     fingerprint: str
+    case_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class FolderCorpus:
             ),
             CorpusOption("frames", "How many frames to take of a DICOM file with more.", int, default=12),
         ),
+        private=True,
     )
 
     def __init__(
@@ -268,7 +269,8 @@ class FolderCorpus:
             )
             self._places[figure.id] = _Entry(path, frame)
             name = f"{label}, frame {frame}" if several else label
-            yield Item(figure, case, name, _fingerprint(figure, case, stat))
+            called = row.words.get("case", "") if row else ""
+            yield Item(figure, case, name, _fingerprint(figure, case, stat), called)
 
 
 def slug(text: str) -> str:

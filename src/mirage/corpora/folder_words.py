@@ -99,7 +99,7 @@ def case_of(corpus: str, identity: str, rows: Sequence[Row], defaults: Mapping[s
 
     return Case(
         id=f"{corpus}:case-{identity}",
-        title=first("title") or first("diagnosis") or first("case"),
+        title=first("title") or first("diagnosis"),  # what the case is called may be whose it is
         source=source_of(corpus, rows[0].words, defaults),
         **{name: first(name) for name in (*STORY, "diagnosis")},
     )

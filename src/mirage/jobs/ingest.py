@@ -13,7 +13,7 @@ from mirage.corpora.base import Downloads
 from mirage.errors import BadInput, NotFound
 from mirage.jobs.job import Cancelled
 from mirage.query import shown
-from mirage.storage.ingest import Progress, Report, add
+from mirage.storage.ingest import IngestReport, Progress, add
 
 _MOST_REFUSED = 500
 
@@ -70,7 +70,7 @@ def tell(update: Update, progress: Progress) -> None:
     )
 
 
-def _end(update: Update, report: Report) -> None:
+def _end(update: Update, report: IngestReport) -> None:
     new, old = f"{report.added:,} figures added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."

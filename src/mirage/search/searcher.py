@@ -24,7 +24,7 @@ from mirage.query import Query, Term, shown
 from mirage.search import fusion
 from mirage.search.arithmetic import CHANGE, Middle
 from mirage.search.fusion import Answer, Calibration, Fused, Hit, Signs
-from mirage.storage.records import Row
+from mirage.storage.records import FigureRow
 from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
@@ -188,7 +188,7 @@ class Searcher:
         listed = {key for channel in ("image", "caption") for key, _ in lists.get(channel, ())}
         return self._store.uncaptioned(sorted(listed))
 
-    def _fold(self, fused: list[Fused], rows: Mapping[int, Row]) -> tuple[list[Fused], dict[int, list[int]]]:
+    def _fold(self, fused: list[Fused], rows: Mapping[int, FigureRow]) -> tuple[list[Fused], dict[int, list[int]]]:
         keys = [entry.key for entry in fused]
         looks = {key: rows[key].picture.look for key in keys}
         near = fusion.look_alikes(keys, looks)
@@ -202,7 +202,7 @@ class Searcher:
         self,
         query: Query,
         fused: Sequence[Fused],
-        rows: Mapping[int, Row],
+        rows: Mapping[int, FigureRow],
         folded: Mapping[int, Sequence[int]],
         signs: Mapping[int, Signs],
     ) -> list[Hit]:
@@ -240,7 +240,7 @@ def _steered(vector: Vector, text: str, steer: Steer) -> tuple[Vector, str]:
     return looking, f"{text} {steer.words}".strip()
 
 
-def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, Row]) -> list[Fused]:
+def _without_unwanted(query: Query, fused: list[Fused], rows: Mapping[int, FigureRow]) -> list[Fused]:
     """Leave out what only word search found although its words name what the query wants less of."""
     unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
     if not unwanted:

@@ -30,7 +30,7 @@ from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import LeftOut, Manifest
 from mirage.storage.ingest import Progress
-from mirage.storage.records import Picture, Row
+from mirage.storage.records import FigureRow, PictureRow
 from mirage.storage.store import Store
 
 _README = """\
@@ -162,7 +162,7 @@ class _Writing:
         self._archive, self._store, self._pictures, self._encoder = archive, store, pictures, encoder
         self._side, self._progress = side, progress
         self._parts: dict[str, str] = {}
-        self._written: dict[str, Picture] = {}  # a picture's name in the atlas to what stands in the file
+        self._written: dict[str, PictureRow] = {}  # a picture's name in the atlas to what stands in the file
         self._names = set[str]()
         self._licences: Counter[str] = Counter()
         self._lost = Counter[str]()
@@ -226,11 +226,11 @@ class _Writing:
         self._archive.writestr(atlasfile.MANIFEST, made.print())
         return made
 
-    def _blocks(self, corpora: set[str], include_unlicensed: bool) -> Iterator[list[Row]]:
+    def _blocks(self, corpora: set[str], include_unlicensed: bool) -> Iterator[list[FigureRow]]:
         """The figures that go, in blocks, their pictures already written."""
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
         self._looked = 0
-        block: list[Row] = []
+        block: list[FigureRow] = []
         for rows in self._store.each(batch=200):
             there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
             for row in rows:
@@ -251,7 +251,7 @@ class _Writing:
         if block:
             yield block
 
-    def _write_picture(self, picture: Picture) -> bool:
+    def _write_picture(self, picture: PictureRow) -> bool:
         if picture.name in self._written:
             return True
         try:
@@ -264,7 +264,7 @@ class _Writing:
         self._written[picture.name] = kept
         return True
 
-    def _sized(self, picture: Picture, data: bytes) -> tuple[bytes, Picture]:
+    def _sized(self, picture: PictureRow, data: bytes) -> tuple[bytes, PictureRow]:
         if not self._side or max(picture.width, picture.height) <= self._side:
             return data, picture
         image = decode(data)
@@ -275,7 +275,7 @@ class _Writing:
         name = f"{hashlib.sha256(made).hexdigest()}.webp"
         return made, replace(picture, name=name, width=image.width, height=image.height, bytes=len(made))
 
-    def _vectors(self, block: list[Row]) -> bytes:
+    def _vectors(self, block: list[FigureRow]) -> bytes:
         found = self._store.raw_vectors([row.key for row in block], self._encoder.digest)
         nothing = np.full(self._encoder.dimension, np.nan, np.float16)
         pairs = (found[row.key] for row in block)
@@ -288,7 +288,7 @@ class _Writing:
         self._parts[name] = hashlib.sha256(data).hexdigest()
 
 
-def _record(row: Row, fingerprint: str, picture: Picture) -> dict[str, Any]:
+def _record(row: FigureRow, fingerprint: str, picture: PictureRow) -> dict[str, Any]:
     return {**asdict(row.figure), "fingerprint": fingerprint, "picture": {**asdict(picture), "look": f"{picture.look:x}"}}
 
 

@@ -26,8 +26,7 @@ from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
 from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions, vectors_of
-from mirage.storage.records import Picture as PictureRecord
-from mirage.storage.records import Record, Row
+from mirage.storage.records import FigureRecord, FigureRow, PictureRow
 
 Vector = npt.NDArray[np.float32]
 Thing = TypeVar("Thing")
@@ -284,20 +283,20 @@ class _Importing:
             images = list(atlas.encoder.encode_images([picture.image for picture, _ in pictures]))
             captions = encode_captions(atlas.encoder, figures)
         records = [
-            Record(figure, None, entry.figure.fingerprint, kept, image, caption)
+            FigureRecord(figure, None, entry.figure.fingerprint, kept, image, caption)
             for figure, entry, (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
         ]
         keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
         atlas.index.add(
             [
-                point_of(Row(key, record.figure, record.picture), *vectors_of(record))
+                point_of(FigureRow(key, record.figure, record.picture), *vectors_of(record))
                 for key, record in zip(keys, records, strict=True)
             ]
         )
         atlas.renewed()
         self.added += len(records)
 
-    def _picture(self, figure: ArchivedFigure) -> tuple[Picture, PictureRecord]:
+    def _picture(self, figure: ArchivedFigure) -> tuple[Picture, PictureRow]:
         name = figure.picture.name
         try:
             decoded = read_picture(self._file.picture(name), name=name)
@@ -306,7 +305,7 @@ class _Importing:
         kept = self._atlas.pictures.put(decoded)
         # The hash of the original, not of its smaller copy: near-duplicates are the same as where the file was made.
         look = int(figure.picture.look, 16)
-        return decoded, PictureRecord(kept.name, kept.width, kept.height, kept.size, look)
+        return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, look)
 
     def _tell(self) -> None:
         done, total = self.added + self.kept, self._file.manifest.figures

@@ -22,7 +22,7 @@ from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import Row, Vector
+from mirage.storage.records import FigureRow, Vector
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
@@ -120,7 +120,7 @@ class AtlasFolder:
         with ExitStack() as undo:
             undo.callback(index.close)
             undo.callback(manifest.Holder.clear, folder)
-            store = Store.at(folder / "records.sqlite")
+            store = Store.at(folder / "records.sqlite", upgraded=True)
             undo.callback(store.close)
             opened = cls(folder, store, index, used, holder, name)
             holder.write(folder)
@@ -186,7 +186,7 @@ class AtlasFolder:
         self.store.set_note(UNFINISHED, None)
         self.renewed()
 
-    def _index(self, rows: Sequence[Row]) -> None:
+    def _index(self, rows: Sequence[FigureRow]) -> None:
         found = self.store.vectors([row.key for row in rows], self.encoder_info.digest)
         self.index.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
 
@@ -227,12 +227,12 @@ class AtlasFolder:
         return True
 
 
-def point_of(row: Row, image: Vector, caption: Vector | None) -> Point:
+def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:
     """What the index keeps of a figure.
 
     Parameters
     ----------
-    row : Row
+    row : FigureRow
     image, caption : (d,) float32
         Unit length; `caption` is None for a figure without words.
     """

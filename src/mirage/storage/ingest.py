@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,7 @@ from mirage.images import Picture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
 from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
-from mirage.storage.records import Picture as PictureRecord
-from mirage.storage.records import Record, Row, rounded
+from mirage.storage.records import FigureRecord, FigureRow, PictureRow, keyed, keyed_id, rounded
 
 BATCH = 32
 _AHEAD = 3 * BATCH
@@ -53,7 +52,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class IngestReport:
     """What came of it.
 
     Attributes
@@ -79,9 +78,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """An item as the corpus knows it, and as the atlas keeps it."""
+
+    own: Item
+    kept: Item
+    name: str = ""
+    case_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ready:
-    item: Item
-    picture: PictureRecord
+    entry: _Entry
+    picture: PictureRow
     decoded: Picture
 
 
@@ -92,7 +101,7 @@ def add(
     progress: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     workers: int = 2,
-) -> Report:
+) -> IngestReport:
     """Add a corpus to an atlas.
 
     Parameters
@@ -120,13 +129,16 @@ def add(
     atlas.reconcile()
     stamp = _next_stamp(atlas)
     atlas.store.set_note(UNFINISHED, str(stamp))
-    atlas.store.put_corpus(_corpus_values(info, complete=False))
+    private = _is_private(corpus)
+    version = keyed(atlas.store.id_key, info.version) if private else info.version
+    atlas.store.put_corpus(_corpus_values(info, version, complete=False))
     known = atlas.store.fingerprints(info.name)
+    keep = _keyed(atlas.store.id_key) if private else _as_it_is
     infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
     counts = _Counts(len(corpus), progress, started)
     seen: set[str] = set()
 
-    def wanted() -> Iterator[Item]:
+    def wanted() -> Iterator[_Entry]:
         for entry in corpus.items():
             if isinstance(entry, Refused):
                 counts.refused.append(entry)
@@ -135,8 +147,9 @@ def add(
                 counts.refused.append(Refused(entry.label, reason))
             else:
                 seen.add(entry.figure.id)
-                if known.get(entry.figure.id) != entry.fingerprint:
-                    yield entry
+                kept = keep(entry)
+                if known.get(kept.kept.figure.id) != kept.kept.fingerprint:
+                    yield kept
                     continue
                 counts.kept += 1
             counts.tell()
@@ -156,13 +169,38 @@ def add(
         with suppress(MirageError):
             atlas.changed()
         raise
-    atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
+    atlas.store.put_corpus(_corpus_values(info, version, complete=not stopped))
     if counts.added:
         atlas.index.optimise()
     atlas.store.set_note(UNFINISHED, None)
     atlas.changed()
     counts.tell(force=True)
-    return Report(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
+    return IngestReport(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
+
+
+def _is_private(corpus: Corpus) -> bool:
+    card = getattr(corpus, "card", None)
+    return card is not None and card.private
+
+
+def _as_it_is(item: Item) -> _Entry:
+    return _Entry(item, item)
+
+
+def _keyed(key: bytes) -> Callable[[Item], _Entry]:
+    """Give ids and fingerprints from which nobody without the atlas's key can tell, or try, the names they were made of."""
+
+    def keep(item: Item) -> _Entry:
+        figure, case = item.figure, item.case
+        kept = Item(
+            replace(figure, id=keyed_id(key, figure.id), case_id=keyed_id(key, figure.case_id)),
+            None if case is None else replace(case, id=keyed_id(key, case.id)),
+            item.label,
+            keyed(key, item.fingerprint),
+        )
+        return _Entry(item, kept, item.label, item.case_label)
+
+    return keep
 
 
 def _next_stamp(atlas: AtlasFolder) -> int:
@@ -171,12 +209,12 @@ def _next_stamp(atlas: AtlasFolder) -> int:
     return stamp
 
 
-def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
+def _corpus_values(info: CorpusInfo, version: str, *, complete: bool) -> dict[str, object]:
     return {
         "name": info.name,
         "title": info.title,
         "summary": info.summary,
-        "version": info.version,
+        "version": version,
         "homepage": info.homepage,
         "licence": info.licence.name,
         "licence_url": info.licence.url,
@@ -207,14 +245,14 @@ class _Counts:
 
 
 def _decoded(
-    items: Iterator[Item], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
+    entries: Iterator[_Entry], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
 ) -> Iterator[_Ready]:
     """Decode and keep pictures on threads, a bounded number ahead, in the corpus's order."""
     with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
         waiting: deque[tuple[Item, Future[_Ready]]] = deque()
         try:
-            for item in items:
-                waiting.append((item, pool.submit(_prepare, item, corpus, pictures)))
+            for entry in entries:
+                waiting.append((entry.own, pool.submit(_prepare, entry, corpus, pictures)))
                 if len(waiting) >= _AHEAD:
                     yield from _result(*waiting.popleft(), counts)
             while waiting:
@@ -235,11 +273,11 @@ def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Re
         counts.refused.append(Refused(item.label, f"The picture could not be read: {error}."))
 
 
-def _prepare(item: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
-    decoded = corpus.read(item)
+def _prepare(entry: _Entry, corpus: Corpus, pictures: PictureStore) -> _Ready:
+    decoded = corpus.read(entry.own)
     _refuse_synthetic(decoded)
     kept = pictures.put(decoded)
-    return _Ready(item, PictureRecord(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
+    return _Ready(entry, PictureRow(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
 
 
 def _refuse_synthetic(picture: Picture) -> None:
@@ -281,24 +319,35 @@ def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray
 
 def _store(atlas: AtlasFolder, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
     images = atlas.encoder.encode_images([ready.decoded.image for ready in batch])
-    figures = [ready.item.figure for ready in batch]
+    figures = [ready.entry.kept.figure for ready in batch]
     if infer is not None:
         figures = infer(figures, images)
     captions = encode_captions(atlas.encoder, figures)
     records = [
-        Record(figure, ready.item.case, ready.item.fingerprint, ready.picture, image, caption)
-        for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True)
+        FigureRecord(
+            figure,
+            entry.kept.case,
+            entry.kept.fingerprint,
+            picture,
+            image,
+            caption,
+            entry.name,
+            entry.case_name,
+        )
+        for (entry, picture), figure, image, caption in zip(
+            ((ready.entry, ready.picture) for ready in batch), figures, images, captions, strict=True
+        )
     ]
     keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
     atlas.index.add(
         [
-            point_of(Row(key, record.figure, record.picture), *vectors_of(record))
+            point_of(FigureRow(key, record.figure, record.picture), *vectors_of(record))
             for key, record in zip(keys, records, strict=True)
         ]
     )
     atlas.renewed()
 
 
-def vectors_of(record: Record) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+def vectors_of(record: FigureRecord) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """What the index is given of a record: its vectors as they would come back from the store."""
     return rounded(record.image), None if record.caption is None else rounded(record.caption)

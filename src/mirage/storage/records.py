@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +18,11 @@ from mirage.storage.tables import FIGURE_WORDS, figures
 
 Vector = npt.NDArray[np.float32]
 Half = npt.NDArray[np.float16]
+HASH = 12  # hex digits of a picture's SHA-256 in a reference
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureRow:
     """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and `mirage.images.look`."""
 
     name: str
@@ -31,24 +33,61 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FigureRow:
     """A figure as it is kept."""
 
     key: int
     figure: Figure
-    picture: Picture
+    picture: PictureRow
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A figure about to be kept, with its vectors."""
+class FigureRecord:
+    """A figure about to be kept, with its vectors.
+
+    `name` and `case_name` are the file's and the case's as the person who added them knows them; they stay in this atlas.
+    """
 
     figure: Figure
     case: Case | None
     fingerprint: str
-    picture: Picture
+    picture: PictureRow
     image: Vector
     caption: Vector | None
+    name: str = ""
+    case_name: str = ""
+
+
+def keyed(key: bytes, text: str) -> str:
+    """A keyed hash (HMAC-SHA-256, 96 bits in hex): who does not have the key cannot tell what it was made of, nor try.
+
+    Parameters
+    ----------
+    key : bytes
+        The atlas's own, `mirage.storage.store.Store.id_key`.
+    text : str
+    """
+    return hmac.new(key, text.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:24]
+
+
+def keyed_id(key: bytes, own: str) -> str:
+    """The id under which an atlas keeps a figure or case whose own id, ``corpus:name``, is made of a file's name.
+
+    Parameters
+    ----------
+    key : bytes
+    own : str
+        Empty for no case, and then so is the result.
+    """
+    return f"{own.partition(':')[0]}:{keyed(key, own)}" if own else ""
+
+
+def reference_of(row: FigureRow) -> str:
+    """What to write down where a figure is referred to from outside of the figures: its id and its picture's hash.
+
+    `mirage.storage.store.Store.row` takes it as it takes an id, and finds the picture again where ids differ.
+    """
+    return f"{row.figure.id}~{row.picture.name[:HASH]}"
 
 
 def pack(vector: Vector) -> bytes:
@@ -101,7 +140,7 @@ _picture_columns: _Take = itemgetter(*(_PLACES[name] for name in ("picture", "wi
 _licence = lru_cache(maxsize=256)(Licence)
 
 
-def row_of(row: Sequence[Any]) -> Row:
+def row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
     corpus, attribution, url, url_of = _source_columns(row)
     source = Source(corpus, attribution, url, url_of, _licence(*_licence_columns(row)))
@@ -109,10 +148,10 @@ def row_of(row: Sequence[Any]) -> Row:
     name, width, height, size, look = _picture_columns(row)
     values = (row[_PLACES["id"]], caption, source, *words, tuple(row[_PLACES["inferred"]].split()))
     figure = Figure(*values)
-    return Row(row[_PLACES["key"]], figure, Picture(name, width, height, size, int(look, 16)))
+    return FigureRow(row[_PLACES["key"]], figure, PictureRow(name, width, height, size, int(look, 16)))
 
 
-def figure_values(record: Record, stamp: int) -> dict[str, Any]:
+def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
     """A record as the columns of `figures`, the key left out."""
     figure, picture = record.figure, record.picture
     return {

@@ -27,7 +27,7 @@ from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions
-from mirage.storage.records import Row
+from mirage.storage.records import FigureRow
 from mirage.storage.store import Store
 
 ENCODING, INDEXING = "encoding", "indexing"
@@ -212,7 +212,7 @@ class _Work:
             self._look()
         return encoded
 
-    def _encode(self, rows: list[Row]) -> None:
+    def _encode(self, rows: list[FigureRow]) -> None:
         images = self._encoder.encode_images([_decoded(self._pictures, row) for row in rows])
         captions = encode_captions(self._encoder, [row.figure for row in rows])
         self._store.put_vectors(rows, images, captions, self._digest)
@@ -261,7 +261,7 @@ class _Counting:
         self._progress(Step(self._done, self._total, rate, left, self._what))
 
 
-def _decoded(pictures: PictureStore, row: Row) -> Image.Image:
+def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:
     try:
         return decode(pictures.path(row.picture.name))
     except MirageError as error:

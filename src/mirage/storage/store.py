@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,10 @@ from mirage.errors import AtlasError, NotFound, Unavailable
 from mirage.figure import Case
 from mirage.query import shown
 from mirage.storage.records import (
+    HASH,
+    FigureRecord,
+    FigureRow,
     Half,
-    Record,
-    Row,
     Vector,
     figure_values,
     pack,
@@ -30,8 +34,23 @@ from mirage.storage.records import (
     source_values,
     unit,
 )
-from mirage.storage.tables import CASE_WORDS, LATER, cases, corpora, figures, jobs, metadata, notes, vectors
+from mirage.storage.tables import (
+    CASE_WORDS,
+    VERSION,
+    cases,
+    corpora,
+    figures,
+    former_ids,
+    jobs,
+    metadata,
+    names,
+    notes,
+    vectors,
+    version,
+)
+from mirage.storage.upgrade import upgrade, version_of
 
+ID_KEY = "id_key"  # note
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
 _UNCAPTIONED = sa.select(figures.c.key).where(
     figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
@@ -45,6 +64,11 @@ class Store:
     ----------
     url : str
         SQLAlchemy URL. SQLite by file; the schema is plain SQL.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When the records are damaged, or of another version than this program's; see `mirage.storage.upgrade`.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,25 +76,43 @@ class Store:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
         with self._clear_errors():
-            metadata.create_all(self._engine)
-            self._add_later_columns()
+            self._check_version()
 
     @classmethod
-    def at(cls, path: Path) -> Store:
-        """Open or make the SQLite file at a path."""
+    def at(cls, path: Path, *, upgraded: bool = False) -> Store:
+        """Open or make the SQLite file at a path.
+
+        Parameters
+        ----------
+        path : Path
+        upgraded : bool
+            Bring records of an earlier version up to date first. Only for who holds the atlas.
+
+        Raises
+        ------
+        mirage.errors.AtlasError, mirage.errors.Unavailable
+        """
+        if upgraded:
+            upgrade(path)
         return cls(f"sqlite:///{path}")
 
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
 
-    def _add_later_columns(self) -> None:
-        there = {table: {column["name"] for column in sa.inspect(self._engine).get_columns(table)} for table in ("figures",)}
-        for column in LATER:
-            if column.name not in there[column.table.name]:
-                made = sa.schema.CreateColumn(column).compile(dialect=self._engine.dialect)
-                with self._engine.begin() as connection:
-                    connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {made}"))
+    def _check_version(self) -> None:
+        with self._engine.connect() as connection:
+            found = version_of(connection)
+        if found is None:
+            with self._engine.begin() as connection:
+                metadata.create_all(connection)
+                connection.execute(sa.insert(version), {"version_num": VERSION})
+        elif found != VERSION:
+            self.close()
+            raise AtlasError(
+                "The records are of another version of MIRAGE. Opening the atlas once, as `mirage atlas info` does, brings "
+                "those of an earlier one up to date. Nothing was changed."
+            )
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -103,7 +145,7 @@ class Store:
 
     # -- figures and cases ------------------------------------------------------------------------------------------
 
-    def put(self, records: Sequence[Record], encoder: str, stamp: int) -> list[int]:
+    def put(self, records: Sequence[FigureRecord], encoder: str, stamp: int) -> list[int]:
         """Insert or replace figures with their cases and vectors in one transaction.
 
         What another encoder made of a figure that is replaced is forgotten.
@@ -128,6 +170,10 @@ class Store:
                     "caption": None if record.caption is None else pack(record.caption),
                 }
                 connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
+                for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
+                    if name:
+                        local = {"id": own_id, "name": name}
+                        connection.execute(upsert(names).values(local).on_conflict_do_update(["id"], set_=local))
                 keys.append(key)
             for start in range(0, len(keys), 500):
                 stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
@@ -139,7 +185,9 @@ class Store:
         with self._write() as connection:
             _put_cases(connection, found)
 
-    def put_vectors(self, rows: Sequence[Row], images: Vector, captions: Sequence[Vector | None], encoder: str) -> None:
+    def put_vectors(
+        self, rows: Sequence[FigureRow], images: Vector, captions: Sequence[Vector | None], encoder: str
+    ) -> None:
         """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
 
         A figure that was replaced since its row was read gets none: they would be another picture's.
@@ -174,6 +222,8 @@ class Store:
             keys = list(connection.execute(sa.select(figures.c.key).where(figures.c.corpus == corpus)).scalars())
             for table in (figures, cases):
                 connection.execute(sa.delete(table).where(table.c.corpus == corpus))
+            for table in (names, former_ids):
+                connection.execute(sa.delete(table).where(table.c.id.startswith(f"{corpus}:", autoescape=True)))
             connection.execute(sa.delete(corpora).where(corpora.c.name == corpus))
         return keys
 
@@ -183,9 +233,9 @@ class Store:
             rows = connection.execute(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
             return {row.id: row.fingerprint for row in rows}
 
-    def rows(self, keys: Sequence[int]) -> dict[int, Row]:
+    def rows(self, keys: Sequence[int]) -> dict[int, FigureRow]:
         """Figures by key; keys that are not there are left out."""
-        found: dict[int, Row] = {}
+        found: dict[int, FigureRow] = {}
         with self._read() as connection:
             for start in range(0, len(keys), 500):
                 part = list(keys[start : start + 500])
@@ -193,26 +243,41 @@ class Store:
                     found[row.key] = row_of(row)
         return found
 
-    def row(self, figure_id: str) -> Row:
-        """One figure by id.
+    def row(self, figure_id: str) -> FigureRow:
+        """One figure by its id, by an id that it had before, or by a reference; see `mirage.storage.records.reference_of`.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        own, _, picture = figure_id.rpartition("~")
+        asked = [figures.c.id == figure_id, figures.c.id.in_(_now(figure_id))]
+        if re.fullmatch(f"[0-9a-f]{{{HASH}}}", picture):
+            asked += [figures.c.id == own, figures.c.id.in_(_now(own)), figures.c.picture.startswith(picture)]
+        with self._read() as connection:
+            for condition in asked:
+                row = connection.execute(sa.select(figures).where(condition).order_by(figures.c.key).limit(1)).first()
+                if row is not None:
+                    return row_of(row)
+        raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
+
+    def name_of(self, own_id: str) -> str:
+        """The file's name of a figure, or the name of a case, as its owner knows it; only for the owner's eyes.
+
+        Empty where none is kept.
+        """
+        with self._read() as connection:
+            return connection.execute(sa.select(names.c.name).where(names.c.id == own_id)).scalar() or ""
+
+    def case(self, case_id: str) -> Case:
+        """One case by its id, or by one that it had before.
 
         Raises
         ------
         mirage.errors.NotFound
         """
         with self._read() as connection:
-            row = connection.execute(sa.select(figures).where(figures.c.id == figure_id)).first()
-        if row is None:
-            raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
-        return row_of(row)
-
-    def case(self, case_id: str) -> Case:
-        """One case by id.
-
-        Raises
-        ------
-        mirage.errors.NotFound
-        """
+            case_id = connection.execute(_now(case_id)).scalar() or case_id
         found = self.cases({case_id})
         if case_id not in found:
             raise NotFound(f"This atlas has no case {shown(case_id)}.")
@@ -230,13 +295,13 @@ class Store:
                     found[row["id"]] = Case(id=row["id"], source=source_of(row), **words)
         return found
 
-    def figures_of(self, case_id: str) -> list[Row]:
+    def figures_of(self, case_id: str) -> list[FigureRow]:
         """The figures of a case, in the order they were added."""
         statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
         with self._read() as connection:
             return [row_of(row) for row in connection.execute(statement)]
 
-    def each(self, batch: int = 500, since: int = 0) -> Iterator[list[Row]]:
+    def each(self, batch: int = 500, since: int = 0) -> Iterator[list[FigureRow]]:
         """Every figure whose stamp is `since` or later, in batches by key."""
         last = -1
         while True:
@@ -325,6 +390,14 @@ class Store:
         with self._read() as connection:
             return connection.execute(sa.select(notes.c.value).where(notes.c.name == name)).scalar()
 
+    @cached_property
+    def id_key(self) -> bytes:
+        """The random key of this atlas's keyed ids. It is made when it is first needed, and never leaves the records."""
+        with self._write() as connection:
+            made = {"name": ID_KEY, "value": secrets.token_hex(32)}
+            connection.execute(upsert(notes).values(made).on_conflict_do_nothing())
+            return bytes.fromhex(connection.execute(sa.select(notes.c.value).where(notes.c.name == ID_KEY)).scalar_one())
+
     def set_note(self, name: str, value: str | None) -> None:
         """Keep a small fact, or forget it (None)."""
         with self._write() as connection:
@@ -339,6 +412,11 @@ def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
     for case in found:
         values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
         connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
+
+
+def _now(former: str) -> sa.Select[Any]:
+    """The id that a former one leads to."""
+    return sa.select(former_ids.c.id).where(former_ids.c.former == former)
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

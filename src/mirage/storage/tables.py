@@ -1,4 +1,7 @@
-"""The tables of an atlas's records; `mirage.storage.store` reads and writes them."""
+"""The tables of an atlas's records; `mirage.storage.store` reads and writes them.
+
+Who changes them adds a revision to `mirage.storage.migrations` and names it in `VERSION`.
+"""
 
 from __future__ import annotations
 
@@ -87,6 +90,20 @@ jobs = sa.Table(
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
 )
-# Columns that atlases made before them lack; `mirage.storage.store` adds them when it opens one.
-LATER = (figures.c.inferred,)
 notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.Text))
+# What stays in this atlas, and is never exported or shown to others: names of files often name patients.
+names = sa.Table(
+    "names",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),  # of a figure or a case
+    sa.Column("name", sa.Text, nullable=False),
+)
+former_ids = sa.Table(
+    "former_ids",
+    metadata,
+    sa.Column("former", sa.String, primary_key=True),
+    sa.Column("id", sa.String, nullable=False, index=True),
+)
+# The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
+version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+VERSION = "0001"

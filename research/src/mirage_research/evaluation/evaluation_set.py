@@ -27,7 +27,7 @@ from mirage.figure import Case, Figure
 from mirage.images import PictureStore, decode
 from mirage.storage import manifest
 from mirage.storage.ingest import BATCH, add, encode_captions
-from mirage.storage.records import Row, rounded
+from mirage.storage.records import FigureRow, rounded
 from mirage.storage.store import Store
 
 Steps = Callable[[str, int, int], None]
@@ -65,7 +65,7 @@ class EvaluationSet:
 
     Attributes
     ----------
-    rows : tuple of Row
+    rows : tuple of FigureRow
         Figures as the atlas keeps them, in the order of their keys.
     cases : mapping
         Case id to case.
@@ -75,7 +75,7 @@ class EvaluationSet:
         The atlas's.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[FigureRow, ...]
     cases: Mapping[str, Case]
     splits: tuple[str, ...]
     folder: Path
@@ -216,7 +216,7 @@ def encode(
     return _stacked(encoder.info(), found)
 
 
-def _decoded(pictures: PictureStore, row: Row) -> Image.Image:
+def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:
     try:
         return decode(pictures.path(row.picture.name))
     except MirageError as error:
