@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mirage.figure import clean_text
@@ -38,3 +40,37 @@ def test_what_says_nothing_becomes_empty(nothing: str) -> None:
 def test_words_that_only_begin_like_nothing_stay() -> None:
     assert clean_text("None needed.") == "None needed."
     assert clean_text("NAFLD") == "NAFLD"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("<a" + " " * 40, "<" + " " * 40, "<!--", "<!-- -", "<script", "<script>", "<style>a", "</script", "<br /", "</p"),
+        *('<a b="', '<a b="<a" ', "<a b='<a c=\"", "<p b=", "<a b=c ", "< ", "&", "&#", "&amp", " \n", "\n", "\u00c3"),
+    ],
+)
+def test_a_text_that_is_twice_as_long_takes_about_twice_as_long(part: str) -> None:
+    def seconds(length: int) -> float:
+        text = (part * (length // len(part) + 1))[:length]
+        times = []
+        for _ in range(3):
+            started = time.process_time()
+            clean_text(text)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    # Quadratic time would make it 64 times as long.
+    assert seconds(80_000) < 24 * seconds(10_000) + 0.05
+
+
+@pytest.mark.parametrize("text", ["<a" + " " * 100_000, "<!--" * 25_000, "<" * 100_000, '<a b="' + "< " * 50_000])
+def test_a_hostile_text_is_read_at_once(text: str) -> None:
+    started = time.process_time()
+    clean_text(text)
+    assert time.process_time() - started < 2
+
+
+def test_what_is_quoted_in_a_tag_may_hold_a_sign() -> None:
+    assert clean_text('<img alt="nodules < 3 cm and > 1 cm">Nodules') == "Nodules"
+    assert clean_text("a <!-- <b>not shown</b> --> b <!-- not closed") == "a b <!-- not closed"
+    assert clean_text("<script>x</script>a<style>y</style>b<script>c") == "a b c"

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from mirage.settings import Settings
 from mirage.storage import holdings
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.holdings import AtlasInfo
+from mirage.storage.records import reference_of
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
@@ -299,6 +300,15 @@ class Atlas(AtlasFolder):
     def figure(self, figure_id: str) -> Figure:
         """One figure; `mirage.errors.NotFound` when it is not there."""
         return self.store.row(figure_id).figure
+
+    def reference(self, figure_id: str) -> str:
+        """What to write down to find a figure again; see `mirage.storage.records.reference_of`."""
+        return reference_of(self.store.row(figure_id))
+
+    def pinned(self, query: Query) -> Query:
+        """The same query, to be kept: its figures are named by references."""
+        terms = (replace(term, figure=self.reference(term.figure)) if term.figure else term for term in query.terms)
+        return replace(query, terms=tuple(terms))
 
     def case(self, case_id: str) -> Case:
         """One case; `mirage.errors.NotFound` when it is not there."""

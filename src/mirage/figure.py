@@ -211,10 +211,15 @@ _TAG_NAMES = (
     "footer|h[1-6]|head|header|hr|html|i|iframe|img|ins|li|link|main|mark|meta|nav|ol|p|pre|q|s|script|section|small|"
     "span|strike|strong|style|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|wbr"
 )
-_ATTRIBUTES = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+))*"""
-_BREAK = re.compile(r"(?i)<\s*(?:br|hr|/p|/li|/div|/tr|/h[1-6]|/ul|/ol)" + _ATTRIBUTES + r"\s*/?\s*>")
-_TAG = re.compile(r"(?i)<\s*/?\s*(?:" + _TAG_NAMES + ")" + _ATTRIBUTES + r"\s*/?\s*>|<!--.*?-->", re.DOTALL)
-_HIDDEN = re.compile(r"(?is)<(script|style)\b[^>]*>.*?</\1\s*>")
+# What follows takes linear time whatever the text: nothing is tried twice (possessive quantifiers), and no tag goes on past
+# the beginning of another one.
+_QUOTED = r"""(?:[^{0}<]|<(?!\s*+/?+\s*+[A-Za-z!]))*+"""
+_VALUE = rf"""(?:"{_QUOTED.replace("{0}", '"')}"|'{_QUOTED.replace("{0}", "'")}'|[^\s"'<>]++)"""
+_ATTRIBUTES = rf"(?:\s++[\w:-]++\s*+=\s*+{_VALUE})*+\s*+(?:/\s*+)?+>"
+_BREAK = re.compile(r"(?i)<\s*+(?:br|hr|/p|/li|/div|/tr|/h[1-6]|/ul|/ol)" + _ATTRIBUTES)
+_TAG = re.compile(r"(?i)<\s*+/?+\s*+(?:" + _TAG_NAMES + ")" + _ATTRIBUTES)
+_COMMENT = re.compile(r"<!--(?P<kind>)")
+_HIDDEN = re.compile(r"(?i)<(?P<kind>script|style)\b[^<>]*+>")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 # UTF-8 once read as Windows-1252: a lead byte and its continuation bytes, as the characters they became.
 _CP1252_HIGH = "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in range(0x80, 0xC0))
@@ -235,6 +240,22 @@ def _read_as_utf8(match: re.Match[str]) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return match[0]
+
+
+def _without(text: str, opening: re.Pattern[str], closing: str) -> str:
+    """The text with a space for what stands between an opening and the next closing of its kind; one pass."""
+    parts: list[str] = []
+    place, kept, endless = 0, 0, set[str]()
+    while found := opening.search(text, place):
+        kind = found["kind"].lower()
+        place = found.end()
+        end = None if kind in endless else re.compile(closing.format(kind)).search(text, place)
+        if end is None:
+            endless.add(kind)  # no later one can be closed either
+        else:
+            parts += [text[kept : found.start()], " "]
+            place = kept = end.end()
+    return "".join(parts) + text[kept:]
 
 
 def clean_text(text: object) -> str:
@@ -258,8 +279,9 @@ def clean_text(text: object) -> str:
         for _ in range(2):
             value = _ENTITY.sub(lambda match: html.unescape(match[0]), value)
     if "<" in value:
-        value = _BREAK.sub("\n", _HIDDEN.sub(" ", value))
-        value = _TAG.sub(" ", value)
+        value = _without(value, _HIDDEN, r"(?i)</{0}\s*+>")
+        value = _without(value, _COMMENT, "-->")
+        value = _TAG.sub(" ", _BREAK.sub("\n", value))
     if not value.isascii():
         value = _MOJIBAKE.sub(_read_as_utf8, value.translate(_PRIVATE))
         value = unicodedata.normalize("NFC", value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.storage.records import FigureRecord, PictureRow
+from mirage.storage.records import FigureRecord, PictureRow, reference_of
 from mirage.storage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
@@ -56,22 +55,6 @@ def test_what_was_inferred_of_a_figure_is_kept(store: Store) -> None:
     assert store.row("folder:1").figure == figure
 
 
-def test_an_atlas_made_before_figures_could_be_inferred_is_read_and_added_to(tmp_path: Path) -> None:
-    path = tmp_path / "records.sqlite"
-    first = Store.at(path)
-    first.put([record(1)], "encoder", 1)
-    first.close()
-    with sqlite3.connect(path) as old:
-        old.execute("ALTER TABLE figures DROP COLUMN inferred")
-    for _ in range(2):
-        store = Store.at(path)
-        assert store.row("folder:1").figure == record(1).figure
-        figure = replace(record(2).figure, inferred=("plane",))
-        store.put([replace(record(2), figure=figure)], "encoder", 2)
-        assert store.row("folder:2").figure.inferred == ("plane",)
-        store.close()
-
-
 def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: Store) -> None:
     first = store.put([record(1), record(2)], "encoder", 1)
     again = store.put([replace(record(1, "Other words"), fingerprint="new")], "encoder", 2)
@@ -101,6 +84,32 @@ def test_what_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(NotFound) as refused:
         store.row("x" * 9000)
     assert len(str(refused.value)) < 200
+
+
+def test_a_reference_finds_the_picture_again_under_another_id(store: Store) -> None:
+    (key,) = store.put([record(1)], "encoder", 1)
+    reference = reference_of(store.row("folder:1"))
+    assert store.row(reference).key == key
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE figures SET id = 'folder:renamed'")
+    assert store.row(reference).figure.id == "folder:renamed"
+    with pytest.raises(NotFound):
+        store.row("folder:1~" + "f" * 12)
+    with pytest.raises(NotFound):
+        store.row("folder:1~%")
+
+
+def test_the_key_of_ids_is_made_once_and_kept(tmp_path: Path) -> None:
+    keys = set()
+    for _ in range(2):
+        store = Store.at(tmp_path / "records.sqlite")
+        keys.add(store.id_key)
+        store.close()
+    other = Store.at(tmp_path / "other.sqlite")
+    assert len(keys) == 1
+    assert other.id_key not in keys
+    assert len(other.id_key) == 32
+    other.close()
 
 
 def test_each_yields_every_figure_once_and_only_the_newer_when_asked(store: Store) -> None:

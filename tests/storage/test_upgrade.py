@@ -215,6 +215,7 @@ def test_the_version_that_the_program_names_is_the_newest_revision() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("version_locations", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "newline")
     assert ScriptDirectory.from_config(config).get_heads() == [tables.VERSION]
 
 

@@ -30,6 +30,7 @@ from mirage.images.marks import SyntheticRecord
 from mirage.indexes.base import Ask
 from mirage.query import Query, Term
 from mirage.settings import Settings
+from mirage.storage.records import reference_of
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
@@ -283,7 +284,7 @@ def draw(
     strange = _never_seen(request, info)
     remarks = (*remarks, *([strange] if strange else []))
     copies = Copies.of(info)
-    begun = options.figure or (UPLOAD if start is not None else "")
+    begun = atlas.reference(options.figure) if options.figure else (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
         made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), options.insist)
@@ -317,7 +318,7 @@ def _beside(
         found = now.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
         match = _match(atlas, now.encoder, record, vector)
     rows = atlas.store.rows([key for key, _ in found])
-    nearest = tuple(rows[key].figure.id for key, _ in found if key in rows)
+    nearest = tuple(reference_of(rows[key]) for key, _ in found if key in rows)
     data = marks.mark(drawn.image, record)
     return Synthetic(record, data, nearest, match, copy, False, remarks)
 

@@ -167,7 +167,8 @@ class Jobs:
         info = self._generator(options).info()
         synthesis.request_of(self._atlas, query, options, info, start)
         title, work = generate.title_of(query), self._generation(query, options, start)
-        return self._start(GENERATE, title, work, generate.asked_of(query, options, start))
+        pinned = replace(options, figure=self._atlas.reference(options.figure)) if options.figure else options
+        return self._start(GENERATE, title, work, generate.asked_of(self._atlas.pinned(query), pinned, start))
 
     def _check_room(self) -> None:
         waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in list(self._jobs.values()))

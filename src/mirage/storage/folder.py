@@ -124,8 +124,8 @@ class AtlasFolder:
             undo.callback(store.close)
             opened = cls(folder, store, index, used, holder, name)
             holder.write(folder)
-            if known is None:
-                manifest.Manifest(manifest.FORMAT, info, {}).write(folder)
+            if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
+                opened.written.write(folder)
             opened.reconcile()
             undo.pop_all()
         return opened

@@ -18,7 +18,7 @@ from pathlib import Path
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, MirageError, Unavailable
 
-FORMAT = 1
+FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
 INDEX = "index"

@@ -29,6 +29,7 @@ from mirage.storage.folder import AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions
 from mirage.storage.records import FigureRow
 from mirage.storage.store import Store
+from mirage.storage.upgrade import upgrade
 
 ENCODING, INDEXING = "encoding", "indexing"
 _AT_ONCE = 500
@@ -89,8 +90,8 @@ def rebuild(
     Stopped
     """
     known = _known(folder)
-    with _holding(folder, known):
-        pass  # told before anything is encoded
+    with _holding(folder, known):  # told before anything is encoded
+        upgrade(folder / "records.sqlite")
     used = opened(known, encoder, model)
     store = Store.at(folder / "records.sqlite")
     try:

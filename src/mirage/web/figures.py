@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from mirage import query
-from mirage.web import assets, generate
+from mirage.web import assets, generate, links
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import site_of
 from mirage.web.templating import page
@@ -32,13 +32,15 @@ router = APIRouter(include_in_schema=False)
 @twins.get("/figures/{figure_id:path}", response_model=FigureView)
 def figure(request: Request, figure_id: str) -> Response:
     """One figure with all its words, source and licence."""
-    return sent(figure_in(site_of(request).atlas, figure_id))
+    view = figure_in(site_of(request).atlas, figure_id)
+    return sent(view) if view.id == figure_id else RedirectResponse(links.figure_json(view.id), 308)
 
 
 @twins.get("/cases/{case_id:path}", response_model=CaseView)
 def case(request: Request, case_id: str) -> Response:
     """One case: its passages in reading order, and its figures."""
-    return sent(case_in(site_of(request).atlas, case_id))
+    view = case_in(site_of(request).atlas, case_id)
+    return sent(view) if view.id == case_id else RedirectResponse(links.case_json(view.id), 308)
 
 
 @twins.get("/atlas", response_model=AtlasView)
@@ -67,6 +69,8 @@ def figure_page(request: Request, figure_id: str) -> Response:
     """A figure: the picture large, all its words, source and licence, and others like it."""
     site = site_of(request)
     view = figure_in(site.atlas, figure_id)
+    if view.id != figure_id:  # an address from before its id was changed
+        return RedirectResponse(links.figure(view.id), 308)
     like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
     story = case_in(site.atlas, view.case_id) if view.case_id else None
     return page("figure.html", figure=view, like=like, case=story, begin_url=generate.address_from(site, view))
@@ -75,4 +79,7 @@ def figure_page(request: Request, figure_id: str) -> Response:
 @router.get("/case/{case_id:path}")
 def case_page(request: Request, case_id: str, answer: str = "shown") -> Response:
     """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
-    return page("case.html", case=case_in(site_of(request).atlas, case_id), hidden=answer == "hidden")
+    view = case_in(site_of(request).atlas, case_id)
+    if view.id != case_id:
+        return RedirectResponse(links.case(view.id), 308)
+    return page("case.html", case=view, hidden=answer == "hidden")

@@ -244,7 +244,7 @@ def case_in(atlas: Atlas, case_id: str) -> CaseView:
         source=source_view(case.source),
         citation=citation(case.id, case.title, case.source),
         page=links.case(case.id),
-        figures=[figure_in(atlas, figure) for figure in atlas.figures_of(case_id)],
+        figures=[figure_in(atlas, figure) for figure in atlas.figures_of(case.id)],
     )
 
 
