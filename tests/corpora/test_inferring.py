@@ -12,8 +12,7 @@ import pytest
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
-from mirage.corpora.inferring import Inference, Rule, rule_for
-from mirage.corpora.inferring_words import modality_in, plane_in, with_words
+from mirage.corpora.inferring import Inference, Rule, modality_in, plane_in, rule_for, with_words
 from mirage.corpora.roco import RocoCorpus
 from mirage.errors import BadInput
 from mirage.explain import explanation

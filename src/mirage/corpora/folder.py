@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
-from mirage.corpora.folder_table import NAMES, Row, find_table, read_table
+from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case, Figure
@@ -31,7 +31,7 @@ _NO_PICTURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Place:
     path: Path
     frame: int
 
@@ -121,7 +121,7 @@ class FolderCorpus:
         self._allow_burned_in = allow_burned_in
         self._frames = frames
         self._limits = limits
-        self._places: dict[str, _Entry] = {}
+        self._places: dict[str, _Place] = {}
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
@@ -171,7 +171,7 @@ class FolderCorpus:
         return list(self._scan())
 
     def _scan(self) -> Iterator[Item | Refused]:
-        rows: list[tuple[Path, Row]] = []
+        rows: list[tuple[Path, TableRow]] = []
         listed: set[Path] = set()
         ids: set[str] = set()
         for row in read_table(self.table, self._columns) if self.table else ():
@@ -190,7 +190,7 @@ class FolderCorpus:
             listed.add(place)
             ids.add(own)
             rows.append((place, row))
-        cases: dict[str, list[Row]] = {}
+        cases: dict[str, list[TableRow]] = {}
         for _, row in rows:
             if case := row.words.get("case"):
                 cases.setdefault(case, []).append(row)
@@ -203,7 +203,7 @@ class FolderCorpus:
             elif place not in listed:
                 yield from self._figures(place, None, None)
 
-    def _place(self, row: Row) -> Path | Refused:
+    def _place(self, row: TableRow) -> Path | Refused:
         """The file that a row names, inside the folder."""
         name = row.words["file"]
         path = self.folder / name.replace("\\", "/")
@@ -232,7 +232,7 @@ class FolderCorpus:
                 label = path.relative_to(self.folder).as_posix()
                 yield path if self._inside(path) else Refused(label, "It is a link to a file outside the folder.")
 
-    def _figures(self, path: Path, row: Row | None, case: Case | None) -> Iterator[Item | Refused]:
+    def _figures(self, path: Path, row: TableRow | None, case: Case | None) -> Iterator[Item | Refused]:
         label = path.relative_to(self.folder).as_posix()
         try:
             stat = path.stat()
@@ -267,7 +267,7 @@ class FolderCorpus:
                 header,
                 case.id if case else "",
             )
-            self._places[figure.id] = _Entry(path, frame)
+            self._places[figure.id] = _Place(path, frame)
             name = f"{label}, frame {frame}" if several else label
             called = row.words.get("case", "") if row else ""
             yield Item(figure, case, name, _fingerprint(figure, case, stat), called)

@@ -42,7 +42,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line of the table.
 
     Attributes
@@ -62,7 +62,7 @@ def find_table(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[Row | Refused]:
+def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TableRow | Refused]:
     """Read the rows of a CSV or JSON Lines file; a row that cannot be used is yielded as `Refused`.
 
     Parameters
@@ -103,7 +103,7 @@ def _decoded(path: Path) -> str:
         ) from None
 
 
-def _read_csv(path: Path, text: str, given: Mapping[str, str]) -> Iterator[Row | Refused]:
+def _read_csv(path: Path, text: str, given: Mapping[str, str]) -> Iterator[TableRow | Refused]:
     # The limit is the module's own; cells are measured here, so that one too long costs its row and no other.
     csv.field_size_limit(_FILE_MOST)
     first = text.partition("\n")[0]
@@ -114,7 +114,9 @@ def _read_csv(path: Path, text: str, given: Mapping[str, str]) -> Iterator[Row |
     return _csv_rows(path, reader, header, places)
 
 
-def _csv_rows(path: Path, reader: Iterator[list[str]], header: list[str], places: dict[str, int]) -> Iterator[Row | Refused]:
+def _csv_rows(
+    path: Path, reader: Iterator[list[str]], header: list[str], places: dict[str, int]
+) -> Iterator[TableRow | Refused]:
     number = 1
     while True:
         start = getattr(reader, "line_num", number) + 1
@@ -135,7 +137,7 @@ def _csv_rows(path: Path, reader: Iterator[list[str]], header: list[str], places
         yield _row(path, start, {name: cells[at] for name, at in places.items() if at < len(cells)})
 
 
-def _read_lines(path: Path, text: str, given: Mapping[str, str]) -> Iterator[Row | Refused]:
+def _read_lines(path: Path, text: str, given: Mapping[str, str]) -> Iterator[TableRow | Refused]:
     found: dict[str, None] = {}
     parsed: list[tuple[int, object]] = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -155,7 +157,7 @@ def _read_lines(path: Path, text: str, given: Mapping[str, str]) -> Iterator[Row
 
 def _json_rows(
     path: Path, parsed: list[tuple[int, object]], header: list[str], places: dict[str, int]
-) -> Iterator[Row | Refused]:
+) -> Iterator[TableRow | Refused]:
     for number, record in parsed:
         if not isinstance(record, dict):
             yield Refused(f"{path.name}, line {number}", "It is no JSON object.")
@@ -184,7 +186,7 @@ def _places(path: Path, header: list[str], given: Mapping[str, str]) -> dict[str
     return places
 
 
-def _row(path: Path, line: int, cells: dict[str, str]) -> Row | Refused:
+def _row(path: Path, line: int, cells: dict[str, str]) -> TableRow | Refused:
     file = cells.get("file", "").strip()[:300]
     label = file or f"{path.name}, line {line}"
     for name, cell in cells.items():
@@ -194,4 +196,4 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> Row | Refused:
     if not file:
         return Refused(label, "It names no file.")
     cleaned = {name: clean_text(cell) for name, cell in cells.items() if name != "file"}
-    return Row(line, {"file": file, **{name: text for name, text in cleaned.items() if text}})
+    return TableRow(line, {"file": file, **{name: text for name, text in cleaned.items() if text}})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mirage.corpora.folder_table import Row
+from mirage.corpora.folder_table import TableRow
 from mirage.figure import MODALITIES, PLANES, Case, Figure, Licence, Source
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def licence_of(name: str, url: str) -> Licence:
 def figure_of(
     identity: str,
     corpus: str,
-    row: Row | None,
+    row: TableRow | None,
     defaults: Mapping[str, str],
     header: DicomHeader | None,
     case_id: str = "",
@@ -42,7 +42,7 @@ def figure_of(
     Parameters
     ----------
     identity, corpus : str
-    row : Row or None
+    row : TableRow or None
         None for a picture without words.
     defaults : mapping
         ``licence``, ``licence_url`` and ``attribution`` for what the row leaves open.
@@ -91,7 +91,7 @@ def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]
     )
 
 
-def case_of(corpus: str, identity: str, rows: Sequence[Row], defaults: Mapping[str, str]) -> Case:
+def case_of(corpus: str, identity: str, rows: Sequence[TableRow], defaults: Mapping[str, str]) -> Case:
     """The case that some rows share: of each passage, the first that says something."""
 
     def first(name: str) -> str:

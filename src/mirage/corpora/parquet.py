@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
 from typing import Any
 
+from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused
+from mirage.corpora.licences import EACH_ITS_OWN
 from mirage.errors import BadInput, BadPicture, Unavailable
+from mirage.figure import Figure, clean_text
+from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.models.runtime import loaded_once
 
 SPLITS = ("train", "validation", "test")
 NEEDED = ("image", "image_id", "caption")
@@ -28,7 +33,7 @@ _KEPT = 6  # such blocks that are kept: the threads that decode pictures are a f
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ParquetRow:
     """One row's words, and where it stands.
 
     Attributes
@@ -46,14 +51,6 @@ class Row:
     place: int
     mark: int
     values: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A file, or a row group of one, that cannot be read, and why."""
-
-    label: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class Shards:
             raise BadInput(f"{title} has no split “{', '.join(unknown)}”. It has {', '.join(SPLITS)}.")
         self._parquet = _pyarrow(title)
         self.shards: list[Shard] = []
-        self.broken: list[Broken] = []
+        self.broken: list[Refused] = []
         found = _find(path, title)
         chosen = [(file, split_of(file)) for file in found]
         everything = set(splits) == set(SPLITS)
@@ -118,7 +115,7 @@ class Shards:
         self._lock = Lock()
         self._blocks = _Blocks()
 
-    def rows(self, *columns: str) -> Iterator[Row | Broken]:
+    def rows(self, *columns: str) -> Iterator[ParquetRow | Refused]:
         """Read columns of all rows in order, a row group at a time; a column that a file lacks is None there."""
         for number, shard in enumerate(self.shards):
             there = [name for name in columns if name in shard.columns]
@@ -127,14 +124,14 @@ class Shards:
                     try:
                         values = file.read_row_group(group, columns=there).to_pylist()
                     except (OSError, ValueError) as error:
-                        yield Broken(
+                        yield Refused(
                             f"{shard.path.name}, row group {group}",
                             f"Its rows cannot be read ({_first_line(error)}). The file is damaged: fetch it again.",
                         )
                         continue
                     mark = _bytes_of_pictures(file.metadata.row_group(group))
                     for place, row in enumerate(values):
-                        yield Row(number, group, place, mark, {name: row.get(name) for name in columns})
+                        yield ParquetRow(number, group, place, mark, {name: row.get(name) for name in columns})
 
     def complete(self, split: str) -> bool:
         """Whether all files of a split are there, as far as their names ("-00000-of-00027") say how many there should be."""
@@ -188,22 +185,46 @@ class Shards:
         with self._parquet.ParquetFile(self.shards[shard].path, pre_buffer=False, buffer_size=1 << 20) as file:
             yield from file.iter_batches(_TOGETHER, row_groups=[group], columns=["image"], use_threads=False)
 
-    def _open(self, path: Path, split: str) -> Shard | Broken:
+    def _open(self, path: Path, split: str) -> Shard | Refused:
         try:
             with self._parquet.ParquetFile(path) as file:
                 columns, rows = frozenset(file.schema_arrow.names), file.metadata.num_rows
                 kind = str(file.schema_arrow.field("image").type) if "image" in columns else ""
         except (OSError, ValueError) as error:
             reason = f"It is no whole parquet file ({_first_line(error)}). It may be cut short: fetch it again."
-            return Broken(path.name, reason)
+            return Refused(path.name, reason)
         if missing := [name for name in NEEDED if name not in columns]:
             what = f"has no column {' and no column '.join(missing)}"
-            return Broken(
+            return Refused(
                 path.name, f"It {what}; its columns are {', '.join(sorted(columns))}. Rename them, or fetch it again."
             )
         if not kind.startswith(("struct", "binary", "large_binary")):
-            return Broken(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
+            return Refused(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
         return Shard(path, split, rows, columns)
+
+
+def parquet_card(title: str, count: str, homepage: str, *options: CorpusOption) -> CorpusCard:
+    """The card of a collection of articles' figures.
+
+    Parameters
+    ----------
+    title, count, homepage : str
+    *options : CorpusOption
+        What it takes beside the folder and the splits.
+    """
+    return CorpusCard(
+        title=title,
+        summary=f"{count} radiology figures of articles, each with its caption and its own licence. Choose the folder that "
+        "holds the parquet files; modality and plane are inferred, and marked so.",
+        homepage=homepage,
+        licence=EACH_ITS_OWN,
+        options=(
+            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
+            *options,
+            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+        ),
+        needs=("pyarrow",),
+    )
 
 
 def split_of(file: Path) -> str:
@@ -255,3 +276,128 @@ def _pyarrow(title: str) -> ModuleType:
             "Install it: pip install 'mirage-atlas[parquet]'."
         ) from error
     return parquet  # type: ignore[no-any-return]
+
+
+Make = Callable[[str, Mapping[str, Any]], Figure]
+"""A figure of an image's name and its row's values."""
+_NAMED = 5  # missing figures that a message names
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What one look at all names found."""
+
+    places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    entries: int = 0
+    missing: list[Refused] = field(default_factory=list)
+
+
+class ParquetFigures:
+    """The figures of some parquet files, in the order of the files: all of a corpus but its `info`.
+
+    Parameters
+    ----------
+    shards : Shards
+    corpus : str
+        Name of the corpus; ids are ``corpus:image_id``.
+    make : callable
+    columns : tuple of str
+        What `make` reads beside ``caption``.
+    listed : mapping
+        Image ids that ought to be there, with their splits. Where all files of a split are there and some of its images are
+        not, that is reported.
+    limits : Limits
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        corpus: str,
+        make: Make,
+        *,
+        columns: tuple[str, ...] = (),
+        listed: Mapping[str, str] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._shards, self._corpus, self._make = shards, corpus, make
+        self._columns = ("image_id", "caption", *columns)
+        self._listed = listed or {}
+        self._limits = limits
+
+    def __len__(self) -> int:
+        return self._contents.entries
+
+    def items(self) -> Iterator[Item | Refused]:
+        """Yield every figure once; then what cannot be read, and how many figures are missing."""
+        places = self._contents.places
+        for row in self._shards.rows(*self._columns):
+            if isinstance(row, Refused):
+                yield row
+                continue
+            name = name_of(row.values["image_id"])
+            if not name:
+                yield Refused(self._where(row), "Its column image_id is empty, so that the figure has no name.")
+            elif places[name] != (row.shard, row.group, row.place):
+                yield Refused(f"{name} ({self._where(row)})", "Its image_id occurs twice; the first row was taken.")
+            else:
+                figure = self._make(name, row.values)
+                # Neither the file's name nor its time: they change with every copy and every new cut into files.
+                yield Item(figure, None, f"{name} ({self._where(row)})", digest(figure, row.mark, row.place))
+        yield from self._shards.broken
+        yield from self._contents.missing
+
+    def read(self, item: Item) -> Picture:
+        """Decode the picture of one item.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+        """
+        place = self._contents.places.get(item.figure.id.partition(":")[2])
+        if place is None:
+            raise BadPicture(f"{item.label} is not in these parquet files.")
+        return read_picture(self._shards.picture(*place, item.label), name=item.label, limits=self._limits)
+
+    def split_of(self, item: Item) -> str:
+        """Name the split of the file that an item is in; empty when neither it nor its folder says."""
+        place = self._contents.places.get(item.figure.id.partition(":")[2])
+        return self._shards.shards[place[0]].split if place else ""
+
+    def version(self, *more: object) -> str:
+        """A digest of the files' rows and of what else is told."""
+        files = [(shard.split, shard.rows, shard.path.stat().st_size) for shard in self._shards.shards]
+        return f"blake2b-{digest(files, more)}"
+
+    @loaded_once
+    def _contents(self) -> _Contents:
+        found = _Contents()
+        for row in self._shards.rows("image_id"):
+            found.entries += 1
+            if isinstance(row, ParquetRow) and (name := name_of(row.values["image_id"])):
+                found.places.setdefault(name, (row.shard, row.group, row.place))
+        found.missing = list(self._missing(found.places))
+        found.entries += len(self._shards.broken) + len(found.missing)
+        return found
+
+    def _missing(self, places: Mapping[str, object]) -> Iterator[Refused]:
+        lost: dict[str, list[str]] = {}
+        for name, split in self._listed.items():
+            if name not in places:
+                lost.setdefault(split, []).append(name)
+        for split, names in lost.items():
+            if self._shards.complete(split) and not self._shards.broken:
+                some = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+                yield Refused(
+                    f"{len(names):,} figures of the split {split}",
+                    f"The annotations list them, and the parquet files do not hold them ({some}): images that vanished "
+                    "from the articles before the files were made. Nothing can be done about it.",
+                )
+
+    def _where(self, row: ParquetRow) -> str:
+        return f"{self._shards.shards[row.shard].path.name}, row group {row.group}, row {row.place}"
+
+
+def name_of(value: object) -> str:
+    """An image's id without white space or the ending of a file."""
+    name = clean_text(value)
+    return name.rsplit(".", 1)[0] if name.lower().endswith((".jpg", ".jpeg", ".png")) else name

@@ -7,19 +7,18 @@ doi 10.1007/978-3-030-01364-6_20. The pictures come in parquet files from the Hu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
-from mirage.corpora.inferring_words import with_words
+from mirage.corpora.base import CorpusInfo, CorpusOption, Item
+from mirage.corpora.inferring import with_words
 from mirage.corpora.licences import EACH_ITS_OWN
-from mirage.corpora.parquet import SPLITS, Shards
-from mirage.corpora.parquet_figures import ParquetFigures
+from mirage.corpora.parquet import SPLITS, ParquetFigures, Shards, parquet_card
 from mirage.corpora.roco_annotations import Annotations, Article, find_annotations
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits, Picture
+from mirage.images import DEFAULT_LIMITS, Limits
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
 ANNOTATIONS = "https://github.com/razorx89/roco-dataset"
@@ -27,7 +26,7 @@ CITED = "ROCO (Pelka et al., 2018, doi 10.1007/978-3-030-01364-6_20)"
 ARTICLES = "https://www.ncbi.nlm.nih.gov/pmc/articles/"
 
 
-class RocoCorpus:
+class RocoCorpus(ParquetFigures):
     """ROCO version 1, as the Hugging Face hub has it.
 
     Parameters
@@ -49,18 +48,11 @@ class RocoCorpus:
         When pyarrow is not installed.
     """
 
-    card = CorpusCard(
-        title="ROCO",
-        summary="81,770 radiology figures of articles, each with its caption and its own licence. Choose the folder "
-        "that holds the parquet files; modality and plane are inferred, and marked so.",
-        homepage=HOMEPAGE,
-        licence=EACH_ITS_OWN,
-        options=(
-            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
-            CorpusOption("annotations", f"A checkout of {ANNOTATIONS}; left out, it is looked for in the folder.", Path),
-            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
-        ),
-        needs=("pyarrow",),
+    card = parquet_card(
+        "ROCO",
+        "81,770",
+        HOMEPAGE,
+        CorpusOption("annotations", f"A checkout of {ANNOTATIONS}; left out, it is looked for in the folder.", Path),
     )
     infers = INFERABLE
 
@@ -82,7 +74,7 @@ class RocoCorpus:
             )
         self.annotations = Annotations(where, splits) if where is not None else None
         listed = self.annotations.split_of if self.annotations is not None else {}
-        self._figures = ParquetFigures(shards, "roco", self._figure, listed=listed, limits=limits)
+        super().__init__(shards, "roco", self._figure, listed=listed, limits=limits)
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of the parquet files and the annotations."""
@@ -91,28 +83,10 @@ class RocoCorpus:
             name="roco",
             title="ROCO",
             summary=f"Radiology figures of articles at PubMed Central, each with its caption and its own licence.{known}",
-            version=self._figures.version(self.annotations.version if self.annotations else ""),
+            version=self.version(self.annotations.version if self.annotations else ""),
             homepage=HOMEPAGE,
             licence=EACH_ITS_OWN,
         )
-
-    def items(self) -> Iterator[Item | Refused]:
-        """Yield every figure of the chosen splits in the order of the files."""
-        return self._figures.items()
-
-    def read(self, item: Item) -> Picture:
-        """Decode the picture of one item.
-
-        Raises
-        ------
-        mirage.errors.BadPicture
-            When its row has none, or one that cannot be decoded.
-        """
-        return self._figures.read(item)
-
-    def split_of(self, item: Item) -> str:
-        """Name the split that an item belongs to: ``train``, ``validation`` or ``test``."""
-        return self._figures.split_of(item)
 
     def keywords_of(self, item: Item) -> tuple[str, ...]:
         """The annotations' keywords: words of the caption in base forms. Not in the figure, whose caption has them."""
@@ -121,10 +95,6 @@ class RocoCorpus:
     def cuis_of(self, item: Item) -> tuple[str, ...]:
         """The UMLS concepts that the annotations found in the caption."""
         return self.annotations.cuis.get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
-
-    def __len__(self) -> int:
-        """How many entries `items` will yield."""
-        return len(self._figures)
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
         article = self.annotations.articles.get(name, Article()) if self.annotations else Article()

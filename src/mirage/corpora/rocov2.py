@@ -7,25 +7,135 @@ Rückert et al., "ROCOv2: Radiology Objects in COntext Version 2, an Updated Mul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
-from mirage.corpora.inferring_words import with_words
-from mirage.corpora.licences import EACH_ITS_OWN
-from mirage.corpora.parquet import SPLITS, Shards
-from mirage.corpora.parquet_figures import ParquetFigures
+from mirage.corpora.base import CorpusInfo, CorpusOption
+from mirage.corpora.inferring import with_words
+from mirage.corpora.licences import EACH_ITS_OWN, licence_of
+from mirage.corpora.parquet import SPLITS, ParquetFigures, Shards, name_of, parquet_card
 from mirage.corpora.roco import ARTICLES
-from mirage.corpora.rocov2_licences import FILE, LicenceTable, Terms, find_table
-from mirage.figure import INFERABLE, Figure, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits, Picture
+from mirage.errors import BadInput
+from mirage.figure import INFERABLE, Figure, Licence, Source, clean_text
+from mirage.images import DEFAULT_LIMITS, Limits
+
+FILE = "license_information.csv"
+# The published columns first; others as people rename them.
+_COLUMNS = {
+    "id": ("id", "imageid", "name", "image"),
+    "licence": ("license", "licence", "cc", "licensename", "attribution"),
+    "authors": ("attribution", "citation", "authors", "author", "credit"),
+    "article": ("pmcid", "pmc", "articleid"),
+    "link": ("link", "url", "articlelink", "sourceurl"),
+}
+_ARTICLE = re.compile(r"PMC\d+")
+_BRACKETS = re.compile(r"\[(.+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the table says of one image.
+
+    Attributes
+    ----------
+    licence : Licence
+    authors : str
+        As the table credits them; may be empty.
+    article : str
+        ``PMC4608653``; may be empty.
+    link : str
+        The table's own link to the article; may be empty.
+    """
+
+    licence: Licence = Licence()
+    authors: str = ""
+    article: str = ""
+    link: str = ""
+
+
+class LicenceTable:
+    """The table, read once.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    columns : dict
+        What is read, and the column it is read from.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it has no column for the image or none for the licence; the message names those it has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror or error}. Give {FILE} of ROCOv2.") from error
+        self.version = hashlib.sha256(data).hexdigest()[:16]
+        rows = csv.reader(data.decode("utf-8-sig", "replace").splitlines())
+        header = [each.strip() for each in next(rows, [])]
+        self.columns = _chosen(header)
+        if missing := [name for name in ("id", "licence") if name not in self.columns]:
+            wanted = {"id": "image (ID)", "licence": "licence (Attribution or License)"}
+            raise BadInput(
+                f"{path} has no column for the {' and the '.join(wanted[name] for name in missing)}; "
+                f"its columns are {', '.join(filter(None, header)) or 'none'}. Give {FILE} of ROCOv2 as it was published."
+            )
+        places = {name: header.index(column) for name, column in self.columns.items()}
+        one_column = self.columns["licence"] == self.columns.get("authors")
+        self._terms: dict[str, Terms] = {}
+        for row in rows:
+            words = {name: clean_text(row[place]) if place < len(row) else "" for name, place in places.items()}
+            if name := name_of(words["id"]):
+                self._terms.setdefault(name, _terms(words, one_column=one_column))
+
+    def of(self, name: str) -> Terms:
+        """What it says of an image; nothing of one that it lacks."""
+        return self._terms.get(name, Terms())
+
+
+def find_table(path: Path) -> Path | None:
+    """``license_information.csv`` in a folder, right under it, or beside it when the folder is ``data``."""
+    folder = path if path.is_dir() else path.parent
+    places = [folder, *sorted(each for each in folder.glob("*/")), folder.parent]
+    return next((place / FILE for place in places if (place / FILE).is_file()), None)
+
+
+def _chosen(header: Sequence[str]) -> dict[str, str]:
+    plain = {re.sub(r"[^a-z]", "", column.lower()): column for column in reversed(header)}
+    chosen = {name: next((plain[each] for each in known if each in plain), "") for name, known in _COLUMNS.items()}
+    return {name: column for name, column in chosen.items() if column}
+
+
+def _terms(words: dict[str, str], *, one_column: bool) -> Terms:
+    # "CC BY [Doe et al. (2020)]" is the licence, and whom to name.
+    credit = words.get("authors", "")
+    inside = _BRACKETS.search(credit)
+    article = _ARTICLE.search(words.get("article", "") or words.get("link", ""))
+    link = words.get("link", "")
+    return Terms(
+        licence=licence_of(_BRACKETS.sub("", words["licence"])),
+        authors=inside[1].strip() if inside else "" if one_column else credit,
+        article=article[0] if article else "",
+        link=link if re.fullmatch(r"https?://\S+", link) else "",
+    )
+
 
 HOMEPAGE = "https://huggingface.co/datasets/eltorio/ROCOv2-radiology"
 CITED = "ROCOv2 (Rückert et al., 2024, doi 10.1038/s41597-024-03496-6)"
 
 
-class Rocov2Corpus:
+class Rocov2Corpus(ParquetFigures):
     """ROCOv2, as the Hugging Face hub has it.
 
     Parameters
@@ -47,18 +157,11 @@ class Rocov2Corpus:
         When pyarrow is not installed.
     """
 
-    card = CorpusCard(
-        title="ROCOv2",
-        summary="79,793 radiology figures of articles, each with its caption and its own licence. Choose the folder "
-        "that holds the parquet files; modality and plane are inferred, and marked so.",
-        homepage=HOMEPAGE,
-        licence=EACH_ITS_OWN,
-        options=(
-            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
-            CorpusOption("licences", f"{FILE} of the release at Zenodo; left out, it is looked for in the folder.", Path),
-            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
-        ),
-        needs=("pyarrow",),
+    card = parquet_card(
+        "ROCOv2",
+        "79,793",
+        HOMEPAGE,
+        CorpusOption("licences", f"{FILE} of the release at Zenodo; left out, it is looked for in the folder.", Path),
     )
     infers = INFERABLE
 
@@ -74,7 +177,7 @@ class Rocov2Corpus:
         shards = Shards(folder, splits=splits, title="ROCOv2")
         table = Path(licences).expanduser() if licences is not None else find_table(folder)
         self.licences = LicenceTable(table) if table is not None else None
-        self._figures = ParquetFigures(shards, "rocov2", self._figure, columns=("cui",), limits=limits)
+        super().__init__(shards, "rocov2", self._figure, columns=("cui",), limits=limits)
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of the parquet files and the table of licences."""
@@ -87,32 +190,10 @@ class Rocov2Corpus:
             name="rocov2",
             title="ROCOv2",
             summary=f"Radiology figures of articles at PubMed Central, each with its caption. {known}",
-            version=self._figures.version(self.licences.version if self.licences else ""),
+            version=self.version(self.licences.version if self.licences else ""),
             homepage=HOMEPAGE,
             licence=EACH_ITS_OWN,
         )
-
-    def items(self) -> Iterator[Item | Refused]:
-        """Yield every figure of the chosen splits in the order of the files."""
-        return self._figures.items()
-
-    def read(self, item: Item) -> Picture:
-        """Decode the picture of one item.
-
-        Raises
-        ------
-        mirage.errors.BadPicture
-            When its row has none, or one that cannot be decoded.
-        """
-        return self._figures.read(item)
-
-    def split_of(self, item: Item) -> str:
-        """Name the split that an item belongs to: ``train``, ``validation`` or ``test``."""
-        return self._figures.split_of(item)
-
-    def __len__(self) -> int:
-        """How many entries `items` will yield."""
-        return len(self._figures)
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
         terms = self.licences.of(name) if self.licences else Terms()

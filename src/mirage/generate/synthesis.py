@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from mirage import __version__
-from mirage.corpora.inferring_words import modality_in
+from mirage.corpora.inferring import modality_in
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure

@@ -16,8 +16,7 @@ import numpy as np
 
 from mirage.calibrate.calibrating import set_aside
 from mirage.corpora.base import Item
-from mirage.corpora.inferring import Inference, Looking, Rule, Vectors
-from mirage.corpora.inferring_words import with_words
+from mirage.corpora.inferring import Inference, Looking, Rule, Vectors, with_words
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
