@@ -27,9 +27,7 @@ from mirage.search import suggestions
 from mirage.search.fusion import Answer, Calibration, Hit
 from mirage.search.searcher import Searcher
 from mirage.settings import Settings
-from mirage.storage import holdings
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.holdings import AtlasInfo
 from mirage.storage.records import reference_of
 
 if TYPE_CHECKING:
@@ -344,10 +342,6 @@ class Atlas(AtlasFolder):
         for name in query.filters:
             counts[name] = self.facets({field: v for field, v in query.filters.items() if field != name})[name]
         return counts
-
-    def info(self) -> AtlasInfo:
-        """What this atlas is and holds."""
-        return holdings.of(self.store, self.path, self.encoder_info)
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""

@@ -13,6 +13,7 @@ from PIL import Image
 from dicom_maker import make_dicom
 from mirage.corpora.base import Item, Refused
 from mirage.corpora.folder import FolderCorpus
+from mirage.corpora.folder_words import age_and_sex
 from mirage.errors import BadInput
 
 
@@ -210,3 +211,23 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
         FolderCorpus(tmp_path / "none")
     with pytest.raises(BadInput, match=r"words\.csv is not there"):
         FolderCorpus(tmp_path, tmp_path / "words.csv")
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("73-year-old man", True),
+        ("F, 45", True),
+        ("45y/F", True),
+        ("Female, 6 months", True),
+        ("newborn girl", True),
+        ("Jane Doe", False),
+        ("Doe, 45, F", False),
+        ("P-0012345", False),
+        ("1950-02-17", False),
+        ("17.2.1950 male", False),
+        ("a" * 5000 + " 3 " * 5000, False),
+    ],
+)
+def test_of_a_patient_only_age_and_sex_are_kept(told: str, kept: bool) -> None:
+    assert age_and_sex(told) == (told if kept else "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.errors import ROOM, Unavailable
 from mirage.storage import ingest
+from mirage.storage.archive_export import export
 from mirage.storage.folder import UNFINISHED
 from mirage.storage.ingest import Progress, add
 from mirage.storage.store import Store
@@ -78,6 +81,30 @@ def test_a_search_finds_what_an_ingest_under_way_has_committed(tmp_path: Path, p
         add(atlas, corpora.load("folder", path=pictures(70)), progress=look)
     assert {committed for committed, _, _ in found} == {32, 64, 70}
     assert all(hits > 0 and facet == committed for committed, hits, facet in found)
+
+
+def test_names_of_files_and_cases_stay_in_the_atlas(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "ward", 2)
+    (folder / "sub").mkdir()
+    for old, new in (("phantom-000.png", "sub/Doe^Jane 1950.png"), ("phantom-001.png", "roe.png")):
+        (folder / old).rename(folder / new)
+    (folder / "figures.csv").write_text("file,caption,case,history\nsub/Doe^Jane 1950.png,A bar,Jane Doe 77,She fell.\n")
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, corpora.load("folder", path=folder))
+        before = [row for rows in atlas.store.each() for row in rows]
+        assert add(atlas, corpora.load("folder", path=folder)).kept == 2
+        figure, key = before[0].figure, atlas.store.id_key.hex()
+        assert atlas.store.name_of(figure.id) == "sub/Doe^Jane 1950.png"
+        assert atlas.store.name_of(figure.case_id) == "Jane Doe 77"
+        assert atlas.case(figure.case_id).history == "She fell."
+    export(tmp_path / "atlas", tmp_path / "out.mirage", include_unlicensed=True)
+    guessable = [
+        hashlib.sha256(name.encode()).hexdigest()[:10] for name in ("sub/Doe^Jane 1950.png", "roe.png", "Jane Doe 77")
+    ]
+    with zipfile.ZipFile(tmp_path / "out.mirage") as archive:
+        told = "".join(f"{name} {archive.read(name).decode('latin-1')}" for name in archive.namelist()).lower()
+    assert figure.id in told
+    assert not [word for word in ("doe^", "doe-", "doe 77", "jane", "roe", key, *guessable) if word in told]
 
 
 def test_progress_shows_rate_and_time_left_and_never_runs_back(tmp_path: Path, pictures: Callable[..., Path]) -> None:

@@ -21,7 +21,7 @@ from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import AtlasError, NotFound
 from mirage.query import Query
-from mirage.storage import migrations, tables, upgrade
+from mirage.storage import migrations, tables
 from mirage.storage.ingest import add
 from mirage.storage.store import Store
 from squares import Squares
@@ -104,7 +104,7 @@ def test_an_atlas_of_an_earlier_version_answers_as_it_did(old: Path) -> None:
         assert len(atlas.figures_of(jane.case_id)) == 2
     with opened(old) as atlas:
         assert len(atlas.search("wrist").hits) == 4
-    assert not (old / upgrade.COPY).exists()
+    assert not (old / migrations.COPY).exists()
 
 
 def test_ids_made_of_names_are_keyed_and_what_led_to_them_leads_on(old: Path) -> None:
@@ -147,7 +147,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import sqlalchemy as sa
-from mirage.storage import upgrade
+from mirage.storage import migrations
 seen = 0
 def count(connection, cursor, statement, *_):
     global seen
@@ -155,7 +155,7 @@ def count(connection, cursor, statement, *_):
     if seen:
         os.kill(os.getpid(), signal.SIGKILL)
 sa.event.listen(sa.Engine, "after_cursor_execute", count)
-upgrade.upgrade(Path(sys.argv[1]))
+migrations.upgrade(Path(sys.argv[1]))
 """
 
 
@@ -163,12 +163,12 @@ def test_an_upgrade_that_is_killed_loses_nothing_and_is_done_at_the_next_opening
     before = rows_of(old)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(old / "records.sqlite")], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert (old / upgrade.COPY).exists()
+    assert (old / migrations.COPY).exists()
     assert rows_of(old) == before
     with opened(old) as atlas:
         assert next(hit.figure.caption for hit in atlas.search("wrist").hits) == "Frontal X-ray of a wrist"
         assert atlas.figure(JANE).id != JANE
-    assert not (old / upgrade.COPY).exists()
+    assert not (old / migrations.COPY).exists()
 
 
 def test_records_from_before_anything_was_inferred_are_brought_up_to_date(old: Path) -> None:

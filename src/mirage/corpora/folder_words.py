@@ -21,6 +21,10 @@ _MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
 _PLANE_WORDS = {"transverse": "axial", "transaxial": "axial", "ap": "frontal", "pa": "frontal"}
 STORY = ("history", "findings", "differential", "discussion")
 """Words that make a case of a single row."""
+_AGE_AND_SEX = re.compile(
+    r"(?i)(?:(?:\d{1,3}|years?|months?|weeks?|days?|old|aged?|y|yr?s?|yo|y/o|mo|m|f|male|female|man|woman|boy|girl|infant|"
+    r"neonate|newborn|child|adult|an?)(?:[\s,.;:/-]+|$)|\d{1,3}(?:y|m|w|d|f)(?:[\s,.;:/-]+|$))*"
+)
 _SHARED = re.compile(r"(?i)^(cc0|cc[ -]by\b|creative commons|public domain|apache|mit\b|bsd|odc|pddl)")
 
 
@@ -64,8 +68,13 @@ def figure_of(
         plane=(plane if plane in PLANES else _PLANE_WORDS.get(plane, "")) or (header.plane if header else ""),
         region=words.get("region", "").lower() or (header.region if header else ""),
         case_id=case_id,
-        patient=words.get("patient", ""),
+        patient=age_and_sex(words.get("patient", "")),
     )
+
+
+def age_and_sex(words: str) -> str:
+    """What a table says of a patient, where it is nothing but age and sex; anything else may tell who it was."""
+    return words if _AGE_AND_SEX.fullmatch(words) else ""
 
 
 def modality_of(words: str) -> str:

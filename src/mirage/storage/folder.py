@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,7 @@ from mirage import encoders, indexes
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.encoders.standing_in import StandIn
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound
+from mirage.figure import Licence
 from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.settings import Settings
@@ -26,6 +27,35 @@ from mirage.storage.records import FigureRow, Vector
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusHolding:
+    """What an atlas holds of one corpus; `complete` is False while adding has not ended."""
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    homepage: str
+    licence: Licence
+    figures: int
+    cases: int
+    bytes: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtlasInfo:
+    """What an atlas is and holds."""
+
+    path: Path
+    format: int
+    encoder: EncoderInfo
+    figures: int
+    cases: int
+    bytes: int
+    corpora: tuple[CorpusHolding, ...]
 
 
 class AtlasFolder:
@@ -147,6 +177,17 @@ class AtlasFolder:
         """Leave word that this process serves the atlas at a URL."""
         self.holder = replace(self.holder, url=url)
         self.holder.write(self.path)
+
+    def info(self) -> AtlasInfo:
+        """What this atlas is and holds, corpus by corpus."""
+        counts, corpora = self.store.counts(), []
+        for row in self.store.corpora():
+            number, cases, size = counts.get(row["name"], (0, 0, 0))
+            told = {name: row[name] for name in ("name", "title", "summary", "version", "homepage", "complete")}
+            licence = Licence(row["licence"], row["licence_url"])
+            corpora.append(CorpusHolding(**told, licence=licence, figures=number, cases=cases, bytes=size))
+        figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
+        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora))
 
     # -- what changes ---------------------------------------------------------------------------------------------------
 

@@ -27,9 +27,9 @@ from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions
+from mirage.storage.migrations import upgrade
 from mirage.storage.records import FigureRow
 from mirage.storage.store import Store
-from mirage.storage.upgrade import upgrade
 
 ENCODING, INDEXING = "encoding", "indexing"
 _AT_ONCE = 500

@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 from mirage.errors import AtlasError, NotFound, Unavailable
 from mirage.figure import Case
 from mirage.query import shown
+from mirage.storage.migrations import upgrade, version_of
 from mirage.storage.records import (
     HASH,
     FigureRecord,
@@ -48,7 +49,6 @@ from mirage.storage.tables import (
     vectors,
     version,
 )
-from mirage.storage.upgrade import upgrade, version_of
 
 ID_KEY = "id_key"  # note
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
@@ -68,7 +68,7 @@ class Store:
     Raises
     ------
     mirage.errors.AtlasError
-        When the records are damaged, or of another version than this program's; see `mirage.storage.upgrade`.
+        When the records are damaged, or of another version than this program's; see `mirage.storage.migrations`.
     """
 
     def __init__(self, url: str) -> None:
