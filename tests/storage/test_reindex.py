@@ -171,7 +171,7 @@ def test_a_manifest_that_names_an_index_elsewhere_is_refused(small: Path) -> Non
 _KILLING = """
 import json, os, shutil, signal, sys
 from pathlib import Path
-from mirage import manifest, rebuilding
+from mirage.storage import manifest, reindex
 from mirage.atlas import Atlas
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.storage.store import Store
@@ -219,7 +219,7 @@ def forked(work, *given):
 
 def die_in(folder, point):
     killed_at(*POINTS[point])
-    return rebuilding.rebuild(folder, "squares")
+    return reindex.rebuild(folder, "squares")
 
 def state(folder):
     with Atlas.open(folder) as atlas:
@@ -243,7 +243,7 @@ for point in POINTS:
     status, _ = forked(die_in, folder, point)
     _, first = forked(state, folder)
     by_then = encoded(log)
-    _, done = forked(rebuilding.rebuild, folder, "squares")
+    _, done = forked(reindex.rebuild, folder, "squares")
     _, second = forked(state, folder)
     print(json.dumps({"point": point, "signal": os.WTERMSIG(status), "first": first, "by_then": by_then,
                       "again": done, "second": second, "encoded": encoded(log)}), flush=True)
