@@ -30,7 +30,8 @@ _CUES: dict[Role, str] = {
         absence of | absent of | devoid of | free of | free from | clear of | negative for | exclude | excludes | excluding
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
-        resolution of
+        unlikely that | argue against | argues against | arguing against | speaks against | speak against
+        nobody | at no time | resolution of
     """,
     "adjective": """
         absent | lacking | nonexistent | negative | excluded | ruled out | denied | unlikely | improbable | resolved
@@ -63,10 +64,13 @@ _VERBS = _BE | frozenset("has have had there show showed demonstrate reveal meas
 # What is said of a thing that can be looked at: before these, "not" denies what stands before it.
 _SEEN = frozenset(
     "seen noted identified visualized evident present appreciated detected observed found demonstrated shown visible "
-    "apparent there".split()
+    "apparent there confirmed proven established verified encountered reported recognized recognised discovered".split()
 )
+# What a thing does that is there: "did not develop" denies what stands before it, unless something follows.
+_HAPPENS = frozenset("develop developed exist existed occur occurred arise arisen happen happened".split())
 _LOOKED_FOR = _SEEN | frozenset("see note identify visualize appreciate detect observe find".split())
 _ADVERBS = frozenset("clearly definitely well currently longer otherwise actually really even yet so now".split())
+_BEFORE_VERBS = ("unlikely that", "at no time", "nobody")
 # After "should be" and the like it is still open what is to be ruled out.
 _MODALS = frozenset("should must ought may might need to".split())
 # Words that hold a denial, so that "is not enlarged" and "is normal" do not speak against each other.
@@ -214,10 +218,12 @@ def _reaches(tokens: Sequence[Token], cue: Cue) -> list[range]:
         perfect = (tokens[place - 1].word in ("has", "have", "had") if place else False) or cue.words.startswith("ha")
         active = perfect and tokens[end - 1].word != "been"
         follows = end + 1 < len(tokens) and tokens[end + 1].word in ("a", "an", "any")
-        if looked_for and not active and not follows:
+        happens = end < len(tokens) and tokens[end].text.lower() in _HAPPENS
+        alone = end + 1 >= len(tokens) or not tokens[end + 1].concept
+        if (looked_for and not active and not follows) or (happens and alone and not follows):
             return [_backwards(tokens, place)]
         return [forwards, _backwards(tokens, place)]
-    return [forwards]
+    return [forwards, _backwards(tokens, place)] if cue.words == "none" else [forwards]
 
 
 def _follows_its_subject(tokens: Sequence[Token], cue: Cue) -> bool:
@@ -237,7 +243,9 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
         start += 1
     if start < len(tokens) and tokens[start].word in _COURSE:
         return start + 1
-    while start < len(tokens) and tokens[start].word in (_VERBS if cue.role == "open" else _ADVERBS):
+    while start < len(tokens) and tokens[start].word in (
+        _VERBS if cue.role == "open" or cue.words in _BEFORE_VERBS else _ADVERBS
+    ):
         start += 1
     whole = cue.words in ("neither", "none", "nor", "nothing")
     while end < len(tokens):
@@ -270,10 +278,15 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
 
 def _backwards(tokens: Sequence[Token], place: int) -> range:
     """The subject of what is denied: from the beginning of its clause to its verb."""
-    start = place
+    start = place - 1 if place and tokens[place - 1].word == ":" else place
     while start > 0 and tokens[start - 1].word not in (_ENDS - _RELATIVE) and tokens[start - 1].word not in (";", ":"):
         if tokens[start - 1].word in (",", "and") and any(token.word in _VERBS for token in tokens[: start - 1]):
-            break
+            aside = [at for at in range(start - 2) if tokens[at].word == "," and tokens[at + 1].word in _RELATIVE]
+            if not aside or any(token.concept for token in tokens[start:place]):
+                break
+            # "Pneumonia, which was suspected, has been excluded."
+            start = aside[-1]
+            continue
         if tokens[start - 1].word in _RELATIVE and any(token.concept for token in tokens[start:place]):
             break
         start -= 1

@@ -65,6 +65,17 @@ There is no longer any hydrocephalus.
 The cyst doesn't compress the cerebellum.
 Vasogenic edema around the mass is not evident.
 The brain lacks vasogenic edema.
+Left pleural effusion: none.
+Left pleural effusion: absent.
+It is unlikely that there is pneumonia.
+Hydrocephalus did not develop.
+Hydrocephalus hasn't developed.
+Hemorrhage in the pons was not confirmed.
+The ventricles fail to dilate.
+The cyst doesn't exist.
+Pneumonia, which was suspected, has been excluded.
+The scan argues against pneumonia.
+At no time was hydrocephalus seen.
 """.strip().splitlines()
 # These deny nothing that the evidence states.
 OTHERS = """
@@ -102,6 +113,10 @@ def test_every_contracted_not_denies(checker: Checker, word: str, apostrophe: st
     text = f"A left pleural effusion {cue} {'seen' if participle else 'be seen'}."
     text = text.replace(" seen", " been seen") if word.startswith("ha") else text
     assert checker.check(Draft(text), AFFIRMING).support == "contradicted"
+
+
+def test_a_scan_that_is_called_negative_is_not_supported_by_what_it_shows(checker: Checker) -> None:
+    assert checker.check(Draft("CT is negative."), AFFIRMING).support != "supported"
 
 
 def test_what_is_only_to_be_ruled_out_is_not_stated(checker: Checker) -> None:

@@ -83,7 +83,8 @@ class Checker:
     def _judge(
         self, claim: Annotation, body: Body, given: Sequence[int], asked: frozenset[str]
     ) -> tuple[list[Doubt], list[int]]:
-        if not claim.concepts and not claim.quantities and not claim.modalities and not claim.planes:
+        pictures_only = not claim.concepts and not claim.quantities
+        if pictures_only and (claim.denies or not (claim.modalities or claim.planes)):
             reason = "This says nothing that could be looked up in the sources."
             return [doubt("unrelated", claim.text[:120], reason, "partly")], list(given)
         weights = body.weights(claim)
