@@ -30,7 +30,7 @@ _CUES: dict[Role, str] = {
         absence of | absent of | devoid of | free of | free from | clear of | negative for | exclude | excludes | excluding
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
-        unlikely that | argue against | argues against | arguing against | speaks against | speak against
+        unlikely that | argue against | argues against | arguing against
         nobody | at no time | resolution of
     """,
     "adjective": """
