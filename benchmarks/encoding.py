@@ -42,7 +42,7 @@ def short_query(kept: Path, *, rounds: int = 40, threads: int = 2, query: str = 
     import torch  # noqa: PLC0415
 
     from mirage import encoders  # noqa: PLC0415
-    from mirage.models.exporting import export  # noqa: PLC0415
+    from mirage.encoders.export import export  # noqa: PLC0415
 
     torch.set_num_threads(threads)
     folder = saved(kept, LARGE, _DIMENSION)

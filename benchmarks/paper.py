@@ -26,9 +26,9 @@ from benchmarks.encoding import short_query
 from benchmarks.measure import Outcome, Row, Setting, load, memory_of, spread, times
 from mirage import encoders
 from mirage.atlas import Atlas
+from mirage.encoders.export import export
 from mirage.indexes import Ask
 from mirage.indexes.embedded import EmbeddedIndex
-from mirage.models import exporting
 from mirage.storage import ingest as mirage_adding
 
 _WARM = 10
@@ -148,7 +148,7 @@ def _export(model: Path) -> None:
     place = _onnx(model)
     if not place.exists():
         encoder = encoders.load("open_clip", model=f"local-dir:{model}", device="cpu", dtype="float32")
-        exporting.export(encoder, place, precision="int8")
+        export(encoder, place, precision="int8")
 
 
 def _onnx(model: Path) -> Path:

@@ -13,10 +13,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
+
 MODEL = "org/model"
 COMMIT = "84d734c0ffee0123456789abcdef0123456789ab"
 TAKEN = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]  # of the files below
 OLDER = "1111111111111111111111111111111111111111"
+
+
+def of_the_hub(monkeypatch: pytest.MonkeyPatch, home: Path, address: str = "http://127.0.0.1:9") -> None:
+    """Point the hub's client at an address and a folder of the test's own; nothing of the person who runs it is seen.
+
+    The client reads the environment once, when it is imported; so both are set.
+    """
+    for name in ("HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(home))
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    for name, value in {
+        "HF_HUB_CACHE": str(home / "hub"),
+        "HF_TOKEN_PATH": str(home / "token"),
+        "HF_HUB_OFFLINE": False,
+        "ENDPOINT": address,
+    }.items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
 
 
 def weights(numbers: int = 50_000, seed: int = 1) -> bytes:
@@ -71,6 +91,7 @@ class Site:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     tokens: set[str | None] = field(default_factory=set)
     sent: int = 0
+    address: str = ""
 
     def bodies(self) -> list[str]:
         """Files that were asked for, without the questions to the API."""
@@ -109,7 +130,13 @@ class Handler(BaseHTTPRequestHandler):
             return self._refuse(401, "RepoNotFound")
         commit = self.site.commits[0] if revision == "main" else revision
         if kind == "commits":
-            return self._paged([{"id": commit, "title": "x"} for commit in self.site.commits], query)
+            return self._paged(
+                [
+                    {"id": commit, "title": "x", "message": "", "authors": [], "date": "2026-01-01T00:00:00.000Z"}
+                    for commit in self.site.commits
+                ],
+                query,
+            )
         if commit not in self.site.commits:
             return self._refuse(404, "RevisionNotFound")
         if kind == "revision":
@@ -126,7 +153,8 @@ class Handler(BaseHTTPRequestHandler):
     def _paged(self, entries: list[dict[str, Any]], query: dict[str, list[str]]) -> None:
         start = int(query.get("cursor", ["0"])[0])
         more = start + self.site.page < len(entries)
-        link = f'<{self.path.partition("?")[0]}?recursive=true&cursor={start + self.site.page}>; rel="next"'
+        here = f"http://{self.headers['Host']}{self.path.partition('?')[0]}"
+        link = f'<{here}?recursive=true&cursor={start + self.site.page}>; rel="next"'
         self._json(entries[start : start + self.site.page], {"Link": link} if more else {})
 
     def _json(self, told: Any, headers: dict[str, str] | None = None) -> None:

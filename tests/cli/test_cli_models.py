@@ -10,20 +10,18 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from hub_server import COMMIT, MODEL, Site, files, hub
+from hub_server import COMMIT, MODEL, Site, files, hub, of_the_hub
 from mirage.cli import app
 
 
 @pytest.fixture(autouse=True)
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A hub, a folder of models and a cache of the test's own."""
-    for name in ("HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    of_the_hub(monkeypatch, tmp_path / "hf")
     monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
     state = Site({MODEL: files()})
     with hub(state) as address:
-        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
         yield state
 
 
@@ -47,7 +45,7 @@ def test_the_list_says_what_is_here_and_what_is_not_pinned_or_measured() -> None
 
 
 def test_measuring_puts_a_speed_into_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mirage.models.measuring._SECONDS", 0.0)
+    monkeypatch.setattr("mirage.models.speed._SECONDS", 0.0)
     done = run("list", "--measure", "--json")
     assert done.exit_code == 0
     rows = {row["id"]: row for row in json.loads(done.stdout)}
@@ -79,7 +77,7 @@ def test_damage_ends_with_1_and_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_no_network_ends_with_6_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     done = run("pull", MODEL)
     assert done.exit_code == 6
     assert "--from" in done.output
@@ -87,7 +85,7 @@ def test_no_network_ends_with_6_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_mirror_and_a_folder_are_named_with_from_and_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("pull", MODEL, "--to", str(tmp_path / "stick")).exit_code == 0
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     done = run("pull", MODEL, "--from", str(tmp_path / "stick"))
     assert done.exit_code == 0, done.output
     assert "✓" in run("verify", str(tmp_path / "stick")).output
@@ -112,7 +110,7 @@ def test_what_cannot_be_done_is_said_with_what_can(words: tuple[str, ...], code:
 
 
 def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mirage.models.exporting", reason="needs the part that exports, and the library onnx")
+    pytest.importorskip("mirage.encoders.export", reason="needs the part that exports, and the library onnx")
     transformers = pytest.importorskip("transformers", reason="needs the [paper] extra")
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "generators"))
     from tiny_pipeline import save_tokenizer
@@ -154,7 +152,7 @@ def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, mon
 
 
 def test_what_is_onnx_already_is_not_converted(tmp_path: Path) -> None:
-    pytest.importorskip("mirage.models.exporting", reason="needs the part that exports, and the library onnx")
+    pytest.importorskip("mirage.encoders.export", reason="needs the part that exports, and the library onnx")
     done = run("export", "starter-encoder", "--to", str(tmp_path / "out"))
     assert done.exit_code == 2
     assert "ONNX already" in flat(done)

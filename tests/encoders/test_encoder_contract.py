@@ -12,7 +12,7 @@ from PIL import Image
 
 from mirage import encoders
 from mirage.encoders import Encoder, EncoderInfo
-from mirage.models.exporting import export
+from mirage.encoders.export import export
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder, word_piece_folder
 
 MODES = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "I;16")

@@ -15,11 +15,11 @@ import pytest
 
 from mirage import corpora, encoders
 from mirage.atlas import Atlas
+from mirage.encoders.export import BARS, export, samples
 from mirage.encoders.onnx import OnnxEncoder
 from mirage.encoders.open_clip import OpenClipEncoder
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import AtlasError, BadInput, Unavailable
-from mirage.models.exporting import BARS, export, samples
 from mirage.query import Query
 from mirage.storage import manifest
 from mirage.storage.archive_export import export as export_atlas
@@ -94,7 +94,7 @@ def test_a_text_tower_takes_texts_as_short_as_they_are(exported: Path) -> None:
 def test_an_export_that_strays_is_refused_and_leaves_nothing(
     original: TransformersEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mirage.models import shrinking
+    from mirage.models import export as shrinking
 
     def spoil(source: Path, target: Path) -> None:
         import onnx

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from mirage import encoders
-from mirage.encoders import Encoder, finding
+from mirage.encoders import Encoder
 from mirage.encoders.open_clip import OpenClipEncoder
-from mirage.encoders.reading import Reading
+from mirage.encoders.tokenizing import TowerTokenizer
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import BadInput, NoNetwork, Unavailable
+from mirage.models import hub as hub_models
+from mirage.models.files import LocalModel
 from mirage.models.pins import Pin
 from mirage.models.runtime import remembered_sha256
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder
@@ -59,14 +61,14 @@ def hub(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shapes_read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The shapes of what the text tower is given from now on, whichever way it is multiplied."""
     seen: list[tuple[int, ...]] = []
-    padded = Reading.padded
+    padded = TowerTokenizer.padded
 
-    def watched(self: Reading, rows: Sequence[Sequence[int]]) -> np.ndarray:
+    def watched(self: TowerTokenizer, rows: Sequence[Sequence[int]]) -> np.ndarray:
         ids = padded(self, rows)
         seen.append(ids.shape)
         return ids
 
-    monkeypatch.setattr(Reading, "padded", watched)
+    monkeypatch.setattr(TowerTokenizer, "padded", watched)
     return seen
 
 
@@ -212,8 +214,7 @@ def test_a_pickle_is_refused_unless_it_is_known(
         adapter(str(folder))
 
     pin = Pin("nobody/model", "", "MIT", "encoder", "", 0, 0, pickle_sha256=(remembered_sha256(pickle),))
-    found = finding.found
-    monkeypatch.setattr(finding, "found", lambda *given: finding.Found("nobody/model", found(*given).folder, "", pin))
+    monkeypatch.setattr(hub_models, "locate", lambda *_, **__: LocalModel("nobody/model", folder, pin))
     np.testing.assert_allclose(adapter(str(folder), device="cpu").encode_texts(["axial CT"]), wanted, atol=1e-6)
     pickle.write_bytes(pickle.read_bytes() + b"more")
     with pytest.raises(Unavailable, match="only has its weights as a pickle"):

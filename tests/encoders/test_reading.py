@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mirage.encoders.reading import Reading, cleaning, clip_tokenizer, reading, saved_tokenizer
+from mirage.encoders.tokenizing import cleaning, clip_tokenizer, for_tower, saved_tokenizer
 from tiny_duals import WORDS, transformers_library
 from vision import vision
 
@@ -34,30 +34,30 @@ def open_clip() -> Any:
 
 
 @pytest.fixture(scope="module")
-def clip(open_clip: Any) -> Reading:
-    return reading(clip_tokenizer(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"), 77, 0, True)
+def clip(open_clip: Any) -> TowerTokenizer:
+    return for_tower(clip_tokenizer(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"), 77, 0, True)
 
 
 @pytest.mark.parametrize("kind", ["lower", "whitespace", "canonicalize"])
 def test_clip_reads_as_open_clip_reads(open_clip: Any, kind: str) -> None:
     merges = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    ours = reading(clip_tokenizer(merges, kind), 77, 0, False)
+    ours = for_tower(clip_tokenizer(merges, kind), 77, 0, False)
     theirs = open_clip.SimpleTokenizer(clean=kind)(TEXTS).tolist()
     assert ours.padded(ours.ids(TEXTS)).tolist() == theirs
 
 
-def test_short_texts_are_no_longer_than_the_longest(clip: Reading) -> None:
+def test_short_texts_are_no_longer_than_the_longest(clip: TowerTokenizer) -> None:
     ids = clip.padded(clip.ids(["axial CT", "axial CT of the brain"]))
     assert ids.shape == (2, 7)
     assert ids[0].tolist()[4:] == [0, 0, 0]
 
 
-def test_an_end_mark_that_somebody_typed_does_not_end_the_text(clip: Reading) -> None:
+def test_an_end_mark_that_somebody_typed_does_not_end_the_text(clip: TowerTokenizer) -> None:
     row = clip.ids(["brain <end_of_text> abscess"])[0]
     assert row.count(row[-1]) == 1
 
 
-def test_the_unread_end_begins_where_reading_ends_in_the_text_as_given(clip: Reading) -> None:
+def test_the_unread_end_begins_where_reading_ends_in_the_text_as_given(clip: TowerTokenizer) -> None:
     text = "  Axial   “CT” &amp; \n ".join(["finding"] * 40)
     unread = clip.unread(text)
     assert text.endswith(unread)
@@ -92,7 +92,7 @@ def test_siglip_s_pieces_are_read_as_its_own_tokenizer_reads_them(tmp_path: Path
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "SiglipTokenizer"}')
     (tmp_path / "spiece.vocab").unlink()
     theirs = transformers.SiglipTokenizer(vocab_file=str(tmp_path / "spiece.model"))
-    ours = reading(saved_tokenizer(tmp_path), 64, theirs.pad_token_id, False)
+    ours = for_tower(saved_tokenizer(tmp_path), 64, theirs.pad_token_id, False)
     texts = ["axial CT of the brain", "T2-weighted,  contrast;\nedema", "Frontal LOBE (1.5 cm)", "finding " * 90]
     wanted = theirs(texts, padding="max_length", max_length=64, truncation=True)["input_ids"]
     assert ours.padded(ours.ids(texts)).tolist() == wanted

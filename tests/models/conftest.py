@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from hub_server import MODEL, Site, files, hub
+from hub_server import MODEL, Site, files, hub, of_the_hub
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """MIRAGE's folder of models; nothing of the person who runs the test is seen."""
-    for name in ("HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    of_the_hub(monkeypatch, tmp_path / "hf")
     monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
 
@@ -26,5 +23,6 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A hub that holds one model, and is the hub of HF_ENDPOINT."""
     state = Site({MODEL: files()})
     with hub(state) as address:
-        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        state.address = address
         yield state

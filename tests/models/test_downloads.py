@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mirage.errors import BadInput, NoNetwork, Unavailable
-from mirage.models.downloads import comment_of, fetch, unzip
+from mirage.models.download import comment_of, fetch, unzip
 from parts import until
 
 BODY = random.Random(1).randbytes(900_000)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hub_server import COMMIT, MODEL, OLDER, Site
 from mirage import models
-from mirage.models.cache import hub_cache
+from mirage.models.files import RECORD, ModelRecord
 from mirage.models.pins import PINS, pin_of
-from mirage.models.record import NAME, ModelRecord
 
 
 def kept(folder: Path, revision: str, pulled: str = "2026-01-01T00:00:00+00:00", asked: str = "main") -> Path:
@@ -66,10 +68,13 @@ def test_of_a_pinned_model_another_revision_is_not_taken_for_it(home: Path, tmp_
     assert models.find(name) == right
 
 
-def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hub_cache() == tmp_path / "hf" / "hub"
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "own"))
-    assert hub_cache() == tmp_path / "own"
+def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
+    in_cache(tmp_path, MODEL, COMMIT)
+    code = f"from mirage import models; print(models.find({MODEL!r}) is not None)"
+    for cache, found in (("hf/hub", True), ("own", False)):
+        env = {**os.environ, "HF_HUB_CACHE": str(tmp_path / cache)}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(found)
 
 
 def test_what_ships_is_found_by_its_name() -> None:
@@ -88,7 +93,7 @@ def test_a_damaged_record_is_told(home: Path) -> None:
     from mirage.errors import Unavailable
 
     folder = kept(home / "org--model" / COMMIT, COMMIT)
-    (folder / NAME).write_text('{"format": 1, "id":')
+    (folder / RECORD).write_text('{"format": 1, "id":')
     with pytest.raises(Unavailable, match=r"is damaged.*pull the model again"):
         models.find(MODEL)
 

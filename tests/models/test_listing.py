@@ -12,9 +12,9 @@ from PIL import Image
 
 from hub_server import COMMIT, MODEL, Site, hub_cache, weights
 from mirage import encoders, models
-from mirage.models.measuring import keep, speeds
-from mirage.models.opening import opening
-from mirage.models.weights import lacking, parameters
+from mirage.encoders import opening
+from mirage.models.files import lacking, parameters
+from mirage.models.speed import keep, speeds
 
 
 def row(name: str, **options: bool) -> models.Listed:
@@ -91,7 +91,7 @@ class Slow:
 
 def test_speed_is_what_the_clock_says_without_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow()
-    monkeypatch.setattr("mirage.models.measuring.time", slow)
+    monkeypatch.setattr("mirage.models.speed.time", slow)
     speed = models.measure(lambda: slow, seconds=1.0)
     assert (speed.texts, speed.query, speed.images) == (500.0, 0.002, 100.0)
     assert "cores" in speed.machine

@@ -12,9 +12,9 @@ import pytest
 from hub_server import COMMIT, MODEL, OLDER, TAKEN, Site, files, hub, hub_cache, weights
 from mirage import models
 from mirage.errors import BadInput, NoNetwork, NotFound, Unavailable
-from mirage.models import pulling
+from mirage.models import hub as hub_module
+from mirage.models.files import RECORD, ModelRecord
 from mirage.models.pins import Pin
-from mirage.models.record import NAME, ModelRecord
 
 
 def names(folder: Path) -> list[str]:
@@ -26,14 +26,14 @@ def pin(monkeypatch: pytest.MonkeyPatch, **facts: Any) -> None:
     given = Pin(
         **{"id": MODEL, "revision": "", "licence": "MIT", "role": "encoder", "adapter": "", "size": 0, "memory": 0, **facts}
     )
-    monkeypatch.setattr(pulling, "pin_of", lambda name: given if name == MODEL else None)
+    monkeypatch.setattr(hub_module, "pin_of", lambda name: given if name == MODEL else None)
 
 
 def test_a_model_comes_whole_with_a_record_beside_it(site: Site, home: Path) -> None:
     told: list[tuple[str, int, int]] = []
     got = models.pull(MODEL, progress=lambda *at: told.append(at))
     assert got.path == home / "org--model" / COMMIT
-    assert names(got.path) == sorted([*TAKEN, NAME]), "no code, no pickle, nothing of another framework"
+    assert names(got.path) == sorted([*TAKEN, RECORD]), "no code, no pickle, nothing of another framework"
     assert (got.path / "model.safetensors").read_bytes() == weights()
     record = ModelRecord.read(got.path)
     assert record == got.record
@@ -54,7 +54,7 @@ def test_a_second_pull_fetches_nothing(site: Site) -> None:
 
 def test_a_whole_revision_that_is_here_needs_no_network(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     got = models.pull(MODEL)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     assert models.pull(MODEL, revision=COMMIT).path == got.path
     assert models.pull(MODEL, revision=COMMIT[:8]).path == got.path
 
@@ -168,14 +168,14 @@ def test_without_a_network_it_says_so_at_once_and_what_to_do() -> None:
 
 def test_without_a_network_it_names_the_copy_that_is_here(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     got = models.pull(MODEL)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(NoNetwork) as told:
         models.pull(MODEL)
     assert str(got.path) in str(told.value)
 
 
 def test_an_environment_that_says_offline_is_obeyed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(NoNetwork, match="HF_HUB_OFFLINE is set"):
         models.pull(MODEL)
     assert site.asked == []
@@ -247,7 +247,7 @@ def test_what_is_not_at_a_hub_says_where_it_comes_from(name: str) -> None:
 class TestInto:
     def test_a_folder_of_ones_own(self, site: Site, tmp_path: Path) -> None:
         got = models.pull(MODEL, to=tmp_path / "mine")
-        assert names(tmp_path / "mine") == sorted([*TAKEN, NAME])
+        assert names(tmp_path / "mine") == sorted([*TAKEN, RECORD])
         assert got.path == tmp_path / "mine"
         assert models.pull(MODEL, to=tmp_path / "mine").fetched == 0
 
@@ -263,10 +263,8 @@ class TestInto:
 
 class TestFrom:
     def test_a_mirror_with_the_hubs_layout(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        import os
-
-        address = os.environ["HF_ENDPOINT"]
-        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        address = site.address
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
         got = models.pull(MODEL, source=address)
         assert got.record is not None
         assert got.record.source == address
@@ -286,7 +284,7 @@ class TestFrom:
     def test_a_folder_of_models(self, tmp_path: Path) -> None:
         self.plain(tmp_path / "all" / "org" / "model")
         got = models.pull(MODEL, source=tmp_path / "all")
-        assert names(got.path) == sorted([*TAKEN, NAME])
+        assert names(got.path) == sorted([*TAKEN, RECORD])
         assert models.find(MODEL) == got.path
 
     def test_a_plain_copy_does_not_pass_for_the_pinned_revision(self, tmp_path: Path) -> None:

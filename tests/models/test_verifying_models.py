@@ -12,8 +12,8 @@ import pytest
 from hub_server import COMMIT, MODEL, Site, hub_cache, weights
 from mirage import models
 from mirage.errors import BadInput, NotFound
-from mirage.models.record import NAME
-from mirage.models.shipped import shipped
+from mirage.models.files import RECORD
+from mirage.models.registry import shipped
 from mirage.settings import SHIPPED
 
 
@@ -32,7 +32,7 @@ def test_a_sound_model_is_compared_file_by_file(pulled: Path) -> None:
     verdict = one(progress=lambda _, more: read.append(more))
     assert verdict.sound
     assert (verdict.checked, verdict.where, verdict.revision) == (4, "mirage", COMMIT)
-    assert sum(read) == sum(path.stat().st_size for path in pulled.iterdir() if path.name != NAME)
+    assert sum(read) == sum(path.stat().st_size for path in pulled.iterdir() if path.name != RECORD)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ class TestShipped:
         assert "another text encoder" in verdict.faults[0]
 
     def test_all_that_is_here_is_checked_when_nothing_is_named(self, pulled: Path) -> None:
-        (pulled / NAME).write_text("{")
+        (pulled / RECORD).write_text("{")
         found = {verdict.id: verdict for verdict in models.verify()}
         assert found["starter-encoder"].sound
         assert "is damaged" in found[MODEL].faults[0]

@@ -13,17 +13,15 @@ from rich.markup import escape
 
 from mirage import encoders
 from mirage.cli.output import complain, counted, download_bar, facts, out, print_json, progress_bar, say, size
-from mirage.encoders import Encoder
+from mirage.encoders import Encoder, Opening, opening
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.models import pins
-from mirage.models.cards import card as card_of
-from mirage.models.finding import is_beginning
-from mirage.models.listing import Listed, listed
-from mirage.models.measuring import keep, measure
-from mirage.models.opening import Opening, opening
-from mirage.models.pulling import pull as pull_model
-from mirage.models.verifying import Verdict
-from mirage.models.verifying import verify as verify_models
+from mirage.models.hub import pull as pull_model
+from mirage.models.registry import Listed, is_beginning, listed
+from mirage.models.registry import card as card_of
+from mirage.models.speed import keep, measure
+from mirage.models.verification import Verdict
+from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
 
 app = typer.Typer(help="Models: what is known and here; getting, checking and converting them.", no_args_is_help=True)
@@ -32,7 +30,6 @@ Revision = Annotated[
     str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_FROM_TORCH = ("open_clip", "transformers")
 _PLACES = {
     "shipped": "comes with MIRAGE",
     "mirage": "on this machine",
@@ -51,10 +48,10 @@ def list_(
     json: Json = False,
 ) -> None:
     """Tell which models are known and which are here: revision, digest, size, licence, memory, speed."""
-    rows = listed(everything=everything)
+    rows = listed(everything=everything, adapter_of=encoders.adapter_of)
     if measured:
         _measure([row for row in rows if row.role == pins.ENCODER and row.where and row.whole])
-        rows = listed(everything=everything)
+        rows = listed(everything=everything, adapter_of=encoders.adapter_of)
     if json:
         print_json([asdict(row) for row in rows])
         return
@@ -146,7 +143,7 @@ def export(
     to: Annotated[Path, typer.Option(help="Folder for the ONNX files.", show_default=False)],
     precision: Annotated[str, typer.Option(help="int8, fp16 or fp32.")] = "int8",
     revision: Revision = "",
-    adapter: Annotated[str, typer.Option(help="open_clip or transformers.", show_default="told by the model's files")] = "",
+    adapter: Annotated[str, typer.Option(help="Which encoder opens it.", show_default="told by the model's files")] = "",
 ) -> None:
     """Convert an encoder to ONNX, checked against the original, for searching without torch.
 
@@ -154,13 +151,14 @@ def export(
     """
     if precision not in ("int8", "fp16", "fp32"):
         raise BadInput(f"There is no precision “{precision}”. There are int8, fp16 and fp32.")
-    from mirage.models import exporting  # noqa: PLC0415 - wants torch
+    from mirage.encoders.export import export as export_encoder  # noqa: PLC0415 - wants torch
 
     wanted = opening(model, revision, adapter)
-    if wanted.adapter not in _FROM_TORCH:
-        raise BadInput(f"{wanted.model} runs on ONNX already. Only encoders of open_clip and transformers are converted.")
+    if not encoders.exportable(wanted.adapter):
+        others = ", ".join(name for name in encoders.available() if encoders.exportable(name))
+        raise BadInput(f"{wanted.model} runs on ONNX already. Only encoders of these kinds are converted: {others}.")
     encoder = _open(replace(wanted, options={**wanted.options, "device": "cpu", "dtype": "float32"}))
-    made = exporting.export(encoder, to.expanduser(), precision=precision, progress=say)
+    made = export_encoder(encoder, to.expanduser(), precision=precision, progress=say)
     facts(
         [
             ("folder", str(made.folder)),

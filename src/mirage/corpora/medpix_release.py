@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mirage.corpora.base import Steps
 from mirage.errors import Unavailable
-from mirage.models.downloads import comment_of, fetch, unzip
+from mirage.models.download import comment_of, fetch, unzip
 
 _DONE = "verified.json"
 _FOLDER = "MedPix-2-0"

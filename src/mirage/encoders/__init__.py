@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.encoders.onnx import OnnxEncoder
-from mirage.encoders.standing_in import StandIn
+from PIL import Image
+
+from mirage.encoders.base import Encoder, EncoderInfo, Vectors
+from mirage.errors import BadInput, MirageError, NotFound
+from mirage.models.pins import ENCODER, bare, pin_of
+from mirage.models.registry import find, shipped
 from mirage.plugins import Port
 from mirage.settings import Settings
 
-__all__ = ["Encoder", "EncoderInfo", "available", "configured", "exported_for", "load"]
+__all__ = [
+    "Encoder",
+    "EncoderInfo",
+    "Opening",
+    "StandIn",
+    "adapter_of",
+    "available",
+    "configured",
+    "exportable",
+    "exported_for",
+    "load",
+    "opening",
+]
+
 
 _port: Port[Encoder] = Port("mirage.encoders")
-available, load = _port.available, _port.load
+available, load, _adapter = _port.available, _port.load, _port.adapter
 
 
 def configured(name: str, settings: Settings, model: str = "") -> Encoder:
@@ -32,21 +52,54 @@ def configured(name: str, settings: Settings, model: str = "") -> Encoder:
     mirage.errors.NotFound, mirage.errors.Unavailable
         As `load`.
     """
-    options: dict[str, Any] = {}
     mine = model or (settings.encoder_model if name == settings.encoder else "")
-    if name in ("starter", "onnx", "open_clip", "transformers"):
-        options["threads"] = settings.threads
-    elif model:  # of another package: what it takes is its own matter, but a model that is named is handed on
-        options["model"] = model
-    if name == "onnx":
-        options["path"] = mine
-    if name in ("open_clip", "transformers"):
-        options |= {"model": mine, "download": settings.encoder_download}
-        if settings.encoder_revision and mine == settings.encoder_model:
-            options["revision"] = settings.encoder_revision
-    if name == "open_clip":
-        options["activation"] = settings.encoder_activation
-    return load(name, **options)
+    options_for = getattr(_adapter(name), "options_for", None)
+    if options_for is not None:
+        return load(name, **options_for(mine, settings))
+    # Of another package: what it takes is its own matter, but a model that is named is handed on.
+    return load(name, **({"model": model} if model else {}))
+
+
+# -- exports ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Encodes with one encoder and goes by the name of another.
+
+    Attributes
+    ----------
+    inner : Encoder
+        An export whose `made_from` is the digest of the other.
+    origin : EncoderInfo
+        The other, which an atlas was made with.
+    """
+
+    inner: Encoder
+    origin: EncoderInfo
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes of the one that is stood for."""
+        return self.origin
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts to (n, d) float32, unit length."""
+        return self.inner.encode_texts(texts)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode pictures to (n, d) float32, unit length."""
+        return self.inner.encode_images(images)
+
+    def unread(self, text: str) -> str:
+        """Return the end of the text that `encode_texts` would not read."""
+        return self.inner.unread(text)
+
+
+def exportable(name: str) -> bool:
+    """Whether encoders of that name can be exported to ONNX: they give out their towers as `loaded`."""
+    with suppress(MirageError):
+        return hasattr(_adapter(name), "loaded")
+    return False
 
 
 def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
@@ -57,7 +110,7 @@ def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
     wanted : EncoderInfo
         The encoder of an atlas.
     settings : Settings
-        With ``encoder = "onnx"`` and the folder as ``encoder_model``.
+        With the folder of an export as ``encoder_model``, and the encoder that opens it.
 
     Returns
     -------
@@ -65,7 +118,69 @@ def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
         It goes by the name and digest of the one it stands for, so that vectors of both are kept as what they are: of one
         space, as closely as the export measured.
     """
-    if settings.encoder != "onnx" or not settings.encoder_model or wanted.name in ("onnx", "starter"):
+    if not settings.encoder_model or settings.encoder == wanted.name or exportable(settings.encoder):
         return None
-    found = OnnxEncoder(settings.encoder_model, threads=settings.threads)
-    return StandIn(found, wanted) if found.exported.made_from.digest == wanted.digest else None
+    if not exportable(wanted.name):
+        return None
+    found = configured(settings.encoder, settings)
+    return StandIn(found, wanted) if found.info().made_from == wanted.digest else None
+
+
+# -- by model -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How an encoder is opened: ``mirage.encoders.load(adapter, **options)``."""
+
+    model: str
+    adapter: str
+    options: dict[str, Any]
+
+
+def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
+    """Find an encoder by its model.
+
+    Parameters
+    ----------
+    model : str
+        An id or a folder.
+    revision : str
+        Of an id; the pinned one when empty.
+    adapter : str
+        One of `available`; told by the model's files when empty.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+        When it is not on this machine, or the adapter is not installed.
+    mirage.errors.BadInput
+        When it is no encoder, or of a kind that is not known.
+    """
+    name = bare(model)
+    pin = pin_of(name)
+    if pin is not None and pin.role != ENCODER:
+        raise BadInput(f"{name} is for {pin.role}s, not an encoder.")
+    if pin is not None and name in shipped():
+        return Opening(name, pin.adapter, {})
+    folder = find(name, revision)
+    if folder is None and (there := Path(model.removeprefix("local-dir:")).expanduser()).is_dir():
+        folder = there
+    if folder is None:
+        raise NotFound(f"{name} is not on this machine. Get it with `mirage models pull {name}`, or name its folder.")
+    kind = adapter or (pin.adapter if pin else "") or adapter_of(folder)
+    if not kind:
+        raise BadInput(
+            f"The files in {folder} do not say which encoder opens them. Name it with --adapter: {', '.join(available())}."
+        )
+    options_for = getattr(_adapter(kind), "options_for", None)
+    return Opening(str(folder), kind, options_for(str(folder)) if options_for else {"model": str(folder)})
+
+
+def adapter_of(folder: Path) -> str:
+    """The encoder that opens the files of a folder; empty when they do not tell."""
+    for name in available():
+        with suppress(MirageError):
+            if (opens := getattr(_adapter(name), "opens", None)) and opens(folder):
+                return name
+    return ""

@@ -45,7 +45,12 @@ class EncoderInfo:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A dual encoder. All vectors have unit length; a dot product is a cosine."""
+    """A dual encoder. All vectors have unit length; a dot product is a cosine.
+
+    An adapter's class may offer two static methods more. ``options_for(model, settings)`` gives the keywords with which it
+    opens a model: by its name or folder (empty for its own), and as the settings have it, where they are given and not
+    None. ``opens(folder)`` tells whether the files in a folder are a model of its kind.
+    """
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes."""

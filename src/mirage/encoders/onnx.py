@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 
-from mirage.encoders import reading as texts_read
-from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.preprocessing import Pixels, Preprocessing
-from mirage.encoders.reading import Ids, Reading
-from mirage.encoders.running import Raw, Running
+from mirage.encoders.base import EncoderInfo
+from mirage.encoders.preprocessing import Preprocessing
+from mirage.encoders.tokenizing import TowerTokenizer, for_tower
+from mirage.encoders.towers import Raw, TokenRows, TowerEncoder, TowerRunner
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import OnnxSessions, digest_of_parts, first_line, loaded_once, remembered_sha256
+from mirage.settings import Settings
 
 FORMAT = 1
 CONFIG, TEXT, IMAGE, TOKENIZER = "config.json", "text.onnx", "image.onnx", "tokenizer.json"
@@ -26,7 +26,7 @@ _TEXTS_AT_ONCE, _IMAGES_AT_ONCE = 8, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportConfig:
     """What ``config.json`` of an exported encoder holds.
 
     Attributes
@@ -39,7 +39,7 @@ class Exported:
     preprocessing : Preprocessing
     max_tokens, pad : int
     trims : bool
-        Whether a short text may be given short; see `mirage.encoders.reading.Reading`.
+        Whether a short text may be given short; see `mirage.encoders.tokenizing.TowerTokenizer`.
     checked : mapping
         Lowest and mean cosine to the original, of texts and of pictures, and over how many.
     """
@@ -55,23 +55,8 @@ class Exported:
 
     def print(self) -> str:
         """As JSON text."""
-        origin = self.made_from
-        values = {
-            "format": self.format,
-            "precision": self.precision,
-            "made_from": {
-                "name": origin.name,
-                "model": origin.model,
-                "digest": origin.digest,
-                "dimension": origin.dimension,
-                "max_tokens": origin.max_tokens,
-            },
-            "preprocessing": self.preprocessing.as_dict(),
-            "max_tokens": self.max_tokens,
-            "pad": self.pad,
-            "trims": self.trims,
-            "checked": self.checked,
-        }
+        values = asdict(self)
+        del values["made_from"]["made_from"]
         return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
@@ -96,7 +81,7 @@ class Exported:
         )
 
 
-class OnnxEncoder:
+class OnnxEncoder(TowerEncoder):
     """An exported encoder.
 
     Parameters
@@ -127,9 +112,19 @@ class OnnxEncoder:
             made_for = json.loads(text)["format"]
             if isinstance(made_for, int) and made_for > FORMAT:
                 raise Unavailable(f"The encoder in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
-            self.exported = Exported.parse(text)
+            self.exported = ExportConfig.parse(text)
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise Unavailable(f"{self._folder / CONFIG} is damaged ({first_line(error)[:-1]}). {_ANEW}") from error
+
+    @staticmethod
+    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
+        """The keywords that open it; see `mirage.encoders.base.Encoder`."""
+        return {"path": model} | ({"threads": settings.threads} if settings else {})
+
+    @staticmethod
+    def opens(folder: Path) -> bool:
+        """Whether a folder is an export."""
+        return all((folder / name).is_file() for name in (CONFIG, TEXT, IMAGE, TOKENIZER))
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes, and whose vectors these are."""
@@ -138,18 +133,6 @@ class OnnxEncoder:
             "onnx", self._digest, origin.dimension, self.exported.max_tokens, str(self._folder), made_from=origin.digest
         )
 
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
-        return self._running.encode_texts(texts)
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode pictures of any mode and size to (n, d) float32, unit length."""
-        return self._running.encode_images(images)
-
-    def unread(self, text: str) -> str:
-        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
-        return self._reading.unread(text)
-
     @loaded_once
     def _digest(self) -> str:
         weights = sorted(path.name for path in self._folder.glob("*.onnx.data"))
@@ -157,7 +140,8 @@ class OnnxEncoder:
         return digest_of_parts((name, remembered_sha256(self._folder / name)) for name in files)
 
     @loaded_once
-    def _reading(self) -> Reading:
+    def tokenizer(self) -> TowerTokenizer:
+        """How texts are read."""
         from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
 
         told = self.exported
@@ -165,18 +149,18 @@ class OnnxEncoder:
             made = Tokenizer.from_file(str(self._folder / TOKENIZER))
         except Exception as error:  # the tokenizers library raises nothing narrower
             raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {_ANEW}") from error
-        return texts_read.reading(made, told.max_tokens, told.pad, told.trims)
+        return for_tower(made, told.max_tokens, told.pad, told.trims)
 
     @loaded_once
-    def _running(self) -> Running:
-        def texts(ids: Ids) -> Raw:
-            return self._run(TEXT, {"ids": ids})
+    def _runner(self) -> TowerRunner:
+        def texts(rows: TokenRows) -> Raw:
+            return self._run(TEXT, {"ids": self.tokenizer.padded(rows)})
 
-        def images(pixels: Pixels) -> Raw:
-            return self._run(IMAGE, {"pixels": pixels})
+        def images(pictures: Sequence[Image.Image]) -> Raw:
+            return self._run(IMAGE, {"pixels": self.exported.preprocessing.pixels(pictures)})
 
         dimension = self.exported.made_from.dimension
-        return Running(self._reading, self.exported.preprocessing, dimension, texts, images, _TEXTS_AT_ONCE, _IMAGES_AT_ONCE)
+        return TowerRunner(self.tokenizer, dimension, texts, images, _TEXTS_AT_ONCE, _IMAGES_AT_ONCE)
 
     def _run(self, name: str, given: dict[str, Any]) -> Raw:
         return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)

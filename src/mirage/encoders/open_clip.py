@@ -12,15 +12,14 @@ from typing import Any
 
 from PIL import Image
 
-from mirage.encoders import finding, towers
-from mirage.encoders import reading as texts_read
-from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import Found
+from mirage.encoders import tokenizing
 from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
-from mirage.encoders.reading import Reading
-from mirage.encoders.running import Running
+from mirage.encoders.tokenizing import TowerTokenizer
+from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
 from mirage.errors import BadInput, Unavailable
+from mirage.models.files import LocalModel
 from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
+from mirage.settings import Settings
 
 PAPER = "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
 CONFIG = "open_clip_config.json"
@@ -35,7 +34,7 @@ _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BI
 ACTIVATIONS = ("gelu", "quick_gelu")
 
 
-class OpenClipEncoder:
+class OpenClipEncoder(TorchEncoder):
     """A dual encoder of the open_clip library. Nothing of torch is loaded before the first text or picture.
 
     Parameters
@@ -76,31 +75,20 @@ class OpenClipEncoder:
     ) -> None:
         if activation and activation not in ACTIVATIONS:
             raise BadInput(f"The activation is {' or '.join(ACTIVATIONS)}, not {activation!r}.")
-        self._model = model or PAPER
-        self._told = finding.told(self._model, revision)
-        self._device, self._dtype, self._download, self._threads = device, dtype, download, threads
-        self._found = finding.found(self._model, revision, download)
-        self._config = _configuration(self._found, activation)
-        self._weights = self._found.weights(_WEIGHTS)
-        self._preprocessing = _preprocessing(self._found, self._config)
+        super().__init__("open_clip", model or PAPER, revision, device, dtype, download, threads)
+        self._config = _configuration(self._local, activation)
+        self._weights = self._local.weights(_WEIGHTS)
+        self._preprocessing = _preprocessing(self._local, self._config)
 
-    def info(self) -> EncoderInfo:
-        """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
-        return EncoderInfo("open_clip", self._digest, self.dimension, self.reading.max_tokens, self._told)
+    @staticmethod
+    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
+        """The keywords that open it; see `mirage.encoders.base.Encoder`."""
+        return torch_options(model, settings) | ({"activation": settings.encoder_activation} if settings else {})
 
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
-        return self._running.encode_texts(texts)
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode pictures of any mode and size to (n, d) float32, unit length."""
-        return self._running.encode_images(images)
-
-    def unread(self, text: str) -> str:
-        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
-        return self.reading.unread(text)
-
-    # -- what an export takes ---------------------------------------------------------------------------------------
+    @staticmethod
+    def opens(folder: Path) -> bool:
+        """Whether a folder holds a model of open_clip."""
+        return (folder / CONFIG).is_file()
 
     @property
     def dimension(self) -> int:
@@ -113,48 +101,34 @@ class OpenClipEncoder:
         return self._preprocessing
 
     @loaded_once
-    def reading(self) -> Reading:
+    def tokenizer(self) -> TowerTokenizer:
         """How texts are read."""
         text = self._config["text_cfg"]
         named, options = text.get("hf_tokenizer_name"), text.get("tokenizer_kwargs") or {}
         if text.get("tokenizer_mode") or options.get("strip_sep_token"):
-            raise Unavailable(f"The model {self._found.name} reads texts in a way that MIRAGE does not have.")
+            raise Unavailable(f"The model {self._local.name} reads texts in a way that MIRAGE does not have.")
         try:
             kind = str(options.get("clean") or ("whitespace" if named else "lower"))
             if named:
-                made = texts_read.saved_tokenizer(self._tokenizer_folder)
-                made.normalizer = texts_read.cleaning(kind, made.normalizer)
+                made = tokenizing.saved_tokenizer(self._tokenizer_folder)
+                made.normalizer = tokenizing.cleaning(kind, made.normalizer)
             else:
-                made = texts_read.clip_tokenizer(_merges(), kind)
+                made = tokenizing.clip_tokenizer(_merges(), kind)
             pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
-            found = texts_read.reading(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
-            texts_read.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
+            found = tokenizing.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
+            tokenizing.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
         except ImportError as error:
-            raise finding.missing("open_clip", error) from error
+            raise missing_package("open_clip", error) from error
         except (OSError, ValueError) as error:
             raise Unavailable(
-                f"The tokenizer of the model {self._found.name} cannot be used: {first_line(error)} Fetch the model anew."
+                f"The tokenizer of the model {self._local.name} cannot be used: {first_line(error)} Fetch the model anew."
             ) from error
         return found
 
     @loaded_once
-    def loaded(self) -> towers.Towers:
-        """Both towers, loaded and placed."""
-        return self._load()
-
-    # -- inside -----------------------------------------------------------------------------------------------------
-
-    @loaded_once
-    def _running(self) -> Running:
-        reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
-        import torch  # noqa: PLC0415 - there, since the towers are
-
-        return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
-
-    @loaded_once
     def _digest(self) -> str:
         tokenizer = [_merges()] if not self._config["text_cfg"].get("hf_tokenizer_name") else None
-        files = tokenizer or texts_read.tokenizer_files(self._tokenizer_folder)
+        files = tokenizer or tokenizing.tokenizer_files(self._tokenizer_folder)
         return digest_of_parts(
             [
                 ("adapter", "open_clip"),
@@ -167,12 +141,12 @@ class OpenClipEncoder:
 
     @loaded_once
     def _tokenizer_folder(self) -> Path:
-        folder = self._found.folder
-        if texts_read.tokenizer_files(folder):
+        folder = self._local.folder
+        if tokenizing.tokenizer_files(folder):
             return folder
-        return finding.found(str(self._config["text_cfg"]["hf_tokenizer_name"]), None, self._download).folder
+        return _named_tokenizer(str(self._config["text_cfg"]["hf_tokenizer_name"]), self._download)
 
-    def _load(self) -> towers.Towers:
+    def _load(self) -> TorchTowers:
         try:
             import open_clip  # noqa: PLC0415 - seconds, and only when something is encoded
             import torch  # noqa: PLC0415
@@ -185,11 +159,11 @@ class OpenClipEncoder:
             torch.set_num_threads(self._threads)
         try:
             with _offline(not self._download), _quietly():
-                model = _built(open_clip, self._found, self._config, where.dtype, where.device)
+                model = _built(open_clip, self._local, self._config, where.dtype, where.device)
                 open_clip.load_checkpoint(model, str(self._weights), strict=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError, ImportError) as error:
             raise Unavailable(
-                f"The model {self._found.name} cannot be loaded: {first_line(error)} Its weights and its {CONFIG} may not "
+                f"The model {self._local.name} cannot be loaded: {first_line(error)} Its weights and its {CONFIG} may not "
                 "belong together; fetch it anew, or name another (setting encoder_model)."
             ) from error
         except Exception as error:  # safetensors has an error of its own that shares no base
@@ -201,12 +175,12 @@ class OpenClipEncoder:
         vision = self._config["vision_cfg"]
         side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
         width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
-        return towers.Towers(
+        return TorchTowers(
             text, modules.OpenClipImage(model).eval(), where, (side // patch) ** 2 + 1, width, max(1, width // 64)
         )
 
 
-def _configuration(found: Found, activation: str) -> dict[str, Any]:
+def _configuration(found: LocalModel, activation: str) -> dict[str, Any]:
     """``model_cfg``, with the activation that is used written into it."""
     whole = found.json(CONFIG)
     given = whole.get("model_cfg")
@@ -219,7 +193,7 @@ def _configuration(found: Found, activation: str) -> dict[str, Any]:
     return config
 
 
-def _preprocessing(found: Found, config: Mapping[str, Any]) -> Preprocessing:
+def _preprocessing(found: LocalModel, config: Mapping[str, Any]) -> Preprocessing:
     given = found.json(CONFIG).get("preprocess_cfg") or {}
     try:
         size = config["vision_cfg"].get("image_size", 224)
@@ -264,14 +238,20 @@ def _end(text: Mapping[str, Any]) -> int | None:
     return int(text.get("eos_id", 2)) if pool == "eos" else int(text.get("vocab_size", 49_408)) - 1
 
 
+def _named_tokenizer(name: str, download: bool) -> Path:
+    from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
+
+    return locate(name, download=download).folder
+
+
 def _merges() -> Path:
     spec = importlib.util.find_spec("open_clip")
     if spec is None or not spec.submodule_search_locations:
-        raise finding.missing("open_clip", ModuleNotFoundError(name="open_clip_torch"))
+        raise missing_package("open_clip", ModuleNotFoundError(name="open_clip_torch"))
     return Path(spec.submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz"
 
 
-def _built(open_clip: Any, found: Found, config: Mapping[str, Any], dtype: str, device: str) -> Any:
+def _built(open_clip: Any, found: LocalModel, config: Mapping[str, Any], dtype: str, device: str) -> Any:
     """The architecture, its weights still to come: open_clip would choose their file itself, a pickle before safetensors."""
     short = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}[dtype]
     # open_clip lowers the precision of its own layers alone; towers of other libraries are lowered as a whole.
@@ -316,7 +296,7 @@ def _offline(wanted: bool) -> Iterator[None]:
 
 def _unusable(error: Exception) -> Unavailable:
     if isinstance(error, ImportError):
-        return finding.missing("open_clip", error)
+        return missing_package("open_clip", error)
     return Unavailable(
         f"open_clip cannot be loaded: {first_line(error)} Its torchvision has to be built for the torch that is installed; "
         "`pip install --force-reinstall torch torchvision` from one source mends that."

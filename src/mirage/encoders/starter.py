@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.preparing import to_square
+from mirage.encoders.base import EncoderInfo
+from mirage.encoders.preprocessing import to_square
+from mirage.encoders.tokenizing import TowerTokenizer, for_tower
+from mirage.encoders.towers import Raw, TokenRows, TowerEncoder, TowerRunner
 from mirage.errors import Unavailable
 from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
+from mirage.settings import SHIPPED as SHIPPED_FILES
+from mirage.settings import Settings
 
-SHIPPED = Path(__file__).parent.parent / "shipped" / "encoder"
+SHIPPED = SHIPPED_FILES / "encoder"
 _FILES = ("config.json", "image.onnx", "text.onnx", "tokenizer.json")
 _FORMAT = 1
 # More at once spill out of the processor's cache: 32 captions together take twice the time of 8 and 8.
@@ -23,7 +27,7 @@ _TEXTS_AT_ONCE = 8
 _PICTURES_AT_ONCE = 16
 
 
-class StarterEncoder:
+class StarterEncoder(TowerEncoder):
     """EfficientNet-lite and MiniLM in one space; see the card beside the weights.
 
     Parameters
@@ -58,75 +62,38 @@ class StarterEncoder:
         if made_for > _FORMAT:
             raise Unavailable(f"The encoder in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
 
+    @staticmethod
+    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
+        """The keywords that open it; see `mirage.encoders.base.Encoder`."""
+        return {"threads": settings.threads} if settings else {}
+
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes."""
         return EncoderInfo("starter", self._digest, self._dimension, self._max_tokens)
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
-        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
-        if not len(texts):
-            return vectors
-        rows = self._tokenizer.encode_batch([_sound(text) for text in texts])
-        # Texts of like length go together: padding costs as much as reading.
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number].ids))
-        session = self._sessions["text.onnx"]
-        for start in range(0, len(order), _TEXTS_AT_ONCE):
-            chosen = order[start : start + _TEXTS_AT_ONCE]
-            longest = max(len(rows[number].ids) for number in chosen)
-            ids = np.zeros((len(chosen), longest), dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for line, number in enumerate(chosen):
-                tokens = rows[number].ids
-                ids[line, : len(tokens)] = tokens
-                mask[line, : len(tokens)] = 1
-            vectors[chosen] = session.run(None, {"ids": ids, "mask": mask})[0]
-        return _unit(vectors)
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode pictures of any mode and size to (n, d) float32, unit length."""
-        vectors = np.zeros((len(images), self._dimension), dtype=np.float32)
-        if not len(images):
-            return vectors
-        session = self._sessions["image.onnx"]
-        for start in range(0, len(images), _PICTURES_AT_ONCE):
-            chosen = images[start : start + _PICTURES_AT_ONCE]
-            squares = np.stack([to_square(image, self._pixels) for image in chosen])
-            vectors[start : start + len(chosen)] = session.run(None, {"squares": squares})[0]
-        return _unit(vectors)
-
-    def unread(self, text: str) -> str:
-        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
-        row = self._tokenizer.encode(_sound(text))
-        if not row.overflowing:
-            return ""
-        # The last token that is read is the separator; the one before it ends what is read.
-        read = [end for (_, end), special in zip(row.offsets, row.special_tokens_mask, strict=True) if not special]
-        return text[read[-1] if read else 0 :].lstrip()
 
     @loaded_once
     def _digest(self) -> str:
         return digest_of_files(self._folder, _FILES)
 
     @loaded_once
-    def _tokenizer(self) -> Any:
+    def tokenizer(self) -> TowerTokenizer:
+        """How texts are read."""
         from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
 
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(self._max_tokens)
-        return tokenizer
+        made = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        return for_tower(made, self._max_tokens, pad=0, trims=True)
 
+    @loaded_once
+    def _runner(self) -> TowerRunner:
+        return TowerRunner(
+            self.tokenizer, self._dimension, self._text_vectors, self._image_vectors, _TEXTS_AT_ONCE, _PICTURES_AT_ONCE
+        )
 
-def _sound(text: str) -> str:
-    """Replace lone surrogates, which the tokenizer would refuse, one character for one so that offsets hold."""
-    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    def _text_vectors(self, rows: TokenRows) -> Raw:
+        ids = self.tokenizer.padded(rows)
+        read = np.arange(ids.shape[1]) < np.array([[len(row)] for row in rows])
+        return np.asarray(self._sessions["text.onnx"].run(None, {"ids": ids, "mask": read.astype(np.int64)})[0])
 
-
-def _unit(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    bad = ~np.isfinite(lengths) | (lengths < 1e-6)
-    if bad.any():
-        vectors = np.where(bad, 1.0, vectors)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / lengths, dtype=np.float32)
+    def _image_vectors(self, pictures: Sequence[Image.Image]) -> Raw:
+        squares = np.stack([to_square(picture, self._pixels) for picture in pictures])
+        return np.asarray(self._sessions["image.onnx"].run(None, {"squares": squares})[0])

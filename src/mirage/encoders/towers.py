@@ -1,24 +1,139 @@
-"""Two towers of torch, placed and ready to run; what `open_clip` and `transformers` models share once they are loaded."""
+"""Two towers and how they are fed: what the encoders share, whatever runs their towers, ONNX Runtime or torch."""
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
-from mirage.encoders.preprocessing import Pixels, Preprocessing
-from mirage.encoders.reading import Ids, Reading
-from mirage.encoders.running import OutOfMemory, Raw, Running
-from mirage.models.runtime import Placement, image_batch, text_batch
+from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.preprocessing import Preprocessing
+from mirage.encoders.tokenizing import TowerTokenizer
+from mirage.errors import Unavailable
+from mirage.models.files import LocalModel
+from mirage.models.runtime import Placement, image_batch, loaded_once, text_batch
+from mirage.settings import Settings
+
+TokenRows = Sequence[Sequence[int]]
+Raw = npt.NDArray[np.float32]
 
 # Up to so many tokens in a batch, oneDNN's matrices are quicker than torch's own; with more the gain is gone.
 _FEW_TOKENS = 48
 
 
+class OutOfMemory(Exception):
+    """A tower had no memory for so many at once."""
+
+
 @dataclass(frozen=True, slots=True)
-class Towers:
+class TowerRunner:
+    """Two towers and how to feed them.
+
+    Attributes
+    ----------
+    tokenizer : TowerTokenizer
+    dimension : int
+    texts : callable
+        n rows of token numbers, not padded, to (n, d) float32, not yet of unit length.
+    images : callable
+        n pictures to (n, d) float32, not yet of unit length.
+    texts_at_once, images_at_once : int
+    """
+
+    tokenizer: TowerTokenizer
+    dimension: int
+    texts: Callable[[TokenRows], Raw]
+    images: Callable[[Sequence[Image.Image]], Raw]
+    texts_at_once: int
+    images_at_once: int
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode n texts to (n, d) float32, unit length."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        if not len(texts):
+            return vectors
+        rows = self.tokenizer.ids(texts)
+        # Texts of like length go together: where short texts are given short, padding would cost as much as reading.
+        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+
+        def some(start: int, count: int) -> int:
+            chosen = order[start : start + count]
+            vectors[chosen] = self.texts([rows[number] for number in chosen])
+            return len(chosen)
+
+        _through(some, len(order), self.texts_at_once)
+        return unit(vectors)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode n pictures, any mode and size, to (n, d) float32, unit length."""
+        vectors = np.zeros((len(images), self.dimension), dtype=np.float32)
+
+        def some(start: int, count: int) -> int:
+            chosen = images[start : start + count]
+            vectors[start : start + len(chosen)] = self.images(chosen)
+            return len(chosen)
+
+        _through(some, len(images), self.images_at_once)
+        return unit(vectors)
+
+
+def _through(some: Callable[[int, int], int], total: int, at_once: int) -> None:
+    """Work through all, with half as many at once each time that memory runs out."""
+    done = 0
+    while done < total:
+        try:
+            done += some(done, at_once)
+        except OutOfMemory:
+            if at_once == 1:
+                raise
+            at_once = max(1, at_once // 2)
+
+
+def unit(vectors: Raw) -> Vectors:
+    """Rows of unit length; one that is nothing or no number becomes the diagonal, which is like no other."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    bad = ~np.isfinite(lengths) | (lengths < 1e-6)
+    if bad.any():
+        vectors = np.where(bad, np.float32(1), vectors)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+class TowerEncoder:
+    """The part of the port that is the same for all encoders of two towers; an adapter adds two properties and `info`."""
+
+    @property
+    def tokenizer(self) -> TowerTokenizer:
+        """How texts are read."""
+        raise NotImplementedError
+
+    @property
+    def _runner(self) -> TowerRunner:
+        """The towers, loaded when something is encoded."""
+        raise NotImplementedError
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
+        return self._runner.encode_texts(texts)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode pictures of any mode and size to (n, d) float32, unit length."""
+        return self._runner.encode_images(images)
+
+    def unread(self, text: str) -> str:
+        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
+        return self.tokenizer.unread(text)
+
+
+# -- towers of torch ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TorchTowers:
     """A model as two modules.
 
     Attributes
@@ -41,8 +156,33 @@ class Towers:
     heads: int
 
 
-def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preprocessing, dimension: int) -> Running:
-    """Make towers ready to be fed."""
+class _FewTokens:
+    """A text tower for short texts, made when it is first needed."""
+
+    def __init__(self, text: Any) -> None:
+        self._text = text
+
+    @loaded_once
+    def tower(self) -> Any:
+        from mirage.encoders import modules  # noqa: PLC0415 - torch is there by now
+
+        return modules.for_few_tokens(self._text)
+
+
+def torch_runner(
+    torch: Any, towers: TorchTowers, tokenizer: TowerTokenizer, preprocessing: Preprocessing, dimension: int
+) -> TowerRunner:
+    """Make towers of torch ready to be fed.
+
+    Parameters
+    ----------
+    torch : module
+    towers : TorchTowers
+    tokenizer : TowerTokenizer
+    preprocessing : Preprocessing
+    dimension : int
+        Length of a vector.
+    """
     dtype = getattr(torch, towers.where.dtype)
 
     def run(module: Any, given: Any) -> Raw:
@@ -54,25 +194,123 @@ def running(torch: Any, towers: Towers, reading: Reading, preprocessing: Preproc
             raise OutOfMemory from error
         return np.asarray(made, dtype=np.float32)
 
-    has_few = reading.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
-    few: list[Any] = []  # the tower for few tokens, once it was needed
-    making = threading.Lock()
+    has_few = tokenizer.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
+    few = _FewTokens(towers.text)
 
     def text_tower(tokens: int) -> Any:
         if not has_few or tokens > _FEW_TOKENS:
             return towers.text
-        with making:
-            if not few:
-                from mirage.encoders import modules  # noqa: PLC0415 - torch is there by now
+        return few.tower
 
-                few.append(modules.for_few_tokens(towers.text))
-        return few[0]
-
-    def texts(ids: Ids) -> Raw:
+    def texts(rows: TokenRows) -> Raw:
+        ids = tokenizer.padded(rows)
         return run(text_tower(ids.size), torch.from_numpy(ids).to(towers.where.device))
 
-    def images(pixels: Pixels) -> Raw:
-        return run(towers.image, torch.from_numpy(pixels).to(towers.where.device, dtype))
+    def images(pictures: Sequence[Image.Image]) -> Raw:
+        return run(towers.image, torch.from_numpy(preprocessing.pixels(pictures)).to(towers.where.device, dtype))
 
     at_once = image_batch(torch, towers.where, tokens=towers.patches, width=towers.width, heads=towers.heads)
-    return Running(reading, preprocessing, dimension, texts, images, text_batch(towers.where.device), at_once)
+    return TowerRunner(tokenizer, dimension, texts, images, text_batch(towers.where.device), at_once)
+
+
+class TorchEncoder(TowerEncoder):
+    """What the adapters of torch libraries share. Nothing of torch is loaded before the first text or picture.
+
+    Parameters
+    ----------
+    adapter : str
+        Its name.
+    model : str
+        See `mirage.models.hub.locate`.
+    revision : str, optional
+        Of a hub id; the one that MIRAGE pins when left out.
+    device, dtype : str, optional
+        See `mirage.models.runtime.select_device`.
+    download : bool
+        Whether a hub model that is not on this machine may be fetched.
+    threads : int, optional
+        Of the processor; torch's own choice when left out.
+    """
+
+    def __init__(
+        self,
+        adapter: str,
+        model: str,
+        revision: str | None,
+        device: str | None,
+        dtype: str | None,
+        download: bool,
+        threads: int | None,
+    ) -> None:
+        self._adapter, self._device, self._dtype, self._download = adapter, device, dtype, download
+        self._threads = threads
+        from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
+
+        self._local: LocalModel = locate(model, revision or "", download=download)
+        # As an atlas remembers the model: as given, with the revision where one was asked for.
+        at = f"@{revision}" if revision and self._local.name != str(self._local.folder) and "@" not in model else ""
+        self._told = f"{model}{at}"
+
+    def info(self) -> EncoderInfo:
+        """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
+        return EncoderInfo(self._adapter, self._digest, self.dimension, self.tokenizer.max_tokens, self._told)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        raise NotImplementedError
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a picture."""
+        raise NotImplementedError
+
+    @loaded_once
+    def loaded(self) -> TorchTowers:
+        """Both towers, loaded and placed."""
+        return self._load()
+
+    @property
+    def _digest(self) -> str:
+        raise NotImplementedError
+
+    def _load(self) -> TorchTowers:
+        raise NotImplementedError
+
+    @loaded_once
+    def _runner(self) -> TowerRunner:
+        tokenizer, loaded = self.tokenizer, self.loaded  # a wrong tokenizer is told before gigabytes are loaded
+        import torch  # noqa: PLC0415 - there, since the towers are
+
+        return torch_runner(torch, loaded, tokenizer, self.preprocessing, self.dimension)
+
+
+def torch_options(model: str, settings: Settings | None) -> dict[str, Any]:
+    """The keywords that the adapters of torch libraries have in common; see `mirage.encoders.base.Encoder`.
+
+    Parameters
+    ----------
+    model : str
+    settings : Settings or None
+    """
+    options: dict[str, Any] = {"model": model}
+    if settings:
+        options |= {"download": settings.encoder_download, "threads": settings.threads}
+        if settings.encoder_revision and model == settings.encoder_model:
+            options["revision"] = settings.encoder_revision
+    return options
+
+
+def missing_package(what: str, error: ImportError) -> Unavailable:
+    """What to say when the libraries of an encoder are not installed.
+
+    Parameters
+    ----------
+    what : str
+        The encoder, as its name.
+    error : ImportError
+    """
+    return Unavailable(
+        f"The {what} encoder needs {error.name}, which is not installed: `pip install 'mirage-atlas[paper]'`. An atlas "
+        'can be searched without it by an encoder that `mirage models export` wrote (setting encoder = "onnx").'
+    )

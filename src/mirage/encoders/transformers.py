@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from mirage.encoders import finding, towers
-from mirage.encoders import reading as texts_read
-from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import Found
+from mirage.encoders import tokenizing
 from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
-from mirage.encoders.reading import Reading
-from mirage.encoders.running import Running
+from mirage.encoders.tokenizing import TowerTokenizer
+from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
 from mirage.errors import BadInput, Unavailable
+from mirage.models.files import LocalModel
 from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
+from mirage.settings import Settings
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+# Dual encoders that the library names so in config.json; which of them are opened is told when one is.
+_DUAL = {"clip", "siglip", "siglip2", "chinese_clip", "altclip", "vision-text-dual-encoder"}
 _OLD_END = 2  # what the configurations of early CLIP models call their end-of-text token, which is really the last one
 
 
@@ -49,7 +50,7 @@ FAMILIES = {
 }
 
 
-class TransformersEncoder:
+class TransformersEncoder(TorchEncoder):
     """A CLIP or SigLIP model. Nothing of torch is loaded before the first text or picture.
 
     Parameters
@@ -87,32 +88,24 @@ class TransformersEncoder:
     ) -> None:
         if not model:
             raise BadInput("The transformers encoder needs a model: a hub id or a folder (setting encoder_model).")
-        self._told = finding.told(model, revision)
-        self._device, self._dtype, self._threads = device, dtype, threads
-        self._found = finding.found(model, revision, download)
-        self._config = self._found.json("config.json")
-        self._family = _family(self._found, self._config)
+        super().__init__("transformers", model, revision, device, dtype, download, threads)
+        self._config = self._local.json("config.json")
+        self._family = _family(self._local, self._config)
         self._text, self._vision = self._config.get("text_config") or {}, self._config.get("vision_config") or {}
-        self._weights = self._found.weights(_WEIGHTS)
-        self._preprocessing = _preprocessing(self._found, int(self._vision.get("image_size", 224)))
+        self._weights = self._local.weights(_WEIGHTS)
+        self._preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
 
-    def info(self) -> EncoderInfo:
-        """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
-        return EncoderInfo("transformers", self._digest, self.dimension, self.reading.max_tokens, self._told)
+    @staticmethod
+    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
+        """The keywords that open it; see `mirage.encoders.base.Encoder`."""
+        return torch_options(model, settings)
 
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
-        return self._running.encode_texts(texts)
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode pictures of any mode and size to (n, d) float32, unit length."""
-        return self._running.encode_images(images)
-
-    def unread(self, text: str) -> str:
-        """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
-        return self.reading.unread(text)
-
-    # -- what an export takes ---------------------------------------------------------------------------------------
+    @staticmethod
+    def opens(folder: Path) -> bool:
+        """Whether a folder holds a dual encoder of the transformers library."""
+        with suppress(OSError, ValueError, AttributeError):
+            return json.loads((folder / "config.json").read_text("utf-8")).get("model_type") in _DUAL
+        return False
 
     @property
     def dimension(self) -> int:
@@ -127,32 +120,27 @@ class TransformersEncoder:
         return self._preprocessing
 
     @loaded_once
-    def reading(self) -> Reading:
+    def tokenizer(self) -> TowerTokenizer:
         """How texts are read."""
         vocabulary = int(self._text.get("vocab_size", self._family.vocabulary))
         tokens = int(self._text.get("max_position_embeddings", self._family.tokens))
         try:
-            made = texts_read.saved_tokenizer(self._found.folder)
+            made = tokenizing.saved_tokenizer(self._local.folder)
             row = made.encode("a").ids
             last = row[-1] if row else 0
             # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
             pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
-            found = texts_read.reading(made, tokens, pad, self._family.trims)
-            texts_read.check(found, vocabulary, self._end(vocabulary))
+            found = tokenizing.for_tower(made, tokens, pad, self._family.trims)
+            tokenizing.check(found, vocabulary, self._end(vocabulary))
         except ImportError as error:
-            raise finding.missing("transformers", error) from error
+            raise missing_package("transformers", error) from error
         except (OSError, ValueError, KeyError) as error:
             raise Unavailable(
-                f"The tokenizer of the model {self._found.name} cannot be used: {first_line(error)} Fetch the model anew."
+                f"The tokenizer of the model {self._local.name} cannot be used: {first_line(error)} Fetch the model anew."
             ) from error
         except Exception as error:  # the tokenizers library raises nothing narrower
-            raise Unavailable(f"The tokenizer of the model {self._found.name} is damaged: {first_line(error)}") from error
+            raise Unavailable(f"The tokenizer of the model {self._local.name} is damaged: {first_line(error)}") from error
         return found
-
-    @loaded_once
-    def loaded(self) -> towers.Towers:
-        """Both towers, loaded and placed."""
-        return self._load()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -163,15 +151,8 @@ class TransformersEncoder:
         return vocabulary - 1 if end == _OLD_END else end
 
     @loaded_once
-    def _running(self) -> Running:
-        reading, loaded = self.reading, self.loaded  # texts first: a wrong tokenizer is told before gigabytes are loaded
-        import torch  # noqa: PLC0415 - there, since the towers are
-
-        return towers.running(torch, loaded, reading, self._preprocessing, self.dimension)
-
-    @loaded_once
     def _digest(self) -> str:
-        files = [*_all_weights(self._found, self._weights), *texts_read.tokenizer_files(self._found.folder)]
+        files = [*_all_weights(self._local, self._weights), *tokenizing.tokenizer_files(self._local.folder)]
         return digest_of_parts(
             [
                 ("adapter", "transformers"),
@@ -182,7 +163,7 @@ class TransformersEncoder:
             ]
         )
 
-    def _load(self) -> towers.Towers:
+    def _load(self) -> TorchTowers:
         try:
             import torch  # noqa: PLC0415 - seconds, and only when something is encoded
             import transformers  # noqa: PLC0415
@@ -192,14 +173,14 @@ class TransformersEncoder:
             made = getattr(transformers, self._family.kind)
         except (ImportError, RuntimeError) as error:
             if isinstance(error, ImportError):
-                raise finding.missing("transformers", error) from error
+                raise missing_package("transformers", error) from error
             raise Unavailable(f"The transformers library cannot be loaded: {first_line(error)}") from error
         where = select_device(torch, self._device, self._dtype)
         if self._threads and where.device == "cpu":
             torch.set_num_threads(self._threads)
         try:
             model, told = made.from_pretrained(
-                str(self._found.folder),
+                str(self._local.folder),
                 dtype=getattr(torch, where.dtype),
                 use_safetensors=not self._weights.name.endswith(".bin"),
                 local_files_only=True,
@@ -207,23 +188,23 @@ class TransformersEncoder:
             )
         except Exception as error:  # safetensors and the library have errors that share no base
             raise Unavailable(
-                f"The model {self._found.name} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
+                f"The model {self._local.name} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
                 "(setting encoder_model)."
             ) from error
         lacking = sorted(name for name in told["missing_keys"] if not name.endswith("position_ids"))
         if lacking:
             raise Unavailable(
-                f"The model {self._found.name} lacks weights ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
+                f"The model {self._local.name} lacks weights ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
                 "Fetch it anew."
             )
         model = model.to(where.device).eval().requires_grad_(False)
         patches = (self._preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
         width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
         text, image = modules.TransformersText(model).eval(), modules.TransformersImage(model).eval()
-        return towers.Towers(text, image, where, patches, width, heads)
+        return TorchTowers(text, image, where, patches, width, heads)
 
 
-def _family(found: Found, config: Mapping[str, Any]) -> Family:
+def _family(found: LocalModel, config: Mapping[str, Any]) -> Family:
     kind = config.get("model_type")
     if kind not in FAMILIES:
         raise Unavailable(
@@ -233,7 +214,7 @@ def _family(found: Found, config: Mapping[str, Any]) -> Family:
     return FAMILIES[str(kind)]
 
 
-def _all_weights(found: Found, weights: Any) -> list[Any]:
+def _all_weights(found: LocalModel, weights: Any) -> list[Any]:
     if not weights.name.endswith(".index.json"):
         return [weights]
     try:
@@ -247,7 +228,7 @@ def _all_weights(found: Found, weights: Any) -> list[Any]:
     return files
 
 
-def _preprocessing(found: Found, side: int) -> Preprocessing:
+def _preprocessing(found: LocalModel, side: int) -> Preprocessing:
     """What ``preprocessor_config.json`` says, or ``processor_config.json`` as newer versions write it."""
     if (found.folder / "preprocessor_config.json").is_file():
         given = found.json("preprocessor_config.json")

@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirage.models.finding import find
 from mirage.models.pins import PINS, Pin, pin_of
+from mirage.models.registry import find
 
 if TYPE_CHECKING:
-    from mirage.models.cards import card
-    from mirage.models.listing import Listed, listed
-    from mirage.models.measuring import Speed, measure
-    from mirage.models.pulling import Pulled, pull
-    from mirage.models.record import ModelRecord
-    from mirage.models.verifying import Verdict, verify
+    from mirage.models.files import ModelRecord
+    from mirage.models.hub import Pulled, pull
+    from mirage.models.registry import Listed, card, listed
+    from mirage.models.speed import Speed, measure
+    from mirage.models.verification import Verdict, verify
 
 _HOMES = {
-    "Listed": "listing",
-    "ModelRecord": "record",
-    "Pulled": "pulling",
-    "Speed": "measuring",
-    "Verdict": "verifying",
-    "card": "cards",
-    "listed": "listing",
-    "measure": "measuring",
-    "pull": "pulling",
-    "verify": "verifying",
+    "Listed": "registry",
+    "ModelRecord": "files",
+    "Pulled": "hub",
+    "Speed": "speed",
+    "Verdict": "verification",
+    "card": "registry",
+    "listed": "registry",
+    "measure": "speed",
+    "pull": "hub",
+    "verify": "verification",
 }
 
 __all__ = [

@@ -1,219 +1,476 @@
-"""The model hub, or a mirror with its layout, over HTTP: which commit a revision is, which files it has, and where they are.
+"""A model onto this machine: from a model hub, a mirror of it, a folder, or what the Hugging Face cache holds of it.
 
-Three calls of its public API are used: ``/api/models/ID/revision/REV``, ``/api/models/ID/commits/main`` and
-``/api/models/ID/tree/REV``; files come from ``/ID/resolve/REV/FILE``. The package huggingface_hub is not needed.
+What the hub tells (commits, files, digests) comes through `huggingface_hub`. The bytes come through
+`mirage.models.download`: that client throws away what had arrived when a download is stopped.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Protocol
 from urllib.parse import quote
 
 import httpx
 
 from mirage.errors import BadInput, MirageError, NoNetwork, NotFound, Unavailable
-from mirage.models.cache import hub_home
-from mirage.models.finding import is_beginning, is_commit
-from mirage.models.record import inside
+from mirage.models.download import FetchRefused, copy_file, disk_words, fetch
+from mirage.models.files import RECORD, FileRecord, LocalModel, ModelFile, ModelRecord, choose, inside, lacking, licence_of
+from mirage.models.pins import Pin, pin_of
+from mirage.models.registry import cached, checked, find, fits, home_of, is_beginning, is_commit, is_folder, pulled
+from mirage.models.runtime import git_id_of, sha256_of
 
-PUBLIC = "https://huggingface.co"
-_COMMITS_LOOKED_AT = 5_000
+PullProgress = Callable[[str, int, int], None]
+"""Called with the file that comes, the bytes of the whole model that are there, and how many there will be. What it raises
+stops the pull, which can be resumed."""
+
+INSTEAD = "Or copy the model from another machine or a mirror: mirage models pull ID --from FOLDER-OR-ADDRESS."
+_SPARE = 64 * 2**20
 # The first question tells whether there is a network at all, so it does not wait long.
-_TIMEOUT = httpx.Timeout(30.0, connect=8.0)
-_YES = {"1", "on", "yes", "true"}
+_PATIENCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file of a model at the hub.
+class Pulled:
+    """What a pull brought.
 
     Attributes
     ----------
-    path : str
-        Below the model's folder, with slashes.
-    size : int
-        Bytes.
-    sha256 : str
-        Stated for files of the large-file store; empty for the others.
-    git_id : str
-        Git's name of the content, stated for the others; empty for large files.
+    path : Path
+        The folder that holds the files.
+    record : ModelRecord or None
+        None when the files stay in the cache of the Hugging Face libraries.
+    fetched : int
+        Bytes that came just now; 0 when all was here already.
     """
 
-    path: str
-    size: int
-    sha256: str = ""
-    git_id: str = ""
+    path: Path
+    record: ModelRecord | None
+    fetched: int
 
 
-class Hub:
-    """A hub at one address.
+def locate(model: str, revision: str = "", *, download: bool = False, part: str = "encoder") -> LocalModel:
+    """Find a model on this machine, getting it first when it is not here and that is allowed.
 
     Parameters
     ----------
-    address : str, optional
-        ``HF_ENDPOINT`` or the public hub when left out.
-    client : httpx.Client, optional
-        Made, with the token, when left out.
+    model : str
+        A path, or ``org/name``, which may end in ``@revision``; ``hf-hub:`` and ``local-dir:`` may stand before either.
+    revision : str
+        Of a hub id; the pinned one when empty.
+    download : bool
+        Whether the network may be reached.
+    part : str
+        What it is for, as the settings name it: ``encoder``, ``generator`` or ``explainer``.
 
     Raises
     ------
+    mirage.errors.Unavailable
+        When it is not on this machine.
     mirage.errors.NoNetwork
-        When ``HF_HUB_OFFLINE`` says that the network shall not be asked and no mirror is named.
+        When it could not be fetched.
+    mirage.errors.BadInput
+        When the name is neither a folder nor a hub id.
     """
+    name = model.removeprefix("local-dir:")
+    if not model.startswith("hf-hub:") and (name != model or is_folder(model)):
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            raise Unavailable(f"There is no folder {folder}. Name the folder of the model, or its hub id ({part}_model).")
+        return LocalModel(str(folder), folder)
+    name, _, named = model.removeprefix("hf-hub:").partition("@")
+    if name.count("/") != 1 or name != name.strip() or not all(name.split("/")):
+        raise BadInput(f"{model!r} is no model: give a hub id as org/name, or the folder that holds it ({part}_model).")
+    pin, wanted = pin_of(name), revision or named
+    here = find(name, wanted)
+    if download and (here is None or lacking(here)):
+        here = pull(name, revision=wanted).path
+    if here is None:
+        at = f" --revision {wanted}" if wanted else ""
+        raise Unavailable(
+            f"The model {name} is not on this machine, and MIRAGE reaches the network only when asked to. Fetch it once "
+            f"with `mirage models pull {name}{at}`, allow MIRAGE to fetch it (setting {part}_download), or name the "
+            f"folder that holds it (setting {part}_model)."
+        )
+    return LocalModel(name, here, pin)
 
-    def __init__(self, address: str = "", *, client: httpx.Client | None = None) -> None:
-        if not address and os.environ.get("HF_HUB_OFFLINE", "").lower() in _YES:
-            raise NoNetwork(f"HF_HUB_OFFLINE is set, so the hub is not asked. Unset it. {INSTEAD}")
-        self.address = (address or os.environ.get("HF_ENDPOINT") or PUBLIC).rstrip("/")
-        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.address):
-            raise BadInput(f"{self.address!r} is no address of a mirror. Give one as https://mirror.example, or a folder.")
-        self._token = token() if self._may_have_the_token(address) else ""
-        headers = {"User-Agent": "mirage-atlas"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
-        self.client = client or httpx.Client(headers=headers, timeout=_TIMEOUT, follow_redirects=True)
 
-    def __enter__(self) -> Hub:
-        return self
+def pull(
+    model_id: str,
+    *,
+    revision: str = "",
+    source: str | Path = "",
+    to: Path | None = None,
+    progress: PullProgress = lambda *_: None,
+    pause: float = 1.0,
+) -> Pulled:
+    """Get a model, verified against the digests that the hub states; or go on where an earlier call broke off.
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.client.close()
+    Only safetensors, configurations, tokenizers, card and licence are taken. A revision whose weights are a pickle is
+    refused unless its digest is among the pins. What lies in the cache of the Hugging Face libraries is not fetched again.
 
-    def url(self, model_id: str, commit: str, path: str) -> str:
-        """Where a file is."""
-        return f"{self.address}/{quote(model_id)}/resolve/{commit}/{quote(path)}"
+    Parameters
+    ----------
+    model_id : str
+    revision : str
+        A branch, a commit, or its first digits; the pinned one when left out, else ``main``.
+    source : str or Path
+        Where from in place of the hub: the address of a mirror with its layout, a folder that holds the model, a folder of
+        models (``org/name`` below it), or a cache of the Hugging Face libraries.
+    to : Path, optional
+        Put the files here; into MIRAGE's own folder, the setting ``models``, when left out.
+    progress : callable, optional
+        See `PullProgress`.
+    pause : float
+        Seconds before a broken download is tried again.
 
-    def commit(self, model_id: str, revision: str) -> str:
-        """The whole commit that a branch, a tag, a whole commit or the first digits of one (at least 7) means.
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the id, the revision or a folder cannot be used, or the model is not one to pull.
+    mirage.errors.NotFound
+        When the model or the revision is not there.
+    mirage.errors.NoNetwork
+        When the hub cannot be reached. What has arrived is kept.
+    mirage.errors.Unavailable
+        When terms must be accepted first, a file is not the one wanted, the disk is full, or there are only pickles.
+    """
+    pin = pin_of(model_id)
+    if pin is not None and pin.kept == "shipped":
+        raise BadInput(f"{pin.id} comes with MIRAGE. There is nothing to pull; `mirage models verify {pin.id}` checks it.")
+    if pin is not None and pin.kept == "package":
+        raise BadInput(f"{pin.id} is a Python package. Install it with: {pin.install}")
+    name = checked(model_id, revision)
+    wanted = revision or (pin.revision if pin else "") or "main"
+    if source and not str(source).startswith(("http://", "https://")):
+        folder = _Folder(Path(source).expanduser(), name, wanted)
+        return _take(folder, name, folder.commit(pin, named=bool(revision)), wanted, to, progress)
+    commit_known = is_commit(wanted) or is_beginning(wanted)
+    if commit_known and to is None and (here := _here_already(name, wanted)):
+        return here
+    try:
+        hub = _Hub(str(source), name, pause)
+        commit = hub.commit(wanted)
+        if to is None and not commit_known and (here := _here_already(name, commit)):
+            return here
+        return _take(hub, name, commit, wanted, to, progress)
+    except NoNetwork as error:
+        if here_at := find(name, revision):
+            raise NoNetwork(f"{error} A copy from before is at {here_at}.") from error
+        raise
 
-        Raises
-        ------
-        mirage.errors.NoNetwork, mirage.errors.NotFound, mirage.errors.Unavailable
-        """
-        if is_beginning(revision) and (whole := self._commit_beginning(model_id, revision)):
-            return whole
-        told = self._ask(f"/api/models/{quote(model_id)}/revision/{quote(revision, safe='')}", model_id, revision).json()
-        commit = told.get("sha", "") if isinstance(told, dict) else ""
-        if not is_commit(str(commit)):
-            raise Unavailable(f"{self.address} does not say which commit {revision} of {model_id} is. {INSTEAD}")
-        return str(commit)
 
-    def files(self, model_id: str, commit: str) -> list[RemoteFile]:
-        """All files of a commit, with size and digest.
+def _here_already(name: str, commit: str) -> Pulled | None:
+    """What is here and whole; the files' sizes are looked at, not their digests (`verify` does that)."""
+    if folder := pulled(name, commit):
+        record = ModelRecord.read(folder)
+        if record and all(_has(folder / file.path, file.size) for file in record.files):
+            return Pulled(folder, record, 0)
+    elif (folder := cached(name, commit)) and not lacking(folder):
+        return Pulled(folder, None, 0)
+    return None
 
-        Raises
-        ------
-        mirage.errors.NoNetwork, mirage.errors.NotFound, mirage.errors.Unavailable
-        """
-        start = f"/api/models/{quote(model_id)}/tree/{quote(commit, safe='')}?recursive=true"
+
+# -- where from ---------------------------------------------------------------------------------------------------------
+
+
+class _Source(Protocol):
+    """A place that has a model's files."""
+
+    @property
+    def told(self) -> str:
+        """Its address or folder, as the record keeps it."""
+        ...
+
+    def files(self, commit: str) -> list[ModelFile]:
+        """All files of the model, with what is stated of their content."""
+        ...
+
+    def bring(self, file: ModelFile, commit: str, target: Path, tell: Callable[[int], None]) -> int:
+        """Put a file in its place; gives how many bytes came from elsewhere."""
+        ...
+
+
+class _Hub:
+    """A model at a hub, or at a mirror with its layout."""
+
+    def __init__(self, address: str, name: str, pause: float) -> None:
+        from huggingface_hub import HfApi, constants, get_token  # noqa: PLC0415 - imports an HTTP client
+
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+        self._name, self._pause = name, pause
+        self.told = (address or constants.ENDPOINT).rstrip("/")
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.told):
+            raise BadInput(f"{self.told!r} is no address of a mirror. Give one as https://mirror.example, or a folder.")
+        # A token is for the hub of the person's own settings, not for any mirror named on the way; nor in the clear.
+        own = not address and (self.told.startswith("https://") or "//127.0.0.1" in self.told)
+        token = get_token() if own and not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else None
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._api = HfApi(endpoint=self.told, token=token or False)
+
+    def commit(self, revision: str) -> str:
+        """The whole commit that a branch, a tag, a whole commit or the first digits of one means."""
+        with self._asked(revision):
+            if is_beginning(revision):
+                commits = {entry.commit_id for entry in self._api.list_repo_commits(self._name)}
+                found = sorted(commit for commit in commits if commit.startswith(revision.lower()))
+                if len(found) > 1:
+                    raise BadInput(
+                        f"Several commits of {self._name} begin with {revision}: {', '.join(found)}. Name one whole."
+                    )
+                if found:
+                    return found[0]
+            commit = str(self._api.model_info(self._name, revision=revision, timeout=_PATIENCE).sha or "")
+        if not is_commit(commit):
+            raise Unavailable(f"{self.told} does not say which commit {revision} of {self._name} is. {INSTEAD}")
+        return commit
+
+    def files(self, commit: str) -> list[ModelFile]:
         found = []
-        try:
-            for entry in self._pages(start, model_id, commit):
-                if entry["type"] != "file":
+        with self._asked(commit):
+            for entry in self._api.list_repo_tree(self._name, recursive=True, revision=commit):
+                if (blob := getattr(entry, "blob_id", None)) is None:  # a folder
                     continue
-                if not inside(entry["path"]):
-                    raise Unavailable(f"{model_id} has a file that lies outside its folder: {entry['path']!r}. Not fetched.")
-                large = entry.get("lfs") or {}
-                size = int(large.get("size", entry["size"]))
-                git_id = "" if large else str(entry["oid"])
-                found.append(RemoteFile(entry["path"], size, str(large.get("oid", "")).lower(), git_id.lower()))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Unavailable(f"{self.address} lists the files of {model_id} in a way that is not understood.") from error
+                if not inside(entry.path):
+                    raise Unavailable(f"{self._name} has a file that lies outside its folder: {entry.path!r}. Not fetched.")
+                large = entry.lfs
+                found.append(
+                    ModelFile(entry.path, large.size, large.sha256.lower())
+                    if large
+                    else ModelFile(entry.path, entry.size, git_id=blob.lower())
+                )
         return found
 
-    # -- asking -----------------------------------------------------------------------------------------------------
+    def bring(self, file: ModelFile, commit: str, target: Path, tell: Callable[[int], None]) -> int:
+        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - as above
 
-    def _commit_beginning(self, model_id: str, digits: str) -> str:
-        found: set[str] = set()
-        commits = self._pages(f"/api/models/{quote(model_id)}/commits/main", model_id, digits)
-        for number, entry in enumerate(commits):
-            whole = str(entry.get("id", "")) if isinstance(entry, dict) else ""
-            if whole.startswith(digits.lower()):
-                found.add(whole)
-            if number >= _COMMITS_LOOKED_AT:
-                break
-        if len(found) > 1:
-            raise BadInput(f"Several commits of {model_id} begin with {digits}: {', '.join(sorted(found))}. Name one whole.")
-        return found.pop() if found else ""
-
-    def _pages(self, start: str, model_id: str, revision: str) -> Iterator[Any]:
-        answer = self._ask(start, model_id, revision)
-        while True:
-            page = answer.json()
-            if not isinstance(page, list):
-                raise Unavailable(f"{self.address} answers about {model_id} in a way that is not understood.")
-            yield from page
-            following = answer.links.get("next", {}).get("url")
-            if not following:
-                return
-            answer = self._ask(str(answer.url.join(following)), model_id, revision)
-
-    def _ask(self, place: str, model_id: str, revision: str) -> httpx.Response:
-        url = place if place.startswith("http") else self.address + place
-        if not url.startswith(self.address + "/"):
-            raise Unavailable(f"{self.address} sends on to {url}, which is elsewhere. Not followed.")
+        kept = try_to_load_from_cache(self._name, file.path, revision=commit)
+        if isinstance(kept, str) and _is(Path(kept), file):
+            copy_file(Path(kept), target)
+            return 0
         try:
-            answer = self.client.get(url)
-        except httpx.HTTPError as error:
-            raise NoNetwork(f"No network, or none to {self.address} ({_why(error)}). {INSTEAD}") from error
-        if answer.status_code != httpx.codes.OK:
-            raise refused(model_id, revision, self.address, answer.status_code, answer.headers.get("X-Error-Code", ""))
+            with httpx.Client(headers=self._headers, timeout=httpx.Timeout(30.0, connect=_PATIENCE)) as client:
+                fetch(
+                    f"{self.told}/{quote(self._name)}/resolve/{commit}/{quote(file.path)}",
+                    target,
+                    sha256=file.sha256 or None,
+                    size=file.size,
+                    progress=lambda done, _: tell(done),
+                    client=client,
+                    pause=self._pause,
+                    instead=INSTEAD,
+                )
+        except FetchRefused as error:
+            raise self._refused(commit, error.answered, error.reason) from error
+        return file.size
+
+    @contextmanager
+    def _asked(self, revision: str) -> Iterator[None]:
+        """Turn what the client raises into words."""
+        from huggingface_hub import errors  # noqa: PLC0415 - as above
+
         try:
-            answer.json()
-        except ValueError as error:
+            yield
+        except MirageError:
+            raise
+        except errors.OfflineModeIsEnabled as error:
+            raise NoNetwork(f"HF_HUB_OFFLINE is set, so no hub is asked. Unset it. {INSTEAD}") from error
+        except errors.HfHubHTTPError as error:
+            answer = error.response
+            raise self._refused(revision, answer.status_code, answer.headers.get("X-Error-Code", "")) from error
+        except ValueError as error:  # what JSON is not
             raise NoNetwork(
-                f"{self.address} answers with a page and not as a hub does: does this network want a log-in first? {INSTEAD}"
+                f"{self.told} answers with a page and not as a hub does: does this network want a log-in first? {INSTEAD}"
             ) from error
-        return answer
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Unavailable(f"{self.told} answers about {self._name} in an unknown way. {INSTEAD}") from error
+        except Exception as error:  # of the HTTP client that its releases use, which have no base in common
+            why = "it does not answer in time" if "timeout" in type(error).__name__.lower() else "it cannot be reached"
+            raise NoNetwork(f"No network, or none to {self.told} ({why}). {INSTEAD}") from error
 
-    def _may_have_the_token(self, address: str) -> bool:
-        """A token is for the hub of the person's own settings, not for any mirror named on the way; nor in the clear."""
-        return not address and (self.address.startswith("https://") or "//127.0.0.1" in self.address)
+    def _refused(self, revision: str, status: int, code: str) -> MirageError:
+        """What to say when the hub will not answer, by status and ``X-Error-Code``."""
+        name, address = self._name, self.told
+        if code == "GatedRepo" or status == httpx.codes.FORBIDDEN:
+            return Unavailable(
+                f"{name} is given only to those who accepted its terms. Open {address}/{name}, log in, accept them, "
+                "make a token in your settings there, and run this again with HF_TOKEN=… in the environment."
+            )
+        if code in ("RevisionNotFound", "EntryNotFound"):
+            return NotFound(f"{name} has no revision {revision} at {address}. Name another with --revision.")
+        if status == httpx.codes.UNAUTHORIZED:
+            return Unavailable(
+                f"{address} does not show {name} to strangers: it is spelt otherwise, private, or its terms must be "
+                f"accepted first. Look at {address}/{name}; if it is there, accept its terms and run this again with "
+                "your token in the environment as HF_TOKEN."
+            )
+        if status == httpx.codes.NOT_FOUND:
+            return NotFound(f"There is no model {name} at {address}, or no revision {revision} of it. Check both.")
+        if status in (429, 500, 502, 503, 504):
+            return NoNetwork(f"{address} is too busy to answer ({status}). Try again later; what has arrived is kept.")
+        return Unavailable(f"{address} will not answer about {name} ({status}). {INSTEAD}")
 
 
-INSTEAD = "Or copy the model from another machine or a mirror: mirage models pull ID --from FOLDER-OR-ADDRESS."
+class _Folder:
+    """A model in a folder: alone, among others, as MIRAGE pulled it, or in a cache of the Hugging Face libraries."""
 
+    def __init__(self, source: Path, name: str, revision: str) -> None:
+        if not source.is_dir():
+            raise NotFound(f"There is no folder {source}. Name the folder that holds the model.")
+        self._name, self._revision = name, revision
+        self._commit = ""
+        self._record: ModelRecord | None = None
+        self._folder = self._in_cache(source) or self._in_folder(source)
+        self.told = str(self._folder)
 
-def refused(model_id: str, revision: str, address: str, status: int, code: str) -> MirageError:
-    """What to say when the hub will not answer about a model, by status and ``X-Error-Code``."""
-    if code == "GatedRepo" or status == httpx.codes.FORBIDDEN:
-        return Unavailable(
-            f"{model_id} is given only to those who accepted its terms. Open {address}/{model_id}, log in, accept them, "
-            "make a token in your settings there, and run this again with HF_TOKEN=… in the environment."
+    def commit(self, pin: Pin | None, *, named: bool) -> str:
+        """The commit that it holds, as what lies beside it says or, where nothing does, as the person named it."""
+        if not self._commit and pin and pin.revision and not named:
+            raise BadInput(
+                f"The copy in {self._folder} does not say which revision it is of. MIRAGE uses {pin.revision} of "
+                f"{self._name}: add --revision {pin.revision} if it is that one."
+            )
+        return self._commit or (self._revision if named else "")
+
+    def files(self, _: str) -> list[ModelFile]:
+        if self._record is not None:
+            return [ModelFile(file.path, file.size, file.sha256) for file in self._record.files]
+        found = []
+        for path in sorted(self._folder.rglob("*")):
+            if path.is_file() and path.name != RECORD:
+                found.append(ModelFile(path.relative_to(self._folder).as_posix(), path.stat().st_size, *stated(path)))
+        return found
+
+    def bring(self, file: ModelFile, _: str, target: Path, tell: Callable[[int], None]) -> int:
+        source = self._folder / file.path
+        if not source.is_file():
+            raise Unavailable(f"The copy in {self._folder} lacks {file.path}. Take it from another place.")
+        copy_file(source, target, tell)
+        return file.size
+
+    def _in_cache(self, source: Path) -> Path | None:
+        for root in (source, source / "hub"):
+            if snapshot := cached(self._name, self._revision, root):
+                self._commit = snapshot.name
+                return snapshot
+            if (root / f"models--{self._name.replace('/', '--')}").is_dir():
+                raise NotFound(
+                    f"{root} holds {self._name}, but not revision {self._revision} of it. Name another with --revision."
+                )
+        return None
+
+    def _in_folder(self, source: Path) -> Path:
+        name, named = self._name, "" if self._revision == "main" else self._revision
+        kept = source / name.replace("/", "--")
+        places = [*sorted(kept.glob(f"*/{RECORD}")), kept / RECORD, source / name / RECORD, source / RECORD]
+        others: list[str] = []
+        for folder in (place.parent for place in places if place.parent.is_dir()):
+            record = ModelRecord.read(folder)
+            if record is None:
+                if folder != source or any(
+                    (folder / file).is_file() for file in ("config.json", "open_clip_config.json", "model_index.json")
+                ):
+                    return folder
+                continue
+            if record.id == name and record.whole and (fits(record, named) or not record.revision):
+                self._commit, self._record = record.revision, record
+                return folder
+            others.append(f"{record.id} at {record.revision or 'an unknown revision'}{'' if record.whole else ', in part'}")
+        holds = f" It holds {'; '.join(others)}." if others else ""
+        raise NotFound(
+            f"{source} holds no copy of {name}{f' at {named}' if named else ''}.{holds} Name the folder of its files "
+            f"(config.json and the weights), or one that holds {name}."
         )
-    if code == "RevisionNotFound" or (status == httpx.codes.NOT_FOUND and code == "EntryNotFound"):
-        return NotFound(f"{model_id} has no revision {revision} at {address}. Name another with --revision.")
-    if status == httpx.codes.UNAUTHORIZED:
-        return Unavailable(
-            f"{address} does not show {model_id} to strangers: it is spelt otherwise, private, or its terms must be "
-            f"accepted first. Look at {address}/{model_id}; if it is there, accept its terms and run this again with "
-            "your token in the environment as HF_TOKEN."
+
+
+def stated(file: Path) -> tuple[str, str]:
+    """SHA-256 and git's name of a file in the cache of the Hugging Face libraries, as far as its blob is named by one."""
+    name = file.resolve().name if file.is_symlink() else ""
+    if re.fullmatch(r"[0-9a-f]{64}", name):
+        return name, ""
+    return "", name if re.fullmatch(r"[0-9a-f]{40}", name) else ""
+
+
+# -- into a folder ------------------------------------------------------------------------------------------------------
+
+
+def _take(source: _Source, name: str, commit: str, asked: str, to: Path | None, progress: PullProgress) -> Pulled:
+    """Bring all chosen files of a commit into a folder, each checked against what is stated of it."""
+    pin = pin_of(name)
+    files = choose(name, source.files(commit), pin)
+    folder = to.expanduser() if to else home_of(name, commit)
+    if folder.resolve() == Path(source.told).resolve():
+        raise BadInput(f"{folder} cannot be copied onto itself. Name another folder with --to.")
+    record = ModelRecord(name, commit, pin.licence if pin else "", source.told, asked)
+    total = sum(file.size for file in files)
+    try:
+        _begin(folder, record)
+        _check_room(folder, files, total)
+        done = fetched = 0
+        kept = []
+        for file in files:
+            target = folder / file.path
+            if not ((file.sha256 or file.git_id) and _is(target, file)):
+
+                def tell(there: int, path: str = file.path, before: int = done) -> None:
+                    progress(path, before + there, total)
+
+                fetched += source.bring(file, commit, target, tell)
+                if not _is(target, file):
+                    target.unlink()
+                    raise Unavailable(
+                        f"{file.path} from {source.told} is damaged: it is not the file that is stated there, and was "
+                        "thrown away. Try again; if it happens again, take it from another place."
+                    )
+            done += file.size
+            progress(file.path, done, total)
+            kept.append(FileRecord(file.path, file.size, file.sha256 or sha256_of(target)))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        whole = replace(record, licence=record.licence or licence_of(folder), pulled=now, files=tuple(kept))
+        whole.write(folder)
+    except OSError as error:
+        raise Unavailable(f"{disk_words(folder, error)} Or name another folder with --to.") from error
+    return Pulled(folder, whole, fetched)
+
+
+def _begin(folder: Path, record: ModelRecord) -> None:
+    """Claim a folder for a model: it is empty, or holds this very revision of it, perhaps in part."""
+    before = ModelRecord.read(folder)
+    if before is not None and (before.id, before.revision) != (record.id, record.revision):
+        at = f" at {before.revision}" if before.revision else ""
+        raise BadInput(f"{folder} holds {before.id}{at}. Name another folder.")
+    if before is None and folder.is_dir() and any(folder.iterdir()):
+        raise BadInput(f"{folder} is not empty, and not a model that was pulled. Name an empty folder.")
+    record.write(folder)
+
+
+def _check_room(folder: Path, files: list[ModelFile], total: int) -> None:
+    parts = sum(_size(folder / file.path) or _size(folder / (file.path + ".part")) for file in files)
+    free = shutil.disk_usage(folder).free
+    if total - parts + _SPARE > free:
+        raise Unavailable(
+            f"The model takes {total / 1e9:,.2f} GB, of which {(total - parts) / 1e9:,.2f} GB are still to come, and the "
+            f"disk of {folder} has {free / 1e9:,.2f} GB free. Make room, or name another folder with --to."
         )
-    if status == httpx.codes.NOT_FOUND:
-        return NotFound(f"There is no model {model_id} at {address}, or no revision {revision} of it. Check both.")
-    if status in (429, 500, 502, 503, 504):
-        return NoNetwork(f"{address} is too busy to answer ({status}). Try again later; what has arrived is kept.")
-    return Unavailable(f"{address} will not answer about {model_id} ({status}). {INSTEAD}")
 
 
-def token() -> str:
-    """The person's token: ``HF_TOKEN``, else what ``hf auth login`` stored; empty when there is none."""
-    if given := os.environ.get("HF_TOKEN", "").strip():
-        return given
-    place = os.environ.get("HF_TOKEN_PATH")
-    with suppress(OSError, ValueError):
-        return (Path(place).expanduser() if place else hub_home() / "token").read_text("utf-8").strip()
-    return ""
+def _is(path: Path, file: ModelFile) -> bool:
+    """Whether a file is what is stated of it, in size and content."""
+    if not _has(path, file.size):
+        return False
+    if file.sha256:
+        return sha256_of(path) == file.sha256
+    return not file.git_id or git_id_of(path) == file.git_id
 
 
-def _why(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "it does not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return "it cannot be reached"
-    return "the connection broke off"
+def _has(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

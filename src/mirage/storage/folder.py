@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from mirage import encoders, indexes
+from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.encoders.standing_in import StandIn
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound
 from mirage.figure import Licence
 from mirage.images.store import PictureStore

@@ -18,7 +18,7 @@ from mirage.errors import Unavailable
 from mirage.explain.evidence import Draft
 from mirage.explain.explainers.base import Remark, Request, Writing
 from mirage.explain.explainers.transformers import PAPER, REVISIONS, TransformersExplainer
-from mirage.models.record import ModelRecord
+from mirage.models.files import ModelRecord
 
 torch = pytest.importorskip("torch", reason="needs the [explain] extra (torch)")
 transformers = pytest.importorskip("transformers", reason="needs the [explain] extra (transformers)")

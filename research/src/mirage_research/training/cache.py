@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mirage.encoders.preparing import to_square
+from mirage.encoders.preprocessing import to_square
 from mirage.errors import BadPicture
 from mirage.images import read_picture
 from mirage_research.training.samples import Sample

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mirage.models import shrinking
+from mirage.models.export import to_fp16, to_int8
 from mirage_research.training.augment import OFFSET, SCALE
 from mirage_research.training.config import Config
 from mirage_research.training.networks import Towers
@@ -70,8 +70,8 @@ def export(
         squares = torch.zeros((2, config.pixels, config.pixels, 3), dtype=torch.uint8)
         _export(_Picture(towers.image), (squares,), picture, ["squares"], {0: "n"})
         if small:
-            shrinking.to_int8(words, folder / "text.onnx")
-            shrinking.to_fp16(picture, folder / "image.onnx")
+            to_int8(words, folder / "text.onnx")
+            to_fp16(picture, folder / "image.onnx")
         else:
             shutil.copyfile(words, folder / "text.onnx")
             shutil.copyfile(picture, folder / "image.onnx")

@@ -16,10 +16,11 @@ from mirage.errors import Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, Piece, Request
 from mirage.explain.explainers.prompting import Prompt, prompt_of
 from mirage.explain.explainers.sentences import pieces
-from mirage.models.finding import pulled
+from mirage.models.files import parameters
+from mirage.models.hub import locate
 from mirage.models.pins import EXPLAINER, PINS
+from mirage.models.registry import is_folder
 from mirage.models.runtime import Placement, first_line, free_memory, release_memory, select_device
-from mirage.models.weights import parameters
 from mirage.settings import Settings
 
 PAPER = "databricks/dolly-v2-3b"
@@ -72,7 +73,7 @@ class TransformersExplainer:
     def info(self) -> ExplainerInfo:
         """Tell who speaks. Loads nothing."""
         return ExplainerInfo(
-            "transformers", Path(self.model).name if _is_folder(self.model) else self.model, self.revision, True
+            "transformers", Path(self.model).name if is_folder(self.model) else self.model, self.revision, True
         )
 
     def close(self) -> None:
@@ -117,10 +118,7 @@ class TransformersExplainer:
     def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
         self._check_memory()
-        folder = self._pulled()
-        named = str(folder) if folder else self.model
-        where = {"revision": self.revision} if self.revision and not folder else {}
-        options = {**where, "local_files_only": not self._download, "trust_remote_code": False}
+        named, options = str(self._folder()), {"local_files_only": True, "trust_remote_code": False}
         place = self._place()
         log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, self.memory() / 1e9)
         try:
@@ -138,9 +136,7 @@ class TransformersExplainer:
 
     def _weights(self) -> list[Path]:
         """The safetensors files, fetched first when that is allowed."""
-        folder = Path(self.model).expanduser()
-        if not _is_folder(self.model):
-            folder = self._pulled() or self._snapshot()
+        folder = self._folder()
         files = sorted(folder.glob("*.safetensors"))
         if not files:
             pickles = [*folder.glob("*.bin"), *folder.glob("*.pt")]
@@ -148,30 +144,8 @@ class TransformersExplainer:
             raise Unavailable(f"The model {self.model} {why}. Use a revision or a copy with safetensors.")
         return files
 
-    def _pulled(self) -> Path | None:
-        """Where `mirage models pull` put it, if it did."""
-        return None if _is_folder(self.model) else pulled(self.model, self.revision)
-
-    def _snapshot(self) -> Path:
-        try:
-            from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with transformers
-        except ImportError as error:
-            raise _missing(error) from error
-        try:
-            return Path(
-                snapshot_download(
-                    self.model,
-                    revision=self.revision or None,
-                    local_files_only=not self._download,
-                    allow_patterns=["*.safetensors", "*.json", "*.txt", "*.model"],
-                )
-            )
-        except Exception as error:  # the hub has a dozen kinds, and a bad name is a ValueError
-            at = f" --revision {self.revision}" if self.revision else ""
-            raise Unavailable(
-                f"The model {self.model} is not on this machine. Fetch it once with `mirage models pull {self.model}{at}`, "
-                f"or give its folder as the setting explainer_model. ({first_line(error)})"
-            ) from error
+    def _folder(self) -> Path:
+        return locate(self.model, self.revision, download=self._download, part="explainer").folder
 
     def _check_memory(self) -> None:
         needed, free = self.memory(), free_memory(_libraries()[0], self._place().device)
@@ -258,10 +232,6 @@ def _context(tokenizer: Any, model: Any) -> int:
     known = [getattr(model.config, name, None) for name in ("max_position_embeddings", "n_positions")]
     sizes = [int(size) for size in [*known, tokenizer.model_max_length] if size]
     return min([*sizes, 32_768])
-
-
-def _is_folder(model: str) -> bool:
-    return Path(model).expanduser().is_dir() or model.startswith(("/", "./", "../", "~"))
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import Unavailable
-from mirage.models.choosing import is_variant
+from mirage.models.files import is_variant, parameters
 from mirage.models.runtime import first_line
-from mirage.models.weights import parameters
 
 INDEX = "model_index.json"
 _PIPELINES = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")

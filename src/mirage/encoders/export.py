@@ -16,11 +16,10 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from mirage.encoders.base import EncoderInfo, Vectors
-from mirage.encoders.finding import missing
-from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, Exported, OnnxEncoder
+from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, ExportConfig, OnnxEncoder
 from mirage.encoders.preprocessing import Preprocessing
-from mirage.encoders.reading import Reading
-from mirage.encoders.towers import Towers
+from mirage.encoders.tokenizing import TowerTokenizer
+from mirage.encoders.towers import TorchTowers, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import Placement, first_line
 from mirage.settings import SHIPPED
@@ -48,12 +47,12 @@ class Exportable(Protocol):
         ...
 
     @property
-    def loaded(self) -> Towers:
+    def loaded(self) -> TorchTowers:
         """Both towers, loaded."""
         ...
 
     @property
-    def reading(self) -> Reading:
+    def tokenizer(self) -> TowerTokenizer:
         """How texts are read."""
         ...
 
@@ -64,7 +63,7 @@ class Exportable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class EncoderExport:
     """What an export made.
 
     Attributes
@@ -89,7 +88,7 @@ class Export:
 
 def export(
     encoder: Any, folder: Path, precision: str = "int8", progress: Callable[[str], None] = lambda line: None
-) -> Export:
+) -> EncoderExport:
     """Write an encoder as ONNX into a folder that the encoder ``onnx`` opens.
 
     Parameters
@@ -123,7 +122,7 @@ def export(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
-        _write(towers, encoder.reading, encoder.preprocessing, partial, precision, progress)
+        _write(towers, encoder.tokenizer, encoder.preprocessing, partial, precision, progress)
         origin = encoder.info()
         _describe(partial, precision, origin, encoder, {})
         progress("Checking against the original.")
@@ -146,7 +145,7 @@ def export(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     progress(f"Wrote {folder}, {size / 1e6:.0f} MB.")
-    return Export(
+    return EncoderExport(
         folder,
         precision,
         size,
@@ -158,8 +157,8 @@ def export(
 
 
 def _write(
-    towers: Towers,
-    reading: Reading,
+    towers: TorchTowers,
+    tokenizer: TowerTokenizer,
     preprocessing: Preprocessing,
     folder: Path,
     precision: str,
@@ -168,9 +167,9 @@ def _write(
     try:
         import torch  # noqa: PLC0415
 
-        from mirage.models import shrinking  # noqa: PLC0415 - needs onnx
+        from mirage.models import export as shrinking  # noqa: PLC0415 - needs onnx
     except ImportError as error:
-        raise missing("exported", error) from error
+        raise missing_package("exported", error) from error
     ways: dict[str, Callable[[Path, Path], Any]] = {
         "int8": shrinking.to_int8,
         "fp16": shrinking.to_fp16,
@@ -178,18 +177,18 @@ def _write(
     }
     shrink = ways[precision]
     # No longer than the longest text that is read: towers count positions.
-    ids = torch.from_numpy(reading.padded(reading.ids(["axial CT", "axial CT of the brain"])))
+    ids = torch.from_numpy(tokenizer.padded(tokenizer.ids(["axial CT", "axial CT of the brain"])))
     pixels = torch.zeros((2, 3, preprocessing.height, preprocessing.width))
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting.") as scratch:
         progress("Exporting the text tower.")
-        axes = {0: "n", 1: "tokens"} if reading.trims else {0: "n"}
+        axes = {0: "n", 1: "tokens"} if tokenizer.trims else {0: "n"}
         _to_onnx(torch, towers.text, ids, Path(scratch) / TEXT, "ids", axes)
         shrink(Path(scratch) / TEXT, folder / TEXT)
         (Path(scratch) / TEXT).unlink()
         progress("Exporting the image tower.")
         _to_onnx(torch, towers.image, pixels, Path(scratch) / IMAGE, "pixels", {0: "n"})
         shrink(Path(scratch) / IMAGE, folder / IMAGE)
-    reading.tokenizer.save(str(folder / TOKENIZER))
+    tokenizer.tokenizer.save(str(folder / TOKENIZER))
 
 
 def _to_onnx(torch: Any, module: Any, example: Any, path: Path, name: str, axes: dict[int, str]) -> None:
@@ -214,9 +213,9 @@ def _to_onnx(torch: Any, module: Any, example: Any, path: Path, name: str, axes:
 
 
 def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: Exportable, checked: dict[str, float]) -> None:
-    reading = encoder.reading
-    told = Exported(
-        FORMAT, precision, origin, encoder.preprocessing, reading.max_tokens, reading.pad, reading.trims, checked
+    tokenizer = encoder.tokenizer
+    told = ExportConfig(
+        FORMAT, precision, origin, encoder.preprocessing, tokenizer.max_tokens, tokenizer.pad, tokenizer.trims, checked
     )
     (folder / CONFIG).write_text(told.print(), "utf-8")
 

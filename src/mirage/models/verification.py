@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirage.errors import BadInput, MirageError, NotFound, Unavailable
-from mirage.models import cache
-from mirage.models.finding import find, folders, records
+from mirage.models.files import ModelRecord, lacking
+from mirage.models.hub import stated
 from mirage.models.pins import PINS, STARTER_ENCODER, STARTER_GENERATOR, bare, pin_of
-from mirage.models.record import ModelRecord
+from mirage.models.registry import ShippedModel, cached, find, folders, made_for, records, shipped
 from mirage.models.runtime import git_id_of, sha256_of
-from mirage.models.shipped import ShippedModel, made_for, shipped
-from mirage.models.weights import lacking
 
-Progress = Callable[[str, int], None]
+VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
 
 _AGAIN = "Install MIRAGE again: its files were changed or lost."
@@ -59,7 +57,7 @@ class Verdict:
 
 
 def verify(
-    model: str = "", *, revision: str = "", progress: Progress = lambda *_: None, root: Path | None = None
+    model: str = "", *, revision: str = "", progress: VerifyProgress = lambda *_: None, root: Path | None = None
 ) -> list[Verdict]:
     """Check one model, or all that are on this machine.
 
@@ -70,7 +68,7 @@ def verify(
     revision : str
         Of an id; as for `mirage.models.find` when left out.
     progress : callable, optional
-        See `Progress`.
+        See `VerifyProgress`.
     root : Path, optional
         Where the models that ship lie, when not in the package.
 
@@ -101,18 +99,18 @@ def verify(
     return [_pulled(place, progress) if ModelRecord.read(place) else _cached(bare(model), place, progress)]
 
 
-def _all(ours: dict[str, ShippedModel], progress: Progress) -> list[Verdict]:
+def _all(ours: dict[str, ShippedModel], progress: VerifyProgress) -> list[Verdict]:
     found = [_shipped(model, ours, progress) for model in ours.values()]
     own = [_pulled(folder, progress) for folder in folders()]
     found += own
     there = {verdict.id for verdict in own}
     for pin in PINS:
-        if pin.kept == "hub" and pin.id not in there and (snapshot := cache.cached(pin.id, pin.revision)):
+        if pin.kept == "hub" and pin.id not in there and (snapshot := cached(pin.id, pin.revision)):
             found.append(_cached(pin.id, snapshot, progress))
     return found
 
 
-def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: Progress) -> Verdict:
+def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: VerifyProgress) -> Verdict:
     verdict = Verdict(model.id, str(model.folder), "shipped", remedy=_AGAIN)
     if missing := model.missing():
         return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
@@ -135,7 +133,7 @@ def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: Progr
     return replace(verdict, remedy="", checked=len(model.needed))
 
 
-def _pulled(folder: Path, progress: Progress) -> Verdict:
+def _pulled(folder: Path, progress: VerifyProgress) -> Verdict:
     try:
         record = ModelRecord.read(folder)
     except Unavailable as error:
@@ -166,13 +164,13 @@ def _pulled(folder: Path, progress: Progress) -> Verdict:
     return replace(verdict, faults=tuple(faults), checked=checked, remedy=remedy)
 
 
-def _cached(model_id: str, folder: Path, progress: Progress) -> Verdict:
+def _cached(model_id: str, folder: Path, progress: VerifyProgress) -> Verdict:
     faults, checked, unknown = [], 0, 0
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() and not path.exists():
             faults.append(f"{path.relative_to(folder).as_posix()} is missing")
         elif path.is_file():
-            sha256, git_id = cache.stated(path)
+            sha256, git_id = stated(path)
             name = path.relative_to(folder).as_posix()
             if not sha256 and not git_id:
                 unknown += 1

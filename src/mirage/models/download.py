@@ -1,4 +1,8 @@
-"""Fetch a file over a bad line: resumed where it broke off, verified, and in place only when it is whole."""
+"""Files from the network: fetched over a bad line, resumed where it broke off, verified, and unpacked safely.
+
+The client of the model hub (huggingface_hub) throws away what had arrived when a download is stopped, and knows no other
+sites; so the bytes of models and of archives both come through here.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import errno
 import hashlib
 import json
 import shutil
+import stat
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import httpx
 
@@ -19,6 +26,7 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, when known, how many there will be. What it raises stops the
 download, which can be resumed later."""
 
+_CHUNK = 1 << 20
 _SPARE = 64 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
@@ -38,7 +46,7 @@ class _Mark:
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
-class Refused(Unavailable):
+class FetchRefused(Unavailable):
     """The server answered that it will not give the file.
 
     Attributes
@@ -106,7 +114,7 @@ def fetch(
     mirage.errors.NoNetwork
         When the server is not reached, or breaks off again and again. What has arrived is kept.
     mirage.errors.Unavailable
-        When the disk is full, the server refuses (`Refused`), or the file is not the one that was wanted.
+        When the disk is full, the server refuses (`FetchRefused`), or the file is not the one that was wanted.
     """
     if target.is_file():
         if _fits(target, sha256, size):
@@ -120,7 +128,7 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         _until_whole(http, _Job(url, part, side, size, progress, instead), attempts, pause)
     except OSError as error:
-        raise Unavailable(_disk_words(target, error)) from error
+        raise Unavailable(disk_words(target.parent, error)) from error
     finally:
         if own:
             http.close()
@@ -211,7 +219,7 @@ def _accept(answer: httpx.Response, job: _Job, have: int) -> tuple[int, int | No
         raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
     if status != 200:
         told = f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
-        raise Refused(told, status, answer.headers.get("X-Error-Code", ""))
+        raise FetchRefused(told, status, answer.headers.get("X-Error-Code", ""))
     mark = _Mark(job.url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
     job.side.write_text(json.dumps(asdict(mark)), "utf-8")
     return 0, length if length >= 0 else None
@@ -277,7 +285,145 @@ def _network_words(job: _Job, reason: str) -> str:
     return f"No network, or none to {job.url}: {reason}.{kept} {job.instead}".rstrip()
 
 
-def _disk_words(target: Path, error: OSError) -> str:
+def disk_words(folder: Path, error: OSError) -> str:
+    """What to say when a folder takes no more.
+
+    Parameters
+    ----------
+    folder : Path
+    error : OSError
+    """
     if error.errno == errno.ENOSPC:
-        return f"The disk that holds {target.parent} is full. Make room and run it again to go on."
-    return f"{target} cannot be written: {error.strerror or error}. Choose another folder."
+        return f"The disk that holds {folder} is full. Make room and run it again to go on."
+    return f"{folder} cannot be written: {error.strerror or error}. Choose another folder."
+
+
+def copy_file(source: Path, target: Path, progress: Callable[[int], None] = lambda _: None) -> None:
+    """Copy a file; it is in place only when all of it is there.
+
+    Parameters
+    ----------
+    source, target : Path
+    progress : callable, optional
+        Called with the bytes that are there.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the disk is full, or one of them cannot be read or written.
+    """
+    part, done = target.with_name(target.name + ".part"), 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as read, part.open("wb") as write:
+            while piece := read.read(_CHUNK):
+                done += write.write(piece)
+                progress(done)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Unavailable(f"{source} cannot be copied. {disk_words(target.parent, error)}") from error
+
+
+# -- unpacking ----------------------------------------------------------------------------------------------------------
+
+
+def unzip(
+    archive: Path,
+    folder: Path,
+    *,
+    wanted: Callable[[str], str | None] = lambda name: name,
+    most_bytes: int = 4 * 2**30,
+    most_files: int = 100_000,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> int:
+    """Unpack an archive and check every file against its checksum (CRC-32) on the way.
+
+    Each file is written under a temporary name and then renamed, and a file that is there already with the
+    right size is passed over: when it is killed, run it again.
+
+    Parameters
+    ----------
+    archive, folder : Path
+    wanted : callable
+        Gives the path, relative to `folder`, of a member by its name, or None to leave it out.
+    most_bytes, most_files : int
+        What the archive may unpack to.
+    progress : callable, optional
+        Called with files done and files in all.
+
+    Returns
+    -------
+    int
+        How many files are in place.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the archive is damaged, too large, holds a path that leads outside or a link, or the disk is full.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = _members(opened, folder, wanted, archive)
+            if len(members) > most_files or sum(info.file_size for info, _ in members) > most_bytes:
+                raise Unavailable(f"{archive} unpacks to more than is allowed. It is not what was wanted.")
+            for number, (info, target) in enumerate(members, start=1):
+                _extract(opened, info, target)
+                if progress:
+                    progress(number, len(members))
+            return len(members)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Unavailable(f"{archive} is damaged ({error}). Remove it and download it again.") from error
+    except OSError as error:
+        full = "The disk is full. Make room and run it again." if error.errno == errno.ENOSPC else str(error)
+        raise Unavailable(f"{archive} cannot be unpacked into {folder}: {full}") from error
+
+
+def comment_of(archive: Path) -> str:
+    """Comment of an archive; those that git makes carry the commit there. Empty when there is none.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.comment.decode("ascii", "replace")
+    except (zipfile.BadZipFile, OSError) as error:
+        raise Unavailable(f"{archive} is no zip archive ({error}). Remove it and download it again.") from error
+
+
+def _members(
+    opened: zipfile.ZipFile, folder: Path, wanted: Callable[[str], str | None], archive: Path
+) -> list[tuple[zipfile.ZipInfo, Path]]:
+    members = []
+    for info in opened.infolist():
+        if info.is_dir():
+            continue
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
+            raise Unavailable(f"{archive} holds a path that leads outside: {info.filename!r}. It was not unpacked.")
+        name = wanted(str(path))
+        if name is None:
+            continue
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise Unavailable(f"{archive} holds a link: {info.filename!r}. It was not unpacked.")
+        members.append((info, folder / name))
+    return members
+
+
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    if target.is_file() and target.stat().st_size == info.file_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    left = info.file_size
+    with opened.open(info) as source, part.open("wb") as out:
+        while chunk := source.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise zipfile.BadZipFile(f"{info.filename} is larger than the archive says")
+            out.write(chunk)
+    if left:
+        raise zipfile.BadZipFile(f"{info.filename} is cut short")
+    part.replace(target)

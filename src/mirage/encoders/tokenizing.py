@@ -40,7 +40,7 @@ _CONTROL = r"[\x00-\x08\x0b\x0e-\x1f\x7f]"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TowerTokenizer:
     """How a text tower reads.
 
     Attributes
@@ -82,11 +82,20 @@ class Reading:
         return text[ends[-1] if ends else 0 :].lstrip()
 
 
-def reading(tokenizer: Any, max_tokens: int, pad: int, trims: bool) -> Reading:
-    """Set a tokenizer up for a tower."""
+def for_tower(tokenizer: Any, max_tokens: int, pad: int, trims: bool) -> TowerTokenizer:
+    """Set a tokenizer up for a tower.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Its padding and truncation are changed.
+    max_tokens, pad : int
+    trims : bool
+        See `TowerTokenizer`.
+    """
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
-    return Reading(tokenizer, max_tokens, pad, trims)
+    return TowerTokenizer(tokenizer, max_tokens, pad, trims)
 
 
 def sound(text: str) -> str:
@@ -225,12 +234,12 @@ def tokenizer_files(folder: Path) -> list[Path]:
     return [folder / name for name in names if (folder / name).is_file()]
 
 
-def check(found: Reading, vocabulary: int | None, end: int | None) -> None:
+def check(found: TowerTokenizer, vocabulary: int | None, end: int | None) -> None:
     """Make sure that tokenizer and text tower are of one model.
 
     Parameters
     ----------
-    found : Reading
+    found : TowerTokenizer
     vocabulary : int, optional
         How many tokens the tower knows, where its configuration says so.
     end : int, optional

@@ -1,0 +1,386 @@
+"""The files of a model: which are taken, the record kept beside them, and what they tell of its weights unloaded.
+
+Taken are safetensors, configurations, tokenizers, card and licence: no code, and no pickle unless its digest is pinned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mirage.errors import Unavailable
+from mirage.models.pins import Pin
+from mirage.models.runtime import first_line, remembered_sha256
+
+RECORD = "mirage.model.json"
+NOT_STATED = "not stated"
+_FORMAT = 1
+# model_index.json, config.json, tokenizer.json, merges.txt, vocab.txt, sentencepiece's *.model, chat templates.
+_ENDINGS = {".json", ".txt", ".model", ".jinja"}
+_PAPERS = re.compile(r"(readme|license|licence|notice|copying)[\w.-]*", re.IGNORECASE)
+# Weights in other precisions, or as the training kept them, beside the ones that libraries load.
+_VARIANT = re.compile(r"\.(fp16|bf16|fp32|ema|non_ema)(-\d{5}-of-\d{5})?\.(safetensors|json)$")
+_PICKLE = re.compile(r"([\w.-]*model[\w.-]*)\.(bin|pt|pth|ckpt)$", re.IGNORECASE)
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_ADAPTED = re.compile(r"(flax|tf|rust|onnx|openvino|coreml)(_.*)?")
+_OPEN_CLIP = "open_clip_model.safetensors"
+_INDEX = "model_index.json"
+_LONGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of a model at a hub or in a folder.
+
+    Attributes
+    ----------
+    path : str
+        Below the model's folder, with slashes.
+    size : int
+        Bytes.
+    sha256 : str
+        Of its content, where the source states it; else empty.
+    git_id : str
+        Git's name of its content, where the source states that; else empty.
+    """
+
+    path: str
+    size: int
+    sha256: str = ""
+    git_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file of a model: its path below the folder, bytes, and SHA-256 in hexadecimal."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    id : str
+    revision : str
+        The whole commit; empty for a copy of which it is not known.
+    licence : str
+        As pinned, or as the model's card states it; ``not stated`` otherwise.
+    source : str
+        Address or folder it came from.
+    asked : str
+        The revision as it was named: a branch, or the commit.
+    pulled : str
+        When it was whole, ISO 8601; empty while it is not.
+    files : tuple of FileRecord
+    """
+
+    id: str
+    revision: str
+    licence: str
+    source: str
+    asked: str = ""
+    pulled: str = ""
+    files: tuple[FileRecord, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it was fetched and verified."""
+        return bool(self.pulled)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """One SHA-256 over all files' paths and digests; the same files give the same, wherever they came from."""
+        lines = sorted(f"{file.path} {file.sha256}\n" for file in self.files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write it beside the files, in one step.
+
+        Raises
+        ------
+        OSError
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        new = folder / (RECORD + ".new")
+        new.write_text(json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        os.replace(new, folder / RECORD)  # noqa: PTH105 - the very call that is atomic
+
+    @classmethod
+    def read(cls, folder: Path) -> ModelRecord | None:
+        """The record in a folder; None where there is none.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When it is damaged or was written by a newer MIRAGE.
+        """
+        path = folder / RECORD
+        if not path.is_file():
+            return None
+        try:
+            given = json.loads(path.read_text("utf-8"))
+            if int(given.pop("format")) > _FORMAT:
+                raise Unavailable(f"{path} was written by a newer MIRAGE. Update MIRAGE, or pull the model again.")
+            files = tuple(FileRecord(**file) for file in given.pop("files"))
+            record = cls(**given, files=files)
+            if any(not inside(file.path) for file in files):
+                raise ValueError("a file lies outside the folder")
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Unavailable(f"{path} is damaged ({error}). Remove {folder} and pull the model again.") from error
+        return record
+
+
+def inside(path: str) -> bool:
+    """Whether a path, written with slashes, stays below the folder it is joined to."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and not {"\\", ":", "\0"} & set(path) and ".." not in parts
+
+
+# -- which files are taken ----------------------------------------------------------------------------------------------
+
+
+def choose(model_id: str, files: Sequence[ModelFile], pin: Pin | None = None) -> list[ModelFile]:
+    """Files to take.
+
+    Parameters
+    ----------
+    model_id : str
+        For messages.
+    files : sequence of ModelFile
+        All that there are.
+    pin : Pin, optional
+        Whose pinned pickles may be taken where there are no safetensors.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When weights are there as a pickle only, and its digest is not pinned; or when there are none.
+    """
+    paths = {file.path for file in files}
+    pipeline = _INDEX in paths
+    taken = [file for file in files if _wanted(file.path, pipeline, _OPEN_CLIP in paths)]
+    folders = {str(PurePosixPath(file.path).parent) for file in taken if file.path.endswith(".safetensors")}
+    pickles: dict[str, list[ModelFile]] = defaultdict(list)
+    for file in files:
+        if _PICKLE.search(PurePosixPath(file.path).name) and not _aside(file.path):
+            pickles[str(PurePosixPath(file.path).parent)].append(file)
+    for folder, found in pickles.items():
+        # Of a pipeline every part needs weights of its own; of other models, one set of weights at the top is enough.
+        if folder in folders or (folders and not pipeline) or (pipeline and folder == "."):
+            continue
+        allowed = [file for file in found if pin is not None and file.sha256 and file.sha256 in pin.pickle_sha256]
+        if not allowed:
+            names = ", ".join(sorted(file.path for file in found))
+            raise Unavailable(
+                f"{model_id} has these weights only as a pickle ({names}), which could run any code when it is opened. "
+                "Refused. Name a revision that has safetensors with --revision."
+            )
+        taken += allowed
+        folders.add(folder)
+    if not folders:
+        raise Unavailable(f"{model_id} holds no weights as *.safetensors at that revision. Name another with --revision.")
+    return sorted(taken, key=lambda file: file.path)
+
+
+def is_variant(name: str) -> bool:
+    """Whether a file holds weights in another precision, or as the training kept them; libraries load none of them."""
+    return bool(_VARIANT.search(name))
+
+
+def _wanted(path: str, pipeline: bool, open_clip: bool) -> bool:
+    whole = PurePosixPath(path)
+    if _aside(path) or any(part.startswith(".") for part in whole.parts):
+        return False
+    if len(whole.parts) == 1 and _PAPERS.fullmatch(whole.name):
+        return True
+    if whole.suffix == ".safetensors":
+        top = len(whole.parts) == 1
+        # Beside a pipeline's parts lies at times all of it once more in one file; beside open_clip's weights, transformers'.
+        again = (pipeline and top) or (open_clip and top and whole.name != _OPEN_CLIP)
+        return not is_variant(whole.name) and not again
+    return whole.suffix in _ENDINGS and not is_variant(whole.name)
+
+
+def _aside(path: str) -> bool:
+    """Whether a file belongs to another framework, or to how the model was trained."""
+    parts = PurePosixPath(path).parts
+    return bool(_ADAPTED.fullmatch(parts[0])) or any(
+        part in ("runs", "logs") or part.startswith("checkpoint-") for part in parts
+    )
+
+
+# -- weights, not loaded -------------------------------------------------------------------------------------------------
+
+
+def parameters(file: Path) -> int:
+    """Number of parameters in a safetensors file, from its header (8 bytes of length, then JSON); its end is checked.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the file is cut short or damaged.
+    """
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 0 < length < _LONGEST_HEADER:
+                raise ValueError("its header is damaged")
+            header = json.loads(opened.read(length))
+        header.pop("__metadata__", None)
+        wanted = 8 + length + max((int(value["data_offsets"][1]) for value in header.values()), default=0)
+        if file.stat().st_size < wanted:
+            raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
+        return sum(prod(map(int, value["shape"])) for value in header.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{file} is not a whole safetensors file: {error}. Fetch the model anew.") from error
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model that a library would load, those of a pipeline's parts included."""
+    top = [file for file in sorted(folder.glob("*.safetensors")) if not is_variant(file.name)]
+    parts = [file for file in sorted(folder.glob("*/*.safetensors")) if not is_variant(file.name)]
+    return parts if parts and (folder / "model_index.json").is_file() else top
+
+
+def lacking(folder: Path) -> list[str]:
+    """What is missing of a model's weights, as paths; empty when all that its indexes name is there and whole."""
+    missing = []
+    for index in sorted([*folder.glob("*.safetensors.index.json"), *folder.glob("*/*.safetensors.index.json")]):
+        if is_variant(index.name):
+            continue
+        try:
+            shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            missing.append(str(index.relative_to(folder)))
+            continue
+        missing += [f"{index.parent.name}/{name}" for name in sorted(shards) if not (index.parent / name).is_file()]
+    pipeline = folder / "model_index.json"
+    if pipeline.is_file():
+        missing += _lacking_parts(folder, pipeline)
+    elif not weight_files(folder):
+        missing.append("*.safetensors")
+    for file in weight_files(folder):
+        try:
+            parameters(file)
+        except Unavailable:
+            missing.append(f"the rest of {file.relative_to(folder)}")
+    return missing
+
+
+def _lacking_parts(folder: Path, pipeline: Path) -> list[str]:
+    """Parts that a pipeline's index names and that are not there, or there without weights."""
+    try:
+        named = json.loads(pipeline.read_text("utf-8"))
+        parts = [name for name, kind in named.items() if isinstance(kind, list) and kind and kind[0] is not None]
+    except (OSError, ValueError, AttributeError):
+        return [pipeline.name]
+    missing = [f"{part}/" for part in parts if not (folder / part).is_dir()]
+    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "safety_checker"):
+        if part in parts and (folder / part).is_dir() and not list((folder / part).glob("*.safetensors")):
+            missing.append(f"{part}/*.safetensors")
+    return missing
+
+
+# -- a model that lies in a folder --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model on this machine.
+
+    Attributes
+    ----------
+    name : str
+        As a person names it: the hub id, or the folder.
+    folder : Path
+    pin : Pin or None
+        What MIRAGE knows of it.
+    """
+
+    name: str
+    folder: Path
+    pin: Pin | None = None
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Read one of its configurations.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When it is missing or damaged.
+        """
+        path = self.folder / name
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("it holds no object")
+        except FileNotFoundError:
+            raise Unavailable(f"The model {self.name} has no {name} (looked for in {self.folder}).") from None
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"{path} is damaged: {first_line(error)} Fetch the model anew.") from error
+        return values
+
+    def weights(self, preferred: Sequence[str]) -> Path:
+        """The file of weights to open.
+
+        Parameters
+        ----------
+        preferred : sequence of str
+            Names in the order in which they are looked for; safetensors come before pickles whatever their order.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When there are none, or only a pickle that MIRAGE does not know.
+        """
+        safe = [name for name in preferred if ".safetensors" in name]
+        rest = sorted(path.name for path in self.folder.glob("*.safetensors"))
+        for name in [*safe, *(rest if len(rest) == 1 else [])]:
+            if (self.folder / name).is_file():
+                return self.folder / name
+        named = [self.folder / name for name in preferred if name.endswith(_PICKLES)]
+        others = [path for path in sorted(self.folder.iterdir()) if path.suffix in _PICKLES and path not in named]
+        pickles = [path for path in [*named, *others] if path.is_file()]
+        known = self.pin.pickle_sha256 if self.pin else ()
+        for path in pickles:
+            if known and remembered_sha256(path) in known:
+                return path
+        if pickles:
+            raise Unavailable(
+                f"The model {self.name} only has its weights as a pickle ({pickles[0].name}), which could run any code when "
+                "it is opened. Use a revision or a copy that has them as safetensors."
+            )
+        raise Unavailable(f"The model {self.name} has no weights in {self.folder} ({safe[0]}). Fetch it anew.")
+
+
+def licence_of(folder: Path) -> str:
+    """The licence that the head of a model's ``README.md`` states; ``not stated`` when it states none.
+
+    On the hub, ``license: other`` stands before a ``license_name`` that says which.
+    """
+    with suppress(OSError, ValueError):
+        parts = (folder / "README.md").read_text("utf-8").split("---")
+        if len(parts) > 2 and not parts[0].strip():
+            given = dict(re.findall(r"^(license|license_name):[ \t]*[\"']?([^\s\"'][^\n\"']*)", parts[1], re.MULTILINE))
+            name = given.get("license_name") if given.get("license") == "other" else given.get("license")
+            return (name or given.get("license") or NOT_STATED).strip()
+    return NOT_STATED

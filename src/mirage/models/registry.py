@@ -1,0 +1,526 @@
+"""Which models are known, which of them are on this machine and where, with what there is to know of each.
+
+A model lies in MIRAGE's own folder (the setting ``models``) or in the cache of the Hugging Face libraries, or it ships.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, files, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirage.errors import BadInput, MirageError, NotFound, Unavailable
+from mirage.models.files import NOT_STATED, RECORD, ModelRecord, lacking, licence_of, parameters, weight_files
+from mirage.models.pins import ENCODER, PINS, SPARE, STARTER_ENCODER, STARTER_GENERATOR, Pin, bare, pin_of
+from mirage.models.runtime import digest_of_files
+from mirage.settings import SHIPPED, Settings
+
+if TYPE_CHECKING:
+    from mirage.models.speed import Speed
+
+# Of the folder of a copy of which nobody knows the commit.
+_UNKNOWN = "unknown"
+
+
+# -- spelling -----------------------------------------------------------------------------------------------------------
+
+
+def is_id(model_id: str) -> bool:
+    """Whether something is spelt as the hub spells ids: ``org/name`` or ``name``."""
+    part = r"[A-Za-z0-9](?:[\w.-]*\w)?"
+    return bool(re.fullmatch(f"{part}(?:/{part})?", model_id)) and ".." not in model_id and "--" not in model_id
+
+
+def checked(model_id: str, revision: str = "") -> str:
+    """The bare id, when id and revision are spelt as they must be.
+
+    Parameters
+    ----------
+    model_id, revision : str
+
+    Raises
+    ------
+    mirage.errors.BadInput
+    """
+    name = bare(model_id)
+    if not is_id(name):
+        raise BadInput(f"{model_id!r} is no id of a model. Write it as org/name, for example Nihirc/Prompt2MedImage.")
+    if revision and (not re.fullmatch(r"\w[\w./-]*", revision) or ".." in revision):
+        raise BadInput(f"{revision!r} is no revision. Give a commit, the first seven or more digits of one, or a branch.")
+    return name
+
+
+def is_beginning(revision: str) -> bool:
+    """Whether a revision is written as the first digits, seven or more, of a commit."""
+    return bool(re.fullmatch(r"[0-9a-fA-F]{7,39}", revision))
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a whole commit."""
+    return bool(re.fullmatch(r"[0-9a-f]{40}", revision))
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model is named by its folder and not by its hub id."""
+    return model.startswith(("/", "./", "../", "~")) or Path(model).is_dir()
+
+
+# -- where a model lies --------------------------------------------------------------------------------------------------
+
+
+def find(model_id: str, revision: str = "") -> Path | None:
+    """The folder that holds a model's files, or None when it is not on this machine. The network is not asked.
+
+    MIRAGE's own folder (the setting ``models``) comes first, where only what is whole counts, then the cache of the Hugging
+    Face libraries.
+
+    Parameters
+    ----------
+    model_id : str
+        A hub id, with or without ``hf-hub:``, or the name of a model that ships.
+    revision : str
+        A branch, a commit or its first digits; when empty the pinned one, and of a model that is not pinned the one pulled
+        last.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the record beside a pulled model is damaged.
+    """
+    name = bare(model_id)
+    if name in shipped():
+        folder = shipped()[name].folder
+        return folder if folder.is_dir() else None
+    if not is_id(name):
+        return None
+    pin = pin_of(name)
+    wanted = revision or (pin.revision if pin else "")
+    return pulled(name, wanted) or cached(name, wanted)
+
+
+def pulled(model_id: str, revision: str = "") -> Path | None:
+    """As `find`, in MIRAGE's own folder only, and with an empty revision the one pulled last.
+
+    Parameters
+    ----------
+    model_id, revision : str
+    """
+    fitting = [
+        (record.pulled, folder) for folder, record in records(bare(model_id)) if record.whole and fits(record, revision)
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+def fits(record: ModelRecord, revision: str) -> bool:
+    """Whether a pulled model is of a revision.
+
+    Parameters
+    ----------
+    record : ModelRecord
+    revision : str
+        As it was named when the model was pulled, or a commit or the first digits of one; empty for any.
+    """
+    if not revision or revision in (record.asked, record.revision):
+        return True
+    return is_beginning(revision) and record.revision.startswith(revision.lower())
+
+
+def records(model_id: str) -> Iterator[tuple[Path, ModelRecord]]:
+    """What lies of a model in MIRAGE's own folder: each folder with its record, whole or not.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a record is damaged.
+    """
+    for folder in folders(model_id):
+        if (record := ModelRecord.read(folder)) is not None:
+            yield folder, record
+
+
+def folders(model_id: str = "") -> list[Path]:
+    """Folders in MIRAGE's own that hold a revision of a model, or of any."""
+    if model_id and not is_id(model_id):
+        return []
+    home = Settings.load().models
+    return [path.parent for path in sorted(home.glob(f"{_spelt(model_id) if model_id else '*'}/*/{RECORD}"))]
+
+
+def home_of(model_id: str, commit: str) -> Path:
+    """The folder of a model in MIRAGE's own.
+
+    Parameters
+    ----------
+    model_id : str
+    commit : str
+        Empty where nobody knows it.
+    """
+    return Settings.load().models / _spelt(model_id) / (commit or _UNKNOWN)
+
+
+def _spelt(model_id: str) -> str:
+    """An id as the name of a folder, as the Hugging Face libraries spell it too."""
+    return model_id.replace("/", "--")
+
+
+def cached(model_id: str, revision: str = "", cache: Path | None = None) -> Path | None:
+    """The snapshot of a model in a cache of the Hugging Face libraries, or None.
+
+    Their own functions take whole commits alone and import an HTTP client, which a look at the disk does not need.
+
+    Parameters
+    ----------
+    model_id : str
+    revision : str
+        A branch or tag (``main`` when empty), a whole commit, or its first digits.
+    cache : Path, optional
+        Theirs when left out (``HF_HUB_CACHE``, ``HF_HOME``).
+    """
+    if cache is None:
+        from huggingface_hub import constants  # noqa: PLC0415 - wanted only for models of a hub
+
+        cache = Path(constants.HF_HUB_CACHE)
+    kept = cache / f"models--{_spelt(model_id)}"
+    commit = revision
+    with suppress(OSError, ValueError):
+        commit = (kept / "refs" / (revision or "main")).read_text("ascii").strip()
+    if not commit or not (kept / "snapshots").is_dir():
+        return None
+    found = [folder for folder in sorted((kept / "snapshots").iterdir()) if folder.name.startswith(commit)]
+    return found[0] if len(found) == 1 and any(found[0].iterdir()) else None
+
+
+def _in_cache() -> list[str]:
+    """Ids of all models in the cache of the Hugging Face libraries."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir  # noqa: PLC0415 - imports an HTTP client
+
+    with suppress(CacheNotFound, OSError):
+        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model" and repo.revisions)
+    return []
+
+
+# -- what ships ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedModel:
+    """A model under ``shipped/``.
+
+    Attributes
+    ----------
+    id : str
+    folder : Path
+    needed : tuple of str
+        Files without which it cannot be used.
+    also : tuple of str
+        Files that change what it does and may be absent.
+    """
+
+    id: str
+    folder: Path
+    needed: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+    def missing(self) -> list[str]:
+        """Needed files that are not there."""
+        return [name for name in self.needed if not (self.folder / name).is_file()]
+
+    def size(self) -> int:
+        """Bytes of all files in its folder."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
+
+    def digest(self) -> str:
+        """SHA-256 over name and SHA-256 of each file, as the encoder and the generator themselves tell it.
+
+        Raises
+        ------
+        OSError
+        """
+        return digest_of_files(self.folder, [*self.needed, *(name for name in self.also if (self.folder / name).is_file())])
+
+    def stated(self) -> str:
+        """The digest that its card states; empty when it states none."""
+        with suppress(OSError, ValueError):
+            card = (self.folder / "card.md").read_text("utf-8")
+            if found := re.search(r"^\|\s*digest\s*\|\s*`?([0-9a-f]{64})`?\s*\|", card, re.MULTILINE):
+                return found[1]
+        return ""
+
+
+def shipped(root: Path = SHIPPED) -> dict[str, ShippedModel]:
+    """The models that ship, by id."""
+    encoder = ShippedModel(STARTER_ENCODER, root / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json"))
+    generator = ShippedModel(
+        STARTER_GENERATOR, root / "generator", ("config.json", "patches.npz", "unet.onnx"), ("decoder.onnx",)
+    )
+    return {model.id: model for model in (encoder, generator)}
+
+
+def made_for(generator: ShippedModel) -> str:
+    """SHA-256 of the encoder's ``text.onnx`` that the generator reads with, as its configuration states it; else empty."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((generator.folder / "config.json").read_text("utf-8"))["text_sha256"])
+    return ""
+
+
+# -- the list -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model that is known, or on this machine.
+
+    Attributes
+    ----------
+    id, role, adapter, licence, used_for : str
+        As in `mirage.models.pins.Pin`; of an unknown model the licence is what its card states.
+    pinned : str
+        The revision that MIRAGE means; empty when not pinned.
+    where : str
+        ``shipped``, ``mirage`` (its own folder), ``cache`` (of the Hugging Face libraries), ``package``, or empty when it is
+        not on this machine.
+    path, revision : str
+        Where its files are and of which revision they are.
+    digest : str
+        Of the files on this machine, from what was kept of them; empty when nothing was.
+    whole : bool
+        False when only a part of it was fetched, or a file is missing.
+    size : int
+        Bytes on this machine, else to download; 0 when not known.
+    memory : int
+        Bytes it takes in use: measured, else by its number of parameters in 32 bits; 0 when not known.
+    speed : Speed or None
+        The last measurement on this machine.
+    gated : bool
+        Whether its terms must be accepted first.
+    """
+
+    id: str
+    role: str = ""
+    adapter: str = ""
+    licence: str = "not stated"
+    used_for: str = ""
+    pinned: str = ""
+    where: str = ""
+    path: str = ""
+    revision: str = ""
+    digest: str = ""
+    whole: bool = False
+    size: int = 0
+    memory: int = 0
+    speed: Speed | None = None
+    gated: bool = False
+
+
+def listed(*, everything: bool = False, adapter_of: Callable[[Path], str] = lambda _: "") -> list[Listed]:
+    """All models that are known, and those that were pulled.
+
+    Parameters
+    ----------
+    everything : bool
+        Also those in the cache of the Hugging Face libraries that MIRAGE does not know.
+    adapter_of : callable, optional
+        Tells from a folder which encoder opens it, as `mirage.encoders.adapter_of`; empty when none does.
+    """
+    from mirage.models.speed import speeds  # noqa: PLC0415 - imports numpy and Pillow, which a look for a model does not need
+
+    own = list(_own(adapter_of))
+    rows: list[Listed] = []
+    for pin in PINS:
+        rows += _of_pin(pin, own)
+    rows += [row for row in own if pin_of(row.id) is None]
+    if everything:
+        known = {row.id for row in rows}
+        rows += [_with_cache(Listed(name), "") for name in _in_cache() if name not in known]
+    measured = speeds()
+    return [_with_speed(row, measured.get(row.id)) for row in rows]
+
+
+def _of_pin(pin: Pin, own: list[Listed]) -> list[Listed]:
+    row = Listed(
+        pin.id,
+        pin.role,
+        pin.adapter,
+        pin.licence,
+        pin.used_for,
+        pin.revision,
+        size=pin.size,
+        memory=pin.memory,
+        gated=pin.gated,
+    )
+    if pin.kept == "shipped":
+        return [_with_shipped(row)]
+    if pin.kept == "package":
+        return [_with_package(row)]
+    mine = [
+        replace(
+            row,
+            where=found.where,
+            path=found.path,
+            revision=found.revision,
+            digest=found.digest,
+            whole=found.whole,
+            size=found.size,
+            memory=found.memory or pin.memory,
+        )
+        for found in own
+        if found.id == pin.id
+    ]
+    return mine or [_with_cache(row, pin.revision)]
+
+
+def _own(adapter_of: Callable[[Path], str]) -> Iterator[Listed]:
+    for folder in folders():
+        try:
+            record = ModelRecord.read(folder)
+        except Unavailable:
+            yield Listed(folder.parent.name.replace("--", "/", 1), where="mirage", path=str(folder), revision=folder.name)
+            continue
+        if record is not None:
+            whole = record.whole and all((folder / file.path).is_file() for file in record.files)
+            yield Listed(
+                record.id,
+                role=ENCODER if (adapter := adapter_of(folder)) else "",
+                adapter=adapter,
+                licence=record.licence or licence_of(folder),
+                where="mirage",
+                path=str(folder),
+                revision=record.revision,
+                digest=record.digest if record.whole else "",
+                whole=whole,
+                size=record.size or _bytes(folder),
+                memory=_memory(folder) if whole else 0,
+            )
+
+
+def _with_shipped(row: Listed) -> Listed:
+    model = shipped()[row.id]
+    digest = ""
+    whole = not model.missing()
+    if whole:
+        with suppress(OSError):
+            digest = model.digest()
+    return replace(
+        row,
+        where="shipped",
+        path=str(model.folder),
+        revision=digest[:12],
+        digest=digest,
+        whole=whole,
+        size=model.size(),
+    )
+
+
+def _with_package(row: Listed) -> Listed:
+    try:
+        have = version(row.id)
+    except PackageNotFoundError:
+        return row
+    size = 0
+    with suppress(OSError):
+        size = sum(file.size or 0 for file in files(row.id) or ())
+    return replace(row, where="package", revision=have, whole=True, size=size or row.size)
+
+
+def _with_cache(row: Listed, revision: str) -> Listed:
+    snapshot = cached(row.id, revision)
+    if snapshot is None:
+        return row
+    whole = not lacking(snapshot)
+    return replace(
+        row,
+        where="cache",
+        path=str(snapshot),
+        revision=snapshot.name,
+        whole=whole,
+        size=_bytes(snapshot),
+        memory=(_memory(snapshot) if whole else 0) or row.memory,
+        licence=row.licence if row.role else licence_of(snapshot),
+    )
+
+
+def _with_speed(row: Listed, speed: Speed | None) -> Listed:
+    if speed is None or not row.where:
+        return row
+    return replace(row, speed=speed, memory=speed.memory or row.memory)
+
+
+def _memory(folder: Path) -> int:
+    """An estimate: parameters in 32 bits, as on a processor, and a quarter more."""
+    with suppress(MirageError):
+        return int(sum(parameters(file) for file in weight_files(folder)) * 4 * SPARE)
+    return 0
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+# -- the card -----------------------------------------------------------------------------------------------------------
+
+
+def card(model_id: str, revision: str = "") -> str:
+    """What to know of a model before using it, as Markdown: what MIRAGE knows of it, then its own card.
+
+    Parameters
+    ----------
+    model_id : str
+        An id, or a folder that holds a model.
+    revision : str
+        As for `find`.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+        When it is neither known nor on this machine.
+    """
+    name = bare(model_id)
+    pin = pin_of(name)
+    folder = find(name, revision)
+    if folder is None and (there := Path(model_id).expanduser()).is_dir():
+        folder = there
+    if pin is None and folder is None:
+        raise NotFound(f"{name} is neither known to MIRAGE nor on this machine. `mirage models list` shows what is.")
+    return "\n".join([*_facts(name, pin, folder), "", _own_card(name, pin, folder)]).rstrip() + "\n"
+
+
+def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
+    record = ModelRecord.read(folder) if folder else None
+    lines = [f"# {name}", ""]
+    licence = pin.licence if pin else record.licence if record else licence_of(folder) if folder else NOT_STATED
+    lines.append(f"- licence: {licence}")
+    if pin and pin.gated:
+        lines.append("- its terms must be accepted at the hub before it is given")
+    if pin and pin.kept != "shipped":
+        lines.append(f"- pinned revision: {pin.revision or 'not pinned'}")
+    if record and record.revision:
+        lines.append(f"- revision on this machine: {record.revision}, from {record.source}")
+    elif folder and name in shipped():
+        lines.append(f"- digest stated in its card: {shipped()[name].stated() or 'none'}")
+    elif folder:
+        lines.append(f"- revision on this machine: {folder.name}")
+    else:
+        lines.append("- not on this machine")
+    if pin and pin.used_for:
+        lines.append(
+            f"- MIRAGE uses it for: {pin.used_for[0].lower() + pin.used_for[1:] if pin.kept == 'shipped' else pin.used_for}"
+        )
+    lines += [f"- mind: {caveat}" for caveat in (pin.caveats if pin else ())]
+    return lines
+
+
+def _own_card(name: str, pin: Pin | None, folder: Path | None) -> str:
+    if folder is not None:
+        for file in ("card.md", "README.md"):
+            with suppress(OSError, ValueError):
+                text = (folder / file).read_text("utf-8")
+                return f"---\n\n{text}"
+        return f"{folder} holds no card of its own."
+    if pin and pin.kept == "package":
+        return f"It is a Python package: {pin.install}"
+    return f"Its own card comes with it: `mirage models pull {name}`."
