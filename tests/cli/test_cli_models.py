@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_said_with_what_can(words: tuple[str, ...], code:
 def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mirage.encoders.export", reason="needs the part that exports, and the library onnx")
     transformers = pytest.importorskip("transformers", reason="needs the [paper] extra")
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "generators"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "generate" / "generators"))
     from tiny_pipeline import save_tokenizer
 
     from mirage import encoders

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hub_server import Site, of_the_hub
+from hub_server import hub as site_of
 from mirage import encoders
 from mirage.encoders import Encoder
 from mirage.encoders.open_clip import OpenClipEncoder
@@ -165,15 +167,20 @@ def test_a_revision_that_is_not_here_is_not_taken_for_another(hub: Path) -> None
         OpenClipEncoder("hf-hub:nobody/open_clip", revision="b" * 40)
 
 
-def test_downloading_that_fails_is_no_riddle(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    def unplugged(name: str, **options: Any) -> str:
-        raise OSError("no route to host") if not options.get("local_files_only") else FileNotFoundError(name)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", unplugged)
-    with pytest.raises(NoNetwork, match=r"nobody/else could not be fetched: no route to host\."):
+def test_downloading_that_fails_is_no_riddle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_the_hub(monkeypatch, tmp_path)
+    with pytest.raises(NoNetwork, match=r"No network, or none to http://127\.0\.0\.1:9.*mirage models pull ID --from"):
         OpenClipEncoder("nobody/else", download=True)
+
+
+def test_when_allowed_a_model_is_fetched_and_opened(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {path.name: path.read_bytes() for path in (made / "clip").iterdir()}
+    monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
+    with site_of(Site({"nobody/clip": held})) as address:
+        of_the_hub(monkeypatch, tmp_path / "hf", address)
+        got = TransformersEncoder("nobody/clip", download=True, device="cpu")
+    assert got.info().digest == TransformersEncoder(str(made / "clip")).info().digest
+    assert TransformersEncoder("nobody/clip").info() == got.info(), "it stays on this machine"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

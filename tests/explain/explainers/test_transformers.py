@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from explaining_parts import evidence
+from hub_server import of_the_hub
 from mirage.errors import Unavailable
 from mirage.explain.evidence import Draft
 from mirage.explain.explainers.base import Remark, Request, Writing
@@ -191,13 +192,13 @@ def test_a_folder_of_another_kind_of_model_is_told(folder: Path) -> None:
 
 
 def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    of_the_hub(monkeypatch, tmp_path)
     with pytest.raises(Unavailable, match=f"mirage models pull {PAPER} --revision {REVISIONS[PAPER]}"):
         list(TransformersExplainer().explain(QUESTION))
 
 
 def test_a_model_that_was_pulled_speaks_by_its_id(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "nothing"))
+    of_the_hub(monkeypatch, tmp_path / "nothing")
     monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
     revision = REVISIONS[PAPER]
     kept = tmp_path / "models" / PAPER.replace("/", "--") / revision

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mirage.errors import Unavailable
+from hub_server import Site, hub, of_the_hub
+from mirage.errors import NoNetwork, Unavailable
 from mirage.generate import generators
 from mirage.generate.generators import Request, Wanted
 from mirage.generate.generators.diffusers import DiffusersGenerator
@@ -174,21 +175,23 @@ def test_a_bad_folder_is_told_with_what_to_do(folder: Path, how: str, said: str)
 
 
 def test_the_papers_model_is_pinned_and_not_fetched_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("the network was reached"))
-    generator = DiffusersGenerator()
-    info = generator.info()
-    assert (info.model, info.revision, info.licence) == (PAPER, PINS[PAPER], "WTFPL")
-    with pytest.raises(
-        Unavailable, match=f"{PAPER} at revision {PINS[PAPER]} is not on this machine.*mirage models pull {PAPER}"
-    ):
-        generator.memory()
+    site = Site()
+    with hub(site) as address:
+        of_the_hub(monkeypatch, tmp_path, address)
+        generator = DiffusersGenerator()
+        info = generator.info()
+        assert (info.model, info.revision, info.licence) == (PAPER, PINS[PAPER], "WTFPL")
+        with pytest.raises(
+            Unavailable, match=f"{PAPER} is not on this machine.*mirage models pull {PAPER} --revision {PINS[PAPER]}"
+        ):
+            generator.memory()
+    assert site.asked == []
 
 
 def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    of_the_hub(monkeypatch, tmp_path)
     kept = tmp_path / "hub" / f"models--{PAPER.replace('/', '--')}"
     commit = PINS[PAPER] + "0" * 33
     (kept / "snapshots").mkdir(parents=True)
@@ -204,34 +207,22 @@ def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
 def test_when_allowed_the_whole_commit_behind_the_pin_is_fetched(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     commit = PINS[PAPER] + "a" * 33
-    asked: dict[str, Any] = {}
-
-    class Commit:
-        def __init__(self, commit_id: str) -> None:
-            self.commit_id = commit_id
-
-    def fetch(model: str, **options: Any) -> str:
-        asked.update(options, model=model)
-        return str(folder)
-
-    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_commits", lambda *_, **__: [Commit("f" * 40), Commit(commit)])
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    held = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    site = Site({PAPER: {**held, "unet/diffusion_pytorch_model.bin": b"a pickle"}}, commits=["f" * 40, commit])
     monkeypatch.setenv("MIRAGE_GENERATOR_DOWNLOAD", "true")
-    assert DiffusersGenerator()._folder().path == folder
-    assert (asked["model"], asked["revision"]) == (PAPER, commit)
-    assert not any(pattern.endswith((".bin", ".ckpt", ".py")) for pattern in asked["allow_patterns"])
+    monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
+    with hub(site) as address:
+        of_the_hub(monkeypatch, tmp_path / "hf", address)
+        kept = DiffusersGenerator()._folder()
+    assert kept.path.name == commit
+    assert kept.digest == look_over(folder).digest
+    assert not any(file.endswith(".bin") for file in site.bodies())
 
 
 def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
-    with pytest.raises(Unavailable, match=r"some/model could not be fetched: .*No space left on device"):
+    of_the_hub(monkeypatch, tmp_path)
+    with pytest.raises(NoNetwork, match=r"No network, or none to http://127\.0\.0\.1:9"):
         DiffusersGenerator("some/model", download=True).memory()
 
 
