@@ -16,7 +16,7 @@ from mirage.errors import NotFound, Unavailable
 
 
 def test_an_unknown_encoder_is_answered_with_those_there_are() -> None:
-    with pytest.raises(NotFound, match=r"no 'nope' among the encoders.*starter"):
+    with pytest.raises(NotFound, match=r"no encoder “nope”.*starter"):
         encoders.load("nope")
 
 
