@@ -53,7 +53,7 @@ def _command(name: str, card: CorpusCard) -> Any:
 
     def add(**given: Any) -> None:
         atlas, json, further = given.pop("atlas_folder"), given.pop("as_json"), given.pop("further") or []
-        options = {key: value for key, value in given.items() if value not in (None, [], False)}
+        options = {key: value for key, value in given.items() if value is not None and value is not False and value != []}
         for pair in further:
             key, equals, value = pair.partition("=")
             if not key or not equals:
