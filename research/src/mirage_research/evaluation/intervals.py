@@ -16,7 +16,7 @@ _AT_ONCE = 500  # draws in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class MeanInterval:
     """A mean with its 95 % interval.
 
     Attributes
@@ -78,7 +78,7 @@ def codes(values: Sequence[Hashable]) -> npt.NDArray[np.intp]:
     return np.array([index[value] for value in values], dtype=np.intp)
 
 
-def bootstrap(values: Floats, cases: Sequence[Hashable], *, draws: int = 2000, seed: int = 0) -> Interval:
+def bootstrap(values: Floats, cases: Sequence[Hashable], *, draws: int = 2000, seed: int = 0) -> MeanInterval:
     """Mean with a 95 % percentile interval; whole cases are drawn.
 
     Parameters
@@ -89,14 +89,14 @@ def bootstrap(values: Floats, cases: Sequence[Hashable], *, draws: int = 2000, s
     draws, seed : int
     """
     if len(values) == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
+        return MeanInterval(float("nan"), float("nan"), float("nan"), 0)
     mean, sums = float(values.mean()), _sums(values, cases)
     if len(sums[0]) < 2:  # scipy draws from two or more
-        return Interval(mean, mean, mean, len(values))
+        return MeanInterval(mean, mean, mean, len(values))
     drawn = stats.bootstrap(
         sums, _ratio, paired=True, method="percentile", n_resamples=draws, batch=_AT_ONCE, rng=np.random.default_rng(seed)
     ).confidence_interval
-    return Interval(mean, float(drawn.low), float(drawn.high), len(values))
+    return MeanInterval(mean, float(drawn.low), float(drawn.high), len(values))
 
 
 def compare(first: Floats, second: Floats, cases: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0) -> Difference:
