@@ -305,13 +305,13 @@ def test_a_newer_format_is_not_touched(small: Path) -> None:
 def test_an_atlas_of_another_encoder_says_how_to_move_it(small: Path) -> None:
     known = manifest.read(small)
     assert known is not None
-    manifest.Manifest(1, EncoderInfo("starter", "0" * 64, 256, 64), known.corpora).write(small)
+    manifest.AtlasManifest(1, EncoderInfo("starter", "0" * 64, 256, 64), known.corpora).write(small)
     with pytest.raises(AtlasError, match=r"made with the encoder starter \(000000000000\).*mirage atlas rebuild"):
         Atlas.open(small)
 
 
 def test_an_atlas_of_an_encoder_that_is_not_installed_says_so(small: Path) -> None:
-    manifest.Manifest(1, EncoderInfo("elsewhere", "0" * 64, 256, 64), {}).write(small)
+    manifest.AtlasManifest(1, EncoderInfo("elsewhere", "0" * 64, 256, 64), {}).write(small)
     with pytest.raises(AtlasError, match=r"not installed.*elsewhere"):
         Atlas.open(small)
 

@@ -188,7 +188,16 @@ class Atlas(AtlasFolder):
         return now.searcher.search(query)
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
-        """Find figures that look like one of this atlas's own, which is left out itself."""
+        """Find figures that look like one of this atlas's own, which is left out itself.
+
+        Parameters
+        ----------
+        figure_id : str
+        k : int
+            How many hits at most.
+        **filters
+            As for `search`.
+        """
         return self.search(Query.of(like=[figure_id], k=k, **filters))
 
     def embed(self, picture: Image.Image) -> PictureTerm:
@@ -218,7 +227,16 @@ class Atlas(AtlasFolder):
         explainer: Explainer | str | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Event]:
-        """Explain an answer sentence by sentence, as `mirage.explain.explanation.explain` does."""
+        """Explain an answer sentence by sentence, as `mirage.explain.explanation.explain` does.
+
+        Parameters
+        ----------
+        answer : Answer
+        explainer : Explainer or str, optional
+            Who speaks; the settings' one when left out.
+        stopped : callable
+            Asked between sentences; True ends the explanation.
+        """
         request = explanation.request_of(answer, self.cases_of(answer.hits))
         return explanation.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
 
@@ -272,7 +290,14 @@ class Atlas(AtlasFolder):
         explainer: Explainer | str | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Event]:
-        """Explain how the two sides of a comparison differ, sentence by sentence, as `explaining` does."""
+        """Explain how the two sides of a comparison differ, sentence by sentence, as `explaining` does.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        explainer, stopped
+            As for `explaining`.
+        """
         return contrast(
             comparison,
             self.cases_of((*comparison.a.hits, *comparison.b.hits)),
@@ -282,7 +307,15 @@ class Atlas(AtlasFolder):
         )
 
     def generate(self, query: str | Query, *, generator: Generator | None = None, **options: Any) -> list[Synthetic]:
-        """Make synthetic images of a query; options as in `mirage.generate.synthesis.Options`. None enters the atlas."""
+        """Make synthetic images of a query; options as in `mirage.generate.synthesis.Options`. None enters the atlas.
+
+        Parameters
+        ----------
+        query : str or Query
+        generator : Generator, optional
+            Who draws; the one of the options when left out.
+        **options
+        """
         from mirage.generate import synthesis  # noqa: PLC0415 - which needs this module
 
         chosen = synthesis.Options(**options)

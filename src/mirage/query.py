@@ -158,13 +158,26 @@ def _clean_refine(value: str) -> bool:
 
 
 def shown(value: object, length: int = 80) -> str:
-    """What somebody gave, quoted for a message and cut when it is long."""
+    """What somebody gave, quoted for a message and cut when it is long.
+
+    Parameters
+    ----------
+    value : object
+    length : int
+        Characters at most.
+    """
     text = str(value)
     return repr(text if len(text) <= length else text[: length - 1] + "…") if isinstance(value, str) else text[:length]
 
 
 def with_weight(thing: str, weight: float) -> str:
-    """``thing@0.5``; no weight is written for 1, unless the thing itself would be read as having one."""
+    """``thing@0.5``; no weight is written for 1, unless the thing itself would be read as having one.
+
+    Parameters
+    ----------
+    thing : str
+    weight : float
+    """
     if weight == 1.0 and parse_weight(thing)[0] == thing:
         return thing
     short = f"{weight:g}"

@@ -77,7 +77,7 @@ CREATE TABLE jobs (
 	created FLOAT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "jobs" VALUES('aaaaaaaaaaaa','{"id": "aaaaaaaaaaaa", "kind": "generate", "title": "Generate: an image like a figure", "state": "done", "asked": {"query": "like=folder-ward%3Adoe-jane-4530cead9d", "options": {"figure": "folder-ward:roe-richard-17cc743b46"}}, "created": 1.0}',1.0);
+INSERT INTO "jobs" VALUES('aaaaaaaaaaaa','{"id": "aaaaaaaaaaaa", "kind": "generate", "title": "Generate: an image like a figure", "state": "done", "refused": [], "results": [], "asked": {"query": "like=folder-ward%3Adoe-jane-4530cead9d", "options": {"figure": "folder-ward:roe-richard-17cc743b46"}}, "created": 1.0}',1.0);
 CREATE TABLE notes (
 	name VARCHAR NOT NULL, 
 	value TEXT, 

@@ -11,9 +11,11 @@ import pytest
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, Unavailable
 from mirage.storage import manifest
-from mirage.storage.manifest import Holder, Manifest
+from mirage.storage.manifest import AtlasManifest, Holder
 
-MANIFEST = Manifest(manifest.FORMAT, EncoderInfo("starter", "ab" * 32, 256, 64), {"starter": "1", 'a "b" \\ ü 🧠': "v=2"})
+MANIFEST = AtlasManifest(
+    manifest.FORMAT, EncoderInfo("starter", "ab" * 32, 256, 64), {"starter": "1", 'a "b" \\ ü 🧠': "v=2"}
+)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -24,8 +26,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_the_encoder_s_model_is_kept(tmp_path: Path) -> None:
     encoder = EncoderInfo("open_clip", "cd" * 32, 768, 77, 'hf-hub:org/"name"', "ef" * 32)
-    Manifest(manifest.FORMAT, encoder, {}).write(tmp_path)
-    assert manifest.read(tmp_path) == Manifest(manifest.FORMAT, encoder, {})
+    AtlasManifest(manifest.FORMAT, encoder, {}).write(tmp_path)
+    assert manifest.read(tmp_path) == AtlasManifest(manifest.FORMAT, encoder, {})
 
 
 def test_a_folder_without_one_has_none(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_a_folder_without_one_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["\x7f", "\ud800", "a\nb", "\u2028", ""])
 def test_any_name_of_a_corpus_can_be_written(tmp_path: Path, name: str) -> None:
-    Manifest(1, MANIFEST.encoder, {name: "1"}).write(tmp_path)
+    AtlasManifest(1, MANIFEST.encoder, {name: "1"}).write(tmp_path)
     assert manifest.read(tmp_path) is not None
 
 
@@ -61,7 +63,7 @@ def test_writing_cut_short_leaves_the_old_one(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(Unavailable, match=r"full. Make room"):
-        Manifest(1, MANIFEST.encoder, {}).write(tmp_path)
+        AtlasManifest(1, MANIFEST.encoder, {}).write(tmp_path)
     assert manifest.read(tmp_path) == MANIFEST
 
 

@@ -137,7 +137,7 @@ def test_a_full_disk_at_the_swap_leaves_the_old_atlas(
 
     with Atlas.open(small) as atlas:
         with monkeypatch.context() as patch:
-            patch.setattr(manifest.Manifest, "write", full)
+            patch.setattr(manifest.AtlasManifest, "write", full)
             with pytest.raises(Unavailable):
                 rebuild_open(atlas, Squares())
         assert atlas.encoder.info().name == "starter"
@@ -182,8 +182,8 @@ POINTS = {
     "before the new index": (EmbeddedIndex, "__init__", "second"),
     "in the new index": (EmbeddedIndex, "add", "after"),
     "while the new index is optimised": (EmbeddedIndex, "optimise", "before"),
-    "before the swap": (manifest.Manifest, "write", "before"),
-    "after the swap": (manifest.Manifest, "write", "after"),
+    "before the swap": (manifest.AtlasManifest, "write", "before"),
+    "after the swap": (manifest.AtlasManifest, "write", "after"),
     "before the old index goes": (shutil, "rmtree", "last"),
 }
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import sqlalchemy as sa
@@ -16,14 +17,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from starlette.testclient import TestClient
 
 from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import AtlasError, NotFound
+from mirage.jobs import Jobs
 from mirage.query import Query
+from mirage.settings import Settings
 from mirage.storage import migrations, tables
 from mirage.storage.ingest import add
 from mirage.storage.store import Store
+from mirage.web import create_app
 from squares import Squares
 
 DUMP = Path(__file__).parent.parent / "data" / "atlas-0.1.sql"
@@ -226,3 +231,22 @@ def test_opening_records_that_are_up_to_date_does_not_load_alembic(old: Path) ->
         "Store.at(Path(sys.argv[1]), upgraded=True).close(); sys.exit('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(old / "records.sqlite")], check=False).returncode == 0
+
+
+def test_addresses_from_before_lead_to_those_of_now(old: Path) -> None:
+    with opened(old) as atlas:
+        jobs = Jobs(atlas)
+        client = TestClient(create_app(atlas, Settings(), jobs_of=jobs, token="t"), base_url="http://localhost")
+        figure = atlas.figure(JANE)
+        for before, now in (
+            (f"/figure/{JANE}", f"/figure/{figure.id}"),
+            (f"/api/figures/{JANE}", f"/api/figures/{figure.id}"),
+            (f"/case/{JANES_CASE}", f"/case/{figure.case_id}"),
+            (f"/api/cases/{JANES_CASE}", f"/api/cases/{figure.case_id}"),
+            (f"/figure/{atlas.reference(JANE)}", f"/figure/{figure.id}"),
+        ):
+            moved = client.get(before, follow_redirects=False)
+            assert moved.status_code == 308
+            assert unquote(moved.headers["location"]) == now
+            assert client.get(before).status_code == 200
+        jobs.close()

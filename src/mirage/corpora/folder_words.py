@@ -29,7 +29,12 @@ _SHARED = re.compile(r"(?i)^(cc0|cc[ -]by\b|creative commons|public domain|apach
 
 
 def licence_of(name: str, url: str) -> Licence:
-    """A licence by its name; sharing is allowed only where the name is one that is known to allow it."""
+    """A licence by its name; sharing is allowed only where the name is one that is known to allow it.
+
+    Parameters
+    ----------
+    name, url : str
+    """
     return Licence(name, url if _is_link(url) else "", bool(_SHARED.match(name)))
 
 
@@ -83,7 +88,16 @@ def modality_of(words: str) -> str:
 
 
 def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]) -> Source:
-    """Where a row's figure comes from, in its own words or the folder's."""
+    """Where a row's figure comes from, in its own words or the folder's.
+
+    Parameters
+    ----------
+    corpus : str
+    words : mapping
+        The row, by the names of `mirage.corpora.folder_table.COLUMNS`.
+    defaults : mapping
+        As for `figure_of`.
+    """
     url = words.get("url", "")
     own = words.get("licence", "")
     licence = licence_of(
@@ -101,7 +115,17 @@ def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]
 
 
 def case_of(corpus: str, identity: str, rows: Sequence[TableRow], defaults: Mapping[str, str]) -> Case:
-    """The case that some rows share: of each passage, the first that says something."""
+    """The case that some rows share: of each passage, the first that says something.
+
+    Parameters
+    ----------
+    corpus : str
+    identity : str
+        Its name in the id.
+    rows : sequence of TableRow
+    defaults : mapping
+        As for `figure_of`.
+    """
 
     def first(name: str) -> str:
         return next((row.words[name] for row in rows if row.words.get(name)), "")

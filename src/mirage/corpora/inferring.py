@@ -157,7 +157,15 @@ class Looking:
         return _chosen(images @ self._texts.T, [each.modality for each in self._descriptions])
 
     def plane(self, images: Vectors, modalities: Sequence[str]) -> Looked:
-        """Choose the plane of each of (n, d) image vectors, among those that its modality has."""
+        """Choose the plane of each of (n, d) image vectors, among those that its modality has.
+
+        Parameters
+        ----------
+        images : (n, d) float32
+            Unit length.
+        modalities : sequence of str
+            Of each picture.
+        """
         scores = images @ self._texts.T
         fits = np.array([[each.modality == modality for each in self._descriptions] for modality in modalities])
         planes = [each.plane for each in self._descriptions]

@@ -50,7 +50,14 @@ RELEASE = Release(
 
 
 def downloaded(release: Release, folder: Path) -> Path | None:
-    """Where a verified copy lies under the downloads folder, or None."""
+    """Where a verified copy lies under the downloads folder, or None.
+
+    Parameters
+    ----------
+    release : Release
+    folder : Path
+        Where downloads are kept.
+    """
     place = _place(release, folder)
     return place / _FOLDER if (place / _DONE).is_file() else None
 
@@ -61,6 +68,14 @@ def download(release: Release, folder: Path, steps: Steps | None) -> Path:
     GitHub packs archives on request and does not promise the same bytes twice, so there is no digest to compare
     the archive with. Verified are: the checksum of every file in it, the commit that git writes into it, and that
     what it unpacks to has the published number of cases, figures and pictures.
+
+    Parameters
+    ----------
+    release : Release
+    folder : Path
+        Where downloads are kept.
+    steps : callable or None
+        Told what is being done.
 
     Returns
     -------

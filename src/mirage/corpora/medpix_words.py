@@ -62,7 +62,13 @@ _PASSAGES = {
 
 
 def modality_of(kind: str, detail: str, plane: str) -> str:
-    """Name the modality: ``CT`` or ``MR``, and ``OT`` for what the source calls a photograph or a drawing."""
+    """Name the modality: ``CT`` or ``MR``, and ``OT`` for what the source calls a photograph or a drawing.
+
+    Parameters
+    ----------
+    kind, detail, plane : str
+        What the source has under Type, Modality and Plane.
+    """
     if "photograph" in plane.lower() or "drawing" in (plane.lower(), detail.lower()):
         return "OT"
     return kind if kind in ("CT", "MR") else ""
@@ -74,7 +80,12 @@ def plane_of(word: str) -> str:
 
 
 def region_of(location: str, category: str) -> str:
-    """Name the region from the source's location, or from its broader category where the location is none."""
+    """Name the region from the source's location, or from its broader category where the location is none.
+
+    Parameters
+    ----------
+    location, category : str
+    """
     return _REGIONS.get(location.lower()) or _CATEGORIES.get(category.lower(), "")
 
 
@@ -82,6 +93,12 @@ def patient_of(age: str, sex: str) -> str:
     """Say age and sex in words: "73-year-old man".
 
     The source writes age 0 both for infants and for adults whose age is unknown, so 0 says nothing.
+
+    Parameters
+    ----------
+    age : str
+        In years.
+    sex : str
     """
     years = int(age) if re.fullmatch(r"\d{1,3}", age) and 0 < int(age) < 125 else 0
     kind = sex.lower() if sex.lower() in ("male", "female") else ""

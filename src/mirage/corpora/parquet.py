@@ -141,6 +141,13 @@ class Shards:
     def picture(self, shard: int, group: int, place: int, label: str) -> bytes:
         """The bytes of one row's picture. Threads may ask at once.
 
+        Parameters
+        ----------
+        shard, group, place : int
+            As in `ParquetRow`.
+        label : str
+            For messages.
+
         Raises
         ------
         mirage.errors.BadPicture

@@ -130,7 +130,7 @@ def export(
     return Exported(target, target.stat().st_size, digest, written, time.perf_counter() - started)
 
 
-def _state(folder: Path, store: Store) -> tuple[str | None, manifest.Manifest | None]:
+def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
     unfinished = store.note("unfinished")
     if unfinished is not None:
         raise AtlasError(

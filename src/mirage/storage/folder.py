@@ -200,13 +200,13 @@ class AtlasFolder:
         self.renewed()
 
     @property
-    def written(self) -> manifest.Manifest:
+    def written(self) -> manifest.AtlasManifest:
         """What ``atlas.toml`` says of it."""
         return self._manifest(self.encoder_info, self.index_name)
 
-    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.Manifest:
+    def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.AtlasManifest:
         known = {row["name"]: row["version"] for row in self.store.corpora()}
-        return manifest.Manifest(manifest.FORMAT, encoder, known, index_name)
+        return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name)
 
     def reconcile(self) -> None:
         """Bring the index level with the records, after an ingest that was cut short or an index that was lost."""
@@ -289,7 +289,7 @@ def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:
     return Point(row.key, image, caption, figure.words, fields)
 
 
-def _encoder(folder: Path, named: str | None, known: manifest.Manifest | None, settings: Settings) -> Encoder:
+def _encoder(folder: Path, named: str | None, known: manifest.AtlasManifest | None, settings: Settings) -> Encoder:
     name = named or (known.encoder.name if known else settings.encoder)
     is_its_own = known is not None and name == known.encoder.name
     try:

@@ -78,7 +78,7 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Wanted:
     """An item as the corpus knows it, and as the atlas keeps it."""
 
     own: Item
@@ -89,7 +89,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    entry: _Entry
+    entry: _Wanted
     picture: PictureRow
     decoded: Picture
 
@@ -138,7 +138,7 @@ def add(
     counts = _Counts(len(corpus), progress, started)
     seen: set[str] = set()
 
-    def wanted() -> Iterator[_Entry]:
+    def wanted() -> Iterator[_Wanted]:
         for entry in corpus.items():
             if isinstance(entry, Refused):
                 counts.refused.append(entry)
@@ -183,14 +183,14 @@ def _is_private(corpus: Corpus) -> bool:
     return card is not None and card.private
 
 
-def _as_it_is(item: Item) -> _Entry:
-    return _Entry(item, item)
+def _as_it_is(item: Item) -> _Wanted:
+    return _Wanted(item, item)
 
 
-def _keyed(key: bytes) -> Callable[[Item], _Entry]:
+def _keyed(key: bytes) -> Callable[[Item], _Wanted]:
     """Give ids and fingerprints from which nobody without the atlas's key can tell, or try, the names they were made of."""
 
-    def keep(item: Item) -> _Entry:
+    def keep(item: Item) -> _Wanted:
         figure, case = item.figure, item.case
         kept = Item(
             replace(figure, id=keyed_id(key, figure.id), case_id=keyed_id(key, figure.case_id)),
@@ -198,7 +198,7 @@ def _keyed(key: bytes) -> Callable[[Item], _Entry]:
             item.label,
             keyed(key, item.fingerprint),
         )
-        return _Entry(item, kept, item.label, item.case_label)
+        return _Wanted(item, kept, item.label, item.case_label)
 
     return keep
 
@@ -245,7 +245,7 @@ class _Counts:
 
 
 def _decoded(
-    entries: Iterator[_Entry], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
+    entries: Iterator[_Wanted], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
 ) -> Iterator[_Ready]:
     """Decode and keep pictures on threads, a bounded number ahead, in the corpus's order."""
     with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
@@ -273,7 +273,7 @@ def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Re
         counts.refused.append(Refused(item.label, f"The picture could not be read: {error}."))
 
 
-def _prepare(entry: _Entry, corpus: Corpus, pictures: PictureStore) -> _Ready:
+def _prepare(entry: _Wanted, corpus: Corpus, pictures: PictureStore) -> _Ready:
     decoded = corpus.read(entry.own)
     _refuse_synthetic(decoded)
     kept = pictures.put(decoded)
@@ -309,7 +309,13 @@ def caption_text(figure: Figure) -> str:
 
 
 def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray[np.float32] | None]:
-    """Caption vectors, None for a figure without words."""
+    """Caption vectors, None for a figure without words.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    figures : list of Figure
+    """
     texts = [caption_text(figure) for figure in figures]
     # The figures of a case often share their words; each text is read once.
     different = list(dict.fromkeys(filter(None, texts)))

@@ -33,7 +33,7 @@ _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class AtlasManifest:
     """What ``atlas.toml`` holds.
 
     Attributes
@@ -91,7 +91,13 @@ class Manifest:
 
 
 def cannot_write(folder: Path, error: OSError) -> MirageError:
-    """Why an atlas folder could not be written, and what to do."""
+    """Why an atlas folder could not be written, and what to do.
+
+    Parameters
+    ----------
+    folder : Path
+    error : OSError
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Unavailable(f"The disk that holds {folder} is full. Make room and run it again; what is stored stays.")
     return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
@@ -102,7 +108,7 @@ def _toml(text: str) -> str:
     return json.dumps(sound, ensure_ascii=False)
 
 
-def read(folder: Path) -> Manifest | None:
+def read(folder: Path) -> AtlasManifest | None:
     """What a folder's ``atlas.toml`` says; None when there is none.
 
     Raises
@@ -138,24 +144,45 @@ def read(folder: Path) -> Manifest | None:
         raise AtlasError(
             f"{path} is damaged ({error}). Restore it from a copy; the records beside it were not touched."
         ) from error
-    return Manifest(version, info, corpora, index)
+    return AtlasManifest(version, info, corpora, index)
 
 
 def beside(index: str, digest: str) -> str:
-    """Name of the folder in which another index is made beside the one there is, for the encoder of this digest."""
+    """Name of the folder in which another index is made beside the one there is, for the encoder of this digest.
+
+    Parameters
+    ----------
+    index : str
+        Name of the folder of the index that there is.
+    digest : str
+        Of the encoder.
+    """
     name = f"{INDEX}-{digest[:12]}"
     return name if name != index else f"{name}-2"
 
 
 def sweep(folder: Path, index: str) -> None:
-    """Remove what a rebuild that was cut short, or that has ended, left beside the index. Only for who holds the atlas."""
+    """Remove what a rebuild that was cut short, or that has ended, left beside the index. Only for who holds the atlas.
+
+    Parameters
+    ----------
+    folder : Path
+    index : str
+        Name of the folder of the index that stays.
+    """
     for path in folder.iterdir():
         if _INDEX_NAMES.fullmatch(path.name) and path.name != index:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def check_folder(folder: Path, create: bool) -> Manifest | None:
+def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
     """What a folder's ``atlas.toml`` says; None when an atlas may be made there.
+
+    Parameters
+    ----------
+    folder : Path
+    create : bool
+        Whether an atlas may be made there.
 
     Raises
     ------

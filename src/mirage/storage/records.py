@@ -152,7 +152,14 @@ def row_of(row: Sequence[Any]) -> FigureRow:
 
 
 def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
-    """A record as the columns of `figures`, the key left out."""
+    """A record as the columns of `figures`, the key left out.
+
+    Parameters
+    ----------
+    record : FigureRecord
+    stamp : int
+        Of the ingest that puts it.
+    """
     figure, picture = record.figure, record.picture
     return {
         "id": figure.id,

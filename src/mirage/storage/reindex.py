@@ -103,7 +103,7 @@ def rebuild(
             name = manifest.beside(known.index, used.info().digest)
             index = work.index(name)
             try:
-                manifest.Manifest(manifest.FORMAT, used.info(), known.corpora, name).write(folder)
+                manifest.AtlasManifest(manifest.FORMAT, used.info(), known.corpora, name).write(folder)
             except MirageError:
                 _discard(index, folder / name)
                 raise
@@ -137,7 +137,7 @@ def rebuild_open(
     return Rebuilt(len(index), encoded)
 
 
-def opened(known: manifest.Manifest, encoder: str | None = None, model: str = "") -> Encoder:
+def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str = "") -> Encoder:
     """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
     name = encoder or known.encoder.name
     no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
@@ -152,7 +152,7 @@ def opened(known: manifest.Manifest, encoder: str | None = None, model: str = ""
         raise BadInput(no_model) from error
 
 
-def _known(folder: Path) -> manifest.Manifest:
+def _known(folder: Path) -> manifest.AtlasManifest:
     known = manifest.read(folder)
     if known is None or not (folder / "records.sqlite").exists():
         raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
@@ -160,7 +160,7 @@ def _known(folder: Path) -> manifest.Manifest:
 
 
 @contextmanager
-def _holding(folder: Path, known: manifest.Manifest) -> Iterator[None]:
+def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
     """Hold an atlas by its index; one that is damaged beyond opening is nobody's."""
     held: Index | None = None
     try:

@@ -150,6 +150,14 @@ class Store:
 
         What another encoder made of a figure that is replaced is forgotten.
 
+        Parameters
+        ----------
+        records : sequence of FigureRecord
+        encoder : str
+            Digest of the encoder that made the vectors.
+        stamp : int
+            Number of the ingest; each is higher than those before.
+
         Returns
         -------
         list of int
@@ -191,6 +199,14 @@ class Store:
         """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
 
         A figure that was replaced since its row was read gets none: they would be another picture's.
+
+        Parameters
+        ----------
+        rows : sequence of FigureRow
+        images : (n, d) float32
+        captions : sequence of (d,) float32 or None
+        encoder : str
+            Digest of the encoder that made them.
         """
         keys = [row.key for row in rows]
         with self._write() as connection:
@@ -302,7 +318,14 @@ class Store:
             return [row_of(row) for row in connection.execute(statement)]
 
     def each(self, batch: int = 500, since: int = 0) -> Iterator[list[FigureRow]]:
-        """Every figure whose stamp is `since` or later, in batches by key."""
+        """Every figure whose stamp is `since` or later, in batches by key.
+
+        Parameters
+        ----------
+        batch : int
+            How many at once.
+        since : int
+        """
         last = -1
         while True:
             statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
@@ -314,12 +337,26 @@ class Store:
             last = found[-1].key
 
     def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
-        """Image and caption vectors by key, as far as this encoder made them."""
+        """Image and caption vectors by key, as far as this encoder made them.
+
+        Parameters
+        ----------
+        keys : sequence of int
+        encoder : str
+            Its digest.
+        """
         raw = self.raw_vectors(keys, encoder)
         return {key: (unit(image), None if caption is None else unit(caption)) for key, (image, caption) in raw.items()}
 
     def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
-        """Like `vectors`, (d,) float16 to the bit as they are kept."""
+        """Like `vectors`, (d,) float16 to the bit as they are kept.
+
+        Parameters
+        ----------
+        keys : sequence of int
+        encoder : str
+            Its digest.
+        """
         found: dict[int, tuple[Half, Half | None]] = {}
         with self._read() as connection:
             for start in range(0, len(keys), 500):
@@ -374,7 +411,16 @@ class Store:
             return [dict(row) for row in connection.execute(sa.select(corpora).order_by(corpora.c.added)).mappings()]
 
     def put_job(self, job_id: str, created: float, record: Mapping[str, Any]) -> None:
-        """Insert or replace a job."""
+        """Insert or replace a job.
+
+        Parameters
+        ----------
+        job_id : str
+        created : float
+            Seconds since 1970.
+        record : mapping
+            What JSON can hold.
+        """
         values = {"id": job_id, "created": created, "record": json.dumps(record)}
         with self._write() as connection:
             connection.execute(upsert(jobs).values(values).on_conflict_do_update(["id"], set_=values))
@@ -399,7 +445,13 @@ class Store:
             return bytes.fromhex(connection.execute(sa.select(notes.c.value).where(notes.c.name == ID_KEY)).scalar_one())
 
     def set_note(self, name: str, value: str | None) -> None:
-        """Keep a small fact, or forget it (None)."""
+        """Keep a small fact, or forget it (None).
+
+        Parameters
+        ----------
+        name : str
+        value : str or None
+        """
         with self._write() as connection:
             if value is None:
                 connection.execute(sa.delete(notes).where(notes.c.name == name))

@@ -215,7 +215,7 @@ def ablated_atlas(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder)
         folder = Path(name)
         _copy_records(pool, folder)
         _put_vectors(pool, vectors, folder)
-        manifest.Manifest(manifest.FORMAT, encoder.info(), {}).write(folder)
+        manifest.AtlasManifest(manifest.FORMAT, encoder.info(), {}).write(folder)
         with Atlas.open(folder, encoder=encoder) as atlas:  # which makes the index from the records
             yield atlas
 
