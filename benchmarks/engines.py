@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks import clouds
 from benchmarks.measure import memory_of, spread, times
-from mirage.indexes import Ask, Index, Point
+from mirage.indexes import Index, IndexQuery, Point
 from mirage.indexes.embedded import EmbeddedIndex
 
 WARM = 20
@@ -100,7 +100,7 @@ def _open_mirage(folder: Path, own: Path) -> Opened:
     index = EmbeddedIndex(own / "index", np.load(folder / "vectors.npy", mmap_mode="r").shape[1])
 
     def find(query: clouds.Vectors) -> list[int]:
-        return [key for key, _ in index.ask(Ask(query, "", _NEAREST, {}, caption_channel=False))["image"]]
+        return [key for key, _ in index.ask(IndexQuery(query, "", _NEAREST, {}, caption_channel=False))["image"]]
 
     return Opened(find, index)
 
@@ -172,7 +172,7 @@ def build(name: str, folder: Path) -> dict[str, Any]:
 
 
 def ask(name: str, folder: Path, most: int) -> dict[str, Any]:
-    """Ask every query, one after the other, in this process."""
+    """IndexQuery every query, one after the other, in this process."""
     engine, own = ENGINES[name], folder / name
     queries, nearest = np.load(folder / "queries.npy")[: most + WARM], np.load(folder / "nearest.npy")[: most + WARM]
     started = time.perf_counter()
@@ -210,11 +210,11 @@ def first(name: str, folder: Path, most: int) -> dict[str, Any]:
 def _channels(index: Index, folder: Path, queries: clouds.Vectors) -> dict[str, Any]:
     """All three channels at once, as `Atlas.search` asks them, and the search among figures of one modality."""
     texts = json.loads((folder / "texts.json").read_text("utf-8"))
-    asks = [Ask(query, texts[place % len(texts)], _DEPTH, {}) for place, query in enumerate(queries)]
-    words = [Ask(None, one.words, _DEPTH, {}) for one in asks]
+    asks = [IndexQuery(query, texts[place % len(texts)], _DEPTH, {}) for place, query in enumerate(queries)]
+    words = [IndexQuery(None, one.words, _DEPTH, {}) for one in asks]
     facets = index.facets({})["modality"]
     rare = min((value for value in facets if value), key=facets.__getitem__)
-    few = [Ask(query, "", _NEAREST, {"modality": [rare]}, caption_channel=False) for query in queries]
+    few = [IndexQuery(query, "", _NEAREST, {"modality": [rare]}, caption_channel=False) for query in queries]
     for one in (*asks[:WARM], *words[:WARM], *few[:WARM]):
         index.ask(one)
     return {

@@ -10,7 +10,7 @@ from benchmarks import many
 from benchmarks.measure import Outcome, Row, Setting, load, spread, times
 from mirage.atlas import Atlas
 from mirage.explain import explanation
-from mirage.search.fusion import Answer
+from mirage.search.answer import Answer
 
 _WARM = 5
 _HITS = 12

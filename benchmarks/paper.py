@@ -27,7 +27,7 @@ from benchmarks.measure import Outcome, Row, Setting, load, memory_of, spread, t
 from mirage import encoders
 from mirage.atlas import Atlas
 from mirage.encoders.export import export
-from mirage.indexes import Ask
+from mirage.indexes import IndexQuery
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.storage import ingest as mirage_adding
 
@@ -178,11 +178,11 @@ def _pipeline(folder: Path, model: Path) -> Callable[[str], object]:
 
 def _mirage(folder: Path, encoder: Any) -> Callable[[str], object]:
     index = EmbeddedIndex(folder / "mirage" / "index", encoder.info().dimension)
-    return lambda words: index.ask(Ask(encoder.encode_texts([words])[0], words, _NEAREST, {}))
+    return lambda words: index.ask(IndexQuery(encoder.encode_texts([words])[0], words, _NEAREST, {}))
 
 
 def ask(name: str, folder: Path, model: Path, most: int) -> dict[str, Any]:
-    """Ask texts one after the other, in this process, in one of three ways."""
+    """IndexQuery texts one after the other, in this process, in one of three ways."""
     reach()
     if name == "pipeline":
         call = _pipeline(folder, model)

@@ -16,7 +16,7 @@ from benchmarks import many
 from benchmarks.measure import Outcome, Row, Setting, load
 from mirage.atlas import Atlas
 from mirage.query import Query
-from mirage.search.fusion import Hit
+from mirage.search.answer import Hit
 
 # Each in a process of its own, so that the peak of its memory is its own.
 _EXPORT = """

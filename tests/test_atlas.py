@@ -19,7 +19,7 @@ from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, BadQuery, NotFound
 from mirage.figure import Figure
 from mirage.query import Query
-from mirage.search.arithmetic import CHANGE, Middle
+from mirage.search.query_vector import CHANGE, QueryEncoder
 from mirage.storage import manifest
 from mirage.storage.ingest import add
 from parts import mirage, until
@@ -78,7 +78,9 @@ def test_several_terms_are_added_in_the_latent_space(starter: Atlas) -> None:
 
 def test_less_of_is_reckoned_from_the_middle_of_texts(starter: Atlas) -> None:
     texts = ["axial brain", "coronal brain", "contrast"]
-    first, more, less = starter.encoder.encode_texts(texts) - Middle(starter.encoder)()
+    first, more, less = (
+        starter.encoder.encode_texts(texts) - QueryEncoder(starter.encoder, lambda _: np.zeros(0, np.float32)).centroid
+    )
     vector = first + CHANGE * (np.float32(0.5) * more - np.float32(0.25) * less)
     vector /= np.linalg.norm(vector)
     answer = starter.search(Query.of(texts[0], more=[f"{texts[1]}@0.5"], less=[f"{texts[2]}@0.25"], k=5))

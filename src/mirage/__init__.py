@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mirage.errors import MirageError
     from mirage.figure import Case, Figure, Licence, Source
     from mirage.query import PictureTerm, Query, Term
-    from mirage.search.fusion import Answer, Hit
+    from mirage.search.answer import Answer, Hit
 
 try:
     __version__ = version("mirage-atlas")

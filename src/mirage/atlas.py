@@ -23,9 +23,9 @@ from mirage.explain.explanation import Event, Explanation
 from mirage.figure import Case, Figure
 from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
-from mirage.search import suggestions
-from mirage.search.fusion import Answer, Calibration, Hit
-from mirage.search.searcher import Searcher
+from mirage.search.answer import Answer, Hit
+from mirage.search.confidence import Calibration
+from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
@@ -379,7 +379,7 @@ class Atlas(AtlasFolder):
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
         if self._examples is None:
-            self._examples = suggestions.queries(self.search)
+            self._examples = example_queries(self.search)
         return self._examples[:n]
 
 

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from mirage.atlas import Atlas
-from mirage.calibrate import calibration
-from mirage.calibrate.calibration import Judged, Sample
+from mirage.calibrate import confidence as calibration
+from mirage.calibrate.confidence import JudgedHit
+from mirage.calibrate.queries import RelevanceJudgement
 from mirage.errors import BadInput
 from mirage.query import Query
-from mirage.search.fusion import Calibration, Model, Signs
+from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
 
-TRUE = Model(-4.0, 6.0, 3.0, 2.5)
+TRUE = ConfidenceModel(-4.0, 6.0, 3.0, 2.5)
 
 
-def samples(count: int = 4000, seed: int = 0, per_query: int = 10) -> list[Sample]:
+def samples(count: int = 4000, seed: int = 0, per_query: int = 10) -> list[JudgedHit]:
     """Hits whose being right follows a known model; every fifth query is off topic and its hits are poor and wrong."""
     rng = np.random.default_rng(seed)
     made = []
@@ -23,9 +24,9 @@ def samples(count: int = 4000, seed: int = 0, per_query: int = 10) -> list[Sampl
         query = number // per_query
         off = query % 5 == 0
         image, caption, words = rng.uniform(0, 0.25 if off else 1.0, 3)
-        signs = Signs(float(image), float(caption), float(words) * (not off))
+        signs = HitFeatures(float(image), float(caption), float(words) * (not off))
         right = not off and rng.random() < TRUE.probability(signs)
-        made.append(Sample(query, signs, True, bool(right), off))
+        made.append(JudgedHit(query, signs, True, bool(right), off))
     return made
 
 
@@ -42,7 +43,7 @@ def test_a_sign_that_speaks_against_is_left_out_rather_than_held_against_a_hit()
     for number in range(2000):
         image, words = rng.random(), rng.random()
         right = rng.random() < 1 / (1 + np.exp(-(8 * image - 4 - 3 * words)))
-        made.append(Sample(number // 10, Signs(image, 0.3, words), True, bool(right), False))
+        made.append(JudgedHit(number // 10, HitFeatures(image, 0.3, words), True, bool(right), False))
     found = calibration.fit(made)
     assert found.words == 0
     assert found.caption == 0
@@ -52,7 +53,7 @@ def test_a_sign_that_speaks_against_is_left_out_rather_than_held_against_a_hit()
 def test_one_kind_of_hits_is_not_enough() -> None:
     for right in (True, False):
         with pytest.raises(BadInput, match="right and hits that are wrong"):
-            calibration.fit([Sample(0, Signs(0.1, 0.2, 0.3), True, right, False)] * 20)
+            calibration.fit([JudgedHit(0, HitFeatures(0.1, 0.2, 0.3), True, right, False)] * 20)
 
 
 def test_the_cuts_keep_their_promises() -> None:
@@ -69,8 +70,8 @@ def test_the_cuts_keep_their_promises() -> None:
 
 def test_where_nothing_is_right_often_enough_hardly_anything_is_called_strong() -> None:
     rng = np.random.default_rng(2)
-    made = [Sample(n // 10, Signs(rng.random(), 0, 0), True, bool(rng.random() < 0.5), False) for n in range(500)]
-    assert calibration.cuts(made, lambda sample: sample.signs.image)[1] == 0.99
+    made = [JudgedHit(n // 10, HitFeatures(rng.random(), 0, 0), True, bool(rng.random() < 0.5), False) for n in range(500)]
+    assert calibration.cuts(made, lambda sample: sample.features.image)[1] == 0.99
 
 
 def test_quality_of_nothing_is_not_a_number_rather_than_an_error() -> None:
@@ -79,11 +80,11 @@ def test_quality_of_nothing_is_not_a_number_rather_than_an_error() -> None:
 
 def test_signs_are_collected_from_a_real_atlas(starter: Atlas) -> None:
     judged = [
-        Judged(Query.of("axial brain MRI"), lambda hit: hit.figure.plane == "axial"),
-        Judged(Query.of("a bicycle"), lambda _: False, off_topic=True),
+        RelevanceJudgement(Query.of("axial brain MRI"), lambda hit: hit.figure.plane == "axial"),
+        RelevanceJudgement(Query.of("a bicycle"), lambda _: False, off_topic=True),
     ]
     found = calibration.collect(starter, judged)
     assert {sample.query for sample in found} == {0, 1}
     assert any(sample.relevant for sample in found)
     assert all(sample.off_topic == (sample.query == 1) for sample in found)
-    assert all(0 <= sample.signs.words <= 1 for sample in found)
+    assert all(0 <= sample.features.words <= 1 for sample in found)

@@ -12,10 +12,9 @@ from PIL import Image
 
 import medpix_maker
 from mirage.atlas import Atlas
-from mirage.calibrate import calibrating, calibration_queries, weight_queries, weights
-from mirage.calibrate.copying import copied, uncaptioned, untitled
-from mirage.calibrate.refine_queries import Asked
-from mirage.calibrate.weighing import Eyes, Seen, gain, ordered
+from mirage.calibrate import queries, run, weights
+from mirage.calibrate.queries import KnownAnswerQuery
+from mirage.calibrate.weights import ChannelLists, ChannelReader, copied, gain, ordered, uncaptioned, untitled
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput
@@ -43,7 +42,7 @@ def test_what_is_put_in_order_in_memory_is_what_a_search_shows(half: Atlas, text
     query = Query.of(text)
     half.calibrate(replace(DEFAULT_CALIBRATION, weights=given))
     shown = [(hit.figure.id, *hit.folded) for hit in half.search(query).hits]
-    assert ordered(Eyes(half).look(Asked("starter", "", query, frozenset())), given) == shown
+    assert ordered(ChannelReader(half).look(KnownAnswerQuery("starter", "", query, frozenset())), given) == shown
 
 
 def test_a_picture_is_put_in_order_with_the_weights_for_pictures(starter: Atlas, half: Atlas) -> None:
@@ -52,7 +51,7 @@ def test_a_picture_is_put_in_order_with_the_weights_for_pictures(starter: Atlas,
         query = Query.of(pictures=[starter.embed(stored.convert("RGB"))])
     half.calibrate(replace(DEFAULT_CALIBRATION, picture_weights=ODD))
     shown = [(hit.figure.id, *hit.folded) for hit in half.search(query).hits]
-    seen = Eyes(half).look(Asked("picture", "", query, frozenset()))
+    seen = ChannelReader(half).look(KnownAnswerQuery("picture", "", query, frozenset()))
     assert ordered(seen, ODD) == shown
     assert ordered(seen, weights.EQUAL) != shown
 
@@ -65,7 +64,7 @@ def test_figures_without_a_caption_are_found_beside_figures_that_have_one(half: 
 
 
 def test_gain_is_ndcg_at_ten() -> None:
-    asked = Asked("short", "", Query.of("x"), frozenset({"a", "b"}))
+    asked = KnownAnswerQuery("short", "", Query.of("x"), frozenset({"a", "b"}))
     best = 1 + 1 / np.log2(3)
     assert gain([("a",), ("b",)], asked) == 1
     assert gain([("z",), ("a",)], asked) == pytest.approx(1 / np.log2(3) / best)
@@ -75,15 +74,15 @@ def test_gain_is_ndcg_at_ten() -> None:
 
 
 def test_hits_that_a_query_does_without_are_passed_over() -> None:
-    asked = Asked("condition", "", Query.of("x"), frozenset({"b"}), frozenset({"a"}))
+    asked = KnownAnswerQuery("condition", "", Query.of("x"), frozenset({"b"}), frozenset({"a"}))
     assert gain([("a",), ("b",)], asked) == 1
 
 
-def made(kind: str, case: str, image_right: bool) -> Seen:
+def made(kind: str, case: str, image_right: bool) -> ChannelLists:
     """A query whose right figure heads the image channel's list, or else the words channel's."""
     lists = {"image": [(1, 0.9), (2, 0.5)], "words": [(2, 9.0), (1, 3.0)]}
-    asked = Asked(kind, case, Query.of("x"), frozenset({"one" if image_right else "two"}))
-    return Seen(asked, lists, {1: 0.0, 2: 0.0}, {1: "one", 2: "two"}, {}, {}, frozenset())
+    asked = KnownAnswerQuery(kind, case, Query.of("x"), frozenset({"one" if image_right else "two"}))
+    return ChannelLists(asked, lists, {1: 0.0, 2: 0.0}, {1: "one", 2: "two"}, {}, {}, frozenset())
 
 
 CANDIDATES = [weights.EQUAL, {**weights.EQUAL, "image": 0.5}, {**weights.EQUAL, "image": 2.0}]
@@ -149,7 +148,7 @@ def medpix(folder: Path, monkeypatch: pytest.MonkeyPatch, train: int = 14, dev: 
         f"MPX{n:04}": (split, [f"MPX{n:04}_synpic{2 * n}", f"MPX{n:04}_synpic{2 * n + 1}"]) for n, split in enumerate(splits)
     }
     monkeypatch.setattr(medpix_maker, "CASES", cases)
-    monkeypatch.setattr(calibrating, "set_aside", lambda: {f"medpix:MPX{n:04}" for n in range(train)})
+    monkeypatch.setattr(run, "set_aside", lambda: {f"medpix:MPX{n:04}" for n in range(train)})
     return medpix_maker.make_medpix(folder)
 
 
@@ -157,7 +156,7 @@ def test_a_withheld_title_is_answered_by_every_case_of_the_same_topic(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = [item for item in MedPixCorpus(medpix(tmp_path, monkeypatch)).items() if isinstance(item, Item)]
-    asked = list(weight_queries.withheld(items, {"medpix:MPX0001"}))
+    asked = list(queries.withheld(items, {"medpix:MPX0001"}))
     assert [one.query.text for one in asked] == ["Invented syndrome of MPX0001", "Circle of MPX0001"]
     assert all(one.right == {item.figure.id for item in items} for one in asked)  # all cases share the topic “Circles”
 
@@ -167,14 +166,14 @@ def test_calibrating_chooses_on_the_cases_set_aside_and_reports_on_dev(
 ) -> None:
     keep = copy_atlas(starter_folder, tmp_path / "kept")
     asked: list[int] = []
-    drawn = calibration_queries.off_topic_pictures
-    monkeypatch.setattr(calibration_queries, "off_topic_pictures", lambda rng: drawn(rng, 6))
-    monkeypatch.setattr(calibration_queries, "OFF_TOPIC", calibration_queries.OFF_TOPIC[:8])
+    drawn = queries.off_topic_pictures
+    monkeypatch.setattr(queries, "off_topic_pictures", lambda rng: drawn(rng, 6))
+    monkeypatch.setattr(queries, "OFF_TOPIC", queries.OFF_TOPIC[:8])
     monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
-    result = calibrating.calibrate(
+    result = run.calibrate(
         medpix(tmp_path, monkeypatch), keep=keep, starter_queries=5, asking=lambda done, total: asked.append(total)
     )
-    calibrating.write(result, tmp_path / "out" / "calibration.json")
+    run.write(result, tmp_path / "out" / "calibration.json")
     assert Calibration.read(tmp_path / "out" / "calibration.json") == result.calibration
     written = json.loads((tmp_path / "out" / "calibration.json").read_text("utf-8"))
     assert written["weights_chosen"]["words"]["compared"]["queries"]["withheld"] == 28
@@ -185,15 +184,15 @@ def test_calibrating_chooses_on_the_cases_set_aside_and_reports_on_dev(
     assert result.quality["MedPix, words"].on_topic == 28
     assert result.dev["MedPix, words"].on_topic == 6
     assert asked
-    assert any(title == "weights, words" for title, _ in calibrating.rows(result))
+    assert any(title == "weights, words" for title, _ in run.rows(result))
 
 
 def test_a_copy_without_the_cases_set_aside_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="set aside"):
-        calibrating.calibrate(medpix_maker.make_medpix(tmp_path))
+        run.calibrate(medpix_maker.make_medpix(tmp_path))
 
 
 def test_the_shipped_encoders_calibration_lies_beside_it_and_anothers_in_the_users_folder() -> None:
-    shipped = json.loads(calibrating.SHIPPED_CALIBRATION.read_text("utf-8"))["encoder"]
-    assert calibrating.place_for(shipped) == calibrating.SHIPPED_CALIBRATION
-    assert calibrating.place_for("ab12").name == "ab12.json"
+    shipped = json.loads(run.SHIPPED_CALIBRATION.read_text("utf-8"))["encoder"]
+    assert run.place_for(shipped) == run.SHIPPED_CALIBRATION
+    assert run.place_for("ab12").name == "ab12.json"

@@ -8,7 +8,7 @@ import pytest
 from starter_queries import ATLAS, QUERIES, answering, read_jsonl
 
 from mirage.atlas import Atlas
-from mirage.search.fusion import Answer
+from mirage.search.answer import Answer
 
 
 @pytest.fixture(scope="module")

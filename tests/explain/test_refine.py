@@ -12,7 +12,7 @@ from mirage.errors import BadQuery
 from mirage.explain import refine
 from mirage.explain.refine import Quoted, Refinement
 from mirage.query import Query
-from mirage.search.fusion import Answer
+from mirage.search.answer import Answer
 
 TEXT = "axial brain MRI at the level of the thalamus"
 
@@ -56,10 +56,10 @@ def test_how_sure_a_hit_is_depends_on_the_query_and_not_on_the_explanation(start
         before = once.get(hit.figure.id)
         if before is None or {found.channel for found in before.channels} != {"image", "caption", "words"}:
             continue
-        assert hit.signs is not None
-        assert before.signs is not None
-        assert hit.signs.image == pytest.approx(before.signs.image, abs=0.01)
-        assert hit.signs.caption == pytest.approx(before.signs.caption, abs=0.01)
+        assert hit.features is not None
+        assert before.features is not None
+        assert hit.features.image == pytest.approx(before.features.image, abs=0.01)
+        assert hit.features.caption == pytest.approx(before.features.caption, abs=0.01)
         compared += 1
     assert compared
 

@@ -11,7 +11,7 @@ import pytest
 
 from mirage import indexes
 from mirage.errors import AtlasError, NotFound
-from mirage.indexes import CHANNELS, FILTER_FIELDS, Ask, Index, Point
+from mirage.indexes import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point
 
 D = 32
 
@@ -35,8 +35,8 @@ POINTS = [
 ]
 
 
-def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **filters: list[str]) -> Ask:
-    return Ask(vector, words, limit, filters)
+def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **filters: list[str]) -> IndexQuery:
+    return IndexQuery(vector, words, limit, filters)
 
 
 # Every index as it comes, and the layout that shards of earlier versions have and keep.
@@ -107,7 +107,7 @@ def test_channels_that_have_nothing_to_look_with_stay_out(index: Index) -> None:
     assert set(index.ask(ask(unit(0)))) == {"image", "caption"}
     assert set(index.ask(ask(None, "brain"))) == {"words"}
     assert index.ask(ask()) == {}
-    assert set(index.ask(Ask(unit(0), "", 5, {}, caption_channel=False))) == {"image"}
+    assert set(index.ask(IndexQuery(unit(0), "", 5, {}, caption_channel=False))) == {"image"}
 
 
 @pytest.mark.parametrize(

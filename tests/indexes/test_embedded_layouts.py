@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 from mirage.errors import BadInput
-from mirage.indexes import Ask, Point, embedded
+from mirage.indexes import IndexQuery, Point, embedded
 from mirage.indexes.embedded import EmbeddedIndex
 
 D, FIGURES, TWIN = 64, 3_000, 2_500
@@ -66,12 +69,12 @@ def test_of_the_ten_nearest_nearly_all_are_found(large: EmbeddedIndex) -> None:
     queries = VECTORS[::30] + np.random.default_rng(1).normal(size=(100, D)).astype(np.float32) / 20
     for query in queries / np.linalg.norm(queries, axis=1, keepdims=True):
         nearest = np.argsort(-(VECTORS @ query))[:10].tolist()
-        found += len({key for key, _ in large.ask(Ask(query, "", 10, {}))["image"]} & set(nearest))
+        found += len({key for key, _ in large.ask(IndexQuery(query, "", 10, {}))["image"]} & set(nearest))
     assert found / 1_000 >= 0.99
 
 
 def test_scores_are_cosines_of_the_exact_vectors_and_go_down(large: EmbeddedIndex) -> None:
-    ranked = large.ask(Ask(VECTORS[100], "", 50, {}))["image"]
+    ranked = large.ask(IndexQuery(VECTORS[100], "", 50, {}))["image"]
     assert len(ranked) == 50
     np.testing.assert_allclose([score for _, score in ranked], VECTORS[[key for key, _ in ranked]] @ VECTORS[100], atol=1e-5)
     scores = [round(score, 4) for _, score in ranked]
@@ -79,14 +82,14 @@ def test_scores_are_cosines_of_the_exact_vectors_and_go_down(large: EmbeddedInde
 
 
 def test_twins_stand_in_the_order_they_were_added(large: EmbeddedIndex) -> None:
-    assert [key for key, _ in large.ask(Ask(VECTORS[7], "", 2, {}))["image"]] == [7, TWIN]
-    assert [key for key, _ in large.ask(Ask(VECTORS[7], "", 1, {}))["image"]] == [7]
+    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], "", 2, {}))["image"]] == [7, TWIN]
+    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], "", 1, {}))["image"]] == [7]
 
 
 def test_a_filter_finds_as_many_as_there_are_and_the_nearest_of_them(large: EmbeddedIndex) -> None:
     among = np.arange(0, FIGURES, 10)
     nearest = among[np.argsort(-(VECTORS[among] @ VECTORS[33]))[:10]].tolist()
-    ranked = large.ask(Ask(VECTORS[33], "", 10, {"modality": ["MR"]}))["image"]
+    ranked = large.ask(IndexQuery(VECTORS[33], "", 10, {"modality": ["MR"]}))["image"]
     assert len({key for key, _ in ranked} & set(nearest)) >= 9
 
 
@@ -119,3 +122,18 @@ def test_a_layout_that_there_is_not_is_refused_with_those_there_are(tmp_path: Pa
     with pytest.raises(BadInput, match=r"no layout 'huge'\. There are: compact, plain"):
         EmbeddedIndex(tmp_path / "index", D, layout="huge")  # type: ignore[arg-type]
     assert not (tmp_path / "index").exists()
+
+
+def test_unfinished_shards_of_dead_processes_are_removed_at_opening(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [tmp_path / f"{name}.{dead.pid}.partial" for name in ("index", "index-0123456789ab")]
+    old = tmp_path / f"index.{os.getpid()}.partial"
+    others = [tmp_path / "index.notes.partial", tmp_path / f"index-{'a' * 12}.{os.getpid()}.partial"]
+    for folder in (*left, old, *others):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    for _ in range(2):
+        EmbeddedIndex(tmp_path / "index", D).close()
+    assert not [folder.name for folder in (*left, old) if folder.exists()]
+    assert all(folder.exists() for folder in others), "one is nobody's, one is made just now"

@@ -22,7 +22,7 @@ from mirage.query import Query
 from parts import environment
 from pencil import drawn_with
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -184,3 +184,46 @@ def test_a_killed_process_loses_nothing_that_was_finished(small: Path) -> None:
         assert job.state == "done"
         assert len(job.results) == 4
         jobs.close()
+
+
+def test_a_generation_that_kills_its_process_is_tried_twice_and_then_said_to_have_failed(small: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import os, sys, time
+        from mirage.atlas import Atlas
+        from mirage.generate import synthesis
+        from mirage.generate.synthesis import Options
+        from mirage.jobs import Jobs
+        from mirage.query import Query
+        from pencil import drawn_with
+
+        synthesis.draw = lambda *_, **__: os._exit(7)
+        with drawn_with(), Atlas.open(sys.argv[1]) as atlas:
+            jobs = Jobs(atlas)
+            if not jobs.list():
+                jobs.start_generate(Query.of("a brain MRI"), Options(steps=2))
+            while jobs.list()[0].state != "failed":
+                time.sleep(0.02)
+            print(jobs.list()[0].message)
+            jobs.close()
+        """
+    )
+    codes = []
+    for _ in range(3):
+        env = environment(None, PYTHONPATH=str(ROOT))
+        run = subprocess.run(
+            [sys.executable, "-c", script, str(small)], capture_output=True, text=True, env=env, timeout=120
+        )
+        codes.append(run.returncode)
+    assert codes == [7, 7, 0]
+    assert "ended twice while this ran" in run.stdout
+
+
+def test_a_generation_that_was_stopped_in_order_is_not_counted(small: Path) -> None:
+    with drawn_with(), Atlas.open(small) as atlas:
+        for _ in range(3):
+            jobs = Jobs(atlas)
+            job = jobs.list()[0] if jobs.list() else start(jobs, "slowly a brain MRI", steps=100)
+            running(jobs, job.id)
+            jobs.close()
+        assert Job.of(atlas.store.jobs()[0]).attempts == 0

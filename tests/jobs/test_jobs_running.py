@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from mirage.atlas import Atlas
 from mirage.corpora import folder as folder_corpus
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.jobs import ENDED, Job, Jobs
+from mirage.jobs.queue import KEPT_JOBS, KEPT_SECONDS
 from parts import environment, until
 
 
@@ -211,3 +214,47 @@ def test_a_job_that_a_killed_process_left_is_shown_as_failed_and_can_go_on(
         jobs.close()
         assert again.message == f"{120 - had} figures added, {had} were there already."
         assert len(atlas.index) == atlas.info().figures == 120
+
+
+def kept(atlas: Atlas, count: int, *, state: str, age: float = 0.0, **values: Any) -> list[Job]:
+    """Leave jobs in the records, as a process that ended would; the first is the oldest."""
+    made = []
+    for number in range(count):
+        created = time.time() - age - count + number
+        job = Job(f"{state}-{number}", "add", "Add folder", state, created=created, **values)  # type: ignore[arg-type]
+        atlas.store.put_job(job.id, job.created, job.record())
+        made.append(job)
+    return made
+
+
+def test_of_many_ended_jobs_the_newest_are_kept(atlas: Atlas, pictures: Callable[..., Path]) -> None:
+    left = kept(atlas, KEPT_JOBS + 5, state="done")
+    jobs = Jobs(atlas)
+    assert {job.id for job in jobs.list()} == {job.id for job in left[5:]}
+    assert len(atlas.store.jobs()) == KEPT_JOBS
+    done = ended(jobs, jobs.start_add(corpus="folder", path=pictures(2)))
+    until(lambda: len(atlas.store.jobs()) == KEPT_JOBS)
+    assert {job.id for job in jobs.list()} == {done.id, *(job.id for job in left[6:])}
+    jobs.close()
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(atlas: Atlas) -> None:
+    kept(atlas, 1, state="failed", age=KEPT_SECONDS + 60)
+    recent = kept(atlas, 1, state="done", age=KEPT_SECONDS - 60)
+    assert [job.id for job in Jobs(atlas).list()] == [recent[0].id]
+    assert [record["id"] for record in atlas.store.jobs()] == [recent[0].id]
+
+
+def test_a_rebuild_that_two_processes_did_not_survive_is_not_begun_again(small: Path) -> None:
+    asked = {"encoder": "", "model": ""}
+    with Atlas.open(small) as atlas:
+        (job,) = kept(atlas, 1, state="running", attempts=2, asked=asked)
+        atlas.store.put_job(job.id, job.created, {**job.record(), "kind": "rebuild"})
+        (left,) = Jobs(atlas).list()
+        assert left.state == "failed"
+        assert "ended twice while this ran" in left.message
+        atlas.store.put_job(job.id, job.created, {**job.record(), "kind": "rebuild", "attempts": 1})
+        jobs = Jobs(atlas)
+        again = ended(jobs, left)
+        assert (again.state, again.attempts) == ("done", 2)
+        jobs.close()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mirage.search import confidence, fusion
-from mirage.search.fusion import Calibration, Found, Fused, Model, Signs
+from mirage.language import words
+from mirage.search import confidence, deduplication, fusion
+from mirage.search.answer import ChannelMatch
+from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
+from mirage.search.fusion import FusedFigure
+from mirage.search.query_vector import Feedback
 
 EVEN = {"image": 1.0, "caption": 1.0, "words": 1.0}
 
 
-def order(fused: list[Fused]) -> list[int]:
+def order(fused: list[FusedFigure]) -> list[int]:
     return [entry.key for entry in fused]
 
 
@@ -22,7 +27,7 @@ def test_a_figure_that_two_channels_found_goes_before_one_that_one_found() -> No
     fused = fusion.fuse({"image": [(1, 0.9), (2, 0.8)], "words": [(2, 7.0), (3, 5.0)]}, EVEN)
     assert order(fused) == [2, 1, 3]
     assert fused[0].score == pytest.approx(1 / 62 + 1 / 61)
-    assert fused[0].channels == (Found("image", 2, 0.8), Found("words", 1, 7.0))
+    assert fused[0].channels == (ChannelMatch("image", 2, 0.8), ChannelMatch("words", 1, 7.0))
 
 
 def test_a_weight_decides_which_channel_is_believed() -> None:
@@ -50,10 +55,10 @@ def test_nothing_found_is_an_empty_list() -> None:
 
 
 def test_words_that_are_really_there_lift_a_figure() -> None:
-    fused = [Fused(1, 0.03, ()), Fused(2, 0.02, ())]
-    assert order(fusion.favour(fused, {1: 0.0, 2: 1.0}, {"coverage": 2.0})) == [2, 1]
-    assert order(fusion.favour(fused, {1: 0.0, 2: 0.1}, {"coverage": 2.0})) == [1, 2]
-    assert order(fusion.favour(fused, {1: 0.0, 2: 1.0}, {})) == [1, 2]
+    fused = [FusedFigure(1, 0.03, ()), FusedFigure(2, 0.02, ())]
+    assert order(fusion.boost_coverage(fused, {1: 0.0, 2: 1.0}, {"coverage": 2.0})) == [2, 1]
+    assert order(fusion.boost_coverage(fused, {1: 0.0, 2: 0.1}, {"coverage": 2.0})) == [1, 2]
+    assert order(fusion.boost_coverage(fused, {1: 0.0, 2: 1.0}, {})) == [1, 2]
 
 
 def test_coverage_weighs_words_by_how_rare_they_are() -> None:
@@ -65,14 +70,16 @@ def test_coverage_weighs_words_by_how_rare_they_are() -> None:
 
 
 def test_a_rare_word_tells_more_than_a_common_one_and_every_word_tells_something() -> None:
-    assert fusion.rarity(1, 300) > fusion.rarity(100, 300) > fusion.rarity(300, 300) >= 0.1
-    assert fusion.rarity(0, 0) >= 0.1
+    rare, common, everywhere, nowhere = (fusion.inverse_document_frequency(n, 300) for n in (1, 100, 300, 0))
+    assert nowhere > rare > common > everywhere == 0.1
+    assert rare == pytest.approx(np.log(1 + 299.5 / 1.5))
+    assert fusion.inverse_document_frequency(0, 0) >= 0.1
 
 
 def test_signs_fall_back_to_the_most_a_channel_can_have_given() -> None:
-    entry = Fused(1, 0.1, (Found("words", 1, 9.0), Found("image", 3, 0.4)))
-    assert fusion.signs(entry, {"caption": 0.2, "image": 0.1}, 0.5) == Signs(0.4, 0.2, 0.5)
-    assert fusion.signs(entry, {}, 0.5) == Signs(0.4, 0.0, 0.5)
+    entry = FusedFigure(1, 0.1, (ChannelMatch("words", 1, 9.0), ChannelMatch("image", 3, 0.4)))
+    assert fusion.features_of(entry, {"caption": 0.2, "image": 0.1}, 0.5) == HitFeatures(0.4, 0.2, 0.5)
+    assert fusion.features_of(entry, {}, 0.5) == HitFeatures(0.4, 0.0, 0.5)
 
 
 def looking(bits: int, base: int = 2**200 + 12345) -> int:
@@ -90,51 +97,75 @@ FIRST = np.array([1, 0, 0, 0], np.float32)
 def test_a_near_duplicate_stands_behind_the_better_ranked_one() -> None:
     looks = {1: looking(0), 2: looking(10), 3: looking(0, base=2**255 - 1)}
     vectors = {1: FIRST, 2: toward(FIRST, 0.995), 3: toward(FIRST, 0.999)}
-    assert fusion.fold([1, 2, 3], looks, vectors) == {2: 1}
-    assert fusion.fold([2, 3, 1], looks, vectors) == {1: 2}
+    assert deduplication.duplicates([1, 2, 3], looks, vectors) == {2: 1}
+    assert deduplication.duplicates([2, 3, 1], looks, vectors) == {1: 2}
 
 
 def test_pictures_that_look_alike_but_are_not_close_in_the_space_stay_apart() -> None:
     looks = {1: looking(0), 2: looking(5)}
-    assert fusion.fold([1, 2], looks, {1: FIRST, 2: toward(FIRST, 0.9)}) == {}
-    assert fusion.fold([1, 2], looks, {1: FIRST}) == {}
+    assert deduplication.duplicates([1, 2], looks, {1: FIRST, 2: toward(FIRST, 0.9)}) == {}
+    assert deduplication.duplicates([1, 2], looks, {1: FIRST}) == {}
+
+
+@pytest.mark.parametrize(("cosine", "found"), [(0.95, {}), (0.98, {}), (0.99, {2: 1})])
+def test_equal_hashes_alone_are_no_near_duplicates_until_the_vectors_all_but_agree(
+    cosine: float, found: dict[int, int]
+) -> None:
+    looks = {1: looking(0), 2: looking(0)}
+    vectors = {1: FIRST, 2: toward(FIRST, cosine)}
+    assert deduplication.duplicates([1, 2], looks, vectors) == found
+
+
+def test_a_near_duplicate_of_one_that_is_gone_stands_behind_the_same_figure() -> None:
+    looks = {1: looking(0), 2: looking(20), 3: looking(34), 4: looking(35)}
+    vectors = dict.fromkeys(looks, FIRST)
+    asked: list[list[int]] = []
+
+    def vectors_of(keys: Sequence[int]) -> dict[int, np.ndarray]:
+        asked.append(list(keys))
+        return {key: vectors[key] for key in keys}
+
+    assert deduplication.deduplicated([1, 4, 2, 3], looks, vectors_of) == ([1, 4], {1: [2, 3]})
+    assert asked == [[1, 4, 2, 3]]
+    assert deduplication.deduplicated([1, 4], looks, vectors_of) == ([1, 4], {})
+    assert len(asked) == 1, "no vector is read where no hash is close"
 
 
 def test_pictures_far_apart_in_looks_stay_apart() -> None:
-    looks = {1: looking(0), 2: looking(fusion.SAME_LOOK_BITS)}
-    assert fusion.fold([1, 2], looks, {1: FIRST, 2: FIRST}) == {}
+    looks = {1: looking(0), 2: looking(deduplication.SAME_LOOK_BITS)}
+    assert deduplication.duplicates([1, 2], looks, {1: FIRST, 2: FIRST}) == {}
 
 
 def test_look_alikes_are_those_that_folding_has_to_compare() -> None:
     looks = {1: looking(0), 2: looking(8), 3: looking(0, base=2**255 - 1)}
-    assert fusion.look_alikes([1, 2, 3], looks) == [1, 2]
-    assert fusion.look_alikes([1], looks) == []
-    assert fusion.look_alikes([], {}) == []
+    assert deduplication.look_alikes([1, 2, 3], looks) == [1, 2]
+    assert deduplication.look_alikes([1], looks) == []
+    assert deduplication.look_alikes([], {}) == []
 
 
-MODEL = Model(-4.0, 5.0, 2.0, 3.0, likely=0.5, strong=0.8)
+MODEL = ConfidenceModel(-4.0, 5.0, 2.0, 3.0, likely=0.5, strong=0.8)
 
 
 def test_more_evidence_never_makes_a_hit_less_sure() -> None:
-    little, more = MODEL.probability(Signs(0.2, 0.1, 0.0)), MODEL.probability(Signs(0.4, 0.1, 0.5))
+    little, more = MODEL.probability(HitFeatures(0.2, 0.1, 0.0)), MODEL.probability(HitFeatures(0.4, 0.1, 0.5))
     assert 0 < little < more < 1
-    assert 0 <= MODEL.probability(Signs(-1e9, 0, 0)) < MODEL.probability(Signs(1e9, 0, 0)) <= 1
+    assert 0 <= MODEL.probability(HitFeatures(-1e9, 0, 0)) < MODEL.probability(HitFeatures(1e9, 0, 0)) <= 1
 
 
 def test_confidence_has_three_words() -> None:
-    assert MODEL.confidence(Signs(0.0, 0.0, 0.0)) == "weak"
-    assert MODEL.confidence(Signs(0.85, 0.0, 0.0)) == "likely"
-    assert MODEL.confidence(Signs(0.9, 0.5, 1.0)) == "strong"
+    assert MODEL.confidence(HitFeatures(0.0, 0.0, 0.0)) == "weak"
+    assert MODEL.confidence(HitFeatures(0.85, 0.0, 0.0)) == "likely"
+    assert MODEL.confidence(HitFeatures(0.9, 0.5, 1.0)) == "strong"
 
 
 def test_queries_with_words_and_without_have_models_of_their_own() -> None:
-    made = Calibration("", EVEN, MODEL, Model(9.0, 0.0, 0.0, 0.0))
-    assert made.confidence(Signs(0, 0, 0), has_words=True) == "weak"
-    assert made.confidence(Signs(0, 0, 0), has_words=False) == "strong"
+    made = Calibration("", EVEN, MODEL, ConfidenceModel(9.0, 0.0, 0.0, 0.0))
+    assert made.confidence(HitFeatures(0, 0, 0), has_words=True) == "weak"
+    assert made.confidence(HitFeatures(0, 0, 0), has_words=False) == "strong"
 
 
 def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(tmp_path: Path) -> None:
-    made = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, Model(-8.0, 9.0, 1.0, 0.0))
+    made = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, ConfidenceModel(-8.0, 9.0, 1.0, 0.0))
     made.write(tmp_path / "calibration.json", quality={"hits": 3})
     assert Calibration.read(tmp_path / "calibration.json") == made
     assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
@@ -144,16 +175,16 @@ def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypat
     path = tmp_path / "calibration.json"
     monkeypatch.setattr(confidence, "SHIPPED_CALIBRATION", path)
     monkeypatch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path / "own")
-    assert fusion.calibration_for("ab12") is fusion.DEFAULT_CALIBRATION
+    assert confidence.calibration_for("ab12") is confidence.DEFAULT_CALIBRATION
     fitted = Calibration("ab12", EVEN, MODEL, MODEL)
     fitted.write(path)
-    assert fusion.calibration_for("ab12") == fitted
-    assert fusion.calibration_for("cd34") is fusion.DEFAULT_CALIBRATION
+    assert confidence.calibration_for("ab12") == fitted
+    assert confidence.calibration_for("cd34") is confidence.DEFAULT_CALIBRATION
 
 
 def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
-    assert fusion.DEFAULT_CALIBRATION.confidence(Signs(0.2, 0.2, 0.0), has_words=True) == "weak"
-    assert fusion.DEFAULT_CALIBRATION.confidence(Signs(0.3, 0.2, 0.0), has_words=False) == "weak"
+    assert confidence.DEFAULT_CALIBRATION.confidence(HitFeatures(0.2, 0.2, 0.0), has_words=True) == "weak"
+    assert confidence.DEFAULT_CALIBRATION.confidence(HitFeatures(0.3, 0.2, 0.0), has_words=False) == "weak"
 
 
 def test_an_encoder_that_does_not_ship_has_its_calibration_in_the_users_folder(
@@ -162,7 +193,7 @@ def test_an_encoder_that_does_not_ship_has_its_calibration_in_the_users_folder(
     monkeypatch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path)
     fitted = Calibration("cd34", EVEN, MODEL, MODEL)
     fitted.write(confidence.own_calibration("cd34"))
-    assert fusion.calibration_for("cd34") == fitted
+    assert confidence.calibration_for("cd34") == fitted
 
 
 def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> None:
@@ -172,3 +203,54 @@ def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> No
     assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
     assert made.weights_for(words=True, picture=False, less=True) == confidence.DEFAULT_CALIBRATION.weights
     assert Calibration("", EVEN, MODEL, MODEL).weights_for(words=False, picture=True) == EVEN
+
+
+def test_the_memory_of_stems_has_a_bound_and_forgets_what_was_used_longest_ago() -> None:
+    texts = [f"{word} lesion of the {word} lobe {number}" for number, word in enumerate(["frontal"] * 400)]
+    stems = fusion.StemCache(most_bytes=10_000)
+    assert stems(texts[0]) == words.stems(texts[0])
+    for text in texts:
+        assert stems(text) == words.stems(text)
+        assert stems(texts[0]) == words.stems(texts[0])
+        assert stems.bytes <= 10_000
+    assert stems.bytes > 9_000
+    read: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = words.stems
+        patch.setattr(words, "stems", lambda text: read.append(text) or real(text))
+        for text in (texts[0], texts[-1], texts[5]):
+            stems(text)
+    assert read == [texts[5]]
+
+
+def test_one_text_larger_than_the_bound_is_read_and_not_kept() -> None:
+    stems = fusion.StemCache(most_bytes=100)
+    assert stems("a lesion of the brain") == words.stems("a lesion of the brain")
+    assert stems.bytes == 0
+
+
+def test_each_channel_s_score_and_rank_reach_the_fused_figure_and_most_are_cut() -> None:
+    fused = fusion.fuse({"image": [(1, 0.9), (2, 0.8), (3, 0.7)]}, {}, most=2)
+    assert order(fused) == [1, 2]
+    assert fused[1].channels == (ChannelMatch("image", 2, 0.8),)
+
+
+def test_coverage_lifts_by_its_square_in_units_of_a_first_place() -> None:
+    fused = [FusedFigure(1, 0.0, ()), FusedFigure(2, 0.0, ())]
+    lifted = fusion.boost_coverage(fused, {1: 0.5, 2: 1.0}, {"coverage": 2.0})
+    assert [entry.score for entry in lifted] == pytest.approx([2 / 61, 0.25 * 2 / 61])
+
+
+def test_feedback_is_mixed_by_its_share_and_left_out_where_it_cancels_the_query() -> None:
+    other = np.array([0, 1, 0, 0], np.float32)
+    assert np.allclose(Feedback(other, 0.5).mixed(FIRST), (FIRST + other) / np.sqrt(2))
+    assert np.allclose(Feedback(other, 0.25).mixed(FIRST), (0.75 * FIRST + 0.25 * other) / np.hypot(0.75, 0.25))
+    assert np.array_equal(Feedback(-FIRST, 0.5).mixed(FIRST), FIRST)
+
+
+def test_words_and_a_picture_together_take_the_larger_weight_of_each_channel() -> None:
+    made = Calibration("", {"image": 0.1, "words": 1.0}, MODEL, MODEL, picture_weights={"image": 1.0, "words": 0.5})
+    assert made.weights_for(words=True, picture=False) == {"image": 0.1, "words": 1.0}
+    assert made.weights_for(words=False, picture=True) == {"image": 1.0, "words": 0.5}
+    assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
+    assert made.weights_for(words=True, picture=True, less=True) == confidence.DEFAULT_CALIBRATION.weights

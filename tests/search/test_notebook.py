@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from mirage.figure import Figure, Source
 from mirage.query import Query
-from mirage.search.fusion import Answer, Hit
-from mirage.search.notebook import answer_html, hit_html
+from mirage.search.answer import Answer, Hit, answer_html, hit_html
 
 
 def hit(**of_figure: object) -> Hit:

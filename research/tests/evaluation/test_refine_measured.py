@@ -9,7 +9,7 @@ import pytest
 
 from medpix_maker import make_medpix
 from mirage.atlas import Atlas
-from mirage.calibrate.refine_queries import queries
+from mirage.calibrate.queries import queries
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput

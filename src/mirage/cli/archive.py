@@ -11,7 +11,7 @@ import typer
 from mirage.cli.client import AtlasOption, folder_of, served
 from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
 from mirage.errors import AtlasHeld
-from mirage.storage.archive_export import Exported
+from mirage.storage.archive_export import ExportReport
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
 from mirage.storage.ingest import Progress
@@ -67,7 +67,7 @@ def export(
             say(f"Left out: {counted(number, 'figure')}: {why}.")
 
 
-def _record(written: Exported) -> dict[str, object]:
+def _record(written: ExportReport) -> dict[str, object]:
     made = written.manifest
     return {
         "file": str(written.path),

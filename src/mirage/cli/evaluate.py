@@ -75,14 +75,14 @@ def calibrate(
     MedPix's dev split is only reported on.
     """
     from mirage import encoders  # noqa: PLC0415 - loads the engine
-    from mirage.calibrate import calibrating  # noqa: PLC0415 - reads corpora and builds an atlas
+    from mirage.calibrate import run as calibration  # noqa: PLC0415 - reads corpora and builds an atlas
 
     where = medpix or Settings.load().medpix
     if where is None:
         raise BadInput("Calibration asks MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
     used = encoders.load(encoder, **({"path" if encoder == "starter" else "model": model} if model else {}))
     with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
-        result = calibrating.calibrate(
+        result = calibration.calibrate(
             where,
             encoder=used,
             seed=seed,
@@ -90,7 +90,7 @@ def calibrate(
             progress=lambda p: move(p.done, p.total, p.rate, p.seconds_left),
             asking=lambda done, total: move(done, total, 0.0, None),
         )
-    target = out or calibrating.place_for(used.info().digest)
-    calibrating.write(result, target)
-    facts(calibrating.rows(result))
+    target = out or calibration.place_for(used.info().digest)
+    calibration.write(result, target)
+    facts(calibration.rows(result))
     say(f"Written to {target}.")

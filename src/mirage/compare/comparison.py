@@ -16,7 +16,7 @@ from mirage.explain.explainers.base import Explainer, Remark, Request
 from mirage.explain.explanation import Event
 from mirage.figure import MODALITIES, Case, Figure
 from mirage.models.runtime import loaded_once
-from mirage.search.fusion import Answer, Hit
+from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
 
 # Of how many figures, evenly drawn, the atlas at large is told.

@@ -16,7 +16,7 @@ from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers.base import Explainer, ExplainerInfo, Remark, Request, Writing
 from mirage.figure import Case, Figure
-from mirage.search.fusion import Answer, Hit
+from mirage.search.answer import Answer, Hit
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")

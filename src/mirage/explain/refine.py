@@ -2,7 +2,7 @@
 
 The method is the paper's (arXiv 2605.04772): it has a language model describe the query from the captions of the first three
 hits, and retrieves again with that description alone. Here the explanation is quoted from the evidence, so nothing invented
-can steer the search, and the query keeps its share. docs/refine.md tells what was measured.
+can sway the search, and the query keeps its share. docs/refine.md tells what was measured.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from mirage.explain.evidence import Draft
 from mirage.explain.explainers.base import Explainer, Request
 from mirage.figure import Case
 from mirage.query import Query
-from mirage.search.fusion import Answer, Hit
-from mirage.search.searcher import Searcher, Steer, Vector
+from mirage.search.answer import Answer, Hit
+from mirage.search.query_vector import Feedback, Vector
+from mirage.search.searcher import Searcher
 
 NOT_REFINED = "Not refined: {why}. These are the hits of the query as it stands."
 
@@ -99,8 +100,8 @@ def search(
         plain = first if len(first) <= query.k else searcher.search(query)
         return _answered(plain, query, NOT_REFINED.format(why=why), started)
     vector, unread = embed(quoted.sentences, encoder, whole=refinement.whole)
-    steer = Steer(vector, refinement.share, " ".join(quoted.sentences) if refinement.words else "")
-    return _answered(searcher.search(query, steer), query, _note(quoted, unread), started)
+    feedback = Feedback(vector, refinement.share, " ".join(quoted.sentences) if refinement.words else "")
+    return _answered(searcher.search(query, feedback), query, _note(quoted, unread), started)
 
 
 def quote(answer: Answer, cases: Mapping[str, Case], hits: int, explainer: Explainer | None = None) -> Quoted:

@@ -27,7 +27,7 @@ from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED, filled
 from mirage.generate.generators.copies import Copies, Copy, unchecked
 from mirage.images import DEFAULT_LIMITS, decode, marks
 from mirage.images.marks import SyntheticRecord
-from mirage.indexes.base import Ask
+from mirage.indexes.base import IndexQuery
 from mirage.query import Query, Term
 from mirage.settings import Settings
 from mirage.storage.records import reference_of
@@ -315,7 +315,7 @@ def _beside(
         return Synthetic(record, b"", (), None, copy, True, remarks)
     with atlas.snapshot() as now:
         vector = now.encoder.encode_images([drawn.image])[0]
-        found = now.index.ask(Ask(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
+        found = now.index.ask(IndexQuery(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
         match = _match(atlas, now.encoder, record, vector)
     rows = atlas.store.rows([key for key, _ in found])
     nearest = tuple(reference_of(rows[key]) for key, _ in found if key in rows)

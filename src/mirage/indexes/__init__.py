@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Ask, Index, Point, Ranked
+from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point, Ranked
 from mirage.plugins import Port
 
-__all__ = ["CHANNELS", "FILTER_FIELDS", "Ask", "Index", "Point", "Ranked", "available", "load"]
+__all__ = ["CHANNELS", "FILTER_FIELDS", "Index", "IndexQuery", "Point", "Ranked", "available", "load"]
 
 _port: Port[Index] = Port("mirage.indexes")
 available, load = _port.available, _port.load

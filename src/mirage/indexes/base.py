@@ -40,7 +40,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class IndexQuery:
     """One question to the index. A channel that has nothing to look with is None and stays out."""
 
     vector: Vector | None
@@ -67,7 +67,7 @@ class Index(Protocol):
         """Take points out; unknown keys are no error."""
         ...
 
-    def ask(self, ask: Ask) -> dict[str, Ranked]:
+    def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
         """Answer all channels in one call, each as its own list with raw scores."""
         ...
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,7 +26,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
-from mirage.indexes.base import FILTER_FIELDS, Ask, Point, Ranked, Vector
+from mirage.indexes.base import FILTER_FIELDS, IndexQuery, Point, Ranked, Vector
 
 try:
     import fcntl
@@ -39,6 +40,7 @@ _MOST_TIED = 5_000  # up to so many
 _BATCH = 512
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
+_PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
 _CONFIG = "edge_config.json"
 Layout = Literal["compact", "plain"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -127,6 +129,7 @@ class EmbeddedIndex:
             check_room(self._path.parent, _ROOM_TO_OPEN)
             _refuse_held(self._path)
             self._shard = edge.EdgeShard.load(str(self._path))
+            _sweep(self._path)
             lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
             kept = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]
             size = kept["size"]
@@ -159,7 +162,7 @@ class EmbeddedIndex:
         with _explained(self._path):
             self._shard.update(operation)
 
-    def ask(self, ask: Ask) -> dict[str, Ranked]:
+    def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
         """Answer all channels in one batched call."""
         condition = _filter(ask.filters)
         asked: dict[str, Any] = {}
@@ -280,9 +283,28 @@ def _make(path: Path, dimension: int, layout: Layout) -> None:
         if not (path / _CONFIG).exists():
             raise
         # Another process made it meanwhile, and opening will tell whether it holds it.
-    for left in path.parent.glob(f"{path.name}.*.partial"):
-        if time.time() - left.stat().st_mtime > _FORSAKEN_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the unfinished shards beside a shard, of this one and of rebuilds, whose processes have ended."""
+    for left in path.parent.glob(f"{path.name.partition('-')[0]}*.partial"):
+        with suppress(OSError):
+            if _PARTIAL.fullmatch(left.name) and _forsaken(left):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _forsaken(partial: Path) -> bool:
+    if time.time() - partial.stat().st_mtime > _FORSAKEN_SECONDS:
+        return True
+    if os.name != "posix":  # elsewhere this signal ends the process that is asked about
+        return False
+    try:
+        os.kill(int(partial.name.split(".")[-2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _refuse_held(path: Path) -> None:

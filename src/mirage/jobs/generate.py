@@ -18,7 +18,7 @@ from mirage.generate.generators import Generator, Step
 from mirage.generate.outputs import Outputs
 from mirage.generate.synthesis import Options, Synthetic
 from mirage.images import marks
-from mirage.jobs.ingest import Update
+from mirage.jobs.job import Update
 from mirage.query import Query
 
 LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again."
@@ -42,8 +42,8 @@ def title_of(query: Query) -> str:
     return f"Generate: {query.text or 'an image like a figure'}"[:200]
 
 
-class Generating:
-    """The work of one job.
+class GenerateWork:
+    """Make synthetic images.
 
     Parameters
     ----------

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mirage.corpora.base import Refused
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
+Update = Callable[..., None]
+"""Given the fields of the job that change."""
+Work = Callable[[Update, Callable[[], bool]], None]
+"""Given what updates the job, and what tells whether it shall stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Job:
         What a command ends with that waited for it, when it failed; see `mirage.errors.MirageError`.
     asked : dict or None
         What it was asked for, to begin it again after a restart; None when that is not kept.
+    attempts : int
+        How often it was begun; one that a process did not survive is begun once more, and no oftener.
     created, finished : float
         Seconds since the epoch; `finished` is 0 until then.
     """
@@ -45,7 +51,7 @@ class Job:
     id: str
     kind: str
     title: str
-    state: State = "queued"
+    state: JobState = "queued"
     done: int = 0
     total: int = 0
     rate: float = 0.0
@@ -58,6 +64,7 @@ class Job:
     kept: int = 0
     exit_code: int = 0
     asked: dict[str, Any] | None = None
+    attempts: int = 0
     created: float = 0.0
     finished: float = 0.0
 

@@ -1,6 +1,6 @@
 """The weights of the channels and how sure a hit is: chosen by measurement for one encoder, and kept in a file.
 
-How sure a hit is comes from a logistic model over three signs: the cosines of its image and its caption with the
+How sure a hit is comes from a logistic model over three features: the cosines of its image and its caption with the
 query, and which share of the query's words, weighted by how rare they are in this atlas, its own words hold.
 Standard scores against the atlas's own background were tried in place of the cosines and told right from wrong less
 well: in a small atlas of many alike pictures the few others stand out for every query.
@@ -25,7 +25,7 @@ Confidence = Literal["strong", "likely", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class HitFeatures:
     """What speaks for a hit.
 
     Attributes
@@ -33,7 +33,7 @@ class Signs:
     image, caption : float
         Cosines of the query's vector with the figure's image and with its caption; 0 where a channel was not asked.
     words : float
-        Share of the query's words, weighted by rarity, that the figure's words hold, 0 to 1.
+        Share of the query's words, weighted by inverse document frequency, that the figure's words hold, 0 to 1.
     """
 
     image: float
@@ -42,8 +42,8 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """How sure a hit is, from its signs: a logistic model and the probabilities from which a hit is likely and strong."""
+class ConfidenceModel:
+    """How sure a hit is: a logistic model of its features, and the probabilities from which it is likely and strong."""
 
     bias: float
     image: float
@@ -52,14 +52,14 @@ class Model:
     likely: float = 0.5
     strong: float = 0.85
 
-    def probability(self, signs: Signs) -> float:
-        """How probable it is that a hit with these signs fits its query."""
-        logit = self.bias + self.image * signs.image + self.caption * signs.caption + self.words * signs.words
+    def probability(self, features: HitFeatures) -> float:
+        """How probable it is that a hit with these features fits its query."""
+        logit = self.bias + self.image * features.image + self.caption * features.caption + self.words * features.words
         return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, logit))))
 
-    def confidence(self, signs: Signs) -> Confidence:
+    def confidence(self, features: HitFeatures) -> Confidence:
         """The same in words."""
-        chance = self.probability(signs)
+        chance = self.probability(features)
         return "strong" if chance >= self.strong else "likely" if chance >= self.likely else "weak"
 
 
@@ -72,8 +72,9 @@ class Calibration:
     encoder : str
         Digest of the encoder they were fitted for; empty for the cautious defaults.
     weights : mapping
-        Channel to its weight in the fusion, and ``coverage``: see `mirage.search.fusion.favour`. For queries with words.
-    text, picture : Model
+        For queries with words: channel to its weight in the fusion, and ``coverage``, as
+        `mirage.search.fusion.boost_coverage` takes it.
+    text, picture : ConfidenceModel
         For queries with words and for those without.
     picture_weights : mapping, optional
         The weights for queries without words; `weights` when left out.
@@ -81,8 +82,8 @@ class Calibration:
 
     encoder: str
     weights: Mapping[str, float]
-    text: Model
-    picture: Model
+    text: ConfidenceModel
+    picture: ConfidenceModel
     picture_weights: Mapping[str, float] | None = None
 
     def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[str, float]:
@@ -100,15 +101,15 @@ class Calibration:
             return self.picture_weights
         return {name: max(weight, self.picture_weights.get(name, 0.0)) for name, weight in self.weights.items()}
 
-    def confidence(self, signs: Signs, has_words: bool) -> Confidence:
-        """How sure a hit with these signs is, in words."""
-        return (self.text if has_words else self.picture).confidence(signs)
+    def confidence(self, features: HitFeatures, has_words: bool) -> Confidence:
+        """How sure a hit with these features is, in words."""
+        return (self.text if has_words else self.picture).confidence(features)
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
         """Read what `write` wrote."""
         values = json.loads(path.read_text("utf-8"))
-        models = {name: Model(**values[name]) for name in ("text", "picture")}
+        models = {name: ConfidenceModel(**values[name]) for name in ("text", "picture")}
         return cls(values["encoder"], values["weights"], **models, picture_weights=values.get("picture_weights"))
 
     def write(self, path: Path, **more: object) -> None:
@@ -119,8 +120,8 @@ class Calibration:
 DEFAULT_CALIBRATION = Calibration(
     encoder="",
     weights={"image": 1.0, "caption": 1.0, "words": 1.0, "coverage": 2.0},
-    text=Model(-5.0, 2.0, 4.0, 5.0),
-    picture=Model(-8.5, 8.0, 5.0, 0.0),
+    text=ConfidenceModel(-5.0, 2.0, 4.0, 5.0),
+    picture=ConfidenceModel(-8.5, 8.0, 5.0, 0.0),
 )
 SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
 # Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.

@@ -117,7 +117,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ArchiveManifest:
     """What an atlas file says of itself.
 
     Attributes
@@ -202,7 +202,7 @@ class AtlasFile:
             raise self._refused("it holds a name twice, which no export does")
         self.manifest = self._manifest()
 
-    def _manifest(self) -> Manifest:
+    def _manifest(self) -> ArchiveManifest:
         if MANIFEST not in self._sizes:
             raise AtlasError(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
         try:
@@ -211,7 +211,7 @@ class AtlasFile:
             version = given.get("format") if isinstance(given, dict) else None
             if isinstance(version, int) and version > FORMAT:
                 raise AtlasError(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
-            return Manifest.parse(raw)
+            return ArchiveManifest.parse(raw)
         except ValueError as error:
             raise AtlasError(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
 

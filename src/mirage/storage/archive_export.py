@@ -28,7 +28,7 @@ from mirage.images.store import cannot_write
 from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
-from mirage.storage.archive import LeftOut, Manifest
+from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.ingest import Progress
 from mirage.storage.records import FigureRow, PictureRow
 from mirage.storage.store import Store
@@ -47,7 +47,7 @@ _SPOOL = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportReport:
     """What an export wrote.
 
     Attributes
@@ -56,14 +56,14 @@ class Exported:
     bytes : int
     sha256 : str
         Of the whole file, to compare after it has travelled.
-    manifest : Manifest
+    manifest : ArchiveManifest
     seconds : float
     """
 
     path: Path
     bytes: int
     sha256: str
-    manifest: Manifest
+    manifest: ArchiveManifest
     seconds: float
 
 
@@ -75,7 +75,7 @@ def export(
     picture_side: int = 0,
     include_unlicensed: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Exported:
+) -> ExportReport:
     """Write an atlas into one file.
 
     Parameters
@@ -127,7 +127,7 @@ def export(
     finally:
         store.close()
         partial.unlink(missing_ok=True)
-    return Exported(target, target.stat().st_size, digest, written, time.perf_counter() - started)
+    return ExportReport(target, target.stat().st_size, digest, written, time.perf_counter() - started)
 
 
 def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
@@ -168,7 +168,7 @@ class _Writing:
         self._lost = Counter[str]()
         self._started = time.perf_counter()
 
-    def all(self, corpora: list[dict[str, Any]], include_unlicensed: bool) -> Manifest:
+    def all(self, corpora: list[dict[str, Any]], include_unlicensed: bool) -> ArchiveManifest:
         self._put(atlasfile.README, _README.encode())
         self._put(atlasfile.CORPORA, _lines(corpora))
         names = {row["name"] for row in corpora}
@@ -210,7 +210,7 @@ class _Writing:
         card = SHIPPED / "encoder" / "card.md"
         if card.is_file() and self._encoder.digest == encoders.load("starter").info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
-        made = Manifest(
+        made = ArchiveManifest(
             format=atlasfile.FORMAT,
             software=f"MIRAGE {__version__}",
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -42,7 +42,7 @@ class Imported:
 
     Attributes
     ----------
-    manifest : mirage.storage.archive.Manifest
+    manifest : mirage.storage.archive.ArchiveManifest
     added : int
         Figures that are new or were replaced.
     kept : int
@@ -53,7 +53,7 @@ class Imported:
     seconds : float
     """
 
-    manifest: archive.Manifest
+    manifest: archive.ArchiveManifest
     added: int
     kept: int
     encoded: bool
@@ -175,7 +175,7 @@ def _import(
     return Imported(file.manifest, importing.added, importing.kept, anew, stopped, time.perf_counter() - started)
 
 
-class _Entry(NamedTuple):
+class _ArchivedEntry(NamedTuple):
     """A figure of the file with its vectors, (d,) each."""
 
     figure: ArchivedFigure
@@ -266,16 +266,16 @@ class _Importing:
                 values = {name: known[name] for name in values} | {"complete": known["complete"] or corpus.complete}
             self._atlas.store.put_corpus(values | {"complete": complete and values["complete"]})
 
-    def _new(self) -> Iterator[_Entry]:
+    def _new(self) -> Iterator[_ArchivedEntry]:
         for block in range(self._file.blocks):
             pairs = self._file.vectors(block).astype(np.float32)
             for figure, (image, caption) in zip(self._file.figures(block), pairs, strict=True):
                 if self._print(figure) == figure.fingerprint:
                     self.kept += 1
                 else:
-                    yield _Entry(figure, image, None if np.isnan(caption).any() else caption)
+                    yield _ArchivedEntry(figure, image, None if np.isnan(caption).any() else caption)
 
-    def _store(self, batch: list[_Entry], stamp: int) -> None:
+    def _store(self, batch: list[_ArchivedEntry], stamp: int) -> None:
         atlas, figures = self._atlas, [entry.figure.figure() for entry in batch]
         pictures = [self._picture(entry.figure) for entry in batch]
         images, captions = [entry.image for entry in batch], [entry.caption for entry in batch]

@@ -43,7 +43,7 @@ class Rebuilt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Progress):
+class RebuildProgress(Progress):
     """How far a rebuild is; `what` is ``encoding``, then ``indexing``."""
 
     what: str = ENCODING
@@ -53,7 +53,7 @@ class Stopped(Exception):
     """Somebody asked a rebuild to stop; the atlas is what it was, and what was encoded is kept."""
 
 
-Tell = Callable[[Step], None]
+Tell = Callable[[RebuildProgress], None]
 Stop = Callable[[], bool]
 
 
@@ -259,7 +259,7 @@ class _Counting:
         self._worked += worked
         rate = self._worked / (time.perf_counter() - self._started)
         left = (self._total - self._done) / rate if rate else None
-        self._progress(Step(self._done, self._total, rate, left, self._what))
+        self._progress(RebuildProgress(self._done, self._total, rate, left, self._what))
 
 
 def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:

@@ -431,6 +431,12 @@ class Store:
             statement = sa.select(jobs.c.record).order_by(jobs.c.created.desc())
             return [json.loads(record) for record in connection.execute(statement).scalars()]
 
+    def remove_jobs(self, job_ids: Sequence[str]) -> None:
+        """Forget jobs; unknown ids are no error."""
+        with self._write() as connection:
+            for start in range(0, len(job_ids), 500):
+                connection.execute(sa.delete(jobs).where(jobs.c.id.in_(job_ids[start : start + 500])))
+
     def note(self, name: str) -> str | None:
         """A small fact about the atlas, or None."""
         with self._read() as connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mirage.explain import explanation
 from mirage.explain.explainers.base import Remark
 from mirage.explain.explanation import Began, Ended, Event, Explanation
-from mirage.search.fusion import Answer
+from mirage.search.answer import Answer
 from mirage.web.templating import render
 from mirage.web.views.explain import ClaimView, EndedView, RemarkView, WritingView, event_view, evidence_view
 from mirage.web.views.figures import ApiModel

@@ -14,7 +14,7 @@ from mirage.errors import MirageError
 from mirage.explain import explanation
 from mirage.explain.explanation import Event, Explanation
 from mirage.query import Query
-from mirage.search.fusion import Answer
+from mirage.search.answer import Answer
 from mirage.web import forms, openapi, search, streaming, uploads
 from mirage.web.drawing import Drawing, drawn, places_of
 from mirage.web.openapi import EVENTS, PROBLEM, sent

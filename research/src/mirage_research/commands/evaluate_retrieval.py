@@ -70,7 +70,7 @@ def retrieval(
 
     From words to pictures and back, names of conditions with titles and diagnoses withheld, and pictures of other cases.
     """
-    from mirage.search.fusion import Calibration  # noqa: PLC0415
+    from mirage.search.confidence import Calibration  # noqa: PLC0415
     from mirage_research.evaluation import evaluation_set as sets  # noqa: PLC0415
     from mirage_research.evaluation import retrieval as measurement  # noqa: PLC0415
     from mirage_research.evaluation import retrieval_report  # noqa: PLC0415

@@ -27,7 +27,7 @@ from mirage.explain.evidence import Claim, Draft, Evidence
 from mirage.explain.explanation import gather
 from mirage.figure import Case, Figure
 from mirage.language.sentences import cut
-from mirage.search.fusion import Hit
+from mirage.search.answer import Hit
 from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
 from mirage_research.evaluation.intervals import bootstrap, told
 

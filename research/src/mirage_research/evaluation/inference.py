@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mirage.calibrate.calibrating import set_aside
+from mirage.calibrate.run import set_aside
 from mirage.corpora.base import Item
 from mirage.corpora.inferring import Inference, Looking, Rule, Vectors, with_words
 from mirage.corpora.medpix import MedPixCorpus

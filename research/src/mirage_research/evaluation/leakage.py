@@ -16,7 +16,7 @@ from mirage.encoders.base import Encoder
 from mirage.errors import BadInput
 from mirage.images import LOOK_BITS
 from mirage.language import words as wordform
-from mirage.search.fusion import SAME_LOOK_BITS, SAME_LOOK_COSINE
+from mirage.search.deduplication import SAME_LOOK_BITS, SAME_LOOK_COSINE
 from mirage.settings import SHIPPED
 from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix
 

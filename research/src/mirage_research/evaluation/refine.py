@@ -25,16 +25,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.atlas import Atlas
-from mirage.calibrate.calibrating import set_aside
-from mirage.calibrate.refine_queries import KINDS, Asked, queries
+from mirage.calibrate.queries import KINDS, KnownAnswerQuery, queries
+from mirage.calibrate.run import set_aside
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput
 from mirage.explain import refine
 from mirage.explain.explanation import MOST_HITS
 from mirage.explain.refine import Refinement
-from mirage.search.fusion import DEFAULT_CALIBRATION, Answer, Calibration
-from mirage.search.searcher import Searcher, Steer
+from mirage.search.answer import Answer
+from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration
+from mirage.search.query_vector import Feedback
+from mirage.search.searcher import Searcher
 from mirage.storage.ingest import Progress, add
 from mirage_research.evaluation.intervals import bootstrap
 
@@ -112,12 +114,12 @@ class RefineTrial:
         self._searchers = {True: Searcher(*parts, pictures_only), False: Searcher(*parts)}
         self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
 
-    def ranks(self, asked: Asked, compared: Mapping[str, Refinement]) -> dict[str, float]:
+    def ranks(self, asked: KnownAnswerQuery, compared: Mapping[str, Refinement]) -> dict[str, float]:
         """Rank of the first right figure, by way; `ONCE` is the search as it stands. inf where none is found.
 
         Parameters
         ----------
-        asked : Asked
+        asked : KnownAnswerQuery
         compared : mapping
             Name to way of refining.
         """
@@ -142,9 +144,9 @@ class RefineTrial:
     def _quote(self, answer: Answer, hits: int) -> refine.Quoted:
         return refine.quote(answer, self._atlas.cases_of(answer.hits[:hits]), hits)
 
-    def _steer(self, quoted: refine.Quoted, way: Refinement) -> Steer:
+    def _steer(self, quoted: refine.Quoted, way: Refinement) -> Feedback:
         vector, _ = refine.embed(quoted.sentences, self._atlas.encoder, whole=way.whole)
-        return Steer(vector, way.share, " ".join(quoted.sentences) if way.words else "")
+        return Feedback(vector, way.share, " ".join(quoted.sentences) if way.words else "")
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         started = perf_counter()

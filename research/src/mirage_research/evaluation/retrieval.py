@@ -12,7 +12,7 @@ import numpy as np
 
 from mirage import __version__
 from mirage.errors import BadInput
-from mirage.search.fusion import Calibration
+from mirage.search.confidence import Calibration
 from mirage_research.evaluation import leakage, systems, tasks
 from mirage_research.evaluation.error_analysis import FailedQuery, thumbnails, worst
 from mirage_research.evaluation.evaluation_set import (

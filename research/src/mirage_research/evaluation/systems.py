@@ -23,7 +23,7 @@ from PIL import Image
 from mirage.atlas import Atlas
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.figure import Figure
-from mirage.indexes import Ask, Index, Point, load
+from mirage.indexes import Index, IndexQuery, Point, load
 from mirage.indexes.base import FILTER_FIELDS
 from mirage.query import DEFAULT_K, MAX_K, Query
 from mirage.storage import manifest
@@ -95,7 +95,7 @@ def by_words(index: Index, topics: Sequence[Topic], places: Callable[[int], int]
     """
     answers: list[Ranking] = []
     for topic in topics:
-        ask = Ask(None, topic.text, DEPTH, {}, image_channel=False, caption_channel=False)
+        ask = IndexQuery(None, topic.text, DEPTH, {}, image_channel=False, caption_channel=False)
         answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])] if topic.text else [])
     return answers
 

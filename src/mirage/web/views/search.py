@@ -16,7 +16,7 @@ from mirage.web.views.figures import ApiModel, FigureView, figure_view
 if TYPE_CHECKING:
     from mirage.compare.comparison import Comparison
     from mirage.compare.keyness import KeyPhrase
-    from mirage.search.fusion import Answer, Hit
+    from mirage.search.answer import Answer, Hit
 
 
 class FoundView(ApiModel):

@@ -18,11 +18,9 @@ from typing import Any
 
 from mirage import corpora, encoders
 from mirage.atlas import Atlas
-from mirage.calibrate import calibration_queries, weight_queries, weights
-from mirage.calibrate.calibration import Quality, Sample, choose, collect, quality
-from mirage.calibrate.copying import copied
-from mirage.calibrate.weighing import Seen
-from mirage.calibrate.weights import Choice, Compared
+from mirage.calibrate import queries, weights
+from mirage.calibrate.confidence import ConfidenceQuality, JudgedHit, choose, collect, quality
+from mirage.calibrate.weights import ChannelLists, WeightChoice, WeightComparison, copied
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders.base import Encoder
@@ -31,19 +29,19 @@ from mirage.search.confidence import DEFAULT_CALIBRATION, SHIPPED_CALIBRATION, C
 from mirage.settings import SHIPPED
 from mirage.storage.ingest import Progress, add
 
-__all__ = ["SHIPPED_CALIBRATION", "Result", "calibrate", "place_for", "rows", "set_aside", "write"]
+__all__ = ["SHIPPED_CALIBRATION", "CalibrationResult", "calibrate", "place_for", "rows", "set_aside", "write"]
 
 _STARTER = "starter"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CalibrationResult:
     """A calibration and how it does.
 
     Attributes
     ----------
     calibration : Calibration
-    words, pictures : Choice
+    words, pictures : WeightChoice
         The weights for queries with words and for those by picture alone.
     quality : dict
         Kind of query to how sure and right hits are, on the queries that the cuts were chosen on, so flattering.
@@ -54,15 +52,15 @@ class Result:
     """
 
     calibration: Calibration
-    words: Choice
-    pictures: Choice
-    quality: dict[str, Quality]
-    dev: dict[str, Quality] = field(default_factory=dict)
-    dev_weights: dict[str, Compared] = field(default_factory=dict)
+    words: WeightChoice
+    pictures: WeightChoice
+    quality: dict[str, ConfidenceQuality]
+    dev: dict[str, ConfidenceQuality] = field(default_factory=dict)
+    dev_weights: dict[str, WeightComparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _CalibrationAtlas:
     """The atlas of everything, and whose figures are whose."""
 
     atlas: Atlas
@@ -85,7 +83,7 @@ def calibrate(
     starter_queries: int = 200,
     progress: Callable[[Progress], None] = lambda _: None,
     asking: Callable[[int, int], None] = lambda done, total: None,
-) -> Result:
+) -> CalibrationResult:
     """Build an atlas, ask it, choose weights, ask again with them, choose cuts, and report on dev.
 
     Parameters
@@ -126,7 +124,7 @@ def calibrate(
             samples = _samples(measured, only_starter, before_dev, weighed, seed, starter_queries)
         text = [*samples["starter atlas, words"], *samples["MedPix, words"]]
         fitted = replace(weighed, text=choose(text), picture=choose(samples["MedPix, pictures"]))
-        found = Result(fitted, words, pictures, {name: quality(some, fitted) for name, some in samples.items()})
+        found = CalibrationResult(fitted, words, pictures, {name: quality(some, fitted) for name, some in samples.items()})
         return _reported(found, measured, seed) if measured.dev else found
 
 
@@ -136,7 +134,7 @@ def place_for(encoder_digest: str) -> Path:
     return SHIPPED_CALIBRATION if encoder_digest == shipped else own_calibration(encoder_digest)
 
 
-def write(result: Result, path: Path) -> None:
+def write(result: CalibrationResult, path: Path) -> None:
     """Write a calibration with how it does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     result.calibration.write(
@@ -149,7 +147,7 @@ def write(result: Result, path: Path) -> None:
     )
 
 
-def rows(result: Result) -> list[tuple[str, str]]:
+def rows(result: CalibrationResult) -> list[tuple[str, str]]:
     """The figures for a reader: weights chosen, what they gain, and how often strong and likely hits are right."""
     told: list[tuple[str, str]] = []
     for name, choice in (("words", result.words), ("pictures", result.pictures)):
@@ -171,7 +169,7 @@ def rows(result: Result) -> list[tuple[str, str]]:
     return told
 
 
-def _beside(compared: Compared) -> Iterator[tuple[str, str]]:
+def _beside(compared: WeightComparison) -> Iterator[tuple[str, str]]:
     for kind, change in compared.difference.items():
         count = f" ({compared.queries[kind]})" if kind in compared.queries else ""
         yield (
@@ -192,7 +190,7 @@ def set_aside() -> set[str]:
 @contextmanager
 def _measured(
     medpix: Path, encoder: Encoder, keep: Path | None, progress: Callable[[Progress], None]
-) -> Iterator[_Measured]:
+) -> Iterator[_CalibrationAtlas]:
     collection = MedPixCorpus(medpix, splits=("train", "dev"))
     items = [item for item in collection.items() if isinstance(item, Item)]
     train = [item for item in items if collection.split_of(item) == "train"]
@@ -207,36 +205,36 @@ def _measured(
         add(atlas, corpora.load(_STARTER))
         add(atlas, collection, progress=progress)
         dev = [item for item in items if collection.split_of(item) == "dev"]
-        yield _Measured(atlas, train, dev, held)
+        yield _CalibrationAtlas(atlas, train, dev, held)
 
 
 def _weights(
-    measured: _Measured, starter: Atlas, seed: int, starter_queries: int, asking: Callable[[int, int], None]
-) -> tuple[Choice, Choice]:
+    measured: _CalibrationAtlas, starter: Atlas, seed: int, starter_queries: int, asking: Callable[[int, int], None]
+) -> tuple[WeightChoice, WeightChoice]:
     aside = {item.figure.case_id for item in measured.held}
-    seen = weight_queries.of_collection(measured.atlas, measured.train, aside, seed)
-    seen += weight_queries.of_starter(starter, seed, starter_queries)
+    seen = weights.of_collection(measured.atlas, measured.train, aside, seed)
+    seen += weights.of_starter(starter, seed, starter_queries)
     by_words, by_picture = _sorted(seen)
     words = weights.choose(by_words, weights.for_words(), seed=seed, progress=asking)
     return words, weights.choose(by_picture, weights.for_pictures(), seed=seed)
 
 
-def _sorted(seen: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:
-    pictures = [each for each in seen if each.asked.kind in weight_queries.PICTURES]
-    return [each for each in seen if each.asked.kind not in weight_queries.PICTURES], pictures
+def _sorted(seen: Sequence[ChannelLists]) -> tuple[list[ChannelLists], list[ChannelLists]]:
+    pictures = [each for each in seen if each.asked.kind in queries.PICTURES]
+    return [each for each in seen if each.asked.kind not in queries.PICTURES], pictures
 
 
 def _samples(
-    measured: _Measured, starter: Atlas, before_dev: Atlas, weighed: Calibration, seed: int, starter_queries: int
-) -> dict[str, list[Sample]]:
+    measured: _CalibrationAtlas, starter: Atlas, before_dev: Atlas, weighed: Calibration, seed: int, starter_queries: int
+) -> dict[str, list[JudgedHit]]:
     rng = random.Random(seed)  # noqa: S311 - draws queries
     starter.calibrate(weighed)
     before_dev.calibrate(weighed)
-    nowhere = list(calibration_queries.absent(measured.train, rng))
-    known = [calibration_queries.judged(asked) for asked in calibration_queries.starter_words(rng, starter_queries)]
-    in_starter = collect(starter, [*known, *nowhere, *calibration_queries.off_topic()])
-    words = collect(before_dev, [*calibration_queries.medpix_words(measured.held, rng), *calibration_queries.off_topic()])
-    pictures = collect(before_dev, calibration_queries.medpix_pictures(measured.atlas, measured.held, rng))
+    nowhere = list(queries.absent(measured.train, rng))
+    known = [queries.judged(asked) for asked in queries.starter_words(rng, starter_queries)]
+    in_starter = collect(starter, [*known, *nowhere, *queries.off_topic()])
+    words = collect(before_dev, [*queries.medpix_words(measured.held, rng), *queries.off_topic()])
+    pictures = collect(before_dev, queries.medpix_pictures(measured.atlas, measured.held, rng))
     start = 1 + max((sample.query for sample in in_starter), default=-1)
     return {
         "starter atlas, words": in_starter,
@@ -245,14 +243,14 @@ def _samples(
     }
 
 
-def _reported(found: Result, measured: _Measured, seed: int) -> Result:
+def _reported(found: CalibrationResult, measured: _CalibrationAtlas, seed: int) -> CalibrationResult:
     rng = random.Random(seed)  # noqa: S311 - draws queries
     atlas, chosen = measured.atlas, found.calibration
     atlas.calibrate(chosen)
-    words = collect(atlas, [*calibration_queries.medpix_words(measured.dev, rng), *calibration_queries.off_topic()])
-    pictures = collect(atlas, calibration_queries.medpix_pictures(atlas, measured.dev, rng))
+    words = collect(atlas, [*queries.medpix_words(measured.dev, rng), *queries.off_topic()])
+    pictures = collect(atlas, queries.medpix_pictures(atlas, measured.dev, rng))
     cases = {item.figure.case_id for item in measured.dev}
-    by_words, by_picture = _sorted(weight_queries.of_collection(atlas, [*measured.train, *measured.dev], cases, seed))
+    by_words, by_picture = _sorted(weights.of_collection(atlas, [*measured.train, *measured.dev], cases, seed))
     return replace(
         found,
         dev={"MedPix, words": quality(words, chosen), "MedPix, pictures": quality(pictures, chosen)},

@@ -1,8 +1,8 @@
 """Choose what makes a hit strong, likely or weak, and when nothing fits.
 
-A logistic model over `mirage.search.fusion.Signs` is fitted to hits of queries whose answers are known. The cuts are then
-the lowest probabilities that keep two promises on those queries: hits called strong are right this often, and off-topic
-queries see no likely hit this often.
+A logistic model over `mirage.search.confidence.HitFeatures` is fitted to hits of queries whose answers are known. The cuts
+are then the lowest probabilities that keep two promises on those queries: hits called strong are right this often, and
+off-topic queries see no likely hit this often.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.atlas import Atlas
+from mirage.calibrate.queries import RelevanceJudgement
 from mirage.errors import BadInput
 from mirage.query import Query
-from mirage.search.fusion import Calibration, Hit, Model, Signs
+from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
 
 STRONG_PRECISION = 0.9
 OFF_TOPIC_QUIET = 0.98
@@ -25,62 +26,44 @@ _HITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A query whose answers are known.
-
-    Attributes
-    ----------
-    query : Query
-    relevant : callable
-        Whether a hit answers it; always False for a query off the atlas's topics.
-    off_topic : bool
-        Nothing in the atlas answers it.
-    """
-
-    query: Query
-    relevant: Callable[[Hit], bool]
-    off_topic: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
+class JudgedHit:
     """One hit of one judged query."""
 
     query: int
-    signs: Signs
+    features: HitFeatures
     has_words: bool
     relevant: bool
     off_topic: bool
 
 
-def collect(atlas: Atlas, judged: Iterable[Judged]) -> list[Sample]:
-    """Ask an atlas every query and keep the signs of its first hits."""
-    samples: list[Sample] = []
+def collect(atlas: Atlas, judged: Iterable[RelevanceJudgement]) -> list[JudgedHit]:
+    """Ask an atlas every query and keep the features of its first hits."""
+    samples: list[JudgedHit] = []
     for number, entry in enumerate(judged):
         answer = atlas.search(Query(entry.query.terms, entry.query.filters, _HITS))
         samples += [
-            Sample(number, hit.signs, bool(entry.query.text), entry.relevant(hit), entry.off_topic)
+            JudgedHit(number, hit.features, bool(entry.query.text), entry.relevant(hit), entry.off_topic)
             for hit in answer.hits
-            if hit.signs is not None
+            if hit.features is not None
         ]
     return samples
 
 
-def choose(samples: Sequence[Sample]) -> Model:
+def choose(samples: Sequence[JudgedHit]) -> ConfidenceModel:
     """Fit the model and choose its cuts."""
     model = fit(samples)
-    likely, strong = cuts(samples, lambda sample: model.probability(sample.signs))
+    likely, strong = cuts(samples, lambda sample: model.probability(sample.features))
     return replace(model, likely=likely, strong=strong)
 
 
-def fit(samples: Sequence[Sample], *, ridge: float = 1.0) -> Model:
+def fit(samples: Sequence[JudgedHit], *, ridge: float = 1.0) -> ConfidenceModel:
     """Logistic regression by Newton's method with a ridge penalty; every query weighs the same.
 
     Coefficients are kept at zero or above: more evidence never makes a hit less sure.
     """
     if not any(s.relevant for s in samples) or all(s.relevant for s in samples):
         raise BadInput("Calibration needs hits that are right and hits that are wrong; these queries gave only one kind.")
-    table = np.array([[1.0, s.signs.image, s.signs.caption, s.signs.words] for s in samples])
+    table = np.array([[1.0, s.features.image, s.features.caption, s.features.words] for s in samples])
     wanted = np.array([s.relevant for s in samples], dtype=float)
     counts: dict[int, int] = {}
     for sample in samples:
@@ -92,7 +75,7 @@ def fit(samples: Sequence[Sample], *, ridge: float = 1.0) -> Model:
         beta[used] = _newton(table[:, used], wanted, weight, ridge)
         negative = used & (beta < 0) & (np.arange(4) > 0)
         if not negative.any():
-            return Model(*(round(float(value), 4) for value in beta))
+            return ConfidenceModel(*(round(float(value), 4) for value in beta))
         used &= ~negative
 
 
@@ -113,7 +96,7 @@ def _newton(
     return beta
 
 
-def cuts(samples: Sequence[Sample], probability: Callable[[Sample], float]) -> tuple[float, float]:
+def cuts(samples: Sequence[JudgedHit], probability: Callable[[JudgedHit], float]) -> tuple[float, float]:
     """The probabilities from which a hit is likely and strong.
 
     *likely* is the lowest cut, one half or above, that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a
@@ -137,7 +120,7 @@ def cuts(samples: Sequence[Sample], probability: Callable[[Sample], float]) -> t
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ConfidenceQuality:
     """How a calibration does: shares over hits and over queries, with how many there were."""
 
     hits: int
@@ -151,15 +134,15 @@ class Quality:
     on_topic_heard: float
 
 
-def quality(samples: Sequence[Sample], calibration: Calibration) -> Quality:
+def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> ConfidenceQuality:
     """Measure a calibration on judged hits."""
-    called = [(s, calibration.confidence(s.signs, s.has_words)) for s in samples]
+    called = [(s, calibration.confidence(s.features, s.has_words)) for s in samples]
     strong = [s.relevant for s, word in called if word == "strong"]
     likely = [s.relevant for s, word in called if word == "likely"]
     off = {s.query for s in samples if s.off_topic}
     on = {s.query for s in samples if not s.off_topic}
     loud = {s.query for s, word in called if word != "weak"}
-    return Quality(
+    return ConfidenceQuality(
         hits=len(samples),
         strong=len(strong),
         strong_right=_share(sum(strong), len(strong)),

@@ -1,0 +1,131 @@
+"""What a search answers: hits with what each channel said, and how they look in a notebook."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from mirage.figure import Figure
+from mirage.query import Query
+from mirage.search.confidence import Confidence, HitFeatures
+
+_CARD = "display:inline-block;vertical-align:top;width:180px;margin:0 12px 16px 0;font:13px/1.4 system-ui,sans-serif"
+_PICTURE = "width:180px;height:180px;object-fit:contain;background:#0b0d10;border-radius:4px"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMatch:
+    """One channel's word on a figure: its rank there, 1 is best, and the raw score (never shown as a percentage)."""
+
+    channel: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A figure found.
+
+    Attributes
+    ----------
+    rank : int
+        1 is best.
+    figure : Figure
+    confidence : {"strong", "likely", "weak"}
+        Against this query's own background in this atlas.
+    channels : tuple of ChannelMatch
+        Which channels found it.
+    score : float
+        Fused score; it orders hits of one answer and means nothing outside of it.
+    folded : tuple of str
+        Ids of near-duplicates that this hit stands for.
+    picture, thumbnail : str
+        Paths of the picture and its thumbnail.
+    width, height : int
+        Of the picture, in pixels.
+    features : HitFeatures or None
+        What the confidence was reckoned from.
+    """
+
+    rank: int
+    figure: Figure
+    confidence: Confidence
+    channels: tuple[ChannelMatch, ...]
+    score: float
+    folded: tuple[str, ...] = ()
+    picture: str = ""
+    thumbnail: str = ""
+    width: int = 0
+    height: int = 0
+    features: HitFeatures | None = None
+
+    def _repr_html_(self) -> str:
+        """Show the hit as a picture in a notebook."""
+        return hit_html(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query found. It is also the sequence of its hits.
+
+    Attributes
+    ----------
+    query : Query
+    hits : tuple of Hit
+        Best first.
+    fits : bool
+        False when nothing in the atlas fits; the hits are then the nearest there are, all weak.
+    notes : tuple of str
+        What the person should know: text that was not read, near-duplicates folded.
+    seconds : float
+        Time taken.
+    """
+
+    query: Query
+    hits: tuple[Hit, ...]
+    fits: bool
+    notes: tuple[str, ...]
+    seconds: float
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __getitem__(self, number: int) -> Hit:
+        return self.hits[number]
+
+    def _repr_html_(self) -> str:
+        """Show the hits as pictures in a notebook."""
+        return answer_html(self)
+
+
+def hit_html(hit: Hit) -> str:
+    """One hit: thumbnail, what it is, how sure, source and licence."""
+    figure = hit.figure
+    source = escape(figure.source.attribution)
+    if figure.source.url.startswith(("https://", "http://")):
+        source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
+    thumbnail = Path(hit.thumbnail)
+    picture = ""
+    if hit.thumbnail and thumbnail.is_file():
+        data = base64.b64encode(thumbnail.read_bytes()).decode()
+        picture = f'<img alt="{escape(figure.alt, quote=True)}" style="{_PICTURE}" src="data:image/webp;base64,{data}">'
+    words = _cut(figure.caption, 160)
+    return (
+        f'<div style="{_CARD}">{picture}<div><b>{hit.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
+        f"<div>{escape(words)}</div><div><i>{hit.confidence}</i> · {escape(figure.id)}</div>"
+        f"<div>{source} · licence: {escape(str(figure.source.licence))}</div></div>"
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def answer_html(answer: Answer) -> str:
+    """All hits of an answer, with its notes."""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in answer.notes)
+    if not answer.fits:
+        notes += "<p><b>Nothing in this atlas fits.</b>" + (" The nearest there is:" if answer.hits else "") + "</p>"
+    return f"<div>{notes}{''.join(hit_html(hit) for hit in answer.hits)}</div>"
