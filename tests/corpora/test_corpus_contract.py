@@ -84,7 +84,7 @@ def test_each_fault_of_a_corpus_is_told() -> None:
         "mode L or RGB",
     ):  # fmt: skip
         assert words in told
-    assert faults(object()) == ["It lacks a method of mirage.corpora.base.Corpus, or its card."]  # type: ignore[arg-type]
+    assert faults(object()) == ["It lacks a method of mirage.corpora.base.Corpus, or its card."]
 
 
 def test_an_unknown_corpus_is_refused_with_the_names_of_those_there_are() -> None:

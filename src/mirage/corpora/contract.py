@@ -11,12 +11,12 @@ from mirage.figure import MODALITIES, PLANES
 _NOTHING = ("n/a", "none", "nan")
 
 
-def faults(corpus: Corpus, *, pictures: int = 8) -> list[str]:
+def faults(corpus: object, *, pictures: int = 8) -> list[str]:
     """Tell what is wrong with a corpus, a sentence each; nothing, when it keeps to the port.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : mirage.corpora.base.Corpus
         Open, with at least one figure.
     pictures : int
         How many of its pictures to decode, evenly spread.

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from platformdirs import user_cache_path
 
@@ -57,7 +57,7 @@ class MedPixCorpus:
         When `path` holds no MedPix 2.0, or a split is unknown.
     """
 
-    card = CorpusCard(
+    card: ClassVar[CorpusCard] = CorpusCard(
         title="MedPix 2.0",
         summary="671 teaching cases with 2,050 CT and MR images: history, findings, differential diagnosis, diagnosis and "
         "discussion. The download is about 320 MB.",
