@@ -64,7 +64,15 @@ class StarterEncoder(TowerEncoder):
 
     @staticmethod
     def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
-        """The keywords that open it; see `mirage.encoders.base.Encoder`."""
+        """The keywords that open it; see `mirage.encoders.base.Encoder`.
+
+        Parameters
+        ----------
+        model : str
+            Its id or folder; empty for the encoder's own.
+        settings : Settings, optional
+            What a person chose, where that counts.
+        """
         return {"threads": settings.threads} if settings else {}
 
     def info(self) -> EncoderInfo:

@@ -19,6 +19,11 @@ def to_int8(source: Path, target: Path) -> None:
 
     Blocks keep outliers to themselves: against the fp32 tower of the starter encoder, the mean cosine is 0.999 where one
     scale per tensor of activations gave 0.992, at the same speed. Sums, norms and softmax are computed in fp32.
+
+    Parameters
+    ----------
+    source, target : Path
+        Files of ONNX.
     """
     from onnxruntime.quantization.matmul_nbits_quantizer import (  # noqa: PLC0415 - half a second
         DefaultWeightOnlyQuantConfig,
@@ -38,14 +43,26 @@ def to_int8(source: Path, target: Path) -> None:
 
 
 def to_fp16(source: Path, target: Path) -> None:
-    """Store large fp32 weights as fp16 and cast them back when the model is loaded: half the size, fp32 arithmetic."""
+    """Store large fp32 weights as fp16 and cast them back when the model is loaded: half the size, fp32 arithmetic.
+
+    Parameters
+    ----------
+    source, target : Path
+        Files of ONNX.
+    """
     model = onnx.load(str(source))
     halve(model)
     save(model, target)
 
 
 def save(model: onnx.ModelProto, target: Path) -> None:
-    """Write a model; past 2 GB its weights go into a file beside it."""
+    """Write a model; past 2 GB its weights go into a file beside it.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    target : Path
+    """
     if model.ByteSize() < _MOST:
         onnx.save(model, str(target))
     else:
@@ -79,7 +96,15 @@ def shrink_words(model: onnx.ModelProto) -> None:
 
 
 def halve(model: onnx.ModelProto, least: int = 8192) -> None:
-    """Keep fp32 weights of at least so many entries as fp16, and cast them back where they are used."""
+    """Keep fp32 weights of at least so many entries as fp16, and cast them back where they are used.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Changed in place.
+    least : int
+        Entries of a weight.
+    """
     graph, casts = model.graph, []
     for weight in list(graph.initializer):
         scales = weight.name.endswith(("_scale", "_scales"))

@@ -122,6 +122,11 @@ def speeds() -> dict[str, Speed]:
 def keep(model_id: str, speed: Speed) -> Path:
     """Write a measurement down in place of the one before.
 
+    Parameters
+    ----------
+    model_id : str
+    speed : Speed
+
     Raises
     ------
     mirage.errors.Unavailable
