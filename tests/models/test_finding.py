@@ -12,6 +12,7 @@ import pytest
 from hub_server import COMMIT, MODEL, OLDER, Site
 from mirage import models
 from mirage.models.files import RECORD, ModelRecord
+from mirage.models.hub import locate
 from mirage.models.pins import PINS, pin_of
 
 
@@ -124,3 +125,10 @@ def test_the_generator_reads_what_was_pulled(site: Site) -> None:
 
     got = models.pull(MODEL, revision=COMMIT)
     assert local(MODEL, "") == local(MODEL, COMMIT) == got.path
+
+
+def test_a_tokenizer_that_is_here_without_weights_is_enough_where_none_are_wanted(site: Site, tmp_path: Path) -> None:
+    cached = in_cache(tmp_path, MODEL, COMMIT)
+    assert locate(MODEL, download=True, weights=False).folder == cached
+    assert site.asked == []
+    assert (locate(MODEL, download=True).folder / "model.safetensors").is_file(), "what lacks its weights is fetched whole"

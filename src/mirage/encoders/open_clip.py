@@ -249,7 +249,7 @@ def _end(text: Mapping[str, Any]) -> int | None:
 def _named_tokenizer(name: str, download: bool) -> Path:
     from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
 
-    return locate(name, download=download).folder
+    return locate(name, download=download, weights=False).folder
 
 
 def _merges() -> Path:

@@ -54,7 +54,9 @@ class Pulled:
     fetched: int
 
 
-def locate(model: str, revision: str = "", *, download: bool = False, part: str = "encoder") -> LocalModel:
+def locate(
+    model: str, revision: str = "", *, download: bool = False, part: str = "encoder", weights: bool = True
+) -> LocalModel:
     """Find a model on this machine, getting it first when it is not here and that is allowed.
 
     Parameters
@@ -67,6 +69,8 @@ def locate(model: str, revision: str = "", *, download: bool = False, part: str 
         Whether the network may be reached.
     part : str
         What it is for, as the settings name it: ``encoder``, ``generator`` or ``explainer``.
+    weights : bool
+        Whether its weights are wanted. Without them, whatever is here of it is enough.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def locate(model: str, revision: str = "", *, download: bool = False, part: str 
         raise BadInput(f"{model!r} is no model: give a hub id as org/name, or the folder that holds it ({part}_model).")
     pin, wanted = pin_of(name), revision or named
     here = find(name, wanted)
-    if download and (here is None or lacking(here)):
+    if download and (here is None or (weights and lacking(here))):
         here = pull(name, revision=wanted).path
     if here is None:
         at = f" --revision {wanted}" if wanted else ""
