@@ -1,0 +1,59 @@
+"""The Corpora page is made of what each corpus says of itself, one of another package included."""
+
+import re
+
+import pytest
+
+from mirage import plugins
+from mirage.corpora import CorpusCard, CorpusOption
+
+
+class TeachingSlides:
+    """A corpus of another package, as far as the page looks at it."""
+
+    card = CorpusCard(
+        title="Teaching slides",
+        summary="Slides of a course.",
+        options=(
+            CorpusOption("course", "Which course.", required=True),
+            CorpusOption("captions", "Whether to take the captions.", bool, default=True),
+        ),
+    )
+
+
+@pytest.fixture
+def slides(monkeypatch):
+    available, load = plugins.available, plugins.load
+    monkeypatch.setattr(plugins, "available", lambda group: {**available(group), "slides": None})
+    monkeypatch.setattr(plugins, "load", lambda group, name: TeachingSlides if name == "slides" else load(group, name))
+
+
+@pytest.mark.usefixtures("slides")
+def test_a_corpus_of_another_package_gets_its_place_and_its_form(client):
+    page = client.get("/corpora").text
+    place = re.search(r'<li id="slides">.*?</li>', page, re.DOTALL)[0]
+    assert "Teaching slides" in place
+    assert "Slides of a course." in place
+    assert re.search(r'<input name="course"[^>]* required>', place)
+    assert re.search(r'<input type="checkbox" name="captions"', place)
+    offers = {offer["name"]: offer for offer in client.get("/api/corpora").json()["addable"]}
+    assert [option["name"] for option in offers["slides"]["options"]] == ["course", "captions"]
+
+
+@pytest.mark.usefixtures("slides")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({}, "needs the option course"), ({"course": "anatomy", "colour": "red"}, "no option 'colour'")],
+)
+def test_what_its_options_cannot_be_is_said_by_name(site, client, options, said):
+    body = {"corpus": "slides", "options": options}
+    answer = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.token})
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+
+
+def test_a_path_in_an_option_must_lie_under_a_root(site, client):
+    body = {"corpus": "folder", "path": str(site.roots), "options": {"words": "/etc/passwd"}}
+    answer = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.token})
+    assert answer.status_code == 400
+    assert "folder_roots" in answer.json()["detail"]
