@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     generate_always: bool = Field(
         default=False, description="Whether the page draws a synthetic image of every query without being asked."
     )
+    synthetic_images: int = Field(
+        default=1_000, ge=0, description="How many synthetic images an atlas keeps, the newest; 0 for all."
+    )
+    synthetic_days: int = Field(default=0, ge=0, description="How many days it keeps them; 0 for any time.")
     generator_path: Path | None = Field(
         default=None, description="Folder of a starter generator that mirage train generator made; the shipped one if unset."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from marks_maker import read
+from marks_maker import read, record
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
@@ -210,6 +211,26 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(
         with pytest.raises(Unavailable, match="is full"):
             Outputs(tmp_path / "synthetic").put(made)
     assert Outputs(tmp_path / "synthetic").list() == []
+
+
+def kept(outputs: Outputs, number: int, created: str) -> str:
+    """An image that costs no drawing."""
+    told = replace(record(), id=f"{number:016x}", created=created)
+    nothing = Copy(False, 0.0, 0.87, False, "Not checked.")
+    outputs.put(Synthetic(told, b"\x89PNG" + bytes(number), (), None, nothing, False))
+    return told.id
+
+
+def test_the_oldest_images_are_deleted_with_their_records_and_those_being_made_stay(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    names = [kept(outputs, number, f"2026-01-{number + 1:02}T00:00:00Z") for number in range(5)]
+    assert outputs.prune(0, 0) == 0
+    assert outputs.prune(2, 0, spare={names[0]}) == 2
+    assert {image.record.id for image in outputs.list()} == {names[0], names[3], names[4]}
+    assert {path.stem for path in tmp_path.iterdir()} == {names[0], names[3], names[4]}
+    fresh = kept(outputs, 9, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    assert outputs.prune(0, 1) == 3
+    assert [image.record.id for image in outputs.list()] == [fresh]
 
 
 def test_a_damaged_record_is_left_out_of_the_list(starter: Atlas, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import re
+import time
+from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -130,6 +132,33 @@ class Outputs:
             raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(image_id, error) from error
+
+    def prune(self, images: int, days: int, spare: Container[str] = ()) -> int:
+        """Delete the oldest images, so that a folder does not grow without end.
+
+        Parameters
+        ----------
+        images : int
+            How many to keep; 0 for any number.
+        days : int
+            Up to which age, by the day of making, to keep them; 0 for any age.
+        spare : container of str
+            Ids that stay, as those of a job that is still drawing.
+
+        Returns
+        -------
+        int
+            How many were deleted.
+        """
+        every = self.list()
+        oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days * 86_400)) if days else ""
+        surplus = every[images:] if images else []
+        gone = {image.record.id for image in (*surplus, *(each for each in every if each.record.created < oldest))}
+        gone = {image_id for image_id in gone if image_id not in spare}
+        for image_id in gone:
+            with contextlib.suppress(NotFound):
+                self.remove(image_id)
+        return len(gone)
 
     def remove(self, image_id: str) -> None:
         """Delete an image; `mirage.errors.NotFound` when it is not there."""

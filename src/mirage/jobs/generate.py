@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +21,7 @@ from mirage.generate.synthesis import Options, Synthetic
 from mirage.images import marks
 from mirage.jobs.job import Update
 from mirage.query import Query
+from mirage.settings import Settings
 
 LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again."
 _PREVIEW = 256  # pixels
@@ -97,6 +99,7 @@ class GenerateWork:
                 raise
         finally:
             self._step = self._start = None
+        self._prune({each.record.id for each in done})
         told = _told(done)
         if failed:
             update(state="failed", message=f"{told} Then it failed: {failed}")
@@ -104,6 +107,12 @@ class GenerateWork:
             update(state="cancelled", message=f"Cancelled. {told}" if done else "Cancelled.")
         else:
             update(state="done", message=told)
+
+    def _prune(self, drawn: set[str]) -> None:
+        """What was drawn now stays, whatever the settings say of older images."""
+        settings = Settings.load()
+        with suppress(MirageError):
+            self._outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
 
     def _tell(self, update: Update, step: Step, stopping: bool) -> None:
         self._step = step
