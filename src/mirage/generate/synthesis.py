@@ -151,9 +151,7 @@ def generator_of(options: Options, settings: Settings | None = None) -> Generato
     mirage.errors.NotFound, mirage.errors.Unavailable
     """
     settings = settings or Settings.load()
-    name = options.generator or settings.generator
-    given = {"path": settings.generator_path, "threads": settings.threads} if name == "starter" else {}
-    return generators.load(name, **given)
+    return generators.configured(options.generator or settings.generator, settings)
 
 
 def new_seed() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from PIL import Image
@@ -16,7 +17,7 @@ class GeneratorInfo:
     Attributes
     ----------
     name : str
-        Adapter name: ``starter``, ``diffusers``.
+        Adapter name.
     model, revision : str
         The model behind it, as its makers name it, and its pinned revision or digest.
     licence : str
@@ -36,6 +37,8 @@ class GeneratorInfo:
     learnt : tuple of str
         Modalities it was trained on, keys of `mirage.figure.MODALITIES`; empty when that is not known. What is asked for in
         another one is drawn all the same, and the image says that it shows none.
+    fingerprints : Path or None
+        File of the fingerprints of its training images (`mirage.generate.generators.copies`); None where none ship.
     """
 
     name: str
@@ -52,6 +55,7 @@ class GeneratorInfo:
     most_tokens: int
     from_picture: bool = False
     learnt: tuple[str, ...] = ()
+    fingerprints: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.model})" if self.model != self.name else self.name

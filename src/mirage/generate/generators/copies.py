@@ -126,7 +126,7 @@ class Copies:
     @classmethod
     def of(cls, info: GeneratorInfo) -> Copies | None:
         """Fingerprints for a generator; None where none ship for it."""
-        return cls.load(SHIPPED) if info.name == "starter" and SHIPPED.is_file() else None
+        return cls.load(info.fingerprints) if info.fingerprints is not None and info.fingerprints.is_file() else None
 
     def check(self, image: Image.Image) -> Copy:
         """Compare an image, of any mode and at least 8 px a side, with all training images."""

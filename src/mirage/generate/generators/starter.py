@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,13 @@ from PIL import Image
 
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
+from mirage.generate.generators.copies import SHIPPED as FINGERPRINTS
 from mirage.generate.generators.flow import course, flow, times
 from mirage.generate.generators.framing import framed
 from mirage.generate.generators.latents import Patches
 from mirage.generate.generators.reading_text import ONNX_ENTRIES, TextStates
 from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, sha256_of
-from mirage.settings import SHIPPED
+from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "generator"
 ENCODER = SHIPPED / "encoder"
@@ -89,6 +91,11 @@ class StarterGenerator:
         self._patches = Patches.load(self._folder / "patches.npz")
         self._text = TextStates(self._encoder, config.text_output, config.most_tokens, threads)
 
+    @staticmethod
+    def options_of(settings: Settings) -> dict[str, Any]:
+        """What the settings say of it."""
+        return {"path": settings.generator_path, "threads": settings.threads}
+
     def info(self) -> GeneratorInfo:
         """Tell who draws."""
         config = self._config
@@ -107,6 +114,7 @@ class StarterGenerator:
             most_tokens=config.most_tokens,
             from_picture=True,
             learnt=_LEARNT,
+            fingerprints=FINGERPRINTS,
         )
 
     def unread(self, text: str) -> str:
