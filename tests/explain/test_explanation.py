@@ -13,7 +13,7 @@ from mirage.errors import Unavailable
 from mirage.explain import explanation
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft
-from mirage.explain.explainers import ExplainerInfo, Remark, Request, Writing
+from mirage.explain.explainers import ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.base import Piece
 from mirage.explain.explanation import Ended, Explanation, collect
 
@@ -32,7 +32,7 @@ class Speaker:
     def info(self) -> ExplainerInfo:
         return ExplainerInfo("speaker", generative=True)
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+    def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         yield from self.pieces
         if self.fails:
             raise Unavailable(self.fails)
@@ -46,9 +46,9 @@ def checker() -> Checker:
 @pytest.fixture
 def explain(checker: Checker) -> Callable[..., Explanation]:
     def run(
-        speaker: Speaker | str, stopped: Callable[[], bool] = lambda: False, given: Request | None = None
+        speaker: Speaker | str, stopped: Callable[[], bool] = lambda: False, given: ExplanationRequest | None = None
     ) -> Explanation:
-        asked = given or Request("cyst", EVIDENCE)
+        asked = given or ExplanationRequest("cyst", EVIDENCE)
         events = list(explanation.explain(asked, speaker, checker, stopped))
         assert isinstance(events[-1], Ended)
         assert sum(isinstance(event, Ended) for event in events) == 1
@@ -99,14 +99,14 @@ def test_one_that_cannot_be_had_is_replaced(name: str, explain: Callable[..., Ex
 
 
 def test_no_evidence_means_no_claim_and_no_speaker(explain: Callable[..., Explanation]) -> None:
-    found = explain(Speaker(Draft("Invented.")), given=Request("cyst", ()))
+    found = explain(Speaker(Draft("Invented.")), given=ExplanationRequest("cyst", ()))
     assert found.claims == ()
     assert found.explainers == ()
     assert found.remarks == (explanation.NO_EVIDENCE,)
 
 
 def test_evidence_without_words_says_so(explain: Callable[..., Explanation]) -> None:
-    found = explain("extractive", given=Request("cyst", evidence("...", "N/A")))
+    found = explain("extractive", given=ExplanationRequest("cyst", evidence("...", "N/A")))
     assert found.claims == ()
     assert found.remarks == (explanation.NO_WORDS,)
 
@@ -115,7 +115,7 @@ def test_stopping_ends_it_after_the_sentence_and_nobody_speaks_in_its_place(expl
     heard: list[int] = []
 
     class Counting(Speaker):
-        def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
             for number in range(5):
                 heard.append(number)
                 yield Draft("The cyst is hyperintense.", (1,))
@@ -134,7 +134,7 @@ def test_one_stopped_before_it_spoke_is_not_replaced(explain: Callable[..., Expl
 
 def test_a_defect_of_an_explainer_is_no_expected_failure(explain: Callable[..., Explanation]) -> None:
     class Broken(Speaker):
-        def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
             yield Remark("I begin")
             raise RuntimeError("a bug")
 

@@ -12,7 +12,7 @@ from mirage.compare.keyness import AtlasCounts, KeyPhrase
 from mirage.compare.phrases import phrases
 from mirage.explain import explanation
 from mirage.explain.checker import Checker
-from mirage.explain.explainers.base import Explainer, Remark, Request
+from mirage.explain.explainers.base import Explainer, ExplanationRequest, Remark
 from mirage.explain.explanation import Event
 from mirage.figure import MODALITIES, Case, Figure
 from mirage.models.runtime import loaded_once
@@ -80,7 +80,7 @@ class Comparison:
         """The two queries in words."""
         return explanation.words_of(self.a), explanation.words_of(self.b)
 
-    def request(self, cases: Mapping[str, Case]) -> Request:
+    def request(self, cases: Mapping[str, Case]) -> ExplanationRequest:
         """What to explain: how the two sides differ, from the evidence of both, that of A numbered first.
 
         Parameters
@@ -91,7 +91,7 @@ class Comparison:
         a = explanation.gather(self.a.hits, cases, side="a")
         b = explanation.gather(self.b.hits, cases, side="b", first=len(a) + 1)
         words = self.words
-        return Request(f"{words[0]}, compared with {words[1]}", (*a, *b), task="contrast", sides=words)
+        return ExplanationRequest(f"{words[0]}, compared with {words[1]}", (*a, *b), task="contrast", sides=words)
 
 
 def contrast(

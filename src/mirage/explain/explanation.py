@@ -14,7 +14,7 @@ from mirage.errors import MirageError
 from mirage.explain import explainers
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft, Evidence, Side
-from mirage.explain.explainers.base import Explainer, ExplainerInfo, Remark, Request, Writing
+from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.figure import Case, Figure
 from mirage.search.answer import Answer, Hit
 
@@ -170,7 +170,7 @@ def _common(values: Iterable[str]) -> str:
 
 
 def explain(
-    request: Request,
+    request: ExplanationRequest,
     explainer: Explainer | str,
     checker: Checker,
     stopped: Callable[[], bool] = lambda: False,
@@ -179,7 +179,7 @@ def explain(
 
     Parameters
     ----------
-    request : Request
+    request : ExplanationRequest
         May be without evidence; then nothing is claimed, and a remark says why.
     explainer : Explainer or str
         Or its adapter's name; one that cannot be loaded is replaced like one that fails.
@@ -199,7 +199,9 @@ def explain(
     yield Ended(stopped(), time.perf_counter() - started)
 
 
-def _spoken(request: Request, explainer: Explainer | str, checker: Checker, stopped: Callable[[], bool]) -> Iterator[Event]:
+def _spoken(
+    request: ExplanationRequest, explainer: Explainer | str, checker: Checker, stopped: Callable[[], bool]
+) -> Iterator[Event]:
     name = explainer if isinstance(explainer, str) else explainer.info().name
     why = ""
     claims = 0
@@ -252,9 +254,9 @@ def with_event(whole: Explanation, event: Event) -> Explanation:
     return whole
 
 
-def request_of(answer: Answer, cases: Mapping[str, Case]) -> Request:
+def request_of(answer: Answer, cases: Mapping[str, Case]) -> ExplanationRequest:
     """What to explain for one answer."""
-    return Request(words_of(answer), gather(answer.hits, cases))
+    return ExplanationRequest(words_of(answer), gather(answer.hits, cases))
 
 
 def words_of(answer: Answer) -> str:

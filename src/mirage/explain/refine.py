@@ -16,7 +16,7 @@ import numpy as np
 from mirage.encoders.base import Encoder
 from mirage.explain import explainers, explanation
 from mirage.explain.evidence import Draft
-from mirage.explain.explainers.base import Explainer, Request
+from mirage.explain.explainers.base import Explainer, ExplanationRequest
 from mirage.figure import Case
 from mirage.query import Query
 from mirage.search.answer import Answer, Hit
@@ -121,7 +121,7 @@ def quote(answer: Answer, cases: Mapping[str, Case], hits: int, explainer: Expla
     if not evidence:
         return Quoted()
     speaker = explainer or explainers.load(explainers.DEFAULT)
-    request = Request(explanation.words_of(answer), evidence)
+    request = ExplanationRequest(explanation.words_of(answer), evidence)
     drafts = [piece for piece in speaker.explain(request) if isinstance(piece, Draft)]
     by_number = {item.number: item for item in evidence}
     figures = [by_number[draft.cites[0]].figures[0] for draft in drafts if draft.cites]

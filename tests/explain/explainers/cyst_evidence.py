@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mirage.explain.evidence import Evidence, Side
-from mirage.explain.explainers import Request
+from mirage.explain.explainers import ExplanationRequest
 from mirage.figure import Source
 
 SOURCE = Source("test", "Written for the tests")
@@ -48,5 +48,5 @@ CYST = (
 )
 
 
-def request(question: str = "example cyst MRI", **more: object) -> Request:
-    return Request(question, CYST, **more)  # type: ignore[arg-type]
+def request(question: str = "example cyst MRI", **more: object) -> ExplanationRequest:
+    return ExplanationRequest(question, CYST, **more)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def test_a_long_question_and_odd_characters_do_no_harm(explainer: Explainer) -> 
 
 def test_odd_evidence_does_no_harm(explainer: Explainer) -> None:
     for text in ("", " ", "....", "🧠" * 50, "a" * 50_000, "mass " * 20_000, "\x00\x07"):
-        list(explainer.explain(explainers.Request("cyst", (passage(1, text),))))
+        list(explainer.explain(explainers.ExplanationRequest("cyst", (passage(1, text),))))
 
 
 @pytest.mark.parametrize("name", ["extractive", "openai", "transformers"])

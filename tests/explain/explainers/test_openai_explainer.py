@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from cyst_evidence import CYST, request
 from chat_server import Answer, cutting, event, hanging, refusing, saying, sending, serving
 from mirage.errors import MirageError, Unavailable
 from mirage.explain.evidence import Draft
-from mirage.explain.explainers import Remark, Request, Writing
+from mirage.explain.explainers import ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.openai import OpenAIExplainer
 
 KEY = "sk-secret-of-the-test"
@@ -36,13 +36,13 @@ def failed(*answers: Answer, **options: Any) -> str:
 
 
 def test_sentences_come_with_their_citations_as_they_are_written() -> None:
-    with serving(saying("The cyst ", "is bright ", "[1].", " It is left", "-sided [1][2].")) as server:
+    with serving(saying("The cyst has a thin wall that ", "is bright ", "[1].", " It is left", "-sided [1][2].")) as server:
         found = list(OpenAIExplainer(server.url, key="").explain(request()))
     assert [piece for piece in found if isinstance(piece, Draft)] == [
-        Draft("The cyst is bright.", (1,)),
+        Draft("The cyst has a thin wall that is bright.", (1,)),
         Draft("It is left-sided.", (1, 2)),
     ]
-    assert any(isinstance(piece, Writing) and piece.text == "The cyst is bright" for piece in found)
+    assert any(isinstance(piece, Writing) and piece.text == "The cyst has a thin wall that is bright" for piece in found)
 
 
 def test_the_server_is_told_the_rules_and_gets_the_evidence_as_data() -> None:
@@ -140,6 +140,129 @@ def test_a_line_without_end_is_given_up() -> None:
     assert "does not end" in failed(sending(b"data: ", *[b"x" * 100_000] * 12), timeout=5)
 
 
+def test_an_event_on_two_lines_and_lines_that_end_in_a_return_alone_are_read() -> None:
+    two = b'data: {"choices":[{"index":0,\ndata: "delta":{"content":"It is on two lines [1]."}}]}\n\n'
+    assert [draft.text for draft in asked(sending(two))[0]] == ["It is on two lines."]
+    returns = event("It ends in returns [1].").replace(b"\n", b"\r")
+    assert [draft.text for draft in asked(sending(returns, b"data: [DONE]\r\r"))[0]] == ["It ends in returns."]
+
+
+def test_comments_and_events_without_choices_are_passed_over() -> None:
+    used = b'data: {"choices": [], "usage": {"total_tokens": 9}}\n\n'
+    drafts, remarks, _ = asked(sending(b": PROCESSING\n\n", event("It is bright [1]."), used, b"data: [DONE]\n\n"))
+    assert [draft.text for draft in drafts] == ["It is bright."]
+    assert not remarks
+
+
+def test_content_in_parts_is_joined() -> None:
+    parts = [
+        {"type": "text", "text": "It is "},
+        {"type": "thinking", "thinking": []},
+        {"type": "text", "text": "bright [1]."},
+    ]
+    assert [draft.text for draft in asked(sending(event(parts)))[0]] == ["It is bright."]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        ("<think>", "\nOkay, the user wants an explanation [1]. I should cite it.\n", "</think>\n\n"),
+        ("Okay, the user wants an explanation. I should cite evidence 1.\n</think>\n\n",),
+        ("<think>\n", *(f"Thought number {n} looks at passage [{n}] and wonders. " for n in range(40)), "</th", "ink>\n"),
+        ("<|channel|>analysis<|message|>We need to answer.<|end|><|start|>assistant", "<|channel|>final<|message|>"),
+    ],
+    ids=["marked", "only its end marked", "longer than an answer", "in channels"],
+)
+def test_what_a_model_thinks_is_no_part_of_its_answer(thought: tuple[str, ...]) -> None:
+    drafts, remarks, _ = asked(saying(*thought, "The cyst is bright ", "[1].", "<|im", "_end|>"))
+    assert drafts == [Draft("The cyst is bright.", (1,))]
+    assert not remarks
+
+
+def test_a_model_that_speaks_of_itself_is_still_heard() -> None:
+    drafts, _, _ = asked(saying("Okay, I will explain the cyst to you. ", "The cyst is bright [1]. "))
+    assert [draft.text for draft in drafts] == ["Okay, I will explain the cyst to you.", "The cyst is bright."]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        saying("<think>\nOkay, the user wants ", "an explanation of it."),
+        sending(b'data: {"choices":[{"delta":{"content":"","reasoning":"thinking"},"finish_reason":"length"}]}\n\n'),
+    ],
+    ids=["in the text", "apart from it"],
+)
+def test_a_model_that_only_thinks_is_said_to(answer: Answer) -> None:
+    assert "still thinking" in failed(answer)
+
+
+def test_thinking_apart_from_the_text_is_left_out_and_counts_as_a_sign_of_life() -> None:
+    def answer(handler: Any) -> None:
+        handler.start()
+        for _ in range(8):
+            handler.say(b'data: {"choices":[{"delta":{"content":null,"reasoning_content":"Let me think."}}]}\n\n')
+            time.sleep(0.1)
+        handler.say(event("The cyst is bright [1]."))
+
+    drafts, remarks, _ = asked(answer, timeout=0.4)
+    assert drafts == [Draft("The cyst is bright.", (1,))]
+    assert not remarks
+
+
+@pytest.mark.parametrize(
+    ("says", "changed"),
+    [
+        (
+            '{"error": {"message": "Unsupported parameter: \'max_tokens\' is not supported with this model."}}',
+            lambda body: "max_tokens" not in body and body["max_completion_tokens"] > 0,
+        ),
+        (
+            '{"error": {"message": "Unsupported value: \'temperature\' does not support 0 with this model."}}',
+            lambda body: "temperature" not in body,
+        ),
+        (
+            '{"object": "error", "message": "System role not supported", "type": "BadRequestError", "code": 400}',
+            lambda body: [message["role"] for message in body["messages"]] == ["user"],
+        ),
+    ],
+    ids=["max_tokens", "temperature", "system"],
+)
+def test_what_a_server_refuses_by_name_is_left_out_and_it_is_asked_again(
+    says: str, changed: Callable[[dict[str, Any]], bool]
+) -> None:
+    drafts, _, calls = asked(refusing(400, says), saying("The cyst is bright [1]."), attempts=1)
+    assert drafts == [Draft("The cyst is bright.", (1,))]
+    assert len(calls) == 2
+    assert changed(calls[1]["body"])
+    assert "Use only the numbered evidence" in calls[1]["body"]["messages"][0]["content"]
+
+
+def test_a_server_that_refuses_whatever_is_left_out_is_given_up() -> None:
+    with serving(refusing(400, '{"message": "no max_tokens, no temperature, no system role"}')) as server:
+        with pytest.raises(Unavailable, match="answered 400: no max_tokens"):
+            list(OpenAIExplainer(server.url, key="").explain(request()))
+        assert len(server.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"object": "error", "message": "maximum context length is 2048", "code": 400}', "maximum context length"),
+        ('{"detail": [{"loc": ["body", "model"], "msg": "field required"}]}', "field required"),
+        ('{"error": "model not found, try pulling it first"}', "try pulling it first"),
+        ('[{"error": {"code": 400, "message": "API key not valid"}}]', "API key not valid"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_told_whatever_shape_it_has(body: str, why: str) -> None:
+    assert why in failed(refusing(422, body))
+    assert why in failed(sending(f"data: {body}\n\n".encode()))
+
+
+def test_an_answer_that_is_held_back_is_remarked() -> None:
+    _, remarks, _ = asked(sending(event("It is bright [1].", finish_reason="content_filter"), b"data: [DONE]\n\n"))
+    assert any("content filter" in text for text in remarks)
+
+
 def test_a_server_that_does_not_stream_is_understood() -> None:
     body = b'{"choices": [{"message": {"content": "All at once [1]. And more [2]."}, "finish_reason": "stop"}]}'
     drafts, _, _ = asked(sending(body, kind="application/json"))
@@ -198,7 +321,7 @@ def test_leaving_the_generator_early_closes_the_connection() -> None:
 def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
     with serving(saying("It is bright [1].")) as server:
         numbered = tuple(replace(CYST[0], number=number) for number in range(1, 201))
-        found = list(OpenAIExplainer(server.url, key="", context=1024).explain(Request("example cyst", numbered)))
+        found = list(OpenAIExplainer(server.url, key="", context=1024).explain(ExplanationRequest("example cyst", numbered)))
     remark = next(piece for piece in found if isinstance(piece, Remark))
     sent = server.asked[0]["body"]["messages"][1]["content"]
     kept = sent.count("(caption of")

@@ -17,7 +17,7 @@ from explaining_parts import evidence
 from hub_server import of_the_hub
 from mirage.errors import Unavailable
 from mirage.explain.evidence import Draft
-from mirage.explain.explainers.base import Remark, Request, Writing
+from mirage.explain.explainers.base import ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.transformers import PAPER, REVISIONS, TransformersExplainer
 from mirage.models.files import ModelRecord
 
@@ -25,7 +25,7 @@ torch = pytest.importorskip("torch", reason="needs the [explain] extra (torch)")
 transformers = pytest.importorskip("transformers", reason="needs the [explain] extra (transformers)")
 
 ANSWER = "A subdural hematoma lies between dura and arachnoid [1]. It is a crescent [2]. ### End Never said."
-QUESTION = Request("subdural hematoma", evidence("A subdural hematoma lies there.", "It is crescent-shaped."))
+QUESTION = ExplanationRequest("subdural hematoma", evidence("A subdural hematoma lies there.", "It is crescent-shaped."))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_two_explainers_of_one_model_share_its_weights(folder: Path) -> None:
 
 def test_passages_that_do_not_fit_are_left_out_and_it_says_so(explainer: TransformersExplainer) -> None:
     long = evidence(*[f"Passage {number}. " + "A crescent of blood lies along the convexity. " * 12 for number in range(9)])
-    first = next(explainer.explain(Request("hematoma", long)))
+    first = next(explainer.explain(ExplanationRequest("hematoma", long)))
     assert isinstance(first, Remark)
     assert "passages were left out" in first.text
 

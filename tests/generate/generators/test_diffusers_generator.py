@@ -481,7 +481,7 @@ def test_a_tokenizer_that_cannot_be_read_is_told(folder: Path) -> None:
 def test_a_device_that_is_not_there_is_told(saved: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(Unavailable, match="cannot be loaded"):
+    with pytest.raises(Unavailable, match="device 'cuda' cannot be used"):
         one(DiffusersGenerator(str(saved), device="cuda"))
     with pytest.raises(BadInput, match="dtype is"):
         one(DiffusersGenerator(str(saved), dtype="int8"))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, doubt
-from mirage.language import imaging, numbers
-from mirage.language.annotation import Annotation
+from mirage.language import numbers
+from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.negation import REMOVED
 
 # How much of a sentence the source's must hold for every denial in it to need one there.
@@ -132,21 +132,21 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> 
     here = [item for item in body.evidence if item.number in numbers_here or item.case in cases]
     for modality, words in claim.modalities.items():
         said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.modalities}
-        alike = {kind for kind in said if imaging.is_sequence(kind) == imaging.is_sequence(modality)}
+        alike = {kind for kind in said if is_sequence(kind) == is_sequence(modality)}
         if modality in said:
             continue
         if alike:
             other = next(iter(sorted(alike)))
-            found.append(_picture("modality", words, imaging.modality_name(other), said[other]))
+            found.append(_picture("modality", words, modality_name(other), said[other]))
             continue
         around = {
             kind for item in here for unit in body.units if unit.number == item.number for kind in unit.reading.modalities
         }
         kinds = {item.modality for item in here if item.modality}
-        if modality in around or modality in kinds or (modality == "MR" and any(map(imaging.is_sequence, said))):
+        if modality in around or modality in kinds or (modality == "MR" and any(map(is_sequence, said))):
             continue
-        if lead.evidence.modality and not imaging.is_sequence(modality):
-            found.append(_picture("modality", words, imaging.modality_name(lead.evidence.modality), lead.number))
+        if lead.evidence.modality and not is_sequence(modality):
+            found.append(_picture("modality", words, modality_name(lead.evidence.modality), lead.number))
         else:
             found.append(doubt("modality", words, f"No source here speaks of {words}.", "unsupported"))
     for plane, words in claim.planes.items():

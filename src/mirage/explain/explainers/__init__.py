@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mirage.explain.explainers.base import Explainer, ExplainerInfo, Remark, Request, Writing
+from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.plugins import Port
 
 DEFAULT = "extractive"
 
-__all__ = ["DEFAULT", "Explainer", "ExplainerInfo", "Remark", "Request", "Writing", "available", "load"]
+__all__ = ["DEFAULT", "Explainer", "ExplainerInfo", "ExplanationRequest", "Remark", "Writing", "available", "load"]
 
 _port: Port[Explainer] = Port("mirage.explainers", DEFAULT)
 available, load = _port.available, _port.load

@@ -37,7 +37,7 @@ class ExplainerInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ExplanationRequest:
     """What to explain.
 
     Attributes
@@ -86,12 +86,12 @@ class Explainer(Protocol):
         """Tell who speaks. Loads nothing."""
         ...
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+    def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Yield finished sentences as `Draft`, and between them what is being written.
 
         Parameters
         ----------
-        request : Request
+        request : ExplanationRequest
         stopped : callable
             Asked often; once it says True the explainer ends soon and frees what it holds.
 

@@ -1,17 +1,22 @@
-"""The explainer that ships: it quotes its evidence and says nothing of its own."""
+"""The explainer that ships: it quotes its evidence and says nothing of its own.
+
+Sentences are chosen by what is asked, by aspect, and without saying a thing twice: greedily, by maximal marginal relevance
+(Carbonell and Goldstein, SIGIR 1998). Each next sentence is the one with the best score less what those chosen have said.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from mirage.explain.evidence import Aspect, Draft, Evidence
 from mirage.explain.explainers import cues
-from mirage.explain.explainers.base import ExplainerInfo, Piece, Remark, Request
-from mirage.explain.explainers.focus import focus_of, modality_of
-from mirage.explain.explainers.selecting import Candidate, candidates, choose
-from mirage.language.words import stems
+from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
+from mirage.explain.explainers.focus import Focus, focus_of, modality_of
+from mirage.language import sentences as splitting
+from mirage.language.words import lowered, stems
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
@@ -31,6 +36,31 @@ _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "wher
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")
 _SPACES = re.compile(r"\s+")
 
+LONGEST = 320  # characters of a quotation
+SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
+_KEPT = 110  # sentences that are looked at closely
+_MOST_ITEMS = 8
+_LONGEST_ITEM = 110
+_FLOOR = 0.75  # below this a sentence is not worth its place
+_TOPIC_FLOOR = 0.3
+_ASPECT, _STRONGEST = 0.55, 1.6
+_WHAT_FLOOR = 0.5  # a definition of something else is worse than none
+_WHOLE = 1.4  # above 1, half of a name counts for less than half: "sclerosis" is not "multiple sclerosis"
+_LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.4, "differential": 0.4}
+
+# How each modality is called in sentences.
+_CALLED: dict[str, re.Pattern[str]] = {
+    "CT": re.compile(r"\b(?:CT|CTA|CECT|NECT|HRCT|computed tomograph\w+|Hounsfield|HU)\b"),
+    "MR": re.compile(r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|gadolinium|magnetic resonance|signal intens\w+)\b"),
+    "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
+    "XR": re.compile(r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|plain films?|KUB)\b"),
+    "NM": re.compile(r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT)\b"),
+    "PT": re.compile(r"\b(?:PET|FDG)\b"),
+    "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
+    "MG": re.compile(r"(?i)\bmammogra\w+\b"),
+    "SM": re.compile(r"(?i)\b(?:histolog\w+|microscop\w+|stain\w*)\b"),
+}
+
 
 class ExtractiveExplainer:
     """Chooses and orders sentences of the evidence, quotes them word for word, and cites them."""
@@ -39,7 +69,7 @@ class ExtractiveExplainer:
         """Tell who speaks."""
         return ExplainerInfo("extractive")
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+    def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Yield quotations: what it is, where, how it looks, what else it could be, as `Explainer.explain` wants it."""
         evidence = tuple(item for item in request.evidence if not cues.addresses_a_machine(item.text))
         if len(evidence) < len(request.evidence):
@@ -71,7 +101,7 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: C
         yield _draft(aspect, candidate, evidence)
 
 
-def _contrast(request: Request, evidence: Sequence[Evidence], stopped: Callable[[], bool]) -> Iterator[Piece]:
+def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence], stopped: Callable[[], bool]) -> Iterator[Piece]:
     texts = {side: {_folded(item.text) for item in evidence if item.side == side} for side in ("a", "b")}
     both = texts["a"] & texts["b"]
     own = [item for item in evidence if _folded(item.text) not in both]
@@ -141,3 +171,132 @@ def _of_both(draft: Draft, evidence: Sequence[Evidence]) -> Draft:
 
 def _folded(text: str) -> str:
     return _SPACES.sub(" ", text).strip()
+
+
+# -- which sentences ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that could be quoted.
+
+    Attributes
+    ----------
+    text : str
+    evidence : Evidence
+    words : frozenset of int
+        Stems of its words.
+    topic : float
+        How much of what is asked it and its passage speak of, 0 to 1.
+    base : float
+        Its worth whatever the aspect.
+    strengths : dict
+        How much it tells of each aspect.
+    """
+
+    text: str
+    evidence: Evidence
+    words: frozenset[int]
+    topic: float
+    base: float
+    strengths: dict[Aspect, float]
+
+    def score(self, aspect: Aspect) -> float:
+        """Its worth as a sentence about one aspect."""
+        return self.base + _ASPECT * min(self.strengths[aspect], _STRONGEST)
+
+
+def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> list[Candidate]:
+    """The sentences of the evidence that are worth a look, those nearest to what is asked first."""
+    groups: dict[str, int] = {}
+    rough: list[tuple[float, splitting.Sentence, Evidence, float]] = []
+    for item in evidence:
+        group = groups.setdefault(item.case or item.figures[0], len(groups))
+        about = focus.held(lowered(f"{item.title} {item.diagnosis} {item.region}"))
+        near = 0.4 / (1 + 0.3 * group)
+        for sentence in _sentences(item):
+            own = focus.held(lowered(sentence.text))
+            under = max(about, focus.held(lowered(sentence.heading))) if sentence.heading else about
+            if own and focus.denied(sentence.text):
+                own, under = 0.2 * own, 0.5 * under
+            topic = 0.55 * own**_WHOLE + 0.45 * under**_WHOLE
+            rough.append((topic + near, sentence, item, topic))
+    rough.sort(key=lambda found: -found[0])
+    close = [_close(*found, focus, modality) for found in rough[:_KEPT]]
+    return [found for found in close if found is not None]
+
+
+def _sentences(item: Evidence) -> Iterable[splitting.Sentence]:
+    sentences = [one for one in splitting.split(item.text) if not one.is_heading]
+    if item.kind == "diagnosis":
+        return ()
+    if item.kind == "differential":
+        items = [one for one in sentences if one.listed]
+        if len(items) > 1:
+            named = [one.text for one in items if len(one.text) <= _LONGEST_ITEM and not cues.leans(one.text)]
+            texts = list(dict.fromkeys(text.rstrip(" .;,") for text in named))
+            more = " …" if len(texts) > _MOST_ITEMS or len(named) < len(items) else ""
+            whole = splitting.Sentence("; ".join(texts[:_MOST_ITEMS]) + more, False, 0)
+            return [whole, *(one for one in sentences if not one.listed)]
+    return sentences
+
+
+def _close(
+    near: float, sentence: splitting.Sentence, item: Evidence, topic: float, focus: Focus, modality: str
+) -> Candidate | None:
+    a_list = item.kind == "differential" and "; " in sentence.text
+    text = sentence.text if a_list else splitting.clip(sentence.text, LONGEST)
+    if not a_list and not cues.has_content(text):
+        return None
+    words = stems(text)
+    if item.kind == "differential" and len(words - stems(f"{item.title} {item.diagnosis}")) < 2:
+        return None
+    base = near - (0.0 if a_list else cues.burden(text, listed=sentence.listed))
+    if modality:
+        spoken = {name for name, called in _CALLED.items() if called.search(text)}
+        if spoken:
+            base += 0.2 if modality in spoken else -0.3
+    if base + _ASPECT * _STRONGEST < _FLOOR:
+        return None
+    strengths: dict[Aspect, float] = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
+    if a_list:
+        strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
+    else:
+        strengths["what"] = strengths["what"] * cues.defines(text, focus) + (0.15 if sentence.place < 3 else 0)
+    return Candidate(text, item, words, topic, base, strengths)
+
+
+def choose(
+    found: Sequence[Candidate],
+    wanted: Sequence[Aspect],
+    chosen: list[tuple[Aspect, Candidate]],
+    bonus: Callable[[Candidate], float] = lambda _: 0.0,
+) -> None:
+    """Fill the wanted aspects in turn, each with the best sentence that says something new; add them to `chosen`."""
+    for aspect in wanted:
+        best, best_score = None, _FLOOR
+        for candidate in found:
+            if (
+                candidate.topic < (_WHAT_FLOOR if aspect == "what" else _TOPIC_FLOOR)
+                or candidate.strengths[aspect] < _LEAST[aspect]
+            ):
+                continue
+            score = candidate.score(aspect) + bonus(candidate)
+            if score <= best_score:
+                continue
+            told = max((similarity(candidate, other) for _, other in chosen), default=0.0)
+            if told >= SAME:
+                continue
+            same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
+            same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
+            score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
+            if score > best_score:
+                best, best_score = candidate, score
+        if best is not None:
+            chosen.append((aspect, best))
+
+
+def similarity(one: Candidate, other: Candidate) -> float:
+    """Share of the shorter sentence's words that the other holds too."""
+    least = min(len(one.words), len(other.words))
+    return len(one.words & other.words) / least if least else 0.0

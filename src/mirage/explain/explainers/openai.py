@@ -1,19 +1,51 @@
-"""Any server that speaks OpenAI's chat completions: llama.cpp, Ollama, vLLM, LM Studio, or a hosted one."""
+"""Any server that speaks OpenAI's chat completions: llama.cpp, Ollama, vLLM, LM Studio, or a hosted one.
+
+Server-sent events are read line by line (WHATWG HTML, section 9.2), forgiving what servers get wrong.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
-from collections.abc import Callable, Iterator
+import queue
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from mirage.errors import BadInput, Unavailable
-from mirage.explain.explainers.base import ExplainerInfo, Piece, Remark, Request
-from mirage.explain.explainers.prompting import prompt_of
-from mirage.explain.explainers.sentences import pieces
-from mirage.explain.explainers.streaming import Call, Chat
+from mirage.errors import BadInput, MirageError, Unavailable
+from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
+from mirage.explain.explainers.language_model import pieces, prompt_of
 from mirage.settings import Settings
 
 _TOKENS_PER_SENTENCE = 70
+_CONNECT = 5.0
+_LONGEST_LINE = 1_000_000
+_LONGEST_WAIT = 20.0
+_BUSY = (408, 429, 500, 502, 503, 504)
+_POLL = 0.05
+_LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")  # a "\r" that comes last may be half of an end
+_HINTS = {
+    401: "It wants a key: set OPENAI_API_KEY",
+    403: "The key in OPENAI_API_KEY is not allowed to",
+    404: "Is explainer_url right (it ends in /v1), and does it have the model?",
+    429: "It has too much to do; try again later",
+}
+
+# Reasoning models write what they think before they answer. Some templates open the thought in the prompt, so that only
+# its end is in the text; then the first words tell.
+_THOUGHT = re.compile(r"<think(?:ing)?>|<\|channel\|>(?!final)", re.IGNORECASE)
+_ANSWER = re.compile(r"</think(?:ing)?>|<\|channel\|>final<\|message\|>", re.IGNORECASE)
+_ALOUD = re.compile(r"\b(?:I|[Mm]e|[Ww]e|[Ll]et|[Uu]ser|[Oo]kay|[Hh]mm|[Ww]ait|[Aa]lright)\b")
+_MARK = re.compile(r"<\|[^|<>\n]{1,30}\|>")
+_FIRST_WORDS = 40  # characters
+_BEGINNING = re.compile(rf"\s*(?:\S[^\n]*?[.!?\]]\s|.{{{_FIRST_WORDS}}})", re.DOTALL)
+_LONGEST_MARK, _LONGEST_THOUGHT = 30, 100_000  # characters
+_STILL_THINKING = "the model was still thinking when its answer reached the longest that it may be"
 
 
 class OpenAIExplainer:
@@ -60,8 +92,13 @@ class OpenAIExplainer:
         """Tell who speaks. Asks nobody."""
         return ExplainerInfo("openai", self._model or "the server's own", generative=True)
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+    def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Yield sentences as the server writes them; see `mirage.explain.explainers.base.Explainer`.
+
+        Parameters
+        ----------
+        request : ExplanationRequest
+        stopped : callable
 
         Raises
         ------
@@ -76,7 +113,7 @@ class OpenAIExplainer:
         prompt = prompt_of(request, self._context - answer - 64)
         if prompt.remark:
             yield prompt.remark
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
             "messages": [{"role": "system", "content": prompt.rules}, {"role": "user", "content": prompt.data}],
             "stream": True,
             "temperature": 0,
@@ -84,13 +121,21 @@ class OpenAIExplainer:
         }
         if self._model:
             body["model"] = self._model
-        chat = Chat(f"{url}/chat/completions", body, self._key, self._timeout, self._attempts, self._pause)
-        with Call(chat, stopped) as call:
-            yield from pieces(call, request.most, stopped)
-            if chat.spoilt:
-                yield Remark("Some of what the server sent could not be read as text; those characters are shown as �.")
-            if chat.ended == "length":
-                yield Remark("Cut short: the model reached the longest answer it may give.")
+        chat = _Chat(f"{url}/chat/completions", body, self._key, self._timeout, self._attempts, self._pause)
+        with closing(_heard(chat, stopped)) as heard:
+            yield from pieces(without_thoughts(heard), request.most, stopped)
+        if stopped():
+            return
+        if chat.thought and not chat.spoken:
+            raise Unavailable(_STILL_THINKING)
+        if chat.ended == "content_filter" and not chat.spoken:
+            raise Unavailable("the server's content filter held the answer back")
+        if chat.ended == "content_filter":
+            yield Remark("Cut short: the server holds back what its content filter found.")
+        if chat.ended == "length":
+            yield Remark("Cut short: the model reached the longest answer it may give.")
+        if chat.spoilt:
+            yield Remark("Some of what the server sent could not be read as text; those characters are shown as �.")
 
 
 def checked(url: str) -> str:
@@ -121,3 +166,249 @@ def checked(url: str) -> str:
     if parts.query or parts.fragment:
         raise BadInput("explainer_url must end at its path, as in http://localhost:8080/v1, without ? or #")
     return url
+
+
+def without_thoughts(stream: Iterable[str]) -> Iterator[str]:
+    """The answer in a model's text, without what it thought before and without the marks of its turns.
+
+    Parameters
+    ----------
+    stream : iterable of str
+        Parts of the text as they come, of any length.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a thought was opened and the text ends within it.
+    """
+    held, thinking, answering = "", False, False
+    for part in stream:
+        since = max(0, len(held) - _LONGEST_MARK)
+        held += part
+        if end := _ANSWER.search(held, since):
+            held, thinking, answering = held[end.end() :].lstrip(), False, True
+        elif begin := _THOUGHT.search(held, since):
+            thinking = True
+            if answering:
+                yield held[: begin.start()]
+        if thinking:
+            held = held[-_LONGEST_MARK:]
+        elif answering or (_BEGINNING.match(held) and not _ALOUD.search(held[:_FIRST_WORDS])):
+            answering = True
+            # What follows a "<" may yet become a mark.
+            given, less, rest = held.rpartition("<")
+            given, held = (given, less + rest) if less and len(rest) < _LONGEST_MARK and ">" not in rest else (held, "")
+            yield _MARK.sub("", given)
+        elif len(held) > _LONGEST_THOUGHT:
+            thinking = True
+    if thinking:
+        raise Unavailable(_STILL_THINKING)
+    yield _MARK.sub("", held)
+
+
+# -- one streamed chat completion -----------------------------------------------------------------------------------------
+
+
+def _heard(chat: _Chat, stopped: Callable[[], bool]) -> Generator[str, None, None]:
+    """A chat's text as it comes. The chat runs in a thread of its own, so that it can be dropped at any moment."""
+    from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - as httpx below
+
+    parts: queue.Queue[str | None] = queue.Queue()
+    with start_blocking_portal(name="mirage-chat") as portal:
+        call = portal.start_task_soon(chat.run, parts.put)
+        call.add_done_callback(lambda _: parts.put(None))
+        try:
+            while not stopped():
+                with suppress(queue.Empty):
+                    if (part := parts.get(timeout=_POLL)) is None:
+                        call.result()
+                        return
+                    yield part
+        except (MirageError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise Unavailable(f"the answer could not be read ({type(error).__name__})") from error
+        finally:
+            call.cancel()
+
+
+class _Chat:
+    """What to ask, and what became of it.
+
+    Attributes
+    ----------
+    ended : str
+        The server's reason for the end: ``stop``, ``length``; empty when it gave none.
+    spoken, thought : bool
+        Whether it wrote text, and whether it thought where that is told apart from text.
+    spoilt : bool
+        Whether bytes came that are no UTF-8.
+    """
+
+    def __init__(self, url: str, body: dict[str, Any], key: str, timeout: float, attempts: int, pause: float) -> None:
+        self._url, self._body, self._key = url, body, key
+        self._timeout, self._attempts, self._pause = timeout, max(attempts, 1), pause
+        self._server = f"the server {urlsplit(url).netloc}"
+        self.ended = ""
+        self.spoken = self.thought = self.spoilt = False
+
+    async def run(self, tell: Callable[[str], None]) -> None:
+        """Ask, again where that may help, and hand each part of the text on."""
+        import httpx  # noqa: PLC0415 - a fifth of a second, and only when a server is asked
+
+        here = (urlsplit(self._url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+        timeout = httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout))
+        headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        try:
+            client = httpx.AsyncClient(timeout=timeout, headers=headers, follow_redirects=False, trust_env=not here)
+        except (ValueError, UnicodeError):
+            raise Unavailable("OPENAI_API_KEY holds characters that no key has; set it anew") from None
+        attempt, wait = 1, 0.0
+        async with client:
+            while True:
+                last = attempt >= self._attempts
+                try:
+                    async with client.stream("POST", self._url, json=self._body) as response:
+                        if response.status_code == httpx.codes.OK:
+                            return await self._read(response, tell)
+                        said = await _beginning(response)
+                        if self._adapted(said):
+                            continue
+                        if last or response.status_code not in _BUSY:
+                            raise Unavailable(self._refusal(response.status_code, said))
+                        wait = _asked_to_wait(response.headers.get("retry-after", ""))
+                except httpx.HTTPError as error:
+                    may_help = not self.spoken and (
+                        isinstance(error, httpx.ConnectTimeout) or not isinstance(error, httpx.TimeoutException)
+                    )
+                    if last or not may_help:
+                        raise Unavailable(self._broken(error)) from None
+                await asyncio.sleep(min(wait or self._pause * 2 ** (attempt - 1), _LONGEST_WAIT))
+                attempt, wait = attempt + 1, 0.0
+
+    def _adapted(self, said: str) -> bool:
+        """Change what a server refuses by name, so that it is worth asking again; each change is made once."""
+        body = self._body
+        if "max_tokens" in body and "max_tokens" in said:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        elif "temperature" in body and "temperature" in said:
+            del body["temperature"]
+        elif len(body["messages"]) > 1 and re.search(r"\b(?:system|roles?)\b", said, re.IGNORECASE):
+            whole = "\n\n".join(message["content"] for message in body["messages"])
+            body["messages"] = [{"role": "user", "content": whole}]
+        else:
+            return False
+        return True
+
+    def _broken(self, error: Exception) -> str:
+        kind = type(error).__name__
+        if kind == "ConnectError":
+            return f"no server answers at {urlsplit(self._url).netloc}. Is it running, and is explainer_url right?"
+        if kind.endswith("Timeout"):
+            return f"{self._server} did not {'go on' if self.spoken else 'answer'} within {self._timeout:g} s"
+        return f"the connection to {self._server} broke off ({kind})"
+
+    def _refusal(self, code: int, said: str) -> str:
+        if 300 <= code < 400:
+            return (
+                f"{self._server} sends us elsewhere ({code}), which is not followed. Put its real address into explainer_url"
+            )
+        try:
+            why = self._hidden(_problem(json.loads(said)))
+        except ValueError:
+            why = ""
+        return ". ".join(filter(None, [f"{self._server} answered {code}{': ' + why if why else ''}", _HINTS.get(code, "")]))
+
+    def _hidden(self, said: str) -> str:
+        """What a server says, short, and without the key should it repeat it."""
+        said = " ".join(said.split())[:200].rstrip(".")
+        return said.replace(self._key, "(key)") if self._key else said
+
+    async def _read(self, response: Any, tell: Callable[[str], None]) -> None:
+        heard = time.monotonic()
+        rest, whole, event, streams = "", "", "", False
+        async for text in response.aiter_text():
+            *lines, rest = _LINE_END.split(rest + text)
+            if len(rest) > _LONGEST_LINE:
+                raise Unavailable(f"{self._server} sent a line that does not end")
+            for line in lines:
+                if not streams and not line.startswith(("data:", ":", "event:", "id:", "retry:")):
+                    whole = f"{whole}{line}\n"[:_LONGEST_LINE]
+                    continue
+                streams = streams or line.startswith("data:")
+                if line.startswith("data:") and line[5:].strip() == "[DONE]":
+                    return
+                event, alive = self._event(event, line, tell)
+                heard = time.monotonic() if alive else heard
+            if time.monotonic() - heard > self._timeout:
+                raise Unavailable(f"{self._server} kept the line open but wrote nothing for {self._timeout:g} s")
+        if streams:
+            self._event(event, rest.rstrip("\r"), tell)
+        elif (whole + rest).strip() and not self._event("", f"data:{whole}{rest}", tell)[1]:
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            raise Unavailable(
+                f"{self._server} answered with {kind or 'something'} that is no chat completion. Is explainer_url right?"
+            )
+
+    def _event(self, before: str, line: str, tell: Callable[[str], None]) -> tuple[str, bool]:
+        """Read one line. Gives what belongs to an event that is not whole yet, and whether the model did something."""
+        if not line.startswith("data:"):
+            return (before if line else ""), False
+        # An event may have several lines, and some servers leave out the empty line between two events.
+        for data in (before + line[5:], line[5:]):
+            try:
+                found = json.loads(data)
+            except ValueError:
+                continue
+            return "", self._content(found, tell)
+        return (before + line[5:] + "\n")[:_LONGEST_LINE], False
+
+    def _content(self, found: object, tell: Callable[[str], None]) -> bool:
+        """Hand on the text of an event, or of a whole answer; whether the model wrote or thought."""
+        if problem := _problem(found):
+            raise Unavailable(f"{self._server} reported an error: {self._hidden(problem)}")
+        choices = found.get("choices") if isinstance(found, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(first, dict):
+            return False
+        self.ended = str(first.get("finish_reason") or self.ended)
+        message = first.get("delta") or first.get("message")
+        message = message if isinstance(message, dict) else {"content": first.get("text")}
+        text = message.get("content")
+        if isinstance(text, list):
+            text = "".join(str(part.get("text") or "") for part in text if isinstance(part, dict))
+        thinks = bool(message.get("reasoning_content") or message.get("reasoning"))
+        self.thought = self.thought or thinks
+        if not isinstance(text, str) or not text:
+            return thinks
+        self.spoken, self.spoilt = True, self.spoilt or "\ufffd" in text
+        tell(text)
+        return True
+
+
+async def _beginning(response: Any) -> str:
+    said = ""
+    async for text in response.aiter_text():
+        said += text
+        if len(said) > 4_000:
+            break
+    return said
+
+
+def _problem(found: object) -> str:
+    """The error that an answer reports, in any of the shapes that servers give it; empty when it reports none."""
+    if isinstance(found, list):
+        return _problem(found[0]) if found else ""
+    if not isinstance(found, dict) or found.get("choices"):
+        return ""
+    said = found.get("error") or found.get("detail") or found.get("message") or found.get("msg")
+    return said if isinstance(said, str) else _problem(said) or (json.dumps(said) if said else "")
+
+
+def _asked_to_wait(header: str) -> float:
+    """Seconds of a Retry-After header, which may be a number or a date; 0 when there is none."""
+    with suppress(ValueError):
+        return max(0.0, float(header))
+    with suppress(ValueError, TypeError):
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    return 0.0

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import Unavailable
-from mirage.explain.explainers.base import ExplainerInfo, Piece, Request
-from mirage.explain.explainers.prompting import Prompt, prompt_of
-from mirage.explain.explainers.sentences import pieces
+from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece
+from mirage.explain.explainers.language_model import Prompt, pieces, prompt_of
 from mirage.models.files import parameters
 from mirage.models.hub import locate
 from mirage.models.pins import EXPLAINER, PINS
@@ -93,7 +92,7 @@ class TransformersExplainer:
         numbers = sum(map(parameters, self._weights()))
         return int(numbers * self._place().bytes_each * _SPARE)
 
-    def explain(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+    def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Write about the evidence; see `mirage.explain.explainers.base.Explainer`."""
         with _one_at_a_time:
             tokenizer, model = self._ready()
