@@ -301,13 +301,14 @@ def test_an_answer_cut_by_its_length_is_remarked() -> None:
 @pytest.mark.parametrize("parts", [(), ("It began ",)])
 def test_stopping_closes_the_connection_soon(parts: tuple[str, ...]) -> None:
     stop = threading.Event()
-    threading.Timer(0.3, stop.set).start()
     with serving(hanging(*(parts or ("",)))) as server:
-        started = time.monotonic()
+        threading.Timer(0.3, stop.set).start()
+        started, others = time.monotonic(), {thread.name for thread in threading.enumerate()}
         list(OpenAIExplainer(server.url, key="", timeout=30).explain(request(), stop.is_set))
         assert time.monotonic() - started < 15, "the server's hanging was waited for"
+        left = [thread for thread in threading.enumerate() if thread.name not in others and "request" not in thread.name]
+        assert not left, "the thread of the chat goes on"
         assert server.dropped.wait(15), "the connection stayed open"
-    assert not [thread for thread in threading.enumerate() if thread.name == "mirage-chat"]
 
 
 def test_leaving_the_generator_early_closes_the_connection() -> None:

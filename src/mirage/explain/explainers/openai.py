@@ -214,7 +214,7 @@ def _heard(chat: _Chat, stopped: Callable[[], bool]) -> Generator[str, None, Non
     from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - as httpx below
 
     parts: queue.Queue[str | None] = queue.Queue()
-    with start_blocking_portal(name="mirage-chat") as portal:
+    with start_blocking_portal() as portal:
         call = portal.start_task_soon(chat.run, parts.put)
         call.add_done_callback(lambda _: parts.put(None))
         try:
