@@ -41,6 +41,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/zensical build --strict
+
+# The docs site, into site/.
+docs: $(VENV)/.installed-dev
+	$(BIN)/zensical build --strict
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
