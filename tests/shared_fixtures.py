@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from mirage import corpora
 from mirage.atlas import Atlas
@@ -28,12 +30,34 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
-def starter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter atlas, built once and closed. Copy it; do not open it."""
-    folder = tmp_path_factory.mktemp("starter") / "atlas"
-    with Atlas.open(folder, create=True) as atlas:
-        add(atlas, corpora.load("starter"))
-    return folder
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Give a folder that the first of the run's processes makes; the others wait for it and take the same.
+
+    What takes it copies it, and never writes into it or opens it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, partial = shared / name, shared / f"{name}.partial"
+        with FileLock(shared / f"{name}.lock"):
+            if not folder.exists():
+                make(partial)
+                partial.rename(folder)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def starter_folder(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The starter atlas, closed. Copy it; do not open it."""
+
+    def make(folder: Path) -> None:
+        with Atlas.open(folder, create=True) as atlas:
+            add(atlas, corpora.load("starter"))
+
+    return made_once("starter-atlas", make)
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mirage import corpora
-from mirage.atlas import Atlas
 from mirage.cli import app
 from mirage.errors import BadQuery
-from mirage.storage.ingest import add
+from parts import copy_atlas
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = Path(tmp_path_factory.mktemp("cli")) / "atlas"
-    with Atlas.open(path, create=True) as atlas:
-        add(atlas, corpora.load("starter"))
-    return path
+def folder(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_atlas(starter_folder, tmp_path_factory.mktemp("cli") / "atlas")
 
 
 def run(*words: str, folder: Path) -> str:

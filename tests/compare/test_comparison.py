@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.errors import BadQuery
 from mirage.explain.evidence import Claim
-from mirage.storage.ingest import add
 
 
-@pytest.fixture(scope="module")
-def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    with Atlas.open(Path(tmp_path_factory.mktemp("compare")) / "atlas", create=True) as opened:
-        add(opened, corpora.load("starter"))
-        yield opened
+@pytest.fixture(scope="session")
+def atlas(starter: Atlas) -> Atlas:
+    return starter
 
 
 def test_what_each_side_shows_tells_them_apart(atlas: Atlas) -> None:

@@ -349,7 +349,6 @@ def with_record(change: Callable[[dict], object], part: str) -> Callable[[str, b
         ("corpora.jsonl", lambda record: record.pop("title")),
         ("corpora.jsonl", lambda record: record.update(complete="maybe")),
     ],
-    ids=str,
 )
 def test_a_record_that_lies_is_refused_although_its_checksum_is_right(
     carried: Path, tmp_path: Path, part: str, change: Callable[[dict], object]

@@ -25,6 +25,7 @@ from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
+from parts import copy_atlas
 
 
 class Some:
@@ -115,10 +116,20 @@ def roots(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, roots) -> Iterator[Served]:
+def some_starter(made_once) -> Path:
+    """An atlas of a part of the starter, closed. Copy it; do not open it."""
+
+    def make(folder: Path) -> None:
+        with Atlas.open(folder, create=True) as atlas:
+            add(atlas, Some(load("starter"), 8))
+
+    return made_once("some-starter-atlas", make)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, some_starter, roots) -> Iterator[Served]:
     """The site of an atlas with some starter figures and a folder's case. Tests only read it."""
-    with Atlas.open(tmp_path_factory.mktemp("web") / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 8))
+    with Atlas.open(copy_atlas(some_starter, tmp_path_factory.mktemp("web") / "atlas")) as atlas:
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots) as served:
             yield served

@@ -7,12 +7,11 @@ from urllib.parse import quote
 
 import pytest
 from browsing import opened
-from conftest import Some, picture, serving
+from conftest import picture, serving
 
 from mirage.atlas import Atlas
-from mirage.corpora import load
 from mirage.settings import Settings
-from mirage.storage.ingest import add
+from parts import copy_atlas
 
 pytestmark = pytest.mark.browser
 DROP = """async ([name, bytes, kind]) => {
@@ -321,14 +320,12 @@ def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
         context.close()
 
 
-def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, roots, monkeypatch):
+def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, some_starter, roots, monkeypatch):
     missing = "/".join(["", *["a-folder-with-a-long-name"] * 6])
     monkeypatch.setenv("MIRAGE_GENERATOR_PATH", missing)
-    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 12))
-        with serving(atlas, Settings.load(), roots) as served:
-            page = chromium.new_page(base_url=served.url, viewport={"width": 320, "height": 800})
-            page.goto("/search?q=brain")
-            assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320
-            page.close()
+    with Atlas.open(copy_atlas(some_starter, tmp_path / "atlas")) as atlas, serving(atlas, Settings.load(), roots) as served:
+        page = chromium.new_page(base_url=served.url, viewport={"width": 320, "height": 800})
+        page.goto("/search?q=brain")
+        assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.close()

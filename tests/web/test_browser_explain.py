@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from browsing import opened
-from conftest import Some, serving
+from conftest import serving
 
 from chat_server import hanging, saying
 from chat_server import serving as chatting
@@ -14,16 +14,16 @@ from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings
 from mirage.storage.ingest import add
+from parts import copy_atlas
 
 pytestmark = pytest.mark.browser
 SEARCH = "/search?q=frontal+chest+film"
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, roots):
+def told(tmp_path_factory, some_starter, roots):
     """An atlas of some starter figures and of the folder's case, and the site of it under given settings."""
-    with Atlas.open(tmp_path_factory.mktemp("told") / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 12))
+    with Atlas.open(copy_atlas(some_starter, tmp_path_factory.mktemp("told") / "atlas")) as atlas:
         add(atlas, load("folder", path=roots / "My teaching files"))
         yield lambda **settings: serving(atlas, Settings(**settings), roots)
 

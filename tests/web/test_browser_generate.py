@@ -6,12 +6,11 @@ import time
 
 import pytest
 from browsing import opened
-from conftest import Some, serving
+from conftest import serving
 
 from mirage.atlas import Atlas
-from mirage.corpora import load
 from mirage.settings import Settings
-from mirage.storage.ingest import add
+from parts import copy_atlas
 from pencil import drawn_with
 
 pytestmark = pytest.mark.browser
@@ -19,12 +18,11 @@ BUTTON = "Make a synthetic image of this"
 
 
 @pytest.fixture(scope="module")
-def drawing(tmp_path_factory, roots):
+def drawing(tmp_path_factory, some_starter, roots):
     """A site whose generator is a pencil."""
-    with drawn_with(), Atlas.open(tmp_path_factory.mktemp("drawing") / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 12))
-        with serving(atlas, Settings(), roots) as served:
-            yield served
+    folder = copy_atlas(some_starter, tmp_path_factory.mktemp("drawing") / "atlas")
+    with drawn_with(), Atlas.open(folder) as atlas, serving(atlas, Settings(), roots) as served:
+        yield served
 
 
 @pytest.fixture

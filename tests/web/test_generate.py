@@ -11,27 +11,25 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Some, picture, serving
+from conftest import picture, serving
 from PIL import Image
 
 from marks_maker import read
 from mirage.atlas import Atlas
-from mirage.corpora import load
 from mirage.generate.synthesis import MAX_AHEAD
 from mirage.settings import Settings
-from mirage.storage.ingest import add
+from parts import copy_atlas
 from pencil import MISSING, SIDE, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
 
 
 @pytest.fixture(scope="module")
-def drawing(tmp_path_factory, roots):
+def drawing(tmp_path_factory, some_starter, roots):
     """A site whose generator is a pencil."""
-    with drawn_with(), Atlas.open(tmp_path_factory.mktemp("drawing") / "atlas", create=True) as atlas:
-        add(atlas, Some(load("starter"), 12))
-        with serving(atlas, Settings(), roots) as served:
-            yield served
+    folder = copy_atlas(some_starter, tmp_path_factory.mktemp("drawing") / "atlas")
+    with drawn_with(), Atlas.open(folder) as atlas, serving(atlas, Settings(), roots) as served:
+        yield served
 
 
 @pytest.fixture
