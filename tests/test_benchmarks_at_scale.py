@@ -105,6 +105,7 @@ def test_words_of_a_figure_are_always_the_same_and_differ_from_its_originals(set
     assert texts == many.queries(many.real_atlas(setting)[0], len(texts))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ["text", "adding-open-clip"])
 def test_the_papers_encoder_is_compared_where_open_clip_is(name: str, setting: Setting) -> None:
     vision()

@@ -1,6 +1,6 @@
 """open_clip for the tests that want it: installed apart, because its torchvision does not fit the CPU build of torch.
 
-`make test` puts it into a folder of its own, which the environment variable ``MIRAGE_TEST_VISION`` names::
+`make test-models` puts it into a folder of its own, which the environment variable ``MIRAGE_TEST_VISION`` names::
 
     pip install --target FOLDER --no-deps open_clip_torch torchvision==0.28.0 timm ftfy wcwidth
 
@@ -31,7 +31,6 @@ def vision_folder() -> Path | None:
 
 def vision() -> Any:
     """Make open_clip importable and return it; skip, saying why, where it is not there."""
-    pytest.importorskip("torch", reason="open_clip needs torch")
     folder = vision_folder()
     if folder is None:
         pytest.skip("open_clip is looked for in the folder that MIRAGE_TEST_VISION names, and is not there")

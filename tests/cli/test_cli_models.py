@@ -109,9 +109,10 @@ def test_what_cannot_be_done_is_said_with_what_can(words: tuple[str, ...], code:
     assert said in flat(done)
 
 
+@pytest.mark.torch
 def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mirage.encoders.export", reason="needs the part that exports, and the library onnx")
-    transformers = pytest.importorskip("transformers", reason="needs the [paper] extra")
+    import transformers
+
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "generate" / "generators"))
     from tiny_pipeline import save_tokenizer
 
@@ -152,7 +153,6 @@ def test_an_encoder_becomes_onnx_that_gives_the_same_vectors(tmp_path: Path, mon
 
 
 def test_what_is_onnx_already_is_not_converted(tmp_path: Path) -> None:
-    pytest.importorskip("mirage.encoders.export", reason="needs the part that exports, and the library onnx")
     done = run("export", "starter-encoder", "--to", str(tmp_path / "out"))
     assert done.exit_code == 2
     assert "ONNX already" in flat(done)

@@ -35,7 +35,10 @@ OPENED: dict[str, Callable[[Path], Encoder]] = {
 OTHERS = sorted(set(encoders.available()) - {name.split()[0] for name in OPENED})
 
 
-@pytest.fixture(scope="module", params=[*OPENED, *OTHERS])
+NEEDS_TORCH = {name: pytest.mark.torch for name in OPENED if name != "starter"}
+
+
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=NEEDS_TORCH.get(name, ())) for name in [*OPENED, *OTHERS]])
 def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     if request.param in OTHERS:
         return encoders.load(request.param)

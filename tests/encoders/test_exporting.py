@@ -29,6 +29,7 @@ from mirage.storage.reindex import rebuild
 from parts import picture_folder
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder, word_piece_folder
 
+pytestmark = pytest.mark.torch
 TEXTS = [
     "axial CT",
     "pleural effusion",

@@ -27,6 +27,7 @@ from mirage.models.runtime import remembered_sha256
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder
 from vision import vision
 
+pytestmark = pytest.mark.torch
 SHORT = ["axial CT", "pleural effusion", "a", "", "axial CT of the brain with a ring-enhancing lesion, frontal lobe"]
 
 

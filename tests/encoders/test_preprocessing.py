@@ -21,6 +21,7 @@ def noise(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 def test_open_clip_sees_the_same(mode: str, interpolation: str) -> None:
@@ -31,6 +32,7 @@ def test_open_clip_sees_the_same(mode: str, interpolation: str) -> None:
         np.testing.assert_allclose(ours.pixels([image])[0], theirs(image).numpy(), atol=2e-6)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("kind", "given"),
     [

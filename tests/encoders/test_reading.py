@@ -38,6 +38,7 @@ def clip(open_clip: Any) -> TowerTokenizer:
     return for_tower(clip_tokenizer(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"), 77, 0, True)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", ["lower", "whitespace", "canonicalize"])
 def test_clip_reads_as_open_clip_reads(open_clip: Any, kind: str) -> None:
     merges = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
@@ -46,17 +47,20 @@ def test_clip_reads_as_open_clip_reads(open_clip: Any, kind: str) -> None:
     assert ours.padded(ours.ids(TEXTS)).tolist() == theirs
 
 
+@pytest.mark.torch
 def test_short_texts_are_no_longer_than_the_longest(clip: TowerTokenizer) -> None:
     ids = clip.padded(clip.ids(["axial CT", "axial CT of the brain"]))
     assert ids.shape == (2, 7)
     assert ids[0].tolist()[4:] == [0, 0, 0]
 
 
+@pytest.mark.torch
 def test_an_end_mark_that_somebody_typed_does_not_end_the_text(clip: TowerTokenizer) -> None:
     row = clip.ids(["brain <end_of_text> abscess"])[0]
     assert row.count(row[-1]) == 1
 
 
+@pytest.mark.torch
 def test_the_unread_end_begins_where_reading_ends_in_the_text_as_given(clip: TowerTokenizer) -> None:
     text = "  Axial   “CT” &amp; \n ".join(["finding"] * 40)
     unread = clip.unread(text)
@@ -71,9 +75,10 @@ def test_texts_cleaned_in_an_unknown_way_are_refused() -> None:
         cleaning("backwards")
 
 
+@pytest.mark.torch
 def test_siglip_s_pieces_are_read_as_its_own_tokenizer_reads_them(tmp_path: Path) -> None:
-    sentencepiece = pytest.importorskip("sentencepiece", reason="needs the [paper] extra (sentencepiece)")
-    pytest.importorskip("google.protobuf", reason="needs the [paper] extra (protobuf)")
+    import sentencepiece
+
     transformers = transformers_library()
     words = tmp_path / "words.txt"
     words.write_text("\n".join([WORDS.lower()] * 20))

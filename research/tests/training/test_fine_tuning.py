@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.util
 import json
 import os
 import shutil
@@ -25,11 +24,7 @@ from mirage_research.training.finetuning.making import fine_tune, stopping
 from tiny_encoders import drawn_folder, save_clip, save_open_clip, write_roco_parquet
 from vision import vision
 
-MISSING = [name for name in ("torch", "transformers", "safetensors") if importlib.util.find_spec(name) is None]
-pytestmark = [
-    pytest.mark.train,
-    pytest.mark.skipif(bool(MISSING), reason=f"fine-tuning needs the [train] extra; missing: {', '.join(MISSING)}"),
-]
+pytestmark = pytest.mark.torch
 
 # 32 drawings, 4 of them held out: 28 to train on, 7 steps an epoch.
 TINY = Config(

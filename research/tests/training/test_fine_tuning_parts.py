@@ -83,8 +83,8 @@ def test_words_are_always_the_caption_s_with_the_kind_of_picture_now_and_then() 
     assert {words_for(one, 0.0, random.Random(seed)) for seed in range(20)} == {one.caption}
 
 
+@pytest.mark.torch
 def test_pictures_are_never_mirrored() -> None:
-    pytest.importorskip("torch", reason="needs the [train] extra (torch)")
     from mirage_research.training.finetuning.augmenting import augment
 
     pixels = np.zeros((64, 64), dtype=np.uint8)
@@ -99,8 +99,8 @@ def test_pictures_are_never_mirrored() -> None:
     assert np.array_equal(np.asarray(augment(picture, 64, 0.0, random.Random(1)).convert("L")), pixels)
 
 
+@pytest.mark.torch
 def test_each_epoch_has_every_figure_once_in_runs_of_neighbours() -> None:
-    pytest.importorskip("torch", reason="needs the [train] extra (torch)")
     from mirage_research.training.finetuning.feeding import order_of
 
     one, two = order_of(100, 10, 5, 0), order_of(100, 10, 5, 1)
@@ -146,14 +146,13 @@ def test_a_base_that_is_not_there_or_has_no_weights_is_said(tmp_path: Path) -> N
 
 
 def test_a_base_of_the_hub_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("huggingface_hub", reason="needs the [train] extra (huggingface_hub)")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Unavailable, match="--download"):
         find_base("hf-hub:nobody/nothing")
 
 
+@pytest.mark.torch
 def test_a_corpus_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="needs the [train] extra (torch)")
     monkeypatch.delenv("MIRAGE_MEDPIX", raising=False)
     monkeypatch.setattr("mirage.corpora.medpix.user_cache_path", lambda *_, **__: tmp_path)
     result = CliRunner().invoke(

@@ -84,8 +84,6 @@ def test_a_configuration_that_names_something_unknown_is_refused(tmp_path: Path)
 @pytest.fixture(scope="module")
 def made(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained, stopped after two steps, gone on, exported."""
-    for name in ("torch", "diffusers", "onnx"):
-        pytest.importorskip(name, reason=f"needs the [train] extra ({name})")
     from mirage_research.training.generator.making import Places, make_generator
 
     out = tmp_path_factory.mktemp("run")
@@ -101,7 +99,7 @@ def made(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_what_was_trained_draws(made: Path) -> None:
     generator = StarterGenerator(made, threads=1)
     info = generator.info()
@@ -117,7 +115,7 @@ def test_what_was_trained_draws(made: Path) -> None:
     assert two.seed == 4
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
     import torch
 
@@ -140,14 +138,14 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
     assert np.corrcoef(told.ravel(), found.ravel())[0, 1] > 0.995
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_fingerprints_of_the_training_images_are_beside_it(made: Path, data: tuple[Path, Path]) -> None:
     copies = Copies.load(made / "fingerprints.npz")
     with Image.open(data[1] / "images" / "3.png") as picture:
         assert copies.check(picture.convert("L")).checked
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_a_folder_that_is_damaged_is_said(made: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -166,7 +164,7 @@ def test_a_folder_that_is_damaged_is_said(made: Path, tmp_path: Path) -> None:
             list(StarterGenerator(folder, threads=1).generate(Request((Wanted("brain"),), steps=1)))
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_another_text_encoder_is_refused(made: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -178,7 +176,7 @@ def test_another_text_encoder_is_refused(made: Path, tmp_path: Path) -> None:
         list(generator.generate(Request((Wanted("brain"),), steps=1)))
 
 
-@pytest.mark.train
+@pytest.mark.torch
 def test_it_begins_from_a_picture_as_far_as_it_is_told(made: Path, data: tuple[Path, Path]) -> None:
     generator = StarterGenerator(made, threads=1)
     with Image.open(data[1] / "images" / "1.png") as opened:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,7 @@ from mirage_research.training.config import Config
 from mirage_research.training.encoder import make_tokenise
 from mirage_research.training.samples import Sample
 
-NEEDED = ("torch", "transformers", "onnx", "efficientnet_lite_pytorch")
-MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-
-pytestmark = [
-    pytest.mark.train,
-    pytest.mark.skipif(bool(MISSING), reason=f"training needs the [train] extra; missing: {', '.join(MISSING)}"),
-]
+pytestmark = pytest.mark.torch
 
 CONFIG = Config(seed=1, pixels=64, dimension=32, epochs=2, batch=8, text_layers=1, text_tokens=16)
 WORDS = [

@@ -17,6 +17,7 @@ from mirage_research.evaluation import explainers as measuring
 QUESTIONS = 2
 
 pytestmark = [
+    pytest.mark.torch,
     pytest.mark.medpix,
     pytest.mark.skipif(not os.environ.get("MIRAGE_MEDPIX"), reason="needs MIRAGE_MEDPIX"),
 ]

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import transformers
 
 from explaining_parts import evidence
 from hub_server import of_the_hub
@@ -21,8 +23,7 @@ from mirage.explain.explainers.base import ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.transformers import PAPER, REVISIONS, TransformersExplainer
 from mirage.models.files import ModelRecord
 
-torch = pytest.importorskip("torch", reason="needs the [explain] extra (torch)")
-transformers = pytest.importorskip("transformers", reason="needs the [explain] extra (transformers)")
+pytestmark = pytest.mark.torch
 
 ANSWER = "A subdural hematoma lies between dura and arachnoid [1]. It is a crescent [2]. ### End Never said."
 QUESTION = ExplanationRequest("subdural hematoma", evidence("A subdural hematoma lies there.", "It is crescent-shaped."))

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
+import torch
+import transformers
 from PIL import Image
 from tiny_pipeline import READ, SIDE, save_pipeline
 
@@ -23,9 +26,7 @@ from mirage.generate.generators.diffusers_drawing import AGAIN, OVERFLOWED, UNDE
 from mirage.generate.generators.diffusers_folder import look_over
 from mirage.generate.generators.diffusers_pipeline import quick_scheduler
 
-torch = pytest.importorskip("torch", reason="needs the [generate] extra (torch)")
-diffusers = pytest.importorskip("diffusers", reason="needs the [generate] extra (diffusers)")
-transformers = pytest.importorskip("transformers", reason="needs the [generate] extra (transformers)")
+pytestmark = pytest.mark.torch
 
 BRAIN, CHEST, TUMOUR = (Wanted(text) for text in ("axial brain MRI", "chest x-ray", "tumour"))
 

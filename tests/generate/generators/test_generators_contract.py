@@ -25,8 +25,6 @@ BRAIN, CHEST = Wanted("axial brain MRI"), Wanted("frontal chest X-ray")
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the diffusers generator draws with here."""
-    for name in ("torch", "transformers", "diffusers"):
-        pytest.importorskip(name, reason=f"needs the [generate] extra ({name})")
     import torch
 
     before = torch.get_num_threads()
@@ -35,7 +33,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=generators.available())
+NEEDS_TORCH = {"diffusers": pytest.mark.torch}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=NEEDS_TORCH.get(name, ())) for name in generators.available()])
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     """Each that is installed and has what it needs."""
     options: dict[str, Any] = {}

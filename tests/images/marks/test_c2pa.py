@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from PIL import Image
 
 from marks_maker import ID, drawn, read, record, resaved
@@ -15,8 +16,7 @@ from mirage.errors import BadInput, Unavailable
 from mirage.images.marks import c2pa as manifests
 from mirage.images.marks import mark
 
-pytest.importorskip("c2pa", reason="needs the [sign] extra")
-x509 = pytest.importorskip("cryptography.x509", reason="makes certificates with cryptography")
+pytestmark = pytest.mark.torch
 
 
 def chain(folder: Path, *, days: int = 30, name: str = "leaf", alg: str = "ec") -> tuple[Path, Path]:
