@@ -25,13 +25,13 @@ except PackageNotFoundError:  # pragma: no cover - run from a source tree that i
     __version__ = "0"
 
 _HOMES = {
-    "Answer": "mirage.search.fusion",
+    "Answer": "mirage.search.answer",
     "Atlas": "mirage.atlas",
     "Case": "mirage.figure",
     "Comparison": "mirage.compare.comparison",
     "Dual": "mirage.compare.dual",
     "Figure": "mirage.figure",
-    "Hit": "mirage.search.fusion",
+    "Hit": "mirage.search.answer",
     "Licence": "mirage.figure",
     "MirageError": "mirage.errors",
     "PictureTerm": "mirage.query",

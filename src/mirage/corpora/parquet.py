@@ -280,7 +280,7 @@ def _pyarrow(title: str) -> ModuleType:
     except ImportError as error:
         raise Unavailable(
             f"{title} comes as parquet files, and the package that reads them is not installed. "
-            "Install it: pip install 'mirage-atlas[parquet]'."
+            "Install it: pip install pyarrow."
         ) from error
     return parquet  # type: ignore[no-any-return]
 

@@ -311,6 +311,7 @@ def missing_package(what: str, error: ImportError) -> Unavailable:
     error : ImportError
     """
     return Unavailable(
-        f"The {what} encoder needs {error.name}, which is not installed: `pip install 'mirage-atlas[paper]'`. An atlas "
+        f"The {what} encoder needs {error.name}, which is not installed: "
+        "`pip install torch torchvision transformers open_clip_torch`. An atlas "
         'can be searched without it by an encoder that `mirage models export` wrote (setting encoder = "onnx").'
     )

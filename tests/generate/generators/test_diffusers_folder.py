@@ -228,5 +228,5 @@ def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(importlib.util.find_spec("diffusers") is not None, reason="the extra is installed here")
 def test_without_the_extra_it_is_named(folder: Path) -> None:
-    with pytest.raises(Unavailable, match=r"pip install 'mirage-atlas\[generate\]'"):
+    with pytest.raises(Unavailable, match=r"pip install torch transformers diffusers"):
         next(DiffusersGenerator(str(folder)).generate(Request((Wanted("axial brain MRI"),))))

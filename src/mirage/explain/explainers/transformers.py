@@ -244,5 +244,5 @@ def _libraries() -> tuple[Any, Any]:
 
 def _missing(error: ImportError) -> Unavailable:
     return Unavailable(
-        f"The transformers explainer needs {error.name}, which is not installed: `pip install 'mirage-atlas[explain]'`."
+        f"The transformers explainer needs {error.name}, which is not installed: `pip install torch transformers`."
     )

@@ -116,7 +116,8 @@ def look_over(path: Path) -> Folder:
 def missing(error: ImportError) -> Unavailable:
     """What to say when the extra is not installed."""
     return Unavailable(
-        f"The diffusers generator needs {error.name}, which is not installed: `pip install 'mirage-atlas[generate]'`."
+        f"The diffusers generator needs {error.name}, which is not installed: "
+        "`pip install torch transformers diffusers accelerate`."
     )
 
 

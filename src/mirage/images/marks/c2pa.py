@@ -17,7 +17,7 @@ from mirage.errors import BadInput, Unavailable
 from mirage.images.marks.record import TRAINED, SyntheticRecord, source_type
 from mirage.settings import Settings
 
-_INSTALL = "Install it with: pip install 'mirage-atlas[sign]'"
+_INSTALL = "Install it with: pip install c2pa-python"
 # The package does not say which one a key is for, so they are tried in turn.
 _ALGORITHMS = ("es256", "ps256", "es384", "ed25519", "es512", "ps384", "ps512")
 ASSERTION = "org.mirage.record"
