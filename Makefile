@@ -47,6 +47,15 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/zensical build --strict
 
+# The newest versions that pyproject.toml allows, for every system and Python, with their hashes. Run it when dependencies change.
+pins: $(VENV)/.installed-dev
+	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
+	@mkdir -p requirements
+	printf -- '-e .[dev]\n-e ./research\n' > .pins.in
+	$(BIN)/uv pip compile .pins.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
+	  --no-emit-package mirage-atlas --no-emit-package mirage-research --output-file requirements/ci.txt; \
+	  status=$$?; rm .pins.in; exit $$status
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
@@ -63,7 +72,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml research/pyproject.toml | $(VENV)/bin/python
 	$(if $(PINS),$(PIP) install --quiet --require-hashes --requirement $(PINS))
-	$(PIP) install --quiet --editable '.[dev]' --editable ./research
+	$(PIP) install --quiet $(if $(PINS),--no-deps --no-build-isolation) --editable '.[dev]' --editable ./research
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-models: $(VENV)/.installed-dev
