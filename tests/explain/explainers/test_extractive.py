@@ -10,7 +10,8 @@ from cyst_evidence import CYST, passage, request
 
 from mirage.explain.evidence import Draft, Evidence
 from mirage.explain.explainers import ExplanationRequest, Remark, load
-from mirage.explain.explainers.cues import ORDER, addresses_a_machine, has_content
+from mirage.explain.explainers.cues import ORDER, addresses_a_machine, burden, has_content
+from mirage.explain.explainers.focus import Focus
 
 
 def told(asked: ExplanationRequest) -> tuple[list[Draft], list[str]]:
@@ -155,3 +156,22 @@ def test_plain_medical_prose_is_not_taken_for_orders(text: str) -> None:
 )
 def test_scraps_have_no_content(text: str) -> None:
     assert not has_content(text)
+
+
+def test_a_sentence_that_shows_what_is_asked_is_not_denied_by_what_it_rules_out_beside_it() -> None:
+    focus = Focus({"multiple": 0.15, "enlarged": 0.2, "optic": 0.25, "nerves": 0.2, "bilaterally": 0.2})
+    assert not focus.denied("Multiple images of enlarged optic nerves bilaterally, without a glioma of the optic nerves.")
+    assert focus.denied("The orbits are clear, without enlarged optic nerves.")
+    assert focus.denied("Optic neuritis was looked for, but the optic nerves are not enlarged.")
+
+
+@pytest.mark.parametrize(
+    ("describing", "plain"),
+    [
+        ("Non-contrast CT demonstrates a large cystic mass", "Unenhanced CT demonstrates a large cystic mass"),
+        ("The non-enhancing central lesions are of low signal", "The dull central lesions are of low signal"),
+    ],
+)
+def test_a_word_that_begins_with_non_describes_and_is_not_a_finding_that_is_missing(describing: str, plain: str) -> None:
+    assert burden(describing) == burden(plain)
+    assert burden("No enhancing central lesions of low signal") > burden(plain)

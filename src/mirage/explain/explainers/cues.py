@@ -274,9 +274,10 @@ def burden(text: str, *, listed: bool = False) -> float:
     """What speaks against quoting a sentence, 0 to about 2: it leans on others, tells of one person, or is hard to read."""
     words = len(text.split())
     against = sum(weight for weight, pattern in _BURDENS if pattern.search(text))
-    said = annotate(text)
-    if said.denials:
-        against += 0.15 + (0.25 if min(place for denial in said.denials for place in denial.places) < 5 else 0)
+    # "Non-enhancing lesion" and "non-contrast CT" say what is there; they deny no finding.
+    denials = [denial for denial in annotate(text).denials if denial.cue.lower() != "non"]
+    if denials:
+        against += 0.15 + (0.25 if min(place for denial in denials for place in denial.places) < 5 else 0)
     if words < 6:
         against += 0.25
     if words > 40:

@@ -61,10 +61,19 @@ class Focus:
         return sum(held > 0.5 for held in groups.values()) > 0.25 * len(groups)
 
     def denied(self, text: str) -> bool:
-        """Whether a text says that what is looked for is not there."""
+        """Whether a text says that what is looked for is not there, rather than that something else is not."""
         said = annotate(text)
         denied = {place for denial in said.denials for place in denial.places}
-        return self.held(word for place in denied for word in lowered(said.tokens[place].text)) > 0.4
+        missing, there = (
+            self.held(
+                word
+                for place, token in enumerate(said.tokens)
+                if (place in denied) is inside
+                for word in lowered(token.text)
+            )
+            for inside in (True, False)
+        )
+        return missing > 0.4 and missing >= 0.5 * there
 
     def _match(self, word: str) -> tuple[str, float]:
         if word not in self._known:
