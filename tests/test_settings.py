@@ -93,3 +93,14 @@ def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIRAGE_PROFILE", "best")
     with pytest.raises(BadInput, match="profile"):
         Settings.load()
+
+
+def test_folders_of_corpora_are_named_by_the_corpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MIRAGE_MEDPIX", raising=False)
+    Path("mirage.toml").write_text('medpix = "/in/the/file"\n\n[corpora]\nroco = "/roco"\n')
+    assert Settings.load().corpora == {"medpix": Path("/in/the/file"), "roco": Path("/roco")}
+    monkeypatch.setenv("MIRAGE_MEDPIX", str(tmp_path))
+    assert Settings.load().corpora["medpix"] == tmp_path
+    monkeypatch.setenv("MIRAGE_UNHEARD_OF", "1")
+    monkeypatch.setenv("MIRAGE_MEDPIX", "")
+    assert Settings.load().corpora == {"medpix": Path("/in/the/file"), "roco": Path("/roco")}

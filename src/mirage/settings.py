@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from mirage.errors import BadInput
+from mirage.plugins import available
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -70,7 +71,11 @@ class Settings(BaseSettings):
     folder_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Folders under which the Corpora page may add folders of pictures."
     )
-    medpix: Path | None = Field(default=None, description="A copy of MedPix 2.0 to read from, in place of downloading it.")
+    corpora: dict[str, Path] = Field(
+        default={},
+        description="Folders to read corpora from where none is named, in place of downloading them, by the name of the corpus. "
+        "MIRAGE_MEDPIX, or medpix in mirage.toml, does the same for medpix, and so for every corpus that is installed.",
+    )
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
     picture_memory: int | None = Field(
@@ -137,6 +142,19 @@ class Settings(BaseSettings):
                 filled |= {part: adapter, f"{part}_model": model}
         return {**filled, **given} if filled else given
 
+    @model_validator(mode="before")
+    @classmethod
+    def _copies(cls, given: Any) -> Any:
+        """Take the folder of a corpus under the corpus's own name too, as in ``MIRAGE_MEDPIX``."""
+        prefix = "MIRAGE_"
+        told = {key[len(prefix) :].lower(): value for key, value in os.environ.items() if value and key.startswith(prefix)}
+        told = {**given, **told} if isinstance(given, dict) else {}
+        strange = {key for key in told if key not in cls.model_fields and told[key]}
+        if not strange or not (named := strange & available("mirage.corpora").keys()):
+            return given
+        kept = {key: value for key, value in given.items() if key not in named}
+        return kept | {"corpora": {key: told[key] for key in named} | kept.get("corpora", {})}
+
     @field_validator("allowed_hosts", "folder_roots", mode="before")
     @classmethod
     def _several(cls, given: object, info: ValidationInfo) -> object:
@@ -148,7 +166,7 @@ class Settings(BaseSettings):
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
 
-    @field_validator("atlas", "models", "medpix", "generator_path", mode="after")
+    @field_validator("atlas", "models", "generator_path", mode="after")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser() if path is not None else None
@@ -157,6 +175,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_all(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser() for path in paths)
+
+    @field_validator("corpora", mode="after")
+    @classmethod
+    def _expand_each(cls, folders: dict[str, Path]) -> dict[str, Path]:
+        return {name: path.expanduser() for name, path in folders.items()}
 
     @classmethod
     def settings_customise_sources(

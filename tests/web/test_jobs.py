@@ -14,7 +14,7 @@ from mirage.settings import Settings
 @pytest.fixture
 def empty(tmp_path, roots):
     """The site of an empty atlas that tests may add to; the copy of MedPix that its settings name is not there."""
-    settings = Settings(folder_roots=(roots,), medpix=tmp_path / "no-medpix")
+    settings = Settings(folder_roots=(roots,), corpora={"medpix": tmp_path / "no-medpix"})
     with Atlas.open(tmp_path / "atlas", create=True) as atlas, serving(atlas, settings, roots) as served:
         yield served
 

@@ -77,7 +77,7 @@ def calibrate(
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.calibrate import run as calibration  # noqa: PLC0415 - reads corpora and builds an atlas
 
-    where = medpix or Settings.load().medpix
+    where = medpix or Settings.load().corpora.get("medpix")
     if where is None:
         raise BadInput("Calibration asks MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
     used = encoders.load(encoder, **({"path" if encoder == "starter" else "model": model} if model else {}))

@@ -89,20 +89,6 @@ def corpora_view(site: RunningSite) -> CorporaView:
     return CorporaView(corpora=held, addable=addable(site, held))
 
 
-def copy_of(site: RunningSite, name: str, card: CorpusCard) -> Path | None:
-    """Find the copy that the settings name of a corpus that is downloaded; None where they name none.
-
-    Parameters
-    ----------
-    site : RunningSite
-    name : str
-        Of the corpus; the setting has the same.
-    card : CorpusCard
-    """
-    copy = getattr(site.settings, name, None) if card.downloads else None
-    return copy if isinstance(copy, Path) else None
-
-
 def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_command: bool = False) -> JobView:
     """Start adding a corpus. A command of the user who serves may name any path and corpus; the page may not.
 
@@ -132,8 +118,8 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
     if folder and "path" in options:
         options[folder.name] = options.pop("path")
     if folder and folder.name not in options:
-        if copy := copy_of(site, corpus, card):
-            options[folder.name] = copy
+        if corpus in site.settings.corpora:
+            options[folder.name] = site.settings.corpora[corpus]
         elif folder.required:
             raise BadInput("Say which folder to add.")
     elif not by_command:
@@ -196,7 +182,7 @@ def corpora_page(request: Request) -> Response:
         atlas=atlas_view(site.atlas),
         jobs=[job for job in jobs_view(site).jobs if job.kind != GENERATE],
         token=site.token,
-        copies={name for name, card in cards().items() if copy_of(site, name, card)},
+        copies=set(site.settings.corpora),
         folders_named=bool(site.settings.folder_roots),
     )
 

@@ -28,7 +28,7 @@ def copy_of(medpix: Path | None) -> Path:
     mirage.errors.BadInput
         When there is none.
     """
-    where = medpix or Settings.load().medpix
+    where = medpix or Settings.load().corpora.get("medpix")
     if where is None:
         raise BadInput("This is measured on MedPix 2.0: name a copy with --medpix or MIRAGE_MEDPIX.")
     return where

@@ -118,7 +118,7 @@ def _corpus(
         return corpus, options | ({"path": path} if path is not None else {})
     where = path if corpus == MEDPIX and path is not None else medpix
     if where is None and not alone:
-        where = Settings.load().medpix
+        where = Settings.load().corpora.get(MEDPIX)
     if where is None and (corpus or not alone):
         raise BadInput(
             "Name what to measure on: --atlas FOLDER, --medpix PATH (or MIRAGE_MEDPIX), or --corpus NAME --path PATH."
