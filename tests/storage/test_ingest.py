@@ -84,15 +84,19 @@ def test_a_search_finds_what_an_ingest_under_way_has_committed(tmp_path: Path, p
 
 
 def test_names_of_files_and_cases_stay_in_the_atlas(tmp_path: Path) -> None:
-    folder = picture_folder(tmp_path / "ward", 2)
+    folder = picture_folder(tmp_path / "Xaver Mops", 2)
     (folder / "sub").mkdir()
     for old, new in (("phantom-000.png", "sub/Doe^Jane 1950.png"), ("phantom-001.png", "roe.png")):
         (folder / old).rename(folder / new)
     (folder / "figures.csv").write_text("file,caption,case,history\nsub/Doe^Jane 1950.png,A bar,Jane Doe 77,She fell.\n")
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:
         add(atlas, corpora.load("folder", path=folder))
+        (tmp_path / "moved").mkdir()
         before = [row for rows in atlas.store.each() for row in rows]
-        assert add(atlas, corpora.load("folder", path=folder)).kept == 2
+        report = add(atlas, corpora.load("folder", path=folder.rename(tmp_path / "moved" / folder.name)))
+        assert report.kept == 2
+        assert [row["name"] for row in atlas.store.corpora()] == [report.corpus.name]
+        assert atlas.store.name_of(report.corpus.name) == "Xaver Mops"
         figure, key = before[0].figure, atlas.store.id_key.hex()
         assert atlas.store.name_of(figure.id) == "sub/Doe^Jane 1950.png"
         assert atlas.store.name_of(figure.case_id) == "Jane Doe 77"
@@ -104,7 +108,8 @@ def test_names_of_files_and_cases_stay_in_the_atlas(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "out.mirage") as archive:
         told = "".join(f"{name} {archive.read(name).decode('latin-1')}" for name in archive.namelist()).lower()
     assert figure.id in told
-    assert not [word for word in ("doe^", "doe-", "doe 77", "jane", "roe", key, *guessable) if word in told]
+    assert report.corpus.name in told
+    assert not [word for word in ("doe^", "doe-", "doe 77", "jane", "roe", "xaver", "mops", key, *guessable) if word in told]
 
 
 def test_progress_shows_rate_and_time_left_and_never_runs_back(tmp_path: Path, pictures: Callable[..., Path]) -> None:

@@ -160,6 +160,9 @@ class CorpusInfo:
         Where it comes from; may be empty.
     licence : Licence
         Of the collection as a whole; single figures may differ.
+    alias : str
+        Given where name and title may name a patient, as a folder's name may. An atlas then calls the corpus by this word
+        and a keyed hash of the name, and keeps the title where only its owner sees it. Only for a private corpus.
     """
 
     name: str
@@ -168,6 +171,7 @@ class CorpusInfo:
     version: str
     homepage: str = ""
     licence: Licence = field(default_factory=Licence)
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class FolderCorpus:
     """Pictures of a folder and of all folders in it.
 
     A figure's id is made of the collection's name and the file's place in the folder (or the row's ``id``), so that
-    adding a folder again, or after it was moved, doubles nothing.
+    adding a folder again, or after it was moved, doubles nothing. Without a `name` the collection is known by the folder's,
+    which an atlas keeps to itself: it may be a patient's.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class FolderCorpus:
     columns : mapping, optional
         The table's own names for columns that it calls otherwise: ``{"caption": "legend"}``.
     name : str, optional
-        The collection's name; the folder's when left out.
+        The collection's name, which everybody may see.
     licence, licence_url, attribution : str
         For figures whose row names none.
     allow_burned_in : bool
@@ -75,7 +76,7 @@ class FolderCorpus:
             CorpusOption(
                 "words", f"CSV or JSONL with the pictures' words; {NAMES[0]} and the like are found by themselves.", Path
             ),
-            CorpusOption("name", "Name of the collection; the folder's when left out."),
+            CorpusOption("name", "Name of the collection, for all to see; left out, a number stands for the folder's name."),
             CorpusOption("licence", "Licence of all the pictures, where you know it."),
             CorpusOption("licence_url", "Where the licence's text is."),
             CorpusOption("attribution", "The line to print beside each picture."),
@@ -112,11 +113,12 @@ class FolderCorpus:
             raise BadInput(f"{self.table} is not there. Give the CSV or JSON Lines file with the words.")
         self.title = name or self.folder.resolve().name or "pictures"
         self.name = f"folder-{slug(self.title)}"
+        self._alias = "" if name else "folder"
         self._columns = columns
         self._defaults = {
             "licence": licence,
             "licence_url": licence_url,
-            "attribution": attribution or f"From the folder “{self.title}”",
+            "attribution": attribution or (f"From the collection “{name}”" if name else "From a folder of pictures"),
         }
         self._allow_burned_in = allow_burned_in
         self._frames = frames
@@ -129,9 +131,10 @@ class FolderCorpus:
         return CorpusInfo(
             name=self.name,
             title=self.title,
-            summary=f"{len(marks)} pictures from the folder {self.title}.",
+            summary=f"{len(marks)} pictures of a folder.",
             version=f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}",
             licence=licence_of(self._defaults["licence"], self._defaults["licence_url"]),
+            alias=self._alias,
         )
 
     def items(self) -> Iterator[Item | Refused]:

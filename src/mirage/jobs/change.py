@@ -83,6 +83,8 @@ def _end(update: Update, report: IngestReport) -> None:
     new, old = f"{report.added:,} figures added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
+    if report.corpus.alias:
+        more += f" The corpus is called {report.corpus.name}; --name gives it a name of your own."
     update(
         state="cancelled" if report.stopped else "done",
         message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",

@@ -58,6 +58,7 @@ class IngestReport:
     Attributes
     ----------
     corpus : CorpusInfo
+        As the atlas keeps it.
     added : int
         Figures that are new or were replaced.
     kept : int
@@ -129,11 +130,12 @@ def add(
     atlas.reconcile()
     stamp = _next_stamp(atlas)
     atlas.store.set_note(UNFINISHED, str(stamp))
-    private = _is_private(corpus)
-    version = keyed(atlas.store.id_key, info.version) if private else info.version
-    atlas.store.put_corpus(_corpus_values(info, version, complete=False))
+    keep: Callable[[Item], _Wanted] = _as_it_is
+    if _is_private(corpus):
+        info = _hidden(atlas, corpus.card.title, info)
+        keep = _keyed(atlas.store.id_key, info.name)
+    atlas.store.put_corpus(_corpus_values(info, complete=False))
     known = atlas.store.fingerprints(info.name)
-    keep = _keyed(atlas.store.id_key) if private else _as_it_is
     infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
     counts = _Counts(len(corpus), progress, started)
     seen: set[str] = set()
@@ -169,7 +171,7 @@ def add(
         with suppress(MirageError):
             atlas.changed()
         raise
-    atlas.store.put_corpus(_corpus_values(info, version, complete=not stopped))
+    atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
     if counts.added:
         atlas.index.optimise()
     atlas.store.set_note(UNFINISHED, None)
@@ -187,14 +189,31 @@ def _as_it_is(item: Item) -> _Wanted:
     return _Wanted(item, item)
 
 
-def _keyed(key: bytes) -> Callable[[Item], _Wanted]:
+def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:
+    """What the atlas tells of a private corpus; where its name may name somebody, that stays where its owner sees it."""
+    key = atlas.store.id_key
+    info = replace(info, version=keyed(key, info.version))
+    if not info.alias or any(row["name"] == info.name for row in atlas.store.corpora()):  # as an earlier version kept it
+        return replace(info, alias="")
+    number = keyed(key, info.name)[:8]
+    named = replace(info, name=f"{info.alias}-{number}", title=f"{title} ({number})")
+    atlas.store.put_name(named.name, info.title)
+    return named
+
+
+def _keyed(key: bytes, corpus: str) -> Callable[[Item], _Wanted]:
     """Give ids and fingerprints from which nobody without the atlas's key can tell, or try, the names they were made of."""
 
     def keep(item: Item) -> _Wanted:
         figure, case = item.figure, item.case
         kept = Item(
-            replace(figure, id=keyed_id(key, figure.id), case_id=keyed_id(key, figure.case_id)),
-            None if case is None else replace(case, id=keyed_id(key, case.id)),
+            replace(
+                figure,
+                id=keyed_id(key, figure.id, corpus),
+                case_id=keyed_id(key, figure.case_id, corpus),
+                source=replace(figure.source, corpus=corpus),
+            ),
+            case and replace(case, id=keyed_id(key, case.id, corpus), source=replace(case.source, corpus=corpus)),
             item.label,
             keyed(key, item.fingerprint),
         )
@@ -209,12 +228,12 @@ def _next_stamp(atlas: AtlasFolder) -> int:
     return stamp
 
 
-def _corpus_values(info: CorpusInfo, version: str, *, complete: bool) -> dict[str, object]:
+def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
     return {
         "name": info.name,
         "title": info.title,
         "summary": info.summary,
-        "version": version,
+        "version": info.version,
         "homepage": info.homepage,
         "licence": info.licence.name,
         "licence_url": info.licence.url,

@@ -70,7 +70,7 @@ def keyed(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:24]
 
 
-def keyed_id(key: bytes, own: str) -> str:
+def keyed_id(key: bytes, own: str, corpus: str = "") -> str:
     """The id under which an atlas keeps a figure or case whose own id, ``corpus:name``, is made of a file's name.
 
     Parameters
@@ -78,8 +78,10 @@ def keyed_id(key: bytes, own: str) -> str:
     key : bytes
     own : str
         Empty for no case, and then so is the result.
+    corpus : str
+        What the atlas calls the corpus; the id's own when left out.
     """
-    return f"{own.partition(':')[0]}:{keyed(key, own)}" if own else ""
+    return f"{corpus or own.partition(':')[0]}:{keyed(key, own)}" if own else ""
 
 
 def reference_of(row: FigureRow) -> str:

@@ -177,11 +177,10 @@ class Store:
                     "image": pack(record.image),
                     "caption": None if record.caption is None else pack(record.caption),
                 }
-                connection.execute(upsert(vectors).values(blobs).on_conflict_do_update(["key", "encoder"], set_=blobs))
+                _put(connection, vectors, blobs)
                 for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
                     if name:
-                        local = {"id": own_id, "name": name}
-                        connection.execute(upsert(names).values(local).on_conflict_do_update(["id"], set_=local))
+                        _put(connection, names, {"id": own_id, "name": name})
                 keys.append(key)
             for start in range(0, len(keys), 500):
                 stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
@@ -278,12 +277,22 @@ class Store:
         raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
 
     def name_of(self, own_id: str) -> str:
-        """The file's name of a figure, or the name of a case, as its owner knows it; only for the owner's eyes.
+        """The name of a figure's file, of a case or of a corpus's folder; only for the owner's eyes.
 
         Empty where none is kept.
         """
         with self._read() as connection:
             return connection.execute(sa.select(names.c.name).where(names.c.id == own_id)).scalar() or ""
+
+    def put_name(self, own_id: str, name: str) -> None:
+        """Keep the name of a figure, a case or a corpus, for its owner's eyes.
+
+        Parameters
+        ----------
+        own_id, name : str
+        """
+        with self._write() as connection:
+            _put(connection, names, {"id": own_id, "name": name})
 
     def case(self, case_id: str) -> Case:
         """One case by its id, or by one that it had before.
@@ -401,9 +410,8 @@ class Store:
 
     def put_corpus(self, values: Mapping[str, Any]) -> None:
         """Insert or replace what is known of a corpus: the columns of `corpora` but the time."""
-        kept = {**values, "added": time.time()}
         with self._write() as connection:
-            connection.execute(upsert(corpora).values(kept).on_conflict_do_update(["name"], set_=kept))
+            _put(connection, corpora, {**values, "added": time.time()})
 
     def corpora(self) -> list[dict[str, Any]]:
         """What is known of every corpus, oldest first."""
@@ -421,9 +429,8 @@ class Store:
         record : mapping
             What JSON can hold.
         """
-        values = {"id": job_id, "created": created, "record": json.dumps(record)}
         with self._write() as connection:
-            connection.execute(upsert(jobs).values(values).on_conflict_do_update(["id"], set_=values))
+            _put(connection, jobs, {"id": job_id, "created": created, "record": json.dumps(record)})
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job's record, newest first."""
@@ -462,14 +469,18 @@ class Store:
             if value is None:
                 connection.execute(sa.delete(notes).where(notes.c.name == name))
             else:
-                values = {"name": name, "value": value}
-                connection.execute(upsert(notes).values(values).on_conflict_do_update(["name"], set_=values))
+                _put(connection, notes, {"name": name, "value": value})
+
+
+def _put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Insert a row, or replace the one of the same primary key."""
+    connection.execute(upsert(table).values(values).on_conflict_do_update(table.primary_key.columns, set_=values))
 
 
 def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
     for case in found:
         values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
-        connection.execute(upsert(cases).values(values).on_conflict_do_update(["id"], set_=values))
+        _put(connection, cases, values)
 
 
 def _now(former: str) -> sa.Select[Any]:

@@ -95,7 +95,7 @@ notes = sa.Table("notes", metadata, sa.Column("name", sa.String, primary_key=Tru
 names = sa.Table(
     "names",
     metadata,
-    sa.Column("id", sa.String, primary_key=True),  # of a figure or a case
+    sa.Column("id", sa.String, primary_key=True),  # of a figure or a case; or the name of a corpus
     sa.Column("name", sa.Text, nullable=False),
 )
 former_ids = sa.Table(
