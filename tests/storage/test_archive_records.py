@@ -348,3 +348,27 @@ def test_what_an_atlas_says_of_its_own_corpus_stays(few: Parts, starter_copy: Pa
     import_file(written(tmp_path / "other.mirage", parts), starter_copy)
     with Atlas.open(starter_copy) as atlas:
         assert atlas.info().corpora == before
+
+
+def test_ids_and_titles_that_an_earlier_version_made_of_names_are_keyed_and_do_not_travel_on(few: Parts, tmp_path: Path) -> None:
+    figures, cases, corpora = records_of(few[FIGURES]), records_of(few[CASES]), records_of(few[CORPORA])[:1]
+    ids, case = ["folder-ward:doe-jane-4530cead9d", "folder-ward:doe-jane-2-ac9cae4776-f0003"], "folder-ward:case-doe-60a084a520"
+    figures = figures[:2]
+    for figure, own in zip(figures, ids, strict=True):
+        figure |= {"id": own, "case_id": case, "title": "", "diagnosis": ""}
+    cases[0] |= {"id": case, "title": "Doe 1950", "diagnosis": ""}
+    for record in (*figures, *cases):
+        record["source"]["corpus"] = corpora[0]["name"] = "folder-ward"
+    vectors = npy(np.load(io.BytesIO(few[VECTORS]))[:2])
+    told = {FIGURES: lines(figures), CASES: lines(cases), CORPORA: lines(corpora), VECTORS: vectors}
+    old = written(tmp_path / "old.mirage", few | told)
+    assert import_file(old, tmp_path / "there").added == 2
+    assert import_file(old, tmp_path / "there").kept == 2
+    export(tmp_path / "there", tmp_path / "on.mirage")
+    with zipfile.ZipFile(tmp_path / "on.mirage") as file:
+        on = records_of(file.read(FIGURES))
+        everything = " ".join(file.read(name).decode("latin-1") for name in file.namelist())
+        assert {record["case_id"] for record in on} == {record["id"] for record in records_of(file.read(CASES))}
+    assert not [word for word in ("doe-", "Doe 1950", *(figure["fingerprint"] for figure in figures)) if word in everything]
+    rows = records_of(lines(on))
+    assert import_file(tmp_path / "on.mirage", tmp_path / "again").added == len(rows) == 2

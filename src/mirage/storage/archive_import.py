@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from dataclasses import replace as altered
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, BadInput, BadPicture, MirageError, check_room
+from mirage.figure import Case
 from mirage.images import Picture, read_picture
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
@@ -26,7 +28,7 @@ from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
 from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
 from mirage.storage.ingest import BATCH, Progress, encode_captions, vectors_of
-from mirage.storage.records import FigureRecord, FigureRow, PictureRow
+from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, FigureRow, PictureRow, keyed, keyed_id
 
 Vector = npt.NDArray[np.float32]
 Thing = TypeVar("Thing")
@@ -193,18 +195,40 @@ class _Importing:
         self._progress, self._started = progress, started
         self._known = {row["name"]: row for row in atlas.store.corpora()}
         self._prints = {name: atlas.store.fingerprints(name) for name in self._known}
+        self._titles = set[tuple[str, str]]()  # of figures, with their cases
         self.added = self.kept = 0
+
+    def _figures(self, block: int) -> Iterator[ArchivedFigure]:
+        """The figures of a block, with keyed ids for those that an earlier version made of the names of files."""
+        for figure in self._file.figures(block):
+            if MADE_OF_A_NAME.fullmatch(figure.id):
+                key = self._atlas.store.id_key
+                ids = {"id": keyed_id(key, figure.id), "case_id": keyed_id(key, figure.case_id)}
+                yield altered(figure, **ids, fingerprint=keyed(key, figure.fingerprint))
+            else:
+                yield figure
+
+    def _cases(self) -> Iterator[Case]:
+        """The cases likewise, without a title that is not a figure's or the diagnosis: an earlier version called them so."""
+        for case in self._file.cases():
+            if MADE_OF_A_NAME.fullmatch(case.id):
+                identity = keyed_id(self._atlas.store.id_key, case.id)
+                is_told = case.title == case.diagnosis or (identity, case.title) in self._titles
+                yield altered(case, id=identity, title=case.title if is_told else "")
+            else:
+                yield case
 
     def compare(self, replace: bool) -> None:
         """Refuse a file that would replace a record of another corpus, or one that differs when that was not asked for."""
         figures = cases = 0
         for block in range(self._file.blocks):
-            for figure in self._file.figures(block):
+            for figure in self._figures(block):
                 for corpus, prints in self._prints.items():
                     if figure.id in prints and corpus != figure.source.corpus:
                         raise self._foreign("figure", figure.id, corpus)
                 figures += self._print(figure) not in (None, figure.fingerprint)
-        for batch in _batched(self._file.cases(), BATCH):
+                self._titles.add((figure.case_id, figure.title))
+        for batch in _batched(self._cases(), BATCH):
             there = self._atlas.store.cases([case.id for case in batch])
             for case in batch:
                 other = there.get(case.id, case)
@@ -236,7 +260,7 @@ class _Importing:
         self._put_corpora(complete=False)
         stopped = False
         try:
-            for cases in _batched(self._file.cases(), BATCH):
+            for cases in _batched(self._cases(), BATCH):
                 atlas.store.put_cases(cases)
             for batch in _batched(self._new(), BATCH):
                 check_room(atlas.path)
@@ -269,7 +293,7 @@ class _Importing:
     def _new(self) -> Iterator[_ArchivedEntry]:
         for block in range(self._file.blocks):
             pairs = self._file.vectors(block).astype(np.float32)
-            for figure, (image, caption) in zip(self._file.figures(block), pairs, strict=True):
+            for figure, (image, caption) in zip(self._figures(block), pairs, strict=True):
                 if self._print(figure) == figure.fingerprint:
                     self.kept += 1
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +57,10 @@ class FigureRecord:
     caption: Vector | None
     name: str = ""
     case_name: str = ""
+
+
+# Ids of folders until records had versions: the name of a file or case, shortened, and a plain hash of it.
+MADE_OF_A_NAME = re.compile(r"folder-[a-z0-9-]+:[a-z0-9-]+-[0-9a-f]{10}(-f\d{4})?")
 
 
 def keyed(key: bytes, text: str) -> str:

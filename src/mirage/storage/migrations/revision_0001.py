@@ -9,13 +9,10 @@ from urllib.parse import quote_plus
 import sqlalchemy as sa
 from alembic import op
 
-from mirage.storage.records import keyed, keyed_id
+from mirage.storage.records import MADE_OF_A_NAME, keyed, keyed_id
 
 revision = "0001"
 down_revision = None
-
-# Ids of folders until now: the name of a file or case, shortened, and a plain hash of it.
-_MADE_OF_A_NAME = re.compile(r"folder-[a-z0-9-]+:[a-z0-9-]+-[0-9a-f]{10}(-f\d{4})?")
 
 figures = sa.table("figures", *map(sa.column, ("id", "case_id", "title", "diagnosis", "corpus", "fingerprint")))
 cases = sa.table("cases", *map(sa.column, ("id", "title")))
@@ -48,7 +45,7 @@ def upgrade() -> None:
 
 def _renamed(connection: sa.Connection, key: bytes) -> dict[str, str]:
     ids = [own for table in (figures, cases) for own in connection.execute(sa.select(table.c.id)).scalars()]
-    return {own: keyed_id(key, own) for own in ids if _MADE_OF_A_NAME.fullmatch(own)}
+    return {own: keyed_id(key, own) for own in ids if MADE_OF_A_NAME.fullmatch(own)}
 
 
 def _rename(connection: sa.Connection, renamed: dict[str, str]) -> None:
