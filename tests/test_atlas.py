@@ -297,9 +297,9 @@ def test_a_file_is_no_atlas(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_not_touched(small: Path) -> None:
-    text = (small / "atlas.toml").read_text().replace("format = 1", "format = 2")
+    text = (small / "atlas.toml").read_text().replace(f"format = {manifest.FORMAT}", "format = 99")
     (small / "atlas.toml").write_text(text)
-    with pytest.raises(AtlasError, match=r"format 2.*Update MIRAGE.*Nothing was changed"):
+    with pytest.raises(AtlasError, match=r"format 99.*Update MIRAGE.*Nothing was changed"):
         Atlas.open(small)
     assert (small / "atlas.toml").read_text() == text
 
@@ -329,7 +329,7 @@ def test_a_folder_that_cannot_be_written_says_so(small: Path, monkeypatch: pytes
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mirage.storage.manifest.os.open", refuse)
+        patch.setattr("mirage.storage.manifest.os.fdopen", refuse)
         with pytest.raises(AtlasError, match=r"cannot be written to: Permission denied\. Check its permissions"):
             Atlas.open(small)
     with Atlas.open(small) as atlas:  # and it is not left half open
