@@ -73,8 +73,8 @@ class Settings(BaseSettings):
     )
     corpora: dict[str, Path] = Field(
         default={},
-        description="Folders to read corpora from where none is named, in place of downloading them, by the name of the corpus. "
-        "MIRAGE_MEDPIX, or medpix in mirage.toml, does the same for medpix, and so for every corpus that is installed.",
+        description="Folders to read corpora from where none is named, by the name of the corpus, in place of downloading. "
+        "MIRAGE_ and the name in capitals, or the name alone in mirage.toml, does the same for a corpus that is installed.",
     )
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _copies(cls, given: Any) -> Any:
-        """Take the folder of a corpus under the corpus's own name too, as in ``MIRAGE_MEDPIX``."""
+        """Take the folder of a corpus under the corpus's own name too: ``MIRAGE_`` and the name in capitals, or the name in mirage.toml."""
         prefix = "MIRAGE_"
         told = {key[len(prefix) :].lower(): value for key, value in os.environ.items() if value and key.startswith(prefix)}
         told = {**given, **told} if isinstance(given, dict) else {}

@@ -350,9 +350,10 @@ def test_what_an_atlas_says_of_its_own_corpus_stays(few: Parts, starter_copy: Pa
         assert atlas.info().corpora == before
 
 
-def test_ids_and_titles_that_an_earlier_version_made_of_names_are_keyed_and_do_not_travel_on(few: Parts, tmp_path: Path) -> None:
+def test_ids_and_titles_that_were_made_of_names_are_keyed_and_do_not_travel_on(few: Parts, tmp_path: Path) -> None:
     figures, cases, corpora = records_of(few[FIGURES]), records_of(few[CASES]), records_of(few[CORPORA])[:1]
-    ids, case = ["folder-ward:doe-jane-4530cead9d", "folder-ward:doe-jane-2-ac9cae4776-f0003"], "folder-ward:case-doe-60a084a520"
+    ids = ["folder-ward:doe-jane-4530cead9d", "folder-ward:doe-jane-2-ac9cae4776-f0003"]
+    case = "folder-ward:case-doe-60a084a520"
     figures = figures[:2]
     for figure, own in zip(figures, ids, strict=True):
         figure |= {"id": own, "case_id": case, "title": "", "diagnosis": ""}

@@ -127,14 +127,6 @@ def test_more_keys_than_sql_takes_at_once_are_read(store: Store) -> None:
     assert len(store.vectors(keys, "encoder")) == 1200
 
 
-def test_a_corpus_that_is_removed_takes_its_figures_and_vectors_along(store: Store) -> None:
-    store.put([record(1), record(2, corpus="other")], "encoder", 1)
-    removed = store.remove_corpus("folder")
-    assert len(removed) == 1
-    assert store.vectors(removed, "encoder") == {}
-    assert [row.figure.id for rows in store.each() for row in rows] == ["other:2"]
-
-
 def test_counts_are_by_corpus(store: Store) -> None:
     store.put([record(1), record(2), record(3, corpus="other")], "encoder", 1)
     assert store.counts() == {"folder": (2, 1, 2000), "other": (1, 0, 1000)}

@@ -12,7 +12,8 @@ import typer
 from mirage.cli.client import AtlasOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
 from mirage.errors import AtlasHeld
-from mirage.storage.reindex import RebuildProgress, Rebuilt
+from mirage.storage.ingest import Progress
+from mirage.storage.reindex import Rebuilt
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
@@ -75,7 +76,7 @@ def _rebuild_here(folder: Path, encoder: str | None, model: str) -> Rebuilt:
     with ExitStack() as bars:
         moves: dict[str, Callable[..., None]] = {}
 
-        def tell(step: RebuildProgress) -> None:
+        def tell(step: Progress) -> None:
             if step.what not in moves:
                 bars.close()
                 moves[step.what] = bars.enter_context(progress_bar(step.what.capitalize(), unit=" figures/s"))

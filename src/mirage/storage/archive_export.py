@@ -176,28 +176,20 @@ class _Writing:
         licences = tempfile.SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - read back below
         table = csv.writer(licences)
         table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
-        total, looked = len(self._store.keys()), 0
+        total = len(self._store.keys())
         for number, block in enumerate(self._blocks(names, include_unlicensed)):
             records = [_record(row, self._fingerprints[row.figure.id], self._written[row.picture.name]) for row in block]
             self._put(atlasfile.figures_name(number), _lines(records))
             for row in block:
                 figure, source = row.figure, row.figure.source
-                said = (
-                    source.corpus,
-                    source.attribution,
-                    str(source.licence),
-                    source.licence.url,
-                    source.url,
-                    source.url_of,
-                )
-                table.writerow((figure.id, *said))
-                self._licences[str(source.licence)] += 1
+                licence = source.licence
+                terms = source.attribution, str(licence), licence.url
+                table.writerow((figure.id, source.corpus, *terms, source.url, source.url_of))
+                self._licences[str(licence)] += 1
             cases |= {row.figure.case_id for row in block} - {""}
             self._put(atlasfile.vectors_name(number), self._vectors(block), zipfile.ZIP_STORED)
-            rows, looked = rows + len(block), self._looked
-            seconds = time.perf_counter() - self._started
-            rate = rows / seconds
-            self._progress(Progress(looked, total, rate, (total - looked) / rate))
+            rows += len(block)
+            self._progress(Progress.since(self._started, self._looked, total, rows))
         if not rows:
             left = self._lost["unlicensed"]
             why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."

@@ -7,31 +7,29 @@ The figures come with their vectors, so nothing is encoded where the same encode
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from dataclasses import replace as altered
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, BadInput, BadPicture, MirageError, check_room
+from mirage.errors import AtlasError, BadInput, BadPicture, MirageError
 from mirage.figure import Case
 from mirage.images import Picture, read_picture
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
-from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
-from mirage.storage.ingest import BATCH, Progress, encode_captions, vectors_of
-from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, FigureRow, PictureRow, keyed, keyed_id
+from mirage.storage.folder import AtlasFolder
+from mirage.storage.ingest import BATCH, Progress, batched, encode_captions
+from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, keyed, keyed_id
 
 Vector = npt.NDArray[np.float32]
-Thing = TypeVar("Thing")
 
 
 class WouldReplace(BadInput):
@@ -203,8 +201,8 @@ class _Importing:
         for figure in self._file.figures(block):
             if MADE_OF_A_NAME.fullmatch(figure.id):
                 key = self._atlas.store.id_key
-                ids = {"id": keyed_id(key, figure.id), "case_id": keyed_id(key, figure.case_id)}
-                yield altered(figure, **ids, fingerprint=keyed(key, figure.fingerprint))
+                own, case = keyed_id(key, figure.id), keyed_id(key, figure.case_id)
+                yield altered(figure, id=own, case_id=case, fingerprint=keyed(key, figure.fingerprint))
             else:
                 yield figure
 
@@ -228,7 +226,7 @@ class _Importing:
                         raise self._foreign("figure", figure.id, corpus)
                 figures += self._print(figure) not in (None, figure.fingerprint)
                 self._titles.add((figure.case_id, figure.title))
-        for batch in _batched(self._cases(), BATCH):
+        for batch in batched(self._cases(), BATCH):
             there = self._atlas.store.cases([case.id for case in batch])
             for case in batch:
                 other = there.get(case.id, case)
@@ -251,33 +249,21 @@ class _Importing:
         )
 
     def run(self, stop: Callable[[], bool]) -> bool:
-        atlas = self._atlas
-        check_room(atlas.path)
-        atlas.reconcile()
-        stamp = int(atlas.store.note("stamp") or 0) + 1
-        atlas.store.set_note("stamp", str(stamp))
-        atlas.store.set_note(UNFINISHED, str(stamp))
-        self._put_corpora(complete=False)
         stopped = False
-        try:
-            for cases in _batched(self._cases(), BATCH):
-                atlas.store.put_cases(cases)
-            for batch in _batched(self._new(), BATCH):
-                check_room(atlas.path)
-                self._store(batch, stamp)
+        with self._atlas.adding() as put:
+            self._put_corpora(complete=False)
+            for cases in batched(self._cases(), BATCH):
+                self._atlas.store.put_cases(cases)
+            for batch in batched(self._new(), BATCH):
+                put(self._records(batch))
+                self.added += len(batch)
                 self._tell()
                 if stop():
                     stopped = True
                     break
-        finally:
-            atlas.changed()
-        if not stopped:
-            # A part of a corpus, as an export of what may be shared is, has every figure that was meant to come.
-            self._put_corpora(complete=True)
-        if self.added:
-            atlas.index.optimise()
-        atlas.store.set_note(UNFINISHED, None)
-        atlas.changed()
+            if not stopped:
+                # A part of a corpus, as an export of what may be shared is, has every figure that was meant to come.
+                self._put_corpora(complete=True)
         self._tell()
         return stopped
 
@@ -299,26 +285,17 @@ class _Importing:
                 else:
                     yield _ArchivedEntry(figure, image, None if np.isnan(caption).any() else caption)
 
-    def _store(self, batch: list[_ArchivedEntry], stamp: int) -> None:
-        atlas, figures = self._atlas, [entry.figure.figure() for entry in batch]
+    def _records(self, batch: list[_ArchivedEntry]) -> list[FigureRecord]:
+        encoder, figures = self._atlas.encoder, [entry.figure.figure() for entry in batch]
         pictures = [self._picture(entry.figure) for entry in batch]
         images, captions = [entry.image for entry in batch], [entry.caption for entry in batch]
         if self._encode:
-            images = list(atlas.encoder.encode_images([picture.image for picture, _ in pictures]))
-            captions = encode_captions(atlas.encoder, figures)
-        records = [
+            images = list(encoder.encode_images([picture.image for picture, _ in pictures]))
+            captions = encode_captions(encoder, figures)
+        return [
             FigureRecord(figure, None, entry.figure.fingerprint, kept, image, caption)
             for figure, entry, (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
         ]
-        keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
-        atlas.index.add(
-            [
-                point_of(FigureRow(key, record.figure, record.picture), *vectors_of(record))
-                for key, record in zip(keys, records, strict=True)
-            ]
-        )
-        atlas.renewed()
-        self.added += len(records)
 
     def _picture(self, figure: ArchivedFigure) -> tuple[Picture, PictureRow]:
         name = figure.picture.name
@@ -333,11 +310,4 @@ class _Importing:
 
     def _tell(self) -> None:
         done, total = self.added + self.kept, self._file.manifest.figures
-        rate = self.added / (time.perf_counter() - self._started)
-        self._progress(Progress(done, total, rate, (total - done) / rate if rate else None))
-
-
-def _batched(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    iterator = iter(things)
-    while batch := list(islice(iterator, size)):
-        yield batch
+        self._progress(Progress.since(self._started, done, total, self.added))

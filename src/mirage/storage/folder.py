@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,13 @@ from typing import Self
 from mirage import encoders, indexes
 from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound
+from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
 from mirage.figure import Licence
 from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import FigureRow, Vector
+from mirage.storage.records import FigureRecord, FigureRow, Vector, rounded
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
@@ -208,6 +208,38 @@ class AtlasFolder:
         known = {row["name"]: row["version"] for row in self.store.corpora()}
         return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name)
 
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[Sequence[FigureRecord]], None]]:
+        """Add figures: gives what is called with each batch of records, which is stored and found at once.
+
+        Stopped by an exception or killed, what is stored stays: a note makes the next opening, or the next adding, bring the
+        index level.
+        """
+        check_room(self.path)
+        self.reconcile()
+        stamp, added = int(self.store.note("stamp") or 0) + 1, 0
+
+        def put(records: Sequence[FigureRecord]) -> None:
+            nonlocal added
+            check_room(self.path)
+            keys = self.store.put(records, self.encoder_info.digest, stamp)
+            self.index.add([point_of_record(key, record) for key, record in zip(keys, records, strict=True)])
+            self.renewed()
+            added += len(records)
+
+        for note in ("stamp", UNFINISHED):
+            self.store.set_note(note, str(stamp))
+        try:
+            yield put
+        except BaseException:
+            with suppress(MirageError):
+                self.changed()
+            raise
+        if added:
+            self.index.optimise()
+        self.store.set_note(UNFINISHED, None)
+        self.changed()
+
     def reconcile(self) -> None:
         """Bring the index level with the records, after an ingest that was cut short or an index that was lost."""
         unfinished = self.store.note(UNFINISHED)
@@ -266,6 +298,18 @@ class AtlasFolder:
     def idle(self, index: Index) -> bool:
         """Whether nobody answers from an index any more, waiting for a while if somebody does."""
         return True
+
+
+def point_of_record(key: int, record: FigureRecord) -> Point:
+    """What the index is given of a record: its vectors as they would come back from the store.
+
+    Parameters
+    ----------
+    key : int
+    record : FigureRecord
+    """
+    caption = None if record.caption is None else rounded(record.caption)
+    return point_of(FigureRow(key, record.figure, record.picture), rounded(record.image), caption)
 
 
 def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:

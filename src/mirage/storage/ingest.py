@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,15 @@ import numpy.typing as npt
 from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
-from mirage.errors import BadInput, BadPicture, MirageError, check_room
+from mirage.errors import BadInput, BadPicture, MirageError
 from mirage.figure import Figure
 from mirage.images import Picture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
-from mirage.storage.folder import UNFINISHED, AtlasFolder, point_of
-from mirage.storage.records import FigureRecord, FigureRow, PictureRow, keyed, keyed_id, rounded
+from mirage.storage.folder import AtlasFolder
+from mirage.storage.records import FigureRecord, PictureRow, keyed, keyed_id
 
+Thing = TypeVar("Thing")
 BATCH = 32
 _AHEAD = 3 * BATCH
 
@@ -43,12 +45,30 @@ class Progress:
         Figures a second, of those that had to be read.
     seconds_left : float or None
         None until there is something to reckon from.
+    what : str
+        What is being done, where there are several steps.
     """
 
     done: int
     total: int
     rate: float
     seconds_left: float | None
+    what: str = ""
+
+    @classmethod
+    def since(cls, started: float, done: int, total: int, worked: int, what: str = "") -> Self:
+        """How far something is that began at ``time.perf_counter() == started``.
+
+        Parameters
+        ----------
+        started : float
+        done, total : int
+        worked : int
+            How many of those that are done took time; the rate is theirs.
+        what : str
+        """
+        rate = worked / (time.perf_counter() - started)
+        return cls(done, total, rate, (total - done) / rate if rate else None, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +146,10 @@ def add(
     info = corpus.info()
     if not len(corpus):
         raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
-    check_room(atlas.path)
-    atlas.reconcile()
-    stamp = _next_stamp(atlas)
-    atlas.store.set_note(UNFINISHED, str(stamp))
     keep: Callable[[Item], _Wanted] = _as_it_is
     if _is_private(corpus):
         info = _hidden(atlas, corpus.card.title, info)
         keep = _keyed(atlas.store.id_key, info.name)
-    atlas.store.put_corpus(_corpus_values(info, complete=False))
     known = atlas.store.fingerprints(info.name)
     infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
     counts = _Counts(len(corpus), progress, started)
@@ -157,25 +172,16 @@ def add(
             counts.tell()
 
     stopped = False
-    try:
-        for batch in _batches(_decoded(wanted(), corpus, atlas.pictures, workers, counts)):
-            check_room(atlas.path)
-            _store(atlas, batch, stamp, infer)
+    with atlas.adding() as put:
+        atlas.store.put_corpus(_corpus_values(info, complete=False))
+        for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, counts), BATCH):
+            put(_records(atlas.encoder, batch, infer))
             counts.added += len(batch)
             counts.tell(force=True)
             if stop():
                 stopped = True
                 break
-    except BaseException:
-        # What is stored stays; the note makes the next opening, or the next adding, bring the index level.
-        with suppress(MirageError):
-            atlas.changed()
-        raise
-    atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
-    if counts.added:
-        atlas.index.optimise()
-    atlas.store.set_note(UNFINISHED, None)
-    atlas.changed()
+        atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
     counts.tell(force=True)
     return IngestReport(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
 
@@ -222,12 +228,6 @@ def _keyed(key: bytes, corpus: str) -> Callable[[Item], _Wanted]:
     return keep
 
 
-def _next_stamp(atlas: AtlasFolder) -> int:
-    stamp = int(atlas.store.note("stamp") or 0) + 1
-    atlas.store.set_note("stamp", str(stamp))
-    return stamp
-
-
 def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
     return {
         "name": info.name,
@@ -258,9 +258,7 @@ class _Counts:
             return
         self._told = now
         done = min(self.total, self.added + self.kept + len(self.refused))
-        rate = self.added / (now - self._started) if self.added else 0.0
-        left = (self.total - done) / rate if rate else None
-        self._progress(Progress(done, self.total, rate, left))
+        self._progress(Progress.since(self._started, done, self.total, self.added))
 
 
 def _decoded(
@@ -308,14 +306,16 @@ def _refuse_synthetic(picture: Picture) -> None:
         raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
 
 
-def _batches(entries: Iterator[_Ready]) -> Iterator[list[_Ready]]:
-    batch: list[_Ready] = []
-    for entry in entries:
-        batch.append(entry)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
+def batched(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """Things in lists of so many, the last one shorter.
+
+    Parameters
+    ----------
+    things : iterable
+    size : int
+    """
+    iterator = iter(things)
+    while batch := list(islice(iterator, size)):
         yield batch
 
 
@@ -342,37 +342,15 @@ def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray
     return [vectors.get(text) for text in texts]
 
 
-def _store(atlas: AtlasFolder, batch: list[_Ready], stamp: int, infer: Inference | None) -> None:
-    images = atlas.encoder.encode_images([ready.decoded.image for ready in batch])
+def _records(encoder: Encoder, batch: list[_Ready], infer: Inference | None) -> list[FigureRecord]:
+    images = encoder.encode_images([ready.decoded.image for ready in batch])
     figures = [ready.entry.kept.figure for ready in batch]
     if infer is not None:
         figures = infer(figures, images)
-    captions = encode_captions(atlas.encoder, figures)
-    records = [
-        FigureRecord(
-            figure,
-            entry.kept.case,
-            entry.kept.fingerprint,
-            picture,
-            image,
-            caption,
-            entry.name,
-            entry.case_name,
-        )
-        for (entry, picture), figure, image, caption in zip(
-            ((ready.entry, ready.picture) for ready in batch), figures, images, captions, strict=True
-        )
-    ]
-    keys = atlas.store.put(records, atlas.encoder.info().digest, stamp)
-    atlas.index.add(
-        [
-            point_of(FigureRow(key, record.figure, record.picture), *vectors_of(record))
-            for key, record in zip(keys, records, strict=True)
-        ]
-    )
-    atlas.renewed()
-
-
-def vectors_of(record: FigureRecord) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """What the index is given of a record: its vectors as they would come back from the store."""
-    return rounded(record.image), None if record.caption is None else rounded(record.caption)
+    captions = encode_captions(encoder, figures)
+    records = []
+    for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True):
+        entry, kept = ready.entry, ready.entry.kept
+        made = FigureRecord(figure, kept.case, kept.fingerprint, ready.picture, image, caption, entry.name, entry.case_name)
+        records.append(made)
+    return records

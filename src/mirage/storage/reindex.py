@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,18 +41,12 @@ class Rebuilt(NamedTuple):
     encoded: int
 
 
-@dataclass(frozen=True, slots=True)
-class RebuildProgress(Progress):
-    """How far a rebuild is; `what` is ``encoding``, then ``indexing``."""
-
-    what: str = ENCODING
-
-
 class Stopped(Exception):
     """Somebody asked a rebuild to stop; the atlas is what it was, and what was encoded is kept."""
 
 
-Tell = Callable[[RebuildProgress], None]
+Tell = Callable[[Progress], None]
+"""Told how far it is; `Progress.what` is ``encoding``, then ``indexing``."""
 Stop = Callable[[], bool]
 
 
@@ -257,9 +250,7 @@ class _Counting:
     def tell(self, done: int, worked: int) -> None:
         self._done += done
         self._worked += worked
-        rate = self._worked / (time.perf_counter() - self._started)
-        left = (self._total - self._done) / rate if rate else None
-        self._progress(RebuildProgress(self._done, self._total, rate, left, self._what))
+        self._progress(Progress.since(self._started, self._done, self._total, self._worked, self._what))
 
 
 def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -50,7 +50,9 @@ from mirage.storage.tables import (
     version,
 )
 
+Thing = TypeVar("Thing")
 ID_KEY = "id_key"  # note
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
 _UNCAPTIONED = sa.select(figures.c.key).where(
     figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
@@ -118,8 +120,12 @@ class Store:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             reason = str(getattr(error, "orig", error))
+            if not isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
+                raise AtlasError(
+                    f"The atlas's records are damaged ({reason}). Restore the folder from a copy, or add its corpora anew."
+                ) from error
             if "full" in reason:
                 raise Unavailable(
                     "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
@@ -127,11 +133,6 @@ class Store:
             if "readonly" in reason:
                 raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
             raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
-        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-            reason = str(getattr(error, "orig", error))
-            raise AtlasError(
-                f"The atlas's records are damaged ({reason}). Restore the folder from a copy, or add its corpora anew."
-            ) from error
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
@@ -142,6 +143,10 @@ class Store:
     def _write(self) -> Iterator[sa.Connection]:
         with self._clear_errors(), self._engine.begin() as connection:
             yield connection
+
+    def _values(self, statement: sa.Select[Any]) -> list[Any]:
+        with self._read() as connection:
+            return list(connection.execute(statement).scalars())
 
     # -- figures and cases ------------------------------------------------------------------------------------------
 
@@ -171,19 +176,13 @@ class Store:
                 key = connection.execute(
                     upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
                 ).scalar_one()
-                blobs = {
-                    "key": key,
-                    "encoder": encoder,
-                    "image": pack(record.image),
-                    "caption": None if record.caption is None else pack(record.caption),
-                }
-                _put(connection, vectors, blobs)
+                _put(connection, vectors, _blobs(key, encoder, record.image, record.caption))
                 for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
                     if name:
                         _put(connection, names, {"id": own_id, "name": name})
                 keys.append(key)
-            for start in range(0, len(keys), 500):
-                stale = vectors.c.key.in_(keys[start : start + 500]) & (vectors.c.encoder != encoder)
+            for part in _parts(keys):
+                stale = vectors.c.key.in_(part) & (vectors.c.encoder != encoder)
                 connection.execute(sa.delete(vectors).where(stale))
         return keys
 
@@ -214,12 +213,7 @@ class Store:
             connection.execute(sa.delete(vectors).where(mine))
             now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
             blobs = [
-                {
-                    "key": row.key,
-                    "encoder": encoder,
-                    "image": pack(image),
-                    "caption": None if caption is None else pack(caption),
-                }
+                _blobs(row.key, encoder, image, caption)
                 for row, image, caption in zip(rows, images, captions, strict=True)
                 if now.get(row.key) == row
             ]
@@ -231,17 +225,6 @@ class Store:
         with self._write() as connection:
             connection.execute(sa.delete(vectors).where(vectors.c.encoder != but))
 
-    def remove_corpus(self, corpus: str) -> list[int]:
-        """Take a corpus out; returns the keys of its figures."""
-        with self._write() as connection:
-            keys = list(connection.execute(sa.select(figures.c.key).where(figures.c.corpus == corpus)).scalars())
-            for table in (figures, cases):
-                connection.execute(sa.delete(table).where(table.c.corpus == corpus))
-            for table in (names, former_ids):
-                connection.execute(sa.delete(table).where(table.c.id.startswith(f"{corpus}:", autoescape=True)))
-            connection.execute(sa.delete(corpora).where(corpora.c.name == corpus))
-        return keys
-
     def fingerprints(self, corpus: str) -> dict[str, str]:
         """Id to fingerprint for every figure of a corpus."""
         with self._read() as connection:
@@ -252,10 +235,8 @@ class Store:
         """Figures by key; keys that are not there are left out."""
         found: dict[int, FigureRow] = {}
         with self._read() as connection:
-            for start in range(0, len(keys), 500):
-                part = list(keys[start : start + 500])
-                for row in connection.execute(_BY_KEY, {"keys": part}):
-                    found[row.key] = row_of(row)
+            for part in _parts(keys):
+                found.update((row.key, row_of(row)) for row in connection.execute(_BY_KEY, {"keys": part}))
         return found
 
     def row(self, figure_id: str) -> FigureRow:
@@ -310,11 +291,10 @@ class Store:
 
     def cases(self, case_ids: Collection[str]) -> dict[str, Case]:
         """Cases by id; ids that are not there are left out."""
-        wanted = sorted(case_ids)
         found: dict[str, Case] = {}
         with self._read() as connection:
-            for start in range(0, len(wanted), 500):
-                asked = sa.select(cases).where(cases.c.id.in_(wanted[start : start + 500]))
+            for part in _parts(sorted(case_ids)):
+                asked = sa.select(cases).where(cases.c.id.in_(part))
                 for row in connection.execute(asked).mappings():
                     words = {name: row[name] for name in CASE_WORDS}
                     found[row["id"]] = Case(id=row["id"], source=source_of(row), **words)
@@ -368,8 +348,7 @@ class Store:
         """
         found: dict[int, tuple[Half, Half | None]] = {}
         with self._read() as connection:
-            for start in range(0, len(keys), 500):
-                part = list(keys[start : start + 500])
+            for part in _parts(keys):
                 statement = sa.select(vectors).where(vectors.c.key.in_(part), vectors.c.encoder == encoder)
                 for row in connection.execute(statement):
                     caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
@@ -380,19 +359,13 @@ class Store:
         """Which of some figures have neither a caption nor a title in its place."""
         found: set[int] = set()
         with self._read() as connection:
-            for start in range(0, len(keys), 500):
-                found.update(connection.execute(_UNCAPTIONED, {"keys": list(keys[start : start + 500])}).scalars())
+            for part in _parts(keys):
+                found.update(connection.execute(_UNCAPTIONED, {"keys": part}).scalars())
         return frozenset(found)
 
     def keys(self) -> list[int]:
         """Every figure's key, ascending."""
-        with self._read() as connection:
-            return list(connection.execute(sa.select(figures.c.key).order_by(figures.c.key)).scalars())
-
-    def picture_names(self) -> set[str]:
-        """Names of every picture that a figure uses."""
-        with self._read() as connection:
-            return set(connection.execute(sa.select(figures.c.picture)).scalars())
+        return self._values(sa.select(figures.c.key).order_by(figures.c.key))
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has."""
@@ -434,15 +407,13 @@ class Store:
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job's record, newest first."""
-        with self._read() as connection:
-            statement = sa.select(jobs.c.record).order_by(jobs.c.created.desc())
-            return [json.loads(record) for record in connection.execute(statement).scalars()]
+        return [json.loads(record) for record in self._values(sa.select(jobs.c.record).order_by(jobs.c.created.desc()))]
 
     def remove_jobs(self, job_ids: Sequence[str]) -> None:
         """Forget jobs; unknown ids are no error."""
         with self._write() as connection:
-            for start in range(0, len(job_ids), 500):
-                connection.execute(sa.delete(jobs).where(jobs.c.id.in_(job_ids[start : start + 500])))
+            for part in _parts(job_ids):
+                connection.execute(sa.delete(jobs).where(jobs.c.id.in_(part)))
 
     def note(self, name: str) -> str | None:
         """A small fact about the atlas, or None."""
@@ -472,6 +443,15 @@ class Store:
                 _put(connection, notes, {"name": name, "value": value})
 
 
+def _parts(things: Sequence[Thing]) -> Iterator[list[Thing]]:
+    """As many at once as a statement takes."""
+    return (list(things[start : start + 500]) for start in range(0, len(things), 500))
+
+
+def _blobs(key: int, encoder: str, image: Vector, caption: Vector | None) -> dict[str, Any]:
+    return {"key": key, "encoder": encoder, "image": pack(image), "caption": None if caption is None else pack(caption)}
+
+
 def _put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one of the same primary key."""
     connection.execute(upsert(table).values(values).on_conflict_do_update(table.primary_key.columns, set_=values))
@@ -490,12 +470,6 @@ def _now(former: str) -> sa.Select[Any]:
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "busy_timeout=5000",
-        "mmap_size=268435456",
-    ):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
