@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _copies(cls, given: Any) -> Any:
-        """Take the folder of a corpus under the corpus's own name too: ``MIRAGE_`` and the name in capitals, or the name in mirage.toml."""
+        """Take the folder of a corpus under the corpus's own name too, in the environment after ``MIRAGE_``."""
         prefix = "MIRAGE_"
         told = {key[len(prefix) :].lower(): value for key, value in os.environ.items() if value and key.startswith(prefix)}
         told = {**given, **told} if isinstance(given, dict) else {}

@@ -15,8 +15,7 @@ from PIL import Image
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item, Refused
-from mirage.corpora.roco import CITED, HOMEPAGE, RocoCorpus
-from mirage.corpora.roco_annotations import Annotations, find_annotations
+from mirage.corpora.roco import CITED, HOMEPAGE, Annotations, RocoCorpus, find_annotations
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.images import look, read_picture
 from mirage.storage.ingest import add

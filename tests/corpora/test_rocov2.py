@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mirage.corpora.base import Item
-from mirage.corpora.licences import licence_of
+from mirage.corpora.parquet import licence_of
 from mirage.corpora.rocov2 import HOMEPAGE, Rocov2Corpus
 from mirage.errors import BadInput
 from mirage.figure import Figure

@@ -25,7 +25,7 @@ from mirage.cli import app
 from mirage.errors import AtlasError, BadInput, Unavailable
 from mirage.query import Query
 from mirage.storage import archive as atlasfile
-from mirage.storage import archive_import, manifest
+from mirage.storage import manifest
 from mirage.storage.archive import opened
 from mirage.storage.archive_export import export
 from mirage.storage.archive_import import import_file
@@ -194,7 +194,7 @@ def test_a_full_disk_in_mid_import_loses_nothing(carried: Path, tmp_path: Path, 
             raise Unavailable("The disk is full. Make room and run it again; what is stored stays.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive_import, "check_room", room)
+        patch.setattr("mirage.storage.folder.check_room", room)
         with pytest.raises(Unavailable, match="disk is full"):
             import_file(carried, tmp_path / "there")
     done = import_file(carried, tmp_path / "there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,6 +16,11 @@ from mirage.images import Picture
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
 What it raises stops the work, which goes on where it broke when it is called again."""
+
+
+def digest(words: str) -> str:
+    """A short digest of words, for fingerprints."""
+    return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
 from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
@@ -305,5 +305,4 @@ def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
 
 
 def _fingerprint(figure: Figure, case: Case | None, stat: os.stat_result) -> str:
-    words = repr((figure, case, stat.st_size, stat.st_mtime_ns)).encode("utf-8", "replace")
-    return hashlib.blake2b(words, digest_size=12).hexdigest()
+    return digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))

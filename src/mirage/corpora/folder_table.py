@@ -81,8 +81,9 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator
     if unknown := [name for name in given if name not in COLUMNS]:
         raise BadInput(f"There is no column “{unknown[0]}”. Columns are: {', '.join(COLUMNS)}.")
     text = _decoded(path)
-    lines = path.suffix.lower() in (".jsonl", ".ndjson")
-    return _read_lines(path, text, given) if lines else _read_csv(path, text, given)
+    header, rows = (_json_rows if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows)(text)
+    places = _places(path, header, given)
+    return (_row(path, line, cells, places) for line, cells in rows)
 
 
 def _decoded(path: Path) -> str:
@@ -103,81 +104,63 @@ def _decoded(path: Path) -> str:
         ) from None
 
 
-def _read_csv(path: Path, text: str, given: Mapping[str, str]) -> Iterator[TableRow | Refused]:
-    # The limit is the module's own; cells are measured here, so that one too long costs its row and no other.
+_Rows = Iterator[tuple[int, dict[str, str] | str]]
+"""Lines' numbers with their cells by column, or with why they cannot be read."""
+
+
+def _csv_rows(text: str) -> tuple[list[str], _Rows]:
+    # The limit is the module's own; cells are measured later, so that one too long costs its row and no other.
     csv.field_size_limit(_FILE_MOST)
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [cell.strip() for cell in next(reader, [])]
-    places = _places(path, header, given)
-    return _csv_rows(path, reader, header, places)
+
+    def rows() -> _Rows:
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, f"The row cannot be read: {error}."
+                continue
+            if len(cells) > len(header) and any(cell.strip() for cell in cells):
+                yield line, f"It has {len(cells)} cells and the header {len(header)}: put text that holds a comma in quotes."
+            elif any(cell.strip() for cell in cells):
+                yield line, dict(reversed([*zip(header, cells, strict=False)]))  # of two columns alike, the first
+
+    return header, rows()
 
 
-def _csv_rows(
-    path: Path, reader: Iterator[list[str]], header: list[str], places: dict[str, int]
-) -> Iterator[TableRow | Refused]:
-    number = 1
-    while True:
-        start = getattr(reader, "line_num", number) + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Refused(f"{path.name}, line {start}", f"The row cannot be read: {error}.")
-            continue
-        number = start
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header):
-            words = f"It has {len(cells)} cells and the header {len(header)}: put text that holds a comma in quotes."
-            yield Refused(f"{path.name}, line {start}", words)
-            continue
-        yield _row(path, start, {name: cells[at] for name, at in places.items() if at < len(cells)})
+def _json_rows(text: str) -> tuple[list[str], _Rows]:
+    rows = [(number, _cells(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    header = dict.fromkeys(name for _, cells in rows if isinstance(cells, dict) for name in cells)
+    return list(header), iter(rows)
 
 
-def _read_lines(path: Path, text: str, given: Mapping[str, str]) -> Iterator[TableRow | Refused]:
-    found: dict[str, None] = {}
-    parsed: list[tuple[int, object]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        parsed.append((number, record))
-        if isinstance(record, dict):
-            found.update(dict.fromkeys(map(str, record)))
-    header = list(found)
-    places = _places(path, header, given)
-    return _json_rows(path, parsed, header, places)
+def _cells(line: str) -> dict[str, str] | str:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        return "It is no JSON object."
+    return {name: "" if value is None else str(value) for name, value in record.items()}
 
 
-def _json_rows(
-    path: Path, parsed: list[tuple[int, object]], header: list[str], places: dict[str, int]
-) -> Iterator[TableRow | Refused]:
-    for number, record in parsed:
-        if not isinstance(record, dict):
-            yield Refused(f"{path.name}, line {number}", "It is no JSON object.")
-            continue
-        cells = {name: record.get(header[at]) for name, at in places.items()}
-        yield _row(path, number, {name: "" if cell is None else str(cell) for name, cell in cells.items()})
-
-
-def _places(path: Path, header: list[str], given: Mapping[str, str]) -> dict[str, int]:
-    """Where each known column stands, by its own name, then by a synonym."""
+def _places(path: Path, header: list[str], given: Mapping[str, str]) -> dict[str, str]:
+    """The table's own name for each known column: what was given, else that name itself, else a synonym."""
     plain = [name.lower().replace(" ", "_").replace("-", "_") for name in header]
-    places: dict[str, int] = {}
+    places: dict[str, str] = {}
     for name, column in given.items():
         if column not in header:
             raise BadInput(f"{path} has no column “{column}”. It has: {', '.join(header) or 'none'}.")
-        places[name] = header.index(column)
+        places[name] = column
     for name, synonyms in COLUMNS.items():
         for known in (name, *synonyms):
-            if name not in places and known in plain and plain.index(known) not in places.values():
-                places[name] = plain.index(known)
+            if name not in places and known in plain and header[plain.index(known)] not in places.values():
+                places[name] = header[plain.index(known)]
     if "file" not in places:
         raise BadInput(
             f"{path} has no column for the files' names. It has: {', '.join(header) or 'no columns'}. "
@@ -186,7 +169,10 @@ def _places(path: Path, header: list[str], given: Mapping[str, str]) -> dict[str
     return places
 
 
-def _row(path: Path, line: int, cells: dict[str, str]) -> TableRow | Refused:
+def _row(path: Path, line: int, given: dict[str, str] | str, places: Mapping[str, str]) -> TableRow | Refused:
+    if isinstance(given, str):
+        return Refused(f"{path.name}, line {line}", given)
+    cells = {name: given[column] for name, column in places.items() if column in given}
     file = cells.get("file", "").strip()[:300]
     label = file or f"{path.name}, line {line}"
     for name, cell in cells.items():

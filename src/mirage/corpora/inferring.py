@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from platformdirs import user_data_path
+from pydantic import TypeAdapter
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput
@@ -93,10 +94,8 @@ class Rule:
         mirage.errors.BadInput
         """
         try:
-            told = json.loads(path.read_text("utf-8"))
-            margins = {name: float(value) for name, value in told["margins"].items()}
-            return cls(str(told["encoder"]), margins, {name: tuple(values) for name, values in told["answers"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
             raise BadInput(
                 f"{path} holds no rule of inference ({error}). Make it anew: mirage evaluate inference --fit."
             ) from error

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from platformdirs import user_cache_path
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps, digest
 from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
 from mirage.errors import BadInput
@@ -93,7 +93,7 @@ class MedPixCorpus:
         version = self._release.revision if self._folder is None else self._copy().version
         return CorpusInfo(
             name="medpix",
-            title="MedPix 2.0",
+            title=self.card.title,
             summary=("CT and MR images of teaching cases, with history, findings, differential and discussion."),
             version=version,
             homepage=HOMEPAGE,
@@ -174,10 +174,10 @@ class _Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         descriptions = _first(folder, _DESCRIPTIONS) or folder / _DESCRIPTIONS[0]
-        digest = hashlib.sha256()
-        self.descriptions = _read_list(descriptions, digest)
-        raw_cases = _read_list(folder / _CASES, digest)
-        self.version = f"sha256-{digest.hexdigest()[:16]}"
+        read = hashlib.sha256()
+        self.descriptions = _read_list(descriptions, read)
+        raw_cases = _read_list(folder / _CASES, read)
+        self.version = f"sha256-{read.hexdigest()[:16]}"
         self.links = _read_links(folder / "images_overview.csv")
         self._case_links: dict[str, str] = {}
         self._case_digests: dict[str, str] = {}
@@ -240,9 +240,9 @@ class _Copy:
 
     def _fingerprint(self, figure: Figure, case: Case | None, size: int) -> str:
         if case is not None and case.id not in self._case_digests:
-            self._case_digests[case.id] = _digest(repr(case))
+            self._case_digests[case.id] = digest(repr(case))
         # The time of a copied file changes with every checkout, so its size stands for the picture.
-        return _digest(f"{figure!r}{self._case_digests.get(figure.case_id, '')}{size}")
+        return digest(f"{figure!r}{self._case_digests.get(figure.case_id, '')}{size}")
 
     def _source(self, name: str, uid: str) -> Source:
         link: tuple[str, LinkKind] = (HOMEPAGE, "collection")
@@ -261,14 +261,10 @@ class _Copy:
         return Case(id=f"medpix:{uid}", source=source, **case_passages(raw))
 
 
-def _digest(words: str) -> str:
-    return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=12).hexdigest()
-
-
-def _read_list(path: Path, digest: hashlib._Hash) -> list[Any]:
+def _read_list(path: Path, read: hashlib._Hash) -> list[Any]:
     try:
         data = path.read_bytes()
-        digest.update(data)
+        read.update(data)
         parsed = json.loads(data)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}. Copy MedPix 2.0 again.") from error

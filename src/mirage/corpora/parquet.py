@@ -7,7 +7,6 @@ one mostly asks for the next one too.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,14 +16,21 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
-from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused
-from mirage.corpora.licences import EACH_ITS_OWN
+from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused, digest
 from mirage.errors import BadInput, BadPicture, Unavailable
-from mirage.figure import Figure, clean_text
+from mirage.figure import Figure, Licence, clean_text
 from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 from mirage.models.runtime import loaded_once
 
 SPLITS = ("train", "validation", "test")
+# What to say of a collection whose figures have their own.
+EACH_ITS_OWN = Licence("each figure's own, where one is stated")
+
+_CODE = re.compile(r"(?i)\bCC[ _-]?(BY(?:[ _-](?:NC|ND|SA))*|0|ZERO)\b(?:[ _-]?v?(\d\.\d))?")
+_LINK = re.compile(
+    r"(?i)https?://(?:www\.)?creativecommons\.org/(licenses|publicdomain)/(by(?:-(?:nc|nd|sa))*|zero)(?:/(\d\.\d))?[\w./-]*"
+)
+_NOTHING = re.compile(r"(?i)^(no[ -]?cc[ -]?code|none|unknown|not stated|not found|n/?a|nan|-)?$")
 NEEDED = ("image", "image_id", "caption")
 _BEGINS = re.compile(r"(?i)^(train|validation|valid|val|test)(?=[-_.]|$)")
 _SHARD_OF = re.compile(r"-(\d{5})-of-(\d{5})")
@@ -242,11 +248,6 @@ def split_of(file: Path) -> str:
     return ""
 
 
-def digest(*parts: object) -> str:
-    """A short digest of what something is made of."""
-    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=12).hexdigest()
-
-
 def _find(path: Path, title: str) -> list[Path]:
     if path.is_file():
         return [path]
@@ -349,7 +350,7 @@ class ParquetFigures:
             else:
                 figure = self._make(name, row.values)
                 # Neither the file's name nor its time: they change with every copy and every new cut into files.
-                yield Item(figure, None, f"{name} ({self._where(row)})", digest(figure, row.mark, row.place))
+                yield Item(figure, None, f"{name} ({self._where(row)})", digest(repr((figure, row.mark, row.place))))
         yield from self._shards.broken
         yield from self._contents.missing
 
@@ -373,7 +374,7 @@ class ParquetFigures:
     def version(self, *more: object) -> str:
         """A digest of the files' rows and of what else is told."""
         files = [(shard.split, shard.rows, shard.path.stat().st_size) for shard in self._shards.shards]
-        return f"blake2b-{digest(files, more)}"
+        return f"blake2b-{digest(repr((files, more)))}"
 
     @loaded_once
     def _contents(self) -> _Contents:
@@ -408,3 +409,36 @@ def name_of(value: object) -> str:
     """An image's id without white space or the ending of a file."""
     name = clean_text(value)
     return name.rsplit(".", 1)[0] if name.lower().endswith((".jpg", ".jpeg", ".png")) else name
+
+
+def licence_of(text: str) -> Licence:
+    """The licence that some text states.
+
+    Parameters
+    ----------
+    text : str
+        ``CC BY-NC-ND``, ``CC-BY-4.0``, ``CC BY [Doe et al. (2020)]``, a licence's address; ``NO-CC CODE`` or nothing where
+        there is none.
+
+    Returns
+    -------
+    mirage.figure.Licence
+        An empty one where nothing is stated. All Creative Commons licences permit passing the unaltered picture on (those
+        with NC: without gain); any other text is kept as it is, and nothing is read into it. The address is that of the
+        licence's text when its version is stated: without one, there is no telling which text is meant.
+    """
+    text = text.strip()
+    if _NOTHING.match(text):
+        return Licence()
+    if link := _LINK.search(text):
+        kind, parts, version = link[2].lower(), link[2].upper(), link[3] or ""
+        name = "CC0" if kind == "zero" else f"CC {parts}"
+        return Licence(f"{name} {version}".strip(), link[0].rstrip("."), allows_sharing=True)
+    if code := _CODE.search(text):
+        parts, version = re.sub(r"[ _]", "-", code[1].upper()), code[2] or ""
+        if parts in ("0", "ZERO"):
+            # There is one version only.
+            return Licence("CC0", "https://creativecommons.org/publicdomain/zero/1.0/", allows_sharing=True)
+        url = f"https://creativecommons.org/licenses/{parts.lower()}/{version}/" if version else ""
+        return Licence(f"CC {parts} {version}".strip(), url, allows_sharing=True)
+    return Licence(text[:200])

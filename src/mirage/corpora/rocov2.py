@@ -17,8 +17,7 @@ from typing import Any
 
 from mirage.corpora.base import CorpusInfo, CorpusOption
 from mirage.corpora.inferring import with_words
-from mirage.corpora.licences import EACH_ITS_OWN, licence_of
-from mirage.corpora.parquet import SPLITS, ParquetFigures, Shards, name_of, parquet_card
+from mirage.corpora.parquet import EACH_ITS_OWN, SPLITS, ParquetFigures, Shards, licence_of, name_of, parquet_card
 from mirage.corpora.roco import ARTICLES
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure, Licence, Source, clean_text

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from pydantic import TypeAdapter
+
+from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.errors import BadPicture, Unavailable
-from mirage.figure import Case, Figure, Licence, Source
+from mirage.figure import Case, Figure, Licence
 from mirage.images import Picture, read_picture
 
-SHIPPED = Path(__file__).resolve().parent.parent / "shipped" / "atlas"
+SHIPPED = settings.SHIPPED / "atlas"
 
-_WORDS = (
-    *("caption", "title", "diagnosis", "modality", "modality_detail"),
-    *("plane", "region", "case_id", "patient"),
-)
+_FIGURE, _CASE = TypeAdapter(Figure), TypeAdapter(Case)
 
 
 class StarterCorpus:
@@ -42,6 +41,7 @@ class StarterCorpus:
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.folder = Path(path) if path else SHIPPED
+        self._digests: dict[str, str] = {}  # of pictures, by their figure's id
 
     def info(self) -> CorpusInfo:
         """Tell what ships, its version the digest of ``figures.jsonl``.
@@ -53,29 +53,15 @@ class StarterCorpus:
         """
         return CorpusInfo(
             name="starter",
-            title="Starter atlas",
-            summary=(
-                f"{len(self)} pictures that ship with MIRAGE: an average brain in T1- and T2-weighted slices,"
-                " and X-ray, CT, MR, ultrasound, nuclear medicine, fundus and microscopy pictures."
-            ),
+            title=self.card.title,
+            summary=self.card.summary.replace("The pictures", f"{len(self)} pictures", 1),
             version=hashlib.sha256(self._bytes).hexdigest()[:16],
-            licence=Licence("various, all permit sharing", "", allows_sharing=True),
+            licence=self.card.licence,
         )
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure once, in order; a record that cannot be read is yielded as `Refused`."""
-        cases = self._cases
-        for number, line in enumerate(self._lines, start=1):
-            label = f"figures.jsonl, line {number}"
-            try:
-                record = json.loads(line)
-                figure = figure_of(record)
-                label = str(record["picture"])
-            except (ValueError, KeyError, TypeError) as error:
-                yield Refused(label, f"The record cannot be read ({error}). Install MIRAGE again.")
-                continue
-            fingerprint = hashlib.sha256(line.encode()).hexdigest()
-            yield Item(figure, cases.get(figure.case_id), label, fingerprint)
+        return iter(self._entries)
 
     def read(self, item: Item) -> Picture:
         """Decode the picture of one item.
@@ -85,15 +71,12 @@ class StarterCorpus:
         mirage.errors.BadPicture
             When the file is missing, damaged, or not the one that the record speaks of.
         """
-        record = self._records.get(item.figure.id)
-        if record is None:
-            raise BadPicture(f"{item.label}: the starter atlas has no figure {item.figure.id}.")
-        path = self.folder / "pictures" / Path(str(record["picture"])).name
+        path = self.folder / "pictures" / Path(item.label).name
         try:
             data = path.read_bytes()
         except OSError as error:
             raise BadPicture(f"{item.label} cannot be read ({error}). Install MIRAGE again.") from error
-        if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        if hashlib.sha256(data).hexdigest() != self._digests.get(item.figure.id):
             raise BadPicture(f"{item.label}: the picture is damaged or was replaced. Install MIRAGE again.")
         return read_picture(data, name=item.label)
 
@@ -115,45 +98,23 @@ class StarterCorpus:
         return [line for line in self._bytes.decode("utf-8", "replace").split("\n") if line.strip()]
 
     @cached_property
-    def _records(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for line in self._lines:
-            try:
-                record = json.loads(line)
-                found[str(record["id"])] = record
-            except (ValueError, KeyError, TypeError):
-                continue  # `items` reports it
-        return found
+    def _entries(self) -> list[Item | Refused]:
+        return [self._entry(number, line) for number, line in enumerate(self._lines, start=1)]
+
+    def _entry(self, number: int, line: str) -> Item | Refused:
+        try:
+            record = json.loads(line)
+            # What a figure has no field for (structures, level) stays in the file.
+            figure, label = _FIGURE.validate_python(record), str(record["picture"])
+            self._digests[figure.id] = str(record["sha256"])
+        except (ValueError, KeyError, TypeError) as error:
+            why = str(error).split("\n")[0]
+            return Refused(f"figures.jsonl, line {number}", f"The record cannot be read ({why}). Install MIRAGE again.")
+        return Item(figure, self._cases.get(figure.case_id), label, hashlib.sha256(line.encode()).hexdigest())
 
     @cached_property
     def _cases(self) -> dict[str, Case]:
         path = self.folder / "cases.jsonl"
-        if not path.is_file():
-            return {}
-        lines = path.read_text(encoding="utf-8").split("\n")
-        cases = [case_of(json.loads(line)) for line in lines if line.strip()]
+        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+        cases = [_CASE.validate_json(line) for line in lines if line.strip()]
         return {case.id: case for case in cases}
-
-
-def source_of(record: Mapping[str, Any]) -> Source:
-    """Read a record's source and licence."""
-    licence = record["licence"]
-    return Source(
-        corpus=record["corpus"],
-        attribution=record["attribution"],
-        url=record["url"],
-        url_of=record["url_of"],
-        licence=Licence(licence["name"], licence["url"], bool(licence["allows_sharing"])),
-    )
-
-
-def figure_of(record: Mapping[str, Any]) -> Figure:
-    """Read one line of ``figures.jsonl``; what a figure has no field for (structures, level) stays there."""
-    words: dict[str, Any] = {name: str(record[name]) for name in _WORDS}
-    return Figure(id=str(record["id"]), source=source_of(record["source"]), **words)
-
-
-def case_of(record: Mapping[str, Any]) -> Case:
-    """Read one line of ``cases.jsonl``."""
-    fields = {name: text for name, text in record.items() if name != "source"}
-    return Case(source=source_of(record["source"]), **fields)

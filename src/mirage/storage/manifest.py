@@ -11,9 +11,11 @@ import secrets
 import shutil
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, MirageError, Unavailable
@@ -23,11 +25,8 @@ NAME = "atlas.toml"
 LOCK = "atlas.lock"
 INDEX = "index"
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
-_BEGUN = {"index", "records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal"} | {
-    f"{NAME}.partial",
-    f"{LOCK}.partial",
-    LOCK,
-}
+_BEGUN = {INDEX, LOCK, f"{NAME}.partial", f"{LOCK}.partial"}
+_BEGUN |= {f"records.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")}
 _INDEX_NAMES = re.compile(r"index(-[0-9a-f]{12}(-2)?)?")
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
@@ -61,19 +60,15 @@ class AtlasManifest:
         mirage.errors.Unavailable, mirage.errors.AtlasError
             When the disk is full, or the folder cannot be written; the old file is still there.
         """
-        encoder = self.encoder
+        # What is empty is left out, so that older versions can read the file.
+        encoder = {name: value for name, value in asdict(self.encoder).items() if value != ""}
         lines = [
             "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
             f"format = {self.format}",
             *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
             "",
             "[encoder]",
-            f"name = {_toml(encoder.name)}",
-            f"digest = {_toml(encoder.digest)}",
-            f"dimension = {encoder.dimension}",
-            f"max_tokens = {encoder.max_tokens}",
-            *([f"model = {_toml(encoder.model)}"] if encoder.model else []),
-            *([f"made_from = {_toml(encoder.made_from)}"] if encoder.made_from else []),
+            *(f"{name} = {_toml(value)}" for name, value in encoder.items()),
             "",
             "[corpora]",
             *(f"{_toml(name)} = {_toml(version)}" for name, version in self.corpora.items()),
@@ -103,9 +98,8 @@ def cannot_write(folder: Path, error: OSError) -> MirageError:
     return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
 
 
-def _toml(text: str) -> str:
-    sound = text.encode("utf-8", "replace").decode("utf-8").replace("\x7f", " ")
-    return json.dumps(sound, ensure_ascii=False)
+def _toml(value: str | int) -> str:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8").replace("\x7f", " ")
 
 
 def read(folder: Path) -> AtlasManifest | None:
@@ -121,30 +115,20 @@ def read(folder: Path) -> AtlasManifest | None:
         return None
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-        version = int(values["format"])
-        if version > FORMAT:
+        if (version := int(values["format"])) > FORMAT:
             raise AtlasError(
                 f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {FORMAT}. "
                 "Update MIRAGE, or open another atlas. Nothing was changed."
             )
-        encoder = values["encoder"]
-        info = EncoderInfo(
-            str(encoder["name"]),
-            str(encoder["digest"]),
-            int(encoder["dimension"]),
-            int(encoder["max_tokens"]),
-            str(encoder.get("model", "")),
-            str(encoder.get("made_from", "")),
-        )
-        index = str(values.get("index", INDEX))
-        if not _INDEX_NAMES.fullmatch(index):
-            raise ValueError(f"{index[:80]!r} is no name of an index")
-        corpora = {str(name): str(version) for name, version in values.get("corpora", {}).items()}
+        found = TypeAdapter(AtlasManifest).validate_python({"corpora": {}, **values})
+        if not _INDEX_NAMES.fullmatch(found.index):
+            raise ValueError(f"{found.index[:80]!r} is no name of an index")
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
-            f"{path} is damaged ({error}). Restore it from a copy; the records beside it were not touched."
+            f"{path} is damaged ({' '.join(str(error).split())[:300]}). Restore it from a copy; "
+            "the records beside it were not touched."
         ) from error
-    return AtlasManifest(version, info, corpora, index)
+    return found
 
 
 def beside(index: str, digest: str) -> str:
@@ -240,7 +224,7 @@ class Holder:
             partial.unlink(missing_ok=True)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"pid": self.pid, "url": self.url, "token": self.token}, file)
+                json.dump(asdict(self), file)
             partial.replace(path)
         except OSError as error:
             raise cannot_write(folder, error) from error
@@ -249,9 +233,8 @@ class Holder:
     def read(cls, folder: Path) -> Holder | None:
         """Who left word in the folder; None when nobody did."""
         try:
-            values = json.loads((folder / LOCK).read_text("utf-8"))
-            return cls(int(values["pid"]), str(values["url"]), str(values["token"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return TypeAdapter(cls).validate_json((folder / LOCK).read_bytes())
+        except (OSError, ValueError):
             return None
 
     @staticmethod

@@ -26,17 +26,7 @@ def _source_columns() -> list[sa.Column[Any]]:
     ]
 
 
-FIGURE_WORDS = (
-    "caption",
-    "title",
-    "diagnosis",
-    "modality",
-    "modality_detail",
-    "plane",
-    "region",
-    "case_id",
-    "patient",
-)
+FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
 CASE_WORDS = ("title", "topic", *Case.PASSAGES)
 
 figures = sa.Table(
