@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from pydantic_core import ValidationError
+
 ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
 
 
@@ -84,6 +86,15 @@ class Busy(MirageError):
 
     exit_code = 7
     status = 429
+
+
+def first_fault(error: Exception) -> str:
+    """What is wrong, in a line: of a failed validation the first field and why, of any other error its text."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(step) for step in first["loc"])
+    return f"{field[:80] or 'the record'}: {first['msg'][:200]}"
 
 
 def check_room(folder: Path, needed: int = ROOM) -> None:

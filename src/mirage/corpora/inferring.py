@@ -19,7 +19,7 @@ from platformdirs import user_data_path
 from pydantic import TypeAdapter
 
 from mirage.encoders.base import Encoder
-from mirage.errors import BadInput
+from mirage.errors import BadInput, first_fault
 from mirage.figure import INFERABLE, Figure
 from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
@@ -97,7 +97,7 @@ class Rule:
             return TypeAdapter(cls).validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"{path} holds no rule of inference ({error}). Make it anew: mirage evaluate inference --fit."
+                f"{path} holds no rule of inference ({first_fault(error)}). Make it anew: mirage evaluate inference --fit."
             ) from error
 
     def write(self, path: Path, **more: object) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
-from mirage.errors import BadPicture, Unavailable
+from mirage.errors import BadPicture, Unavailable, first_fault
 from mirage.figure import Case, Figure, Licence
 from mirage.images import Picture, read_picture
 
@@ -108,8 +108,9 @@ class StarterCorpus:
             figure, label = _FIGURE.validate_python(record), str(record["picture"])
             self._digests[figure.id] = str(record["sha256"])
         except (ValueError, KeyError, TypeError) as error:
-            why = str(error).split("\n")[0]
-            return Refused(f"figures.jsonl, line {number}", f"The record cannot be read ({why}). Install MIRAGE again.")
+            return Refused(
+                f"figures.jsonl, line {number}", f"The record cannot be read ({first_fault(error)}). Install MIRAGE again."
+            )
         return Item(figure, self._cases.get(figure.case_id), label, hashlib.sha256(line.encode()).hexdigest())
 
     @cached_property

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from mirage.errors import first_fault
 from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure, Source
 from mirage.images import LOOK_BITS
 
@@ -137,9 +138,7 @@ def parse(kind: type[Read], data: bytes) -> Read:
         found: Read = reader(kind).validate_json(data, strict=True, extra="forbid")
         return found
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(step) for step in first["loc"])
-        raise ValueError(f"{field[:80] or 'the record'}: {first['msg'][:200]}") from error
+        raise ValueError(first_fault(error)) from error
 
 
 @lru_cache(maxsize=8)

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, MirageError, Unavailable
+from mirage.errors import AtlasError, MirageError, Unavailable, first_fault
 
 FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
 NAME = "atlas.toml"
@@ -125,8 +125,7 @@ def read(folder: Path) -> AtlasManifest | None:
             raise ValueError(f"{found.index[:80]!r} is no name of an index")
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
-            f"{path} is damaged ({' '.join(str(error).split())[:300]}). Restore it from a copy; "
-            "the records beside it were not touched."
+            f"{path} is damaged ({first_fault(error)}). Restore it from a copy; the records beside it were not touched."
         ) from error
     return found
 
