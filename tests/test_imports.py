@@ -1,4 +1,4 @@
-"""The default install needs no torch, and public names are there. Which way imports point is kept by `lint-imports`."""
+"""The default install needs no torch, and an adapter is named in its own module only. `lint-imports` keeps the rest."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,12 @@ ROOT = PACKAGE.parent.parent
 TORCH = ("torch", "torchvision", "transformers", "diffusers", "open_clip", "onnxscript")
 
 
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
 def test_torch_is_imported_only_when_it_is_used() -> None:
-    needs_it = {PACKAGE / "encoders/modules.py"}  # itself imported when an adapter of torch loads its weights
-    for path in sorted(set(PACKAGE.rglob("*.py")) - needs_it):
+    for path in set(modules()) - {PACKAGE / "encoders" / "modules.py"}:  # that one is itself imported when it is used
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
@@ -36,6 +40,54 @@ def test_the_package_and_the_command_come_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_search_loads_no_torch(starter_copy: Path) -> None:
+    code = (
+        "import sys\nfrom mirage.cli import main\n"
+        f"sys.argv = ['mirage', 'search', 'axial brain MRI', '--atlas', {str(starter_copy)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print(sorted(name for name in {TORCH!r} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "axial" in done.stdout.lower()
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def literals(path: Path) -> set[str]:
+    """The strings of a module that stand in its code."""
+    return {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+PORTS = {"corpora": "corpora", "encoders": "encoders", "explainers": "explain/explainers"} | {
+    "generators": "generate/generators",
+    "indexes": "indexes",
+}
+NAMED_ELSEWHERE = {
+    "settings.py",  # the profiles
+    "generate/generators/diffusers_folder.py",  # the library that a part of a pipeline is of
+    "models/pins.py",  # which adapter opens what is pinned
+    *(f"{folder}/__init__.py" for folder in PORTS.values()),  # a port's DEFAULT
+    *("calibrate/run.py", "calibrate/queries.py", "cli/evaluate.py"),  # measures on the starter atlas
+}
+
+
+def test_a_built_in_adapter_is_named_only_in_its_own_modules_where_it_is_chosen_and_where_it_is_pinned() -> None:
+    built_in = {
+        name: f"{folder}/{name}"
+        for port, folder in PORTS.items()
+        for name in (entry.name for entry in entry_points(group=f"mirage.{port}") if entry.module.startswith("mirage."))
+    }
+    del built_in["folder"]  # an everyday word too
+    assert {"starter", "medpix", "rocov2", "openai", "diffusers", "open_clip", "embedded"} <= set(built_in)
+    for path in modules():
+        place = path.relative_to(PACKAGE).as_posix()
+        named = {name for name in literals(path) & set(built_in) if not path.stem.startswith(name)}
+        assert not named or place in NAMED_ELSEWHERE, f"{place} names {', '.join(sorted(named))}; ask `mirage.plugins`"
 
 
 def test_importing_the_package_loads_no_engine() -> None:

@@ -106,7 +106,7 @@ def calibrate(
     mirage.errors.BadInput
         When the cases that were set aside are not in the copy, or too few of them.
     """
-    used = encoder or encoders.load("starter")
+    used = encoder or encoders.load(encoders.DEFAULT)
     with (
         _measured(medpix, used, keep, progress) as measured,
         tempfile.TemporaryDirectory(prefix="mirage-calibration-") as tmp,
@@ -130,7 +130,7 @@ def calibrate(
 
 def place_for(encoder_digest: str) -> Path:
     """Where the calibration of an encoder is looked for: beside the shipped one's card, else in the user's data folder."""
-    shipped = encoders.load("starter").info().digest
+    shipped = encoders.load(encoders.DEFAULT).info().digest
     return SHIPPED_CALIBRATION if encoder_digest == shipped else own_calibration(encoder_digest)
 
 

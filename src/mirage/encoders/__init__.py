@@ -18,6 +18,7 @@ from mirage.plugins import Port
 from mirage.settings import Settings
 
 __all__ = [
+    "DEFAULT",
     "Encoder",
     "EncoderInfo",
     "Opening",
@@ -31,6 +32,7 @@ __all__ = [
     "opening",
 ]
 
+DEFAULT = "starter"  # the one that ships
 
 _port: Port[Encoder] = Port("mirage.encoders")
 available, load, _adapter = _port.available, _port.load, _port.adapter

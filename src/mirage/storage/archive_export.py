@@ -200,7 +200,7 @@ class _Writing:
         found = self._store.cases(cases)
         self._put(atlasfile.CASES, _lines([asdict(found[key]) for key in sorted(found)]))
         card = SHIPPED / "encoder" / "card.md"
-        if card.is_file() and self._encoder.digest == encoders.load("starter").info().digest:
+        if card.is_file() and self._encoder.digest == encoders.load(encoders.DEFAULT).info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
         made = ArchiveManifest(
             format=atlasfile.FORMAT,

@@ -135,7 +135,7 @@ class AtlasFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             name = known.index if known else manifest.INDEX
-            index = indexes.load("embedded", path=folder / name, dimension=info.dimension)
+            index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
         except AtlasHeld as error:
             other = manifest.Holder.read(folder)
             raise AtlasHeld(

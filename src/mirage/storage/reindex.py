@@ -134,7 +134,7 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
     """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
     name = encoder or known.encoder.name
     no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
-    if model and name == "starter":
+    if model and name == encoders.DEFAULT:
         raise BadInput(no_model)
     chosen = model or (known.encoder.model if name == known.encoder.name else "")
     try:
@@ -157,7 +157,7 @@ def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
     """Hold an atlas by its index; one that is damaged beyond opening is nobody's."""
     held: Index | None = None
     try:
-        held = indexes.load("embedded", path=folder / known.index, dimension=known.encoder.dimension)
+        held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
     except AtlasHeld as error:
         holder = manifest.Holder.read(folder)
         raise AtlasHeld(
@@ -216,13 +216,13 @@ class _Work:
         place, dimension = self._folder / name, self._encoder.info().dimension
         if place.exists():  # a rebuild that was cut short left it, unless somebody is at it
             try:
-                indexes.load("embedded", path=place, dimension=dimension).close()
+                indexes.load(indexes.DEFAULT, path=place, dimension=dimension).close()
             except AtlasHeld as error:
                 raise AtlasHeld(f"Another process is rebuilding the atlas {self._folder} just now.") from error
             except AtlasError:
                 pass
         shutil.rmtree(place, ignore_errors=True)
-        made = indexes.load("embedded", path=place, dimension=dimension)
+        made = indexes.load(indexes.DEFAULT, path=place, dimension=dimension)
         try:
             counting = _Counting(INDEXING, len(self._store.keys()), self._progress)
             for rows in self._store.each(batch=_AT_ONCE):
