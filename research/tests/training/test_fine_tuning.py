@@ -18,16 +18,15 @@ from typer.testing import CliRunner
 from mirage import corpora, encoders
 from mirage.errors import BadInput, Unavailable
 from mirage_research.commands.train import app
-from mirage_research.training.finetuning.bases import find_base
-from mirage_research.training.finetuning.config import Config
-from mirage_research.training.finetuning.making import fine_tune, stopping
+from mirage_research.training.bases import find_base
+from mirage_research.training.runs import FineTuningConfig, stopping
 from tiny_encoders import drawn_folder, save_clip, save_open_clip, write_roco_parquet
 from vision import vision
 
 pytestmark = pytest.mark.torch
 
 # 32 drawings, 4 of them held out: 28 to train on, 7 steps an epoch.
-TINY = Config(
+TINY = FineTuningConfig(
     seed=1, steps=4, batch=4, chunk=2, rate=1e-3, held_out=0.13, measure_every=2, workers=2, precision="fp32", wording=0.3
 )
 
@@ -67,7 +66,11 @@ Tune = Callable[..., Path | None]
 def tune(drawn: Path, clip: Path) -> Tune:
     """Fine-tune the tiny CLIP on the drawings."""
 
-    def run(out: Path, config: Config = TINY, *, base: str = "", corpus: Any = None, **options: Any) -> Path | None:
+    from mirage_research.training.fine_tuning import fine_tune
+
+    def run(
+        out: Path, config: FineTuningConfig = TINY, *, base: str = "", corpus: Any = None, **options: Any
+    ) -> Path | None:
         found = find_base(base or str(clip))
         return fine_tune(found, corpus or corpora.load("folder", path=drawn), out, config, threads=1, **options)
 
@@ -97,16 +100,16 @@ def curve(out: Path) -> list[dict[str, str]]:
 
 
 def opened(folder: Path) -> Any:
-    from mirage_research.training.finetuning.towers import load_towers
+    from mirage_research.training.dual_encoders import load_dual_encoder
 
-    return load_towers(find_base(str(folder)))
+    return load_dual_encoder(find_base(str(folder)))
 
 
 def pairs(towers: Any, count: int = 8) -> tuple[Any, Any, Any]:
     """Pictures, tokens, and which text is wrong for which picture."""
     import torch
 
-    from mirage_research.training.finetuning.losses import negatives
+    from mirage_research.training.contrastive import negatives
     from tiny_encoders import caption, drawing
 
     texts = [caption(number) for number in range(count)]
@@ -118,11 +121,11 @@ def gradients(towers: Any, chunk: int, spans: list[slice] | None = None, freeze:
     """The gradient of one batch, or the mean of those of its parts."""
     import torch
 
-    from mirage_research.training.finetuning.caching import Precision, backward
-    from mirage_research.training.finetuning.loop import loss_of
+    from mirage_research.training.contrastive import ComputePrecision, backward
+    from mirage_research.training.fine_tuning import loss_of
 
     pixels, tokens, wrong = pairs(towers)
-    loss = loss_of(towers, Config())
+    loss = loss_of(towers, FineTuningConfig())
     towers.model.zero_grad()
     torch.manual_seed(7)
     for span in spans or [slice(0, len(pixels))]:
@@ -133,7 +136,7 @@ def gradients(towers: Any, chunk: int, spans: list[slice] | None = None, freeze:
             lambda images, texts, span=span: loss(images, texts, towers.scale, towers.bias, wrong[span, span]),
             chunk=chunk,
             freeze=freeze,
-            precision=Precision("cpu"),
+            precision=ComputePrecision("cpu"),
             scaled=lambda value: value / len(spans or [0]),
         )
     return {name: part.grad.clone() for name, part in towers.model.named_parameters() if part.grad is not None}
@@ -166,8 +169,7 @@ def test_adding_up_small_batches_is_something_else(clip: Path) -> None:
 def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
     import torch
 
-    from mirage_research.training.finetuning.caching import Precision, encode_images, encode_texts
-    from mirage_research.training.finetuning.losses import contrast
+    from mirage_research.training.contrastive import ComputePrecision, contrast, encode_images, encode_texts
 
     towers = opened(clip)
     towers.model.train()
@@ -175,7 +177,7 @@ def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
     pixels, tokens, wrong = pairs(towers)
     towers.model.zero_grad()
     torch.manual_seed(7)
-    spans, precision = [slice(at, at + 2) for at in range(0, 8, 2)], Precision("cpu")
+    spans, precision = [slice(at, at + 2) for at in range(0, 8, 2)], ComputePrecision("cpu")
     images = torch.cat([encode_images(towers, pixels[span], precision) for span in spans])
     texts = [encode_texts(towers, {name: rows[span] for name, rows in tokens.items()}, precision) for span in spans]
     contrast(images, torch.cat(texts), towers.scale, None, wrong).backward()
@@ -187,14 +189,17 @@ def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
 def test_the_losses_are_those_of_the_library(family: str, clip: Path, siglip: Path) -> None:
     import torch
 
-    from mirage_research.training.finetuning import losses
-    from mirage_research.training.finetuning.caching import Precision, encode_images, encode_texts
+    from mirage_research.training import contrastive as losses
+    from mirage_research.training.contrastive import ComputePrecision, encode_images, encode_texts
 
     towers = opened(clip if family == "clip" else siglip)
     towers.model.eval()
     pixels, tokens, _ = pairs(towers)
     with torch.no_grad():
-        images, texts = encode_images(towers, pixels, Precision("cpu")), encode_texts(towers, tokens, Precision("cpu"))
+        images, texts = (
+            encode_images(towers, pixels, ComputePrecision("cpu")),
+            encode_texts(towers, tokens, ComputePrecision("cpu")),
+        )
         ours = losses.contrast if family == "clip" else losses.sigmoid
         found = ours(images, texts, towers.scale, towers.bias, ~torch.eye(8, dtype=torch.bool))
         told = towers.model(
@@ -206,7 +211,7 @@ def test_the_losses_are_those_of_the_library(family: str, clip: Path, siglip: Pa
 def test_figures_that_belong_together_are_not_wrong_answers() -> None:
     import torch
 
-    from mirage_research.training.finetuning import losses
+    from mirage_research.training import contrastive as losses
 
     wrong = losses.negatives(["a", "a", "b", "c"], ["1", "2", "3", "3"], ["p", "q", "r", "s"])
     assert wrong.tolist() == [[False, False, True, True], [False, False, True, True]] + [[True, True, False, False]] * 2
@@ -283,7 +288,7 @@ def test_the_weights_are_those_that_did_best_on_what_was_held_out(straight: Path
 
 
 def test_a_run_tells_what_it_was_made_from(straight: Path, drawn: Path, clip: Path) -> None:
-    assert Config.read(straight / "config.train.json") == TINY
+    assert FineTuningConfig.read(straight / "config.train.json") == TINY
     sides = json.loads((straight / "splits.json").read_text("utf-8"))
     assert sides["figures"] == {"train": 28, "held_out": 4}
     assert not set(sides["groups"]["train"]) & set(sides["groups"]["held_out"])
@@ -427,13 +432,13 @@ def test_when_memory_runs_out_a_smaller_chunk_is_named(tune: Tune, tmp_path: Pat
     def full(*_: Any, **__: Any) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("mirage_research.training.finetuning.loop.backward", full)
+    monkeypatch.setattr("mirage_research.training.fine_tuning.backward", full)
     with pytest.raises(Unavailable, match=r"step 1 with 2 pairs .* Make chunk smaller \(1, say\)"):
         tune(tmp_path / "out")
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mirage_research.training.finetuning.loop.backward", lambda *_, **__: float("nan"))
+    monkeypatch.setattr("mirage_research.training.fine_tuning.backward", lambda *_, **__: float("nan"))
     with pytest.raises(BadInput, match="no number any more at step 1"):
         tune(tmp_path / "out")
 
@@ -474,7 +479,7 @@ def test_the_command_fine_tunes_and_says_how_to_use_the_result(drawn: Path, clip
     result = CliRunner().invoke(app, ["encoder", *given])
     assert result.exit_code == 0, result.output
     assert "--encoder transformers=" in result.output
-    assert Config.read(tmp_path / "out" / "config.train.json").seed == 5
+    assert FineTuningConfig.read(tmp_path / "out" / "config.train.json").seed == 5
     assert (tmp_path / "out" / "model" / "model.safetensors").is_file()
 
 

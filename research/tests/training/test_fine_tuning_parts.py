@@ -16,16 +16,15 @@ from mirage.corpora.base import Item
 from mirage.errors import BadInput, Unavailable
 from mirage.figure import Figure, Source
 from mirage_research.commands.train import app
-from mirage_research.training.finetuning.bases import find_base
-from mirage_research.training.finetuning.config import Config
-from mirage_research.training.finetuning.examples import Example, read_examples, split
-from mirage_research.training.finetuning.words import words_for
+from mirage_research.training.bases import find_base
+from mirage_research.training.examples import TrainingExample, read_examples, split, words_for
+from mirage_research.training.runs import FineTuningConfig
 from tiny_encoders import drawn_folder
 
 
-def example(number: int, group: str, side: str = "", caption: str = "") -> Example:
+def example(number: int, group: str, side: str = "", caption: str = "") -> TrainingExample:
     figure = Figure(f"x:{number}", caption or f"Caption {number}.", Source("x", "x"), modality="CT", plane="axial")
-    return Example(number, Item(figure, None, f"{number}.png", ""), group, figure.caption, side)
+    return TrainingExample(number, Item(figure, None, f"{number}.png", ""), group, figure.caption, side)
 
 
 def test_groups_are_set_aside_whole_and_by_the_seed() -> None:
@@ -85,23 +84,23 @@ def test_words_are_always_the_caption_s_with_the_kind_of_picture_now_and_then() 
 
 @pytest.mark.torch
 def test_pictures_are_never_mirrored() -> None:
-    from mirage_research.training.finetuning.augmenting import augment
+    from mirage_research.training.augmentation import augment_picture
 
     pixels = np.zeros((64, 64), dtype=np.uint8)
     pixels[24:40, 6:20] = 255
     picture = Image.fromarray(pixels)
     changed = set()
     for seed in range(40):
-        made = np.asarray(augment(picture, 64, 1.0, random.Random(seed)).convert("L").resize((64, 64)), float)
+        made = np.asarray(augment_picture(picture, 64, 1.0, random.Random(seed)).convert("L").resize((64, 64)), float)
         assert made[:, :32].sum() > 5 * made[:, 32:].sum()
         changed.add(made.tobytes())
     assert len(changed) == 40
-    assert np.array_equal(np.asarray(augment(picture, 64, 0.0, random.Random(1)).convert("L")), pixels)
+    assert np.array_equal(np.asarray(augment_picture(picture, 64, 0.0, random.Random(1)).convert("L")), pixels)
 
 
 @pytest.mark.torch
 def test_each_epoch_has_every_figure_once_in_runs_of_neighbours() -> None:
-    from mirage_research.training.finetuning.feeding import order_of
+    from mirage_research.training.fine_tuning import order_of
 
     one, two = order_of(100, 10, 5, 0), order_of(100, 10, 5, 1)
     assert sorted(one) == sorted(two) == list(range(100))
@@ -124,9 +123,9 @@ def test_a_setting_that_is_unknown_or_out_of_range_is_named(tmp_path: Path) -> N
     ):
         path.write_text(text, "utf-8")
         with pytest.raises(BadInput, match=said):
-            Config.read(path)
+            FineTuningConfig.read(path)
     path.write_text('{"rate": 1, "batch": 8}', "utf-8")
-    assert Config.read(path) == Config(rate=1.0, batch=8)
+    assert FineTuningConfig.read(path) == FineTuningConfig(rate=1.0, batch=8)
 
 
 def test_a_base_that_is_not_there_or_has_no_weights_is_said(tmp_path: Path) -> None:

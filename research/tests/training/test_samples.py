@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from mirage_research.training.samples import Sample, read_radiographs, sequence_of, set_aside
-from mirage_research.training.wording import kind_of, word
+from mirage_research.training.samples import TrainingSample, kind_of, read_radiographs, sequence_of, set_aside, word
 
 
-def sample(number: int, **changes: object) -> Sample:
+def sample(number: int, **changes: object) -> TrainingSample:
     values: dict[str, object] = {
         "id": f"medpix:{number}",
         "group": f"case{number // 3}",
@@ -21,7 +20,7 @@ def sample(number: int, **changes: object) -> Sample:
         "title": "Glioblastoma",
         "attributes": {"modality": "MR", "sequence": "t2", "plane": "axial", "region": "brain and neuro"},
     }
-    return Sample(**(values | changes))  # type: ignore[arg-type]
+    return TrainingSample(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_cases_are_set_aside_whole_and_the_same_ones_for_a_seed() -> None:

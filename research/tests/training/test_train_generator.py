@@ -17,10 +17,11 @@ from mirage.generate.generators import Request, Wanted
 from mirage.generate.generators.copies import Copies
 from mirage.generate.generators.starter import StarterGenerator
 from mirage.settings import SHIPPED
-from mirage_research.training.generator.config import Config
-from mirage_research.training.generator.pictures import Example, read, set_aside, tidied
+from mirage_research.training.generator_images import ImageTexts, read, set_aside
+from mirage_research.training.runs import GeneratorConfig, TrainingData
+from mirage_research.training.samples import tidied
 
-TINY = Config(
+TINY = GeneratorConfig(
     held_out=0.3,
     steps=3,
     batch=4,
@@ -65,7 +66,7 @@ def test_traces_of_de_identification_are_not_learnt() -> None:
 
 
 def test_no_case_is_both_trained_and_measured_on() -> None:
-    examples = [Example(f"i{number}", f"case{number // 3}", "CT", ("x",)) for number in range(90)]
+    examples = [ImageTexts(f"i{number}", f"case{number // 3}", "CT", ("x",)) for number in range(90)]
     train, held_out = set_aside(examples, 0.2, 7)
     assert len(train) + len(held_out) == 90
     assert len(held_out) == 18
@@ -76,25 +77,25 @@ def test_a_configuration_that_names_something_unknown_is_refused(tmp_path: Path)
     path = tmp_path / "config.json"
     path.write_text('{"stepps": 3}', "utf-8")
     with pytest.raises(BadInput, match="stepps"):
-        Config.read(path)
+        GeneratorConfig.read(path)
     path.write_text('{"steps": 3, "channels": [32, 64]}', "utf-8")
-    assert Config.read(path).channels == (32, 64)
+    assert GeneratorConfig.read(path).channels == (32, 64)
 
 
 @pytest.fixture(scope="module")
 def made(data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained, stopped after two steps, gone on, exported."""
-    from mirage_research.training.generator.making import Places, make_generator
+    from mirage_research.training.generator import make_generator
 
     out = tmp_path_factory.mktemp("run")
-    places = Places(data[0], out, SHIPPED / "encoder", data[1])
+    places = TrainingData(data[0], data[1])
     asked = iter((False, False, True))
-    make_generator(TINY, places, threads=1, stop=lambda: next(asked))
-    assert "stopped at step 2" in (out / "training.log").read_text("utf-8")
+    make_generator(TINY, places, out, threads=1, stop=lambda: next(asked))
+    assert "stopped at step 2" in (out / "log.txt").read_text("utf-8")
     with pytest.raises(BadInput, match="--resume"):
-        make_generator(TINY, places, threads=1)
-    folder = make_generator(TINY, places, resume=True, threads=1)
-    assert "going on from step 2" in (out / "training.log").read_text("utf-8")
+        make_generator(TINY, places, out, threads=1)
+    folder = make_generator(TINY, places, out, resume=True, threads=1)
+    assert "going on from step 2" in (out / "log.txt").read_text("utf-8")
     assert json.loads((out / "splits.json").read_text("utf-8"))["held_out"] is not None
     return folder
 
@@ -120,7 +121,7 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
     import torch
 
     from mirage.models.runtime import onnx_session
-    from mirage_research.training.generator.network import Shape, network
+    from mirage_research.training.generator_network import Shape, network
 
     kept = torch.load(made.parent / "checkpoint.pt", weights_only=False)
     inner = network(Shape(TINY.components, TINY.side, TINY.channels, TINY.layers, dropout=TINY.dropout))

@@ -10,13 +10,12 @@ from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from mirage.encoders.starter import StarterEncoder
-from mirage_research.training.config import Config
-from mirage_research.training.encoder import make_tokenise
-from mirage_research.training.samples import Sample
+from mirage_research.training.runs import EncoderConfig
+from mirage_research.training.samples import TrainingSample
 
 pytestmark = pytest.mark.torch
 
-CONFIG = Config(seed=1, pixels=64, dimension=32, epochs=2, batch=8, text_layers=1, text_tokens=16)
+CONFIG = EncoderConfig(seed=1, pixels=64, dimension=32, epochs=2, batch=8, text_layers=1, text_tokens=16)
 WORDS = [
     "axial",
     "coronal",
@@ -49,25 +48,25 @@ def tokenizer(tmp_path: Path) -> Path:
 def make_towers():
     from transformers import BertConfig, BertModel
 
-    from mirage_research.training.networks import Attributes, ImageTower, TextTower, Towers
+    from mirage_research.training.networks import Attributes, ImageTower, StarterTowers, TextTower
 
     sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
     trunk = BertModel(BertConfig(vocab_size=2000, max_position_embeddings=128, **sizes))
     values = {"modality": ["CT", "MR"], "plane": ["axial", "coronal"]}
-    return Towers(
+    return StarterTowers(
         ImageTower("lite0", CONFIG.dimension, CONFIG.dropout, weights=False),
         TextTower(trunk, CONFIG.dimension, CONFIG.text_layers),
         Attributes(values, CONFIG.dimension),
     ), values
 
 
-def make_samples() -> list[Sample]:
+def make_samples() -> list[TrainingSample]:
     made = []
     for number in range(24):
         plane, modality = ("axial", "coronal")[number % 2], ("CT", "MR")[number // 2 % 2]
         caption = f"{'mass' if number % 3 else 'effusion'} {number}"
         made.append(
-            Sample(
+            TrainingSample(
                 id=f"medpix:{number}",
                 group=f"case{number // 2}",
                 caption_group=caption,
@@ -85,7 +84,7 @@ def make_samples() -> list[Sample]:
 def run(out: Path, tokenizer: Path, **options: object):
     import torch
 
-    from mirage_research.training.loop import train
+    from mirage_research.training.encoder import make_tokenise, train
 
     torch.manual_seed(CONFIG.seed)
     towers, values = make_towers()
@@ -109,7 +108,7 @@ def run(out: Path, tokenizer: Path, **options: object):
 
 
 def test_two_steps_end_in_an_encoder_that_the_adapter_opens(tmp_path: Path, tokenizer: Path) -> None:
-    from mirage_research.training.export import export
+    from mirage_research.training.encoder_export import export
 
     averaged, told = run(tmp_path, tokenizer, most_steps=2)
     assert any("min left" in line for line in told)
@@ -124,7 +123,7 @@ def test_two_steps_end_in_an_encoder_that_the_adapter_opens(tmp_path: Path, toke
 
 
 def test_the_small_export_says_nearly_what_the_full_one_says(tmp_path: Path, tokenizer: Path) -> None:
-    from mirage_research.training.export import export
+    from mirage_research.training.encoder_export import export
 
     averaged, _ = run(tmp_path, tokenizer, most_steps=2)
     export(averaged, CONFIG, tokenizer, tmp_path / "small")
@@ -147,7 +146,7 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path: Path, tokenizer: Pa
 def test_pictures_are_never_flipped_left_for_right() -> None:
     import torch
 
-    from mirage_research.training.augment import augment
+    from mirage_research.training.augmentation import augment
 
     # A few pixels of shift or a small turn cannot carry the bright left third to the right.
     squares = torch.zeros((64, 70, 70, 3), dtype=torch.uint8)

@@ -12,10 +12,11 @@ from mirage import corpora
 from mirage.cli.output import say
 from mirage.corpora.base import Downloads
 from mirage.errors import BadInput, Unavailable
+from mirage_research.training import bases, runs
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FineTuningOptions:
     """What the person asked for; empty or None where nothing was said."""
 
     base: str
@@ -33,18 +34,16 @@ class Asked:
     threads: int
 
 
-def fine_tune(asked: Asked) -> None:
+def fine_tune(asked: FineTuningOptions) -> None:
     """Run it, and say where the result is and how to measure it."""
-    from mirage_research.training.finetuning import bases, making  # noqa: PLC0415
-    from mirage_research.training.finetuning.config import Config  # noqa: PLC0415
+    runs.check_needs(("torch", "safetensors"))
+    from mirage_research.training.fine_tuning import fine_tune as tune  # noqa: PLC0415 - needs torch
 
-    making.check_needs()
-    settings = Config.read(asked.config) if asked.config else Config()
-    settings = settings.changed({name: value for name, value in asked.changes.items() if value is not None}, "An option")
+    settings = runs.FineTuningConfig.chosen(asked.config, asked.changes)
     corpus = open_corpus(asked)
     base = bases.find_base(asked.base, asked.revision, download=asked.download)
-    with making.stopping() as stop:
-        folder = making.fine_tune(
+    with runs.stopping() as stop:
+        folder = tune(
             base, corpus, asked.out, settings, device=asked.device, resume=asked.resume, threads=asked.threads, stop=stop
         )
     if folder is None:
@@ -54,7 +53,7 @@ def fine_tune(asked: Asked) -> None:
     say(f"The encoder is in {folder}, with its card. Use it with: --encoder {base.kind}={model}")
 
 
-def open_corpus(asked: Asked) -> Any:
+def open_corpus(asked: FineTuningOptions) -> Any:
     """Open the corpus that a run learns from.
 
     Raises

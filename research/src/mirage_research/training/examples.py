@@ -1,4 +1,4 @@
-"""What is learnt from: the figures of a corpus that have words, sorted into those to train on and those to measure on."""
+"""What fine-tuning learns from: captioned figures of a corpus, split by case or article, and the words drawn for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from mirage.corpora.base import Corpus, Item, Refused
 from mirage.errors import BadInput
-from mirage_research.training.generator.pictures import tidied
+from mirage.figure import MODALITIES
+from mirage_research.training.samples import split_sentences, tidied
 
 Tell = Callable[[str], None]
 
@@ -20,7 +21,7 @@ MEASURE = ("validation", "valid", "val", "dev")
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingExample:
     """One figure to learn from. Its picture stays where it is until it is needed.
 
     Attributes
@@ -49,12 +50,12 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Splits:
+class ExampleSplits:
     """Which figures are trained on and which are measured on; no group is on both sides.
 
     Attributes
     ----------
-    train, held_out : tuple of Example
+    train, held_out : tuple of TrainingExample
     own : bool
         Whether the corpus's own splits were used.
     left_out : dict of str to int
@@ -63,8 +64,8 @@ class Splits:
         Held-out figures whose very caption, in another group, is also trained on.
     """
 
-    train: tuple[Example, ...]
-    held_out: tuple[Example, ...]
+    train: tuple[TrainingExample, ...]
+    held_out: tuple[TrainingExample, ...]
     own: bool
     left_out: dict[str, int] = field(default_factory=dict)
     shared_captions: int = 0
@@ -97,12 +98,12 @@ def group_of(item: Item) -> str:
     return source.url if source.url and str(source.url_of) in ("case", "article") else item.figure.id
 
 
-def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[Example], Counter[str]]:
+def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[TrainingExample], Counter[str]]:
     """Read the words of a corpus; no picture is opened.
 
     Returns
     -------
-    examples : list of Example
+    examples : list of TrainingExample
     left_out : Counter
         Why figures take no part, and how many.
 
@@ -112,7 +113,7 @@ def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[Example], Counter[st
         When the corpus holds nothing, or nothing with a caption.
     """
     split_of: Callable[[Item], str] = getattr(corpus, "split_of", lambda _: "")
-    examples: list[Example] = []
+    examples: list[TrainingExample] = []
     left_out: Counter[str] = Counter()
     told = 0
     for number, entry in enumerate(corpus.items()):
@@ -124,7 +125,7 @@ def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[Example], Counter[st
         elif not (caption := tidied(entry.figure.caption)):
             left_out["without a caption"] += 1
         else:
-            examples.append(Example(number, entry, group_of(entry), caption, split_of(entry).lower()))
+            examples.append(TrainingExample(number, entry, group_of(entry), caption, split_of(entry).lower()))
     if not examples:
         title = corpus.info().title
         if left_out["without a caption"]:
@@ -136,7 +137,9 @@ def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[Example], Counter[st
     return examples, left_out
 
 
-def split(examples: Sequence[Example], held_out: float, seed: int, left_out: Counter[str] | None = None) -> Splits:
+def split(
+    examples: Sequence[TrainingExample], held_out: float, seed: int, left_out: Counter[str] | None = None
+) -> ExampleSplits:
     """Sort examples into training and measuring.
 
     The corpus's own splits are kept where it has any: only its training split is trained on, its validation split is
@@ -179,4 +182,42 @@ def split(examples: Sequence[Example], held_out: float, seed: int, left_out: Cou
         raise BadInput(f"Nothing is left to train on. The corpus's figures are in these splits: {found}.")
     trained = {one.key for one in train}
     shared = sum(one.key in trained for one in measure)
-    return Splits(tuple(train), tuple(measure), own, {k: n for k, n in sorted(reasons.items()) if n}, shared)
+    return ExampleSplits(tuple(train), tuple(measure), own, {k: n for k, n in sorted(reasons.items()) if n}, shared)
+
+
+def words_for(example: TrainingExample, share: float, rng: random.Random) -> str:
+    """Choose words for an example.
+
+    Parameters
+    ----------
+    share : float
+        How often the caption is varied, from 0 to 1.
+    rng : random.Random
+        Drawn from in the same way whatever the caption is.
+
+    Returns
+    -------
+    str
+        Always from the caption: words that would fit other figures as well ("axial CT") are never all of it.
+    """
+    varied, how, start, many = rng.random(), rng.random(), rng.random(), rng.random()
+    if varied >= share:
+        return example.caption
+    caption = _some_sentences(example.caption, start, many) if how < 0.5 else example.caption
+    kind = kind_of(example)
+    return f"{kind}. {caption}" if kind and how > 0.25 else caption
+
+
+def kind_of(example: TrainingExample) -> str:
+    """Plane and modality as the source says them, e.g. "Axial CT"; empty when it says neither."""
+    figure = example.item.figure
+    modality = figure.modality_detail or MODALITIES.get(figure.modality, "")
+    return " ".join(filter(None, [figure.plane.capitalize(), modality]))
+
+
+def _some_sentences(caption: str, start: float, many: float) -> str:
+    sentences = split_sentences(caption, least=8)
+    if len(sentences) < 2:
+        return caption
+    first = int(start * len(sentences))
+    return ". ".join(sentences[first : first + 1 + int(many * 3)])

@@ -1,4 +1,4 @@
-"""Images and words as the network sees them: bent a little, in latents, with token states."""
+"""Images and words as the generator sees them: bent a little, in latents, with token states."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from mirage.generate.generators.latents import PATCH, Patches, fit_decoder
 from mirage.generate.generators.reading_text import TextStates
-from mirage_research.training.generator.config import Config
-from mirage_research.training.generator.network import POOLED_SCALE
-from mirage_research.training.generator.pictures import Example, Pixels
+from mirage_research.training.generator_images import ImageTexts, Pixels
+from mirage_research.training.generator_network import POOLED_SCALE
+from mirage_research.training.runs import GeneratorConfig
 
 _TURN, _SCALE, _SHIFT, _BEND = 0.12, 0.08, 0.06, 0.03  # radians; shares of the side
 _WINDOW, _BRIGHT = 0.2, 0.08
@@ -55,7 +55,7 @@ class Basis:
             self.mean, self.basis, self.scale = (torch.from_numpy(parts[name]) for name in ("mean", "basis", "scale"))
 
     @staticmethod
-    def fit(images: Any, config: Config, path: Path) -> float:
+    def fit(images: Any, config: GeneratorConfig, path: Path) -> float:
         """Find the components over images and write them; returns the share of variance that they keep."""
         pixels = config.side * PATCH
         parts = [_patches(plain(images[at : at + 64], pixels)).reshape(-1, PATCH**2) for at in range(0, len(images), 64)]
@@ -88,11 +88,11 @@ class Words:
 
     Parameters
     ----------
-    examples : sequence of Example
+    examples : sequence of ImageTexts
     read : TextStates
     """
 
-    def __init__(self, examples: Sequence[Example], read: TextStates) -> None:
+    def __init__(self, examples: Sequence[ImageTexts], read: TextStates) -> None:
         every = sorted({text for example in examples for text in example.texts} | {""})
         self._at = {text: number for number, text in enumerate(every)}
         states, pooled = [], []
@@ -114,7 +114,13 @@ class Batches:
     """Draws batches: rare kinds oftener, words at random, some without."""
 
     def __init__(
-        self, images: Pixels, examples: Sequence[Example], train: Sequence[int], words: Words, basis: Basis, config: Config
+        self,
+        images: Pixels,
+        examples: Sequence[ImageTexts],
+        train: Sequence[int],
+        words: Words,
+        basis: Basis,
+        config: GeneratorConfig,
     ) -> None:
         self._images, self._examples, self._train = torch.from_numpy(images), examples, np.array(train)
         self._words, self._basis, self._config = words, basis, config

@@ -1,4 +1,4 @@
-"""Training images: framed alike, without lettering, with the words that may stand for each."""
+"""Training images of the generator: framed alike, without lettering, with the words that may stand for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mirage.generate.generators.framing import SIDE, framed, squared
-from mirage_research.training.samples import Sample, read_medpix, read_radiographs
+from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, tidied
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
@@ -39,7 +39,7 @@ _PARTS_LIST = tuple(word for part in _PARTS.split(",") for word in ([part] if pa
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ImageTexts:
     """One training image's words.
 
     Attributes
@@ -57,12 +57,7 @@ class Example:
     texts: tuple[str, ...]
 
 
-def tidied(text: str) -> str:
-    """Words without what de-identification leaves behind (``___``, ``[** … **]``, ``XXXX``)."""
-    return " ".join(re.sub(r"_{2,}|\[\*\*.*?\*\*\]|\b[Xx]{3,}\b", " ", text).split())
-
-
-def words_of(sample: Sample) -> Example:
+def words_of(sample: TrainingSample) -> ImageTexts:
     """The texts that may stand for an image: what it is, from plain to detailed, and its source's own words."""
     known = sample.attributes
     kind, plane = _KINDS.get(known["modality"], known["modality"]), known.get("plane", "")
@@ -87,10 +82,10 @@ def words_of(sample: Sample) -> Example:
         tidied(f"{plain}. {sample.title}"),
         tidied(f"{sample.title}. {kind}"),
     )
-    return Example(sample.id, sample.group.removeprefix("medpix:"), f"{kind}|{plane}|{region}", texts)
+    return ImageTexts(sample.id, sample.group.removeprefix("medpix:"), f"{kind}|{plane}|{region}", texts)
 
 
-def radiograph_words(sample: Sample) -> Example:
+def radiograph_words(sample: TrainingSample) -> ImageTexts:
     """A chest X-ray's texts; they claim no more than its label."""
     label = sample.diagnosis
     texts = (
@@ -100,10 +95,10 @@ def radiograph_words(sample: Sample) -> Example:
         sample.query,
         f"chest X-ray {label}",
     )
-    return Example(sample.id, sample.id, "X-ray|frontal|chest", texts)
+    return ImageTexts(sample.id, sample.id, "X-ray|frontal|chest", texts)
 
 
-def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) -> tuple[Pixels, list[Example]]:
+def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) -> tuple[Pixels, list[ImageTexts]]:
     """Read and frame the training images.
 
     Parameters
@@ -116,10 +111,10 @@ def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) ->
     Returns
     -------
     images : (n, 160, 160) uint8
-    examples : list of Example
+    examples : list of ImageTexts
     """
     images: list[Pixels] = []
-    examples: list[Example] = []
+    examples: list[ImageTexts] = []
     left_out = 0
     for sample in read_medpix(medpix, "train"):
         with Image.open(sample.picture) as opened:
@@ -142,7 +137,7 @@ def _coloured(picture: Image.Image) -> bool:
     return float((small.max(2) - small.min(2)).mean()) > _COLOURED
 
 
-def set_aside(examples: Sequence[Example], share: float, seed: int) -> tuple[list[int], list[int]]:
+def set_aside(examples: Sequence[ImageTexts], share: float, seed: int) -> tuple[list[int], list[int]]:
     """Numbers of the examples to train on, and of those that are only measured on, split by group."""
     groups = sorted({example.group for example in examples})
     chosen = set(np.random.default_rng(seed).choice(groups, int(len(groups) * share), replace=False).tolist())

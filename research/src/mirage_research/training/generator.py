@@ -1,4 +1,4 @@
-"""The training loop: flow matching, with averaged weights and checkpoints.
+"""The starter generator from public data: what ``mirage train generator`` runs, top to bottom.
 
 Flow matching: Lipman and others (ICLR 2023). Times are drawn logit-normal, so that the middle of the way is learnt most:
 Esser and others, *Scaling rectified flow transformers for high-resolution image synthesis* (2024).
@@ -6,6 +6,8 @@ Esser and others, *Scaling rectified flow transformers for high-resolution image
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,16 +15,93 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from PIL import Image
 
-from mirage_research.training.generator.batches import Batches
-from mirage_research.training.generator.config import Config
-from mirage_research.training.generator.network import TIME_SCALE
+from mirage.generate.generators import copies
+from mirage.generate.generators.reading_text import TextStates
+from mirage.settings import SHIPPED
+from mirage_research.training import generator_images
+from mirage_research.training.generator_batches import Basis, Batches, Words
+from mirage_research.training.generator_network import TEXT_OUTPUT, TIME_SCALE, Shape, export, network
+from mirage_research.training.runs import (
+    CHECKPOINT,
+    GeneratorConfig,
+    RunLog,
+    TrainingData,
+    read_checkpoint,
+    start_folder,
+    write_checkpoint,
+)
 
 Tell = Callable[[str], None]
 _TELL_EVERY = 25  # steps
 _KEEP_SECONDS = 300.0
 _MEASURE_SECONDS = 900.0
 _MEASURED = 128  # held-out images
+
+
+def make_generator(
+    config: GeneratorConfig,
+    data: TrainingData,
+    out: Path,
+    *,
+    resume: bool = False,
+    threads: int = 2,
+    stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Read, train and export.
+
+    Parameters
+    ----------
+    config : GeneratorConfig
+    data : TrainingData
+    out : Path
+        Gets the generator, its configuration, log and checkpoint.
+    resume : bool
+        Go on from the checkpoint in the output folder.
+    threads : int
+    stop : callable
+        Asked after every step; a run that was stopped is exported as it is.
+
+    Returns
+    -------
+    Path
+        A folder that `mirage.generate.generators.starter.StarterGenerator` opens.
+
+    Raises
+    ------
+    mirage.errors.Unavailable, mirage.errors.BadInput
+    """
+    start_folder(out, config, resume)
+    torch.set_num_threads(threads)
+    torch.manual_seed(config.seed)
+    tell = RunLog(out / "log.txt")
+    images, examples = generator_images.read(data.medpix, data.radiographs, tell)
+    train, held_out = generator_images.set_aside(examples, config.held_out, config.seed)
+    basis = out / "patches.npz"
+    if not basis.exists():
+        kept = Basis.fit(torch.from_numpy(images[train]), config, basis)
+        tell(f"{config.components} components of patches keep {kept:.1%} of the variance")
+    tell("reading the words")
+    words = Words(examples, TextStates(SHIPPED / "encoder", TEXT_OUTPUT, 64, threads))
+    shape = Shape(config.components, config.side, config.channels, config.layers, dropout=config.dropout)
+    batches = Batches(images, examples, train, words, Basis(basis), config)
+    made = network(shape).to(memory_format=torch.channels_last)
+    size = sum(part.numel() for part in made.parameters())
+    tell(f"{size / 1e6:.1f}M weights, {len(train):,} images to train on, {len(held_out):,} held out")
+    run = GeneratorRun(made, batches, held_out, config, out / CHECKPOINT, tell)
+    run.resume()
+    run.run(stop)
+    folder = out / "generator"
+    export(run.averaged(), shape, basis, SHIPPED / "encoder", folder, steps=config.drawing_steps, guidance=config.guidance)
+    names = [examples[number].id for number in train]
+    arrays = copies.fingerprints((Image.fromarray(images[number]) for number in train), names)
+    copies.save(folder / "fingerprints.npz", arrays)
+    groups = sorted({examples[number].group for number in held_out})
+    splits = {"held_out": groups, "digest": hashlib.sha256("\n".join(names).encode()).hexdigest()}
+    (out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")
+    tell(f"exported to {folder}")
+    return folder
 
 
 def loss_of(network: Any, batch: tuple[Any, Any, Any, Any], times: Any, noise: Any) -> Any:
@@ -51,7 +130,7 @@ def held_out_loss(network: Any, batches: Batches, numbers: Sequence[int], size: 
     return sum(found) / max(len(found), 1)
 
 
-class Run:
+class GeneratorRun:
     """One run, which can be killed at any time and goes on from its last checkpoint.
 
     Parameters
@@ -59,14 +138,14 @@ class Run:
     network : UNet2DConditionModel
     batches : Batches
     held_out : sequence of int
-    config : Config
+    config : GeneratorConfig
     checkpoint : Path
     tell : callable
         Given a line now and then.
     """
 
     def __init__(
-        self, network: Any, batches: Batches, held_out: Sequence[int], config: Config, checkpoint: Path, tell: Tell
+        self, network: Any, batches: Batches, held_out: Sequence[int], config: GeneratorConfig, checkpoint: Path, tell: Tell
     ) -> None:
         self._network, self._batches, self._held_out = network, batches, held_out
         self._config, self._checkpoint, self._tell = config, checkpoint, tell
@@ -80,7 +159,7 @@ class Run:
         """Go on from the checkpoint, where there is one."""
         if not self._checkpoint.is_file():
             return
-        kept = torch.load(self._checkpoint, weights_only=False)
+        kept = read_checkpoint(self._checkpoint)
         self._network.load_state_dict(kept["model"])
         self.average, self.step = kept["ema"], kept["step"]
         self._optimiser.load_state_dict(kept["opt"])
@@ -91,7 +170,6 @@ class Run:
 
     def keep(self) -> None:
         """Write the checkpoint: whole, or not at all."""
-        partial = self._checkpoint.with_suffix(".partial")
         kept = {
             "model": self._network.state_dict(),
             "ema": self.average,
@@ -101,8 +179,7 @@ class Run:
             "rng": self._batches.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
         }
-        torch.save(kept, partial)
-        partial.replace(self._checkpoint)
+        write_checkpoint(self._checkpoint, kept)
 
     def rate(self) -> float:
         """The learning rate of this step: up, level, and down to nothing at the end."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mirage_research.training.finetuning.measuring import AT, WAYS, Recall
+from mirage_research.evaluation.ranking import AT
+
+WAYS = ("text_to_image", "image_to_text")
 
 COLUMNS = (
     *("step", "epoch", "loss", "rate", "scale", "seconds", "pool"),
@@ -20,7 +22,18 @@ _COLOURS = ("#1b6ca8", "#b3541e", "#3f7d20")
 Row = dict[str, str]
 
 
-class Curves:
+def score(row: dict[str, float]) -> float:
+    """One number to choose by: the mean recall at 1, 5 and 10, both ways."""
+    return sum(row[f"{way}_r{k}"] for way in WAYS for k in AT) / (len(WAYS) * len(AT))
+
+
+def describe(row: dict[str, float]) -> str:
+    """A measurement as the log tells it."""
+    words, pictures, chance = ("/".join(f"{row[f'{name}_r{k}']:.3f}" for k in AT) for name in (*WAYS, "chance"))
+    return f"R@1/5/10 text→image {words}, image→text {pictures} (pool {row['pool']:,}, chance {chance})"
+
+
+class RecallCurves:
     """``curves.csv`` and ``curves.svg`` in a folder.
 
     Parameters
@@ -46,10 +59,10 @@ class Curves:
         with self._table.open(encoding="utf-8", newline="") as file:
             return [row for row in csv.DictReader(file) if None not in row.values()]
 
-    def add(self, values: dict[str, object], recall: Recall | None) -> None:
-        """Add one row; the recall where it was measured after this step."""
+    def add(self, values: dict[str, object]) -> None:
+        """Add one row; what it does not name stays empty."""
         with self._table.open("a", encoding="utf-8", newline="") as file:
-            csv.DictWriter(file, COLUMNS, restval="").writerow(values | (recall.row() if recall else {}))
+            csv.DictWriter(file, COLUMNS, restval="").writerow(values)
 
     def draw(self) -> None:
         """Draw loss and recall over the steps."""

