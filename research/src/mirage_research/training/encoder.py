@@ -78,31 +78,31 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     torch.manual_seed(config.seed)
     tell = RunLog(out / "log.txt")
     everything = read_medpix(data.medpix, "train")
-    train, holdout, cases = set_aside(everything, config.holdout, config.seed)
-    medpix_count = len(train)
+    samples, holdout, cases = set_aside(everything, config.holdout, config.seed)
+    medpix_count = len(samples)
     if data.radiographs:
-        train += read_radiographs(data.radiographs)
+        samples += read_radiographs(data.radiographs)
     if data.starter:
-        train += read_starter(data.starter)
-    splits = {"holdout": cases, "train": sorted({sample.group for sample in train[:medpix_count]})}
+        samples += read_starter(data.starter)
+    splits = {"holdout": cases, "train": sorted({sample.group for sample in samples[:medpix_count]})}
     (out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")
-    tell(f"{medpix_count} MedPix figures, {len(train) - medpix_count} others, {len(holdout)} set aside")
+    tell(f"{medpix_count} MedPix figures, {len(samples) - medpix_count} others, {len(holdout)} set aside")
 
     side = round(config.pixels * 1.1)
-    squares, usable = load_pixels(train, side, out / "cache", tell)
+    squares, usable = load_pixels(samples, side, out / "cache", tell)
     keep = [number for number, good in enumerate(usable) if good]
-    train, squares = [train[i] for i in keep], squares[keep]
+    samples, squares = [samples[i] for i in keep], squares[keep]
     holdout_squares, _ = load_pixels(holdout, config.pixels, out / "cache", tell)
 
     tokenise = make_tokenise(text_folder() / "tokenizer.json", config.text_tokens)
-    values = attribute_values(train)
+    values = attribute_values(samples)
     towers = build(config, values, text_folder())
-    texts = [sample.query for sample in train[:medpix_count]]
+    texts = [sample.query for sample in samples[:medpix_count]]
     start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
     averaged = train(
         config,
         towers,
-        train,
+        samples,
         squares,
         holdout,
         holdout_squares,
