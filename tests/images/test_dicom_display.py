@@ -63,6 +63,18 @@ def test_a_voi_lut_shows_values_far_above_it_white(slope: int) -> None:
     assert seen == pytest.approx([0, 127, 255], abs=2)
 
 
+def test_a_value_that_16_bits_do_not_hold_is_white_and_not_the_entry_that_it_wraps_to() -> None:
+    item = table(0, 12, ramp(0, 1000, 12, 1001, 0))
+    pixels = np.tile(np.array([0, 250, 32_770], np.uint16), (4, 1))  # the last is 65,540, which would wrap to 4
+    assert row(pixels, RescaleSlope=2, RescaleIntercept=0, VOILUTSequence=[item]) == pytest.approx([0, 127, 255], abs=2)
+
+
+def test_a_first_entry_below_zero_that_is_written_unsigned_stands_at_its_own_place() -> None:
+    item = table(65_536 - 2, 8, np.array([0, 100, 200]), "US")
+    pixels = np.tile(np.array([1022, 1023, 1024, 1030], np.uint16), (4, 1))
+    assert row(pixels, **CT, VOILUTSequence=[item]) == [0, 100, 200, 200]
+
+
 def test_a_voi_lut_of_many_entries_is_used_to_its_end() -> None:
     item = table(0, 16, np.arange(50_000), "US")
     seen = row(np.tile(np.array([0, 20_000, 45_000, 60_000], np.uint16), (4, 1)), VOILUTSequence=[item])

@@ -31,6 +31,10 @@ An aneurysm can't be seen. | aneurysm
 A fracture couldn't be identified. | fracture
 The cyst won't enhance. | enhance
 The mass wouldn't enhance. | enhance
+The cyst mustn't enhance. | enhance
+The cyst shouldn't enhance. | enhance
+The cyst needn't enhance. | enhance
+The cyst ain't enhancing. | enhancing
 Calcifications cannot be seen. | calcifications
 The cyst doesnt enhance. | enhance
 Edema wasnt seen. | edema
