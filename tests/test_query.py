@@ -96,6 +96,8 @@ def test_ten_thousand_characters_are_refused_with_both_numbers() -> None:
     with pytest.raises(BadQuery, match="10,000 characters long; at most 8,000"):
         Query.of("x" * 10_000)
     assert len(Query.of("x" * MAX_TEXT).text) == MAX_TEXT
+    with pytest.raises(BadQuery, match="8,001 characters long"):
+        Query.of("x" * (MAX_TEXT + 1))
 
 
 def test_the_length_counts_over_all_terms() -> None:

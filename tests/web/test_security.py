@@ -1,12 +1,13 @@
 """Who may ask: allowed hosts, the same origin, and this start's token for whatever changes state."""
 
+import asyncio
 import re
 
 import pytest
 from fastapi.routing import APIRoute
 
 from mirage.web import create_app
-from mirage.web.security import SAFE_METHODS
+from mirage.web.security import SAFE_METHODS, Guard
 
 # Posts that change nothing: a query that is too large or too private for an address.
 READING_POSTS = {
@@ -52,7 +53,8 @@ def _settings():
 
 
 def test_a_foreign_host_is_refused_in_plain_words(site, client):
-    for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", ""):
+    disguised = ("localhost:80@evil.example", "localhost:80/evil.example", "localhost:80?x", "localhost:80#x")
+    for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", *disguised, ""):
         answer = client.get("/search?q=brain", headers={"Host": host})
         assert answer.status_code in (400, 403), host
         if host:
@@ -61,7 +63,7 @@ def test_a_foreign_host_is_refused_in_plain_words(site, client):
 
 
 def test_localhost_is_answered_under_all_its_names_and_any_forwarded_port(client):
-    for host in ("localhost", "127.0.0.1:9999", "LOCALHOST:8000", "[::1]:8000"):
+    for host in ("localhost", "127.0.0.1:9999", "LOCALHOST:8000", "[::1]:8000", "localhost.:8000"):
         assert client.get("/about", headers={"Host": host}).status_code == 200, host
 
 
@@ -82,6 +84,22 @@ def test_a_foreign_page_can_post_nowhere_even_with_the_token(site, client, heade
         assert answer.status_code == 403, (path, answer.status_code)
         assert "Another web page tried to use this site" in answer.text
     assert client.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_a_page_of_another_scheme_is_foreign_although_it_has_our_name(site, client):
+    origin = site.url.replace("http:", "ftp:")
+    answer = client.post("/api/generate", json={}, headers={"Origin": origin, "X-Mirage-Token": site.token})
+    assert answer.status_code == 403
+
+
+def test_a_web_socket_is_closed_before_it_opens():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Guard(None, ["localhost"])({"type": "websocket"}, None, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 def test_whatever_changes_state_wants_the_token(site, client):
