@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Outcome, Row, Setting, load
-from mirage.generate.generators import Request, Wanted
+from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.diffusers import DiffusersGenerator
 
 _PROMPT = "axial brain MRI with contrast"
@@ -39,7 +39,7 @@ def diffusers(setting: Setting) -> Outcome:
         return plain(_PROMPT, num_inference_steps=steps, generator=torch.Generator().manual_seed(0)).images[0]
 
     def draw_ours(steps: int | None = None) -> Any:
-        return next(ours.generate(Request((Wanted(_PROMPT),), steps=steps))).image
+        return next(ours.generate(GenerationRequest((PromptTerm(_PROMPT),), steps=steps))).image
 
     draw_plain(1), draw_ours(1)
     first, theirs, second = _seconds(draw_ours), _seconds(draw_plain), _seconds(draw_ours)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mirage.errors import Unavailable
 from mirage.generate import generators
-from mirage.generate.generators import Drawn, GeneratorInfo, Request, Step
+from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo
 
 SIDE = 64
 MISSING = "The model of this generator is not installed. Install it, then start again."
@@ -47,10 +47,10 @@ class Pencil:
 
     def generate(
         self,
-        request: Request,
-        progress: Callable[[Step], None] = lambda _: None,
+        request: GenerationRequest,
+        progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[DrawnImage]:
         steps = request.steps or 5
         for number in range(request.count):
             whole = self._ring(request, request.seed + number)
@@ -60,13 +60,13 @@ class Pencil:
                 if "torn" in request.prompt:
                     raise Unavailable("The model file is torn. Install it again.")
                 time.sleep(0.6 if "leisurely" in request.prompt else 0.08 if "slowly" in request.prompt else 0)
-                progress(Step(number + 1, request.count, step, steps, lambda whole=whole: whole))
+                progress(GenerationStep(number + 1, request.count, step, steps, lambda whole=whole: whole))
             if "nothing" in request.prompt:
-                yield Drawn(whole, request.seed + number, ("It came out black: the numbers overflowed.",), blank=True)
+                yield DrawnImage(whole, request.seed + number, ("It came out black: the numbers overflowed.",), blank=True)
             else:
-                yield Drawn(whole, request.seed + number)
+                yield DrawnImage(whole, request.seed + number)
 
-    def _ring(self, request: Request, seed: int) -> Image.Image:
+    def _ring(self, request: GenerationRequest, seed: int) -> Image.Image:
         rng = np.random.default_rng(seed)
         y, x = np.mgrid[-1 : 1 : (request.height or SIDE) * 1j, -1 : 1 : (request.width or SIDE) * 1j]
         rings = np.sin(np.hypot(x, y) * (6 + len(request.prompt)) + rng.uniform(0, 6))

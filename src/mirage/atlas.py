@@ -32,7 +32,7 @@ from mirage.storage.records import reference_of
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
-    from mirage.generate.synthesis import Synthetic
+    from mirage.generate.synthesis import SyntheticImage
 
 _PATIENCE = 60.0  # seconds that a swap waits for questions under way before it leaves the old index to the closing
 
@@ -306,8 +306,8 @@ class Atlas(AtlasFolder):
             stopped,
         )
 
-    def generate(self, query: str | Query, *, generator: Generator | None = None, **options: Any) -> list[Synthetic]:
-        """Make synthetic images of a query; options as in `mirage.generate.synthesis.Options`. None enters the atlas.
+    def generate(self, query: str | Query, *, generator: Generator | None = None, **options: Any) -> list[SyntheticImage]:
+        """Make synthetic images of a query. None enters the atlas.
 
         Parameters
         ----------
@@ -315,10 +315,11 @@ class Atlas(AtlasFolder):
         generator : Generator, optional
             Who draws; the one of the options when left out.
         **options
+            As in `mirage.generate.synthesis.GenerationOptions`.
         """
-        from mirage.generate import synthesis  # noqa: PLC0415 - which needs this module
+        from mirage.generate import synthesis  # noqa: PLC0415 - only when something is drawn
 
-        chosen = synthesis.Options(**options)
+        chosen = synthesis.GenerationOptions(**options)
         asked = Query.of(query) if isinstance(query, str) else query
         return list(synthesis.draw(self, asked, chosen, generator or synthesis.generator_of(chosen)))
 

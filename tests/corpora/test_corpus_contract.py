@@ -16,7 +16,7 @@ from mirage.corpora.base import Corpus, CorpusCard, CorpusInfo, CorpusOption, It
 from mirage.corpora.contract import faults
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Figure, Source
-from mirage.images import Picture
+from mirage.images import DecodedPicture
 from roco_maker import make_roco, make_rocov2
 
 
@@ -69,8 +69,8 @@ class Careless:
         yield Item(figure, None, "two", "x")
         yield Refused("three", "no sentence")
 
-    def read(self, item: Item) -> Picture:
-        return Picture(Image.new("RGBA", (4, 4)), "PNG")
+    def read(self, item: Item) -> DecodedPicture:
+        return DecodedPicture(Image.new("RGBA", (4, 4)), "PNG")
 
     def __len__(self) -> int:
         return 9

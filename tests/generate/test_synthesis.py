@@ -15,12 +15,11 @@ from PIL import Image
 from marks_maker import read, record
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
-from mirage.generate import synthesis
-from mirage.generate.generators import GeneratorInfo, Request, Wanted
-from mirage.generate.generators.copies import Copies, Copy
+from mirage.generate import provenance, synthesis
+from mirage.generate.generators import GenerationRequest, GeneratorInfo, PromptTerm
+from mirage.generate.generators.copies import CopyCheck, TrainingFingerprints
 from mirage.generate.outputs import Outputs
-from mirage.generate.synthesis import Options, Synthetic, draw, request_of
-from mirage.images import marks as provenance
+from mirage.generate.synthesis import GenerationOptions, SyntheticImage, draw, request_of
 from mirage.query import Query, Term
 from pencil import Pencil, drawn_with
 
@@ -30,26 +29,26 @@ def info() -> GeneratorInfo:
     return Pencil().info()
 
 
-def one(atlas: Atlas, words: str, **options: object) -> Synthetic:
-    return next(iter(draw(atlas, Query.of(words), Options(**options), Pencil())))  # type: ignore[arg-type]
+def one(atlas: Atlas, words: str, **options: object) -> SyntheticImage:
+    return next(iter(draw(atlas, Query.of(words), GenerationOptions(**options), Pencil())))  # type: ignore[arg-type]
 
 
 def test_less_of_reaches_the_generator_with_its_weight(starter: Atlas, info: GeneratorInfo) -> None:
     query = Query.of("brain MRI", more=["tumour@0.5"], less=["contrast@0.7"])
-    request, remarks = request_of(starter, query, Options(seed=1), info)
-    assert request.terms == (Wanted("brain MRI"), Wanted("tumour", 0.5), Wanted("contrast", -0.7))
+    request, remarks = request_of(starter, query, GenerationOptions(seed=1), info)
+    assert request.terms == (PromptTerm("brain MRI"), PromptTerm("tumour", 0.5), PromptTerm("contrast", -0.7))
     assert remarks == ()
     assert request.prompt == "brain MRI; more of: tumour@0.5; less of: contrast@0.7"
 
 
 def test_filters_become_words(starter: Atlas, info: GeneratorInfo) -> None:
-    request, _ = request_of(starter, Query.of("hippocampus", modality="MR", plane="coronal"), Options(), info)
+    request, _ = request_of(starter, Query.of("hippocampus", modality="MR", plane="coronal"), GenerationOptions(), info)
     assert request.terms[0].text == "hippocampus, coronal, MRI"
 
 
 def test_a_figure_speaks_by_its_words_and_that_is_said(starter: Atlas, info: GeneratorInfo) -> None:
     figure = starter.search("chest X-ray")[0].figure
-    request, remarks = request_of(starter, Query.of(like=[figure.id]), Options(), info)
+    request, remarks = request_of(starter, Query.of(like=[figure.id]), GenerationOptions(), info)
     assert "X-ray" in request.terms[0].text
     assert figure.id in remarks[0]
     assert request.terms[0].text in remarks[0]
@@ -59,7 +58,7 @@ def test_a_dropped_picture_speaks_by_its_nearest_figure(starter: Atlas, info: Ge
     figure = starter.search("chest X-ray")[0].figure
     with Image.open(starter.picture(figure.id)) as picture:
         term = Term(picture=starter.embed(picture.convert("RGB")))
-    request, remarks = request_of(starter, Query((term,)), Options(), info)
+    request, remarks = request_of(starter, Query((term,)), GenerationOptions(), info)
     assert "X-ray" in request.terms[0].text
     assert "nearest" in remarks[0]
 
@@ -92,11 +91,11 @@ def test_a_real_image_of_what_is_asked_matches_better_than_another(starter: Atla
         figure = starter.search(words)[0].figure
 
         class Copyist(Pencil):
-            def _ring(self, request: Request, seed: int, figure=figure) -> Image.Image:
+            def _ring(self, request: GenerationRequest, seed: int, figure=figure) -> Image.Image:
                 with Image.open(starter.picture(figure.id)) as picture:
                     return picture.convert("L")
 
-        made = next(iter(draw(starter, Query.of("chest X-ray"), Options(), Copyist())))
+        made = next(iter(draw(starter, Query.of("chest X-ray"), GenerationOptions(), Copyist())))
         assert made.match is not None
         shares.append(made.match.better_than)
     assert shares[0] > 0.9
@@ -105,16 +104,16 @@ def test_a_real_image_of_what_is_asked_matches_better_than_another(starter: Atla
 
 def test_a_near_copy_is_withheld_unless_somebody_insists(starter: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     class Suspicious:
-        def check(self, image: Image.Image) -> Copy:
-            return Copy(True, 0.95, 0.87, True, "A near copy of a training image.")
+        def check(self, image: Image.Image) -> CopyCheck:
+            return CopyCheck(True, 0.95, 0.87, True, "A near copy of a training image.")
 
-    monkeypatch.setattr(Copies, "of", classmethod(lambda cls, info: Suspicious()))
+    monkeypatch.setattr(TrainingFingerprints, "of", classmethod(lambda cls, info: Suspicious()))
     held = one(starter, "brain MRI")
     assert held.withheld
     assert held.data == b""
     with pytest.raises(BadInput, match="near copy"):
         held.save("nowhere.png")
-    given = next(iter(draw(starter, Query.of("brain MRI"), Options(insist=True), Pencil())))
+    given = next(iter(draw(starter, Query.of("brain MRI"), GenerationOptions(insist=True), Pencil())))
     assert given.data
     assert given.copy.near
 
@@ -130,7 +129,7 @@ def test_a_kind_that_the_generator_never_saw_is_said_and_no_match_is_claimed(sta
             return replace(super().info(), learnt=("CT", "MR", "XR"))
 
     strange, known = (
-        next(iter(draw(starter, Query.of(words), Options(), Schooled())))
+        next(iter(draw(starter, Query.of(words), GenerationOptions(), Schooled())))
         for words in ("echocardiogram, apical view", "frontal chest X-ray")
     )
     assert strange.match is None
@@ -172,7 +171,7 @@ def test_a_figure_that_is_not_there_to_begin_from(starter: Atlas) -> None:
 
 def test_nothing_wanted_is_said(starter: Atlas, info: GeneratorInfo) -> None:
     with pytest.raises(BadQuery):
-        request_of(starter, Query((Term(text="contrast", weight=-1.0),)), Options(), info)
+        request_of(starter, Query((Term(text="contrast", weight=-1.0),)), GenerationOptions(), info)
 
 
 def test_what_is_kept_comes_back_and_goes_out_in_every_format(starter: Atlas, tmp_path: Path) -> None:
@@ -216,8 +215,8 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(
 def kept(outputs: Outputs, number: int, created: str) -> str:
     """An image that costs no drawing."""
     told = replace(record(), id=f"{number:016x}", created=created)
-    nothing = Copy(False, 0.0, 0.87, False, "Not checked.")
-    outputs.put(Synthetic(told, b"\x89PNG" + bytes(number), (), None, nothing, False))
+    nothing = CopyCheck(False, 0.0, 0.87, False, "Not checked.")
+    outputs.put(SyntheticImage(told, b"\x89PNG" + bytes(number), (), None, nothing, False))
     return told.id
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mirage.errors import BadInput, BadPicture, NotFound, Unavailable
-from mirage.images import LOOK_BITS, Limits, Picture, PictureStore, decode, look, read_picture, thumbnail
+from mirage.images import LOOK_BITS, DecodedPicture, Limits, PictureStore, decode, look, read_picture, thumbnail
 
 RAMP = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
 
@@ -280,7 +280,7 @@ class TestPictureStore:
         image = Image.merge("RGB", [scene(), scene(seed=1), scene(seed=2)])
         kept = store.put(image)
         assert decode(store.path(kept.name)).tobytes() == image.tobytes()
-        assert store.put(Picture(image, "TIFF")) == kept
+        assert store.put(DecodedPicture(image, "TIFF")) == kept
 
     @pytest.mark.parametrize("name", ["../../etc/passwd", "a.png", "", "0" * 64 + ".exe", "0" * 64 + ".png/.."])
     def test_names_that_are_none_of_its_own_lead_nowhere(self, tmp_path: Path, name: str) -> None:

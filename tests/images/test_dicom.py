@@ -14,8 +14,9 @@ from test_decode import refusal_of
 from dicom_maker import make_dicom
 from mirage.errors import BadPicture
 from mirage.images import Limits, decode, read_picture
-from mirage.images.dicom import dicom_frame, dicom_frames
+from mirage.images.dicom import dicom_frame
 from mirage.images.dicom_header import dicom_header
+from mirage.images.limits import sampled
 
 RAMP = np.tile(np.arange(0, 200, dtype=np.int16), (20, 1))
 
@@ -67,8 +68,9 @@ def test_colour_frames_stay_in_colour() -> None:
 def test_frames_are_sampled_evenly_and_counted_from_one() -> None:
     volume = np.stack([np.tile(np.arange(30, dtype=np.uint8) + n, (8, 1)) for n in range(100)])
     data = make_dicom(volume)
-    assert [number for number, _ in dicom_frames(data, at_most=4)] == [13, 38, 63, 88]
-    assert len(list(dicom_frames(data, at_most=500))) == 100
+    assert sampled(100, 4) == [13, 38, 63, 88]
+    assert sampled(100, 500) == list(range(1, 101))
+    assert np.asarray(dicom_frame(data, 100)).shape == (8, 30)
     decoded = read_picture(data, name="cine")
     assert "number 51" in decoded.notes[0]
     with pytest.raises(BadPicture, match="no frame 101"):

@@ -13,8 +13,8 @@ from test_decode import refusal_of
 from dicom_maker import make_dicom
 from marks_maker import drawn, record
 from mirage.errors import BadPicture
+from mirage.generate.provenance import mark
 from mirage.images import Limits, decode, read_picture
-from mirage.images.marks import mark
 from mirage.images.marks.reading import declared
 
 # Air, fat, water, soft tissue and bone, as a CT scanner stores them (1024 more than Hounsfield units).
@@ -116,6 +116,21 @@ def test_a_modality_lut_of_any_depth_takes_the_place_of_slope_and_intercept(bits
     window = {"WindowCenter": (low + high) / 2, "WindowWidth": high - low, "VOILUTFunction": "LINEAR_EXACT"}
     seen = row(STORED, ModalityLUTSequence=[item], **window)
     assert seen == pytest.approx([3, 118, 131, 136, 169], abs=2)
+
+
+def test_a_modality_lut_that_begins_below_zero_takes_bytes_as_larger_numbers() -> None:
+    """Places in the table are counted in a type that holds both: bytes less a negative beginning do not fit into bytes."""
+    pixels = np.tile(np.array([0, 10, 120, 200, 255], np.uint8), (4, 1))
+    window = {"WindowCenter": 150, "WindowWidth": 300, "VOILUTFunction": "LINEAR_EXACT"}
+    seen = row(pixels, ModalityLUTSequence=[table(-40, 16, np.arange(300))], **window)
+    assert seen == pytest.approx([34, 42, 136, 204, 251], abs=1)
+
+
+def test_a_voi_lut_may_hold_a_byte_for_each_entry() -> None:
+    item = table(0, 8, np.arange(256)[::-1])
+    item.LUTData = bytes(range(256))[::-1]
+    pixels = np.tile(np.array([0, 100, 255], np.uint8), (4, 1))
+    assert row(pixels, VOILUTSequence=[item]) == [255, 155, 0]
 
 
 def test_an_intercept_without_a_slope_and_a_slope_without_an_intercept_count() -> None:

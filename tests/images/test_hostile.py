@@ -14,8 +14,9 @@ from PIL import Image
 from test_decode import chunk, png, refusal_of
 
 from marks_maker import drawn, read, record
+from mirage.generate.provenance import mark
 from mirage.images import metadata, read_picture
-from mirage.images.marks import SyntheticRecord, mark
+from mirage.images.marks import SyntheticRecord
 from mirage.images.marks.reading import declared
 from mirage.images.marks.record import creator_tool, find_packet, record_in, source_type
 

@@ -16,7 +16,7 @@ from PIL import Image
 from marks_maker import read
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, Busy
-from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.query import Query
 from parts import environment
@@ -34,7 +34,7 @@ def jobs(small: Path) -> Iterator[Jobs]:
 
 
 def start(jobs: Jobs, words: str, picture: Image.Image | None = None, **options: object) -> Job:
-    return jobs.start_generate(Query.of(words), Options(**options), start=picture)  # type: ignore[arg-type]
+    return jobs.start_generate(Query.of(words), GenerationOptions(**options), start=picture)  # type: ignore[arg-type]
 
 
 def ended(jobs: Jobs, job_id: str, patience: float = 60.0) -> Job:

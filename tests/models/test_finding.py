@@ -121,7 +121,7 @@ def test_the_explainer_reads_what_was_pulled(site: Site) -> None:
 
 
 def test_the_generator_reads_what_was_pulled(site: Site) -> None:
-    from mirage.generate.generators.diffusers_finding import local
+    from mirage.generate.generators.diffusers_folder import local
 
     got = models.pull(MODEL, revision=COMMIT)
     assert local(MODEL, "") == local(MODEL, COMMIT) == got.path

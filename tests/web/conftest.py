@@ -19,7 +19,7 @@ from PIL import Image
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.corpora.base import CorpusInfo, Item, Refused
-from mirage.images import Picture
+from mirage.images import DecodedPicture
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.storage.ingest import add
@@ -45,7 +45,7 @@ class Some:
             if not is_brain or brain % self._every == 1:
                 yield item
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         return self._whole.read(item)
 
     def __len__(self) -> int:

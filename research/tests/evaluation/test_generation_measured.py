@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from mirage.errors import BadInput
 from mirage.generate.generators import copies
-from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
-from mirage.generate.generators.copies import Copies
+from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo
+from mirage.generate.generators.copies import TrainingFingerprints
 from mirage_research.evaluation import copies as planted
 from mirage_research.evaluation import generation, image_features
 
@@ -58,15 +58,15 @@ class Artist:
 
     def generate(
         self,
-        request: Request,
-        progress: Callable[[Step], None] = lambda _: None,
+        request: GenerationRequest,
+        progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[DrawnImage]:
         for number in range(request.count):
             kind = self.shows(request.terms[0].text)
             seed = request.seed + number
             rng = np.random.default_rng(90_000 + seed if self.varied else 90_000)
-            yield Drawn(drawing(kind, rng) if kind else Image.new("L", (128, 128)), seed, blank=kind is None)
+            yield DrawnImage(drawing(kind, rng) if kind else Image.new("L", (128, 128)), seed, blank=kind is None)
 
 
 def honest(text: str) -> str:
@@ -117,7 +117,7 @@ def medpix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def measured(medpix: Path, artist: Artist, known: Copies | None = None) -> generation.GenerationMeasures:
+def measured(medpix: Path, artist: Artist, known: TrainingFingerprints | None = None) -> generation.GenerationMeasures:
     return generation.evaluate(medpix, artist, known, network, limit=24, classes=4)
 
 
@@ -163,7 +163,7 @@ def test_intervals_hold_their_values(good: generation.GenerationMeasures) -> Non
 
 def test_copies_of_training_images_are_counted(medpix: Path, good: generation.GenerationMeasures) -> None:
     images = [image for _, row in good.rows for image in row]
-    known = Copies.load(_saved(medpix.parent / "known.npz", images))
+    known = TrainingFingerprints.load(_saved(medpix.parent / "known.npz", images))
     found = measured(medpix, Artist(honest), known).table["copies"]
     assert found["near"] >= len(images)
     assert good.table["copies"] is None
@@ -210,7 +210,7 @@ def test_copies_are_planted_and_real_images_put_before_the_check(medpix: Path) -
     images = [Image.open(medpix / "images" / f"{name}.png").convert("L") for name in names]
     file = medpix.parent / "planted.npz"
     copies.save(file, copies.fingerprints(images, [f"medpix:{name}" for name in names]))
-    table = planted.evaluate(medpix, Copies.load(file), each=2)
+    table = planted.evaluate(medpix, TrainingFingerprints.load(file), each=2)
     assert set(table["caught"]) == set(planted.CHANGES)
     assert table["caught"]["JPEG 50 to 75"]["published"][0] >= 0.5
     assert table["flagged"]["held out"][3] == 16
@@ -219,7 +219,7 @@ def test_copies_are_planted_and_real_images_put_before_the_check(medpix: Path) -
 
 
 def test_fingerprints_of_other_images_cannot_be_measured(medpix: Path, good: generation.GenerationMeasures) -> None:
-    known = Copies.load(_saved(medpix.parent / "others.npz", good.rows[0][1]))
+    known = TrainingFingerprints.load(_saved(medpix.parent / "others.npz", good.rows[0][1]))
     with pytest.raises(BadInput, match="None of the 8 fingerprints"):
         planted.evaluate(medpix, known)
 

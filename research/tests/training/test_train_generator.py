@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from medpix_maker import make_medpix
 from mirage.cli import app
 from mirage.errors import BadInput, Unavailable
-from mirage.generate.generators import Request, Wanted
-from mirage.generate.generators.copies import Copies
+from mirage.generate.generators import GenerationRequest, PromptTerm
+from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.starter import StarterGenerator
 from mirage.settings import SHIPPED
 from mirage_research.training.generator_images import ImageTexts, read, set_aside
@@ -105,7 +105,7 @@ def test_what_was_trained_draws(made: Path) -> None:
     generator = StarterGenerator(made, threads=1)
     info = generator.info()
     assert (info.size, info.steps) == (32, 4)
-    request = Request((Wanted("axial brain CT"),), seed=3, count=2)
+    request = GenerationRequest((PromptTerm("axial brain CT"),), seed=3, count=2)
     steps: list[int] = []
     one, two = generator.generate(request, lambda step: steps.append(step.step))
     assert steps == [1, 2, 3, 4] * 2
@@ -141,7 +141,7 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
 
 @pytest.mark.torch
 def test_fingerprints_of_the_training_images_are_beside_it(made: Path, data: tuple[Path, Path]) -> None:
-    copies = Copies.load(made / "fingerprints.npz")
+    copies = TrainingFingerprints.load(made / "fingerprints.npz")
     with Image.open(data[1] / "images" / "3.png") as picture:
         assert copies.check(picture.convert("L")).checked
 
@@ -162,7 +162,7 @@ def test_a_folder_that_is_damaged_is_said(made: Path, tmp_path: Path) -> None:
         shutil.copytree(made, folder)
         damage(folder / name)
         with pytest.raises(Unavailable, match=said):
-            list(StarterGenerator(folder, threads=1).generate(Request((Wanted("brain"),), steps=1)))
+            list(StarterGenerator(folder, threads=1).generate(GenerationRequest((PromptTerm("brain"),), steps=1)))
 
 
 @pytest.mark.torch
@@ -174,7 +174,7 @@ def test_another_text_encoder_is_refused(made: Path, tmp_path: Path) -> None:
         file.write(b"\x00")
     generator = StarterGenerator(made, encoder=tmp_path / "encoder", threads=1)
     with pytest.raises(Unavailable, match="another text encoder"):
-        list(generator.generate(Request((Wanted("brain"),), steps=1)))
+        list(generator.generate(GenerationRequest((PromptTerm("brain"),), steps=1)))
 
 
 @pytest.mark.torch
@@ -183,10 +183,13 @@ def test_it_begins_from_a_picture_as_far_as_it_is_told(made: Path, data: tuple[P
     with Image.open(data[1] / "images" / "1.png") as opened:
         start = opened.convert("L")
     near, far = (
-        np.asarray(next(iter(generator.generate(Request((Wanted("x"),), start=start, strength=strength)))).image, float)
+        np.asarray(
+            next(iter(generator.generate(GenerationRequest((PromptTerm("x"),), start=start, strength=strength)))).image,
+            float,
+        )
         for strength in (0.02, 1.0)
     )
-    from mirage.generate.generators.framing import framed
+    from mirage.generate.generators.latents import framed
 
     goal = np.asarray(framed(start, 32), float)
     assert np.abs(near - goal).mean() < np.abs(far - goal).mean() / 2

@@ -17,9 +17,9 @@ from mirage.cli.output import hits_table, out, print_json, say
 from mirage.cli.search import JsonOption
 from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
-from mirage.generate.synthesis import Options
+from mirage.generate.provenance import FORMATS
+from mirage.generate.synthesis import GenerationOptions
 from mirage.images import DEFAULT_LIMITS, decode
-from mirage.images.marks import FORMATS
 from mirage.images.store import cannot_write
 from mirage.query import Query
 
@@ -42,14 +42,14 @@ class GenerateRequest:
     Attributes
     ----------
     query : Query
-    options : Options
+    options : GenerationOptions
     start : Path or None
         A picture file to begin from.
     format : str
     """
 
     query: Query
-    options: Options
+    options: GenerationOptions
     start: Path | None = None
     format: str = "png"
 
@@ -81,7 +81,7 @@ def generate(
     refuse_address(text)
     width, height = _size(size)
     file = Path(start).expanduser() if start and Path(start).expanduser().is_file() else None
-    options = Options(
+    options = GenerationOptions(
         negative=negative,
         seed=seed,
         steps=steps,
@@ -138,7 +138,7 @@ def ask(
             made, why = [], ""
             if not no_image:
                 try:
-                    made = _made(client, GenerateRequest(query, Options(seed=seed)), out)
+                    made = _made(client, GenerateRequest(query, GenerationOptions(seed=seed)), out)
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
             answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})

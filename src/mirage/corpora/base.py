@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Licence
-from mirage.images import Picture
+from mirage.images import DecodedPicture
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
@@ -233,8 +233,8 @@ class Corpus(Protocol):
         """Yield every figure once, always in the same order; what is bad is yielded as `Refused`, not raised."""
         ...
 
-    def read(self, item: Item) -> Picture:
-        """Decode the picture of one item; `Picture.original` is what to keep, where a browser shows it.
+    def read(self, item: Item) -> DecodedPicture:
+        """Decode the picture of one item; `DecodedPicture.original` is what to keep, where a browser shows it.
 
         Raises
         ------

@@ -16,7 +16,7 @@ from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case, Figure
-from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
 
@@ -141,7 +141,7 @@ class FolderCorpus:
         """Yield every picture once: those of the table in its order, then the others by name."""
         return iter(self._entries)
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         """Decode the picture of one item.
 
         Raises
@@ -163,7 +163,7 @@ class FolderCorpus:
             limits=self._limits,
             allow_burned_in=self._allow_burned_in,
         )
-        return Picture(image, "DICOM")
+        return DecodedPicture(image, "DICOM")
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""

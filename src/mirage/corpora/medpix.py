@@ -21,7 +21,7 @@ from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, LinkKind, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
@@ -118,7 +118,7 @@ class MedPixCorpus:
         if self._folder is None:
             download(self._release, self._downloads, steps)
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         """Decode the picture of one item and keep its original bytes; see `mirage.images.read_picture`.
 
         Raises

@@ -19,7 +19,7 @@ from typing import Any
 from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused, digest
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import Figure, Licence, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
 from mirage.models.runtime import loaded_once
 
 SPLITS = ("train", "validation", "test")
@@ -354,7 +354,7 @@ class ParquetFigures:
         yield from self._shards.broken
         yield from self._contents.missing
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         """Decode the picture of one item.
 
         Raises

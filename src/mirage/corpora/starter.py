@@ -14,7 +14,7 @@ from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.errors import BadPicture, Unavailable, first_fault
 from mirage.figure import Case, Figure, Licence
-from mirage.images import Picture, read_picture
+from mirage.images import DecodedPicture, read_picture
 
 SHIPPED = settings.SHIPPED / "atlas"
 
@@ -63,7 +63,7 @@ class StarterCorpus:
         """Yield every figure once, in order; a record that cannot be read is yielded as `Refused`."""
         return iter(self._entries)
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         """Decode the picture of one item.
 
         Raises

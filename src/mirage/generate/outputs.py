@@ -15,9 +15,9 @@ from typing import Any, Self
 from PIL import Image
 
 from mirage.errors import NotFound, Unavailable
-from mirage.generate.generators.copies import Copy
-from mirage.generate.synthesis import Match, Synthetic
-from mirage.images import marks
+from mirage.generate import provenance
+from mirage.generate.generators.copies import CopyCheck
+from mirage.generate.synthesis import PromptMatch, SyntheticImage
 from mirage.images.marks import SyntheticRecord
 from mirage.images.store import cannot_write
 from mirage.query import shown
@@ -46,12 +46,12 @@ class OutputEntry:
     reason: str
 
     @classmethod
-    def of(cls, synthetic: Synthetic, *, has_picture: bool) -> Self:
+    def of(cls, synthetic: SyntheticImage, *, has_picture: bool) -> Self:
         """Leave the picture of an image out.
 
         Parameters
         ----------
-        synthetic : Synthetic
+        synthetic : SyntheticImage
         has_picture : bool
         """
         reason = "" if has_picture else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
@@ -72,7 +72,7 @@ class Outputs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, synthetic: Synthetic) -> None:
+    def put(self, synthetic: SyntheticImage) -> None:
         """Keep an image; of one that is withheld or blank, only what is known of it.
 
         Raises
@@ -101,7 +101,7 @@ class Outputs:
                     path.unlink(missing_ok=True)
             raise Unavailable(cannot_write(self.folder, error)) from error
 
-    def get(self, image_id: str) -> Synthetic:
+    def get(self, image_id: str) -> SyntheticImage:
         """One image.
 
         Raises
@@ -124,7 +124,7 @@ class Outputs:
                 found.append(OutputEntry.of(self._known(path.stem), has_picture=has_picture))
         return sorted(found, key=lambda image: (image.record.created, image.record.id), reverse=True)
 
-    def _known(self, image_id: str) -> Synthetic:
+    def _known(self, image_id: str) -> SyntheticImage:
         """What is known of an image, without its picture."""
         try:
             return _read(json.loads(self._paths(image_id)[1].read_text("utf-8")))
@@ -188,7 +188,7 @@ class Outputs:
             )
         with Image.open(io.BytesIO(found.data)) as image:
             image.load()
-            return marks.rewrite(image, found.record, format)
+            return provenance.rewrite(image, found.record, format)
 
     def _paths(self, image_id: str) -> tuple[Path, Path]:
         if not _ID.fullmatch(image_id):
@@ -200,14 +200,14 @@ def _damaged(image_id: str, error: Exception) -> NotFound:
     return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again.")
 
 
-def _read(known: dict[str, Any]) -> Synthetic:
+def _read(known: dict[str, Any]) -> SyntheticImage:
     match = known["match"]
-    return Synthetic(
+    return SyntheticImage(
         record=SyntheticRecord.parse(json.dumps(known["record"])),
         data=b"",
         nearest=tuple(known["nearest"]),
-        match=Match(**match) if match else None,
-        copy=Copy(**known["copy"]),
+        match=PromptMatch(**match) if match else None,
+        copy=CopyCheck(**known["copy"]),
         withheld=bool(known["withheld"]),
         remarks=tuple(known["remarks"]),
     )

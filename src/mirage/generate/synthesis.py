@@ -9,9 +9,10 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,19 +22,18 @@ from mirage.corpora.inferring import modality_in
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure
-from mirage.generate import generators, prompt_filter
-from mirage.generate.generators import Drawn, Generator, GeneratorInfo, Request, Step, Wanted
-from mirage.generate.generators.asking import MOST_IMAGES, MOST_SEED, filled
-from mirage.generate.generators.copies import Copies, Copy, unchecked
-from mirage.images import DEFAULT_LIMITS, decode, marks
+from mirage.generate import generators, prompt_filter, provenance
+from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, GeneratorInfo, PromptTerm
+from mirage.generate.generators.base import MOST_IMAGES, MOST_SEED, filled
+from mirage.generate.generators.copies import CopyCheck, TrainingFingerprints, unchecked
+from mirage.images import decode
 from mirage.images.marks import SyntheticRecord
-from mirage.indexes.base import IndexQuery
+from mirage.indexes.base import Index, IndexQuery
 from mirage.query import Query, Term
+from mirage.search.answer import Answer
 from mirage.settings import Settings
 from mirage.storage.records import reference_of
-
-if TYPE_CHECKING:
-    from mirage.atlas import Atlas
+from mirage.storage.store import Store
 
 MAX_AHEAD = 16  # how many generations may wait; more are refused with 429
 NEAREST = 6
@@ -41,11 +41,30 @@ UPLOAD = "an upload"
 _SAMPLE = 2000  # figures that a prompt's match is reckoned from, in a large atlas
 _MOST_CAPTION = 160
 
-__all__ = ["MAX_AHEAD", "Copy", "Match", "Options", "Synthetic", "draw", "request_of"]
+
+class _Searchable(Protocol):
+    """What pictures are encoded with, and the index of the real ones."""
+
+    @property
+    def encoder(self) -> Encoder: ...
+    @property
+    def index(self) -> Index: ...
+
+
+class RealFigures(Protocol):
+    """What a generation needs of an atlas; `mirage.atlas.Atlas` has it."""
+
+    @property
+    def store(self) -> Store: ...
+    def figure(self, figure_id: str) -> Figure: ...
+    def picture(self, figure_id: str) -> Path: ...
+    def reference(self, figure_id: str) -> str: ...
+    def search(self, query: Query) -> Answer: ...
+    def snapshot(self) -> AbstractContextManager[_Searchable]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class GenerationOptions:
     """What may be chosen beside the query; None leaves it to the generator.
 
     Attributes
@@ -78,7 +97,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class PromptMatch:
     """How well an image matches its prompt, by the atlas's encoder.
 
     Attributes
@@ -95,7 +114,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Synthetic:
+class SyntheticImage:
     """One synthetic image with all that stands beside it.
 
     Attributes
@@ -105,8 +124,8 @@ class Synthetic:
         A marked PNG; empty when it is withheld or came out blank.
     nearest : tuple of str
         Ids of the real figures of the atlas that look most like it, best first.
-    match : Match or None
-    copy : Copy
+    match : PromptMatch or None
+    copy : CopyCheck
     withheld : bool
         Whether it is a near copy and nobody insisted.
     remarks : tuple of str
@@ -115,8 +134,8 @@ class Synthetic:
     record: SyntheticRecord
     data: bytes
     nearest: tuple[str, ...]
-    match: Match | None
-    copy: Copy
+    match: PromptMatch | None
+    copy: CopyCheck
     withheld: bool
     remarks: tuple[str, ...] = ()
 
@@ -137,12 +156,12 @@ class Synthetic:
         return self.data or None
 
 
-def generator_of(options: Options, settings: Settings | None = None) -> Generator:
+def generator_of(options: GenerationOptions, settings: Settings | None = None) -> Generator:
     """The generator that the options or the settings name; no weights are loaded.
 
     Parameters
     ----------
-    options : Options
+    options : GenerationOptions
     settings : Settings, optional
         Read from the environment and mirage.toml when left out.
 
@@ -163,18 +182,18 @@ def new_seed() -> int:
 
 
 def request_of(
-    atlas: Atlas, query: Query, options: Options, info: GeneratorInfo, start: Image.Image | None = None
-) -> tuple[Request, tuple[str, ...]]:
+    atlas: RealFigures, query: Query, options: GenerationOptions, info: GeneratorInfo, start: Image.Image | None = None
+) -> tuple[GenerationRequest, tuple[str, ...]]:
     """What a generator is asked for by a query, and what the person should know of how it was read.
 
     Parameters
     ----------
-    atlas : Atlas
+    atlas : RealFigures
         Whose figures the query's terms may name.
     query : Query
         Texts keep their weights. A figure among the terms speaks by its words, a dropped picture by those of the figure
         nearest to it; filters become words.
-    options : Options
+    options : GenerationOptions
     info : GeneratorInfo
     start : PIL.Image.Image, optional
         A picture to begin from.
@@ -198,9 +217,9 @@ def request_of(
     if options.figure:
         if start is not None:
             raise BadInput("An image begins from a figure or from a picture, not from both.")
-        start = decode(atlas.picture(options.figure), limits=DEFAULT_LIMITS)
+        start = decode(atlas.picture(options.figure))
     seed = options.seed if options.seed is not None else new_seed()
-    request = Request(
+    request = GenerationRequest(
         terms=tuple(wanted),
         negative=options.negative,
         seed=seed,
@@ -215,13 +234,13 @@ def request_of(
     return filled(request, info), tuple(remarks)
 
 
-def _wanted(atlas: Atlas, term: Term, remarks: list[str]) -> Wanted:
+def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     if term.text:
-        return Wanted(term.text, term.weight)
+        return PromptTerm(term.text, term.weight)
     if term.figure:
         words = words_of(atlas.figure(term.figure))
         remarks.append(f"The figure {term.figure} spoke by its words: “{words}”.")
-        return Wanted(words, term.weight)
+        return PromptTerm(words, term.weight)
     hits = atlas.search(Query((replace(term, weight=1.0),), k=1)).hits
     if not hits:
         raise BadInput(
@@ -229,7 +248,7 @@ def _wanted(atlas: Atlas, term: Term, remarks: list[str]) -> Wanted:
         )
     words = words_of(hits[0].figure)
     remarks.append(f"The dropped picture spoke by the words of the figure nearest to it ({hits[0].figure.id}): “{words}”.")
-    return Wanted(words, term.weight)
+    return PromptTerm(words, term.weight)
 
 
 def words_of(figure: Figure) -> str:
@@ -251,15 +270,15 @@ def _filter_words(query: Query) -> list[str]:
 
 
 def draw(
-    atlas: Atlas,
+    atlas: RealFigures,
     query: Query,
-    options: Options,
+    options: GenerationOptions,
     generator: Generator,
     *,
     start: Image.Image | None = None,
-    progress: Callable[[Step], None] = lambda _: None,
+    progress: Callable[[GenerationStep], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Synthetic]:
+) -> Iterator[SyntheticImage]:
     """Draw what a query asks for, image by image, each marked and with what is real beside it.
 
     Parameters
@@ -281,7 +300,7 @@ def draw(
             remarks = (*remarks, f"The generator reads {info.most_tokens} tokens; this was not read: “{_short(rest)}”.")
     strange = _never_seen(request, info)
     remarks = (*remarks, *([strange] if strange else []))
-    copies = Copies.of(info)
+    copies = TrainingFingerprints.of(info)
     begun = atlas.reference(options.figure) if options.figure else (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
@@ -290,7 +309,7 @@ def draw(
         yield replace(made, match=None) if strange else made
 
 
-def _never_seen(request: Request, info: GeneratorInfo) -> str:
+def _never_seen(request: GenerationRequest, info: GeneratorInfo) -> str:
     """What to say where words name a kind of image that the generator has not learnt; empty where it has."""
     wanted = modality_in(". ".join(term.text for term in request.terms if term.weight > 0))
     if not info.learnt or not wanted or wanted in info.learnt:
@@ -303,25 +322,30 @@ def _never_seen(request: Request, info: GeneratorInfo) -> str:
 
 
 def _beside(
-    atlas: Atlas, record: SyntheticRecord, drawn: Drawn, copies: Copies | None, remarks: tuple[str, ...], insist: bool
-) -> Synthetic:
+    atlas: RealFigures,
+    record: SyntheticRecord,
+    drawn: DrawnImage,
+    copies: TrainingFingerprints | None,
+    remarks: tuple[str, ...],
+    insist: bool,
+) -> SyntheticImage:
     if drawn.blank:
         nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
-        return Synthetic(record, b"", (), None, nothing, False, remarks)
+        return SyntheticImage(record, b"", (), None, nothing, False, remarks)
     copy = copies.check(drawn.image) if copies is not None else unchecked(record.generator)
     if copy.near and not insist:
-        return Synthetic(record, b"", (), None, copy, True, remarks)
+        return SyntheticImage(record, b"", (), None, copy, True, remarks)
     with atlas.snapshot() as now:
         vector = now.encoder.encode_images([drawn.image])[0]
         found = now.index.ask(IndexQuery(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
         match = _match(atlas, now.encoder, record, vector)
     rows = atlas.store.rows([key for key, _ in found])
     nearest = tuple(reference_of(rows[key]) for key, _ in found if key in rows)
-    data = marks.mark(drawn.image, record)
-    return Synthetic(record, data, nearest, match, copy, False, remarks)
+    data = provenance.mark(drawn.image, record)
+    return SyntheticImage(record, data, nearest, match, copy, False, remarks)
 
 
-def _match(atlas: Atlas, encoder: Encoder, record: SyntheticRecord, image: np.ndarray) -> Match | None:
+def _match(atlas: RealFigures, encoder: Encoder, record: SyntheticRecord, image: np.ndarray) -> PromptMatch | None:
     words = ", ".join(text for text, weight in record.terms if weight > 0)
     keys = atlas.store.keys()
     if not keys or not words:
@@ -331,10 +355,10 @@ def _match(atlas: Atlas, encoder: Encoder, record: SyntheticRecord, image: np.nd
     text = encoder.encode_texts([words])[0]
     share = float((real @ text < image @ text).mean())
     how = "well" if share >= 0.95 else "fairly well" if share >= 0.8 else "poorly"
-    return Match(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")
+    return PromptMatch(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")
 
 
-def _record(request: Request, info: GeneratorInfo, drawn: Drawn, begun: str) -> SyntheticRecord:
+def _record(request: GenerationRequest, info: GeneratorInfo, drawn: DrawnImage, begun: str) -> SyntheticRecord:
     return SyntheticRecord(
         id=secrets.token_hex(8),
         prompt=request.prompt,

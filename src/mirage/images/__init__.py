@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mirage.images.decode import decode, read_picture
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, MemoryBudget
-from mirage.images.pixels import LOOK_BITS, THUMBNAIL_SIDE, Picture, look, thumbnail, window
-from mirage.images.store import MEDIA_TYPES, Kept, PictureStore
+from mirage.images.pixels import LOOK_BITS, THUMBNAIL_SIDE, DecodedPicture, look, thumbnail, window
+from mirage.images.store import MEDIA_TYPES, KeptPicture, PictureStore
 
 __all__ = [
     "BUDGET",
@@ -13,10 +13,10 @@ __all__ = [
     "LOOK_BITS",
     "MEDIA_TYPES",
     "THUMBNAIL_SIDE",
-    "Kept",
+    "DecodedPicture",
+    "KeptPicture",
     "Limits",
     "MemoryBudget",
-    "Picture",
     "PictureStore",
     "decode",
     "look",

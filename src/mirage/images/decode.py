@@ -16,7 +16,7 @@ from mirage.images import metadata
 from mirage.images.formats import ACCEPTED, HEAD_BYTES, format_of, looks_like
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels
 from mirage.images.marks.reading import declared
-from mirage.images.pixels import Picture, bare, flatten, grey_if_grey, window
+from mirage.images.pixels import DecodedPicture, bare, flatten, grey_if_grey, window
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -63,7 +63,7 @@ def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMIT
 
 def read_picture(
     data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS, allow_burned_in: bool = False
-) -> Picture:
+) -> DecodedPicture:
     """Decode a picture of any accepted format, safely: nothing is written to disk, metadata is dropped.
 
     Size is checked before pixels are read, and the memory reserved in `mirage.images.limits.BUDGET`; the format is
@@ -134,7 +134,7 @@ def _read(data: bytes | Path, name: str) -> bytes:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
 
 
-def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack) -> Picture:
+def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack) -> DecodedPicture:
     try:
         stripped = metadata.strip(data, kind)
         # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
@@ -168,7 +168,7 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
             f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. Copy or export it again."
         ) from error
     keep = plain and turn is None and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
-    return Picture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
+    return DecodedPicture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
 
 
 def _declared(data: bytes) -> str:

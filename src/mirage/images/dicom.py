@@ -5,7 +5,7 @@ Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Padding: C.7.5.1.1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,49 +19,12 @@ from pydicom.pixels.utils import pixel_array
 from mirage.errors import BadPicture
 from mirage.images.dicom_header import TAGS, DicomHeader, of_frame, opened
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, sampled
-from mirage.images.pixels import Picture, by_blocks, robust_range, sample, spread
+from mirage.images.pixels import DecodedPicture, by_blocks, robust_range, sample, spread
 
 _SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _MOST_STRETCHED = 10.0  # a pixel that is said to be longer than that is an error in the header
 
 Function = Callable[[Any], Any]
-
-
-def dicom_frames(
-    data: bytes | Path,
-    *,
-    at_most: int,
-    name: str = "",
-    limits: Limits = DEFAULT_LIMITS,
-    allow_burned_in: bool = False,
-) -> Iterator[tuple[int, Image.Image]]:
-    """Decode frames of a DICOM file, evenly spread over all it has; one frame is in memory at a time.
-
-    Parameters
-    ----------
-    data : bytes or Path
-    at_most : int
-        How many frames to take; one takes the middle frame.
-    name : str
-        What to call it in messages; the file's name when left out.
-    limits : Limits
-    allow_burned_in : bool
-        Take a file whose header says that text is burned into its pixels.
-
-    Yields
-    ------
-    (int, PIL.Image.Image)
-        The frame's number, from 1, and its picture, ``L`` or ``RGB``.
-
-    Raises
-    ------
-    mirage.errors.BadPicture, mirage.errors.Busy
-    """
-    name = _name(data, name)
-    with opened(data, name, limits) as (file, tags, header):
-        _refuse_burned_in(header, name, allow_burned_in)
-        for number in sampled(header.frames, at_most):
-            yield number, _frame(file, tags, header, number, name, limits)
 
 
 def dicom_frame(
@@ -79,53 +42,58 @@ def dicom_frame(
     data : bytes or Path
     number : int
         Of the frame, from 1.
-    name, limits, allow_burned_in
-        As for `dicom_frames`.
+    name : str
+        What to call the file in messages; its own name when left out.
+    limits : Limits
+    allow_burned_in : bool
+        Take a file whose header says that text is burned into its pixels.
+
+    Returns
+    -------
+    PIL.Image.Image
+        ``L`` or ``RGB``.
 
     Raises
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    name = _name(data, name)
-    with opened(data, name, limits) as (file, tags, header):
-        _refuse_burned_in(header, name, allow_burned_in)
-        if not 1 <= number <= header.frames:
-            raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
-        return _frame(file, tags, header, number, name, limits)
+    return _read(data, number, name, limits, allow_burned_in)[0]
 
 
-def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in: bool = False) -> Picture:
+def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in: bool = False) -> DecodedPicture:
     """Decode the only frame of a DICOM file, or the middle one of several.
 
     Parameters
     ----------
     data : bytes or Path
     name, limits, allow_burned_in
-        As for `dicom_frames`.
+        As for `dicom_frame`.
 
     Raises
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    with opened(data, name, limits) as (file, tags, header):
-        _refuse_burned_in(header, name, allow_burned_in)
-        number = sampled(header.frames, 1)[0]
-        image = _frame(file, tags, header, number, name, limits)
+    image, number, header = _read(data, None, name, limits, allow_burned_in)
     notes = (f"{name} holds {header.frames} frames; number {number} was taken.",) if header.frames > 1 else ()
     synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
-    return Picture(image, "DICOM", notes, synthetic=synthetic)
+    return DecodedPicture(image, "DICOM", notes, synthetic=synthetic)
 
 
-def _name(data: bytes | Path, name: str) -> str:
-    return name or (data.name if isinstance(data, Path) else "the DICOM file")
-
-
-def _refuse_burned_in(header: DicomHeader, name: str, allow: bool) -> None:
-    if header.burned_in and not allow:
-        raise BadPicture(
-            f"{name} says that text is burned into its pixels (Burned In Annotation: YES), which may name "
-            "the patient. Look at it, and allow burned-in text only if it names nobody."
-        )
+def _read(
+    data: bytes | Path, number: int | None, name: str, limits: Limits, allow_burned_in: bool
+) -> tuple[Image.Image, int, DicomHeader]:
+    """A frame, the middle one for None, its number, and what the header says."""
+    name = name or (data.name if isinstance(data, Path) else "the DICOM file")
+    with opened(data, name, limits) as (file, tags, header):
+        if header.burned_in and not allow_burned_in:
+            raise BadPicture(
+                f"{name} says that text is burned into its pixels (Burned In Annotation: YES), which may name "
+                "the patient. Look at it, and allow burned-in text only if it names nobody."
+            )
+        number = number if number is not None else sampled(header.frames, 1)[0]
+        if not 1 <= number <= header.frames:
+            raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
+        return _frame(file, tags, header, number, name, limits), number, header
 
 
 def _frame(

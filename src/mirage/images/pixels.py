@@ -18,7 +18,7 @@ _BLOCK = 1_000_000  # pixels that are worked on in floating point at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedPicture:
     """A decoded picture, and what somebody who gave it should know.
 
     Attributes

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from mirage.errors import BadInput, NotFound, Unavailable
-from mirage.images.pixels import THUMBNAIL_SIDE, Picture, thumbnail
+from mirage.images.pixels import THUMBNAIL_SIDE, DecodedPicture, thumbnail
 
 _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
@@ -25,7 +25,7 @@ MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptPicture:
     """A picture in the store.
 
     Attributes
@@ -58,20 +58,20 @@ class PictureStore:
         self.folder = folder
         self.thumbnail_side = thumbnail_side
 
-    def put(self, picture: Picture | Image.Image) -> Kept:
+    def put(self, picture: DecodedPicture | Image.Image) -> KeptPicture:
         """Keep a picture and make its thumbnail.
 
         Parameters
         ----------
-        picture : Picture or PIL.Image.Image
-            A `Picture` with `original` keeps those very bytes; other pixels are kept losslessly, as PNG.
+        picture : DecodedPicture or PIL.Image.Image
+            A `DecodedPicture` with `original` keeps those very bytes; other pixels are kept losslessly, as PNG.
 
         Raises
         ------
         mirage.errors.Unavailable
             When the disk is full or the folder cannot be written.
         """
-        if isinstance(picture, Picture):
+        if isinstance(picture, DecodedPicture):
             image, original, kind = picture.image, picture.original, picture.format
         else:
             image, original, kind = picture, None, "PNG"
@@ -82,7 +82,7 @@ class PictureStore:
             self._write(self.path(name), original)
         if not self.thumbnail_path(name).is_file():
             self._write(self.thumbnail_path(name), thumbnail(image, self.thumbnail_side))
-        return Kept(name, image.width, image.height, len(original))
+        return KeptPicture(name, image.width, image.height, len(original))
 
     def path(self, name: str) -> Path:
         """Where a picture lies, whether or not it is there.

@@ -15,10 +15,10 @@ from PIL import Image
 from mirage.atlas import Atlas
 from mirage.errors import MirageError
 from mirage.generate import synthesis
-from mirage.generate.generators import Generator, Step
+from mirage.generate.generators import GenerationStep, Generator
 from mirage.generate.outputs import Outputs
-from mirage.generate.synthesis import Options, Synthetic
-from mirage.images import marks
+from mirage.generate.synthesis import GenerationOptions, SyntheticImage
+from mirage.images.marks.band import band
 from mirage.jobs.job import Update
 from mirage.query import Query
 from mirage.settings import Settings
@@ -27,16 +27,16 @@ LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of
 _PREVIEW = 256  # pixels
 
 
-def asked_of(query: Query, options: Options, start: Image.Image | None) -> dict[str, Any] | None:
+def asked_of(query: Query, options: GenerationOptions, start: Image.Image | None) -> dict[str, Any] | None:
     """What is kept to begin a generation again; None for one that needs an upload, since nothing of that is kept."""
     if start is not None or any(term.picture is not None for term in query.terms):
         return None
     return {"query": query.print(), "options": asdict(options)}
 
 
-def of_asked(asked: dict[str, Any]) -> tuple[Query, Options]:
+def of_asked(asked: dict[str, Any]) -> tuple[Query, GenerationOptions]:
     """Read what `asked_of` wrote."""
-    return Query.parse(asked["query"]), Options(**asked["options"])
+    return Query.parse(asked["query"]), GenerationOptions(**asked["options"])
 
 
 def title_of(query: Query) -> str:
@@ -64,20 +64,20 @@ class GenerateWork:
         outputs: Outputs,
         generator: Callable[[], Generator],
         query: Query,
-        options: Options,
+        options: GenerationOptions,
         start: Image.Image | None,
     ) -> None:
         self._atlas, self._outputs, self._generator = atlas, outputs, generator
         self._query, self._options, self._start = query, options, start
-        self._step: Step | None = None
+        self._step: GenerationStep | None = None
         self._lock = threading.Lock()
-        self._shown: tuple[Step, bytes] | None = None
+        self._shown: tuple[GenerationStep, bytes] | None = None
         self._began = 0.0
 
     def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
         """Draw; what was finished before a failure stays."""
         update(message="Opening the generator.")
-        done: list[Synthetic] = []
+        done: list[SyntheticImage] = []
         failed = ""
         self._began = time.monotonic()
         try:
@@ -114,7 +114,7 @@ class GenerateWork:
         with suppress(MirageError):
             self._outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
 
-    def _tell(self, update: Update, step: Step, stopping: bool) -> None:
+    def _tell(self, update: Update, step: GenerationStep, stopping: bool) -> None:
         self._step = step
         done, total = (step.image - 1) * step.steps + step.step, step.images * step.steps
         seconds = max(time.monotonic() - self._began, 1e-3)
@@ -132,7 +132,7 @@ class GenerateWork:
             if self._shown is None or self._shown[0] is not step:
                 image = step.preview()
                 image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-                small = marks.band(image)
+                small = band(image)
                 small.thumbnail((_PREVIEW, _PREVIEW * 2))
                 file = io.BytesIO()
                 small.save(file, "PNG", compress_level=3)
@@ -140,7 +140,7 @@ class GenerateWork:
             return self._shown[1]
 
 
-def _told(done: list[Synthetic]) -> str:
+def _told(done: list[SyntheticImage]) -> str:
     withheld, blank = sum(each.withheld for each in done), sum(not each.data and not each.withheld for each in done)
     shown = len(done) - withheld - blank
     parts = [f"{shown} synthetic image{'' if shown == 1 else 's'} made"]

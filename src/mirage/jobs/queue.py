@@ -23,7 +23,7 @@ from mirage.errors import Busy, MirageError, NotFound
 from mirage.generate import synthesis
 from mirage.generate.generators import Generator
 from mirage.generate.outputs import FOLDER, Outputs
-from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import change, generate
 from mirage.jobs.generate import GenerateWork
 from mirage.jobs.job import ENDED, Cancelled, Job, Work
@@ -176,7 +176,7 @@ class Jobs:
         with self._lock:
             return next((job for job in self._jobs.values() if job.title == title and job.state not in ENDED), None)
 
-    def start_generate(self, query: Query, options: Options, *, start: Image.Image | None = None) -> Job:
+    def start_generate(self, query: Query, options: GenerationOptions, *, start: Image.Image | None = None) -> Job:
         """Queue the making of synthetic images.
 
         Parameters
@@ -205,10 +205,10 @@ class Jobs:
         if waiting >= MAX_AHEAD:
             raise Busy(f"{waiting} generations wait already, which is as many as may. Try again in a minute.")
 
-    def _generation(self, query: Query, options: Options, start: Image.Image | None) -> GenerateWork:
+    def _generation(self, query: Query, options: GenerationOptions, start: Image.Image | None) -> GenerateWork:
         return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start)
 
-    def _generator(self, options: Options) -> Generator:
+    def _generator(self, options: GenerationOptions) -> Generator:
         """Kept from one job to the next: a model is not loaded anew for each."""
         if options.generator not in self._generators:
             self._generators[options.generator] = synthesis.generator_of(options)

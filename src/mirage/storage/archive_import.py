@@ -20,7 +20,7 @@ from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, BadInput, BadPicture, MirageError
 from mirage.figure import Case
-from mirage.images import Picture, read_picture
+from mirage.images import DecodedPicture, read_picture
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
@@ -297,7 +297,7 @@ class _Importing:
             for figure, entry, (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
         ]
 
-    def _picture(self, figure: ArchivedFigure) -> tuple[Picture, PictureRow]:
+    def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:
         name = figure.picture.name
         try:
             decoded = read_picture(self._file.picture(name), name=name)

@@ -22,7 +22,7 @@ from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadPicture, MirageError
 from mirage.figure import Figure
-from mirage.images import Picture, look
+from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
 from mirage.storage.folder import AtlasFolder
@@ -112,7 +112,7 @@ class _Wanted:
 class _Ready:
     entry: _Wanted
     picture: PictureRow
-    decoded: Picture
+    decoded: DecodedPicture
 
 
 def add(
@@ -297,7 +297,7 @@ def _prepare(entry: _Wanted, corpus: Corpus, pictures: PictureStore) -> _Ready:
     return _Ready(entry, PictureRow(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
 
 
-def _refuse_synthetic(picture: Picture) -> None:
+def _refuse_synthetic(picture: DecodedPicture) -> None:
     """Keep generated images out: by what their metadata said, or by MIRAGE's watermark in the pixels."""
     said = picture.synthetic
     if not said and watermarked(picture.image):

@@ -20,8 +20,8 @@ from mirage.compare.dual import SIDES
 from mirage.errors import BadInput, BadQuery, MirageError, NotFound
 from mirage.figure import MODALITIES
 from mirage.generate.generators import GeneratorInfo
-from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
-from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
+from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.query import Query, Term, shown
 from mirage.web import links, uploads
 from mirage.web.forms import Pairs, change_rows, check_fields, first, tidied
@@ -77,7 +77,7 @@ def generate_form(pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def asked_of(pairs: Pairs) -> tuple[Query, Options]:
+def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     """Read what the fields of a form ask for.
 
     Raises
@@ -102,7 +102,7 @@ def asked_of(pairs: Pairs) -> tuple[Query, Options]:
     }
     broken = {name: _number(float, f"{what} is a number", single[name]) for name, what in _BROKEN.items() if name in single}
     texts = {name: single[name] for name in ("negative", "figure") if name in single}
-    return Query.parse(words), Options(**whole, **broken, **texts)  # type: ignore[arg-type]
+    return Query.parse(words), GenerationOptions(**whole, **broken, **texts)  # type: ignore[arg-type]
 
 
 def _number(kind: type[int] | type[float], what: str, value: str) -> float:
@@ -197,7 +197,7 @@ def generator_view(site: RunningSite) -> GeneratorView:
 
 
 async def started(
-    site: RunningSite, queries: Sequence[Query], options: Options, picture: Image.Image | None = None
+    site: RunningSite, queries: Sequence[Query], options: GenerationOptions, picture: Image.Image | None = None
 ) -> tuple[int | None, list[JobView]]:
     """Queue one generation of each query: all, from the same seed, or none.
 
@@ -205,7 +205,7 @@ async def started(
     ----------
     site : RunningSite
     queries : sequence of mirage.query.Query
-    options : mirage.generate.synthesis.Options
+    options : mirage.generate.synthesis.GenerationOptions
     picture : PIL.Image.Image, optional
         To begin from.
 

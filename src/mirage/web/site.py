@@ -110,7 +110,9 @@ class RunningSite:
     def generator(self) -> GeneratorInfo | str:
         """Tell who draws synthetic images; or, for a person to read, why nobody does."""
         try:
-            return self.kept("generator", "", lambda: synthesis.generator_of(synthesis.Options(), self.settings).info())
+            return self.kept(
+                "generator", "", lambda: synthesis.generator_of(synthesis.GenerationOptions(), self.settings).info()
+            )
         except MirageError as error:
             return str(error)
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage import query
 from mirage.errors import NotFound
 from mirage.generate.outputs import OutputEntry
-from mirage.generate.synthesis import Synthetic
+from mirage.generate.synthesis import SyntheticImage
 from mirage.images.marks import SyntheticRecord
 from mirage.query import Term
 from mirage.web import links
@@ -35,13 +35,13 @@ twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
 
 
-def synthetic_in(site: RunningSite, found: str | Synthetic) -> SyntheticView:
+def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticView:
     """Show a synthetic image with the real figures that look most like it; those that have left the atlas are left out.
 
     Parameters
     ----------
     site : RunningSite
-    found : str or mirage.generate.synthesis.Synthetic
+    found : str or mirage.generate.synthesis.SyntheticImage
         Its id, or the image itself.
 
     Raises

@@ -17,7 +17,7 @@ from starlette.formparsers import FormParser, MultiPartException, MultiPartParse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import BadInput, BadPicture, Busy, MirageError
-from mirage.images import Limits, Picture, read_picture
+from mirage.images import DecodedPicture, Limits, read_picture
 from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
 from mirage.web.forms import Pairs, is_blank, tidied
@@ -239,7 +239,7 @@ async def file_of(form: FormData, site: RunningSite) -> tuple[bytes, str]:
     return data, given.filename or "the picture"
 
 
-def decoded(data: bytes, name: str, site: RunningSite, *, allow_burned_in: bool = False) -> Picture:
+def decoded(data: bytes, name: str, site: RunningSite, *, allow_burned_in: bool = False) -> DecodedPicture:
     """Decode an uploaded file within the settings' limits.
 
     Parameters

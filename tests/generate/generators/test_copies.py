@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from mirage.errors import Unavailable
 from mirage.generate.generators import copies
 from mirage.generate.generators.base import GeneratorInfo
-from mirage.generate.generators.copies import Copies
-from mirage.generate.generators.framing import framed
+from mirage.generate.generators.copies import TrainingFingerprints
+from mirage.generate.generators.latents import framed
 
 
 def scan(seed: int, side: int = 320) -> Image.Image:
@@ -33,10 +33,10 @@ TRAINED = [scan(seed) for seed in range(40)]
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+def known(tmp_path_factory: pytest.TempPathFactory) -> TrainingFingerprints:
     file = tmp_path_factory.mktemp("copies") / "fingerprints.npz"
     copies.save(file, copies.fingerprints(map(framed, TRAINED), [f"scan-{n}" for n in range(len(TRAINED))]))
-    return Copies.load(file)
+    return TrainingFingerprints.load(file)
 
 
 def jpeg(image: Image.Image) -> Image.Image:
@@ -62,14 +62,14 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_copy_is_caught_whatever_was_done_to_it(known: Copies, change: str) -> None:
+def test_a_copy_is_caught_whatever_was_done_to_it(known: TrainingFingerprints, change: str) -> None:
     for number in (0, 7, 23):
         image = CHANGES[change](TRAINED[number])
         assert known.check(image).near, number
         assert known.nearest(image)[1] == f"scan-{number}"
 
 
-def test_another_image_of_the_same_kind_is_no_copy(known: Copies) -> None:
+def test_another_image_of_the_same_kind_is_no_copy(known: TrainingFingerprints) -> None:
     for seed in range(1000, 1020):
         copy = known.check(scan(seed))
         assert copy.checked
@@ -79,7 +79,7 @@ def test_another_image_of_the_same_kind_is_no_copy(known: Copies) -> None:
 
 
 @pytest.mark.parametrize("image", [Image.new("L", (64, 64)), Image.new("RGB", (9, 300), "white"), Image.new("L", (1, 1), 7)])
-def test_an_image_that_shows_nothing_is_no_copy(known: Copies, image: Image.Image) -> None:
+def test_an_image_that_shows_nothing_is_no_copy(known: TrainingFingerprints, image: Image.Image) -> None:
     assert known.check(image).likeness == 0
 
 
@@ -94,23 +94,23 @@ def test_a_fingerprint_is_256_signs_and_no_picture(tmp_path: Path) -> None:
 def test_fingerprints_that_are_missing_or_damaged_are_said_to_be(tmp_path: Path) -> None:
     file = tmp_path / "fingerprints.npz"
     with pytest.raises(Unavailable, match=r"fingerprints\.npz"):
-        Copies.load(file)
+        TrainingFingerprints.load(file)
     copies.save(file, copies.fingerprints(TRAINED[:5], list("abcde")))
     whole = file.read_bytes()
     for part in (b"", b"not a file", whole[: len(whole) // 2]):
         file.write_bytes(part)
         with pytest.raises(Unavailable, match="cannot be read"):
-            Copies.load(file)
+            TrainingFingerprints.load(file)
 
 
 def test_fingerprints_of_another_kind_are_refused(tmp_path: Path) -> None:
     made = copies.fingerprints(TRAINED[:3], list("abc"))
     copies.save(tmp_path / "a.npz", {**made, "kind": np.array("other")})
     with pytest.raises(Unavailable, match="other"):
-        Copies.load(tmp_path / "a.npz")
+        TrainingFingerprints.load(tmp_path / "a.npz")
     copies.save(tmp_path / "b.npz", {**made, "names": made["names"][:2]})
     with pytest.raises(Unavailable, match="sizes"):
-        Copies.load(tmp_path / "b.npz")
+        TrainingFingerprints.load(tmp_path / "b.npz")
 
 
 def test_every_image_wants_a_name() -> None:
@@ -120,8 +120,8 @@ def test_every_image_wants_a_name() -> None:
 
 def test_fingerprints_are_those_that_the_generator_names() -> None:
     plain = GeneratorInfo("other", "other", "1", "not stated", 128, 64, 256, 8, 20, 50, 3.0, 64)
-    assert Copies.of(plain) is None
-    shipped = Copies.of(replace(plain, fingerprints=copies.SHIPPED))
+    assert TrainingFingerprints.of(plain) is None
+    shipped = TrainingFingerprints.of(replace(plain, fingerprints=copies.SHIPPED))
     assert shipped is not None
     assert len(shipped.names) > 2000
     assert not copies.unchecked("other").checked

@@ -12,10 +12,11 @@ import pytest
 from hub_server import Site, hub, of_the_hub
 from mirage.errors import NoNetwork, Unavailable
 from mirage.generate import generators
-from mirage.generate.generators import Request, Wanted
-from mirage.generate.generators.diffusers import DiffusersGenerator
-from mirage.generate.generators.diffusers_finding import PAPER, PINS, found, local
-from mirage.generate.generators.diffusers_folder import look_over
+from mirage.generate.generators import GenerationRequest, PromptTerm
+from mirage.generate.generators.diffusers import PAPER, DiffusersGenerator
+from mirage.generate.generators.diffusers_folder import local, look_over
+from mirage.models.hub import locate
+from mirage.models.pins import pin_of
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -26,6 +27,7 @@ INDEX = {
     "vae": ["diffusers", "AutoencoderKL"],
     "safety_checker": [None, None],
 }
+PINNED = pin_of(PAPER).revision
 WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
 
 
@@ -168,7 +170,7 @@ def damage(folder: Path, how: str) -> None:
 def test_a_bad_folder_is_told_with_what_to_do(folder: Path, how: str, said: str) -> None:
     damage(folder, how)
     with pytest.raises(Unavailable, match=said) as refused:
-        look_over(found(str(folder), "", download=False))
+        look_over(locate(str(folder), part="generator").folder)
     assert "Fetch the model anew" in str(refused.value) or "generator_model" in str(refused.value)
     info = DiffusersGenerator(str(folder)).info()
     assert (info.size, info.most_tokens) == (512, 75), "telling who draws never fails"
@@ -180,9 +182,9 @@ def test_the_papers_model_is_pinned_and_not_fetched_unasked(tmp_path: Path, monk
         of_the_hub(monkeypatch, tmp_path, address)
         generator = DiffusersGenerator()
         info = generator.info()
-        assert (info.model, info.revision, info.licence) == (PAPER, PINS[PAPER], "WTFPL")
+        assert (info.model, info.revision, info.licence) == (PAPER, PINNED, "WTFPL")
         with pytest.raises(
-            Unavailable, match=f"{PAPER} is not on this machine.*mirage models pull {PAPER} --revision {PINS[PAPER]}"
+            Unavailable, match=f"{PAPER} is not on this machine.*mirage models pull {PAPER} --revision {PINNED}"
         ):
             generator.memory()
     assert site.asked == []
@@ -193,21 +195,21 @@ def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
 ) -> None:
     of_the_hub(monkeypatch, tmp_path)
     kept = tmp_path / "hub" / f"models--{PAPER.replace('/', '--')}"
-    commit = PINS[PAPER] + "0" * 33
+    commit = PINNED + "0" * 33
     (kept / "snapshots").mkdir(parents=True)
     (kept / "snapshots" / ("1" * 40)).mkdir()
     (kept / "refs").mkdir()
     (kept / "refs" / "main").write_text("1" * 40)
-    assert local(PAPER, PINS[PAPER]) is None, "another revision is not the pinned one"
+    assert local(PAPER, PINNED) is None, "another revision is not the pinned one"
     folder.rename(kept / "snapshots" / commit)
-    assert found(PAPER, PINS[PAPER], download=False) == kept / "snapshots" / commit
+    assert locate(PAPER, PINNED).folder == kept / "snapshots" / commit
     assert DiffusersGenerator().info().revision == commit
 
 
 def test_when_allowed_the_whole_commit_behind_the_pin_is_fetched(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = PINS[PAPER] + "a" * 33
+    commit = PINNED + "a" * 33
     held = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     site = Site({PAPER: {**held, "unet/diffusion_pytorch_model.bin": b"a pickle"}}, commits=["f" * 40, commit])
     monkeypatch.setenv("MIRAGE_GENERATOR_DOWNLOAD", "true")
@@ -229,4 +231,4 @@ def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.skipif(importlib.util.find_spec("diffusers") is not None, reason="the extra is installed here")
 def test_without_the_extra_it_is_named(folder: Path) -> None:
     with pytest.raises(Unavailable, match=r"pip install torch transformers diffusers"):
-        next(DiffusersGenerator(str(folder)).generate(Request((Wanted("axial brain MRI"),))))
+        next(DiffusersGenerator(str(folder)).generate(GenerationRequest((PromptTerm("axial brain MRI"),))))

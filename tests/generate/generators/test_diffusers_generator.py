@@ -20,15 +20,14 @@ from tiny_pipeline import READ, SIDE, save_pipeline
 
 from mirage.errors import BadInput, Unavailable
 from mirage.generate import generators
-from mirage.generate.generators import Drawn, Generator, Request, Step, Wanted
+from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, PromptTerm
 from mirage.generate.generators.diffusers import DiffusersGenerator
-from mirage.generate.generators.diffusers_drawing import AGAIN, OVERFLOWED, UNDECODED, UNSAFE, embeddings
 from mirage.generate.generators.diffusers_folder import look_over
-from mirage.generate.generators.diffusers_pipeline import quick_scheduler
+from mirage.generate.generators.diffusers_pipeline import AGAIN, OVERFLOWED, UNDECODED, UNSAFE, embeddings, quick_scheduler
 
 pytestmark = pytest.mark.torch
 
-BRAIN, CHEST, TUMOUR = (Wanted(text) for text in ("axial brain MRI", "chest x-ray", "tumour"))
+BRAIN, CHEST, TUMOUR = (PromptTerm(text) for text in ("axial brain MRI", "chest x-ray", "tumour"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,15 +63,15 @@ def generator(saved: Path) -> Iterator[Generator]:
     made.close()  # type: ignore[attr-defined]
 
 
-def one(generator: Generator, *terms: Wanted, **options: Any) -> Drawn:
-    return next(generator.generate(Request(terms or (BRAIN,), **{"steps": 4, **options})))
+def one(generator: Generator, *terms: PromptTerm, **options: Any) -> DrawnImage:
+    return next(generator.generate(GenerationRequest(terms or (BRAIN,), **{"steps": 4, **options})))
 
 
-def pixels(drawn: Drawn) -> np.ndarray:
+def pixels(drawn: DrawnImage) -> np.ndarray:
     return np.asarray(drawn.image.convert("RGB"), dtype=float)
 
 
-def apart(one: Drawn, other: Drawn) -> float:
+def apart(one: DrawnImage, other: DrawnImage) -> float:
     """Mean difference of two images in grey levels."""
     return float(np.abs(pixels(one) - pixels(other)).mean())
 
@@ -109,7 +108,7 @@ def test_the_same_request_gives_the_same_image_and_another_seed_another(generato
 
 
 def test_each_image_of_a_request_can_be_drawn_again_alone(generator: Generator) -> None:
-    several = list(generator.generate(Request((BRAIN,), seed=3, steps=4, count=3)))
+    several = list(generator.generate(GenerationRequest((BRAIN,), seed=3, steps=4, count=3)))
     assert [drawn.seed for drawn in several] == [3, 4, 5]
     assert apart(several[2], one(generator, seed=5)) == 0
 
@@ -141,8 +140,8 @@ def test_a_size_that_is_no_multiple_is_refused(generator: Generator) -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 20, 60])
 def test_any_number_of_steps_comes_out(generator: Generator, steps: int) -> None:
-    seen: list[Step] = []
-    drawn = list(generator.generate(Request((BRAIN,), steps=steps), seen.append))
+    seen: list[GenerationStep] = []
+    drawn = list(generator.generate(GenerationRequest((BRAIN,), steps=steps), seen.append))
     assert len(seen) == steps
     assert not drawn[0].blank
 
@@ -156,16 +155,16 @@ def test_words_change_the_image(generator: Generator) -> None:
 
 def test_what_is_unwanted_reaches_the_image_by_its_weight(generator: Generator) -> None:
     plain = one(generator, BRAIN)
-    less = one(generator, BRAIN, Wanted("tumour", -1))
+    less = one(generator, BRAIN, PromptTerm("tumour", -1))
     assert apart(plain, less) > 0.5
     assert apart(less, one(generator, BRAIN, negative="tumour")) == 0, "the negative prompt is a term of weight −1"
-    assert 0 < apart(plain, one(generator, BRAIN, Wanted("tumour", -0.1))) < apart(plain, less) / 2
+    assert 0 < apart(plain, one(generator, BRAIN, PromptTerm("tumour", -0.1))) < apart(plain, less) / 2
 
 
 def test_what_is_unwanted_is_no_matter_of_dropping_words(generator: Generator) -> None:
     """Drawing away from a finding is other than never having named it, and than asking for it."""
     without = one(generator, BRAIN)
-    away = one(generator, BRAIN, Wanted("tumour", -1))
+    away = one(generator, BRAIN, PromptTerm("tumour", -1))
     towards = one(generator, BRAIN, TUMOUR)
     assert apart(without, away) > 0.5
     assert apart(without, towards) > 0.5
@@ -174,20 +173,22 @@ def test_what_is_unwanted_is_no_matter_of_dropping_words(generator: Generator) -
 
 def test_terms_are_mixed_by_weight(generator: Generator) -> None:
     brain, chest = one(generator, BRAIN), one(generator, CHEST)
-    mostly_brain = one(generator, BRAIN, Wanted("chest x-ray", 0.1))
-    mostly_chest = one(generator, BRAIN, Wanted("chest x-ray", 10))
+    mostly_brain = one(generator, BRAIN, PromptTerm("chest x-ray", 0.1))
+    mostly_chest = one(generator, BRAIN, PromptTerm("chest x-ray", 10))
     assert apart(mostly_brain, brain) < apart(mostly_brain, chest)
     assert apart(mostly_chest, chest) < apart(mostly_chest, brain)
-    assert apart(one(generator, Wanted("chest x-ray", 5)), chest) == 0, "one term alone: its weight says nothing"
+    assert apart(one(generator, PromptTerm("chest x-ray", 5)), chest) == 0, "one term alone: its weight says nothing"
 
 
 def test_the_prompt_is_the_weighted_mean_of_its_terms_embeddings(generator: DiffusersGenerator) -> None:
-    loaded = generator._ready(Request((BRAIN,)))
+    loaded = generator._ready(GenerationRequest((BRAIN,)))
     with torch.inference_mode():
-        brain, empty = embeddings(loaded, Request((BRAIN,)))
-        chest, _ = embeddings(loaded, Request((CHEST,)))
-        mixed, against = embeddings(loaded, Request((BRAIN, Wanted("chest x-ray", 3), Wanted("tumour", -1.5))))
-        tumour, _ = embeddings(loaded, Request((TUMOUR,)))
+        brain, empty = embeddings(loaded, GenerationRequest((BRAIN,)))
+        chest, _ = embeddings(loaded, GenerationRequest((CHEST,)))
+        mixed, against = embeddings(
+            loaded, GenerationRequest((BRAIN, PromptTerm("chest x-ray", 3), PromptTerm("tumour", -1.5)))
+        )
+        tumour, _ = embeddings(loaded, GenerationRequest((TUMOUR,)))
     torch.testing.assert_close(mixed, 0.25 * brain + 0.75 * chest)
     torch.testing.assert_close(against, 0.5 * tumour + 0.5 * empty)
 
@@ -224,7 +225,9 @@ def test_a_word_that_is_cut_counts_as_not_read(generator: Generator) -> None:
 
 
 def test_an_image_comes_with_what_was_not_read_of_its_prompt(generator: Generator) -> None:
-    drawn = one(generator, Wanted("tumour " * READ + "in the LEFT lobe"), Wanted("brain " * (READ + 1) + "stent", -1))
+    drawn = one(
+        generator, PromptTerm("tumour " * READ + "in the LEFT lobe"), PromptTerm("brain " * (READ + 1) + "stent", -1)
+    )
     assert len(drawn.remarks) == 2
     assert "in the LEFT lobe" in drawn.remarks[0]
     assert "stent" in drawn.remarks[1]
@@ -235,11 +238,11 @@ def test_an_image_comes_with_what_was_not_read_of_its_prompt(generator: Generato
 
 
 def test_every_step_is_told_with_a_preview_that_nears_the_image(generator: Generator) -> None:
-    seen: list[Step] = []
-    drawn = list(generator.generate(Request((BRAIN,), count=2), seen.append))
+    seen: list[GenerationStep] = []
+    drawn = list(generator.generate(GenerationRequest((BRAIN,), count=2), seen.append))
     assert [(step.image, step.step) for step in seen] == [(image, step) for image in (1, 2) for step in range(1, 21)]
     assert {(step.images, step.steps) for step in seen} == {(2, 20)}
-    first, last = (Drawn(step.preview(), 0) for step in (seen[0], seen[19]))
+    first, last = (DrawnImage(step.preview(), 0) for step in (seen[0], seen[19]))
     assert last.image.mode == "RGB"
     assert apart(last, drawn[0]) < 1, "after the last step it is the image"
     assert apart(first, drawn[0]) > apart(last, drawn[0])
@@ -247,34 +250,34 @@ def test_every_step_is_told_with_a_preview_that_nears_the_image(generator: Gener
 
 def test_a_preview_that_nobody_asks_for_is_not_made(generator: DiffusersGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Any] = []
-    vae = generator._ready(Request((BRAIN,))).pipe.vae
+    vae = generator._ready(GenerationRequest((BRAIN,))).pipe.vae
     decode = vae.decode
     monkeypatch.setattr(vae, "decode", lambda *given, **options: decoded.append(given) or decode(*given, **options))
-    list(generator.generate(Request((BRAIN,), steps=5)))
+    list(generator.generate(GenerationRequest((BRAIN,), steps=5)))
     assert len(decoded) == 1
 
 
 def test_a_large_preview_is_made_small(generator: Generator) -> None:
-    seen: list[Step] = []
-    one_at_most = Request((BRAIN,), steps=1, width=2 * SIDE, height=2 * SIDE)
+    seen: list[GenerationStep] = []
+    one_at_most = GenerationRequest((BRAIN,), steps=1, width=2 * SIDE, height=2 * SIDE)
     list(generator.generate(one_at_most, seen.append))
     assert max(seen[0].preview().size) <= 192
 
 
 def test_it_is_stopped_midway_and_the_image_in_hand_is_not_given(generator: Generator) -> None:
-    seen: list[Step] = []
-    drawn = list(generator.generate(Request((BRAIN,), count=3), seen.append, lambda: len(seen) >= 25))
+    seen: list[GenerationStep] = []
+    drawn = list(generator.generate(GenerationRequest((BRAIN,), count=3), seen.append, lambda: len(seen) >= 25))
     assert len(drawn) == 1
     assert len(seen) == 25
     assert not one(generator).blank, "it draws again afterwards"
 
 
 def test_it_is_stopped_before_it_began(generator: Generator) -> None:
-    assert list(generator.generate(Request((BRAIN,)), pytest.fail, lambda: True)) == []
+    assert list(generator.generate(GenerationRequest((BRAIN,)), pytest.fail, lambda: True)) == []
 
 
 def test_a_reader_who_goes_away_keeps_nobody_waiting(generator: Generator, saved: Path) -> None:
-    held = generator.generate(Request((BRAIN,), steps=2, count=3))
+    held = generator.generate(GenerationRequest((BRAIN,), steps=2, count=3))
     first = next(held)
     other = one(DiffusersGenerator(str(saved), device="cpu"), steps=2)
     assert apart(first, other) == 0
@@ -282,18 +285,18 @@ def test_a_reader_who_goes_away_keeps_nobody_waiting(generator: Generator, saved
 
 
 def test_what_a_callback_raises_comes_through(generator: Generator) -> None:
-    def full(_: Step) -> None:
+    def full(_: GenerationStep) -> None:
         raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError, match="the disk is full"):
-        list(generator.generate(Request((BRAIN,)), full))
+        list(generator.generate(GenerationRequest((BRAIN,)), full))
 
 
 # -- speed --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_solver_takes_the_pipelines_own_noise_schedule(generator: DiffusersGenerator, saved: Path) -> None:
-    solver = generator._ready(Request((BRAIN,))).pipe.scheduler
+    solver = generator._ready(GenerationRequest((BRAIN,))).pipe.scheduler
     own = diffusers.PNDMScheduler.from_pretrained(saved / "scheduler")
     assert type(solver).__name__ == "DPMSolverMultistepScheduler"
     assert solver.config.algorithm_type == "dpmsolver++"
@@ -363,11 +366,11 @@ def test_an_even_image_is_told_apart_from_both(folder: Path) -> None:
 
 def test_a_picture_to_begin_from_shows_by_strength(generator: Generator) -> None:
     start = Image.linear_gradient("L").resize((SIDE, SIDE))
-    seen: list[Step] = []
+    seen: list[GenerationStep] = []
 
-    def drawn(strength: float) -> Drawn:
+    def drawn(strength: float) -> DrawnImage:
         seen.clear()
-        request = Request((BRAIN,), steps=20, start=start, strength=strength)
+        request = GenerationRequest((BRAIN,), steps=20, start=start, strength=strength)
         return next(generator.generate(request, seen.append))
 
     nothing, little, much = drawn(0), drawn(0.2), drawn(1)
@@ -388,7 +391,7 @@ def test_another_picture_gives_another_image(generator: Generator) -> None:
 
 
 def test_drawing_from_words_and_from_a_picture_share_every_weight(generator: DiffusersGenerator) -> None:
-    loaded = generator._ready(Request((BRAIN,)))
+    loaded = generator._ready(GenerationRequest((BRAIN,)))
     assert loaded.from_picture.unet is loaded.pipe.unet
     assert loaded.from_picture.vae is loaded.pipe.vae
     assert loaded.from_picture.vae.dtype == torch.float32
@@ -414,7 +417,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(saved: Path, m
 
 
 def test_running_out_of_memory_says_what_to_do(generator: DiffusersGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    unet = generator._ready(Request((BRAIN,))).pipe.unet
+    unet = generator._ready(GenerationRequest((BRAIN,))).pipe.unet
 
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -426,8 +429,8 @@ def test_running_out_of_memory_says_what_to_do(generator: DiffusersGenerator, mo
 
 def test_closing_frees_the_model(saved: Path) -> None:
     made = DiffusersGenerator(str(saved), device="cpu")
-    list(made.generate(Request((BRAIN,), steps=2)))
-    unet = weakref.ref(made._ready(Request((BRAIN,))).pipe.unet)
+    list(made.generate(GenerationRequest((BRAIN,), steps=2)))
+    unet = weakref.ref(made._ready(GenerationRequest((BRAIN,))).pipe.unet)
     assert unet() is not None
     made.close()
     gc.collect()
@@ -436,7 +439,7 @@ def test_closing_frees_the_model(saved: Path) -> None:
 
 def test_two_generators_of_one_model_share_its_weights(saved: Path) -> None:
     one_, two = (DiffusersGenerator(str(saved), device="cpu") for _ in range(2))
-    assert one_._ready(Request((BRAIN,))) is two._ready(Request((BRAIN,)))
+    assert one_._ready(GenerationRequest((BRAIN,))) is two._ready(GenerationRequest((BRAIN,)))
 
 
 # -- bad folders --------------------------------------------------------------------------------------------------------

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from mirage import encoders
 from mirage.errors import Unavailable
-from mirage.generate.generators import Request, Wanted
-from mirage.generate.generators.flow import MOST_TEXTS, course, flow, times
-from mirage.generate.generators.latents import Patches, fit_decoder
-from mirage.generate.generators.reading_text import TextStates, with_output
+from mirage.generate.generators import GenerationRequest, PromptTerm
+from mirage.generate.generators.latents import PatchBasis
+from mirage.generate.generators.starter import MOST_TEXTS, course, flow, times
+from mirage.generate.generators.text_states import TextStates, with_output
 from mirage.models.runtime import onnx_session
 from mirage.settings import SHIPPED
 
@@ -50,59 +48,42 @@ def test_guidance_goes_beyond_and_less_of_leads_away() -> None:
 
 
 def test_a_negative_prompt_is_one_more_term_to_have_less_of() -> None:
-    one = course(Request((Wanted("brain MRI"),), negative="contrast"), 4.0)
-    other = course(Request((Wanted("brain MRI"), Wanted("contrast", -1.0))), 4.0)
+    one = course(GenerationRequest((PromptTerm("brain MRI"),), negative="contrast"), 4.0)
+    other = course(GenerationRequest((PromptTerm("brain MRI"), PromptTerm("contrast", -1.0))), 4.0)
     assert one == other
     assert one.texts == ("", "brain MRI", "contrast")
     assert one.pulls == (4.0, -3.0)
 
 
 def test_weights_share_the_guidance_and_less_of_is_never_dropped() -> None:
-    asked = course(Request((Wanted("brain MRI"), Wanted("tumour", 0.5), Wanted("edema", -0.5))), 3.0)
+    asked = course(GenerationRequest((PromptTerm("brain MRI"), PromptTerm("tumour", 0.5), PromptTerm("edema", -0.5))), 3.0)
     assert asked.texts == ("", "brain MRI", "tumour", "edema")
     assert asked.pulls == pytest.approx((2.0, 1.0, -1.0))
 
 
 def test_many_terms_are_joined_and_none_is_lost() -> None:
-    terms = tuple(Wanted(f"term{number}", (-1) ** number * (1 + number / 10)) for number in range(16))
-    asked = course(Request(terms), 4.0)
+    terms = tuple(PromptTerm(f"term{number}", (-1) ** number * (1 + number / 10)) for number in range(16))
+    asked = course(GenerationRequest(terms), 4.0)
     assert len(asked.texts) <= MOST_TEXTS
     for term in terms:
         assert any(term.text in text for text in asked.texts)
 
 
 def test_leading_away_has_a_bound() -> None:
-    asked = course(Request((Wanted("brain"), Wanted("a", -100.0), Wanted("b", -50.0))), 4.0)
+    asked = course(GenerationRequest((PromptTerm("brain"), PromptTerm("a", -100.0), PromptTerm("b", -50.0))), 4.0)
     assert sum(pull for pull in asked.pulls if pull < 0) == pytest.approx(-4.5)
 
 
 def test_patches_of_a_full_basis_bring_an_image_back() -> None:
     rng = np.random.default_rng(2)
     basis, _ = np.linalg.qr(rng.standard_normal((64, 64)))
-    patches = Patches(
+    patches = PatchBasis(
         rng.standard_normal(64).astype(np.float32), basis.astype(np.float32), rng.uniform(0.5, 2, 64).astype(np.float32)
     )
     image = rng.uniform(-1, 1, (32, 32)).astype(np.float32)
     latents = patches.encode(image)
     assert latents.shape == (64, 4, 4)
     np.testing.assert_allclose(patches.decode(latents), image, atol=1e-4)
-
-
-def test_a_decoder_that_sees_the_neighbours_leaves_fewer_seams() -> None:
-    rng = np.random.default_rng(5)
-    wave = np.add.outer(np.sin(np.arange(32) / 5), np.cos(np.arange(32) / 7)).astype(np.float32) / 2
-    images = [np.roll(wave, rng.integers(0, 32, 2), (0, 1)) for _ in range(40)]
-    every = np.concatenate([image.reshape(4, 8, 4, 8).transpose(0, 2, 1, 3).reshape(16, 64) for image in images])
-    mean = every.mean(0)
-    _, _, rows = np.linalg.svd(every - mean)
-    plain = Patches(mean, rows[:3].T.astype(np.float32), np.ones(3, np.float32))
-    seeing = replace(plain, decoder=fit_decoder(plain, images[:30], 0.5))
-    noisy = [plain.encode(image) + 0.5 * rng.standard_normal((3, 4, 4)).astype(np.float32) for image in images[30:]]
-    errors = [
-        np.mean([np.abs(way.decode(latents) - image).mean() for latents, image in zip(noisy, images[30:], strict=True)])
-        for way in (plain, seeing)
-    ]
-    assert errors[1] < errors[0]
 
 
 def test_token_states_come_out_of_the_encoder_that_ships_and_its_vectors_stay_the_same() -> None:

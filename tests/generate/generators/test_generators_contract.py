@@ -13,13 +13,13 @@ from tiny_pipeline import save_pipeline
 
 from mirage.errors import BadInput, Unavailable
 from mirage.generate import generators
-from mirage.generate.generators import Drawn, Generator, Request, Step, Wanted
-from mirage.generate.generators.asking import filled
+from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, PromptTerm
+from mirage.generate.generators.base import filled
 from mirage.settings import SHIPPED
 
 STEPS = 3
 WEIGHTS = SHIPPED / "generator" / "unet.onnx"  # of the starter
-BRAIN, CHEST = Wanted("axial brain MRI"), Wanted("frontal chest X-ray")
+BRAIN, CHEST = PromptTerm("axial brain MRI"), PromptTerm("frontal chest X-ray")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
         options = {"model": str(request.getfixturevalue("tiny")), "device": "cpu"}
     try:
         made = generators.load(request.param, **options)
-        list(made.generate(Request((BRAIN,), steps=1)))
+        list(made.generate(GenerationRequest((BRAIN,), steps=1)))
     except Unavailable as error:
         if request.param == "starter" and WEIGHTS.is_file():
             raise  # it ships, so it draws
@@ -53,12 +53,12 @@ def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     getattr(made, "close", lambda: None)()
 
 
-def draw(generator: Generator, *terms: Wanted, **options: Any) -> list[Drawn]:
-    request = Request(terms or (BRAIN,), **{"steps": STEPS, **options})
+def draw(generator: Generator, *terms: PromptTerm, **options: Any) -> list[DrawnImage]:
+    request = GenerationRequest(terms or (BRAIN,), **{"steps": STEPS, **options})
     return list(generator.generate(filled(request, generator.info())))
 
 
-def same(one: Drawn, other: Drawn) -> bool:
+def same(one: DrawnImage, other: DrawnImage) -> bool:
     return one.image.mode == other.image.mode and bool(np.array_equal(np.asarray(one.image), np.asarray(other.image)))
 
 
@@ -101,10 +101,10 @@ def test_a_size_outside_its_bounds_is_refused_before_it_draws(generator: Generat
     info = generator.info()
     for side in (7, info.smallest - 1, info.largest + 1, 10_000):
         with pytest.raises(BadInput, match="pixels"):
-            filled(Request((BRAIN,), width=side), info)
+            filled(GenerationRequest((BRAIN,), width=side), info)
     for steps in (0, info.most_steps + 1, 10_000):
         with pytest.raises(BadInput, match="steps"):
-            filled(Request((BRAIN,), steps=steps), info)
+            filled(GenerationRequest((BRAIN,), steps=steps), info)
 
 
 def test_the_same_request_gives_the_same_image(generator: Generator) -> None:
@@ -126,15 +126,15 @@ def test_images_of_a_request_have_seeds_one_after_the_other(generator: Generator
 
 
 def test_what_is_unwanted_reaches_the_image(generator: Generator) -> None:
-    (plain,), (less,) = draw(generator), draw(generator, BRAIN, Wanted("contrast", -1))
+    (plain,), (less,) = draw(generator), draw(generator, BRAIN, PromptTerm("contrast", -1))
     (negative,) = draw(generator, negative="contrast")
     assert not same(plain, less)
     assert same(less, negative)
 
 
 def test_every_step_is_told_and_can_be_looked_at(generator: Generator) -> None:
-    seen: list[Step] = []
-    request = filled(Request((BRAIN,), steps=STEPS, count=2), generator.info())
+    seen: list[GenerationStep] = []
+    request = filled(GenerationRequest((BRAIN,), steps=STEPS, count=2), generator.info())
     list(generator.generate(request, seen.append))
     assert [(step.image, step.step) for step in seen] == [(image, step) for image in (1, 2) for step in range(1, STEPS + 1)]
     assert {(step.images, step.steps) for step in seen} == {(2, STEPS)}
@@ -144,8 +144,8 @@ def test_every_step_is_told_and_can_be_looked_at(generator: Generator) -> None:
 
 
 def test_it_ends_at_the_step_at_which_it_is_stopped(generator: Generator) -> None:
-    seen: list[Step] = []
-    request = filled(Request((BRAIN,), steps=STEPS, count=3), generator.info())
+    seen: list[GenerationStep] = []
+    request = filled(GenerationRequest((BRAIN,), steps=STEPS, count=3), generator.info())
     drawn = list(generator.generate(request, seen.append, lambda: len(seen) > STEPS))
     assert len(drawn) == 1
     assert len(seen) == STEPS + 1
@@ -163,7 +163,7 @@ def test_a_text_that_is_too_long_is_read_to_its_end_and_the_rest_told(generator:
 def test_odd_texts_do_no_harm(generator: Generator) -> None:
     for text in ("🧠" * 50, "<|endoftext|> [SEP] [MASK]", "¿quiste aracnoideo?", "脑部 MRI", "a" * 2000, "...."):
         generator.unread(text)
-        assert len(draw(generator, Wanted(text), steps=1)) == 1
+        assert len(draw(generator, PromptTerm(text), steps=1)) == 1
 
 
 @pytest.mark.parametrize("name", ["starter", "diffusers"])

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.errors import BadInput
 from mirage.figure import Figure, Licence, Source
-from mirage.images import Picture
+from mirage.images import DecodedPicture
 
 SHAPES = ("circle", "square", "triangle")
 VERSION = "1"
@@ -55,7 +55,7 @@ class ShapesCorpus:
             figure = Figure(f"shapes:{number:04}", f"A {shape}, number {number}.", source, title=shape.capitalize())
             yield Item(figure, None, label=f"{shape} {number}", fingerprint=f"{VERSION}-{number}")
 
-    def read(self, item: Item) -> Picture:
+    def read(self, item: Item) -> DecodedPicture:
         """Draw the picture of one item."""
         number = int(item.figure.id.partition(":")[2])
         image = Image.new("L", (96, 96), 20)
@@ -68,7 +68,7 @@ class ShapesCorpus:
                 draw.rectangle(box, fill=200)
             case _:
                 draw.polygon([(48, 48 - size), (48 - size, 48 + size), (48 + size, 48 + size)], fill=200)
-        return Picture(image, "PNG")
+        return DecodedPicture(image, "PNG")
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""

@@ -192,11 +192,13 @@ def copies(
     json_file: JsonFile = None,
 ) -> None:
     """Measure the check for near copies: planted copies of training images caught, real images flagged."""
-    from mirage.generate.generators.copies import SHIPPED, Copies  # noqa: PLC0415
+    from mirage.generate.generators.copies import SHIPPED, TrainingFingerprints  # noqa: PLC0415
     from mirage_research.evaluation import copies as measurement  # noqa: PLC0415
 
     with counting("Checking", " images/s") as move:
-        table = measurement.evaluate(copy_of(medpix), Copies.load(SHIPPED), each=each, seed=seed, progress=move)
+        table = measurement.evaluate(
+            copy_of(medpix), TrainingFingerprints.load(SHIPPED), each=each, seed=seed, progress=move
+        )
     facts(measurement.rows(table))
     write(table, json_file)
 
@@ -222,12 +224,12 @@ def generation(
 ) -> None:
     """Measure synthetic images: how like real ones, how like the prompt, how unlike each other, and no copies."""
     from mirage.generate import synthesis  # noqa: PLC0415
-    from mirage.generate.generators.copies import Copies  # noqa: PLC0415
+    from mirage.generate.generators.copies import TrainingFingerprints  # noqa: PLC0415
     from mirage_research.evaluation import generation as measurement  # noqa: PLC0415
     from mirage_research.evaluation import image_features  # noqa: PLC0415
 
     where = copy_of(medpix)
-    generator = synthesis.generator_of(synthesis.Options(generator=name))
+    generator = synthesis.generator_of(synthesis.GenerationOptions(generator=name))
     network = image_features.load()
     if remember is not None:
         network = image_features.remembered(network, remember)
@@ -235,7 +237,7 @@ def generation(
         found = measurement.evaluate(
             where,
             generator,
-            Copies.of(generator.info()),
+            TrainingFingerprints.of(generator.info()),
             network,
             limit=limit,
             seeds=seeds,

@@ -18,8 +18,8 @@ from PIL import Image
 
 from mirage.corpora.medpix import find_folder
 from mirage.errors import BadInput
-from mirage.generate.generators.copies import Copies
-from mirage.generate.generators.framing import SIDE, framed
+from mirage.generate.generators.copies import TrainingFingerprints
+from mirage.generate.generators.latents import SIDE, framed
 from mirage_research.evaluation.intervals import bootstrap, told
 from mirage_research.evaluation.medpix import MedPixPair, opened, read_pairs
 
@@ -80,7 +80,7 @@ CHANGES: dict[str, Change] = {
 
 def evaluate(
     medpix: Path,
-    copies: Copies,
+    copies: TrainingFingerprints,
     *,
     each: int = 60,
     seed: int = 1,
@@ -92,7 +92,7 @@ def evaluate(
     ----------
     medpix : Path
         A copy of MedPix 2.0.
-    copies : Copies
+    copies : TrainingFingerprints
         The fingerprints that are put to the test.
     each : int
     seed : int

@@ -29,11 +29,10 @@ from PIL import Image
 
 from mirage.corpora.medpix import find_folder
 from mirage.errors import BadInput
-from mirage.generate.generators.asking import filled
-from mirage.generate.generators.base import Drawn, Generator, Request, Wanted
-from mirage.generate.generators.copies import Copies
-from mirage.generate.generators.framing import framed
-from mirage.images import marks
+from mirage.generate.generators.base import DrawnImage, GenerationRequest, Generator, PromptTerm, filled
+from mirage.generate.generators.copies import TrainingFingerprints
+from mirage.generate.generators.latents import framed
+from mirage.images.marks.band import band
 from mirage_research.evaluation import image_features as features
 from mirage_research.evaluation.intervals import told
 from mirage_research.evaluation.medpix import (
@@ -73,7 +72,7 @@ class GenerationMeasures:
 def evaluate(
     medpix: Path,
     generator: Generator,
-    copies: Copies | None,
+    copies: TrainingFingerprints | None,
     network: features.Features,
     *,
     limit: int = 120,
@@ -89,7 +88,7 @@ def evaluate(
 
     Parameters
     ----------
-    copies : Copies or None
+    copies : TrainingFingerprints or None
         Fingerprints of the generator's training images, where it has some.
     network : callable
         As `mirage_research.evaluation.image_features.load` gives it.
@@ -171,7 +170,9 @@ class _Drawing:
         self.seconds, self.count = 0.0, 0
 
     def settings(self) -> dict[str, float]:
-        request = filled(Request((Wanted("CT"),), steps=self.steps, guidance=self.guidance), self.generator.info())
+        request = filled(
+            GenerationRequest((PromptTerm("CT"),), steps=self.steps, guidance=self.guidance), self.generator.info()
+        )
         return {
             "steps": request.steps or 0,
             "guidance": request.guidance or 0,
@@ -179,11 +180,13 @@ class _Drawing:
             "seed": self.seed,
         }
 
-    def draw(self, wanted: Sequence[tuple[str, int, int]], progress: Callable[[int, int], None]) -> list[list[Drawn]]:
+    def draw(self, wanted: Sequence[tuple[str, int, int]], progress: Callable[[int, int], None]) -> list[list[DrawnImage]]:
         """The images of each text, first seed and count."""
         found = []
         for text, seed, count in wanted:
-            request = Request((Wanted(text),), seed=seed, steps=self.steps, guidance=self.guidance, count=count)
+            request = GenerationRequest(
+                (PromptTerm(text),), seed=seed, steps=self.steps, guidance=self.guidance, count=count
+            )
             begun = time.monotonic()
             found.append(list(self.generator.generate(filled(request, self.generator.info()))))
             self.seconds, self.count = self.seconds + time.monotonic() - begun, self.count + count
@@ -272,7 +275,7 @@ def _match(
 
 def _diversity(
     groups: Sequence[tuple[str, list[int]]],
-    varied: Sequence[Sequence[Drawn]],
+    varied: Sequence[Sequence[DrawnImage]],
     train: npt.NDArray[np.float32],
     pool: Sequence[tuple[MedPixPair, Kind]],
     network: Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]],
@@ -295,7 +298,7 @@ def _diversity(
 
 
 def _copied(
-    images: Sequence[Image.Image], copies: Copies | None, progress: Callable[[int, int], None]
+    images: Sequence[Image.Image], copies: TrainingFingerprints | None, progress: Callable[[int, int], None]
 ) -> dict[str, Any] | None:
     if copies is None:
         return None
@@ -386,4 +389,4 @@ def sheet(found: Sequence[tuple[str, Sequence[Image.Image]]], side: int = 128) -
     for row, images in enumerate(shown):
         for column, image in enumerate(images):
             whole.paste(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC), (column * side, row * side))
-    return marks.band(whole)
+    return band(whole)

@@ -24,7 +24,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from mirage.errors import BadInput, Unavailable
-from mirage.generate.generators.framing import framed
+from mirage.generate.generators.latents import framed
 from mirage_research.evaluation.intervals import codes
 
 NETWORK = "EfficientNet-lite2 (ImageNet)"

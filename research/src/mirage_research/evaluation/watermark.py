@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from mirage.generate.provenance import mark
 from mirage.images import decode
-from mirage.images.marks import SyntheticRecord, band, mark, watermarked
+from mirage.images.marks import SyntheticRecord, watermarked
+from mirage.images.marks.band import band
 from mirage.images.marks.reading import find
 
 Change = Callable[[Image.Image], Image.Image]

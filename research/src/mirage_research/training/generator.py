@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from PIL import Image
 
 from mirage.generate.generators import copies
-from mirage.generate.generators.reading_text import TextStates
+from mirage.generate.generators.text_states import TextStates
 from mirage.settings import SHIPPED
 from mirage_research.training import generator_images
 from mirage_research.training.generator_batches import Basis, Batches, Words

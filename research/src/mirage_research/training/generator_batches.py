@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
-from mirage.generate.generators.latents import PATCH, Patches, fit_decoder
-from mirage.generate.generators.reading_text import TextStates
+from mirage.generate.generators.latents import PATCH, PatchBasis, with_neighbours
+from mirage.generate.generators.text_states import TextStates
 from mirage_research.training.generator_images import ImageTexts, Pixels
 from mirage_research.training.generator_network import POOLED_SCALE
 from mirage_research.training.runs import GeneratorConfig
@@ -47,8 +48,39 @@ def bent(images: Any, pixels: int, generator: Any) -> Any:
     return windowed.clamp(0, 1) * 2 - 1
 
 
+def fit_decoder(
+    patches: PatchBasis, images: Iterable[npt.NDArray[np.float32]], noise: float, seed: int = 0
+) -> npt.NDArray[np.float32]:
+    """Least squares from the numbers of a patch and its neighbours to its pixels.
+
+    Parameters
+    ----------
+    patches : PatchBasis
+    images : iterable of (s, s) float32 in [−1, 1]
+    noise : float
+        Standard deviation of what is added to the numbers; what a generator makes is not free of noise either, and
+        without it seams stay.
+    seed : int
+
+    Returns
+    -------
+    (9k + 1, 64) float32
+    """
+    rng = np.random.default_rng(seed)
+    size = 9 * patches.components + 1
+    square, product = np.eye(size) * 1e-3, np.zeros((size, PATCH * PATCH))
+    for image in images:
+        side = image.shape[0] // PATCH
+        found = patches.encode(image)
+        given = with_neighbours(found + noise * rng.standard_normal(found.shape, dtype=np.float32)).astype(np.float64)
+        wanted = image.reshape(side, PATCH, side, PATCH).transpose(0, 2, 1, 3).reshape(side * side, -1)
+        square += given.T @ given
+        product += given.T @ wanted
+    return np.asarray(np.linalg.solve(square, product), dtype=np.float32)
+
+
 class Basis:
-    """Principal components of patches, as `mirage.generate.generators.latents.Patches` reads them."""
+    """Principal components of patches, as `mirage.generate.generators.latents.PatchBasis` reads them."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as parts:
@@ -69,7 +101,7 @@ class Basis:
         scale = scale * (values / scale**2).mean().sqrt()
         found = {"mean": mean.numpy(), "basis": vectors.numpy(), "scale": scale.numpy()}
         some = plain(images[:: max(1, len(images) // _DECODED)], pixels)[:, 0].numpy()
-        np.savez(path, **found, decoder=fit_decoder(Patches(**found), some, _NOISE))
+        np.savez(path, **found, decoder=fit_decoder(PatchBasis(**found), some, _NOISE))
         return float(values.sum() / centred.var(0, correction=0).sum())
 
     def encode(self, images: Any) -> Any:

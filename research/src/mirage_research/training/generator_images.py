@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage.generate.generators.framing import SIDE, framed, squared
+from mirage.generate.generators.latents import SIDE, framed, squared
 from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, tidied
 
 Pixels = npt.NDArray[np.uint8]

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from mirage.generate.generators.base import Drawn, Generator, GeneratorInfo, Request, Step, Wanted
+from mirage.generate.generators.base import (
+    DrawnImage,
+    GenerationRequest,
+    GenerationStep,
+    Generator,
+    GeneratorInfo,
+    PromptTerm,
+)
 from mirage.plugins import Port
 from mirage.settings import Settings
 
-DEFAULT = "starter"
+__all__ = [
+    "DrawnImage",
+    "GenerationRequest",
+    "GenerationStep",
+    "Generator",
+    "GeneratorInfo",
+    "PromptTerm",
+    "available",
+    "configured",
+    "load",
+]
 
-__all__ = ["DEFAULT", "Drawn", "Generator", "GeneratorInfo", "Request", "Step", "Wanted", "available", "configured", "load"]
-
-_port: Port[Generator] = Port("mirage.generators", DEFAULT)
+_port: Port[Generator] = Port("mirage.generators")
 available, load = _port.available, _port.load
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from PIL import Image
+
+from mirage.errors import BadInput
+from mirage.query import MAX_TERMS, MAX_TEXT, MAX_WEIGHT, shown, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class GeneratorInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PromptTerm:
     """A piece of text with a weight; a negative weight means "less of this", as in a query."""
 
     text: str
@@ -70,12 +74,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What to draw. `mirage.generate.generators.asking.filled` checks one against a generator and fills in its defaults.
+class GenerationRequest:
+    """What to draw. `mirage.generate.generators.base.filled` checks one against a generator and fills in its defaults.
 
     Attributes
     ----------
-    terms : tuple of Wanted
+    terms : tuple of PromptTerm
         At least one with a positive weight. Those with a negative weight guide away from what they say.
     negative : str
         A negative prompt, in the generator's usual sense; counts as one more term of weight −1.
@@ -91,7 +95,7 @@ class Request:
         With `start`: 0 keeps it, 1 draws anew.
     """
 
-    terms: tuple[Wanted, ...]
+    terms: tuple[PromptTerm, ...]
     negative: str = ""
     seed: int = 0
     steps: int | None = None
@@ -119,7 +123,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GenerationStep:
     """One step done.
 
     Attributes
@@ -141,7 +145,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnImage:
     """One image, not yet marked; it leaves MIRAGE only through `mirage.images.marks.mark`.
 
     Attributes
@@ -176,16 +180,16 @@ class Generator(Protocol):
 
     def generate(
         self,
-        request: Request,
-        progress: Callable[[Step], None] = lambda _: None,
+        request: GenerationRequest,
+        progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[DrawnImage]:
         """Yield the images one after another.
 
         Parameters
         ----------
-        request : Request
-            As `mirage.generate.generators.asking.filled` leaves it.
+        request : GenerationRequest
+            As `mirage.generate.generators.base.filled` leaves it.
         progress : callable
             Called after every step.
         stopped : callable
@@ -197,3 +201,62 @@ class Generator(Protocol):
             When the model is missing, damaged, of another kind, or does not fit into memory.
         """
         ...
+
+
+MOST_IMAGES = 8
+MOST_GUIDANCE = 20.0
+MOST_SEED = 2**32 - 1
+
+
+def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest:
+    """Check a request and fill in what was left to the generator.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        Naming the value that cannot be used and those that can.
+    """
+    terms = tuple(replace(term, text=tidy(term.text)) for term in request.terms if tidy(term.text) and term.weight != 0)
+    if not any(term.weight > 0 for term in terms):
+        raise BadInput("Say what the image shall show, as in “axial brain MRI”.")
+    if len(terms) > MAX_TERMS:
+        raise BadInput(f"At most {MAX_TERMS} terms can be weighed against each other; these are {len(terms)}.")
+    for term in terms:
+        if len(term.text) > MAX_TEXT:
+            raise BadInput(f"A text has at most {MAX_TEXT:,} characters; one has {len(term.text):,}. Shorten it.")
+        if not math.isfinite(term.weight) or abs(term.weight) > MAX_WEIGHT:
+            raise BadInput(f"A weight is a number from −{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {term.weight}.")
+    if request.start is not None and not info.from_picture:
+        raise BadInput(f"The generator {info} cannot begin from a picture.")
+    return replace(
+        request,
+        terms=terms,
+        negative=tidy(request.negative)[:MAX_TEXT],
+        seed=int(_within("seed", request.seed, 0, 0, MOST_SEED - MOST_IMAGES)),
+        steps=int(_within("number of steps", request.steps, info.steps, 1, info.most_steps)),
+        guidance=_within("guidance", request.guidance, info.guidance, 1, MOST_GUIDANCE),
+        width=_side("width", request.width, info),
+        height=_side("height", request.height, info),
+        count=int(_within("number of images", request.count, 1, 1, MOST_IMAGES)),
+        strength=_within("strength", request.strength, 0.6, 0, 1),
+    )
+
+
+def _within(what: str, given: float | None, default: float, least: float, most: float) -> float:
+    if given is None:
+        return default
+    if not math.isfinite(given) or not least <= given <= most:
+        raise BadInput(f"The {what} is from {least:g} to {most:,.15g}; {shown(given)} is outside.")
+    return given
+
+
+def _side(what: str, given: int | None, info: GeneratorInfo) -> int:
+    if given is None:
+        return info.size
+    if info.smallest == info.largest and given != info.size:
+        raise BadInput(f"The generator {info} draws images of {info.size} × {info.size} pixels only, not {what} {given}.")
+    if not info.smallest <= given <= info.largest or given % info.multiple:
+        raise BadInput(
+            f"The {what} is from {info.smallest} to {info.largest} pixels, a multiple of {info.multiple}; {given} is not."
+        )
+    return given

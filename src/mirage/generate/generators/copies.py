@@ -27,7 +27,7 @@ from PIL import Image, ImageFilter
 
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import GeneratorInfo
-from mirage.generate.generators.framing import cleaned, squared
+from mirage.generate.generators.latents import cleaned, squared
 
 SHIPPED = Path(str(resources.files("mirage"))) / "shipped" / "generator" / "fingerprints.npz"
 THRESHOLD = 0.87
@@ -51,7 +51,7 @@ View = tuple[float, float, float]  # centre and side, shares of the frame
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CopyCheck:
     """Whether an image is a near copy of one that the generator was trained on.
 
     Attributes
@@ -73,14 +73,14 @@ class Copy:
     said: str
 
 
-def unchecked(generator: str) -> Copy:
+def unchecked(generator: str) -> CopyCheck:
     """What is said of an image whose generator ships no fingerprints."""
     said = f"Not checked for near copies: {generator} ships no fingerprints of its training images."
-    return Copy(near=False, likeness=0.0, threshold=THRESHOLD, checked=False, said=said)
+    return CopyCheck(near=False, likeness=0.0, threshold=THRESHOLD, checked=False, said=said)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Copies:
+class TrainingFingerprints:
     """Fingerprints of training images, to be asked.
 
     Attributes
@@ -100,7 +100,7 @@ class Copies:
     threshold: float
 
     @classmethod
-    def load(cls, path: Path) -> Copies:
+    def load(cls, path: Path) -> TrainingFingerprints:
         """Read what `save` wrote.
 
         Raises
@@ -124,11 +124,11 @@ class Copies:
             ) from error
 
     @classmethod
-    def of(cls, info: GeneratorInfo) -> Copies | None:
+    def of(cls, info: GeneratorInfo) -> TrainingFingerprints | None:
         """Fingerprints for a generator; None where none ship for it."""
         return cls.load(info.fingerprints) if info.fingerprints is not None and info.fingerprints.is_file() else None
 
-    def check(self, image: Image.Image) -> Copy:
+    def check(self, image: Image.Image) -> CopyCheck:
         """Compare an image, of any mode and at least 8 px a side, with all training images."""
         likeness, _ = self.nearest(image)
         near = likeness >= self.threshold
@@ -138,7 +138,7 @@ class Copies:
             else "Not a near copy of a training image: its likeness to the nearest one is "
         )
         said += f"{likeness:.2f}; from {self.threshold:.2f} on, an image is withheld."
-        return Copy(near=near, likeness=likeness, threshold=self.threshold, checked=True, said=said)
+        return CopyCheck(near=near, likeness=likeness, threshold=self.threshold, checked=True, said=said)
 
     def nearest(self, image: Image.Image) -> tuple[float, str]:
         """Likeness, 0 to 1, of the nearest training image, and its name."""
@@ -201,7 +201,7 @@ def fingerprints(
     Parameters
     ----------
     images : iterable of PIL.Image.Image
-        As the generator saw them (`mirage.generate.generators.framing.framed`), or as they were published.
+        As the generator saw them (`mirage.generate.generators.latents.framed`), or as they were published.
     names : sequence of str
         One for each.
     progress : callable

@@ -15,23 +15,29 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import MirageError, Unavailable
-from mirage.generate.generators.asking import filled
-from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
-from mirage.generate.generators.diffusers_drawing import embeddings, finished, inputs, preview
-from mirage.generate.generators.diffusers_finding import PAPER, PINS, found, is_folder, licence, local
-from mirage.generate.generators.diffusers_folder import Folder, look_over, missing
+from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, filled
+from mirage.generate.generators.diffusers_folder import PipelineFolder, local, look_over, missing
 from mirage.generate.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,
-    Loaded,
+    LoadedPipeline,
+    embeddings,
+    finished,
+    inputs,
     libraries,
     load,
     place_for,
+    preview,
     tile,
 )
+from mirage.models.files import NOT_STATED, licence_of
+from mirage.models.hub import locate
+from mirage.models.pins import pin_of
+from mirage.models.registry import is_folder
 from mirage.models.runtime import Placement, first_line, free_memory, release_memory
 from mirage.settings import Settings
 
+PAPER = "Nihirc/Prompt2MedImage"
 _GUIDANCE = 7.5
 _MOST_STEPS = 150
 _SIZE, _MULTIPLE, _TOKENS = 512, 8, 75  # of Stable Diffusion 1, until the model's own files are here
@@ -39,7 +45,7 @@ _SIZE, _MULTIPLE, _TOKENS = 512, 8, 75  # of Stable Diffusion 1, until the model
 log = logging.getLogger(__name__)
 
 # One pipeline in a process: what was loaded for one image is there for the next, whoever made the generator.
-_kept: dict[tuple[object, ...], Loaded] = {}
+_kept: dict[tuple[object, ...], LoadedPipeline] = {}
 _one_at_a_time = threading.RLock()
 
 
@@ -78,7 +84,8 @@ class DiffusersGenerator:
     ) -> None:
         settings = Settings.load()
         self.model = model or settings.generator_model or PAPER
-        self.revision = revision or PINS.get(self.model, "")
+        self._pin = None if is_folder(self.model) else pin_of(self.model)
+        self.revision = revision or (self._pin.revision if self._pin is not None else "")
         self._device, self._dtype = device, dtype
         self._download = settings.generator_download if download is None else download
         self._slicing, self._tiling = attention_slicing, vae_tiling
@@ -87,7 +94,7 @@ class DiffusersGenerator:
     def info(self) -> GeneratorInfo:
         """Tell who draws. Loads no weights; without the model's files, tells what is usual for Stable Diffusion 1."""
         path = local(self.model, self.revision)
-        folder: Folder | None = None
+        folder: PipelineFolder | None = None
         if path is not None:
             with suppress(Unavailable):
                 folder = look_over(path)
@@ -98,7 +105,7 @@ class DiffusersGenerator:
             name="diffusers",
             model=Path(self.model).expanduser().name if is_folder(self.model) else self.model,
             revision=self._revision(path, folder),
-            licence=licence(self.model, path),
+            licence=self._pin.licence if self._pin else licence_of(path) if path is not None else NOT_STATED,
             size=size,
             smallest=-(-size // 2 // multiple) * multiple,
             largest=2 * size,
@@ -144,10 +151,10 @@ class DiffusersGenerator:
 
     def generate(
         self,
-        request: Request,
-        progress: Callable[[Step], None] = lambda _: None,
+        request: GenerationRequest,
+        progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[DrawnImage]:
         """Yield the images one after another; see `mirage.generate.generators.base.Generator`."""
         request = filled(request, self.info())
         libraries()
@@ -163,8 +170,12 @@ class DiffusersGenerator:
     # -- drawing ----------------------------------------------------------------------------------------------------
 
     def _drawn(
-        self, request: Request, number: int, progress: Callable[[Step], None], stopped: Callable[[], bool]
-    ) -> Drawn | None:
+        self,
+        request: GenerationRequest,
+        number: int,
+        progress: Callable[[GenerationStep], None],
+        stopped: Callable[[], bool],
+    ) -> DrawnImage | None:
         loaded = self._ready(request)
         if stopped():
             return None
@@ -174,7 +185,7 @@ class DiffusersGenerator:
         def after(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             shown = preview(loaded, tensors["latents"])
             try:
-                progress(Step(number + 1, request.count, step + 1, int(pipe.num_timesteps), shown))
+                progress(GenerationStep(number + 1, request.count, step + 1, int(pipe.num_timesteps), shown))
                 halt = stopped()
             except Exception as error:
                 raised.append(error)
@@ -201,14 +212,14 @@ class DiffusersGenerator:
                 if stopped():
                     return None
                 picture, remarks, blank = finished(loaded, latents)
-            return Drawn(picture, seed, remarks, blank)
+            return DrawnImage(picture, seed, remarks, blank)
         except (RuntimeError, ValueError, MemoryError) as error:
             if error in raised:
                 raise
             release_memory()
             raise _failed(self.model, error) from error
 
-    def _remarks(self, request: Request) -> tuple[str, ...]:
+    def _remarks(self, request: GenerationRequest) -> tuple[str, ...]:
         texts = [*(term.text for term in request.terms), *([request.negative] if request.negative else [])]
         most = self._folder().tokens
         remarks = [
@@ -221,10 +232,10 @@ class DiffusersGenerator:
 
     # -- loading ----------------------------------------------------------------------------------------------------
 
-    def _folder(self) -> Folder:
-        return look_over(found(self.model, self.revision, self._download))
+    def _folder(self) -> PipelineFolder:
+        return look_over(locate(self.model, self.revision, download=self._download, part="generator").folder)
 
-    def _ready(self, request: Request) -> Loaded:
+    def _ready(self, request: GenerationRequest) -> LoadedPipeline:
         folder = self._folder()
         place = place_for(folder, self._device, self._dtype)
         which = (folder.path.resolve(), folder.digest, place, self._slicing)
@@ -242,7 +253,7 @@ class DiffusersGenerator:
             _kept[which] = load(folder, place, slicing=self._slicing)
         return _kept[which]
 
-    def _check_memory(self, folder: Folder, place: Placement, request: Request, *, loaded: bool) -> None:
+    def _check_memory(self, folder: PipelineFolder, place: Placement, request: GenerationRequest, *, loaded: bool) -> None:
         needed = folder.memory(int(request.width or folder.size), int(request.height or folder.size), place.bytes_each)
         needed -= folder.parameters * place.bytes_each if loaded else 0
         free = free_memory(libraries()[0], place.device)
@@ -252,12 +263,12 @@ class DiffusersGenerator:
                 f"and {free / 1e9:.1f} GB are free. Close other programs, draw a smaller image, or use the starter."
             )
 
-    def _revision(self, path: Path | None, folder: Folder | None) -> str:
+    def _revision(self, path: Path | None, folder: PipelineFolder | None) -> str:
         if not is_folder(self.model):
             return path.name if path is not None else self.revision
         return folder.digest if folder else ""
 
-    def _tokenizer(self, folder: Folder) -> Any:
+    def _tokenizer(self, folder: PipelineFolder) -> Any:
         if folder.digest not in self._tokenizers:
             try:
                 import transformers  # noqa: PLC0415 - only when this generator reads

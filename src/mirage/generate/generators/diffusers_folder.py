@@ -1,4 +1,4 @@
-"""The folder of a Stable Diffusion pipeline, looked over before a weight of it is loaded."""
+"""The folder of a Stable Diffusion pipeline: found on this machine or fetched, and looked over before a weight is loaded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from mirage.errors import Unavailable
 from mirage.models.files import is_variant, parameters
+from mirage.models.registry import find, is_folder
 from mirage.models.runtime import first_line
 
 INDEX = "model_index.json"
@@ -29,7 +30,7 @@ OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting g
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class PipelineFolder:
     """What the files of a pipeline tell without its weights.
 
     Attributes
@@ -63,7 +64,7 @@ class Folder:
         return bytes_each * (self.parameters + 4 * self.widest * width * height)
 
 
-def look_over(path: Path) -> Folder:
+def look_over(path: Path) -> PipelineFolder:
     """Read a pipeline's configurations and the headers of its weights.
 
     Raises
@@ -99,7 +100,7 @@ def look_over(path: Path) -> Folder:
         multiple = 2 ** (len(blocks) - 1)
         side = unet["sample_size"]
         side = int(side if isinstance(side, int) else min(side))
-        return Folder(
+        return PipelineFolder(
             path=path,
             digest=_digest(path, files),
             size=side * multiple,
@@ -192,3 +193,19 @@ def _json(file: Path) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise Unavailable(f"{file} is no configuration of a pipeline. {OTHERWISE}")
     return read
+
+
+def local(model: str, revision: str = "") -> Path | None:
+    """Where a model is on this machine, or None. The network is not reached.
+
+    Parameters
+    ----------
+    model : str
+        A hub id or a folder.
+    revision : str
+        Of a hub id; the pinned one when empty.
+    """
+    if is_folder(model):
+        folder = Path(model).expanduser()
+        return folder if folder.is_dir() else None
+    return find(model, revision)

@@ -1,11 +1,18 @@
-"""The generator that ships: a small flow-matching model in ONNX, sampled with numpy; no torch."""
+"""The generator that ships: a small flow-matching model in ONNX, sampled with numpy; no torch.
+
+Flow matching: Lipman and others, *Flow matching for generative modeling* (ICLR 2023); straight paths as in Liu and others,
+*Flow straight and fast* (ICLR 2023). x(t) = (1 − t) · image + t · noise, and the network tells dx/dt. Guidance: Ho and
+Salimans, *Classifier-free diffusion guidance* (2022); several texts at once as in Liu and others, *Compositional visual
+generation with composable diffusion models* (ECCV 2022).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +21,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from mirage.errors import Unavailable
-from mirage.generate.generators.base import Drawn, GeneratorInfo, Request, Step
+from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, PromptTerm
 from mirage.generate.generators.copies import SHIPPED as FINGERPRINTS
-from mirage.generate.generators.flow import course, flow, times
-from mirage.generate.generators.framing import framed
-from mirage.generate.generators.latents import Patches
-from mirage.generate.generators.reading_text import ONNX_ENTRIES, TextStates
+from mirage.generate.generators.latents import PatchBasis, framed
+from mirage.generate.generators.text_states import ONNX_ENTRIES, TextStates
 from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, sha256_of
 from mirage.settings import SHIPPED, Settings
 
@@ -31,6 +36,11 @@ _LEARNT = ("CT", "MR", "XR")  # what `mirage train generator` trains on: MedPix 
 _DECODER = "decoder.onnx"
 
 Floats = npt.NDArray[np.float32]
+Velocity = Callable[[Floats, float], Floats]
+"""(n, k, s, s) latents, one for each text, and a time in [0, 1] to (n, k, s, s)."""
+
+MOST_TEXTS = 6  # each costs one more evaluation of the network at every step
+_MOST_AWAY = 1.5  # all that leads away, together; more tears the image apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,7 @@ class StarterGenerator:
                 f"{self._folder / 'config.json'} is damaged, or of another kind of generator ({error})."
             ) from error
         config = self._config
-        self._patches = Patches.load(self._folder / "patches.npz")
+        self._patches = PatchBasis.load(self._folder / "patches.npz")
         self._text = TextStates(self._encoder, config.text_output, config.most_tokens, threads)
 
     @staticmethod
@@ -123,10 +133,10 @@ class StarterGenerator:
 
     def generate(
         self,
-        request: Request,
-        progress: Callable[[Step], None] = lambda _: None,
+        request: GenerationRequest,
+        progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Drawn]:
+    ) -> Iterator[DrawnImage]:
         """Draw the images of a request; see `mirage.generate.generators.base.Generator.generate`."""
         config = self._config
         steps = request.steps or config.steps
@@ -147,10 +157,10 @@ class StarterGenerator:
             for step, found in enumerate(flow(velocity, noise, lead.pulls, at), start=1):
                 if stopped():
                     return
-                progress(Step(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
+                progress(GenerationStep(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
             blank = not np.isfinite(found).all()
             remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else ()
-            yield Drawn(self._image(np.nan_to_num(found)), seed, remarks, blank)
+            yield DrawnImage(self._image(np.nan_to_num(found)), seed, remarks, blank)
 
     def _velocity(self, texts: list[str]) -> Callable[[Floats, float], Floats]:
         if not self._encoder_is_right:
@@ -203,3 +213,81 @@ class StarterGenerator:
         if not path.is_file():
             raise Unavailable(f"The encoder in {self._encoder} lacks text.onnx. Install MIRAGE again.")
         return sha256_of(path) == self._config.text_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Texts, and how much each of them pulls.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        The first is empty: where no text leads.
+    pulls : tuple of float
+        One for each text but the first, multiplied with ``velocity(text) − velocity(empty)``; negative ones lead away.
+    """
+
+    texts: tuple[str, ...]
+    pulls: tuple[float, ...]
+
+
+def course(request: GenerationRequest, guidance: float) -> Guidance:
+    """What leads a request: positive terms share the guidance by their weights, negative ones lead away.
+
+    A term of weight −1 has the force of a negative prompt in the usual sense (guidance − 1). Terms of equal weight are read
+    as one text, and the smallest are joined when there are more than the network should be asked for.
+    """
+    terms = [*request.terms, *([PromptTerm(request.negative, -1.0)] if request.negative else [])]
+    towards = _grouped([term for term in terms if term.weight > 0])
+    away = _grouped([term for term in terms if term.weight < 0])
+    while len(towards) + len(away) > MOST_TEXTS - 1:
+        longer = towards if len(towards) >= len(away) else away
+        (first, one), (second, other) = longer[-2:]
+        longer[-2:] = [(f"{first}, {second}", one + other)]
+    total = sum(weight for _, weight in towards)
+    back = -sum(weight for _, weight in away)
+    shrink = min(1.0, _MOST_AWAY / back) if back else 1.0
+    pulls = [guidance * weight / total for _, weight in towards]
+    pulls += [max(guidance - 1, 0.5) * weight * shrink for _, weight in away]
+    return Guidance(("", *(text for text, _ in (*towards, *away))), tuple(pulls))
+
+
+def _grouped(terms: Sequence[PromptTerm]) -> list[tuple[str, float]]:
+    """Texts of one weight joined, heaviest first; the weight of a group is that of all its terms together."""
+    groups: dict[float, list[str]] = {}
+    for term in terms:
+        groups.setdefault(term.weight, []).append(term.text)
+    joined = [(", ".join(texts), weight * len(texts)) for weight, texts in groups.items()]
+    return sorted(joined, key=lambda group: -abs(group[1]))
+
+
+def times(steps: int, start: float = 1.0) -> Floats:
+    """The times at which the network is asked, and the end: (steps + 1,) from `start` down to 0, evenly."""
+    return np.linspace(start, 0.0, steps + 1, dtype=np.float32)
+
+
+def flow(velocity: Velocity, noise: Floats, pulls: Sequence[float], at: Floats) -> Iterator[Floats]:
+    """Follow the flow by Euler steps.
+
+    Parameters
+    ----------
+    velocity : callable
+        Of as many texts as there are pulls, and one more, the empty one, first.
+    noise : (k, s, s) float32
+        Where to begin.
+    pulls : sequence of float
+    at : (steps + 1,) float32
+
+    Yields
+    ------
+    (k, s, s) float32
+        After every step, where the flow would end if it went on straight: the image as far as it is known. The last one is
+        the image.
+    """
+    latents = noise
+    strength = np.asarray(pulls, dtype=np.float32)[:, None, None, None]
+    for now, after in pairwise(at):
+        told = velocity(np.broadcast_to(latents, (len(pulls) + 1, *latents.shape)), float(now))
+        speed = told[0] + (strength * (told[1:] - told[0])).sum(axis=0)
+        yield np.asarray(latents - now * speed, dtype=np.float32)
+        latents = np.asarray(latents + (after - now) * speed, dtype=np.float32)

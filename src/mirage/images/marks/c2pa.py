@@ -1,6 +1,6 @@
-"""A signed C2PA manifest: written where a certificate is configured, and read from any file that has one.
+"""What the signed C2PA manifest of a file says; `mirage.generate.provenance` writes them.
 
-Standard: C2PA Technical Specification 2.2, actions (c2pa.created with a digital source type) and validation. The package
+Standard: C2PA Technical Specification 2.2, actions and validation. The package
 ``c2pa-python`` does the work; without it a manifest is still seen, and said to be unchecked.
 """
 
@@ -10,16 +10,11 @@ import importlib.util
 import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from mirage.errors import BadInput, Unavailable
-from mirage.images.marks.record import TRAINED, SyntheticRecord, source_type
-from mirage.settings import Settings
+from mirage.images.marks.record import SyntheticRecord, source_type
 
-_INSTALL = "Install it with: pip install c2pa-python"
-# The package does not say which one a key is for, so they are tried in turn.
-_ALGORITHMS = ("es256", "ps256", "es384", "ed25519", "es512", "ps384", "ps512")
+INSTALL = "Install it with: pip install c2pa-python"
 ASSERTION = "org.mirage.record"
 
 
@@ -42,93 +37,6 @@ class C2paManifest:
     ours: bool
     record: SyntheticRecord | None
     said: str
-
-
-def signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
-    """Sign a file with a manifest; it stays as it is when no certificate is configured.
-
-    Parameters
-    ----------
-    data : bytes
-        The marked file.
-    media_type : str
-        Of the file, as ``image/png``.
-    record : SyntheticRecord
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When the certificate or the key cannot be used.
-    mirage.errors.Unavailable
-        When ``c2pa-python`` is not installed.
-    """
-    settings = Settings.load()
-    certificate, key = settings.sign_certificate, settings.sign_key
-    if certificate is None and key is None:
-        return data
-    if certificate is None or key is None:
-        missing = "sign_certificate" if certificate is None else "sign_key"
-        raise BadInput(f"Signing needs both sign_certificate and sign_key, and {missing} is not set. No file was written.")
-    chain, private = _pem(certificate, "sign_certificate", "CERTIFICATE"), _pem(key, "sign_key", "PRIVATE KEY")
-    if importlib.util.find_spec("c2pa") is None:
-        raise Unavailable(f"Signing is configured, and c2pa-python is not installed. {_INSTALL}. No file was written.")
-    import c2pa  # noqa: PLC0415 - optional
-
-    last = "no algorithm fits the key"
-    for algorithm in _ALGORITHMS:
-        try:
-            info = c2pa.C2paSignerInfo(
-                alg=algorithm.encode(), sign_cert=chain.encode(), private_key=private.encode(), ta_url=None
-            )
-            with c2pa.Signer.from_info(info) as signer, c2pa.Builder(_claim(record)) as builder:
-                out = io.BytesIO()
-                builder.sign(signer, media_type, io.BytesIO(data), out)
-            whole = out.getvalue()
-            found = read(whole, media_type)
-            if found is not None and found.ours:
-                return whole
-            last = found.said if found is not None else "the manifest is not in the file"
-        except (c2pa.C2paError, ValueError) as error:
-            last = str(error)
-    raise BadInput(
-        f"The image could not be signed with {certificate}: {last[:300]}. Check that the certificate chain is in order, "
-        "not expired, made for signing (C2PA asks for extended key usage), and that sign_key is its key. "
-        "No file was written."
-    )
-
-
-def _pem(path: Path, setting: str, what: str) -> str:
-    try:
-        text = path.expanduser().read_text("utf-8")
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
-        raise BadInput(f"The setting {setting} names {path}, which cannot be read: {why}. No file was written.") from None
-    if f"{what}-----" not in text:
-        raise BadInput(f"{path}, named by the setting {setting}, holds no {what.lower()} in PEM form. No file was written.")
-    return text
-
-
-def _claim(record: SyntheticRecord) -> dict[str, Any]:
-    name, _, version = record.software.rpartition(" ")
-    return {
-        "claim_generator_info": [{"name": name or "MIRAGE", "version": version}],
-        "title": f"Synthetic image {record.id}",
-        "assertions": [
-            {
-                "label": "c2pa.actions",
-                "data": {
-                    "actions": [
-                        {
-                            "action": "c2pa.created",
-                            "digitalSourceType": TRAINED,
-                            "softwareAgent": {"name": name or "MIRAGE", "version": version},
-                        }
-                    ]
-                },
-            },
-            {"label": ASSERTION, "data": {"record": record.print()}},
-        ],
-    }
 
 
 def present(data: bytes) -> bool:
@@ -154,7 +62,7 @@ def read(data: bytes, media_type: str) -> C2paManifest | None:
         return None
     seems = source_type(_ascii(data))
     if importlib.util.find_spec("c2pa") is None:
-        return C2paManifest(bool(seems), False, None, f"A C2PA manifest is there and was not checked. {_INSTALL}.")
+        return C2paManifest(bool(seems), False, None, f"A C2PA manifest is there and was not checked. {INSTALL}.")
     import c2pa  # noqa: PLC0415 - optional
 
     try:

@@ -1,8 +1,13 @@
-"""Read the marks of a synthetic image back."""
+"""Read the marks of a synthetic image back.
+
+Standard of the mark in DICOM files: DICOM PS3.3, Synthetic Data (0008,001C).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,13 +15,17 @@ from PIL import Image
 
 from mirage.images import metadata
 from mirage.images.formats import HEAD_BYTES, format_of
-from mirage.images.marks import c2pa, marking, watermark
+from mirage.images.limits import DEFAULT_LIMITS
+from mirage.images.marks import band, c2pa, watermark
 from mirage.images.marks.record import SYNTHETIC_TYPES, SyntheticRecord, creator_tool, find_packet, record_in, source_type
 
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
 Box = tuple[float, float, float, float]
 _MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
 _LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the watermark is looked for
+DICOM_GROUP, DICOM_CREATOR = 0x0099, "MIRAGE"
+"""The private block of a DICOM file whose element 1 holds the record as JSON."""
+_DICOM_TAGS = [(0x0008, 0x001C), (0x0008, 0x0070), (DICOM_GROUP, 0x0010), (DICOM_GROUP, 0x1001)]
 NO_PROOF = "No mark found does not mean that the image is real."
 
 
@@ -103,12 +112,10 @@ def watermarked(image: Image.Image) -> bool:
 
 
 def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
-    banded = marking.has_band(image)
+    banded = band.has_band(image)
     found = find(image, thorough=True)
-    band = (
-        f"The words “{marking.BAND}” stand below the picture."
-        if banded
-        else "No band with MIRAGE's words below the picture."
+    words = (
+        f"The words “{band.BAND}” stand below the picture." if banded else "No band with MIRAGE's words below the picture."
     )
     if not found.present:
         hidden = "No watermark of MIRAGE in the pixels."
@@ -116,7 +123,7 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
         hidden = f"MIRAGE's watermark is in the pixels, with the image's id {found.id}."
     else:
         hidden = "MIRAGE's watermark is in the pixels; the image's id in it can no longer be read."
-    return [Mark("band", banded, band), Mark("watermark", found.present, hidden)], found.id
+    return [Mark("band", banded, words), Mark("watermark", found.present, hidden)], found.id
 
 
 def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
@@ -131,11 +138,11 @@ def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
 
 def _places(width: int, height: int, *, thorough: bool) -> list[Box | None]:
     """Where the content may be: above its band, the whole picture when that is cut off, beside it when it is turned."""
-    shares = {round(min(width * marking.SHARE / height, 0.5), 4), round(marking.SHARE / (1 + marking.SHARE), 4)}
+    shares = {round(min(width * band.SHARE / height, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
     below: list[Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
     if not thorough:
-        return [(0.0, 0.0, float(width), float(height - min(marking.height_of(width), height // 2))), None]
-    across = {round(min(height * marking.SHARE / width, 0.5), 4), round(marking.SHARE / (1 + marking.SHARE), 4)}
+        return [(0.0, 0.0, float(width), float(height - min(band.height_of(width), height // 2))), None]
+    across = {round(min(height * band.SHARE / width, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
     turned: list[Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
     for share in sorted(across):
         turned += [(0.0, 0.0, width * (1 - share), float(height)), (width * share, 0.0, float(width), float(height))]
@@ -146,9 +153,7 @@ def _of_file(data: bytes) -> tuple[list[Mark], bool, SyntheticRecord | None]:
     """The marks in a file's metadata, whether one is MIRAGE's, and its record."""
     kind = format_of(data[:HEAD_BYTES])
     if kind == "DICOM":
-        from mirage.images.marks import dicom  # noqa: PLC0415 - pydicom is slow to import
-
-        synthetic, record, maker = dicom.said(data)
+        synthetic, record, maker = _of_dicom(data)
         told = f"Synthetic Data (0008,001C) is YES{', made by ' + maker if maker else ''}."
         marks = [Mark("dicom", synthetic, told if synthetic else "Synthetic Data (0008,001C) is not YES.")]
         return [*marks, _record_mark(record)], synthetic and record is not None, record
@@ -171,6 +176,32 @@ def _of_file(data: bytes) -> tuple[list[Mark], bool, SyntheticRecord | None]:
         ours = ours or manifest.ours
         record = manifest.record or record
     return [*marks, _record_mark(record)], ours, record
+
+
+def _of_dicom(data: bytes) -> tuple[bool, SyntheticRecord | None, str]:
+    """What a DICOM file says: whether it is synthetic, MIRAGE's record, and who made it.
+
+    Returns
+    -------
+    (bool, SyntheticRecord or None, str)
+        (False, None, "") for bytes that cannot be read.
+    """
+    import pydicom  # noqa: PLC0415 - slow to import
+
+    from mirage.images.dicom_header import plain_file  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings(), plain_file(data, "the DICOM file", DEFAULT_LIMITS) as file:
+            warnings.simplefilter("ignore")
+            ds = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_DICOM_TAGS)
+            synthetic = str(ds.get("SyntheticData", "")).strip().upper() == "YES"
+            maker = str(ds.get("Manufacturer", "") or "").strip()[:80]
+            record = None
+            with contextlib.suppress(KeyError, ValueError, TypeError):
+                record = SyntheticRecord.parse(str(ds.private_block(DICOM_GROUP, DICOM_CREATOR)[0x01].value))
+    except Exception:  # strangers' bytes raise anything
+        return False, None, ""
+    return synthetic, record, maker
 
 
 def _record_mark(record: SyntheticRecord | None) -> Mark:

@@ -1,4 +1,4 @@
-"""What is known of how a synthetic image was made, and the XMP packet that carries it in a file.
+"""What is known of how a synthetic image was made, and how it is found in the XMP packet of a file.
 
 Formats: XMP (ISO 16684-1); IPTC Photo Metadata Standard, Digital Source Type. Packets of strangers are searched and never
 parsed as XML: each search is linear in the packet's length, and what it finds is bounded.
@@ -11,17 +11,15 @@ import re
 from dataclasses import asdict, dataclass
 from html import unescape
 from typing import Self
-from xml.sax.saxutils import escape
 
 from pydantic import ConfigDict, TypeAdapter
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = SOURCE_TYPES + "trainedAlgorithmicMedia"
-NAMESPACE = "urn:mirage:provenance:1"
 PACKET_MOST = 1_000_000
 """Bytes of a packet that are looked at."""
 RECORD_MOST = 100_000
-"""Characters of a record; what `mirage.images.marks.mark` writes is shorter."""
+"""Characters of a record; what `mirage.generate.provenance.mark` writes is shorter."""
 # Source types that say a picture, or part of it, was made by a generator.
 SYNTHETIC_TYPES = {
     "trainedAlgorithmicMedia": "made by a trained generator",
@@ -99,21 +97,6 @@ class SyntheticRecord:
 
 # A record is shown and sent as JSON, which has no infinite numbers.
 SyntheticRecord.__pydantic_config__ = ConfigDict(extra="ignore", allow_inf_nan=False)  # type: ignore[attr-defined]
-
-
-def xmp_packet(record: SyntheticRecord) -> bytes:
-    """Write the packet, UTF-8."""
-    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
- xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:dc="http://purl.org/dc/elements/1.1/"
- xmlns:mirage="{NAMESPACE}">
-<Iptc4xmpExt:DigitalSourceType>{TRAINED}</Iptc4xmpExt:DigitalSourceType>
-<xmp:CreatorTool>{escape(record.software)}</xmp:CreatorTool>
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Synthetic image, not a patient.</rdf:li></rdf:Alt></dc:description>
-<mirage:record>{escape(record.print())}</mirage:record>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>""".encode()
 
 
 def find_packet(data: bytes, unpacked: bytes) -> str:

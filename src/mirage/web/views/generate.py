@@ -12,8 +12,9 @@ from pydantic import Field
 
 from mirage.errors import BadQuery
 from mirage.generate.outputs import OutputEntry
-from mirage.generate.synthesis import Options, Synthetic
-from mirage.images.marks import FORMATS, Marks
+from mirage.generate.provenance import FORMATS
+from mirage.generate.synthesis import GenerationOptions, SyntheticImage
+from mirage.images.marks import Marks
 from mirage.query import Query, Term
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, FigureView
@@ -38,9 +39,9 @@ class ChoicesBody(ApiModel):
     figure: str = Field("", description="Id of a figure to begin from, where the generator can.")
     strength: float = Field(0.6, description="With a picture to begin from: 0 keeps it, 1 draws anew.")
 
-    def options(self) -> Options:
+    def options(self) -> GenerationOptions:
         """Make the options that this chooses."""
-        return Options(**self.model_dump(include=set(ChoicesBody.model_fields)))
+        return GenerationOptions(**self.model_dump(include=set(ChoicesBody.model_fields)))
 
 
 class WantedBody(ApiModel):
@@ -230,12 +231,12 @@ def brief_view(entry: OutputEntry) -> SyntheticBriefView:
     )
 
 
-def synthetic_view(synthetic: Synthetic, nearest: Sequence[FigureView]) -> SyntheticView:
+def synthetic_view(synthetic: SyntheticImage, nearest: Sequence[FigureView]) -> SyntheticView:
     """Show a synthetic image and what stands beside it.
 
     Parameters
     ----------
-    synthetic : mirage.generate.synthesis.Synthetic
+    synthetic : mirage.generate.synthesis.SyntheticImage
     nearest : sequence of FigureView
         Those real figures that look most like it which the atlas still holds, best first.
     """

@@ -12,9 +12,10 @@ from PIL import Image
 
 from marks_maker import ID, drawn, read, record, resaved
 from mirage.errors import BadInput
+from mirage.generate.provenance import FORMATS, mark
 from mirage.images import read_picture
-from mirage.images.marks import FORMATS, band, mark, watermarked
-from mirage.images.marks.marking import LEAST, has_band
+from mirage.images.marks import watermarked
+from mirage.images.marks.band import LEAST, band, has_band
 from mirage.images.marks.record import TRAINED
 
 

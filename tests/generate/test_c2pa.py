@@ -13,8 +13,8 @@ from PIL import Image
 
 from marks_maker import ID, drawn, read, record, resaved
 from mirage.errors import BadInput, Unavailable
-from mirage.images.marks import c2pa as manifests
-from mirage.images.marks import mark
+from mirage.generate import provenance
+from mirage.generate.provenance import mark
 
 pytestmark = pytest.mark.torch
 
@@ -146,7 +146,7 @@ def test_another_makers_manifest_is_synthetic_and_not_ours(tmp_path: Path, monke
     configure(monkeypatch, *chain(tmp_path))
     file = io.BytesIO()
     drawn((300, 300)).save(file, "PNG")
-    claim = manifests._claim(record())
+    claim = provenance._claim(record())
     claim["claim_generator_info"] = [{"name": "Other", "version": "3"}]
     claim["assertions"] = claim["assertions"][:1]
     import c2pa

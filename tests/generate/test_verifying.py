@@ -13,7 +13,8 @@ from PIL import Image
 from marks_maker import ID, drawn, record, resaved
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.images.marks import FORMATS, mark, watermarked
+from mirage.generate.provenance import FORMATS, mark
+from mirage.images.marks import watermarked
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.storage.ingest import add
