@@ -134,7 +134,7 @@ def test_without_the_package_signing_says_what_to_install_and_reading_goes_on(
     data = mark(drawn(), record())
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "c2pa" else find(name, *rest))
-    with pytest.raises(Unavailable, match=r"mirage-atlas\[sign\]"):
+    with pytest.raises(Unavailable, match="pip install c2pa-python"):
         mark(drawn(), record())
     found, words = said(data)
     assert found
