@@ -173,6 +173,7 @@ def test_telling_who_draws_loads_nothing_heavy(name: str) -> None:
     import subprocess
     import sys
 
-    code = f"import sys; from mirage.generate import generators; generators.load({name!r}).info(); print('torch' in sys.modules)"
+    load = f"from mirage.generate import generators; generators.load({name!r}).info()"
+    code = f"import sys; {load}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
