@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +16,16 @@ from mirage.generate import generators
 from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo
 
 SIDE = 64
+RELEASED = threading.Event()
+"""Set once a leisurely drawing may be finished."""
 MISSING = "The model of this generator is not installed. Install it, then start again."
 
 
 class Pencil:
     """Draws from its seed and its prompt alone.
 
-    ``slowly`` in a prompt takes its time, ``leisurely`` so much that one can look and click in between; ``torn`` breaks the
-    model.
+    ``slowly`` in a prompt takes its time; ``leisurely`` rests in the last image, or the second, until `RELEASED` is set, so
+    that one can look and click in between; ``torn`` breaks the model.
     """
 
     def info(self) -> GeneratorInfo:
@@ -59,8 +62,11 @@ class Pencil:
                     return
                 if "torn" in request.prompt:
                     raise Unavailable("The model file is torn. Install it again.")
-                time.sleep(0.6 if "leisurely" in request.prompt else 0.08 if "slowly" in request.prompt else 0)
-                progress(GenerationStep(number + 1, request.count, step, steps, lambda whole=whole: whole))
+                time.sleep(0.08 if "slowly" in request.prompt else 0)
+                progress(Step(number + 1, request.count, step, steps, lambda whole=whole: whole))
+                here = "leisurely" in request.prompt and (number, step) == (min(1, request.count - 1), 2)
+                while here and not stopped() and not RELEASED.wait(0.02):
+                    pass
             if "nothing" in request.prompt:
                 yield DrawnImage(whole, request.seed + number, ("It came out black: the numbers overflowed.",), blank=True)
             else:

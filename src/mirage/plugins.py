@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from mirage.errors import BadInput, NotFound, Unavailable
 
-COMMANDS = "mirage.commands"
 _KINDS = {"mirage.corpora": "corpus", "mirage.indexes": "index"}  # whose plural is not made by adding an s
 
 T = TypeVar("T")

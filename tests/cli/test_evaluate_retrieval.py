@@ -45,7 +45,7 @@ def test_it_prints_a_table_for_every_task_and_writes_figures_and_a_report(collec
     ("arguments", "said"),
     [
         (["--cases", "some"], "--cases is all or aside"),
-        (["--split", "elsewhere"], "no split “elsewhere”"),
+        (["--split", "elsewhere"], "one of train, dev, test"),
         (["--encoder", "nobody"], "There is no encoder “nobody”"),
         (["--option", "annotations"], "--option is given as NAME=VALUE"),
         (["--calibration", "missing.json"], "is no calibration"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -249,3 +250,17 @@ def test_a_notebook_shows_the_marked_image(starter: Atlas) -> None:
     assert read(shown).ours
     with Image.open(io.BytesIO(shown)) as image:
         assert np.asarray(image).std() > 0
+
+
+def test_a_page_of_images_reads_the_records_of_that_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = Outputs(tmp_path)
+    names = [kept(outputs, number, f"2026-01-{number + 1:02}T00:00:00Z") for number in range(9)]
+    for number, name in enumerate(names):
+        os.utime(tmp_path / f"{name}.json", (number, number))
+    read: list[str] = []
+    real = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *given: read.append(path.stem) or real(path, *given))
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert [image.record.id for image in outputs.list(2, 3)] == [names[6], names[5], names[4]]
+    assert sorted(read) == sorted(names[4:7])
+    assert len(outputs) == 9

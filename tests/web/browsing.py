@@ -19,10 +19,25 @@ ARGUMENTS = [
 ]
 
 
+def expect(what):
+    """Playwright's own: what is expected of a page is waited for."""
+    from playwright.sync_api import expect as expected
+
+    return expected(what)
+
+
+def focused(page, identity: str) -> None:
+    """Wait until what has an id has the focus."""
+    page.wait_for_function("id => document.activeElement.id === id", arg=identity)
+
+
 @contextmanager
 def started() -> Iterator:
     """A Chromium; the test is skipped where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium found; install one, or name it in MIRAGE_CHROMIUM")
+    playwright.expect.set_options(timeout=30_000)  # for a machine that is busy with other things
     with playwright.sync_playwright() as driver:
         if CHROMIUM is None and not Path(driver.chromium.executable_path).exists():
             pytest.skip("no Chromium found; install one, or name it in MIRAGE_CHROMIUM")

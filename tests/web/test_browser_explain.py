@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 
 import pytest
-from browsing import opened
+from browsing import expect, opened
 from conftest import serving
 
 from chat_server import hanging, saying
@@ -57,7 +58,7 @@ def test_it_stands_beside_the_hits_and_says_once_that_it_does_not_diagnose(tab):
     grid = tab.locator("ol.grid").bounding_box()
     box = panel.bounding_box()
     assert box["x"] + box["width"] <= grid["x"] or grid["x"] + grid["width"] <= box["x"]
-    assert not panel.get_by_role("button", name="Stop").is_visible()
+    expect(panel.get_by_role("button", name="Stop")).to_be_hidden()
 
 
 def test_pointing_at_a_citation_or_reaching_it_by_keys_lights_its_figure_up(tab):
@@ -66,13 +67,13 @@ def test_pointing_at_a_citation_or_reaching_it_by_keys_lights_its_figure_up(tab)
     mark = tab.locator("#explained a.cite").first
     figure = mark.get_attribute("data-lights").split()[0]
     card = tab.locator(f"#{figure}")
-    assert "lit" not in card.get_attribute("class").split()
+    expect(card).not_to_contain_class("lit")
     mark.hover()
-    assert "lit" in card.get_attribute("class").split()
+    expect(card).to_contain_class("lit")
     tab.mouse.move(0, 0)
-    assert "lit" not in card.get_attribute("class").split()
+    expect(card).not_to_contain_class("lit")
     mark.focus()
-    assert "lit" in card.get_attribute("class").split()
+    expect(card).to_contain_class("lit")
     tab.keyboard.press("Enter")
     passage = tab.locator("#passage")
     passage.wait_for()
@@ -80,7 +81,7 @@ def test_pointing_at_a_citation_or_reaching_it_by_keys_lights_its_figure_up(tab)
     assert passage.locator(".licence").count() == 1
     tab.keyboard.press("Escape")
     passage.wait_for(state="detached")
-    assert mark.evaluate("each => each === document.activeElement")
+    expect(mark).to_be_focused()
 
 
 def test_it_is_copied_with_its_citations(tab):
@@ -99,12 +100,13 @@ def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chrom
         page.goto(SEARCH)
         page.get_by_role("button", name="Copy with citations").wait_for()
         marked = page.locator("#explained .claim.unsupported")
-        assert marked.count() == 2
+        expect(marked).to_have_count(2)
         for claim in marked.all():
             assert claim.locator(".verdict strong").inner_text().strip()
             assert claim.locator(".verdict svg").is_visible()
             assert claim.locator(".reasons li").first.inner_text().strip()
-        assert "2 of 3 sentences are not borne out by the sources." in page.locator("#explained [data-foot]").inner_text()
+        foot = page.locator("#explained [data-foot]")
+        expect(foot).to_contain_text("2 of 3 sentences are not borne out by the sources.")
         page.context.close()
     assert complaints == []
 
@@ -120,7 +122,7 @@ def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium,
         page.locator("#explained .claim").first.wait_for()
         page.locator("#explained").get_by_role("button", name="Stop").click()
         page.locator("#explained [data-says]").get_by_text("Stopped.").wait_for()
-        assert page.locator("#explained .claim").count() == 1
+        expect(page.locator("#explained .claim")).to_have_count(1)
         page.get_by_role("button", name="Try again").wait_for()
         assert chat.dropped.wait(20), "the model is no longer read from"
         page.context.close()
@@ -133,7 +135,7 @@ def test_a_model_that_is_absent_leaves_the_word_to_the_sources_and_the_page_says
         page.goto(SEARCH)
         page.get_by_role("button", name="Copy with citations").wait_for()
         assert page.locator("#explained .remark").first.inner_text().strip()
-        assert "extractive" in page.locator("#explained [data-foot]").inner_text()
+        expect(page.locator("#explained [data-foot]")).to_contain_text("extractive")
         page.context.close()
     assert complaints == []
 
@@ -146,10 +148,10 @@ def test_on_a_phone_it_is_folded_to_a_line_and_opens(chromium, told):
             page.locator("#explained [data-peek]:not(:empty)")
         ).wait_for()
         body = page.locator("#explained-body")
-        assert not body.is_visible()
+        expect(body).to_be_hidden()
         page.get_by_role("button", name="Show: Explanation").click()
         body.wait_for()
-        assert page.get_by_role("button", name="Hide: Explanation").get_attribute("aria-expanded") == "true"
+        expect(page.get_by_role("button", name="Hide: Explanation")).to_have_attribute("aria-expanded", "true")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.context.close()
     assert complaints == []
@@ -165,9 +167,10 @@ def test_a_comparison_cites_both_sides_and_a_citation_lights_the_figure_of_its_s
         mark = marks.filter(has_text=side.upper()).first
         mark.hover()
         lit = tab.locator(".lit")
-        assert lit.count() >= 1
+        expect(lit.first).to_have_id(re.compile(f"^{side}-hit-"))
         assert all(each.get_attribute("id").startswith(f"{side}-hit-") for each in lit.all())
         tab.mouse.move(0, 0)
+        expect(lit).to_have_count(0)
 
 
 def test_a_weight_that_is_dragged_asks_again_and_stands_in_the_address(tab):
@@ -176,8 +179,8 @@ def test_a_weight_that_is_dragged_asks_again_and_stands_in_the_address(tab):
     drag.focus()
     tab.keyboard.press("ArrowRight")
     tab.wait_for_url("**/compare?q=brain+MRI&less=contrast%400.55")
-    assert drag.input_value() == "0.55"
-    assert drag.evaluate("each => each === document.activeElement")
+    expect(drag).to_have_value("0.55")
+    expect(drag).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280, 3840])

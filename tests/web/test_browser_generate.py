@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from browsing import opened
+from browsing import expect, opened
 from conftest import serving
 
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import copy_atlas
-from pencil import drawn_with
+from pencil import RELEASED, drawn_with
 
 pytestmark = pytest.mark.browser
 BUTTON = "Make a synthetic image of this"
@@ -23,6 +23,12 @@ def drawing(tmp_path_factory, some_starter, roots):
     folder = copy_atlas(some_starter, tmp_path_factory.mktemp("drawing") / "atlas")
     with drawn_with(), Atlas.open(folder) as atlas, serving(atlas, Settings(), roots) as served:
         yield served
+
+
+@pytest.fixture(autouse=True)
+def _held():
+    """A leisurely drawing waits until the test has seen enough of it."""
+    RELEASED.clear()
 
 
 @pytest.fixture
@@ -50,6 +56,7 @@ def test_on_the_search_page_the_image_is_drawn_in_place_and_stays_out_of_the_gri
     tab.get_by_role("button", name=BUTTON).click()
     tab.locator(".unfinished img[src^='blob:']").wait_for()
     tab.get_by_role("progressbar").wait_for()
+    RELEASED.set()
     image = tab.locator(".making .made img").first
     image.wait_for()
     assert tab.url.endswith("/search?q=leisurely+axial+brain+MRI")
@@ -58,7 +65,7 @@ def test_on_the_search_page_the_image_is_drawn_in_place_and_stays_out_of_the_gri
     assert tab.locator(".made .real-list li").count() > 0
     assert tab.locator(".made .real-list .licence").count() == tab.locator(".made .real-list li").count()
     assert tab.locator("ol.grid > li").count() == cards
-    assert tab.locator("ol.grid .synthetic-frame").count() == 0
+    expect(tab.locator("ol.grid .synthetic-frame")).to_have_count(0)
     tab.locator(".making [data-part=says]").get_by_text("The synthetic image is there.").wait_for(state="attached")
 
 
@@ -69,24 +76,23 @@ def test_coming_back_shows_the_same_image_again(tab):
     shown.wait_for()
     address = shown.get_attribute("src")
     tab.locator("ol.grid .shot").first.click()
+    tab.wait_for_url("**/figure/**")
     tab.go_back()
-    again = tab.locator(".making .made img").first
-    again.wait_for()
-    assert again.get_attribute("src") == address
+    expect(tab.locator(".making .made img").first).to_have_attribute("src", address)
 
 
 def test_by_keys_alone_the_image_is_made_and_stopped(tab):
-    tab.goto("/search?q=leisurely+a+heart")
+    tab.goto("/search?q=leisurely+heart+ultrasound")
     button = tab.get_by_role("button", name=BUTTON)
     button.focus()
     tab.keyboard.press("Enter")
     stop = tab.get_by_role("button", name="Stop", exact=True).and_(tab.locator(".making button"))
     stop.wait_for()
-    assert stop.evaluate("each => each === document.activeElement")
+    expect(stop).to_be_focused()
     tab.keyboard.press("Enter")
     tab.locator(".drawing[data-state=cancelled]").wait_for()
-    assert tab.locator(".drawing .state").inner_text() == "stopped"
-    assert tab.locator(".made").count() == 0
+    expect(tab.locator(".drawing .state")).to_have_text("stopped")
+    expect(tab.locator(".made")).to_have_count(0)
     tab.wait_for_function("() => document.activeElement !== document.body")
 
 
@@ -111,7 +117,7 @@ def test_a_refusal_is_told_where_one_looks(chromium, drawing):
     page.get_by_role("button", name=BUTTON).click()
     refused = page.locator(".making [role=alert]")
     refused.wait_for()
-    assert "Reload it and try again" in refused.inner_text()
+    expect(refused).to_contain_text("Reload it and try again")
     assert complaints == [each for each in complaints if "403" in each], "Chromium itself logs the refused request"
     page.context.close()
 
@@ -127,18 +133,21 @@ def test_a_failed_job_says_why_in_place(tab):
 def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(chromium, drawing):
     page, _ = opened(chromium, drawing)
     page.goto("/generate")
-    page.get_by_role("button", name="Make the image").click()
-    assert "Say in words what the image shall show" in page.get_by_role("alert").first.inner_text()
+    make = page.get_by_role("button", name="Make the image")
+    with page.expect_navigation():
+        make.click()
+    expect(page.get_by_role("alert").first).to_contain_text("Say in words what the image shall show")
     page.get_by_label("What shall it show?").fill("sagittal spine MRI")
     page.get_by_text("More choices").click()
     for name, value in (("Steps", "10000"), ("Guidance", "NaN"), ("Size in pixels", "7")):
         page.get_by_label(name).fill(value)
-        page.get_by_role("button", name="Make the image").click()
-        assert page.locator("#problem").inner_text()
-        assert page.get_by_label("What shall it show?").input_value() == "sagittal spine MRI"
-        assert page.get_by_label(name).input_value() == value
+        with page.expect_navigation():
+            make.click()
+        expect(page.locator("#problem")).not_to_be_empty()
+        expect(page.get_by_label("What shall it show?")).to_have_value("sagittal spine MRI")
+        expect(page.get_by_label(name)).to_have_value(value)
         page.get_by_label(name).fill("")
-    page.get_by_role("button", name="Make the image").click()
+    make.click()
     page.locator(".made img").first.wait_for()
     page.context.close()
 
@@ -148,7 +157,9 @@ def test_everything_works_without_scripts(chromium, drawing):
     page.goto("/search?q=leisurely+axial+brain+MRI")
     page.get_by_role("button", name=BUTTON).click()
     page.wait_for_url("**/generate/**")
-    page.locator(".made img").first.wait_for(timeout=20_000)  # the page reloads itself
+    RELEASED.set()
+    page.locator(".made img").first.wait_for()  # the page reloads itself
+    RELEASED.clear()
     page.locator(".made .synthetic-frame a").first.click()
     page.wait_for_url("**/synthetic/**")
     with page.expect_download() as file:
@@ -156,11 +167,11 @@ def test_everything_works_without_scripts(chromium, drawing):
     assert file.value.suggested_filename.startswith("synthetic-")
     page.get_by_role("button", name="Another seed").click()
     page.wait_for_url("**/generate/**")
-    page.get_by_role("button", name="Stop").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Stop").click()
     page.goto("/compare?a.q=brain&b.q=heart")
     page.get_by_role("button", name="Make a synthetic image of each side").click()
-    page.locator("[data-drawing]").nth(1).wait_for()
-    assert page.locator("[data-drawing]").count() == 2
+    expect(page.locator("[data-drawing]")).to_have_count(2)
     page.context.close()
     assert complaints == []
     quiet(drawing)

@@ -41,6 +41,21 @@ def test_the_same_query_twice_is_said_to_be_the_same(client):
     assert "Both sides ask the same" in client.get("/compare?a.q=brain&b.q=brain").text
 
 
+def test_the_explanation_of_a_comparison_does_not_search_again(site, client, monkeypatch):
+    asked = []
+    compare = site.atlas.compare
+    monkeypatch.setattr(site.atlas, "compare", lambda dual: asked.append(dual) or compare(dual))
+    two = "a.q=cerebellum&b.q=hippocampus"
+    client.get(f"/compare?{two}")
+    client.get(f"/compare/explain/stream?{two}")
+    client.get(f"/api/compare?{two}")
+    client.get(f"/api/compare/explain?{two}&stream=0")
+    assert len(asked) == 1
+    site.atlas.renewed()
+    client.get(f"/api/compare?{two}")
+    assert len(asked) == 2, "an atlas that has changed is asked anew"
+
+
 def test_a_alone_is_a_form_to_fill_in(client):
     page = client.get("/compare?a.q=brain")
     assert page.status_code == 200

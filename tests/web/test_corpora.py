@@ -17,6 +17,7 @@ class TeachingSlides:
         options=(
             CorpusOption("course", "Which course.", required=True),
             CorpusOption("captions", "Whether to take the captions.", bool, default=True),
+            CorpusOption("names", "Whether to take what names patients.", bool, by_command=True),
         ),
     )
 
@@ -57,3 +58,19 @@ def test_a_path_in_an_option_must_lie_under_a_root(site, client):
     answer = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.token})
     assert answer.status_code == 400
     assert "folder_roots" in answer.json()["detail"]
+
+
+@pytest.mark.usefixtures("slides")
+@pytest.mark.parametrize(("corpus", "option"), [("slides", "names"), ("folder", "allow_burned_in")])
+def test_what_concerns_privacy_is_chosen_by_a_command_alone(site, client, corpus, option):
+    assert f'name="{option}"' not in client.get("/corpora").text
+    offers = {offer["name"]: offer for offer in client.get("/api/corpora").json()["addable"]}
+    assert option not in [each["name"] for each in offers[corpus]["options"]]
+    body = {"corpus": corpus, "path": str(site.roots / "nothing"), "options": {option: True}}
+    answer = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.token})
+    assert answer.status_code == 403
+    assert option.replace("_", "-") in answer.json()["detail"]
+    form = {"token": site.token, "corpus": corpus, option: "yes"}
+    assert client.post("/corpora", data=form).status_code == 403
+    by_command = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.atlas.holder.token})
+    assert by_command.status_code == 400, "the command gets as far as the options' values"

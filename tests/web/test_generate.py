@@ -8,6 +8,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -398,6 +399,6 @@ def test_a_figure_can_be_begun_from_where_the_generator_can(web, drawing):
     address = re.search(r'href="(/generate\?[^"]+)"', page)[1].replace("&amp;", "&")
     assert f'name="figure" value="{figure["id"]}" checked' in web.get(address).text
     view = made(web, "axial brain MRI", figure=figure["id"], strength=0.5)
-    assert view["record"]["start"] == figure["id"]
+    assert web.get(f"/api/figures/{quote(view['record']['start'])}").json()["id"] == figure["id"]
     assert view["record"]["strength"] == 0.5
     assert f'name="figure" value="{figure["id"]}"' in web.get(view["page"]).text

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from mirage import __version__, plugins
-from mirage.cli import add, archive, atlas, evaluate, explain, generate, models, search, serve, verify
+from mirage.cli import add, archive, atlas, evaluate, explain, generate, models, search, serve
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -53,7 +53,7 @@ app.command("search")(search.search)
 app.command("show")(search.show)
 app.command("explain")(explain.explain)
 app.command("compare")(explain.compare)
-app.command("verify")(verify.verify)
+app.command("verify")(generate.verify)
 app.command("generate")(generate.generate)
 app.command("ask")(generate.ask)
 app.command("doctor")(serve.doctor)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mirage import corpora
-from mirage.cli.client import AtlasClient, AtlasOption, connect
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
 from mirage.cli.output import duration, print_json, say
 from mirage.corpora.base import CorpusCard, CorpusOption
 from mirage.errors import BadInput, MirageError
@@ -18,7 +18,6 @@ from mirage.errors import BadInput, MirageError
 _Further = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the corpus by its own name.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
 class _Corpora(TyperGroup):
@@ -68,7 +67,7 @@ def _command(name: str, card: CorpusCard) -> Any:
             say(f"Left out: {entry['label']}: {entry['reason']}")
         say(report["message"])
 
-    ours = {"further": (_Further, None), "atlas_folder": (AtlasOption, None), "as_json": (_Json, False)}
+    ours = {"further": (_Further, None), "atlas_folder": (AtlasOption, None), "as_json": (JsonOption, False)}
     typed = {option.name: _parameter(option) for option in card.options} | ours
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(key, kind, default=value, annotation=of) for key, (of, value) in typed.items()]

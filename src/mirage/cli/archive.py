@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mirage.cli.client import AtlasOption, folder_of, served
+from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
 from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
 from mirage.errors import AtlasHeld
-from mirage.storage.archive_export import ExportReport
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
 from mirage.storage.ingest import Progress
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def export(
@@ -37,22 +37,20 @@ def export(
     """
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
     with progress_bar("Exporting", unit=" figures/s") as move:
-
-        def tell(progress: Progress) -> None:
-            move(progress.done, progress.total, progress.rate, progress.seconds_left)
-
         written = export_atlas(
             folder_of(atlas),
             file,
             corpora=tuple(corpus or ()),
             picture_side=picture_side,
             include_unlicensed=include_unlicensed,
-            progress=tell,
+            progress=partial(_tell, move),
         )
-    if json:
-        print_json(_record(written))
-        return
     made = written.manifest
+    if json:
+        counts = {"figures": made.figures, "cases": made.cases, "pictures": made.pictures, "licences": dict(made.licences)}
+        whole = {"file": str(written.path), "bytes": written.bytes, "sha256": written.sha256, "seconds": written.seconds}
+        print_json({**whole, **counts, "left_out": asdict(made.left_out)})
+        return
     say(
         f"{written.path}: {counted(made.figures, 'figure')} in {counted(made.cases, 'case')}, {size(written.bytes)}, "
         f"in {duration(written.seconds)}."
@@ -67,23 +65,8 @@ def export(
             say(f"Left out: {counted(number, 'figure')}: {why}.")
 
 
-def _record(written: ExportReport) -> dict[str, object]:
-    made = written.manifest
-    return {
-        "file": str(written.path),
-        "bytes": written.bytes,
-        "sha256": written.sha256,
-        "figures": made.figures,
-        "cases": made.cases,
-        "pictures": made.pictures,
-        "licences": dict(made.licences),
-        "left_out": {
-            "unlicensed": made.left_out.unlicensed,
-            "no_picture": made.left_out.no_picture,
-            "no_vectors": made.left_out.no_vectors,
-        },
-        "seconds": written.seconds,
-    }
+def _tell(move: Callable[..., None], progress: Progress) -> None:
+    move(progress.done, progress.total, progress.rate, progress.seconds_left)
 
 
 def import_(
@@ -106,11 +89,7 @@ def import_(
     # Not through the API where nobody serves it: the file may say with which encoder the atlas is to be made.
     try:
         with progress_bar("Importing", unit=" figures/s") as move:
-
-            def tell(progress: Progress) -> None:
-                move(progress.done, progress.total, progress.rate, progress.seconds_left)
-
-            done = import_file(file, folder, encode=encode, replace=replace, progress=tell)
+            done = import_file(file, folder, encode=encode, replace=replace, progress=partial(_tell, move))
     except WouldReplace as differs:
         if json or not sys.stdin.isatty() or not typer.confirm(f"{differs}\nReplace them now?", err=True):
             raise

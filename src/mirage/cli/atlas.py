@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mirage.cli.client import AtlasOption, connect, folder_of, served
+from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
 from mirage.errors import AtlasHeld
 from mirage.storage.ingest import Progress
@@ -20,7 +20,7 @@ app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is
 
 
 @app.command()
-def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     """Tell what the atlas holds, with sizes and licences."""
     with connect(atlas) as client:
         record = client.ask("GET", "/api/atlas")
@@ -36,13 +36,8 @@ def info(atlas: AtlasOption = None, json: Annotated[bool, typer.Option("--json",
     for corpus in record["corpora"]:
         part = "" if corpus["complete"] else " – only partly added; add it again to go on"
         holds = f"{counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}"
-        rows.append(
-            (
-                corpus["name"],
-                f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; "
-                f"licence {corpus['licence']['name']}; version {corpus['version']}{part}",
-            )
-        )
+        terms = f"licence {corpus['licence']['name']}; version {corpus['version']}"
+        rows.append((corpus["name"], f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; {terms}{part}"))
     facts(rows)
 
 

@@ -27,23 +27,23 @@ from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
 from mirage.web.app import create_app
+from mirage.web.views.search import query_view
 
+Several = list[str] | None
 AtlasOption = Annotated[
     Path | None,
     typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
+MoreOption = Annotated[Several, typer.Option(help="A further term; `words@0.5` gives it a weight.")]
+LessOption = Annotated[Several, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")]
+ModalityOption = Annotated[Several, typer.Option(help="Only this modality: CT, MR, US, XR …")]
+PlaneOption = Annotated[Several, typer.Option(help="Only this plane: axial, coronal, sagittal …")]
+RegionOption = Annotated[Several, typer.Option(help="Only this body region.")]
 
 # What a server's answers mean here, so that a command ends alike whichever way it went.
-_KINDS: dict[int, type[MirageError]] = {
-    BadInput.status: BadInput,
-    NotFound.status: NotFound,
-    AtlasHeld.status: AtlasHeld,
-    Busy.status: Busy,
-    413: BadPicture,
-    415: BadPicture,
-    BadPicture.status: BadPicture,
-    Unavailable.status: Unavailable,
-}
+_KINDS = {kind.status: kind for kind in (BadInput, NotFound, AtlasHeld, Busy, BadPicture, Unavailable)}
+_KINDS |= {413: BadPicture, 415: BadPicture}
 
 
 class AtlasClient:
@@ -161,18 +161,7 @@ class AtlasClient:
 
     def search(self, query: Query) -> dict[str, Any]:
         """Search; the answer as the HTTP API gives it."""
-        terms = [
-            {
-                "text": term.text,
-                "picture": term.picture.print() if term.picture else "",
-                "figure": term.figure,
-                "weight": term.weight,
-            }
-            for term in query.terms
-        ]
-        filters = {name: list(values) for name, values in query.filters.items()}
-        body = {"terms": terms, "filters": filters, "k": query.k, "refine": query.refine}
-        answer: dict[str, Any] = self.ask("POST", "/api/search", json=body)
+        answer: dict[str, Any] = self.ask("POST", "/api/search", json=query_view(query).model_dump(exclude={"url"}))
         return answer
 
 

@@ -58,7 +58,7 @@ def calibrate(
     medpix: Annotated[
         Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
     ] = None,
-    encoder: Annotated[str, typer.Option(help="Which encoder to calibrate.")] = "starter",
+    encoder: Annotated[str, typer.Option(help="Which encoder to calibrate.")] = Settings.model_fields["encoder"].default,
     model: Annotated[str, typer.Option(help="Its model: a folder or hub id.", show_default="the encoder's own")] = "",
     out: Annotated[
         Path | None,
@@ -71,8 +71,8 @@ def calibrate(
 ) -> None:
     """Choose the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.
 
-    Asks queries whose answers are known: of the starter atlas, of MedPix cases set aside from training, and off-topic ones.
-    MedPix's dev split is only reported on.
+    Asks queries whose answers are known: of the atlas that ships, of MedPix cases set aside from training, and off-topic
+    ones. MedPix's dev split is only reported on.
     """
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.calibrate import run as calibration  # noqa: PLC0415 - reads corpora and builds an atlas
@@ -80,7 +80,7 @@ def calibrate(
     where = medpix or Settings.load().corpora.get("medpix")
     if where is None:
         raise BadInput("Calibration asks MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    used = encoders.load(encoder, **({"path" if encoder == "starter" else "model": model} if model else {}))
+    used = encoders.configured(encoder, Settings.load(), model)
     with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
         result = calibration.calibrate(
             where,

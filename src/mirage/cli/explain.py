@@ -8,18 +8,23 @@ from urllib.parse import urlencode
 
 import typer
 
-from mirage.cli.client import AtlasClient, AtlasOption, connect, refuse_address
-from mirage.cli.output import out, print_json
-from mirage.cli.search import JsonOption
+from mirage.cli.client import (
+    AtlasClient,
+    AtlasOption,
+    JsonOption,
+    LessOption,
+    ModalityOption,
+    MoreOption,
+    PlaneOption,
+    RegionOption,
+    connect,
+    refuse_address,
+)
+from mirage.cli.output import out, plain, print_json
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.query import Query
 
-Modality = Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")]
-Plane = Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")]
-Region = Annotated[list[str] | None, typer.Option(help="Only this body region.")]
-More = Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")]
-Less = Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")]
 Speaker = Annotated[str, typer.Option("--explainer", help="Who speaks.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
 _SIGNS = {"partly": "~", "unsupported": "?", "contradicted": "✗"}
@@ -29,11 +34,11 @@ _ASPECTS = {"what": "What it is", "where": "Where it is", "look": "How it looks"
 def explain(
     words: Annotated[list[str], typer.Argument(help="What to explain, in words.")],
     explainer: Speaker = "",
-    more: More = None,
-    less: Less = None,
-    modality: Modality = None,
-    plane: Plane = None,
-    region: Region = None,
+    more: MoreOption = None,
+    less: LessOption = None,
+    modality: ModalityOption = None,
+    plane: PlaneOption = None,
+    region: RegionOption = None,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -57,12 +62,12 @@ def explain(
 def compare(
     a: Annotated[str, typer.Argument(help="A query; with --less or --more, the one that is modified.")],
     b: Annotated[str, typer.Argument(help="The other query.")] = "",
-    less: Less = None,
-    more: More = None,
+    less: LessOption = None,
+    more: MoreOption = None,
     explainer: Speaker = "",
-    modality: Modality = None,
-    plane: Plane = None,
-    region: Region = None,
+    modality: ModalityOption = None,
+    plane: PlaneOption = None,
+    region: RegionOption = None,
     no_explain: Annotated[bool, typer.Option("--no-explain", help="Leave the explanation of the difference out.")] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
@@ -109,6 +114,7 @@ def explained(client: AtlasClient, path: str, asked: Query | Dual, explainer: st
 
 
 def show(whole: Mapping[str, Any]) -> None:
+    """Print an explanation as the API gives it."""
     sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
     aspect = ""
     for claim in whole["claims"]:
@@ -118,11 +124,11 @@ def show(whole: Mapping[str, Any]) -> None:
         marks = "".join(f"[{sides.get(number, '')}{number}]" for number in claim["cites"])
         text = f"“{claim['text']}”" if claim["quoted"] else claim["text"]
         doubt = f" {_SIGNS[claim['support']]} {claim['support']}" if claim["support"] in _SIGNS else ""
-        out.print(f"{text} {marks}{doubt}", markup=False, highlight=False)
+        plain(f"{text} {marks}{doubt}")
         for found in claim["breaks"]:
-            out.print(f"    {found['reason']}", markup=False, highlight=False)
+            plain(f"    {found['reason']}")
     for remark in whole["remarks"]:
-        out.print(f"\n{remark}", markup=False, highlight=False)
+        plain(f"\n{remark}")
     used = {number for claim in whole["claims"] for number in claim["cites"]}
     if used:
         out.print("\n[bold]Evidence[/]")
@@ -131,27 +137,27 @@ def show(whole: Mapping[str, Any]) -> None:
             source = item["source"]
             parts = [f"[{item['side'].upper()}{item['number']}] {item['kind']}: {item['title'] or item['figures'][0]}"]
             parts += [source["attribution"], f"Licence: {source['licence']['name']}", source["url"]]
-            out.print(". ".join(part.rstrip(".") for part in parts if part), markup=False, highlight=False)
+            plain(". ".join(part.rstrip(".") for part in parts if part))
     if whole["explainers"]:
         spoke = ", then ".join(
-            each["name"] + (f" ({each['model']})" if each["model"] else "") for each in whole["explainers"]
+            f"{each['name']} ({each['model']})" if each["model"] else each["name"] for each in whole["explainers"]
         )
-        out.print(f"\nSpoke: {spoke}. It teaches; it does not diagnose.", markup=False, highlight=False)
+        plain(f"\nSpoke: {spoke}. It teaches; it does not diagnose.")
 
 
 def _print_comparison(found: Mapping[str, Any]) -> None:
     for side, words in zip("ab", found["words"], strict=True):
         answer = found[side]
         fitting = [hit for hit in answer["hits"] if hit["confidence"] != "weak"]
-        out.print(f"{side.upper()}: {words} – {len(fitting)} figures that fit", markup=False, highlight=False)
+        plain(f"{side.upper()}: {words} – {len(fitting)} figures that fit")
         for hit in fitting[:3]:
             figure = hit["figure"]
-            out.print(f"   {figure['id']}  {figure['title'] or figure['alt']}"[:100], markup=False, highlight=False)
+            plain(f"   {figure['id']}  {figure['title'] or figure['alt']}"[:100])
     for title, name in (("Both have", "shared"), ("A has", "of_a"), ("B has", "of_b")):
         if found[name]:
             out.print(f"\n[bold]{title}[/]")
         for trait in found[name]:
             share = f"A {trait['share_a']:.0%} of cases, B {trait['share_b']:.0%}"
-            out.print(f"  {trait['words']} ({trait['kind']}): {share}", markup=False, highlight=False)
+            plain(f"  {trait['words']} ({trait['kind']}): {share}")
     for note in found["notes"]:
-        out.print(f"\n{note}", markup=False, highlight=False)
+        plain(f"\n{note}")

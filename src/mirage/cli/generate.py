@@ -1,10 +1,10 @@
-"""``mirage generate`` and ``mirage ask``."""
+"""``mirage generate``, ``mirage ask``, and ``mirage verify``, which reads the marks of synthetic images back."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -12,52 +12,30 @@ from urllib.parse import urlencode
 import typer
 
 from mirage.cli import explain
-from mirage.cli.client import AtlasClient, AtlasOption, connect, refuse_address
-from mirage.cli.output import hits_table, out, print_json, say
-from mirage.cli.search import JsonOption
-from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, connect, refuse_address
+from mirage.cli.output import complain, facts, hits_table, out, print_json, say
+from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
-from mirage.generate.provenance import FORMATS
-from mirage.generate.synthesis import GenerationOptions
-from mirage.images import DEFAULT_LIMITS, decode
+from mirage.generate.synthesis import Options
+from mirage.images import DEFAULT_LIMITS, decode, read_picture
+from mirage.images.marks import FORMATS, Marks, reading
 from mirage.images.store import cannot_write
 from mirage.query import Query
+from mirage.web.synthetic import ENDINGS
+from mirage.web.views.generate import STATEMENT
 
-ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
-_STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
 
 Seed = Annotated[int | None, typer.Option(help="Same prompt, settings and seed: same image. Drawn when left out.")]
-More = Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")]
-Less = Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")]
 Out = Annotated[
     Path | None, typer.Option(help="A file, or a folder for several.", show_default="synthetic-ID.png in this folder")
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
-    """What a command asks for.
-
-    Attributes
-    ----------
-    query : Query
-    options : GenerationOptions
-    start : Path or None
-        A picture file to begin from.
-    format : str
-    """
-
-    query: Query
-    options: GenerationOptions
-    start: Path | None = None
-    format: str = "png"
-
-
 def generate(
     words: Annotated[list[str], typer.Argument(help="What the image shall show.", show_default=False)],
-    more: More = None,
-    less: Less = None,
+    more: MoreOption = None,
+    less: LessOption = None,
     negative: Annotated[str, typer.Option(help="What it shall not show; one more term to have less of.")] = "",
     seed: Seed = None,
     steps: Annotated[int | None, typer.Option(help="How many steps; more is slower.")] = None,
@@ -95,9 +73,9 @@ def generate(
         insist=insist,
     )
     query = Query.of(text, more=more or (), less=less or ())
-    asked = GenerateRequest(query, options, file, _format(format, out))
+    kind = _format(format, out)
     with connect(atlas, create=True) as client:
-        made = _made(client, asked, out)
+        made = _made(client, query, options, out, kind, file)
     if json:
         print_json({"images": made})
     else:
@@ -109,8 +87,8 @@ def generate(
 def ask(
     words: Annotated[list[str], typer.Argument(help="The question.", show_default=False)],
     versus: Annotated[str, typer.Option(help="A second question, to be compared with the first.")] = "",
-    more: More = None,
-    less: Less = None,
+    more: MoreOption = None,
+    less: LessOption = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 6,
     seed: Seed = None,
     no_image: Annotated[bool, typer.Option("--no-image", help="Leave the synthetic image out.")] = False,
@@ -138,7 +116,7 @@ def ask(
             made, why = [], ""
             if not no_image:
                 try:
-                    made = _made(client, GenerateRequest(query, GenerationOptions(seed=seed)), out)
+                    made = _made(client, query, Options(seed=seed), out)
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
             answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})
@@ -161,19 +139,26 @@ def _print_answer(query: Query, answer: Mapping[str, Any]) -> None:
 # -- making --------------------------------------------------------------------------------------------------------------
 
 
-def _made(client: AtlasClient, asked: GenerateRequest, target: Path | None) -> list[dict[str, Any]]:
-    """Have images made, and write each into its file."""
-    choices = asdict(asked.options)
+def _made(
+    client: AtlasClient,
+    query: Query,
+    options: Options,
+    target: Path | None,
+    format: str = "png",
+    start: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Have images made, and write each into its file; they begin from the picture file `start` where there is one."""
+    choices = asdict(options)
     path = "/api/generate?" + urlencode({"generator": choices.pop("generator"), "insist": int(choices.pop("insist"))})
-    if asked.start is not None:
+    if start is not None:
         fields: dict[str, list[str]] = {}
         given = [(name, str(value)) for name, value in choices.items() if value not in (None, "")]
-        for name, value in (*asked.query.pairs(), *given):
+        for name, value in (*query.pairs(), *given):
             fields.setdefault(name, []).append(value)
-        decode(asked.start, name=asked.start.name, limits=DEFAULT_LIMITS)  # what is damaged is told by its name
-        job = client.ask("POST", path, data=fields, files={"file": (asked.start.name, asked.start.read_bytes())})
+        decode(start, name=start.name, limits=DEFAULT_LIMITS)  # what is damaged is told by its name
+        job = client.ask("POST", path, data=fields, files={"file": (start.name, start.read_bytes())})
     else:
-        terms = [{"text": term.text, "weight": term.weight} for term in asked.query.terms]
+        terms = [{"text": term.text, "weight": term.weight} for term in query.terms]
         job = client.ask("POST", path, json={"terms": terms, **choices})
     made: list[dict[str, Any]] = []
 
@@ -181,11 +166,11 @@ def _made(client: AtlasClient, asked: GenerateRequest, target: Path | None) -> l
         """Write what has been made since the last time: it is kept, whatever becomes of the rest."""
         for name in job["results"][len(made) :]:
             view = client.ask("GET", f"/api/synthetic/{name}")
-            data = client.fetch(f"/api/synthetic/{name}/image?format={asked.format}") if view["image"] else b""
+            data = client.fetch(f"/api/synthetic/{name}/image?format={format}") if view["image"] else b""
             made.append(
                 {
                     "id": name,
-                    "file": _write(target, name, asked, data),
+                    "file": _write(target, f"synthetic-{name}.{ENDINGS[format]}", data, alone=options.count == 1),
                     "record": view["record"],
                     "nearest": [figure["id"] for figure in view["nearest"]],
                     "match": view["match"]["said"] if view["match"] else "",
@@ -199,14 +184,13 @@ def _made(client: AtlasClient, asked: GenerateRequest, target: Path | None) -> l
     return made
 
 
-def _write(target: Path | None, name: str, asked: GenerateRequest, data: bytes) -> str:
+def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:
     """Write one image; where, or empty when there is none."""
     if not data:
         return ""
-    path = Path(f"synthetic-{name}.{ENDINGS[asked.format]}")
+    path = Path(name)
     if target is not None:
-        folder = target.is_dir() or not target.suffix or asked.options.count > 1
-        path = target / path if folder else target
+        path = target if alone and target.suffix and not target.is_dir() else target / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -218,7 +202,7 @@ def _write(target: Path | None, name: str, asked: GenerateRequest, data: bytes) 
 def _print(made: Sequence[Mapping[str, Any]]) -> None:
     for image in made:
         if image["file"]:
-            say(f"{image['file']}  (seed {image['record']['seed']})  {_STATEMENT}")
+            say(f"{image['file']}  (seed {image['record']['seed']})  {STATEMENT}")
         elif image["withheld"]:
             say(f"Withheld (seed {image['record']['seed']}). --insist gives it all the same.")
         else:
@@ -248,3 +232,55 @@ def _format(given: str, target: Path | None) -> str:
     if not kind and target is not None and target.suffix and not target.is_dir():
         raise BadInput(f"Files named *{target.suffix} are not written. Choose one of {', '.join(ENDINGS.values())}.")
     return kind or "png"
+
+
+# -- verifying ----------------------------------------------------------------------------------------------------------
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Pictures: PNG, JPEG, WebP, TIFF, BMP, GIF or DICOM.")],
+    json: JsonOption = False,
+) -> None:
+    """Say which marks of a synthetic image each file carries: band, watermark, XMP, C2PA, DICOM, and the record.
+
+    Ends with 0 when all files could be read, whatever was found in them, and with 2 when one could not. That no
+    mark is found does not mean that an image is real.
+    """
+    told: list[dict[str, Any]] = []
+    failed = False
+    for number, path in enumerate(files):
+        try:
+            marks = _marks(path)
+        except BadPicture as error:
+            failed = True
+            complain(str(error))
+            told.append({"file": str(path), "error": str(error)})
+            continue
+        told.append({"file": str(path), **asdict(marks)})
+        if not json:
+            if number:
+                out.print()
+            _print_marks(path, marks)
+    if json:
+        print_json(told)
+    if failed:
+        raise typer.Exit(BadPicture.exit_code)
+
+
+def _marks(path: Path) -> Marks:
+    if path.is_dir():
+        raise BadPicture(f"{path} is a folder. Name the files in it.")
+    image = read_picture(path, name=str(path), limits=DEFAULT_LIMITS, allow_burned_in=True).image
+    return reading.read(path.read_bytes(), image)
+
+
+def _print_marks(path: Path, marks: Marks) -> None:
+    rows = [("file", str(path)), ("verdict", marks.summary)]
+    rows += [(mark.kind, ("found: " if mark.found else "not found: ") + mark.said) for mark in marks.marks]
+    if marks.id:
+        rows.append(("id", marks.id))
+    facts(rows)
+    if marks.record is not None:
+        record = asdict(marks.record)
+        record["terms"] = ", ".join(f"{text}@{weight:g}" for text, weight in marks.record.terms)
+        facts([(f"  {name}", str(value)) for name, value in record.items() if value not in ("", None) and name != "id"])

@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from mirage import encoders
+from mirage.cli.client import JsonOption
 from mirage.cli.output import complain, counted, download_bar, facts, out, print_json, progress_bar, say, size
 from mirage.encoders import Encoder, Opening, opening
 from mirage.errors import BadInput, MirageError, NotFound
@@ -29,7 +30,6 @@ app = typer.Typer(help="Models: what is known and here; getting, checking and co
 Revision = Annotated[
     str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _PLACES = {
     "shipped": "comes with MIRAGE",
     "mirage": "on this machine",
@@ -45,7 +45,7 @@ def list_(
     everything: Annotated[
         bool, typer.Option("--all", help="Also unknown models in the Hugging Face cache.", show_default=False)
     ] = False,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Tell which models are known and which are here: revision, digest, size, licence, memory, speed."""
     rows = listed(everything=everything, adapter_of=encoders.adapter_of)
@@ -77,33 +77,16 @@ def pull(
     The hub is HF_ENDPOINT, or the public one. A model with terms to accept wants your token as HF_TOKEN.
     """
     with download_bar(pins.bare(model)) as tell:
-        got = pull_model(
-            model,
-            revision=revision,
-            source=source,
-            to=to,
-            progress=lambda _, done, total: tell(done, total),
-        )
+        got = pull_model(model, revision=revision, source=source, to=to, progress=lambda _, *sizes: tell(*sizes))
     if got.record is None:
         say("It is in the Hugging Face cache already, and stays there.")
         facts([("folder", str(got.path)), ("revision", got.path.name)])
         return
     record = got.record
-    say(
-        "It is here already."
-        if not got.fetched
-        else f"Got {size(got.fetched)}; {counted(len(record.files), 'file')} checked."
-    )
-    facts(
-        [
-            ("model", record.id),
-            ("revision", record.revision or "not known"),
-            ("licence", record.licence),
-            ("digest", record.digest),
-            ("size", size(record.size)),
-            ("folder", str(got.path)),
-        ]
-    )
+    checked = f"{counted(len(record.files), 'file')} checked"
+    say(f"Got {size(got.fetched)}; {checked}." if got.fetched else "It is here already.")
+    rows = [("model", record.id), ("revision", record.revision or "not known"), ("licence", record.licence)]
+    facts([*rows, ("digest", record.digest), ("size", size(record.size)), ("folder", str(got.path))])
     pin = pins.pin_of(record.id)
     for caveat in pin.caveats if pin else ():
         say(f"Mind: {caveat}")
@@ -115,7 +98,7 @@ def verify(
         str, typer.Argument(metavar="[ID]", help="An id, or a folder that was pulled.", show_default="all that are here")
     ] = "",
     revision: Revision = "",
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Check a model's files against the digests kept when it was pulled. Ends with 1 when one is damaged."""
     read = 0
@@ -167,7 +150,7 @@ def export(
             ("", f"pictures, {made.images}: cosine at least {made.image_cosine:.4f}"),
         ]
     )
-    say(f"Search with it: MIRAGE_ENCODER=onnx MIRAGE_ENCODER_MODEL={made.folder}")
+    say(f"Search with it: MIRAGE_ENCODER={encoders.adapter_of(made.folder)} MIRAGE_ENCODER_MODEL={made.folder}")
 
 
 @app.command()

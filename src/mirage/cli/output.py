@@ -26,6 +26,11 @@ out = _Console(highlight=False)
 err = _Console(stderr=True, highlight=False)
 
 
+def plain(text: str) -> None:
+    """Print words of somebody else, in which brackets are no markup."""
+    out.print(text, markup=False)
+
+
 def complain(message: str) -> None:
     """Tell what went wrong, on the error stream."""
     err.print(f"[bold red]mirage:[/] {escape(message)}", soft_wrap=True)

@@ -9,25 +9,36 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import typer
 
-from mirage.cli.client import AtlasClient, AtlasOption, connect, folder_of, refuse_address
+from mirage.cli.client import (
+    AtlasClient,
+    AtlasOption,
+    JsonOption,
+    LessOption,
+    ModalityOption,
+    MoreOption,
+    PlaneOption,
+    RegionOption,
+    Several,
+    connect,
+    folder_of,
+    refuse_address,
+)
 from mirage.cli.output import facts, hits_table, out, print_json
 from mirage.errors import NotFound
 from mirage.query import MAX_K, Query
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
 
 
 def search(
     words: Annotated[list[str] | None, typer.Argument(help="What to look for, in words.")] = None,
     image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file to look for the like of.")] = None,
-    more: Annotated[list[str] | None, typer.Option(help="A further term; `words@0.5` gives it a weight.")] = None,
-    less: Annotated[list[str] | None, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")] = None,
-    like: Annotated[list[str] | None, typer.Option(help="Id of a figure to find the like of.")] = None,
-    modality: Annotated[list[str] | None, typer.Option(help="Only this modality: CT, MR, US, XR …")] = None,
-    plane: Annotated[list[str] | None, typer.Option(help="Only this plane: axial, coronal, sagittal …")] = None,
-    region: Annotated[list[str] | None, typer.Option(help="Only this body region.")] = None,
-    corpus: Annotated[list[str] | None, typer.Option(help="Only this corpus.")] = None,
-    licence: Annotated[list[str] | None, typer.Option(help="Only this licence.")] = None,
+    more: MoreOption = None,
+    less: LessOption = None,
+    like: Annotated[Several, typer.Option(help="Id of a figure to find the like of.")] = None,
+    modality: ModalityOption = None,
+    plane: PlaneOption = None,
+    region: RegionOption = None,
+    corpus: Annotated[Several, typer.Option(help="Only this corpus.")] = None,
+    licence: Annotated[Several, typer.Option(help="Only this licence.")] = None,
     k: Annotated[int, typer.Option("-k", help=f"How many hits, 1 to {MAX_K}.")] = 12,
     refine: Annotated[
         bool, typer.Option("--refine", help="Search twice, the second time with what explains the first hits.")

@@ -43,6 +43,8 @@ class CorpusOption:
         Whether it takes several values: a tuple, or in text with commas between.
     choices : tuple of str
         The only values that there are; empty for any.
+    by_command : bool
+        Whether only the command line may choose it, as what concerns the privacy of patients; the page does not offer it.
     """
 
     name: str
@@ -53,6 +55,7 @@ class CorpusOption:
     is_folder: bool = False
     several: bool = False
     choices: tuple[str, ...] = ()
+    by_command: bool = False
 
     def read(self, value: object) -> Any:
         """The value as the adapter wants it, from text or as it is.

@@ -81,7 +81,11 @@ class FolderCorpus:
             CorpusOption("licence_url", "Where the licence's text is."),
             CorpusOption("attribution", "The line to print beside each picture."),
             CorpusOption(
-                "allow_burned_in", "Take DICOM files whose header says that text is burned in.", bool, default=False
+                "allow_burned_in",
+                "Take DICOM files whose header says that text is burned in.",
+                bool,
+                default=False,
+                by_command=True,
             ),
             CorpusOption("frames", "How many frames to take of a DICOM file with more.", int, default=12),
         ),

@@ -115,14 +115,27 @@ class Outputs:
         except OSError as error:
             raise _damaged(image_id, error) from error
 
-    def list(self) -> list[OutputEntry]:
-        """Every image, newest first, without reading a picture; what is damaged is left out."""
+    def __len__(self) -> int:
+        """How many images are kept."""
+        return sum(1 for _ in self.folder.glob("*.json"))
+
+    def list(self, first: int = 0, most: int | None = None) -> list[OutputEntry]:
+        """List images, the last one kept first, without reading a picture, or the records of those that are not listed.
+
+        Parameters
+        ----------
+        first : int
+            How many to pass over.
+        most : int, optional
+            How many to list; all when left out. What is damaged is left out.
+        """
+        paths = sorted(self.folder.glob("*.json"), key=_kept_at, reverse=True)
         found = []
-        for path in self.folder.glob("*.json"):
+        for path in paths[first : None if most is None else first + most]:
             with contextlib.suppress(NotFound):
                 has_picture = path.with_suffix(".png").is_file()
                 found.append(OutputEntry.of(self._known(path.stem), has_picture=has_picture))
-        return sorted(found, key=lambda image: (image.record.created, image.record.id), reverse=True)
+        return found
 
     def _known(self, image_id: str) -> SyntheticImage:
         """What is known of an image, without its picture."""
@@ -150,7 +163,7 @@ class Outputs:
         int
             How many were deleted.
         """
-        every = self.list()
+        every = sorted(self.list(), key=lambda image: (image.record.created, image.record.id), reverse=True)
         oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days * 86_400)) if days else ""
         surplus = every[images:] if images else []
         gone = {image.record.id for image in (*surplus, *(each for each in every if each.record.created < oldest))}
@@ -194,6 +207,13 @@ class Outputs:
         if not _ID.fullmatch(image_id):
             raise NotFound(f"There is no synthetic image {shown(image_id)}.")
         return self.folder / f"{image_id}.png", self.folder / f"{image_id}.json"
+
+
+def _kept_at(path: Path) -> tuple[int, str]:
+    try:
+        return path.stat().st_mtime_ns, path.name
+    except OSError:  # deleted since it was listed
+        return 0, path.name
 
 
 def _damaged(image_id: str, error: Exception) -> NotFound:

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mirage import corpora, encoders
+from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Downloads
-from mirage.errors import BadInput, NotFound
 from mirage.jobs.job import Cancelled, Update
-from mirage.query import shown
-from mirage.storage import archive
 from mirage.storage.archive_import import import_open
-from mirage.storage.ingest import IngestReport, Progress, add
+from mirage.storage.ingest import Progress, add
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
 
 _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
 _MOST_REFUSED = 500
 
 
-def check_corpus(corpus: str, path: Path | str | None) -> None:
-    """Refuse a corpus that is not there, or a path that cannot be used."""
-    known = corpora.available()
-    if corpus not in known:
-        raise NotFound(f"There is no corpus {shown(corpus)}. There are: {', '.join(known)}.")
-    if path is not None and not Path(path).exists():
-        raise BadInput(f"There is no folder {path}. Check its name.")
-
-
-class AddWork:
-    """Add a corpus.
+def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update, stopped: Callable[[], bool]) -> None:
+    """Fetch a corpus where it has to be, then add it.
 
     Parameters
     ----------
@@ -41,45 +30,28 @@ class AddWork:
         Its adapter's name.
     given : dict
         What the adapter is opened with.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
     """
+    update(message="Opening the corpus.")
+    source = corpora.load(corpus, **given)
+    fetches: dict[str, tuple[float, int]] = {}  # when a step began, and at which byte
 
-    def __init__(self, atlas: Atlas, corpus: str, given: dict[str, Any]) -> None:
-        self._atlas, self._corpus, self._given = atlas, corpus, given
-        self._fetches: dict[str, tuple[float, int]] = {}  # when a step began, and at which byte
-
-    def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
-        """Fetch the corpus where it has to be, then add it."""
-        update(message="Opening the corpus.")
-        source = corpora.load(self._corpus, **self._given)
-        if isinstance(source, Downloads) and not source.ready:
-            source.prepare(lambda what, done, total: self._fetching(update, stopped, what, done, total))
-        report = add(self._atlas, source, progress=lambda progress: _tell(update, progress), stop=stopped)
-        _end(update, report)
-
-    def _fetching(self, update: Update, stopped: Callable[[], bool], what: str, done: int, total: int | None) -> None:
+    def fetching(what: str, done: int, total: int | None) -> None:
         if stopped():
             raise Cancelled
         count, unit = (1e6, " MB") if what == "downloading" else (1, " files")
         of = f" of {total / count:,.0f}" if total else ""
-        message = f"{what.capitalize()}: {done / count:,.0f}{of}{unit}."
         now = time.monotonic()
-        since, had = self._fetches.setdefault(what, (now, done))
+        since, had = fetches.setdefault(what, (now, done))
         rate = (done - had) / max(now - since, 1e-3)
         left = (total - done) / rate if total and rate > 0 and now - since > 1 else None
+        message = f"{what.capitalize()}: {done / count:,.0f}{of}{unit}."
         update(done=done, total=total or 0, seconds_left=left, message=message)
 
-
-def _tell(update: Update, progress: Progress, what: str = "") -> None:
-    update(
-        done=progress.done,
-        total=progress.total,
-        rate=progress.rate,
-        seconds_left=progress.seconds_left,
-        message=f"{progress.done:,} of {progress.total:,}{what}.",
-    )
-
-
-def _end(update: Update, report: IngestReport) -> None:
+    if isinstance(source, Downloads) and not source.ready:
+        source.prepare(fetching)
+    report = add(atlas, source, progress=lambda progress: _tell(update, progress), stop=stopped)
     new, old = f"{report.added:,} figures added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
@@ -94,56 +66,43 @@ def _end(update: Update, report: IngestReport) -> None:
     )
 
 
-def check_file(path: Path) -> None:
-    """Refuse what is no atlas file."""
-    with archive.opened(path):
-        pass
+def _tell(update: Update, progress: Progress, what: str = "") -> None:
+    update(
+        done=progress.done,
+        total=progress.total,
+        rate=progress.rate,
+        seconds_left=progress.seconds_left,
+        message=f"{progress.done:,} of {progress.total:,}{what}.",
+    )
 
 
-class ImportWork:
-    """Put an atlas file into the atlas.
+def import_file(
+    atlas: Atlas, path: Path, update: Update, stopped: Callable[[], bool], *, encode: bool, replace: bool
+) -> None:
+    """Check an atlas file, then take its figures in.
 
     Parameters
     ----------
     atlas : Atlas
     path : Path
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
     encode, replace : bool
         As for `mirage.storage.archive_import.import_file`.
     """
-
-    def __init__(self, atlas: Atlas, path: Path, encode: bool, replace: bool) -> None:
-        self._atlas, self._path, self._encode, self._replace = atlas, path, encode, replace
-
-    def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
-        """Check the file, then take its figures in."""
-        update(message="Checking the file.")
-
-        given = {"encode": self._encode, "replace": self._replace}
-        done = import_open(self._path, self._atlas, **given, progress=lambda progress: _tell(update, progress), stop=stopped)
-        again = ", encoded anew" if done.encoded else ""
-        message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
-        counts = {"added": done.added, "kept": done.kept}
-        if done.stopped:
-            update(state="cancelled", **counts, message=f"Cancelled. {message} Import it again to go on.")
-        else:
-            update(state="done", **counts, message=message)
+    update(message="Checking the file.")
+    moved = partial(_tell, update)
+    done = import_open(path, atlas, encode=encode, replace=replace, progress=moved, stop=stopped)
+    again = ", encoded anew" if done.encoded else ""
+    message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
+    if done.stopped:
+        message = f"Cancelled. {message} Import it again to go on."
+    update(state="cancelled" if done.stopped else "done", added=done.added, kept=done.kept, message=message)
 
 
-def check_encoder(encoder: str) -> None:
-    """Refuse an encoder that is not there."""
-    known = encoders.available()
-    if encoder and encoder not in known:
-        raise NotFound(f"There is no encoder {shown(encoder)}. There are: {', '.join(known)}.")
-
-
-def rebuild_title(encoder: str, model: str) -> str:
-    """What is done, in a line."""
-    if not encoder and not model:
-        return "Make the index anew"
-    return f"Encode anew with {' '.join(filter(None, (encoder, model)))}"
-
-
-class RebuildWork:
+def rebuild(
+    atlas: Atlas, encoder: str, model: str, update: Update, stopped: Callable[[], bool], *, again: bool = False
+) -> None:
     """Make the index anew, with another encoder or the same; searches are answered all the while.
 
     Parameters
@@ -151,27 +110,23 @@ class RebuildWork:
     atlas : Atlas
     encoder, model : str
         As for `mirage.storage.reindex.rebuild`; empty for those the atlas has.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
     again : bool
         Whether it was begun before this process; then it may have ended without anybody writing that down.
     """
-
-    def __init__(self, atlas: Atlas, encoder: str = "", model: str = "", *, again: bool = False) -> None:
-        self._atlas, self._encoder, self._model, self._again = atlas, encoder, model, again
-
-    def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
-        """Encode, make the index, swap."""
-        update(message="Opening the encoder.")
-        used = self._atlas.encoder
-        if self._encoder or self._model:
-            used = opened(self._atlas.written, self._encoder, self._model)
-            if self._again and used.info().digest == self._atlas.encoder.info().digest:
-                update(state="done", message="The new index was there already when MIRAGE was stopped.")
-                return
-        try:
-            done = rebuild_open(self._atlas, used, lambda step: _tell(update, step, _DOING[step.what]), stop=stopped)
-        except Stopped:
-            message = "Cancelled. The atlas is what it was; what was encoded is kept for the next time."
-            update(state="cancelled", message=message)
+    update(message="Opening the encoder.")
+    used = atlas.encoder
+    if encoder or model:
+        used = opened(atlas.written, encoder, model)
+        if again and used.info().digest == atlas.encoder.info().digest:
+            update(state="done", message="The new index was there already when MIRAGE was stopped.")
             return
-        encoded = f"{done.encoded:,} of them encoded now with {used.info().name}"
-        update(state="done", message=f"The index was made anew: {done.figures:,} figures, {encoded}.")
+    try:
+        done = rebuild_open(atlas, used, lambda step: _tell(update, step, _DOING[step.what]), stop=stopped)
+    except Stopped:
+        message = "Cancelled. The atlas is what it was; what was encoded is kept for the next time."
+        update(state="cancelled", message=message)
+        return
+    encoded = f"{done.encoded:,} of them encoded now with {used.info().name}"
+    update(state="done", message=f"The index was made anew: {done.figures:,} figures, {encoded}.")

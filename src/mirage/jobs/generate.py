@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -39,15 +39,11 @@ def of_asked(asked: dict[str, Any]) -> tuple[Query, GenerationOptions]:
     return Query.parse(asked["query"]), GenerationOptions(**asked["options"])
 
 
-def title_of(query: Query) -> str:
-    """What is drawn, in a line."""
-    return f"Generate: {query.text or 'an image like a figure'}"[:200]
-
-
+@dataclass(eq=False)
 class GenerateWork:
     """Make synthetic images.
 
-    Parameters
+    Attributes
     ----------
     atlas : Atlas
     outputs : Outputs
@@ -58,21 +54,16 @@ class GenerateWork:
         As for `mirage.generate.synthesis.draw`.
     """
 
-    def __init__(
-        self,
-        atlas: Atlas,
-        outputs: Outputs,
-        generator: Callable[[], Generator],
-        query: Query,
-        options: GenerationOptions,
-        start: Image.Image | None,
-    ) -> None:
-        self._atlas, self._outputs, self._generator = atlas, outputs, generator
-        self._query, self._options, self._start = query, options, start
-        self._step: GenerationStep | None = None
-        self._lock = threading.Lock()
-        self._shown: tuple[GenerationStep, bytes] | None = None
-        self._began = 0.0
+    atlas: Atlas
+    outputs: Outputs
+    generator: Callable[[], Generator]
+    query: Query
+    options: Options
+    start: Image.Image | None
+    _step: Step | None = None
+    _shown: tuple[Step, bytes] | None = None
+    _began: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
         """Draw; what was finished before a failure stays."""
@@ -82,15 +73,15 @@ class GenerateWork:
         self._began = time.monotonic()
         try:
             for image in synthesis.draw(
-                self._atlas,
-                self._query,
-                self._options,
-                self._generator(),
-                start=self._start,
+                self.atlas,
+                self.query,
+                self.options,
+                self.generator(),
+                start=self.start,
                 progress=lambda step: self._tell(update, step, stopped()),
                 stopped=stopped,
             ):
-                self._outputs.put(image)
+                self.outputs.put(image)
                 done.append(image)
                 update(results=tuple(each.record.id for each in done))
         except MirageError as error:
@@ -98,7 +89,7 @@ class GenerateWork:
             if not done:
                 raise
         finally:
-            self._step = self._start = None
+            self._step = self.start = None
         self._prune({each.record.id for each in done})
         told = _told(done)
         if failed:
@@ -112,7 +103,7 @@ class GenerateWork:
         """What was drawn now stays, whatever the settings say of older images."""
         settings = Settings.load()
         with suppress(MirageError):
-            self._outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
+            self.outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
 
     def _tell(self, update: Update, step: GenerationStep, stopping: bool) -> None:
         self._step = step

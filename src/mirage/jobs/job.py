@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
 
 from mirage.corpora.base import Refused
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
+GENERATE, REBUILD, ADD, IMPORT = "generate", "rebuild", "add", "import"
+"""The kinds of jobs."""
 Update = Callable[..., None]
 """Given the fields of the job that change."""
 Work = Callable[[Update, Callable[[], bool]], None]
@@ -67,6 +69,20 @@ class Job:
     attempts: int = 0
     created: float = 0.0
     finished: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state in ENDED
+
+    @property
+    def lane(self) -> str:
+        """Jobs of one lane wait for one another; those that change the atlas share one."""
+        return GENERATE if self.kind == GENERATE else "change"
+
+    def again(self, message: str) -> Self:
+        """The same job before it began."""
+        return replace(self, state="queued", done=0, rate=0.0, seconds_left=None, message=message, results=())
 
     def record(self) -> dict[str, Any]:
         """What is kept of it."""

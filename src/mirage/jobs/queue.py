@@ -18,22 +18,23 @@ from typing import Any
 
 from PIL import Image
 
+from mirage import corpora, encoders
 from mirage.atlas import Atlas
-from mirage.errors import Busy, MirageError, NotFound
+from mirage.errors import BadInput, Busy, MirageError, NotFound
 from mirage.generate import synthesis
 from mirage.generate.generators import Generator
 from mirage.generate.outputs import FOLDER, Outputs
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import change, generate
 from mirage.jobs.generate import GenerateWork
-from mirage.jobs.job import ENDED, Cancelled, Job, Work
-from mirage.query import Query
+from mirage.jobs.job import ADD, ENDED, GENERATE, IMPORT, REBUILD, Cancelled, Job, Work
+from mirage.query import Query, shown
+from mirage.storage import archive
 
 logger = logging.getLogger(__name__)
 
 _KEEP_EVERY_SECONDS = 1.0
 _AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
-GENERATE, REBUILD, ADD, IMPORT = "generate", "rebuild", "add", "import"
 _MOST_ATTEMPTS = 2
 _DIED_AGAIN = "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
 # Of jobs that have ended, so many are kept, and none longer than this.
@@ -70,7 +71,7 @@ class Jobs:
         left = [Job.of(record) for record in reversed(atlas.store.jobs())] if resume else []
         self._jobs = {job.id: job for job in left}
         for job in left:
-            if job.state not in ENDED:
+            if not job.ended:
                 self._left_behind(job)
         self._prune()
 
@@ -78,9 +79,9 @@ class Jobs:
         if job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
             self._give_up(job, _DIED_AGAIN)
             return
-        again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
+        again = job.again(_AGAIN)
         if job.kind == REBUILD and job.asked is not None:
-            self._queue(again, change.RebuildWork(self._atlas, **job.asked, again=True))
+            self._queue(again, partial(change.rebuild, self._atlas, job.asked["encoder"], job.asked["model"], again=True))
             return
         if job.kind == GENERATE and job.asked is not None:
             try:
@@ -100,7 +101,7 @@ class Jobs:
     def _prune(self) -> None:
         """Forget jobs that ended long ago, and the oldest of many."""
         with self._lock:
-            ended = sorted((job for job in self._jobs.values() if job.state in ENDED), key=lambda job: -job.created)
+            ended = sorted((job for job in self._jobs.values() if job.ended), key=lambda job: -job.created)
             oldest = time.time() - KEPT_SECONDS
             gone = [job.id for place, job in enumerate(ended) if place >= KEPT_JOBS or job.created < oldest]
             for job_id in gone:
@@ -131,10 +132,14 @@ class Jobs:
         mirage.errors.MirageError
             When there is no such corpus, or the path cannot be used.
         """
-        change.check_corpus(corpus, path)
-        given = {**options, **({"path": Path(path)} if path is not None else {})}
-        title = f"Add {corpus}" + (f" from {path}" if path is not None else "")
-        return self._running(title) or self._start(ADD, title, change.AddWork(self._atlas, corpus, given))
+        known, title = corpora.available(), f"Add {corpus}"
+        if corpus not in known:
+            raise NotFound(f"There is no corpus {shown(corpus)}. There are: {', '.join(known)}.")
+        if path is not None:
+            if not Path(path).exists():
+                raise BadInput(f"There is no folder {path}. Check its name.")
+            options, title = {**options, "path": Path(path)}, f"{title} from {path}"
+        return self._running(title) or self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options))
 
     def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
         """Queue the making of the index anew, with this encoder or the one there is, as `mirage.storage.reindex` does.
@@ -149,9 +154,12 @@ class Jobs:
         mirage.errors.NotFound
             When there is no such encoder.
         """
-        change.check_encoder(encoder)
-        title, asked = change.rebuild_title(encoder, model), {"encoder": encoder, "model": model}
-        work = change.RebuildWork(self._atlas, encoder, model)
+        known, asked = encoders.available(), {"encoder": encoder, "model": model}
+        if encoder and encoder not in known:
+            raise NotFound(f"There is no encoder {shown(encoder)}. There are: {', '.join(known)}.")
+        other = " ".join(filter(None, (encoder, model)))
+        title = f"Encode anew with {other}" if other else "Make the index anew"
+        work = partial(change.rebuild, self._atlas, encoder, model)
         return self._running(title) or self._start(REBUILD, title, work, asked)
 
     def start_import(self, path: Path, *, encode: bool = False, replace: bool = False) -> Job:
@@ -168,13 +176,14 @@ class Jobs:
         mirage.errors.AtlasError
             When there is no such file, or it is no atlas file.
         """
-        change.check_file(path)
-        title = f"Import {path.name}"
-        return self._running(title) or self._start(IMPORT, title, change.ImportWork(self._atlas, path, encode, replace))
+        with archive.opened(path):  # which refuses what is no atlas file
+            title = f"Import {path.name}"
+        work = partial(change.import_file, self._atlas, path, encode=encode, replace=replace)
+        return self._running(title) or self._start(IMPORT, title, work)
 
     def _running(self, title: str) -> Job | None:
         with self._lock:
-            return next((job for job in self._jobs.values() if job.title == title and job.state not in ENDED), None)
+            return next((job for job in self._jobs.values() if job.title == title and not job.ended), None)
 
     def start_generate(self, query: Query, options: GenerationOptions, *, start: Image.Image | None = None) -> Job:
         """Queue the making of synthetic images.
@@ -196,12 +205,13 @@ class Jobs:
         self._check_room()
         info = self._generator(options).info()
         synthesis.request_of(self._atlas, query, options, info, start)
-        title, work = generate.title_of(query), self._generation(query, options, start)
+        title = f"Generate: {query.text or 'an image like a figure'}"[:200]
         pinned = replace(options, figure=self._atlas.reference(options.figure)) if options.figure else options
-        return self._start(GENERATE, title, work, generate.asked_of(self._atlas.pinned(query), pinned, start))
+        asked = generate.asked_of(self._atlas.pinned(query), pinned, start)
+        return self._start(GENERATE, title, self._generation(query, options, start), asked)
 
     def _check_room(self) -> None:
-        waiting = sum(job.kind == GENERATE and job.state not in ENDED for job in list(self._jobs.values()))
+        waiting = sum(job.kind == GENERATE and not job.ended for job in list(self._jobs.values()))
         if waiting >= MAX_AHEAD:
             raise Busy(f"{waiting} generations wait already, which is as many as may. Try again in a minute.")
 
@@ -236,8 +246,8 @@ class Jobs:
     def _placed(self, job: Job) -> Job:
         if job.state != "queued":
             return job
-        lane = _lane(job.kind)
-        before = (other for other in self._jobs.values() if _lane(other.kind) == lane and other.state not in ENDED)
+        lane = job.lane
+        before = (other for other in self._jobs.values() if other.lane == lane and not other.ended)
         return replace(job, ahead=sum((other.created, other.id) < (job.created, job.id) for other in before))
 
     def preview(self, job_id: str) -> bytes | None:
@@ -282,7 +292,7 @@ class Jobs:
             self._jobs[job.id] = job
             self._works[job.id] = work
             self._stops[job.id] = threading.Event()
-            lane = _lane(job.kind)
+            lane = job.lane
             if lane not in self._lanes:
                 self._lanes[lane] = queue.Queue()
                 worker = threading.Thread(target=self._run, args=(self._lanes[lane],), name=lane, daemon=True)
@@ -330,7 +340,3 @@ class Jobs:
             self._atlas.store.put_job(job.id, job.created, job.record())
         except MirageError:  # a full disk: the job is still shown, until this process ends
             logger.warning("job %s could not be kept", job.id, exc_info=True)
-
-
-def _lane(kind: str) -> str:
-    return GENERATE if kind == GENERATE else "change"

@@ -11,7 +11,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from mirage import __version__
 from mirage.web import (
     ask,
-    assets,
     compare,
     corpora,
     explain,
@@ -22,6 +21,7 @@ from mirage.web import (
     problems,
     search,
     synthetic,
+    templating,
     verify,
 )
 from mirage.web.security import Guard
@@ -69,7 +69,7 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     for feature in (search, figures, explain, compare, ask, generate, synthetic, corpora, jobs, verify):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, assets):
+    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, templating):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)

@@ -16,12 +16,11 @@ from mirage.compare.dual import SIDES, Dual, Side
 from mirage.errors import MirageError
 from mirage.explain.explanation import Explanation
 from mirage.web import explain, forms, generate, links, openapi, streaming, uploads
-from mirage.web.drawing import Drawing, DrawnExplanation, drawn, nothing, places_of
 from mirage.web.explain import STREAMED, ExplainRequest
 from mirage.web.forms import Pairs, change_rows, first, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
-from mirage.web.streaming import WritesEvents
+from mirage.web.streaming import Drawing, DrawnExplanation, WritesEvents, drawn_whole, nothing, places_of
 from mirage.web.templating import page
 from mirage.web.views.explain import ExplanationView
 from mirage.web.views.search import CompareBody, ComparisonView, comparison_view, hit_view
@@ -127,13 +126,13 @@ def _example(site: RunningSite, dual: Dual) -> Iterator[dict[str, Any]]:
 def compare(request: Request) -> Response:
     """Answer two queries side by side: what both have, what tells them apart, figures to look at together."""
     dual = dual_of(tidied(request.query_params.multi_items()), in_address=True)
-    return sent(comparison_view(site_of(request).atlas.compare(dual)))
+    return sent(comparison_view(site_of(request).compare(dual)))
 
 
 @twins.post("/compare", response_model=ComparisonView)
 def compare_by_post(request: Request, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(comparison_view(site_of(request).atlas.compare(_dual_in(body))))
+    return sent(comparison_view(site_of(request).compare(_dual_in(body))))
 
 
 @twins.get(
@@ -186,7 +185,7 @@ async def prepared(site: RunningSite, dual: Dual, side: Whose, explainer: str) -
         The comparison, what writes, and what draws it on the page.
     """
     speaker = await run_sync(site.explainer, explainer)
-    comparison = await run_sync(site.atlas.compare, dual)
+    comparison = await run_sync(site.compare, dual)
     answers = {"a": comparison.a, "b": comparison.b}
     if side:
         answer, words = answers[side], comparison.words[SIDES.index(side)]
@@ -208,7 +207,7 @@ async def compare_page(request: Request) -> Response:
     if isinstance(dual, Response):
         return dual
     try:
-        comparison = await run_sync(site_of(request).atlas.compare, dual)
+        comparison = await run_sync(site_of(request).compare, dual)
     except MirageError as error:
         return await run_sync(_form_page, request, dual.pairs(), error)
     return await run_sync(_shown, request, comparison, {})
@@ -218,10 +217,8 @@ async def compare_page(request: Request) -> Response:
 @router.api_route("/compare/explain/{side}/stream", methods=["GET", "POST"])
 async def explained_pieces(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
     """Send the explanation of one side, or of the difference, in pieces of HTML, for the page's script."""
-    asked = ExplainRequest.of(request)
-    by_post = request.method == "POST"
-    pairs = tidied(uploads.texts_of(await uploads.read_form(request))) if by_post else asked.pairs
-    dual = dual_of(pairs, in_address=not by_post)
+    asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
+    dual = dual_of(asked.pairs if posted is None else posted, in_address=posted is None)
     _, make, drawing = await prepared(site_of(request), dual, side, asked.explainer)
     return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
 
@@ -239,7 +236,7 @@ async def explained_page(request: Request, side: Side = "") -> Response:  # type
     except MirageError as error:
         return await run_sync(_form_page, request, dual.pairs(), error)
     events = await streaming.whole(request, make)
-    whole: dict[Whose, DrawnExplanation] = {side: drawn(drawing, events)}
+    whole: dict[Whose, DrawnExplanation] = {side: drawn_whole(drawing, events)}
     return await run_sync(_shown, request, comparison, whole)
 
 

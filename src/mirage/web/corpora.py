@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mirage import corpora
-from mirage.corpora import CorpusCard, CorpusOption
+from mirage.corpora import CorpusCard
 from mirage.errors import BadInput, MirageError, NotFound
+from mirage.jobs.job import GENERATE
 from mirage.web.jobs import jobs_view
 from mirage.web.openapi import PROBLEM, sent
-from mirage.web.security import check_token
+from mirage.web.security import RefusedError, check_token
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.figures import CorpusView, atlas_view, licence_view
-from mirage.web.views.jobs import GENERATE, AddableView, AddBody, CorporaView, JobView, OptionView, job_view
+from mirage.web.views.jobs import AddableView, AddBody, CorporaView, JobView, OptionView, job_view
 
 _MOST_FOLDERS = 200
 _KINDS = {str: "text", int: "number", bool: "yes or no"}
@@ -35,12 +37,10 @@ def cards() -> dict[str, CorpusCard]:
     """
     found: dict[str, CorpusCard] = {}
     for name in corpora.available():
-        try:
-            found[name] = corpora.card(name)
-        except MirageError:
-            continue
-    usable = [(name, card) for name, card in found.items() if card.usable]
-    return dict(sorted(usable, key=lambda one: not one[1].downloads))
+        with suppress(MirageError):
+            if (card := corpora.card(name)).usable:
+                found[name] = card
+    return dict(sorted(found.items(), key=lambda one: not one[1].downloads))
 
 
 def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
@@ -61,15 +61,15 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
             licence=licence_view(card.licence),
             present=name in complete,
             folders=folders if card.folder_option else [],
-            options=[_option_view(option) for option in card.options if option.type in _KINDS],
+            options=[
+                OptionView.of(option, kind=_KINDS[option.type])
+                for option in card.options
+                if option.type in _KINDS and not option.by_command
+            ],
         )
         for name, card in cards().items()
         if not card.ships and (folders or not card.folder_option or not card.folder_option.required)
     ]
-
-
-def _option_view(option: CorpusOption) -> OptionView:
-    return OptionView.of(option, kind=_KINDS[option.type])
 
 
 def _folders_under(roots: tuple[Path, ...]) -> list[str]:
@@ -107,6 +107,8 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
         When there is no such corpus to add.
     mirage.errors.BadInput
         When an option cannot be used, or a path is not under a root that the settings name.
+    mirage.web.security.RefusedError
+        When an option is one that only a command may choose.
     """
     known = cards()
     if not by_command and (corpus not in known or known[corpus].ships):
@@ -114,6 +116,10 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
         raise NotFound(f"There is no collection {corpus!r} to add from here. There are: {there}.")
     card = corpora.card(corpus)
     options = {name: value for name, value in given.items() if value not in (None, "")}
+    for option in card.options:
+        if option.by_command and option.name in options and not by_command:
+            command = f"mirage add {corpus} --{option.name.replace('_', '-')}"
+            raise RefusedError(f"Only a command of the user who serves this atlas may choose that: `{command}`.")
     folder = card.folder_option
     if folder and "path" in options:
         options[folder.name] = options.pop("path")

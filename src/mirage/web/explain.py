@@ -16,10 +16,9 @@ from mirage.explain.explanation import Event, Explanation
 from mirage.query import Query
 from mirage.search.answer import Answer
 from mirage.web import forms, openapi, search, streaming, uploads
-from mirage.web.drawing import Drawing, drawn, places_of
 from mirage.web.openapi import EVENTS, PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
-from mirage.web.streaming import WritesEvents
+from mirage.web.streaming import Drawing, WritesEvents, drawn_whole, places_of
 from mirage.web.views.explain import ExplanationView, event_view, explanation_view
 from mirage.web.views.search import QueryBody
 
@@ -154,14 +153,13 @@ async def explain_page(request: Request) -> Response:
     except MirageError as error:
         return await run_sync(search.refused, request, query.pairs(), error)
     events = await streaming.whole(request, make)
-    return await run_sync(search.results, request, query, drawn(drawing, events))
+    return await run_sync(search.results, request, query, drawn_whole(drawing, events))
 
 
 @router.api_route("/explain/stream", methods=["GET", "POST"])
 async def explain_pieces(request: Request) -> Response:
     """Send the explanation in pieces of HTML, for the page's script."""
-    asked = ExplainRequest.of(request)
-    by_post = request.method == "POST"
-    pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if by_post else asked.pairs
-    _, make, drawing = await prepared(site_of(request), forms.query_of(pairs, in_address=not by_post), asked.explainer)
+    asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
+    query = forms.query_of(asked.pairs if posted is None else posted, in_address=posted is None)
+    _, make, drawing = await prepared(site_of(request), query, asked.explainer)
     return streaming.EventStream(streaming.drawn(request, make, drawing.draw))

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from mirage import query
-from mirage.web import assets, generate, links
+from mirage.web import generate, links
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import site_of
-from mirage.web.templating import page
+from mirage.web.templating import FOREVER, page
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
 from mirage.web.views.search import answer_view
 
 SIMILAR = 12
 """How many figures stand beside the one that they are like."""
+PICTURE_TYPES = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 PICTURE = {
-    **files("The picture.", *sorted(set(assets.PICTURE_TYPES.values()))),
+    **files("The picture.", *sorted(set(PICTURE_TYPES.values()))),
     304: {"description": "The picture that the browser has is the right one."},
 }
 
@@ -53,7 +54,7 @@ def atlas(request: Request) -> Response:
 def picture(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture as its source has it."""
     path = Path(site_of(request).atlas.picture(figure_id))
-    return assets.picture(request, path, content=path.stem, version=v)
+    return _sent_file(request, path, path.stem, v)
 
 
 @twins.get("/thumbnails/{figure_id:path}", response_class=Response, responses=PICTURE)
@@ -61,7 +62,21 @@ def thumbnail(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture, small: at most 320 pixels wide or high."""
     known = site_of(request).atlas
     content = Path(known.picture(figure_id)).stem
-    return assets.picture(request, Path(known.thumbnail(figure_id)), content=content, version=v)
+    return _sent_file(request, Path(known.thumbnail(figure_id)), content, v)
+
+
+def _sent_file(request: Request, path: Path, content: str, version: str) -> Response:
+    """Send a picture file. An address that names the content may be kept for good; others are checked."""
+    tag = f'"{content}{path.suffix}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": FOREVER if version and content.startswith(version) else "no-cache",
+        "Content-Disposition": "inline",
+    }
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, headers=headers, media_type=PICTURE_TYPES.get(path.suffix.lower()))
 
 
 @router.get("/figure/{figure_id:path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,8 +21,9 @@ from mirage.compare.dual import SIDES
 from mirage.errors import BadInput, BadQuery, MirageError, NotFound
 from mirage.figure import MODALITIES
 from mirage.generate.generators import GeneratorInfo
-from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
-from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
+from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
+from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.jobs.job import GENERATE
 from mirage.query import Query, Term, shown
 from mirage.web import links, uploads
 from mirage.web.forms import Pairs, change_rows, check_fields, first, tidied
@@ -31,16 +33,8 @@ from mirage.web.site import RunningSite, site_of
 from mirage.web.synthetic import synthetic_in, synthetics_in
 from mirage.web.templating import page
 from mirage.web.views.figures import FigureView
-from mirage.web.views.generate import (
-    EMPTY,
-    GenerateBody,
-    GeneratorView,
-    PairBody,
-    PairView,
-    SyntheticView,
-    query_of,
-)
-from mirage.web.views.jobs import GENERATE, JobView, job_view
+from mirage.web.views.generate import EMPTY, GenerateBody, GeneratorView, PairBody, PairView, SyntheticView, query_of
+from mirage.web.views.jobs import JobView, job_view
 
 LATEST = 8
 """How many images the form's page shows."""
@@ -381,10 +375,8 @@ def made(site: RunningSite, job: JobView) -> list[SyntheticView]:
     """
     found = []
     for name in job.results:
-        try:
+        with suppress(NotFound):
             found.append(synthetic_in(site, name))
-        except NotFound:
-            continue
     return found
 
 

@@ -12,6 +12,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mirage.jobs.job import GENERATE
 from mirage.web import links
 from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
@@ -22,7 +23,6 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.generate import ProgressView
 from mirage.web.views.jobs import (
-    GENERATE,
     ImportBody,
     JobsView,
     JobView,

@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadPicture, BadQuery, MirageError, NotFound
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
-from mirage.web import drawing, forms, generate, links, openapi, uploads
+from mirage.web import forms, generate, links, openapi, streaming, uploads
 from mirage.web.corpora import addable
-from mirage.web.drawing import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, site_of
+from mirage.web.streaming import DrawnExplanation
 from mirage.web.templating import page
 from mirage.web.views.figures import CorpusView, FacetsView, facets_in, figure_in
 from mirage.web.views.jobs import AddableView
@@ -155,7 +155,7 @@ def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None
         more_url=links.search(replace(query, k=next_k)) if more else "",
         unfiltered_url=links.search(query.with_filters({})),
         offer=None if view.fits else _absent(site, atlas.corpora),
-        explained=explained if view.fits else drawing.nothing(),
+        explained=explained if view.fits else streaming.nothing(),
         explain_stream=links.explain(query, stream=True),
         explain_url="" if query.has_picture else links.explain(query),
         costly=site.costly,

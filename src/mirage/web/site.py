@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 from fastapi import Request
 
+from mirage.compare.comparison import Comparison
+from mirage.compare.dual import Dual
 from mirage.errors import BadInput, MirageError
 from mirage.explain import explainers
 from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
 from mirage.generate.generators import GeneratorInfo
 from mirage.generate.outputs import FOLDER, Outputs
+from mirage.jobs import Jobs
 from mirage.query import shown
 from mirage.web.views.figures import AtlasView, atlas_view
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
-    from mirage.jobs import Jobs
     from mirage.settings import Settings
 
 # Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
@@ -74,11 +77,9 @@ class RunningSite:
     @property
     def jobs(self) -> Jobs:
         """The atlas's jobs."""
-        if self.given_jobs is None:
-            from mirage.jobs import Jobs  # noqa: PLC0415 - a site that only reads needs neither corpora nor threads
-
-            with self._lock:
-                self.given_jobs = self.given_jobs or Jobs(self.atlas)
+        with self._lock:
+            if self.given_jobs is None:
+                self.given_jobs = Jobs(self.atlas)
         return self.given_jobs
 
     @cached_property
@@ -106,6 +107,14 @@ class RunningSite:
     def holds(self) -> AtlasView:
         """Tell what the atlas holds, as of now or a moment ago."""
         return self.kept("atlas", time.monotonic() // _MOMENT, lambda: atlas_view(self.atlas))
+
+    def compare(self, dual: Dual) -> Comparison:
+        """Compare, once for a page and for the explanations that follow it; a dropped picture is not kept, however."""
+        if dual.has_picture:
+            return self.atlas.compare(dual)
+        with self.atlas.snapshot() as now:
+            state = weakref.ref(now.searcher)  # another one once the atlas has changed
+        return self.kept("comparison", (dual, state), lambda: self.atlas.compare(dual))
 
     def generator(self) -> GeneratorInfo | str:
         """Tell who draws synthetic images; or, for a person to read, why nobody does."""

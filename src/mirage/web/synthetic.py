@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -11,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from mirage import query
 from mirage.errors import NotFound
 from mirage.generate.outputs import OutputEntry
-from mirage.generate.synthesis import SyntheticImage
+from mirage.generate.synthesis import UPLOAD, Synthetic
 from mirage.images.marks import SyntheticRecord
+from mirage.images.marks.marking import MEDIA_TYPES
 from mirage.query import Term
 from mirage.web import links
 from mirage.web.openapi import PROBLEM, files, sent
@@ -24,11 +26,8 @@ from mirage.web.views.figures import FigureView, figure_in
 from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
 
 A_PAGE = 24
-UPLOAD = "an upload"
-"""What an image began from that began from somebody's own picture; it cannot be made again."""
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
-_KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
-_ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
+ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 Chosen = Annotated[Format, Query(description="A file to keep, in this format; without it, the PNG to look at.")]
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
@@ -51,10 +50,8 @@ def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticVie
     synthetic = site.outputs.get(found) if isinstance(found, str) else found
     nearest: list[FigureView] = []
     for name in synthetic.nearest:
-        try:
+        with suppress(NotFound):
             nearest.append(figure_in(site.atlas, name))
-        except NotFound:
-            continue
     return synthetic_view(synthetic, nearest)
 
 
@@ -69,11 +66,11 @@ def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> Synthet
     size : int
         How many stand on a page.
     """
-    every = site.outputs.list()
-    pages = max(1, math.ceil(len(every) / size))
+    total = len(site.outputs)
+    pages = max(1, math.ceil(total / size))
     number = min(max(number, 1), pages)
-    some = every[(number - 1) * size : number * size]
-    return SyntheticsView(images=[brief_view(each) for each in some], total=len(every), page=number, pages=pages)
+    some = site.outputs.list((number - 1) * size, size)
+    return SyntheticsView(images=[brief_view(each) for each in some], total=total, page=number, pages=pages)
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
@@ -94,7 +91,7 @@ def synthetic(request: Request, image_id: str) -> Response:
 @twins.get(
     "/synthetic/{image_id}/image",
     response_class=Response,
-    responses=files("The image, with all its marks.", *_KINDS.values()),
+    responses=files("The image, with all its marks.", *MEDIA_TYPES.values()),
 )
 def image(request: Request, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
@@ -103,10 +100,10 @@ def image(request: Request, image_id: str, format: Chosen = "") -> Response:
     if reason := OutputEntry.of(found, has_picture=bool(found.data)).reason:
         raise NotFound(f"There is no picture of {image_id}. {reason}")
     kind = format or "png"
-    how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{_ENDINGS[kind]}"'
+    how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{ENDINGS[kind]}"'
     headers = {"Content-Disposition": how, "Cache-Control": "private, no-cache"}
     data = outputs.export(image_id, kind) if format else found.data
-    return Response(data, media_type=_KINDS[kind], headers=headers)
+    return Response(data, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 @twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])

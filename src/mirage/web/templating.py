@@ -1,19 +1,34 @@
-"""Jinja2 templates and the few words they need."""
+"""Jinja2 templates and the few words they need; style sheets and scripts, read once."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
-from mirage.web import assets, links
+from mirage.web import links
 from mirage.web.forms import SearchForm
+
+FOREVER = "public, max-age=31536000, immutable"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+router = APIRouter(include_in_schema=False)
 
 CHANNEL_WORDS = {"image": "picture", "caption": "meaning", "words": "words"}
 CHANNEL_HINTS = {
@@ -110,6 +125,64 @@ def underlined(text: str, broken: Iterable[str]) -> Markup:
     return Markup("").join(Markup("<u>{}</u>").format(part) if number % 2 else part for number, part in enumerate(parts))
 
 
+# -- style sheets and scripts -------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _static() -> tuple[str, dict[str, bytes]]:
+    """A digest of all static files, and the files by name."""
+    folder = files("mirage.web") / "static"
+    found = {
+        entry.name: entry.read_bytes()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if Path(entry.name).suffix in _TYPES
+    }
+    digest = hashlib.sha256()
+    for name, content in found.items():
+        digest.update(name.encode() + b"\0" + content)
+    return digest.hexdigest()[:12], found
+
+
+def address(name: str) -> str:
+    """Where a static file is. Its folder names the content of all, so that modules may import one another."""
+    digest, found = _static()
+    if name not in found:
+        raise KeyError(name)
+    return f"/static/{digest}/{name}"
+
+
+@router.get("/static/{version}/{name}")
+async def static(version: str, name: str) -> Response:
+    """Send a style sheet or a script.
+
+    Parameters
+    ----------
+    version : str
+        What the address says the content of all is.
+    name : str
+    """
+    digest, found = _static()
+    if name not in found:
+        raise HTTPException(404)
+    caching = FOREVER if version == digest else "no-cache"
+    return Response(found[name], media_type=_TYPES[Path(name).suffix], headers={"Cache-Control": caching})
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """Send browsers to the icon; they ask for this whatever the page says."""
+    return RedirectResponse(address("icon.svg"), 301)
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Tell crawlers that nothing here is for them."""
+    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
+
+
+# -- pages ----------------------------------------------------------------------------------------------------------------
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("mirage.web"),
@@ -126,7 +199,7 @@ def _environment() -> Environment:
         "underlined": underlined,
     }
     made.globals |= {
-        "asset": assets.address,
+        "asset": address,
         "form": SearchForm(),
         "links": links,
         "value_words": value_words,

@@ -302,6 +302,11 @@ async def picture(form: FormData, site: RunningSite) -> Image.Image:
     return await run_sync(lambda: decoded(data, name, site).image, limiter=site.decoding)
 
 
+async def posted_pairs(request: Request) -> Pairs | None:
+    """Read the fields of a posted form that are words; None where nothing was posted."""
+    return tidied(texts_of(await read_form(request))) if request.method == "POST" else None
+
+
 async def read_query(request: Request, pairs: Pairs) -> None:
     """Read the fields of a posted query, its picture among them as an embedding.
 

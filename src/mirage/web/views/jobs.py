@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from mirage.jobs.job import ADD, GENERATE, Job
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
-
-if TYPE_CHECKING:
-    from mirage.jobs import Job
-
-GENERATE = "generate"
-"""Kind of the jobs that make synthetic images."""
-_ADD = "add"
-_ENDED = ("done", "failed", "cancelled")
 
 
 class OptionView(ApiModel):
@@ -117,7 +110,6 @@ def job_view(job: Job) -> JobView:
         job,
         title=_title(job),
         finished=job.finished or None,
-        ended=job.state in _ENDED,
         page=links.generating(job.id) if job.kind == GENERATE else links.job(job.id),
     )
 
@@ -125,4 +117,4 @@ def job_view(job: Job) -> JobView:
 def _title(job: Job) -> str:
     """A job's title with the folder's name in place of its whole path."""
     what, given, path = job.title.partition(" from ")
-    return f"{what}{given}{Path(path).name or path}" if given and job.kind == _ADD else job.title
+    return f"{what}{given}{Path(path).name or path}" if given and job.kind == ADD else job.title
