@@ -16,9 +16,10 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, 
 from mirage.cli.output import complain, facts, hits_table, out, print_json, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
-from mirage.generate.synthesis import Options
+from mirage.generate.provenance import FORMATS
+from mirage.generate.synthesis import GenerationOptions
 from mirage.images import DEFAULT_LIMITS, decode, read_picture
-from mirage.images.marks import FORMATS, Marks, reading
+from mirage.images.marks import Marks, reading
 from mirage.images.store import cannot_write
 from mirage.query import Query
 from mirage.web.synthetic import ENDINGS
@@ -116,7 +117,7 @@ def ask(
             made, why = [], ""
             if not no_image:
                 try:
-                    made = _made(client, query, Options(seed=seed), out)
+                    made = _made(client, query, GenerationOptions(seed=seed), out)
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
             answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})
@@ -142,7 +143,7 @@ def _print_answer(query: Query, answer: Mapping[str, Any]) -> None:
 def _made(
     client: AtlasClient,
     query: Query,
-    options: Options,
+    options: GenerationOptions,
     target: Path | None,
     format: str = "png",
     start: Path | None = None,

@@ -58,10 +58,10 @@ class GenerateWork:
     outputs: Outputs
     generator: Callable[[], Generator]
     query: Query
-    options: Options
+    options: GenerationOptions
     start: Image.Image | None
-    _step: Step | None = None
-    _shown: tuple[Step, bytes] | None = None
+    _step: GenerationStep | None = None
+    _shown: tuple[GenerationStep, bytes] | None = None
     _began: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

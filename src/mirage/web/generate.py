@@ -21,8 +21,8 @@ from mirage.compare.dual import SIDES
 from mirage.errors import BadInput, BadQuery, MirageError, NotFound
 from mirage.figure import MODALITIES
 from mirage.generate.generators import GeneratorInfo
-from mirage.generate.generators.asking import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
-from mirage.generate.synthesis import MAX_AHEAD, Options
+from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
+from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs.job import GENERATE
 from mirage.query import Query, Term, shown
 from mirage.web import links, uploads

@@ -12,9 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from mirage import query
 from mirage.errors import NotFound
 from mirage.generate.outputs import OutputEntry
-from mirage.generate.synthesis import UPLOAD, Synthetic
+from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import SyntheticRecord
-from mirage.images.marks.marking import MEDIA_TYPES
 from mirage.query import Term
 from mirage.web import links
 from mirage.web.openapi import PROBLEM, files, sent
@@ -27,6 +26,7 @@ from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView
 
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
+_KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 Chosen = Annotated[Format, Query(description="A file to keep, in this format; without it, the PNG to look at.")]
 
@@ -91,7 +91,7 @@ def synthetic(request: Request, image_id: str) -> Response:
 @twins.get(
     "/synthetic/{image_id}/image",
     response_class=Response,
-    responses=files("The image, with all its marks.", *MEDIA_TYPES.values()),
+    responses=files("The image, with all its marks.", *_KINDS.values()),
 )
 def image(request: Request, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
@@ -103,7 +103,7 @@ def image(request: Request, image_id: str, format: Chosen = "") -> Response:
     how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{ENDINGS[kind]}"'
     headers = {"Content-Disposition": how, "Cache-Control": "private, no-cache"}
     data = outputs.export(image_id, kind) if format else found.data
-    return Response(data, media_type=MEDIA_TYPES[kind], headers=headers)
+    return Response(data, media_type=_KINDS[kind], headers=headers)
 
 
 @twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])
