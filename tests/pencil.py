@@ -63,7 +63,7 @@ class Pencil:
                 if "torn" in request.prompt:
                     raise Unavailable("The model file is torn. Install it again.")
                 time.sleep(0.08 if "slowly" in request.prompt else 0)
-                progress(Step(number + 1, request.count, step, steps, lambda whole=whole: whole))
+                progress(GenerationStep(number + 1, request.count, step, steps, lambda whole=whole: whole))
                 here = "leisurely" in request.prompt and (number, step) == (min(1, request.count - 1), 2)
                 while here and not stopped() and not RELEASED.wait(0.02):
                     pass
