@@ -343,6 +343,8 @@ def with_record(change: Callable[[dict], object], part: str) -> Callable[[str, b
         ("figures/00000.jsonl", lambda record: record.update(caption=7)),
         ("figures/00000.jsonl", lambda record: record["picture"].update(name="../../evil.png")),
         ("figures/00000.jsonl", lambda record: record["picture"].update(look="no number")),
+        ("figures/00000.jsonl", lambda record: record["picture"].update(bytes=10**15)),
+        ("figures/00000.jsonl", lambda record: record["picture"].update(bytes=0)),
         ("figures/00000.jsonl", lambda record: record.update(picture=[])),
         ("figures/00000.jsonl", lambda record: record["source"].update(corpus="of nobody")),
         ("figures/00000.jsonl", lambda record: record["source"].update(licence={"strange": 1})),
