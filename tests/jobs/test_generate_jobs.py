@@ -157,12 +157,12 @@ def test_a_killed_process_loses_nothing_that_was_finished(small: Path) -> None:
         from mirage.atlas import Atlas
         from mirage.jobs import Jobs
         from mirage.query import Query
-        from mirage.generate.synthesis import Options
+        from mirage.generate.synthesis import GenerationOptions
         from pencil import drawn_with
 
         with drawn_with(), Atlas.open(sys.argv[1]) as atlas:
             jobs = Jobs(atlas)
-            job = jobs.start_generate(Query.of("slowly a brain MRI"), Options(steps=5, count=4, seed=1))
+            job = jobs.start_generate(Query.of("slowly a brain MRI"), GenerationOptions(steps=5, count=4, seed=1))
             while not jobs.get(job.id).results:
                 time.sleep(0.02)
             print(job.id, flush=True)
@@ -192,7 +192,7 @@ def test_a_generation_that_kills_its_process_is_tried_twice_and_then_said_to_hav
         import os, sys, time
         from mirage.atlas import Atlas
         from mirage.generate import synthesis
-        from mirage.generate.synthesis import Options
+        from mirage.generate.synthesis import GenerationOptions
         from mirage.jobs import Jobs
         from mirage.query import Query
         from pencil import drawn_with
@@ -201,7 +201,7 @@ def test_a_generation_that_kills_its_process_is_tried_twice_and_then_said_to_hav
         with drawn_with(), Atlas.open(sys.argv[1]) as atlas:
             jobs = Jobs(atlas)
             if not jobs.list():
-                jobs.start_generate(Query.of("a brain MRI"), Options(steps=2))
+                jobs.start_generate(Query.of("a brain MRI"), GenerationOptions(steps=2))
             while jobs.list()[0].state != "failed":
                 time.sleep(0.02)
             print(jobs.list()[0].message)

@@ -401,4 +401,4 @@ def test_a_figure_can_be_begun_from_where_the_generator_can(web, drawing):
     view = made(web, "axial brain MRI", figure=figure["id"], strength=0.5)
     assert web.get(f"/api/figures/{quote(view['record']['start'])}").json()["id"] == figure["id"]
     assert view["record"]["strength"] == 0.5
-    assert f'name="figure" value="{figure["id"]}"' in web.get(view["page"]).text
+    assert f'name="figure" value="{view["record"]["start"]}"' in web.get(view["page"]).text
