@@ -11,15 +11,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from PIL import Image
 
-from mirage.encoders.base import EncoderInfo, Vectors
+from mirage.encoders.base import EncoderInfo
 from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, ExportConfig, OnnxEncoder
-from mirage.encoders.preprocessing import Preprocessing
-from mirage.encoders.tokenizing import TowerTokenizer
-from mirage.encoders.towers import TorchTowers, missing_package
+from mirage.encoders.towers import TorchEncoder, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import Placement, first_line
 from mirage.settings import SHIPPED
@@ -28,38 +26,6 @@ from mirage.settings import SHIPPED
 BARS = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.98}
 _OPSET = 17
 _TEXTS, _PICTURES = 64, 24
-
-
-@runtime_checkable
-class Exportable(Protocol):
-    """What an encoder offers that can be exported: its two towers as torch modules, and how they are fed."""
-
-    def info(self) -> EncoderInfo:
-        """Tell name, digest and sizes."""
-        ...
-
-    def encode_texts(self, texts: list[str]) -> Vectors:
-        """Encode texts."""
-        ...
-
-    def encode_images(self, images: list[Image.Image]) -> Vectors:
-        """Encode pictures."""
-        ...
-
-    @property
-    def loaded(self) -> TorchTowers:
-        """Both towers, loaded."""
-        ...
-
-    @property
-    def tokenizer(self) -> TowerTokenizer:
-        """How texts are read."""
-        ...
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """What happens to a picture."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +59,7 @@ def export(
 
     Parameters
     ----------
-    encoder : Exportable
+    encoder : TorchEncoder
         An ``open_clip`` or ``transformers`` encoder, opened with ``device="cpu"`` and ``dtype="float32"``.
     folder : Path
         Must not be there, or be empty. It is written under another name first, so that it is there whole or not at all.
@@ -112,17 +78,16 @@ def export(
     """
     if precision not in BARS:
         raise BadInput(f"The precision is one of {', '.join(BARS)}, not {precision!r}.")
-    if not isinstance(encoder, Exportable):
+    if not isinstance(encoder, TorchEncoder):
         raise BadInput("Only open_clip and transformers encoders can be exported; the starter encoder is ONNX already.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there already and not empty. Name another folder for the export.")
-    towers = encoder.loaded
-    if towers.where != Placement("cpu", "float32"):
+    if encoder.loaded.where != Placement("cpu", "float32"):
         raise BadInput("An encoder is exported from the processor in float32: open it with device='cpu', dtype='float32'.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
-        _write(towers, encoder.tokenizer, encoder.preprocessing, partial, precision, progress)
+        _write(encoder, partial, precision, progress)
         origin = encoder.info()
         _describe(partial, precision, origin, encoder, {})
         progress("Checking against the original.")
@@ -156,14 +121,7 @@ def export(
     )
 
 
-def _write(
-    towers: TorchTowers,
-    tokenizer: TowerTokenizer,
-    preprocessing: Preprocessing,
-    folder: Path,
-    precision: str,
-    progress: Callable[[str], None],
-) -> None:
+def _write(encoder: TorchEncoder, folder: Path, precision: str, progress: Callable[[str], None]) -> None:
     try:
         import torch  # noqa: PLC0415
 
@@ -175,7 +133,7 @@ def _write(
         "fp16": shrinking.to_fp16,
         "fp32": shutil.copyfile,
     }
-    shrink = ways[precision]
+    shrink, towers, tokenizer, preprocessing = ways[precision], encoder.loaded, encoder.tokenizer, encoder.preprocessing
     # No longer than the longest text that is read: towers count positions.
     ids = torch.from_numpy(tokenizer.padded(tokenizer.ids(["axial CT", "axial CT of the brain"])))
     pixels = torch.zeros((2, 3, preprocessing.height, preprocessing.width))
@@ -212,7 +170,7 @@ def _to_onnx(torch: Any, module: Any, example: Any, path: Path, name: str, axes:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: Exportable, checked: dict[str, float]) -> None:
+def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: TorchEncoder, checked: dict[str, float]) -> None:
     tokenizer = encoder.tokenizer
     told = ExportConfig(
         FORMAT, precision, origin, encoder.preprocessing, tokenizer.max_tokens, tokenizer.pad, tokenizer.trims, checked
@@ -220,7 +178,7 @@ def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: Export
     (folder / CONFIG).write_text(told.print(), "utf-8")
 
 
-def _checked(original: Exportable, exported: OnnxEncoder) -> dict[str, float]:
+def _checked(original: TorchEncoder, exported: OnnxEncoder) -> dict[str, float]:
     texts, images = samples()
     words = (original.encode_texts(texts) * exported.encode_texts(texts)).sum(1)
     seen = (original.encode_images(images) * exported.encode_images(images)).sum(1)

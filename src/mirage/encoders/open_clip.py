@@ -18,7 +18,7 @@ from mirage.encoders.tokenizing import TowerTokenizer
 from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
 from mirage.errors import BadInput, Unavailable
 from mirage.models.files import LocalModel
-from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
+from mirage.models.runtime import Placement, first_line, loaded_once, remembered_sha256
 from mirage.settings import Settings
 
 PAPER = "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
@@ -78,7 +78,8 @@ class OpenClipEncoder(TorchEncoder):
         super().__init__("open_clip", model or PAPER, revision, device, dtype, download, threads)
         self._config = _configuration(self._local, activation)
         self._weights = self._local.weights(_WEIGHTS)
-        self._preprocessing = _preprocessing(self._local, self._config)
+        self.dimension = int(self._config["embed_dim"])
+        self.preprocessing = _preprocessing(self._local, self._config)
 
     @staticmethod
     def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
@@ -98,73 +99,52 @@ class OpenClipEncoder(TorchEncoder):
         """Whether a folder holds a model of open_clip."""
         return (folder / CONFIG).is_file()
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return int(self._config["embed_dim"])
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """What happens to a picture."""
-        return self._preprocessing
-
-    @loaded_once
-    def tokenizer(self) -> TowerTokenizer:
-        """How texts are read."""
+    def _read_tokenizer(self) -> TowerTokenizer:
         text = self._config["text_cfg"]
         named, options = text.get("hf_tokenizer_name"), text.get("tokenizer_kwargs") or {}
         if text.get("tokenizer_mode") or options.get("strip_sep_token"):
             raise Unavailable(f"The model {self._local.name} reads texts in a way that MIRAGE does not have.")
-        try:
-            kind = str(options.get("clean") or ("whitespace" if named else "lower"))
-            if named:
-                made = tokenizing.saved_tokenizer(self._tokenizer_folder)
-                made.normalizer = tokenizing.cleaning(kind, made.normalizer)
-            else:
-                made = tokenizing.clip_tokenizer(_merges(), kind)
-            pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
-            found = tokenizing.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
-            tokenizing.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
-        except ImportError as error:
-            raise missing_package("open_clip", error) from error
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"The tokenizer of the model {self._local.name} cannot be used: {first_line(error)} Fetch the model anew."
-            ) from error
+        kind = str(options.get("clean") or ("whitespace" if named else "lower"))
+        if named:
+            made = tokenizing.saved_tokenizer(self._tokenizer_folder)
+            made.normalizer = tokenizing.cleaning(kind, made.normalizer)
+        else:
+            made = tokenizing.clip_tokenizer(_merges(), kind)
+        pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
+        found = tokenizing.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
+        tokenizing.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
         return found
 
-    @loaded_once
-    def _digest(self) -> str:
-        tokenizer = [_merges()] if not self._config["text_cfg"].get("hf_tokenizer_name") else None
-        files = tokenizer or tokenizing.tokenizer_files(self._tokenizer_folder)
-        return digest_of_parts(
-            [
-                ("adapter", "open_clip"),
-                ("weights", remembered_sha256(self._weights)),
-                ("model", json.dumps(self._config, sort_keys=True)),
-                ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
-                *((f"tokenizer/{path.name}", remembered_sha256(path)) for path in files),
-            ]
-        )
+    def _parts(self) -> list[tuple[str, str]]:
+        named = self._config["text_cfg"].get("hf_tokenizer_name")
+        files = tokenizing.tokenizer_files(self._tokenizer_folder) if named else [_merges()]
+        return [
+            ("weights", remembered_sha256(self._weights)),
+            ("model", json.dumps(self._config, sort_keys=True)),
+            *((f"tokenizer/{path.name}", remembered_sha256(path)) for path in files),
+        ]
 
     @loaded_once
     def _tokenizer_folder(self) -> Path:
         folder = self._local.folder
         if tokenizing.tokenizer_files(folder):
             return folder
-        return _named_tokenizer(str(self._config["text_cfg"]["hf_tokenizer_name"]), self._download)
+        from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
 
-    def _load(self) -> TorchTowers:
+        return locate(self._config["text_cfg"]["hf_tokenizer_name"], download=self._download, weights=False).folder
+
+    def _load(self, torch: Any, where: Placement) -> TorchTowers:
         try:
-            import open_clip  # noqa: PLC0415 - seconds, and only when something is encoded
-            import torch  # noqa: PLC0415
+            import open_clip  # noqa: PLC0415 - as torch
 
             from mirage.encoders import modules  # noqa: PLC0415
-        except (ImportError, RuntimeError) as error:
-            raise _unusable(error) from error
-        where = select_device(torch, self._device, self._dtype)
-        if self._threads and where.device == "cpu":
-            torch.set_num_threads(self._threads)
+        except ImportError as error:
+            raise missing_package("open_clip", error) from error
+        except RuntimeError as error:
+            raise Unavailable(
+                f"open_clip cannot be loaded: {first_line(error)} Its torchvision has to be built for the torch that is "
+                "installed; `pip install --force-reinstall torch torchvision` from one source mends that."
+            ) from error
         try:
             with _offline(not self._download), _quietly():
                 model = _built(open_clip, self._local, self._config, where.dtype, where.device)
@@ -181,7 +161,7 @@ class OpenClipEncoder(TorchEncoder):
         foreign = modules.OpenClipBertText if is_bert else modules.OpenClipText
         text = (modules.OpenClipShortText if _is_causal(self._config) else foreign)(model).eval()
         vision = self._config["vision_cfg"]
-        side, patch = self._preprocessing.height, int(vision.get("patch_size") or 16)
+        side, patch = self.preprocessing.height, int(vision.get("patch_size") or 16)
         width = int(vision.get("width") or 768) if "timm_model_name" not in vision else 1024
         return TorchTowers(
             text, modules.OpenClipImage(model).eval(), where, (side // patch) ** 2 + 1, width, max(1, width // 64)
@@ -246,12 +226,6 @@ def _end(text: Mapping[str, Any]) -> int | None:
     return int(text.get("eos_id", 2)) if pool == "eos" else int(text.get("vocab_size", 49_408)) - 1
 
 
-def _named_tokenizer(name: str, download: bool) -> Path:
-    from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
-
-    return locate(name, download=download, weights=False).folder
-
-
 def _merges() -> Path:
     spec = importlib.util.find_spec("open_clip")
     if spec is None or not spec.submodule_search_locations:
@@ -300,12 +274,3 @@ def _offline(wanted: bool) -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
-
-
-def _unusable(error: Exception) -> Unavailable:
-    if isinstance(error, ImportError):
-        return missing_package("open_clip", error)
-    return Unavailable(
-        f"open_clip cannot be loaded: {first_line(error)} Its torchvision has to be built for the torch that is installed; "
-        "`pip install --force-reinstall torch torchvision` from one source mends that."
-    )

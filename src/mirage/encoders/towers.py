@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,17 @@ from PIL import Image
 from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.preprocessing import Preprocessing
 from mirage.encoders.tokenizing import TowerTokenizer
-from mirage.errors import Unavailable
+from mirage.errors import MirageError, Unavailable
 from mirage.models.files import LocalModel
-from mirage.models.runtime import Placement, image_batch, loaded_once, text_batch
+from mirage.models.runtime import (
+    Placement,
+    digest_of_parts,
+    first_line,
+    image_batch,
+    loaded_once,
+    select_device,
+    text_batch,
+)
 from mirage.settings import Settings
 
 TokenRows = Sequence[Sequence[int]]
@@ -132,7 +141,7 @@ class TowerEncoder:
 # -- towers of torch ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TorchTowers:
     """A model as two modules.
 
@@ -155,18 +164,12 @@ class TorchTowers:
     width: int
     heads: int
 
-
-class _FewTokens:
-    """A text tower for short texts, made when it is first needed."""
-
-    def __init__(self, text: Any) -> None:
-        self._text = text
-
     @loaded_once
-    def tower(self) -> Any:
+    def short_text(self) -> Any:
+        """The text tower for short texts, made when it is first needed."""
         from mirage.encoders import modules  # noqa: PLC0415 - torch is there by now
 
-        return modules.for_few_tokens(self._text)
+        return modules.for_few_tokens(self.text)
 
 
 def torch_runner(
@@ -194,17 +197,12 @@ def torch_runner(
             raise OutOfMemory from error
         return np.asarray(made, dtype=np.float32)
 
-    has_few = tokenizer.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
-    few = _FewTokens(towers.text)
-
-    def text_tower(tokens: int) -> Any:
-        if not has_few or tokens > _FEW_TOKENS:
-            return towers.text
-        return few.tower
+    has_short = tokenizer.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
 
     def texts(rows: TokenRows) -> Raw:
         ids = tokenizer.padded(rows)
-        return run(text_tower(ids.size), torch.from_numpy(ids).to(towers.where.device))
+        tower = towers.short_text if has_short and ids.size <= _FEW_TOKENS else towers.text
+        return run(tower, torch.from_numpy(ids).to(towers.where.device))
 
     def images(pictures: Sequence[Image.Image]) -> Raw:
         return run(towers.image, torch.from_numpy(preprocessing.pixels(pictures)).to(towers.where.device, dtype))
@@ -215,6 +213,8 @@ def torch_runner(
 
 class TorchEncoder(TowerEncoder):
     """What the adapters of torch libraries share. Nothing of torch is loaded before the first text or picture.
+
+    An adapter says how the tokenizer is read, of which parts the digest is made, and how the towers are loaded.
 
     Parameters
     ----------
@@ -230,7 +230,17 @@ class TorchEncoder(TowerEncoder):
         Whether a hub model that is not on this machine may be fetched.
     threads : int, optional
         Of the processor; torch's own choice when left out.
+
+    Attributes
+    ----------
+    dimension : int
+        Length of a vector.
+    preprocessing : Preprocessing
+        What happens to a picture.
     """
+
+    dimension: int
+    preprocessing: Preprocessing
 
     def __init__(
         self,
@@ -255,26 +265,48 @@ class TorchEncoder(TowerEncoder):
         """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
         return EncoderInfo(self._adapter, self._digest, self.dimension, self.tokenizer.max_tokens, self._told)
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        raise NotImplementedError
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """What happens to a picture."""
-        raise NotImplementedError
+    @loaded_once
+    def tokenizer(self) -> TowerTokenizer:
+        """How texts are read."""
+        name = self._local.name
+        try:
+            return self._read_tokenizer()
+        except MirageError:
+            raise
+        except ImportError as error:
+            raise missing_package(self._adapter, error) from error
+        except (OSError, ValueError, KeyError) as error:
+            raise Unavailable(
+                f"The tokenizer of {name} cannot be used: {first_line(error)} Fetch the model anew."
+            ) from error
+        except Exception as error:  # the tokenizers library raises nothing narrower
+            raise Unavailable(f"The tokenizer of {name} is damaged: {first_line(error)} Fetch the model anew.") from error
 
     @loaded_once
     def loaded(self) -> TorchTowers:
         """Both towers, loaded and placed."""
-        return self._load()
+        try:
+            import torch  # noqa: PLC0415 - seconds, and only when something is encoded
+        except ImportError as error:
+            raise missing_package(self._adapter, error) from error
+        where = select_device(torch, self._device, self._dtype)
+        if self._threads and where.device == "cpu":
+            torch.set_num_threads(self._threads)
+        return self._load(torch, where)
 
-    @property
+    @loaded_once
     def _digest(self) -> str:
+        told = {"adapter": self._adapter, "preprocessing": json.dumps(self.preprocessing.as_dict(), sort_keys=True)}
+        return digest_of_parts([*told.items(), *self._parts()])
+
+    def _read_tokenizer(self) -> TowerTokenizer:
         raise NotImplementedError
 
-    def _load(self) -> TorchTowers:
+    def _parts(self) -> list[tuple[str, str]]:
+        """What of the model itself changes its vectors, by name: digests of files, and values."""
+        raise NotImplementedError
+
+    def _load(self, torch: Any, where: Placement) -> TorchTowers:
         raise NotImplementedError
 
     @loaded_once
@@ -285,13 +317,15 @@ class TorchEncoder(TowerEncoder):
         return torch_runner(torch, loaded, tokenizer, self.preprocessing, self.dimension)
 
 
-def torch_options(model: str, settings: Settings | None) -> dict[str, Any]:
+def torch_options(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
     """The keywords that the adapters of torch libraries have in common; see `mirage.encoders.base.Encoder`.
 
     Parameters
     ----------
     model : str
-    settings : Settings or None
+        Its id or folder; empty for the encoder's own.
+    settings : Settings, optional
+        What a person chose, where that counts.
     """
     options: dict[str, Any] = {"model": model}
     if settings:

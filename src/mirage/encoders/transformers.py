@@ -15,8 +15,7 @@ from mirage.encoders.tokenizing import TowerTokenizer
 from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
 from mirage.errors import BadInput, Unavailable
 from mirage.models.files import LocalModel
-from mirage.models.runtime import digest_of_parts, first_line, loaded_once, remembered_sha256, select_device
-from mirage.settings import Settings
+from mirage.models.runtime import Placement, first_line, remembered_sha256
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 # Dual encoders that the library names so in config.json; which of them are opened is told when one is.
@@ -93,20 +92,11 @@ class TransformersEncoder(TorchEncoder):
         self._family = _family(self._local, self._config)
         self._text, self._vision = self._config.get("text_config") or {}, self._config.get("vision_config") or {}
         self._weights = self._local.weights(_WEIGHTS)
-        self._preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
+        text_size = self._text.get("projection_size") or self._text.get("hidden_size", 768)
+        self.dimension = int(self._config.get("projection_dim", 512) if self._family.kind == "CLIPModel" else text_size)
+        self.preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
 
-    @staticmethod
-    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
-        """The keywords that open it; see `mirage.encoders.base.Encoder`.
-
-        Parameters
-        ----------
-        model : str
-            Its id or folder; empty for the encoder's own.
-        settings : Settings, optional
-            What a person chose, where that counts.
-        """
-        return torch_options(model, settings)
+    options_for = staticmethod(torch_options)
 
     @staticmethod
     def opens(folder: Path) -> bool:
@@ -115,42 +105,17 @@ class TransformersEncoder(TorchEncoder):
             return json.loads((folder / "config.json").read_text("utf-8")).get("model_type") in _DUAL
         return False
 
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        if self._family.kind == "CLIPModel":
-            return int(self._config.get("projection_dim", 512))
-        return int(self._text.get("projection_size") or self._text.get("hidden_size", 768))
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """What happens to a picture."""
-        return self._preprocessing
-
-    @loaded_once
-    def tokenizer(self) -> TowerTokenizer:
-        """How texts are read."""
+    def _read_tokenizer(self) -> TowerTokenizer:
         vocabulary = int(self._text.get("vocab_size", self._family.vocabulary))
         tokens = int(self._text.get("max_position_embeddings", self._family.tokens))
-        try:
-            made = tokenizing.saved_tokenizer(self._local.folder)
-            row = made.encode("a").ids
-            last = row[-1] if row else 0
-            # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
-            pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
-            found = tokenizing.for_tower(made, tokens, pad, self._family.trims)
-            tokenizing.check(found, vocabulary, self._end(vocabulary))
-        except ImportError as error:
-            raise missing_package("transformers", error) from error
-        except (OSError, ValueError, KeyError) as error:
-            raise Unavailable(
-                f"The tokenizer of the model {self._local.name} cannot be used: {first_line(error)} Fetch the model anew."
-            ) from error
-        except Exception as error:  # the tokenizers library raises nothing narrower
-            raise Unavailable(f"The tokenizer of the model {self._local.name} is damaged: {first_line(error)}") from error
+        made = tokenizing.saved_tokenizer(self._local.folder)
+        row = made.encode("a").ids
+        last = row[-1] if row else 0
+        # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
+        pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
+        found = tokenizing.for_tower(made, tokens, pad, self._family.trims)
+        tokenizing.check(found, vocabulary, self._end(vocabulary))
         return found
-
-    # -- inside -----------------------------------------------------------------------------------------------------
 
     def _end(self, vocabulary: int) -> int | None:
         if not self._family.trims:
@@ -158,34 +123,25 @@ class TransformersEncoder(TorchEncoder):
         end = int(self._text.get("eos_token_id", 49_407))
         return vocabulary - 1 if end == _OLD_END else end
 
-    @loaded_once
-    def _digest(self) -> str:
+    def _parts(self) -> list[tuple[str, str]]:
         files = [*_all_weights(self._local, self._weights), *tokenizing.tokenizer_files(self._local.folder)]
-        return digest_of_parts(
-            [
-                ("adapter", "transformers"),
-                ("text", json.dumps(self._text, sort_keys=True)),
-                ("vision", json.dumps(self._vision, sort_keys=True)),
-                ("preprocessing", json.dumps(self._preprocessing.as_dict(), sort_keys=True)),
-                *((path.name, remembered_sha256(path)) for path in files),
-            ]
-        )
+        return [
+            ("text", json.dumps(self._text, sort_keys=True)),
+            ("vision", json.dumps(self._vision, sort_keys=True)),
+            *((path.name, remembered_sha256(path)) for path in files),
+        ]
 
-    def _load(self) -> TorchTowers:
+    def _load(self, torch: Any, where: Placement) -> TorchTowers:
         try:
-            import torch  # noqa: PLC0415 - seconds, and only when something is encoded
-            import transformers  # noqa: PLC0415
+            import transformers  # noqa: PLC0415 - as torch
 
             from mirage.encoders import modules  # noqa: PLC0415
 
             made = getattr(transformers, self._family.kind)
-        except (ImportError, RuntimeError) as error:
-            if isinstance(error, ImportError):
-                raise missing_package("transformers", error) from error
+        except ImportError as error:
+            raise missing_package("transformers", error) from error
+        except RuntimeError as error:
             raise Unavailable(f"The transformers library cannot be loaded: {first_line(error)}") from error
-        where = select_device(torch, self._device, self._dtype)
-        if self._threads and where.device == "cpu":
-            torch.set_num_threads(self._threads)
         try:
             model, told = made.from_pretrained(
                 str(self._local.folder),
@@ -206,7 +162,7 @@ class TransformersEncoder(TorchEncoder):
                 "Fetch it anew."
             )
         model = model.to(where.device).eval().requires_grad_(False)
-        patches = (self._preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
+        patches = (self.preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
         width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
         text, image = modules.TransformersText(model).eval(), modules.TransformersImage(model).eval()
         return TorchTowers(text, image, where, patches, width, heads)
