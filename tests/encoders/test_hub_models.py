@@ -221,7 +221,7 @@ def test_a_pickle_is_refused_unless_it_is_known(
     with pytest.raises(Unavailable, match=r"only has its weights as a pickle .*could run any code"):
         adapter(str(folder))
 
-    pin = Pin("nobody/model", "", "MIT", "encoder", "", 0, 0, pickle_sha256=(remembered_sha256(pickle),))
+    pin = Pin("nobody/model", "MIT", "encoder", pickle_sha256=(remembered_sha256(pickle),))
     monkeypatch.setattr(hub_models, "locate", lambda *_, **__: LocalModel("nobody/model", folder, pin))
     np.testing.assert_allclose(adapter(str(folder), device="cpu").encode_texts(["axial CT"]), wanted, atol=1e-6)
     pickle.write_bytes(pickle.read_bytes() + b"more")

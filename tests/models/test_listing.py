@@ -14,7 +14,7 @@ from hub_server import COMMIT, MODEL, Site, hub_cache, weights
 from mirage import encoders, models
 from mirage.encoders import opening
 from mirage.models.files import lacking, parameters
-from mirage.models.speed import keep, speeds
+from mirage.models.speed import Speed, keep, measure, speeds
 
 
 def row(name: str, **options: bool) -> models.Listed:
@@ -92,14 +92,14 @@ class Slow:
 def test_speed_is_what_the_clock_says_without_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow()
     monkeypatch.setattr("mirage.models.speed.time", slow)
-    speed = models.measure(lambda: slow, seconds=1.0)
+    speed = measure(lambda: slow, seconds=1.0)
     assert (speed.texts, speed.query, speed.images) == (500.0, 0.002, 100.0)
     assert "cores" in speed.machine
 
 
 def test_the_last_measurement_is_kept_with_its_date_and_listed(home: Path) -> None:
     assert row("starter-encoder").speed is None
-    speed = models.Speed(500.0, 0.002, 100.0, 90_000_000, "2026-01-01T00:00:00+00:00", "a processor, 2 cores")
+    speed = Speed(500.0, 0.002, 100.0, 90_000_000, "2026-01-01T00:00:00+00:00", "a processor, 2 cores")
     place = keep("starter-encoder", speed)
     assert place.parent == home
     assert row("starter-encoder").speed == speed

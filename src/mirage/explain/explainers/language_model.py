@@ -153,13 +153,9 @@ def _shortened(item: Evidence, room: int, count: Callable[[str], int]) -> Eviden
     low, high = 0, len(words)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = count(_passage(_with_text(item, " ".join(words[:middle]) + " …"))) <= room
+        fits = count(_passage(replace(item, text=" ".join(words[:middle]) + " …"))) <= room
         low, high = (middle, high) if fits else (low, middle - 1)
-    return _with_text(item, " ".join(words[: max(low, 1)]) + " …")
-
-
-def _with_text(item: Evidence, text: str) -> Evidence:
-    return replace(item, text=text)
+    return replace(item, text=" ".join(words[: max(low, 1)]) + " …")
 
 
 # -- the answer ---------------------------------------------------------------------------------------------------------

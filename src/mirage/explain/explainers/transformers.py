@@ -15,16 +15,14 @@ from typing import Any
 from mirage.errors import Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece
 from mirage.explain.explainers.language_model import Prompt, pieces, prompt_of
-from mirage.models.files import parameters
+from mirage.models.files import LocalModel, parameters, weight_files
 from mirage.models.hub import locate
-from mirage.models.pins import EXPLAINER, PINS
+from mirage.models.pins import pin_of
 from mirage.models.registry import is_folder
 from mirage.models.runtime import Placement, first_line, free_memory, release_memory, select_device
 from mirage.settings import Settings
 
 PAPER = "databricks/dolly-v2-3b"
-# Of Dolly the main branch holds a pickle only; the pinned revision has safetensors.
-REVISIONS = {pin.id: pin.revision for pin in PINS if pin.adapter == "transformers" and pin.role == EXPLAINER}
 # As Dolly's model card gives it (Databricks, 2023).
 INSTRUCTION = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -65,7 +63,8 @@ class TransformersExplainer:
     ) -> None:
         settings = Settings.load()
         self.model = model or settings.explainer_model or PAPER
-        self.revision = revision or REVISIONS.get(self.model, "")
+        pin = pin_of(self.model)
+        self.revision = revision or (pin.revision if pin else "")
         self._device, self._dtype = device, dtype
         self._download = settings.explainer_download if download is None else download
 
@@ -117,7 +116,7 @@ class TransformersExplainer:
     def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
         self._check_memory()
-        named, options = str(self._folder()), {"local_files_only": True, "trust_remote_code": False}
+        named, options = str(self._local().folder), {"local_files_only": True, "trust_remote_code": False}
         place = self._place()
         log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, self.memory() / 1e9)
         try:
@@ -135,16 +134,11 @@ class TransformersExplainer:
 
     def _weights(self) -> list[Path]:
         """The safetensors files, fetched first when that is allowed."""
-        folder = self._folder()
-        files = sorted(folder.glob("*.safetensors"))
-        if not files:
-            pickles = [*folder.glob("*.bin"), *folder.glob("*.pt")]
-            why = "only holds a pickle, which could run any code" if pickles else "holds no *.safetensors weights"
-            raise Unavailable(f"The model {self.model} {why}. Use a revision or a copy with safetensors.")
-        return files
+        found = self._local()
+        return weight_files(found.folder) or [found.weights(("model.safetensors",))]
 
-    def _folder(self) -> Path:
-        return locate(self.model, self.revision, download=self._download, part="explainer").folder
+    def _local(self) -> LocalModel:
+        return locate(self.model, self.revision, download=self._download, part="explainer")
 
     def _check_memory(self) -> None:
         needed, free = self.memory(), free_memory(_libraries()[0], self._place().device)
@@ -238,11 +232,7 @@ def _libraries() -> tuple[Any, Any]:
         import torch  # noqa: PLC0415 - only when this explainer speaks
         import transformers  # noqa: PLC0415
     except ImportError as error:
-        raise _missing(error) from error
+        raise Unavailable(
+            f"The transformers explainer needs {error.name}, which is not installed: `pip install torch transformers`."
+        ) from error
     return torch, transformers
-
-
-def _missing(error: ImportError) -> Unavailable:
-    return Unavailable(
-        f"The transformers explainer needs {error.name}, which is not installed: `pip install torch transformers`."
-    )
