@@ -104,6 +104,15 @@ def contrast(
     """Explain the difference sentence by sentence, as `mirage.explain.explanation.explain` does.
 
     A pair that asks the same, or of which a side has no evidence, is said to be so first.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    cases : mapping
+        Case id to Case, for the hits' cases.
+    explainer : Explainer or str
+    checker : Checker
+    stopped : callable
     """
     request = comparison.request(cases)
     if comparison.dual.same:
@@ -174,7 +183,13 @@ def fitting(answer: Answer) -> list[Hit]:
 
 
 def pairings(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Pairing, ...]:
-    """Put figures of the same modality and plane together, the best pair first; a figure of both sides stands on neither."""
+    """Put figures of the same modality and plane together, the best pair first; a figure of both sides stands on neither.
+
+    Parameters
+    ----------
+    a, b : sequence of Hit
+        Best first.
+    """
     shared = {hit.figure.id for hit in a} & {hit.figure.id for hit in b}
     kinds = dict.fromkeys((hit.figure.modality, hit.figure.plane) for hit in (*a, *b) if hit.figure.modality)
     found: list[Pairing] = []

@@ -53,7 +53,12 @@ class Dual:
 
     @classmethod
     def of(cls, a: str | Query, b: str | Query) -> Self:
-        """Two queries that stand for themselves."""
+        """Two queries that stand for themselves.
+
+        Parameters
+        ----------
+        a, b : str or Query
+        """
         return cls(_query(a), _query(b))
 
     @classmethod
@@ -138,8 +143,8 @@ class Dual:
                 if not dot:
                     changes[change].append(value)
                 elif (weight := _how_much(thing if kind == "like" else "the picture", weight)) != 0:
-                    term = Term(figure=thing, weight=weight) if kind == "like" else _picture(thing, weight)
-                    changes[change].append(term)
+                    what = {"figure": thing} if kind == "like" else {"picture": PictureTerm.parse(thing)}
+                    changes[change].append(Term(**what, weight=weight))
         if any(tidy(value) for name, value in plain if name in ("q", "picture", "like")):
             return cls.modify(Query.parse(plain), **changes)
         # Query.parse wants a term: lend it one for the sake of the filters.
@@ -216,10 +221,6 @@ def _how_much(thing: str, weight: float) -> float:
         thing = thing if len(thing) <= 60 else thing[:59] + "…"
         raise BadQuery(f"How much less or more of “{thing}” is a number from 0 to {MAX_WEIGHT:g}, not {weight:g}.{turned}")
     return weight
-
-
-def _picture(token: str, weight: float) -> Term:
-    return Term(picture=PictureTerm.parse(token), weight=weight)
 
 
 def _change_pair(term: Term) -> tuple[str, str]:

@@ -20,7 +20,7 @@ Kind = Literal["diagnosis", "finding", "region", "modality", "plane"]
 # How many cases of average atlas each side is thought to have had before: large, so that what one side says once and the
 # other never does not outweigh what the one says often.
 PRIOR = 40.0
-# Standard deviations from which a trait tells.
+# Standard deviations from which a phrase tells.
 TELLS = 0.7
 MOST = 8
 _FIELDS: tuple[Literal["region", "modality", "plane"], ...] = ("region", "modality", "plane")
@@ -95,7 +95,17 @@ class AtlasCounts:
 
 
 def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenForms | None = None) -> list[CaseWords]:
-    """Put figures together by case, and read what each case says."""
+    """Put figures together by case, and read what each case says.
+
+    Parameters
+    ----------
+    figures : iterable of Figure
+        Best first.
+    cases : mapping
+        Case id to Case.
+    forms : WrittenForms, optional
+        Told how each phrase is written.
+    """
     found: dict[str, CaseWords] = {}
     for figure in figures:
         found.setdefault(figure.case_id or figure.id, CaseWords()).figures.append(figure)
@@ -130,7 +140,15 @@ def _read(unit: CaseWords, text: str, ids: Sequence[str], forms: WrittenForms | 
 
 
 def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> AtlasCounts:
-    """Count what the atlas says."""
+    """Count what the atlas says.
+
+    Parameters
+    ----------
+    figures : iterable of Figure
+        Of the whole atlas.
+    cases : mapping
+        Case id to Case.
+    """
     counts: Counter[Key] = Counter()
     fields: Counter[tuple[str, str]] = Counter()
     all_units = units(figures, cases)
@@ -209,7 +227,7 @@ class Keyness:
             if all(self._enough(n, key) for n in (0, 1)) and min(over) > TELLS / 2:
                 scored[key] = min(over)
         found = self._chosen(scored, {key: set(map(id, [*self._said[0][key], *self._said[1][key]])) for key in scored})
-        alike = [trait for name in _FIELDS for trait in self._fields(name) if min(trait.share_a, trait.share_b) >= 0.5]
+        alike = [one for name in _FIELDS for one in self._fields(name) if min(one.share_a, one.share_b) >= 0.5]
         return (*alike, *found[:MOST])
 
     def _telling(self, side: int) -> tuple[KeyPhrase, ...]:
@@ -227,10 +245,10 @@ class Keyness:
 
     def _regions(self, side: int) -> list[KeyPhrase]:
         found = []
-        for trait in self._fields("region"):
-            shares = (trait.share_a, trait.share_b)
+        for one in self._fields("region"):
+            shares = (one.share_a, one.share_b)
             if shares[side] >= 0.5 and shares[1 - side] < 0.25:
-                found.append(trait)
+                found.append(one)
         return found
 
     def _counted(self, side: int, key: Key) -> tuple[int, int]:
@@ -255,13 +273,13 @@ class Keyness:
             if longer or any(_overlap(key, other) for other in kept):
                 continue
             kept.append(key)
-        made = {key: self._trait(key) for key in kept}
-        return tuple(trait for key, trait in made.items() if trait.kind == "diagnosis" or not self._is_asked(key))
+        made = {key: self._key_phrase(key) for key in kept}
+        return tuple(one for key, one in made.items() if one.kind == "diagnosis" or not self._is_asked(key))
 
     def _is_asked(self, key: Key) -> bool:
         return any(_holds(asked, key) for asked in self._asked)
 
-    def _trait(self, key: Key) -> KeyPhrase:
+    def _key_phrase(self, key: Key) -> KeyPhrase:
         saying = [self._said[n].get(key, []) for n in (0, 1)]
         names = sum(key in unit.names for side in saying for unit in side)
         kind: Kind = "diagnosis" if 2 * names >= sum(map(len, saying)) else "finding"

@@ -234,7 +234,13 @@ def _spoken(
 
 
 def collect(question: str, events: Iterable[Event]) -> Explanation:
-    """Put the events of `explain` together."""
+    """Put the events of `explain` together.
+
+    Parameters
+    ----------
+    question : str
+    events : iterable of Event
+    """
     whole = Explanation(question)
     for event in events:
         whole = with_event(whole, event)
@@ -242,7 +248,13 @@ def collect(question: str, events: Iterable[Event]) -> Explanation:
 
 
 def with_event(whole: Explanation, event: Event) -> Explanation:
-    """An explanation with one more event in it."""
+    """An explanation with one more event in it.
+
+    Parameters
+    ----------
+    whole : Explanation
+    event : Event
+    """
     if isinstance(event, Began):
         return replace(whole, evidence=event.evidence, explainers=(*whole.explainers, event.explainer))
     if isinstance(event, Claim):
@@ -255,7 +267,14 @@ def with_event(whole: Explanation, event: Event) -> Explanation:
 
 
 def request_of(answer: Answer, cases: Mapping[str, Case]) -> ExplanationRequest:
-    """What to explain for one answer."""
+    """What to explain for one answer.
+
+    Parameters
+    ----------
+    answer : Answer
+    cases : mapping
+        Case id to Case, for the hits' cases.
+    """
     return ExplanationRequest(words_of(answer), gather(answer.hits, cases))
 
 

@@ -73,7 +73,14 @@ class Quantity:
 
 
 def quantities(tokens: Sequence[Token], text: str) -> tuple[tuple[Quantity, ...], frozenset[int]]:
-    """All quantities of a sentence, and the tokens that they take up."""
+    """All quantities of a sentence, and the tokens that they take up.
+
+    Parameters
+    ----------
+    tokens : sequence of Token
+    text : str
+        The sentence that the tokens are of.
+    """
     found: list[Quantity] = []
     taken: list[tuple[int, int]] = [match.span() for match in _REFERENCE.finditer(text)]
     for match in _GRADE.finditer(text):
@@ -123,7 +130,12 @@ def _counted(tokens: Sequence[Token], end: int) -> str:
 
 
 def same(claimed: Quantity, known: Quantity) -> bool:
-    """Whether what a sentence says agrees with what a source says."""
+    """Whether what a sentence says agrees with what a source says.
+
+    Parameters
+    ----------
+    claimed, known : Quantity
+    """
     if claimed.measure != known.measure or (claimed.measure == "grade" and claimed.of != known.of):
         return False
     slack = 0.09 if claimed.about else 0.011
@@ -136,7 +148,12 @@ def same(claimed: Quantity, known: Quantity) -> bool:
 
 
 def comparable(claimed: Quantity, known: Quantity) -> bool:
-    """Whether two quantities measure the same kind of thing, so that another value contradicts."""
+    """Whether two quantities measure the same kind of thing, so that another value contradicts.
+
+    Parameters
+    ----------
+    claimed, known : Quantity
+    """
     if claimed.measure != known.measure:
         return False
     return claimed.measure not in ("count", "grade") or (bool(claimed.of) and claimed.of == known.of)

@@ -152,7 +152,14 @@ def ends(line: str) -> list[str]:
 
 
 def ends_at(line: str, stop: int, end: int) -> bool:
-    """Whether the stop at `stop`, its brackets and references up to `end` included, ends a sentence."""
+    """Whether the stop at `stop`, its brackets and references up to `end` included, ends a sentence.
+
+    Parameters
+    ----------
+    line : str
+    stop, end : int
+        Places in it.
+    """
     if end >= len(line):
         return True
     after = line[end:].lstrip()
@@ -173,7 +180,14 @@ def _abbreviates(words: list[str], after: str) -> bool:
 
 
 def clip(text: str, most: int) -> str:
-    """The text, or its beginning up to the last clause that ends before `most` characters, and "…"."""
+    """The text, or its beginning up to the last clause that ends before `most` characters, and "…".
+
+    Parameters
+    ----------
+    text : str
+    most : int
+        Characters.
+    """
     if len(text) <= most:
         return text
     room = text[: most - 2]

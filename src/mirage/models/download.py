@@ -15,7 +15,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import httpx
@@ -30,20 +30,6 @@ _CHUNK = 1 << 20
 _SPARE = 64 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _RETRIED = {408, 425, 429, 500, 502, 503, 504}
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What is known of a half-fetched file, kept beside it."""
-
-    url: str
-    etag: str = ""
-    modified: str = ""
-
-    @property
-    def validator(self) -> str:
-        """What ``If-Range`` takes: a strong ETag, else the date, never a weak ETag (RFC 9110, 13.1.5)."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 class FetchRefused(Unavailable):
@@ -172,10 +158,10 @@ def _until_whole(http: httpx.Client, job: _Job, attempts: int, pause: float) -> 
 
 def _stream(http: httpx.Client, job: _Job) -> None:
     have = _length(job.part)
-    mark = _read_mark(job.side, job.url)
+    validator = _validator(job) if have else ""
     headers = {"Accept-Encoding": "identity", "User-Agent": "mirage-atlas"}
-    if have and mark is not None and mark.validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": mark.validator}
+    if validator:
+        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
     else:
         have = 0
     try:
@@ -220,8 +206,8 @@ def _accept(answer: httpx.Response, job: _Job, have: int) -> tuple[int, int | No
     if status != 200:
         told = f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
         raise FetchRefused(told, status, answer.headers.get("X-Error-Code", ""))
-    mark = _Mark(job.url, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
-    job.side.write_text(json.dumps(asdict(mark)), "utf-8")
+    mark = {"url": job.url, "etag": answer.headers.get("ETag", ""), "modified": answer.headers.get("Last-Modified", "")}
+    job.side.write_text(json.dumps(mark), "utf-8")
     return 0, length if length >= 0 else None
 
 
@@ -232,12 +218,18 @@ def _content_range(header: str) -> tuple[int | None, int | None]:
     return (int(start) if start.isdigit() else None), (int(total) if total.isdigit() else None)
 
 
-def _read_mark(side: Path, url: str) -> _Mark | None:
+def _validator(job: _Job) -> str:
+    """What ``If-Range`` takes of a half-fetched file, by what is kept beside it; empty when nothing is.
+
+    It is a strong ETag, else the date, never a weak ETag (RFC 9110, 13.1.5).
+    """
     try:
-        mark = _Mark(**json.loads(side.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return mark if mark.url == url else None
+        mark = json.loads(job.side.read_text("utf-8"))
+        if mark["url"] != job.url:
+            return ""
+        return str(mark["modified"] if not mark["etag"] or mark["etag"].startswith("W/") else mark["etag"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return ""
 
 
 def _forget(part: Path, side: Path) -> None:

@@ -108,7 +108,16 @@ def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Bod
 
 
 def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
-    """Numbers that the evidence gives otherwise, or not at all."""
+    """Numbers that the evidence gives otherwise, or not at all.
+
+    Parameters
+    ----------
+    claim : Annotation
+    chosen : sequence of EvidenceMatch
+        The sentences of the evidence that it is about, best first.
+    body : Body
+        All evidence.
+    """
     found: list[Doubt] = []
     of = {match.unit.number for match in chosen}
     cited = [unit for unit in body.units if unit.number in of]
@@ -128,7 +137,16 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -
 
 
 def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
-    """Modalities and planes that are not those of the evidence."""
+    """Modalities and planes that are not those of the evidence.
+
+    Parameters
+    ----------
+    claim : Annotation
+    chosen : sequence of EvidenceMatch
+        The sentences of the evidence that it is about, best first.
+    body : Body
+        All evidence.
+    """
     found: list[Doubt] = []
     if not chosen:
         return found

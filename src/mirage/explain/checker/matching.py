@@ -40,7 +40,15 @@ class Doubt:
 
 
 def doubt(kind: BreakKind, words: str, reason: str, weight: Weight) -> Doubt:
-    """Put a doubt together; the parameters are those of `Break`, and what it makes of the sentence."""
+    """Put a doubt together; the parameters are those of `Break`, and what it makes of the sentence.
+
+    Parameters
+    ----------
+    kind, words, reason : str
+        As in `Break`.
+    weight : {"partly", "unsupported", "contradicted"}
+        What it makes of the sentence.
+    """
     return Doubt(Break(kind, words, reason), weight)
 
 
@@ -162,6 +170,12 @@ class Body:
 
         The first holds most; each next one holds most of what is still missing and shares something with those before it,
         since a sentence may draw two of its source's into one.
+
+        Parameters
+        ----------
+        reading : Annotation
+        cited : iterable of int
+            Numbers of the evidence that the sentence points to.
         """
         weights = self.weights(reading)
         total = sum(weights.values()) or 1.0
@@ -186,6 +200,13 @@ def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tupl
     """The matches that a sentence was made of: the best, and those that hold what it lacks.
 
     A sentence of another case must add more to count than one of the same case, for words in common are cheap.
+
+    Parameters
+    ----------
+    matches : sequence of EvidenceMatch
+        Best first.
+    weights : dict
+        Concept of the sentence to how much it tells.
     """
     if not matches:
         return ()
@@ -209,7 +230,15 @@ def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tupl
 
 
 def share(chosen: Sequence[EvidenceMatch], weights: dict[str, float]) -> float:
-    """How much of a sentence its matches hold together, 0 to 1."""
+    """How much of a sentence its matches hold together, 0 to 1.
+
+    Parameters
+    ----------
+    chosen : sequence of EvidenceMatch
+        The sentences of the evidence that it is about, best first.
+    weights : dict
+        Concept of the sentence to how much it tells.
+    """
     if not weights:
         return 1.0 if chosen else 0.0
     held = frozenset(concept for match in chosen for concept in match.shared)

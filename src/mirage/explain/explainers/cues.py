@@ -125,7 +125,16 @@ _ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|ra
 
 
 def strength(aspect: Aspect, kind: str, text: str) -> float:
-    """How much a sentence of a passage of this kind tells of an aspect, 0 to about 2."""
+    """How much a sentence of a passage of this kind tells of an aspect, 0 to about 2.
+
+    Parameters
+    ----------
+    aspect : str
+    kind : str
+        As in `Evidence`.
+    text : str
+        The sentence.
+    """
     cues = sum(weight for weight, cue in _CUES[aspect] if cue.search(text))
     if aspect == "what" and kind in ("caption", "findings"):
         cues *= 0.3
@@ -139,7 +148,15 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
 
 
 def defines(text: str, focus: Focus) -> float:
-    """How far a sentence says what the thing is: 1 where the thing is its subject, 1.6 as an entry "Thing: what it is"."""
+    """How far a sentence says what the thing is: 1 where the thing is its subject, 1.6 as an entry "Thing: what it is".
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    focus : Focus
+        The thing.
+    """
     entry, _, rest = text.partition(": ")
     if rest and len(entry.split()) <= 4 and focus.held(lowered(entry)) > 0.6 and not _ABOUT.search(entry):
         return 1.6
@@ -271,7 +288,15 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
 
 
 def burden(text: str, *, listed: bool = False) -> float:
-    """What speaks against quoting a sentence, 0 to about 2: it leans on others, tells of one person, or is hard to read."""
+    """What speaks against quoting a sentence, 0 to about 2: it leans on others, tells of one person, or is hard to read.
+
+    Parameters
+    ----------
+    text : str
+        The sentence.
+    listed : bool
+        Whether it is an item of a list.
+    """
     words = len(text.split())
     against = sum(weight for weight, pattern in _BURDENS if pattern.search(text))
     # "Non-enhancing lesion" and "non-contrast CT" say what is there; they deny no finding.

@@ -70,7 +70,13 @@ class ExtractiveExplainer:
         return ExplainerInfo("extractive")
 
     def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
-        """Yield quotations: what it is, where, how it looks, what else it could be, as `Explainer.explain` wants it."""
+        """Yield quotations: what it is, where, how it looks, what else it could be, as `Explainer.explain` wants it.
+
+        Parameters
+        ----------
+        request : ExplanationRequest
+        stopped : callable
+        """
         evidence = tuple(item for item in request.evidence if not cues.addresses_a_machine(item.text))
         if len(evidence) < len(request.evidence):
             numbers = ", ".join(f"[{item.number}]" for item in request.evidence if item not in evidence)
@@ -207,7 +213,16 @@ class Candidate:
 
 
 def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> list[Candidate]:
-    """The sentences of the evidence that are worth a look, those nearest to what is asked first."""
+    """The sentences of the evidence that are worth a look, those nearest to what is asked first.
+
+    Parameters
+    ----------
+    evidence : sequence of Evidence
+    focus : Focus
+        What is asked.
+    modality : str
+        Sentences about another one count for less; empty for none.
+    """
     groups: dict[str, int] = {}
     rough: list[tuple[float, splitting.Sentence, Evidence, float]] = []
     for item in evidence:
@@ -272,7 +287,18 @@ def choose(
     chosen: list[tuple[Aspect, Candidate]],
     bonus: Callable[[Candidate], float] = lambda _: 0.0,
 ) -> None:
-    """Fill the wanted aspects in turn, each with the best sentence that says something new; add them to `chosen`."""
+    """Fill the wanted aspects in turn, each with the best sentence that says something new; add them to `chosen`.
+
+    Parameters
+    ----------
+    found : sequence of Candidate
+    wanted : sequence of str
+        Aspects, in the order in which they are given a sentence.
+    chosen : list of (str, Candidate)
+        Changed in place.
+    bonus : callable
+        Further worth of a candidate.
+    """
     for aspect in wanted:
         best, best_score = None, _FLOOR
         for candidate in found:
@@ -297,6 +323,11 @@ def choose(
 
 
 def similarity(one: Candidate, other: Candidate) -> float:
-    """Share of the shorter sentence's words that the other holds too."""
+    """Share of the shorter sentence's words that the other holds too.
+
+    Parameters
+    ----------
+    one, other : Candidate
+    """
     least = min(len(one.words), len(other.words))
     return len(one.words & other.words) / least if least else 0.0

@@ -83,7 +83,13 @@ class Focus:
 
 
 def likeness(one: str, other: str) -> float:
-    """1 for two forms of one word, 0.6 for words alike for most of their length (embolism, embolus), else 0."""
+    """1 for two forms of one word, 0.6 for words alike for most of their length (embolism, embolus), else 0.
+
+    Parameters
+    ----------
+    one, other : str
+        Words in lower case.
+    """
     if one == other:
         return 1.0
     if one[:3] != other[:3]:
@@ -99,6 +105,11 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     """The question's words by how much they tell; where the evidence holds none of them, what it is mostly about.
 
     A word is worth more the fewer passages hold it, and words for the kind of picture are worth less than others.
+
+    Parameters
+    ----------
+    question : str
+    evidence : sequence of Evidence
     """
     plain = _LESS.sub("", _PICTURES.sub("", question))
     words = [word for word in dict.fromkeys(lowered(plain)) if word not in FILLERS and stem(word) is not None]
@@ -123,7 +134,13 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
 
 
 def modality_of(question: str, evidence: Sequence[Evidence]) -> str:
-    """The modality asked for, else the one that most of the evidence is of; empty when there is none."""
+    """The modality asked for, else the one that most of the evidence is of; empty when there is none.
+
+    Parameters
+    ----------
+    question : str
+    evidence : sequence of Evidence
+    """
     asked = set(lowered(question))
     for short, name in MODALITIES.items():
         if short != "OT" and ({short.lower(), name.lower()} & asked or set(lowered(ALSO_CALLED.get(short, "-"))) & asked):

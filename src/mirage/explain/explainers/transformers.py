@@ -92,7 +92,13 @@ class TransformersExplainer:
         return int(numbers * self._place().bytes_each * _SPARE)
 
     def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
-        """Write about the evidence; see `mirage.explain.explainers.base.Explainer`."""
+        """Write about the evidence; see `mirage.explain.explainers.base.Explainer`.
+
+        Parameters
+        ----------
+        request : ExplanationRequest
+        stopped : callable
+        """
         with _one_at_a_time:
             tokenizer, model = self._ready()
             room = _context(tokenizer, model) - MOST_TOKENS
