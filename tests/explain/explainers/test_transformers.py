@@ -179,7 +179,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(folder: Path, 
 
 def test_a_pickle_is_refused(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(Unavailable, match="only holds a pickle"):
+    with pytest.raises(Unavailable, match="its weights as a pickle"):
         list(TransformersExplainer(str(folder), device="cpu").explain(QUESTION))
 
 
