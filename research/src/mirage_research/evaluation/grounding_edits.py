@@ -24,7 +24,20 @@ _OTHER = {"left": "right", "right": "left"}
 
 
 def flip_side(sentence: str, rng: random.Random) -> str | None:
-    """Left for right and right for left: all of them, or one where several stand."""
+    """Left for right and right for left: all of them, or one where several stand.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws whether all sides named are flipped or one, and which.
+
+    Returns
+    -------
+    str or None
+        None where no side is named, where both are ("bilateral"), or where the word may be no side ("right away").
+    """
     found = list(_SIDE.finditer(sentence))
     if not found or _NO_SIDE.search(sentence):
         return None
@@ -41,7 +54,20 @@ _DENIED = (
 
 
 def deny(sentence: str, rng: random.Random) -> str | None:
-    """State the absence of what the sentence states: "shows a mass" becomes "shows no mass"."""
+    """State the absence of what the sentence states: "shows a mass" becomes "shows no mass".
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws one of the ways that apply.
+
+    Returns
+    -------
+    str or None
+        None where the sentence denies something already, or states nothing in a known form.
+    """
     if re.search(r"\b(?:no|not|without|absent|absence|neither|nor|never|cannot|denies)\b|n't\b", sentence, re.IGNORECASE):
         return None
     options = [(pattern, new) for pattern, new in _DENIED if pattern.search(sentence)]
@@ -65,7 +91,20 @@ _NOT_PLAIN = re.compile(
 
 
 def state(sentence: str, rng: random.Random) -> str | None:
-    """Take a denial out: "There is no mass" becomes "There is mass"."""
+    """Take a denial out: "There is no mass" becomes "There is mass".
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Not drawn from; every edit takes one.
+
+    Returns
+    -------
+    str or None
+        None where there is not exactly one denial, or none that can be taken out ("no longer").
+    """
     denials = re.findall(r"\b(?:no|not|without|nor|never|cannot)\b", sentence, re.IGNORECASE)
     if len(denials) != 1 or _NOT_PLAIN.search(sentence):
         return None
@@ -85,7 +124,20 @@ _FACTORS = (0.4, 0.5, 1.6, 2.0, 3.0)
 
 
 def change_number(sentence: str, rng: random.Random) -> str | None:
-    """Another number, by a factor that no rounding explains; a percentage stays below 100."""
+    """Another number, by a factor that no rounding explains; a percentage stays below 100.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws the number and its factor.
+
+    Returns
+    -------
+    str or None
+        None where there is neither a number with a unit nor a count from "two" to "five", or where no factor fits.
+    """
     found = [*_MEASURED.finditer(sentence), *_COUNTED.finditer(sentence)]
     if not found:
         return None
@@ -113,7 +165,20 @@ _MODALITIES = (
 
 
 def swap_modality(sentence: str, rng: random.Random) -> str | None:
-    """Another kind of picture: CT for MRI, T1 for T2, ultrasound for a radiograph."""
+    """Another kind of picture: CT for MRI, T1 for T2, ultrasound for a radiograph.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws one of the modalities named.
+
+    Returns
+    -------
+    str or None
+        None where no modality is named, where its replacement is named too, or where the sentence has "or" or "PET".
+    """
     options = [(pattern, new) for pattern, new in _MODALITIES if pattern.search(sentence)]
     options = [(pattern, new) for pattern, new in options if not re.search(rf"\b{new}", sentence, re.IGNORECASE)]
     if not options or re.search(r"\bor\b|\bPET\b", sentence):
@@ -127,7 +192,20 @@ _PLANE = re.compile(r"\b(axial|coronal|sagittal)\b(?! (?:suture|synostosis|sinus
 
 
 def swap_plane(sentence: str, rng: random.Random) -> str | None:
-    """Another plane; only where one plane is named."""
+    """Another plane; only where one plane is named.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws the new plane.
+
+    Returns
+    -------
+    str or None
+        None where no plane is named, or several are.
+    """
     found = list(_PLANE.finditer(sentence))
     if not found or len({match[0].lower() for match in found}) > 1:
         return None
@@ -202,7 +280,15 @@ _LEADS = (
 
 
 def synonyms(sentence: str, rng: random.Random) -> str:
-    """Up to three words for others that mean the same."""
+    """Up to three words for others that mean the same.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Draws which of the words that have another name are replaced.
+    """
     options = []
     for one, other, way in _SYNONYMS:
         if way and re.search(rf"\b{one}\b", sentence):
@@ -218,7 +304,15 @@ def synonyms(sentence: str, rng: random.Random) -> str:
 
 
 def british(sentence: str, rng: random.Random) -> str:
-    """American spelling to British, where British does not stand already."""
+    """American spelling to British, where British does not stand already.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Not drawn from; every rewording takes one.
+    """
     for american, spelt in _BRITISH:
         if spelt not in sentence.lower():
             sentence = re.sub(american, spelt, sentence)
@@ -227,14 +321,30 @@ def british(sentence: str, rng: random.Random) -> str:
 
 
 def expanded(sentence: str, rng: random.Random) -> str:
-    """Abbreviations written out."""
+    """Abbreviations written out.
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Not drawn from; every rewording takes one.
+    """
     for pattern, words in _EXPANDED:
         sentence = re.sub(pattern, words, sentence)
     return sentence
 
 
 def converted(sentence: str, rng: random.Random) -> str:
-    """Centimetres in millimetres and back, numbers below ten in words and back."""
+    """Centimetres in millimetres, and counts from "two" to "nine" in digits.
+
+    Parameters
+    ----------
+    sentence : str
+        One with a range or with several dimensions ("3 x 4 cm", "2-3") stays as it is.
+    rng : random.Random
+        Not drawn from; every rewording takes one.
+    """
     words = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
     if re.search(r"\d\s*[x×X]|to \d|\d\s*-\s*\d", sentence):
         return sentence
@@ -263,7 +373,15 @@ _TURNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def turned(sentence: str, rng: random.Random) -> str:
-    """The same statement in another order or voice, by one of a few templates."""
+    """The same statement in another order or voice, by one of a few templates.
+
+    Parameters
+    ----------
+    sentence : str
+        Stays as it is where no template fits.
+    rng : random.Random
+        Not drawn from; every rewording takes one.
+    """
     for pattern, template in _TURNS:
         match = pattern.match(sentence)
         if match:
@@ -275,14 +393,30 @@ def turned(sentence: str, rng: random.Random) -> str:
 
 
 def sided(sentence: str, rng: random.Random) -> str:
-    """ "The left kidney" as "the kidney on the left", and "left-sided" as "left"."""
+    """ "The left kidney" as "the kidney on the left", and "left-sided" as "left".
+
+    Parameters
+    ----------
+    sentence : str
+        Of a source.
+    rng : random.Random
+        Not drawn from; every rewording takes one.
+    """
     sentence = re.sub(r"\b(left|right)-sided\b", r"\1", sentence)
     organs = "kidney|lung|hemithorax|hemisphere|orbit|hip|knee|shoulder|ureter|adrenal gland|breast|ovary|thigh|femur"
     return re.sub(rf"\bthe (left|right) ({organs})\b(?! \w+ing)", r"the \2 on the \1", sentence)
 
 
 def led(sentence: str, rng: random.Random) -> str:
-    """The words with which language models like to begin."""
+    """The words with which language models like to begin.
+
+    Parameters
+    ----------
+    sentence : str
+        Goes on after the lead.
+    rng : random.Random
+        Draws the lead.
+    """
     return rng.choice(_LEADS).format(lower_first(sentence))
 
 
@@ -321,5 +455,11 @@ def reworded(sentence: str, rng: random.Random, *, lead: bool = True) -> str | N
 
 
 def joined(one: str, other: str) -> str:
-    """Two sentences that follow each other in the source, as one."""
+    """Two sentences that follow each other in the source, as one.
+
+    Parameters
+    ----------
+    one, other : str
+        The second loses its capital, unless that belongs to a name or an abbreviation.
+    """
     return f"{one.rstrip(' .')}, and {lower_first(other)}"

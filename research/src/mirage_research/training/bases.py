@@ -100,6 +100,17 @@ def find_base(name: str, revision: str = "", *, download: bool = False) -> BaseM
 def weights_of(folder: Path, name: str) -> list[Path]:
     """The weight files of a model folder.
 
+    Parameters
+    ----------
+    folder : Path
+    name : str
+        Of the model, for what is said when weights are missing.
+
+    Returns
+    -------
+    list of Path
+        All parts where the weights are in several with an index, else one file.
+
     Raises
     ------
     mirage.errors.Unavailable

@@ -73,7 +73,21 @@ def sigmoid(
 ) -> torch.Tensor:
     """The sigmoid loss of SigLIP (Zhai et al., 2023, arXiv 2303.15343): every pair judged for itself.
 
-    Parameters are those of `contrast`; the sum over all pairs is divided by n.
+    Parameters
+    ----------
+    images, texts : torch.Tensor
+        (n, d) float32, unit length.
+    scale : torch.Tensor
+        Logarithm of the inverse temperature.
+    bias : torch.Tensor or None
+        Added to every logit.
+    wrong : torch.Tensor
+        (n, n) bool; see `negatives`.
+
+    Returns
+    -------
+    torch.Tensor
+        () float32: the sum over all pairs that take part, divided by n.
     """
     logits = images @ texts.T * scale.exp()
     if bias is not None:
@@ -157,14 +171,32 @@ def _processor_has_bf16() -> bool:
 
 
 def encode_images(towers: DualEncoder, pixels: torch.Tensor, precision: ComputePrecision) -> torch.Tensor:
-    """(n, 3, height, width) to (n, d) float32, unit length."""
+    """(n, 3, height, width) to (n, d) float32, unit length.
+
+    Parameters
+    ----------
+    towers : DualEncoder
+    pixels : torch.Tensor
+        (n, 3, height, width) float32, as `DualEncoder.prepare` gives them, on any device.
+    precision : ComputePrecision
+        Says on which device and in which numbers the tower computes.
+    """
     with precision.autocast():
         made = towers.image_features(pixels.to(precision.device, non_blocking=True))
     return F.normalize(made.float(), dim=-1)
 
 
 def encode_texts(towers: DualEncoder, tokens: Tokens, precision: ComputePrecision) -> torch.Tensor:
-    """Tokens of n texts to (n, d) float32, unit length."""
+    """Tokens of n texts to (n, d) float32, unit length.
+
+    Parameters
+    ----------
+    towers : DualEncoder
+    tokens : dict of str to torch.Tensor
+        (n, tokens) each, as `DualEncoder.tokenise` gives them, on any device.
+    precision : ComputePrecision
+        Says on which device and in which numbers the tower computes.
+    """
     with precision.autocast():
         made = towers.text_features({name: rows.to(precision.device, non_blocking=True) for name, rows in tokens.items()})
     return F.normalize(made.float(), dim=-1)

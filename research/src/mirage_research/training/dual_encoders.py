@@ -117,6 +117,13 @@ def for_training(towers: DualEncoder, freeze: str) -> None:
     """Switch to training; what is frozen, and every batch norm, stays as in use.
 
     Statistics of a batch norm would follow the chunk and not the batch, and be counted twice where a batch is cached.
+
+    Parameters
+    ----------
+    towers : DualEncoder
+        Changed in place.
+    freeze : {"none", "text", "image"}
+        The tower that learns nothing.
     """
     towers.model.train()
     for name, part in towers.model.named_modules():
@@ -125,7 +132,19 @@ def for_training(towers: DualEncoder, freeze: str) -> None:
 
 
 def parameter_groups(towers: DualEncoder, config: FineTuningConfig) -> list[dict[str, Any]]:
-    """Parameters that learn: those with two dimensions and more decay; gains, biases, scale and positions do not."""
+    """Parameters that learn: those with two dimensions and more decay; gains, biases, scale and positions do not.
+
+    Parameters
+    ----------
+    towers : DualEncoder
+    config : FineTuningConfig
+        Its weight decay is taken.
+
+    Returns
+    -------
+    list of dict
+        Two groups, as torch's optimisers take them.
+    """
     decays: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, part in towers.model.named_parameters():
@@ -139,6 +158,15 @@ def parameter_groups(towers: DualEncoder, config: FineTuningConfig) -> list[dict
 
 def check_tokens(ids: torch.Tensor, vocabulary: int, name: str) -> None:
     """Refuse a tokenizer with more words than the text tower knows.
+
+    Parameters
+    ----------
+    ids : torch.Tensor
+        Numbers of tokens, of any shape; the largest counts.
+    vocabulary : int
+        How many tokens the text tower knows.
+    name : str
+        Of the model, for what is said.
 
     Raises
     ------

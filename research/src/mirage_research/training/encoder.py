@@ -141,6 +141,37 @@ def train(
 ) -> StarterTowers:
     """Train, average, choose, and leave checkpoints in a folder.
 
+    Parameters
+    ----------
+    config : EncoderConfig
+    towers : StarterTowers
+        Trained in place.
+    samples : sequence of TrainingSample
+        What is trained on.
+    squares : numpy.ndarray
+        (n, s, s, 3) uint8, the pictures of `samples` in their order.
+    holdout : sequence of TrainingSample
+        What the epoch is chosen on; the last epoch is taken when there are none.
+    holdout_squares : numpy.ndarray
+        (m, s, s, 3) uint8, the pictures of `holdout` in their order.
+    values : dict of str to list of str
+        Known values of each attribute, as `attribute_values` gives them.
+    tokenise : callable
+        From texts to the token ids of each; see `make_tokenise`.
+    out : Path
+        Gets the checkpoint and the best weights.
+    resume : bool
+        Go on from the checkpoint in the output folder, where there is one.
+    tell : callable
+        Given a line now and then.
+    most_steps : int, optional
+        Stop after this many steps, those before a resume counted, with the averaged weights as they are.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the checkpoint was made from other data.
+
     Returns
     -------
     StarterTowers
@@ -215,7 +246,19 @@ def train(
 
 
 def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[str, list[str]]:
-    """List the values of each attribute that occur often enough to learn."""
+    """List the values of each attribute that occur often enough to learn.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    least : int
+        How often a value must occur.
+
+    Returns
+    -------
+    dict of str to list of str
+        Of each of `ATTRIBUTES` its values, sorted.
+    """
     found: dict[str, list[str]] = {}
     for name in ATTRIBUTES:
         counts = Counter(sample.attributes.get(name, "") for sample in samples)
@@ -224,7 +267,19 @@ def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[
 
 
 def targets_of(samples: Sequence[TrainingSample], values: dict[str, list[str]]) -> dict[str, torch.Tensor]:
-    """Number the attribute values; -100 where the value is unknown."""
+    """Number the attribute values; -100 where the value is unknown.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    values : dict of str to list of str
+        Known values of each attribute, as `attribute_values` gives them.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        (n,) int64, of every attribute that has known values.
+    """
     return {
         name: torch.tensor(
             [known.index(v) if (v := sample.attributes.get(name, "")) in known else -100 for sample in samples]
@@ -235,7 +290,19 @@ def targets_of(samples: Sequence[TrainingSample], values: dict[str, list[str]]) 
 
 
 def match_of(samples: Sequence[TrainingSample], wordings: Sequence[Wording]) -> torch.Tensor:
-    """How well each wording (column) fits each sample (row), from 0 to 1."""
+    """How well each wording (column) fits each sample (row), from 0 to 1.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    wordings : sequence of Wording
+        One for each sample, in the same order.
+
+    Returns
+    -------
+    torch.Tensor
+        (n, n) float32: 1 for words that fit as well as a sample's own, `SAME_CASE` and `SAME_DIAGNOSIS` for related ones.
+    """
     n = len(samples)
     match = np.eye(n, dtype=np.float32)
     for column, wording in enumerate(wordings):
@@ -258,7 +325,20 @@ def match_of(samples: Sequence[TrainingSample], wordings: Sequence[Wording]) -> 
 
 
 def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: random.Random) -> list[int]:
-    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest."""
+    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    config : EncoderConfig
+        Says how many figures of a case and of each other collection are taken at most.
+    rng : random.Random
+
+    Returns
+    -------
+    list of int
+        Places in `samples`, shuffled.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     radiographs, starter = [], []
     for number, sample in enumerate(samples):
@@ -279,7 +359,27 @@ def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: 
 def encode(
     towers: StarterTowers, squares: Squares, texts: Sequence[str], pixels: int, tokenise: Tokenise, batch: int = 32
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Encode pictures and texts as the exported encoder will: (n, d) each."""
+    """Encode pictures and texts as the exported encoder will: (n, d) each.
+
+    Parameters
+    ----------
+    towers : StarterTowers
+        Left in evaluation mode.
+    squares : numpy.ndarray
+        (n, s, s, 3) uint8.
+    texts : sequence of str
+    pixels : int
+        Side of what the image tower sees; squares of another side are scaled to it.
+    tokenise : callable
+        From texts to the token ids of each; see `make_tokenise`.
+    batch : int
+        How many pictures or texts are encoded at once.
+
+    Returns
+    -------
+    images, texts : numpy.ndarray
+        (n, d) and (m, d) float32, unit length.
+    """
     towers.eval()
     images, words = [], []
     with torch.autocast("cpu", torch.bfloat16):
@@ -296,7 +396,25 @@ def encode(
 def holdout_scores(
     towers: StarterTowers, samples: Sequence[TrainingSample], squares: Squares, pixels: int, tokenise: Tokenise
 ) -> dict[str, float]:
-    """R@1, 5 and 10 of words to pictures on the cases set aside."""
+    """R@1, 5 and 10 of words to pictures on the cases set aside.
+
+    Parameters
+    ----------
+    towers : StarterTowers
+    samples : sequence of TrainingSample
+        Of the cases set aside.
+    squares : numpy.ndarray
+        (n, s, s, 3) uint8, the pictures of `samples` in their order.
+    pixels : int
+        Side of what the image tower sees.
+    tokenise : callable
+        From texts to the token ids of each; see `make_tokenise`.
+
+    Returns
+    -------
+    dict of str to float
+        From 0 to 1. Every picture with the same case and caption is right.
+    """
     images, texts = encode(towers, squares, [sample.query for sample in samples], pixels, tokenise)
     keys = [sample.caption_group for sample in samples]
     right = np.array([[a == b for b in keys] for a in keys])
@@ -367,7 +485,20 @@ def _roco_captions(path: Path, most: int = 2000) -> list[str]:
 
 
 def make_tokenise(path: Path, most: int) -> Any:
-    """Make a function from texts to token ids, each cut to `most`."""
+    """Make a function from texts to token ids, each cut to `most`.
+
+    Parameters
+    ----------
+    path : Path
+        The tokenizer, as ``tokenizer.json``.
+    most : int
+        Tokens of a text at most, marks of its start and end counted.
+
+    Returns
+    -------
+    callable
+        Takes a sequence of str and gives a list of token ids for each, not padded.
+    """
     from tokenizers import Tokenizer  # noqa: PLC0415
 
     tokenizer = Tokenizer.from_file(str(path))

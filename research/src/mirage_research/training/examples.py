@@ -101,6 +101,12 @@ def group_of(item: Item) -> str:
 def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[TrainingExample], Counter[str]]:
     """Read the words of a corpus; no picture is opened.
 
+    Parameters
+    ----------
+    corpus : Corpus
+    tell : callable
+        Given a line for each of the first five entries that the corpus refused.
+
     Returns
     -------
     examples : list of TrainingExample

@@ -105,7 +105,23 @@ def make_generator(
 
 
 def loss_of(network: Any, batch: tuple[Any, Any, Any, Any], times: Any, noise: Any) -> Any:
-    """Mean squared error of the velocity at some times; bf16 where the processor has it."""
+    """Mean squared error of the velocity at some times; bf16 where the processor has it.
+
+    Parameters
+    ----------
+    network : UNet2DConditionModel
+    batch : tuple of torch.Tensor
+        Latents (n, k, s, s), token states (n, t, d), their mask (n, t) and vectors of the texts (n, e).
+    times : torch.Tensor
+        (n,), from 0, the image, to 1, noise.
+    noise : torch.Tensor
+        (n, k, s, s), standard normal.
+
+    Returns
+    -------
+    torch.Tensor
+        () float32.
+    """
     latents, states, mask, pooled = batch
     at = times[:, None, None, None]
     with torch.autocast("cpu", torch.bfloat16):
@@ -121,7 +137,22 @@ def loss_of(network: Any, batch: tuple[Any, Any, Any, Any], times: Any, noise: A
 
 @torch.no_grad()
 def held_out_loss(network: Any, batches: Batches, numbers: Sequence[int], size: int = 32) -> float:
-    """Loss over held-out images, at the same times and noise every time it is asked for."""
+    """Loss over held-out images, at the same times and noise every time it is asked for.
+
+    Parameters
+    ----------
+    network : UNet2DConditionModel
+    batches : Batches
+    numbers : sequence of int
+        Of the held-out images; about the first 128 are measured.
+    size : int
+        How many images pass through the network at once.
+
+    Returns
+    -------
+    float
+        Mean over the batches; 0 where there are no images.
+    """
     generator, found = torch.Generator().manual_seed(1), []
     for start in range(0, min(len(numbers), _MEASURED), size):
         batch = batches.held_out(numbers[start : start + size])

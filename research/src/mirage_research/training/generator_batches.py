@@ -24,13 +24,36 @@ _DECODED, _NOISE = 800, 0.2  # images that the way back is fitted on, and noise 
 
 
 def plain(images: Any, pixels: int) -> Any:
-    """(n, s, s) uint8 to (n, 1, pixels, pixels) float32 in [−1, 1]."""
+    """(n, s, s) uint8 to (n, 1, pixels, pixels) float32 in [−1, 1].
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        (n, s, s) uint8.
+    pixels : int
+        Side of the result.
+    """
     ready = images.float()[:, None] / 255
     return F.interpolate(ready, size=(pixels, pixels), mode="bilinear", antialias=True, align_corners=False) * 2 - 1
 
 
 def bent(images: Any, pixels: int, generator: Any) -> Any:
-    """Like `plain`, each turned, scaled, shifted, bent and windowed a little. Never mirrored: sides mean something."""
+    """Like `plain`, each turned, scaled, shifted, bent and windowed a little. Never mirrored: sides mean something.
+
+    Parameters
+    ----------
+    images : torch.Tensor
+        (n, s, s) uint8.
+    pixels : int
+        Side of the result.
+    generator : torch.Generator
+        All changes are drawn from it.
+
+    Returns
+    -------
+    torch.Tensor
+        (n, 1, pixels, pixels) float32 in [−1, 1].
+    """
     ready, n = images.float()[:, None] / 255, len(images)
 
     def some(*shape: int) -> Any:
@@ -88,7 +111,22 @@ class Basis:
 
     @staticmethod
     def fit(images: Any, config: GeneratorConfig, path: Path) -> float:
-        """Find the components over images and write them; returns the share of variance that they keep."""
+        """Find the components over images and write them; returns the share of variance that they keep.
+
+        Parameters
+        ----------
+        images : torch.Tensor
+            (n, s, s) uint8.
+        config : GeneratorConfig
+            Says how many components are kept, and how large the latents are.
+        path : Path
+            Gets mean, basis, scale and decoder, as ``.npz``.
+
+        Returns
+        -------
+        float
+            The share, from 0 to 1.
+        """
         pixels = config.side * PATCH
         parts = [_patches(plain(images[at : at + 64], pixels)).reshape(-1, PATCH**2) for at in range(0, len(images), 64)]
         every = torch.cat(parts)

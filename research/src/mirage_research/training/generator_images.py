@@ -138,7 +138,20 @@ def _coloured(picture: Image.Image) -> bool:
 
 
 def set_aside(examples: Sequence[ImageTexts], share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Numbers of the examples to train on, and of those that are only measured on, split by group."""
+    """Numbers of the examples to train on, and of those that are only measured on, split by group.
+
+    Parameters
+    ----------
+    examples : sequence of ImageTexts
+    share : float
+        Of the groups that are only measured on, from 0 to 1; rounded down to whole groups.
+    seed : int
+
+    Returns
+    -------
+    train, held_out : list of int
+        Places in `examples`.
+    """
     groups = sorted({example.group for example in examples})
     chosen = set(np.random.default_rng(seed).choice(groups, int(len(groups) * share), replace=False).tolist())
     train = [number for number, example in enumerate(examples) if example.group not in chosen]

@@ -78,7 +78,26 @@ class Velocity(torch.nn.Module):
         self.inner = inner
 
     def forward(self, latents: Any, times: Any, states: Any, mask: Any, pooled: Any) -> Any:
-        """(n, k, s, s), (n,) in 0 … 1000, (n, t, d), (n, t), (n, e) to (n, k, s, s)."""
+        """(n, k, s, s), (n,) in 0 … 1000, (n, t, d), (n, t), (n, e) to (n, k, s, s).
+
+        Parameters
+        ----------
+        latents : torch.Tensor
+            (n, k, s, s), the image with its noise.
+        times : torch.Tensor
+            (n,), from 0, the image, to 1000, noise.
+        states : torch.Tensor
+            (n, t, d), of the tokens of each text.
+        mask : torch.Tensor
+            (n, t), 1 for a token and 0 for padding.
+        pooled : torch.Tensor
+            (n, e), the vector of each text, times `POOLED_SCALE`.
+
+        Returns
+        -------
+        torch.Tensor
+            (n, k, s, s), the velocity: from the image towards noise.
+        """
         return self.inner(
             latents, times, encoder_hidden_states=states, encoder_attention_mask=mask, class_labels=pooled
         ).sample

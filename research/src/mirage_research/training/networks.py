@@ -64,13 +64,35 @@ class TextTower(nn.Module):
         return layers[len(layers) - self.tuned :]
 
     def features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Mean of the token vectors, unit length: (n, 384)."""
+        """Mean of the token vectors, unit length: (n, 384).
+
+        Parameters
+        ----------
+        ids : torch.Tensor
+            (n, t) int64, token ids.
+        mask : torch.Tensor
+            (n, t) int64, 1 for a token and 0 for padding.
+        """
         hidden = self.trunk(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         weights = mask.unsqueeze(-1).float()
         mean = (hidden * weights).sum(1) / weights.sum(1).clamp_min(1)
         return nn.functional.normalize(mean, dim=-1)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Texts in the shared space.
+
+        Parameters
+        ----------
+        ids : torch.Tensor
+            (n, t) int64, token ids.
+        mask : torch.Tensor
+            (n, t) int64, 1 for a token and 0 for padding.
+
+        Returns
+        -------
+        torch.Tensor
+            (n, d), unit length.
+        """
         return nn.functional.normalize(self.head(self.features(ids, mask)), dim=-1)
 
 
@@ -85,7 +107,20 @@ class Attributes(nn.Module):
         )
 
     def forward(self, vectors: torch.Tensor, targets: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Mean cross-entropy over the attributes; a target of -100 is unknown."""
+        """Mean cross-entropy over the attributes; a target of -100 is unknown.
+
+        Parameters
+        ----------
+        vectors : torch.Tensor
+            (n, d), unit length, of pictures or of texts.
+        targets : dict of str to torch.Tensor
+            Of each attribute (n,) int64, the place of the value among the known ones.
+
+        Returns
+        -------
+        torch.Tensor
+            (); 0 where every target is unknown.
+        """
         losses = []
         for name, target in targets.items():
             if bool((target >= 0).any()):
@@ -143,7 +178,19 @@ def build(config: EncoderConfig, values: dict[str, list[str]], text_folder: Path
 
 
 def parameter_groups(towers: StarterTowers, config: EncoderConfig) -> list[dict[str, Any]]:
-    """Split the parameters by learning rate; norms and biases do not decay."""
+    """Split the parameters by learning rate; norms and biases do not decay.
+
+    Parameters
+    ----------
+    towers : StarterTowers
+    config : EncoderConfig
+        Its learning rates and weight decay are taken.
+
+    Returns
+    -------
+    list of dict
+        As torch's optimisers take them; ``peak`` is the highest rate of a schedule.
+    """
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     rates = {"image": config.rate, "text": config.text_rate, "head": config.head_rate}
     for name, part in towers.named_parameters():
@@ -176,6 +223,17 @@ def start_projection(
 
     Components are scaled by the inverse fourth root of their variance: half-way to whitening, so that what all
     captions share does not drown what tells them apart.
+
+    Parameters
+    ----------
+    tower : TextTower
+        Its head is changed in place.
+    texts : sequence of str
+        Captions.
+    tokenise : callable
+        From texts to the token ids of each.
+    most : int
+        About how many texts are read, picked at even distances; fewer than twice as many.
     """
     tower.eval()
     chosen = sorted(texts[:: max(1, len(texts) // most)], key=len)

@@ -92,12 +92,39 @@ def tidied(text: str) -> str:
 
 
 def split_sentences(text: str, *, least: int = 25, most: int = 300) -> tuple[str, ...]:
-    """Cut a passage into sentences worth learning from."""
+    """Cut a passage into sentences worth learning from.
+
+    Parameters
+    ----------
+    text : str
+    least : int
+        Characters; shorter sentences are left out.
+    most : int
+        Characters; longer sentences are cut off there.
+
+    Returns
+    -------
+    tuple of str
+        Without their full stops.
+    """
     return tuple(part.rstrip(".")[:most] for part in cut(text) if len(part) >= least)
 
 
 def read_medpix(path: Path, split: str) -> list[TrainingSample]:
-    """Read one split of MedPix 2.0; figures whose picture is missing are left out."""
+    """Read one split of MedPix 2.0; figures whose picture is missing are left out.
+
+    Parameters
+    ----------
+    path : Path
+        A copy of the data set in its own layout.
+    split : str
+        ``train``, ``dev`` or ``test``.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the copy or the split is not there, or holds no usable figure.
+    """
     corpus = MedPixCorpus(path, splits=(split,))
     folder = find_folder(path)
     pairs = {pair.name: pair for pair in read_pairs(path, split)}
@@ -208,6 +235,13 @@ def set_aside(
 ) -> tuple[list[TrainingSample], list[TrainingSample], list[str]]:
     """Split samples by case into what is trained on and what is chosen on.
 
+    Parameters
+    ----------
+    samples : iterable of TrainingSample
+    count : int
+        How many cases are set aside; half of all cases at most.
+    seed : int
+
     Returns
     -------
     train, holdout : list of TrainingSample
@@ -261,7 +295,14 @@ class Wording:
 
 
 def word(sample: TrainingSample, rng: random.Random) -> Wording:
-    """Choose words for a sample, as its corpus or as a student would put them."""
+    """Choose words for a sample, as its corpus or as a student would put them.
+
+    Parameters
+    ----------
+    sample : TrainingSample
+    rng : random.Random
+        Draws kind and form of the words.
+    """
     draw = rng.random()
     if draw < 0.5:
         return Wording(_shorten(sample.query, rng) if rng.random() < 0.35 else sample.query, "query")
@@ -280,7 +321,19 @@ def word(sample: TrainingSample, rng: random.Random) -> Wording:
 
 
 def kind_of(sample: TrainingSample, rng: random.Random) -> str:
-    """Plane, modality and region in a few words, e.g. "axial T2 brain"."""
+    """Plane, modality and region in a few words, e.g. "axial T2 brain".
+
+    Parameters
+    ----------
+    sample : TrainingSample
+    rng : random.Random
+        Draws how the modality is named, and now and then another order.
+
+    Returns
+    -------
+    str
+        Empty when none of them is known.
+    """
     given = sample.attributes
     plain = MODALITIES.get(given.get("modality", ""), "")
     sequence = _SHORT_SEQUENCES.get(given.get("sequence", ""), "")
@@ -308,6 +361,16 @@ def load_pixels(
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[npt.NDArray[np.uint8], list[bool]]:
     """Decode every picture to a square, or read the squares that an earlier run kept.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    pixels : int
+        Side of a square.
+    folder : Path
+        Keeps the squares, so that the same samples are decoded once.
+    tell : callable
+        Given a line for each picture left out and for every 500 pictures.
 
     Returns
     -------
