@@ -52,7 +52,15 @@ class PictureTerm:
 
     @classmethod
     def of(cls, vector: Vector, digest: str) -> Self:
-        """Quantise a (d,) float32 vector to 8 bits a component (cosine to the original > 0.999)."""
+        """Quantise a (d,) float32 vector to 8 bits a component (cosine to the original > 0.999).
+
+        Parameters
+        ----------
+        vector : numpy.ndarray
+            (d,) float32, as the encoder gives it.
+        digest : str
+            Of the encoder that made it; the first 12 hex digits are kept.
+        """
         peak = float(np.abs(vector).max()) or 1.0
         return cls(digest[:12], np.round(vector / peak * 127).astype(np.int8).tobytes())
 

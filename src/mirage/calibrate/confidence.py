@@ -37,7 +37,19 @@ class JudgedHit:
 
 
 def collect(atlas: Atlas, judged: Iterable[RelevanceJudgement]) -> list[JudgedHit]:
-    """Ask an atlas every query and keep the features of its first hits."""
+    """Ask an atlas every query and keep the features of its first hits.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The weights of its calibration decide which hits come first.
+    judged : iterable of RelevanceJudgement
+
+    Returns
+    -------
+    list of JudgedHit
+        `JudgedHit.query` is the query's place in `judged`, from 0.
+    """
     samples: list[JudgedHit] = []
     for number, entry in enumerate(judged):
         answer = atlas.search(Query(entry.query.terms, entry.query.filters, _HITS))
@@ -60,6 +72,22 @@ def fit(samples: Sequence[JudgedHit], *, ridge: float = 1.0) -> ConfidenceModel:
     """Logistic regression by Newton's method with a ridge penalty; every query weighs the same.
 
     Coefficients are kept at zero or above: more evidence never makes a hit less sure.
+
+    Parameters
+    ----------
+    samples : sequence of JudgedHit
+    ridge : float
+        Strength of the penalty on every coefficient but the constant.
+
+    Returns
+    -------
+    ConfidenceModel
+        With the default cuts; `cuts` chooses others.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When all hits are right, or none is.
     """
     if not any(s.relevant for s in samples) or all(s.relevant for s in samples):
         raise BadInput("Calibration needs hits that are right and hits that are wrong; these queries gave only one kind.")
@@ -101,6 +129,17 @@ def cuts(samples: Sequence[JudgedHit], probability: Callable[[JudgedHit], float]
 
     *likely* is the lowest cut, one half or above, that keeps `OFF_TOPIC_QUIET` of the off-topic queries without a
     likely hit; *strong* the lowest above it at which hits are right with `STRONG_PRECISION`.
+
+    Parameters
+    ----------
+    samples : sequence of JudgedHit
+    probability : callable
+        A hit to the probability, from 0 to 1, that it is right.
+
+    Returns
+    -------
+    likely, strong : float
+        To three digits. *strong* is 0.99 where no lower cut keeps the promise on ten hits or more.
     """
     chances = np.array([probability(sample) for sample in samples])
     best: dict[int, float] = {}
@@ -135,7 +174,15 @@ class ConfidenceQuality:
 
 
 def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> ConfidenceQuality:
-    """Measure a calibration on judged hits."""
+    """Measure a calibration on judged hits.
+
+    Parameters
+    ----------
+    samples : sequence of JudgedHit
+        As `collect` gives them.
+    calibration : Calibration
+        Its cuts are measured. Its weights play no part, since the hits are there already.
+    """
     called = [(s, calibration.confidence(s.features, s.has_words)) for s in samples]
     strong = [s.relevant for s, word in called if word == "strong"]
     likely = [s.relevant for s, word in called if word == "likely"]

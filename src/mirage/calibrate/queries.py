@@ -140,7 +140,15 @@ def _sentences(items: Sequence[Item], rng: random.Random, most: int = 3) -> list
 
 
 def altered(picture: Image.Image, rng: random.Random) -> Image.Image:
-    """As somebody's own copy of a picture would be: cropped a little, brighter or darker."""
+    """As somebody's own copy of a picture would be: cropped a little, brighter or darker.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Is not changed.
+    rng : random.Random
+        Draws how much is cut off at each side, 2 to 8 %, and how bright it becomes, 0.8 to 1.2 times.
+    """
     width, height = picture.size
     left, top = (int(side * rng.uniform(0.02, 0.08)) for side in (width, height))
     right, bottom = (int(side * rng.uniform(0.92, 0.98)) for side in (width, height))
@@ -192,7 +200,15 @@ def off_topic() -> Iterator[RelevanceJudgement]:
 
 
 def medpix_words(held: Sequence[Item], rng: random.Random) -> Iterator[RelevanceJudgement]:
-    """A query of each figure of some cases: its caption, title, diagnosis, or a sentence of the findings."""
+    """A query of each figure of some cases: its caption, title, diagnosis, or a sentence of the findings.
+
+    Parameters
+    ----------
+    held : sequence of Item
+        The cases' figures.
+    rng : random.Random
+        Draws the query's form and words.
+    """
     for item in held:
         figure = item.figure
         kind = rng.choice(_SUBJECTS.get(figure.modality, ("",)))
@@ -221,6 +237,14 @@ def starter_words(rng: random.Random, count: int = 200) -> Iterator[KnownAnswerQ
     """Queries of the starter atlas's records, by structure shown or by title, with the figures that answer them.
 
     `KnownAnswerQuery.case` is the structure or title: queries for one structure are alike.
+
+    Parameters
+    ----------
+    rng : random.Random
+        Draws structures and the words around them.
+    count : int
+        How many brain sections are drawn, with repetition; one that shows no structure well gives no query. Each record
+        without structures gives one query by title besides.
     """
     records = [json.loads(line) for line in (SHIPPED / "atlas" / "figures.jsonl").read_text("utf-8").splitlines() if line]
     brain = [record for record in records if record.get("shares")]
@@ -252,14 +276,34 @@ def judged(asked: KnownAnswerQuery) -> RelevanceJudgement:
 
 
 def absent(items: Sequence[Item], rng: random.Random, most: int = 150) -> Iterator[RelevanceJudgement]:
-    """Titles of cases, for an atlas that holds none of them."""
+    """Titles of cases, for an atlas that holds none of them.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        Figures that the atlas does not hold; those without a case or a title are passed over.
+    rng : random.Random
+        Draws the titles.
+    most : int
+        How many queries at most.
+    """
     titles = sorted({item.figure.title for item in items if item.case and item.figure.title})
     for text in rng.sample(titles, min(most, len(titles))):
         yield RelevanceJudgement(Query.of(text), _never, off_topic=True)
 
 
 def medpix_pictures(atlas: Atlas, held: Sequence[Item], rng: random.Random) -> Iterator[RelevanceJudgement]:
-    """Every figure of some cases, altered, and pictures off topic; the atlas gives the pictures and the vectors."""
+    """Every figure of some cases, altered, and pictures off topic; the atlas gives the pictures and the vectors.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        Holds the figures' pictures. Its encoder makes the vectors, so it must be that of the atlas that is asked.
+    held : sequence of Item
+        The cases' figures.
+    rng : random.Random
+        Draws how each picture is altered, and the pictures off topic.
+    """
     for item in held:
         with Image.open(atlas.picture(item.figure.id)) as stored:
             picture = altered(stored.convert("RGB"), rng)
@@ -276,7 +320,20 @@ def _looks_like(figure: Figure, hit: Hit) -> bool:
 
 
 def off_topic_pictures(rng: random.Random, count: int = 60) -> Iterator[Image.Image]:
-    """Pictures that are no medical images: empty ones, noise, gradients, stripes, bright shapes, pages of text."""
+    """Pictures that are no medical images: empty ones, noise, gradients, stripes, bright shapes, pages of text.
+
+    Parameters
+    ----------
+    rng : random.Random
+        Draws colours, patterns and words.
+    count : int
+        How many pictures, the kinds in turn.
+
+    Yields
+    ------
+    PIL.Image.Image
+        Mode RGB.
+    """
     noise = np.random.default_rng(rng.randrange(2**32))
     for number in range(count):
         colour = tuple(rng.randrange(256) for _ in range(3))

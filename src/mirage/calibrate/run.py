@@ -135,7 +135,14 @@ def place_for(encoder_digest: str) -> Path:
 
 
 def write(result: CalibrationResult, path: Path) -> None:
-    """Write a calibration with how it does."""
+    """Write a calibration with how it does.
+
+    Parameters
+    ----------
+    result : CalibrationResult
+    path : Path
+        A JSON file, which is replaced; its folder is made when there is none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     result.calibration.write(
         path,

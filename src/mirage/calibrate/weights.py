@@ -114,7 +114,22 @@ def gains(
     candidates: Sequence[Weights],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Array:
-    """nDCG@10 of every query under every candidate, (queries, candidates)."""
+    """nDCG@10 of every query under every candidate, (queries, candidates).
+
+    Parameters
+    ----------
+    seen : sequence of ChannelLists
+        One for each query.
+    candidates : sequence of mapping
+        Weights: channel to its weight, and ``coverage``.
+    progress : callable
+        Told after each query how many are done, and of how many.
+
+    Returns
+    -------
+    numpy.ndarray
+        (queries, candidates) float64, each from 0 to 1.
+    """
     table = np.zeros((len(seen), len(candidates)))
     for row, each in enumerate(seen):
         table[row] = [gain(ordered(each, weights), each.asked) for weights in candidates]
@@ -134,6 +149,17 @@ def choose(
     The best candidate is that with the highest mean over kinds, among those that are not measurably worse than equal
     weights for any kind. It takes the place of equal weights only when choosing so gains something measurable on cases
     that the choice did not see.
+
+    Parameters
+    ----------
+    seen : sequence of ChannelLists
+        One for each query.
+    candidates : sequence of mapping
+        Weights to choose among; `EQUAL` must be one of them.
+    seed : int
+        Draws the cases that are set apart, and those of the intervals.
+    progress : callable
+        Told after each query how many are done, and of how many.
 
     Raises
     ------
@@ -165,7 +191,17 @@ def choose(
 
 
 def compare(seen: Sequence[ChannelLists], weights: Weights, *, seed: int = 0) -> WeightComparison:
-    """Set weights beside equal ones on some queries."""
+    """Set weights beside equal ones on some queries.
+
+    Parameters
+    ----------
+    seen : sequence of ChannelLists
+        One for each query.
+    weights : mapping
+        What is set beside `EQUAL`.
+    seed : int
+        Draws the cases of the intervals.
+    """
     sample = QuerySample.of([each.asked.kind for each in seen], [each.asked.case for each in seen])
     table = gains(seen, [EQUAL, weights])
     return _compared(table[:, 0], table[:, 1], sample, seed)
@@ -204,7 +240,13 @@ class QuerySample:
 
     @classmethod
     def of(cls, kinds: Sequence[str], cases: Sequence[str]) -> QuerySample:
-        """A sample from two lists."""
+        """A sample from two lists.
+
+        Parameters
+        ----------
+        kinds, cases : sequence of str
+            Of each query its kind and its case; both of one length.
+        """
         return cls(np.array(kinds, dtype=np.str_), np.array(cases, dtype=np.str_))
 
     def take(self, which: npt.NDArray[np.bool_]) -> QuerySample:
@@ -222,7 +264,20 @@ class QuerySample:
         return {**by_kind, MEAN: float(np.mean(list(by_kind.values())))}
 
     def interval(self, values: Array, seed: int) -> dict[str, WeightInterval]:
-        """`means` with intervals; cases of one corpus are drawn among themselves, so that every draw has both."""
+        """`means` with intervals; cases of one corpus are drawn among themselves, so that every draw has both.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            (queries,) float64, one for each query of the sample.
+        seed : int
+            Draws the cases.
+
+        Returns
+        -------
+        dict of str to WeightInterval
+            By kind, and under `MEAN` over the kinds.
+        """
         totals = dict.fromkeys(self.names, np.zeros(_DRAWS))
         sizes = dict.fromkeys(self.names, np.zeros(_DRAWS))
         rng = np.random.default_rng(seed)
@@ -319,7 +374,20 @@ class ChannelReader:
 
 
 def ordered(seen: ChannelLists, weights: Mapping[str, float]) -> list[tuple[str, ...]]:
-    """What a search with these weights would show, best first: each hit's figure id and the ids folded into it."""
+    """What a search with these weights would show, best first: each hit's figure id and the ids folded into it.
+
+    Parameters
+    ----------
+    seen : ChannelLists
+        What the query saw.
+    weights : mapping
+        Channel to its weight, and ``coverage``.
+
+    Returns
+    -------
+    list of tuple of str
+        At most as many as the query asks for.
+    """
     fused = fusion.fuse(seen.lists, weights, seen.asked.query.k + SPARE, seen.uncaptioned)
     fused = fusion.boost_coverage([entry for entry in fused if entry.key in seen.names], seen.covered, weights)
     near = [entry.key for entry in fused if entry.key in seen.looks]
@@ -333,6 +401,20 @@ def gain(shown: Sequence[tuple[str, ...]], asked: KnownAnswerQuery, k: int = 10)
     """nDCG@K with two grades, right and wrong (Järvelin and Kekäläinen, TOIS 2002).
 
     Hits that the query does without are passed over. A hit is right when it, or one folded into it, is.
+
+    Parameters
+    ----------
+    shown : sequence of tuple of str
+        Hits as `ordered` gives them, best first.
+    asked : KnownAnswerQuery
+        Says which figures are right, and which are passed over.
+    k : int
+        How many hits count.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0 where no figure is right.
     """
     there = [hit for hit in shown if hit[0] not in asked.without][:k]
     discounts = 1 / np.log2(np.arange(2, k + 2))
@@ -367,7 +449,22 @@ def of_collection(atlas: Atlas, items: Sequence[Item], cases: set[str], seed: in
 
 
 def of_starter(atlas: Atlas, seed: int, count: int = 200) -> list[ChannelLists]:
-    """What every query of the starter atlas sees of it, and of it when every second figure has no caption."""
+    """What every query of the starter atlas sees of it, and of it when every second figure has no caption.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The starter atlas.
+    seed : int
+        Draws the queries, and the figures that lose their captions.
+    count : int
+        As `mirage.calibrate.queries.starter_words` takes it; of queries with the same words one is kept.
+
+    Returns
+    -------
+    list of ChannelLists
+        Every query twice: first of the atlas as it is, then, of kind ``uncaptioned``, of the copy.
+    """
     rng = random.Random(seed)  # noqa: S311 - draws queries
     asked = {one.query.text: one for one in starter_words(rng, count)}
     ids = sorted(row.figure.id for rows in atlas.store.each() for row in rows)

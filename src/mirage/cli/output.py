@@ -48,7 +48,15 @@ def print_json(value: Any) -> None:
 
 
 def counted(number: int, thing: str) -> str:
-    """``1 case``, ``2 cases``."""
+    """``1 case``, ``2 cases``.
+
+    Parameters
+    ----------
+    number : int
+        Thousands are set apart with commas.
+    thing : str
+        In the singular; its plural is made with an s.
+    """
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 

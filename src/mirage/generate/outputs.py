@@ -187,6 +187,16 @@ class Outputs:
     def export(self, image_id: str, format: str) -> bytes:
         """An image as a file of another format, with all its marks.
 
+        Parameters
+        ----------
+        image_id : str
+        format : {"png", "jpeg", "webp", "dicom"}
+
+        Returns
+        -------
+        bytes
+            The file.
+
         Raises
         ------
         mirage.errors.NotFound

@@ -156,7 +156,28 @@ def opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[tuple[Bina
 
 @contextmanager
 def plain_file(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]:
-    """Open a file, unpacked when it is a deflated one; parameters and errors as for `opened`."""
+    """Open a file, unpacked when it is a deflated one.
+
+    Parameters
+    ----------
+    data : bytes or Path
+    name : str
+        What to call it in messages.
+    limits : Limits
+        Of which ``dicom_bytes`` is what the file may have as it lies, packed or not.
+
+    Yields
+    ------
+    binary file
+        Closed when the block ends.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When it cannot be read, or is too large.
+    mirage.errors.Busy
+        When memory to unpack it did not come free in time.
+    """
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         if size > limits.dicom_bytes:

@@ -109,7 +109,22 @@ class MemoryBudget:
 
     @contextmanager
     def reserve(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> Iterator[None]:
-        """Reserve bytes while a block runs; parameters and errors as for `take`."""
+        """Reserve bytes while a block runs.
+
+        Parameters
+        ----------
+        need : int
+            Bytes.
+        name : str
+            What they are for, in messages.
+        wait : float
+            Seconds to wait for others to finish; 0 asks once.
+
+        Raises
+        ------
+        mirage.errors.BadPicture, mirage.errors.Busy
+            As `take` does.
+        """
         self.take(need, name=name, wait=wait)
         try:
             yield

@@ -164,7 +164,15 @@ class PictureStore:
 
 
 def cannot_write(folder: Path, error: OSError) -> str:
-    """Say why a folder could not be written, and what to do."""
+    """Say why a folder could not be written, and what to do.
+
+    Parameters
+    ----------
+    folder : Path
+        What was to be written.
+    error : OSError
+        What the system said.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk that holds {folder} is full. Make room and run it again; what is kept already stays."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -28,7 +28,22 @@ _PREVIEW = 256  # pixels
 
 
 def asked_of(query: Query, options: GenerationOptions, start: Image.Image | None) -> dict[str, Any] | None:
-    """What is kept to begin a generation again; None for one that needs an upload, since nothing of that is kept."""
+    """What is kept to begin a generation again; None for one that needs an upload, since nothing of that is kept.
+
+    Parameters
+    ----------
+    query : Query
+        What was asked.
+    options : GenerationOptions
+        How it was asked.
+    start : PIL.Image.Image or None
+        An uploaded picture to begin from.
+
+    Returns
+    -------
+    dict or None
+        ``query`` as it prints, and ``options`` by name: all of it can be written as JSON.
+    """
     if start is not None or any(term.picture is not None for term in query.terms):
         return None
     return {"query": query.print(), "options": asdict(options)}

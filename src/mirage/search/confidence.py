@@ -92,6 +92,20 @@ class Calibration:
         With both, each channel has the larger weight of the two: a picture is known by the image channel, and words by the
         others. A query with less of something keeps equal weights: what it wants less of is told by vectors, and word search
         knows nothing of it. Neither sort is among the queries that weights are chosen by.
+
+        Parameters
+        ----------
+        words : bool
+            Whether the query has words.
+        picture : bool
+            Whether it has a picture, or a figure to look like.
+        less : bool
+            Whether it wants less of something.
+
+        Returns
+        -------
+        mapping
+            Channel to its weight, and ``coverage``.
         """
         if less:
             return DEFAULT_CALIBRATION.weights
@@ -102,7 +116,15 @@ class Calibration:
         return {name: max(weight, self.picture_weights.get(name, 0.0)) for name, weight in self.weights.items()}
 
     def confidence(self, features: HitFeatures, has_words: bool) -> Confidence:
-        """How sure a hit with these features is, in words."""
+        """How sure a hit with these features is, in words.
+
+        Parameters
+        ----------
+        features : HitFeatures
+            How well the hit fits.
+        has_words : bool
+            Whether the query has words; one without them has cuts of its own.
+        """
         return (self.text if has_words else self.picture).confidence(features)
 
     @classmethod

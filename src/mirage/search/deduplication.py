@@ -77,7 +77,19 @@ def duplicates(keys: Sequence[int], looks: Mapping[int, int], vectors: Mapping[i
 
 
 def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
-    """Keys whose hash is close to another's: the only ones whose vectors `fold` needs."""
+    """Keys whose hash is close to another's: the only ones whose vectors `duplicates` needs.
+
+    Parameters
+    ----------
+    keys : sequence of int
+    looks : mapping
+        Key to `mirage.images.look`, for all the keys.
+
+    Returns
+    -------
+    list of int
+        In the order of `keys`.
+    """
     if len(keys) < 2:
         return []
     size = LOOK_BITS // 8

@@ -334,6 +334,13 @@ class AtlasFile:
     def read(self, name: str, most: int = DEFAULT_LIMITS.file_bytes) -> bytes:
         """One member as a whole, which must not be larger than `most` bytes.
 
+        Parameters
+        ----------
+        name : str
+            The member's path in the file.
+        most : int
+            Bytes that it may have, unpacked.
+
         Raises
         ------
         mirage.errors.AtlasError

@@ -115,7 +115,23 @@ def import_open(
     progress: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Imported:
-    """Put an atlas file into an atlas that is open in this process; otherwise as `import_file`."""
+    """Put an atlas file into an atlas that is open in this process; otherwise as `import_file`.
+
+    Parameters
+    ----------
+    path : Path
+        What `mirage.storage.archive_export.export` wrote.
+    atlas : AtlasFolder
+        Open in this process.
+    encode : bool
+        Encode the pictures anew with the atlas's encoder, where it is not the one that the file was made with.
+    replace : bool
+        Replace figures and cases of the same id that differ. A record of another corpus is never replaced.
+    progress : callable
+        Told how far it is.
+    stop : callable
+        Asked between batches.
+    """
     with archive.opened(path) as file:
         file.check()
         return _import(file, atlas, encode, replace, progress, stop)

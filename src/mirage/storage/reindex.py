@@ -116,7 +116,18 @@ def rebuild_open(
 ) -> Rebuilt:
     """Do the same to an atlas that is open in this process and goes on answering: with the old index, then with the new.
 
-    Parameters and failures are those of `rebuild`. Nothing may be added to the atlas meanwhile.
+    It fails as `rebuild` does. Nothing may be added to the atlas meanwhile.
+
+    Parameters
+    ----------
+    atlas : AtlasFolder
+        Open in this process; at the end it has the encoder and the new index.
+    encoder : Encoder
+        What to encode with, the atlas's own or another.
+    progress : callable
+        Told how far it is; `Progress.what` is ``encoding``, then ``indexing``.
+    stop : callable
+        Asked between batches.
     """
     work = _Work(atlas.path, atlas.store, atlas.pictures, encoder, progress, stop)
     encoded = work.encode()
@@ -131,7 +142,25 @@ def rebuild_open(
 
 
 def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str = "") -> Encoder:
-    """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now."""
+    """The encoder to rebuild with: the named one, else the one that the atlas was made with, as it is now.
+
+    Parameters
+    ----------
+    known : AtlasManifest
+        The atlas's.
+    encoder : str, optional
+        Adapter's name; the one that the atlas was made with when left out.
+    model : str
+        A hub id or a folder, for adapters that open more than one. When left out, the atlas's own model where the adapter
+        is the atlas's, else what the settings or the adapter choose.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a model is named and the encoder takes none.
+    mirage.errors.NotFound, mirage.errors.Unavailable
+        When there is no such encoder, or it cannot be used.
+    """
     name = encoder or known.encoder.name
     no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
     if model and name == encoders.DEFAULT:

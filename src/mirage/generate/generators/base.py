@@ -211,6 +211,18 @@ MOST_SEED = 2**32 - 1
 def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest:
     """Check a request and fill in what was left to the generator.
 
+    Parameters
+    ----------
+    request : GenerationRequest
+        As somebody asked it.
+    info : GeneratorInfo
+        The generator's, which has the defaults and the limits.
+
+    Returns
+    -------
+    GenerationRequest
+        With texts tidied and every number filled in. Terms without text or of weight 0 are left out.
+
     Raises
     ------
     mirage.errors.BadInput

@@ -229,7 +229,15 @@ def fingerprints(
 
 
 def save(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    """Write what `fingerprints` made into one file, .npz."""
+    """Write what `fingerprints` made into one file, .npz.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is replaced; its folder is made when there is none.
+    arrays : dict of str to numpy.ndarray
+        As `fingerprints` returns them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for any name

@@ -134,6 +134,11 @@ class DiffusersGenerator:
     def memory(self, width: int | None = None, height: int | None = None) -> int:
         """Bytes that the model takes while it draws, from the sizes of its files; nothing is loaded.
 
+        Parameters
+        ----------
+        width, height : int, optional
+            Of the image, in pixels; the side that the model was trained at when left out.
+
         Raises
         ------
         mirage.errors.Unavailable
@@ -155,7 +160,24 @@ class DiffusersGenerator:
         progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[DrawnImage]:
-        """Yield the images one after another; see `mirage.generate.generators.base.Generator`."""
+        """Yield the images one after another; see `mirage.generate.generators.base.Generator`.
+
+        Parameters
+        ----------
+        request : GenerationRequest
+            Is checked and filled in first.
+        progress : callable
+            Called after every step.
+        stopped : callable
+            Asked before every image and after every step; once it says True, the image in hand is given up.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When the request has a value that cannot be used.
+        mirage.errors.Unavailable
+            When the model or its libraries are missing or damaged, or memory does not suffice.
+        """
         request = filled(request, self.info())
         libraries()
         remarks = self._remarks(request)

@@ -60,7 +60,15 @@ class PipelineFolder:
     widest: int
 
     def memory(self, width: int, height: int, bytes_each: int) -> int:
-        """Bytes it takes to draw an image: an estimate from the weights and four times the widest layer of the decoder."""
+        """Bytes it takes to draw an image: an estimate from the weights and four times the widest layer of the decoder.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the image, in pixels.
+        bytes_each : int
+            Bytes of one number, by precision: 4 for float32.
+        """
         return bytes_each * (self.parameters + 4 * self.widest * width * height)
 
 

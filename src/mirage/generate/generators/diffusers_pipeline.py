@@ -88,6 +88,15 @@ def load(folder: PipelineFolder, place: Placement, *, slicing: bool = False) -> 
     DPM-Solver++ (multistep, second order; Lu et al. 2022, arXiv 2211.01095) takes the place of the pipeline's own
     scheduler, with that one's noise schedule; weights lie channels last.
 
+    Parameters
+    ----------
+    folder : PipelineFolder
+        As `mirage.generate.generators.diffusers_folder.look_over` reads it.
+    place : Placement
+        The device and the precision to draw in.
+    slicing : bool
+        Compute attention in slices: less memory, slower.
+
     Raises
     ------
     mirage.errors.Unavailable
@@ -134,7 +143,17 @@ def quick_scheduler(own: Any) -> Any:
 
 
 def tile(loaded: LoadedPipeline, width: int, height: int, tiling: bool | None) -> None:
-    """Decode in tiles, which bounds the memory, or in one piece, which leaves no seams; by size when nobody says."""
+    """Decode in tiles, which bounds the memory, or in one piece, which leaves no seams; by size when nobody says.
+
+    Parameters
+    ----------
+    loaded : LoadedPipeline
+        Its decoder is set.
+    width, height : int
+        Of the image, in pixels.
+    tiling : bool or None
+        None for tiles above 768 × 768 pixels only.
+    """
     wanted = width * height > _UNTILED if tiling is None else tiling
     (loaded.pipe.vae.enable_tiling if wanted else loaded.pipe.vae.disable_tiling)()
 
@@ -182,6 +201,17 @@ def embeddings(loaded: LoadedPipeline, request: GenerationRequest) -> tuple[Any,
     The prompt is the mean of the embeddings of the wanted terms by weight. It is set against the mean of the unwanted ones
     (`request.negative` with weight 1 among them), as far as the heaviest of them weighs against the heaviest wanted one; the
     rest is the empty prompt, so that "less of: contrast@0.1" steers less than "less of: contrast".
+
+    Parameters
+    ----------
+    loaded : LoadedPipeline
+    request : GenerationRequest
+        At least one term has a positive weight.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        In the text encoder's precision, on the pipeline's device.
     """
     torch, _ = libraries()
     wanted = [(term.text, term.weight) for term in request.terms if term.weight > 0]
@@ -201,7 +231,21 @@ def embeddings(loaded: LoadedPipeline, request: GenerationRequest) -> tuple[Any,
 
 
 def inputs(loaded: LoadedPipeline, request: GenerationRequest, generator: Any) -> tuple[Any, dict[str, Any]]:
-    """The pipeline to call and what it begins from: noise of the seed, or a picture with some noise."""
+    """The pipeline to call and what it begins from: noise of the seed, or a picture with some noise.
+
+    Parameters
+    ----------
+    loaded : LoadedPipeline
+    request : GenerationRequest
+        As `mirage.generate.generators.base.filled` leaves it.
+    generator : torch.Generator
+        On the processor, with the seed of this image.
+
+    Returns
+    -------
+    tuple
+        The pipeline; and the arguments that it is called with beside embeddings, steps and guidance.
+    """
     torch, _ = libraries()
     pipe = loaded.pipe
     steps, width, height = int(request.steps or 1), int(request.width or 0), int(request.height or 0)
@@ -217,7 +261,19 @@ def inputs(loaded: LoadedPipeline, request: GenerationRequest, generator: Any) -
 
 
 def preview(loaded: LoadedPipeline, latents: Any) -> Callable[[], Image.Image]:
-    """How to see what the image will be, small: what DPM-Solver++ takes the clean image for, else the noisy one."""
+    """How to see what the image will be, small: what DPM-Solver++ takes the clean image for, else the noisy one.
+
+    Parameters
+    ----------
+    loaded : LoadedPipeline
+    latents : torch.Tensor
+        (1, channels, rows, columns) as they are after a step.
+
+    Returns
+    -------
+    callable
+        Makes the picture, at most 24 latent cells a side; costs time only when called.
+    """
     torch, _ = libraries()
     clean = (getattr(loaded.pipe.scheduler, "model_outputs", None) or [None])[-1]
     seen = clean if clean is not None and clean.shape == latents.shape else latents
@@ -233,7 +289,14 @@ def preview(loaded: LoadedPipeline, latents: Any) -> Callable[[], Image.Image]:
 
 
 def finished(loaded: LoadedPipeline, latents: Any) -> tuple[Image.Image, tuple[str, ...], bool]:
-    """Decode what was drawn: the image, remarks about it, and whether it is blank."""
+    """Decode what was drawn: the image, remarks about it, and whether it is blank.
+
+    Parameters
+    ----------
+    loaded : LoadedPipeline
+    latents : torch.Tensor
+        (1, channels, rows, columns) as they are after the last step.
+    """
     torch, _ = libraries()
     remarks: tuple[str, ...] = ()
     black = Image.new("RGB", tuple(side * loaded.pipe.vae_scale_factor for side in reversed(latents.shape[-2:])))

@@ -30,7 +30,15 @@ _REFERENCE = 700  # pixels: longer side of the pictures the boxes below were mea
 
 
 def framed(image: Image.Image, side: int = SIDE) -> Image.Image:
-    """Grey, without lettering and margins, in the middle of a black square of `side` pixels; mode L."""
+    """Grey, without lettering and margins, in the middle of a black square of `side` pixels; mode L.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any size and mode; is not changed.
+    side : int
+        Of the square, in pixels.
+    """
     return squared(cleaned(image.convert("L")), side)
 
 
@@ -61,7 +69,15 @@ def cleaned(image: Image.Image) -> Image.Image:
 
 
 def squared(image: Image.Image, side: int = SIDE) -> Image.Image:
-    """Crop the dark margins of a mode L image, and put the rest into the middle of a black square."""
+    """Crop the dark margins of a mode L image, and put the rest into the middle of a black square.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Mode L; is not changed.
+    side : int
+        Of the square, in pixels.
+    """
     pixels = np.asarray(image)
     bright = pixels > _DARK
     rows, columns = np.flatnonzero(bright.mean(1) > 0.02), np.flatnonzero(bright.mean(0) > 0.02)

@@ -137,7 +137,17 @@ class StarterGenerator:
         progress: Callable[[GenerationStep], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[DrawnImage]:
-        """Draw the images of a request; see `mirage.generate.generators.base.Generator.generate`."""
+        """Draw the images of a request; see `mirage.generate.generators.base.Generator.generate`.
+
+        Parameters
+        ----------
+        request : GenerationRequest
+            As `mirage.generate.generators.base.filled` leaves it.
+        progress : callable
+            Called after every step.
+        stopped : callable
+            Asked after every step; once it says True, the generator ends without the image in hand.
+        """
         config = self._config
         steps = request.steps or config.steps
         lead = course(request, config.guidance if request.guidance is None else request.guidance)
@@ -236,6 +246,13 @@ def course(request: GenerationRequest, guidance: float) -> Guidance:
 
     A term of weight −1 has the force of a negative prompt in the usual sense (guidance − 1). Terms of equal weight are read
     as one text, and the smallest are joined when there are more than the network should be asked for.
+
+    Parameters
+    ----------
+    request : GenerationRequest
+        At least one term has a positive weight.
+    guidance : float
+        What the pulls of the positive terms add up to.
     """
     terms = [*request.terms, *([PromptTerm(request.negative, -1.0)] if request.negative else [])]
     towards = _grouped([term for term in terms if term.weight > 0])
@@ -262,7 +279,15 @@ def _grouped(terms: Sequence[PromptTerm]) -> list[tuple[str, float]]:
 
 
 def times(steps: int, start: float = 1.0) -> Floats:
-    """The times at which the network is asked, and the end: (steps + 1,) from `start` down to 0, evenly."""
+    """The times at which the network is asked, and the end: (steps + 1,) from `start` down to 0, evenly.
+
+    Parameters
+    ----------
+    steps : int
+        How often the network is asked.
+    start : float
+        Where the flow begins: 1 is noise alone, 0 the finished image.
+    """
     return np.linspace(start, 0.0, steps + 1, dtype=np.float32)
 
 

@@ -24,7 +24,20 @@ _FLOAT = b"\x08\x01"  # TypeProto.Tensor { elem_type: FLOAT }
 
 
 def with_output(model: bytes, name: str) -> bytes:
-    """An ONNX model that also gives out one of its inner values, float32."""
+    """An ONNX model that also gives out one of its inner values, float32.
+
+    Parameters
+    ----------
+    model : bytes
+        A file of an ONNX model.
+    name : str
+        The inner value's name, which is the output's name as well.
+
+    Returns
+    -------
+    bytes
+        The model's file with that output after its others.
+    """
     value = _field(1, name.encode()) + _field(2, _field(1, _FLOAT))  # ValueInfoProto { name, type { tensor_type } }
     return model + _field(7, _field(12, value))  # ModelProto { graph { output } }
 

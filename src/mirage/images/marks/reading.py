@@ -127,7 +127,15 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
 
 
 def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
-    """Look for the watermark above the band and in the whole; thorough: with the band at any side, too."""
+    """Look for the watermark above the band and in the whole; thorough: with the band at any side, too.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any size and mode. In one with a side under 48 pixels nothing is looked for; a large one is looked at reduced.
+    thorough : bool
+        Also look with the band at any side, as in a picture that was turned; takes longer.
+    """
     if min(image.size) < 48:
         return watermark.WatermarkReading(0.0, False, "")
     grey = image.convert("L")
