@@ -167,15 +167,15 @@ def train(
     most_steps : int, optional
         Stop after this many steps, those before a resume counted, with the averaged weights as they are.
 
-    Raises
-    ------
-    mirage.errors.BadInput
-        When the checkpoint was made from other data.
-
     Returns
     -------
     StarterTowers
         With the averaged weights of the epoch that did best on the cases set aside.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the checkpoint was made from other data.
     """
     generator = torch.Generator().manual_seed(config.seed)
     rng = random.Random(config.seed)  # noqa: S311 - not a secret
