@@ -281,7 +281,7 @@ def test_a_folder_without_parquet_files_says_what_was_looked_for(tmp_path: Path)
         RocoCorpus(tmp_path / "nowhere")
 
 
-def test_without_pyarrow_it_says_which_extra_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_roco(tmp_path)
     real = builtins.__import__
 
@@ -291,7 +291,7 @@ def test_without_pyarrow_it_says_which_extra_to_install(tmp_path: Path, monkeypa
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", lacking)
-    with pytest.raises(Unavailable, match=r"mirage-atlas\[parquet\]"):
+    with pytest.raises(Unavailable, match=r"pip install pyarrow"):
         corpora.load("roco", path=tmp_path)
 
 
