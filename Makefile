@@ -76,7 +76,7 @@ $(VENV)/.installed-dev: pyproject.toml research/pyproject.toml | $(VENV)/bin/pyt
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-models: $(VENV)/.installed-dev
-	$(PIP) install --quiet --editable '.[explain,generate,sign]' --editable './research[train,generation]'
+	$(PIP) install --quiet --editable '.[explain,generate,sign]' --editable './research[train,generation]' sentencepiece protobuf
 	@[ -d $(VISION)/open_clip ] || $(PIP) install --quiet --no-deps --target $(VISION) $(OPEN_CLIP)
 	@touch $@
 
