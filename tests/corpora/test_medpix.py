@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
