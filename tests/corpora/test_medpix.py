@@ -248,6 +248,36 @@ def test_a_damaged_archive_is_thrown_away(release: Release, tmp_path: Path) -> N
         MedPixCorpus(downloads=tmp_path / "cache", release=release).prepare()
 
 
+def test_what_is_no_archive_is_thrown_away(release: Release, tmp_path: Path) -> None:
+    (tmp_path / "site/archive.zip").write_bytes(b"<html>log in first</html>")
+    with pytest.raises(Unavailable, match="is damaged"):
+        MedPixCorpus(downloads=tmp_path / "cache", release=release).prepare()
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_an_archive_that_grows_too_large_is_not_unpacked(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirage.corpora.medpix_release._MOST_BYTES", 100)
+    with pytest.raises(Unavailable, match="more than is allowed"):
+        MedPixCorpus(downloads=tmp_path / "cache", release=release).prepare()
+    assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize("name", ["../../../evil", "/etc/evil", "a/../../../../evil", "..\\..\\evil", "C:/evil"])
+def test_nothing_of_an_archive_lands_outside_its_folder(release: Release, tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "site/archive.zip", "a") as packed:
+        packed.writestr(f"MedPix-2.0-aaaa/MedPix-2-0/{name}", "evil")
+        link = zipfile.ZipInfo("MedPix-2.0-aaaa/MedPix-2-0/link")
+        link.external_attr = 0o120777 << 16
+        packed.writestr(link, "/etc/passwd")
+    MedPixCorpus(downloads=tmp_path / "cache", release=release).prepare()
+    place = tmp_path / "cache" / f"medpix-{COMMIT[:12]}"
+    assert all(path.is_relative_to(place) for path in tmp_path.rglob("*evil*"))
+    assert not Path("/etc/evil").exists()
+    assert not any(path.is_symlink() for path in place.rglob("*"))
+
+
 def test_no_network_is_told_with_the_way_round(tmp_path: Path, release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     offline = replace(release, url="http://127.0.0.1:9/archive.zip")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import random
 import threading
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mirage.errors import BadInput, NoNetwork, Unavailable
-from mirage.models.download import comment_of, fetch, unzip
+from mirage.models.download import fetch
 from parts import until
 
 BODY = random.Random(1).randbytes(900_000)
@@ -207,55 +205,3 @@ def test_too_little_room_is_told_before_the_download(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(Unavailable, match="Make room"):
         fetch(site[1], tmp_path / "file")
-
-
-def archive(path: Path, members: dict[str, bytes], comment: bytes = b"") -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, data in members.items():
-            out.writestr(name, data)
-        out.comment = comment
-    return path
-
-
-class TestUnzip:
-    def test_unpacks_what_is_wanted_and_passes_over_what_is_there(self, tmp_path: Path) -> None:
-        packed = archive(tmp_path / "a.zip", {"top/in/x.txt": b"x", "top/out.txt": b"y"}, b"mark")
-        kept = unzip(packed, tmp_path / "to", wanted=lambda name: name[4:] if "/in/" in name else None)
-        assert kept == 1
-        assert (tmp_path / "to/in/x.txt").read_bytes() == b"x"
-        before = (tmp_path / "to/in/x.txt").stat().st_mtime_ns
-        unzip(packed, tmp_path / "to", wanted=lambda name: name[4:] if "/in/" in name else None)
-        assert (tmp_path / "to/in/x.txt").stat().st_mtime_ns == before
-        assert comment_of(packed) == "mark"
-
-    @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "..\\x", "C:/x"])
-    def test_refuses_paths_that_lead_outside(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(Unavailable, match="outside"):
-            unzip(archive(tmp_path / "a.zip", {"fine": b"1", name: b"x"}), tmp_path / "to")
-        assert not (tmp_path / "to").exists()
-
-    def test_refuses_what_grows_too_large(self, tmp_path: Path) -> None:
-        with pytest.raises(Unavailable, match="more than is allowed"):
-            unzip(archive(tmp_path / "a.zip", {"zeros": bytes(10**7)}), tmp_path / "to", most_bytes=10**6)
-
-    def test_refuses_links(self, tmp_path: Path) -> None:
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as packed:
-            info = zipfile.ZipInfo("link")
-            info.external_attr = 0o120777 << 16
-            packed.writestr(info, "/etc/passwd")
-        (tmp_path / "a.zip").write_bytes(out.getvalue())
-        with pytest.raises(Unavailable, match="link"):
-            unzip(tmp_path / "a.zip", tmp_path / "to")
-
-    def test_tells_a_damaged_archive(self, tmp_path: Path) -> None:
-        packed = archive(tmp_path / "a.zip", {"x": random.Random(2).randbytes(5000)})
-        data = bytearray(packed.read_bytes())
-        data[2000] ^= 255
-        packed.write_bytes(data)
-        with pytest.raises(Unavailable, match="damaged"):
-            unzip(packed, tmp_path / "to")
-        assert not (tmp_path / "to/x").exists()
-        packed.write_bytes(b"<html>log in first</html>")
-        with pytest.raises(Unavailable, match="damaged"):
-            unzip(packed, tmp_path / "to")

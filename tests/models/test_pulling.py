@@ -156,7 +156,7 @@ def test_the_token_of_a_login_is_used_and_goes_to_no_mirror(site: Site, tmp_path
 
 def test_a_full_disk_is_told_before_anything_comes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(Unavailable, match=r"still to come.*Make room"):
+    with pytest.raises(Unavailable, match=r"is full.*Make room"):
         models.pull(MODEL)
     assert site.bodies() == []
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from mirage.corpora.base import Steps
 from mirage.errors import Unavailable
-from mirage.models.download import comment_of, fetch, unzip
+from mirage.models.download import disk_words, fetch
 
 _DONE = "verified.json"
 _FOLDER = "MedPix-2-0"
+_MOST_BYTES = 4 * 2**30  # what the archive may unpack to
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +103,14 @@ def download(release: Release, folder: Path, steps: Steps | None) -> Path:
         instead="Give the path of a copy of MedPix 2.0 instead: mirage add medpix PATH.",
     )
     try:
-        _check_commit(release, archive)
-        unzip(
-            archive,
-            place,
-            wanted=_in_collection,
-            progress=(lambda done, total: steps("unpacking", done, total)) if steps else None,
-        )
+        _unpack(release, archive, place, steps)
         _check_contents(release, place / _FOLDER)
-    except Unavailable as error:
-        # A wrong archive would be found wrong for ever; a full disk is another matter.
-        if "disk is full" not in str(error):
-            archive.unlink(missing_ok=True)
-            shutil.rmtree(place, ignore_errors=True)
+    except OSError as error:
+        raise Unavailable(disk_words(place, error)) from error
+    except Unavailable:
+        # A wrong archive would be found wrong for ever.
+        archive.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
         raise
     (place / _DONE).write_text(json.dumps({"revision": release.revision, "url": release.url}), "utf-8")
     archive.unlink(missing_ok=True)
@@ -123,16 +121,27 @@ def _place(release: Release, folder: Path) -> Path:
     return folder / f"medpix-{release.revision[:12]}"
 
 
-def _in_collection(name: str) -> str | None:
-    """Path of a member below the archive's own first folder; only the collection's folder is wanted."""
-    inside = name.partition("/")[2]
-    return inside if inside.startswith(f"{_FOLDER}/") else None
+def _unpack(release: Release, archive: Path, place: Path, steps: Steps | None) -> None:
+    """Unpack the collection's own folder; zipfile compares every file with its checksum (CRC-32).
 
-
-def _check_commit(release: Release, archive: Path) -> None:
-    found = comment_of(archive).strip()
-    if re.fullmatch(r"[0-9a-f]{40}", found) and found != release.revision:
-        raise Unavailable(f"{release.url} holds the commit {found}, not {release.revision}. It was thrown away.")
+    `ZipFile.extract` leaves out what leads outside of a member's path, and writes a link as a plain file.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            commit = opened.comment.decode("ascii", "replace").strip()
+            if re.fullmatch(r"[0-9a-f]{40}", commit) and commit != release.revision:
+                raise Unavailable(f"{release.url} holds the commit {commit}, not {release.revision}. It was thrown away.")
+            below = {info.filename.partition("/")[2]: info for info in opened.infolist() if not info.is_dir()}
+            members = {path: info for path, info in below.items() if path.startswith(f"{_FOLDER}/")}
+            if sum(info.file_size for info in members.values()) > _MOST_BYTES:
+                raise Unavailable(f"{release.url} unpacks to more than is allowed. It was thrown away.")
+            for number, (path, info) in enumerate(members.items(), start=1):
+                info.filename = path
+                opened.extract(info, place)
+                if steps:
+                    steps("unpacking", number, len(members))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Unavailable(f"{release.url} is damaged ({error}). It was thrown away: run it again.") from error
 
 
 def _check_contents(release: Release, folder: Path) -> None:

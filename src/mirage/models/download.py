@@ -1,4 +1,4 @@
-"""Files from the network: fetched over a bad line, resumed where it broke off, verified, and unpacked safely.
+"""Files from the network: fetched over a bad line, resumed where it broke off, and verified.
 
 The client of the model hub (huggingface_hub) throws away what had arrived when a download is stopped, and knows no other
 sites; so the bytes of models and of archives both come through here.
@@ -9,18 +9,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import shutil
-import stat
 import time
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import httpx
 
-from mirage.errors import BadInput, NoNetwork, Unavailable
+from mirage.errors import BadInput, NoNetwork, Unavailable, check_room
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, when known, how many there will be. What it raises stops the
@@ -60,7 +56,7 @@ def fetch(
     sha256: str | None = None,
     size: int | None = None,
     progress: Progress | None = None,
-    client: httpx.Client | None = None,
+    headers: Mapping[str, str] | None = None,
     attempts: int = 5,
     pause: float = 1.0,
     instead: str = "",
@@ -82,7 +78,8 @@ def fetch(
         Bytes that it must have.
     progress : callable, optional
         See `Progress`.
-    client : httpx.Client, optional
+    headers : mapping, optional
+        Sent with every question beside those that downloading needs.
     attempts : int
         How often in a row to try without a single byte arriving.
     pause : float
@@ -106,109 +103,131 @@ def fetch(
         if _fits(target, sha256, size):
             return target
         target.unlink()
-    part = target.with_name(target.name + ".part")
-    side = target.with_name(target.name + ".part.json")
-    own = client is None
-    http = client or httpx.Client(follow_redirects=True, timeout=_TIMEOUT)
+    job = _Download(url, target, size, progress or (lambda *_: None), instead, headers or {})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _until_whole(http, _Job(url, part, side, size, progress, instead), attempts, pause)
+        job.run(attempts, pause)
     except OSError as error:
         raise Unavailable(disk_words(target.parent, error)) from error
-    finally:
-        if own:
-            http.close()
-    if not _fits(part, sha256, size):
-        found = part.stat().st_size
-        part.unlink()
-        side.unlink(missing_ok=True)
+    if not _fits(job.part, sha256, size):
+        found = job.length
+        job.forget()
         wanted = f"{size:,} bytes" if size is not None and found != size else f"SHA-256 {sha256}"
         raise Unavailable(
             f"{url} is not the file that was wanted ({wanted}); {found:,} bytes arrived and were thrown away. "
             f"Try again. If it happens again, the file has changed at its source. {instead}".rstrip()
         )
-    part.replace(target)
-    side.unlink(missing_ok=True)
+    job.part.replace(target)
+    job.forget()
     return target
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Download:
+    """A file on its way."""
+
     url: str
-    part: Path
-    side: Path
+    target: Path
     size: int | None
-    progress: Progress | None
+    progress: Progress
     instead: str
+    headers: Mapping[str, str]
 
+    @property
+    def part(self) -> Path:
+        """What has arrived."""
+        return self.target.with_name(self.target.name + ".part")
 
-def _until_whole(http: httpx.Client, job: _Job, attempts: int, pause: float) -> None:
-    failures = 0
-    while True:
-        before = _length(job.part)
+    @property
+    def side(self) -> Path:
+        """Of which version of the file that is."""
+        return self.target.with_name(self.target.name + ".part.json")
+
+    @property
+    def length(self) -> int:
+        """Bytes that have arrived."""
+        return self.part.stat().st_size if self.part.is_file() else 0
+
+    def forget(self) -> None:
+        """Throw away what has arrived."""
+        self.part.unlink(missing_ok=True)
+        self.side.unlink(missing_ok=True)
+
+    def run(self, attempts: int, pause: float) -> None:
+        """Go on until all is there, or nothing came so often in a row."""
+        failures = 0
+        with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers=self.headers) as http:
+            while True:
+                before = self.length
+                try:
+                    return self._stream(http)
+                except _Interrupted as why:
+                    have = self.length
+                    failures = 1 if have > before else failures + 1
+                    if failures >= attempts:
+                        kept = f" {have / 2**20:,.1f} MB have arrived and are kept: run it again to go on." if have else ""
+                        told = f"No network, or none to {self.url}: {why}.{kept} {self.instead}"
+                        raise NoNetwork(told.rstrip()) from why
+                time.sleep(min(pause * 2 ** (failures - 1), 30.0))
+
+    def _stream(self, http: httpx.Client) -> None:
+        have, validator = self.length, self._validator()
+        headers = {"Accept-Encoding": "identity", "User-Agent": "mirage-atlas"}
+        if have and validator:
+            headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+        else:
+            have = 0
         try:
-            _stream(http, job)
-            return
-        except _Interrupted as interrupted:
-            failures = 1 if _length(job.part) > before else failures + 1
-            if failures >= attempts:
-                raise NoNetwork(_network_words(job, str(interrupted))) from interrupted
-        time.sleep(min(pause * 2 ** (failures - 1), 30.0))
+            with http.stream("GET", self.url, headers=headers) as answer:
+                have, total = self._accept(answer, have)
+                if answer.status_code == 416:
+                    return
+                if total is not None:
+                    check_room(self.target.parent, total - have + _SPARE)
+                with self.part.open("ab" if have else "wb") as file:
+                    # No chunk size: waiting to fill one would lose what came before the line broke.
+                    for chunk in answer.iter_raw():
+                        file.write(chunk)
+                        have += len(chunk)
+                        self.progress(have, total or self.size)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise BadInput(f"{self.url} is no address that can be fetched.") from None
+        except httpx.HTTPError as error:
+            raise _Interrupted(_reason(error)) from error
+        if total is not None and have < total:
+            raise _Interrupted(f"it broke off after {have:,} of {total:,} bytes")
 
+    def _accept(self, answer: httpx.Response, have: int) -> tuple[int, int | None]:
+        """Bytes that may be kept and bytes that there will be; refuses an answer that is not the file."""
+        status = answer.status_code
+        length = int(answer.headers.get("Content-Length") or -1)
+        if status in (206, 416):
+            start, total = _content_range(answer.headers.get("Content-Range", ""))
+            if (start if status == 206 else total) == have:
+                return have, have + length if total is None and length >= 0 else total
+            self.forget()
+            raise _Interrupted("it went on at the wrong place" if status == 206 else "it has fewer bytes than were fetched")
+        if status in _RETRIED:
+            raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
+        if status != 200:
+            told = f"{self.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
+            raise FetchRefused(told, status, answer.headers.get("X-Error-Code", ""))
+        mark = {"url": self.url, "etag": answer.headers.get("ETag", ""), "modified": answer.headers.get("Last-Modified", "")}
+        self.side.write_text(json.dumps(mark), "utf-8")
+        return 0, length if length >= 0 else None
 
-def _stream(http: httpx.Client, job: _Job) -> None:
-    have = _length(job.part)
-    validator = _validator(job) if have else ""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "mirage-atlas"}
-    if validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
-    else:
-        have = 0
-    try:
-        with http.stream("GET", job.url, headers=headers, follow_redirects=True) as answer:
-            have, total = _accept(answer, job, have)
-            if answer.status_code == 416:
-                return
-            _check_room(job.part, total, have)
-            with job.part.open("ab" if have else "wb") as file:
-                # No chunk size: waiting to fill one would lose what came before the line broke.
-                for chunk in answer.iter_raw():
-                    file.write(chunk)
-                    have += len(chunk)
-                    if job.progress:
-                        job.progress(have, total or job.size)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise BadInput(f"{job.url} is no address that can be fetched.") from None
-    except httpx.HTTPError as error:
-        raise _Interrupted(_reason(error)) from error
-    if total is not None and have < total:
-        raise _Interrupted(f"it broke off after {have:,} of {total:,} bytes")
+    def _validator(self) -> str:
+        """What ``If-Range`` takes of a half-fetched file, by what is kept beside it; empty when nothing is.
 
-
-def _accept(answer: httpx.Response, job: _Job, have: int) -> tuple[int, int | None]:
-    """Bytes that may be kept and bytes that there will be; refuses an answer that is not the file."""
-    status = answer.status_code
-    length = int(answer.headers.get("Content-Length") or -1)
-    if status == 206:
-        start, total = _content_range(answer.headers.get("Content-Range", ""))
-        if start == have:
-            return have, total if total is not None else (have + length if length >= 0 else None)
-        _forget(job.part, job.side)
-        raise _Interrupted("it went on at the wrong place")
-    if status == 416:
-        _, total = _content_range(answer.headers.get("Content-Range", ""))
-        if total is not None and total == have:
-            return have, total
-        _forget(job.part, job.side)
-        raise _Interrupted("it has fewer bytes than were fetched before")
-    if status in _RETRIED:
-        raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
-    if status != 200:
-        told = f"{job.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
-        raise FetchRefused(told, status, answer.headers.get("X-Error-Code", ""))
-    mark = {"url": job.url, "etag": answer.headers.get("ETag", ""), "modified": answer.headers.get("Last-Modified", "")}
-    job.side.write_text(json.dumps(mark), "utf-8")
-    return 0, length if length >= 0 else None
+        It is a strong ETag, else the date, never a weak ETag (RFC 9110, 13.1.5).
+        """
+        try:
+            mark = json.loads(self.side.read_text("utf-8"))
+            if mark["url"] != self.url:
+                return ""
+            return str(mark["modified"] if not mark["etag"] or mark["etag"].startswith("W/") else mark["etag"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return ""
 
 
 def _content_range(header: str) -> tuple[int | None, int | None]:
@@ -216,40 +235,6 @@ def _content_range(header: str) -> tuple[int | None, int | None]:
     span, _, total = header.removeprefix("bytes").strip().partition("/")
     start = span.partition("-")[0]
     return (int(start) if start.isdigit() else None), (int(total) if total.isdigit() else None)
-
-
-def _validator(job: _Job) -> str:
-    """What ``If-Range`` takes of a half-fetched file, by what is kept beside it; empty when nothing is.
-
-    It is a strong ETag, else the date, never a weak ETag (RFC 9110, 13.1.5).
-    """
-    try:
-        mark = json.loads(job.side.read_text("utf-8"))
-        if mark["url"] != job.url:
-            return ""
-        return str(mark["modified"] if not mark["etag"] or mark["etag"].startswith("W/") else mark["etag"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return ""
-
-
-def _forget(part: Path, side: Path) -> None:
-    part.unlink(missing_ok=True)
-    side.unlink(missing_ok=True)
-
-
-def _length(part: Path) -> int:
-    return part.stat().st_size if part.is_file() else 0
-
-
-def _check_room(part: Path, total: int | None, have: int) -> None:
-    if total is None:
-        return
-    free = shutil.disk_usage(part.parent).free
-    if total - have + _SPARE > free:
-        raise Unavailable(
-            f"{part.parent} has {free / 2**20:,.0f} MB free, and {(total - have) / 2**20:,.0f} MB are still to "
-            "come. Make room, or choose another folder."
-        )
 
 
 def _fits(path: Path, sha256: str | None, size: int | None) -> bool:
@@ -269,12 +254,6 @@ def _reason(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.TooManyRedirects):
         return "it sends from one address to another without end"
     return "the connection broke off"
-
-
-def _network_words(job: _Job, reason: str) -> str:
-    have = _length(job.part)
-    kept = f" {have / 2**20:,.1f} MB have arrived and are kept: run it again to go on." if have else ""
-    return f"No network, or none to {job.url}: {reason}.{kept} {job.instead}".rstrip()
 
 
 def disk_words(folder: Path, error: OSError) -> str:
@@ -315,107 +294,3 @@ def copy_file(source: Path, target: Path, progress: Callable[[int], None] = lamb
     except OSError as error:
         part.unlink(missing_ok=True)
         raise Unavailable(f"{source} cannot be copied. {disk_words(target.parent, error)}") from error
-
-
-# -- unpacking ----------------------------------------------------------------------------------------------------------
-
-
-def unzip(
-    archive: Path,
-    folder: Path,
-    *,
-    wanted: Callable[[str], str | None] = lambda name: name,
-    most_bytes: int = 4 * 2**30,
-    most_files: int = 100_000,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> int:
-    """Unpack an archive and check every file against its checksum (CRC-32) on the way.
-
-    Each file is written under a temporary name and then renamed, and a file that is there already with the
-    right size is passed over: when it is killed, run it again.
-
-    Parameters
-    ----------
-    archive, folder : Path
-    wanted : callable
-        Gives the path, relative to `folder`, of a member by its name, or None to leave it out.
-    most_bytes, most_files : int
-        What the archive may unpack to.
-    progress : callable, optional
-        Called with files done and files in all.
-
-    Returns
-    -------
-    int
-        How many files are in place.
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When the archive is damaged, too large, holds a path that leads outside or a link, or the disk is full.
-    """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = _members(opened, folder, wanted, archive)
-            if len(members) > most_files or sum(info.file_size for info, _ in members) > most_bytes:
-                raise Unavailable(f"{archive} unpacks to more than is allowed. It is not what was wanted.")
-            for number, (info, target) in enumerate(members, start=1):
-                _extract(opened, info, target)
-                if progress:
-                    progress(number, len(members))
-            return len(members)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Unavailable(f"{archive} is damaged ({error}). Remove it and download it again.") from error
-    except OSError as error:
-        full = "The disk is full. Make room and run it again." if error.errno == errno.ENOSPC else str(error)
-        raise Unavailable(f"{archive} cannot be unpacked into {folder}: {full}") from error
-
-
-def comment_of(archive: Path) -> str:
-    """Comment of an archive; those that git makes carry the commit there. Empty when there is none.
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-    """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.comment.decode("ascii", "replace")
-    except (zipfile.BadZipFile, OSError) as error:
-        raise Unavailable(f"{archive} is no zip archive ({error}). Remove it and download it again.") from error
-
-
-def _members(
-    opened: zipfile.ZipFile, folder: Path, wanted: Callable[[str], str | None], archive: Path
-) -> list[tuple[zipfile.ZipInfo, Path]]:
-    members = []
-    for info in opened.infolist():
-        if info.is_dir():
-            continue
-        path = PurePosixPath(info.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
-            raise Unavailable(f"{archive} holds a path that leads outside: {info.filename!r}. It was not unpacked.")
-        name = wanted(str(path))
-        if name is None:
-            continue
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise Unavailable(f"{archive} holds a link: {info.filename!r}. It was not unpacked.")
-        members.append((info, folder / name))
-    return members
-
-
-def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    if target.is_file() and target.stat().st_size == info.file_size:
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    left = info.file_size
-    with opened.open(info) as source, part.open("wb") as out:
-        while chunk := source.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                raise zipfile.BadZipFile(f"{info.filename} is larger than the archive says")
-            out.write(chunk)
-    if left:
-        raise zipfile.BadZipFile(f"{info.filename} is cut short")
-    part.replace(target)

@@ -10,16 +10,18 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from mirage.errors import Unavailable
+from pydantic import AfterValidator, TypeAdapter
+
+from mirage.errors import Unavailable, first_fault
 from mirage.models.pins import Pin
-from mirage.models.runtime import first_line, remembered_sha256
+from mirage.models.runtime import first_line, git_id_of, remembered_sha256, sha256_of
 
 RECORD = "mirage.model.json"
 NOT_STATED = "not stated"
@@ -34,12 +36,33 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ADAPTED = re.compile(r"(flax|tf|rust|onnx|openvino|coreml)(_.*)?")
 _OPEN_CLIP = "open_clip_model.safetensors"
 _INDEX = "model_index.json"
+# Parts of a pipeline that have weights, and files of which each part has one.
+_WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "safety_checker", "image_encoder")
+_MARKS = {
+    **dict.fromkeys(_WEIGHTED, ("config.json",)),
+    "tokenizer": ("vocab.json", "tokenizer.json"),
+    "scheduler": ("scheduler_config.json",),
+}
 _LONGEST_HEADER = 100_000_000
+
+
+def inside(path: str) -> str:
+    """A path, written with slashes, that stays below the folder it is joined to.
+
+    Raises
+    ------
+    ValueError
+        When it does not.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or {"\\", ":", "\0"} & set(path) or ".." in parts:
+        raise ValueError("a file lies outside the folder")
+    return path
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file of a model at a hub or in a folder.
+    """A file of a model, at a hub or in a folder.
 
     Attributes
     ----------
@@ -48,24 +71,49 @@ class ModelFile:
     size : int
         Bytes.
     sha256 : str
-        Of its content, where the source states it; else empty.
+        Of its content, where that is known; else empty.
     git_id : str
         Git's name of its content, where the source states that; else empty.
     """
 
-    path: str
+    path: Annotated[str, AfterValidator(inside)]
     size: int
     sha256: str = ""
     git_id: str = ""
 
+    def is_at(self, path: Path, progress: Callable[[int], None] | None = None) -> bool:
+        """Whether a file on this machine is this one: in size and, where a digest is known, in content.
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file of a model: its path below the folder, bytes, and SHA-256 in hexadecimal."""
+        Parameters
+        ----------
+        path : Path
+        progress : callable, optional
+            Called with the bytes of each piece that was read.
 
-    path: str
-    size: int
-    sha256: str
+        Raises
+        ------
+        OSError
+        """
+        if not path.is_file() or path.stat().st_size != self.size:
+            return False
+        if self.sha256:
+            return sha256_of(path, progress) == self.sha256
+        return not self.git_id or git_id_of(path) == self.git_id
+
+
+def named_by_cache(path: Path, folder: Path) -> ModelFile:
+    """A file in a folder, with what the Hugging Face libraries' cache states of it: its blob is named by its digest.
+
+    Parameters
+    ----------
+    path : Path
+    folder : Path
+        Of the model.
+    """
+    name = path.resolve().name if path.is_symlink() else ""
+    sha256 = name if re.fullmatch(r"[0-9a-f]{64}", name) else ""
+    git_id = name if re.fullmatch(r"[0-9a-f]{40}", name) else ""
+    return ModelFile(path.relative_to(folder).as_posix(), path.stat().st_size if path.exists() else 0, sha256, git_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +133,7 @@ class ModelRecord:
         The revision as it was named: a branch, or the commit.
     pulled : str
         When it was whole, ISO 8601; empty while it is not.
-    files : tuple of FileRecord
+    files : tuple of ModelFile
     """
 
     id: str
@@ -94,7 +142,7 @@ class ModelRecord:
     source: str
     asked: str = ""
     pulled: str = ""
-    files: tuple[FileRecord, ...] = ()
+    files: tuple[ModelFile, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -121,7 +169,8 @@ class ModelRecord:
         """
         folder.mkdir(parents=True, exist_ok=True)
         new = folder / (RECORD + ".new")
-        new.write_text(json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        told = _RECORDS.dump_python(self, exclude={"files": {"__all__": {"git_id"}}})
+        new.write_text(json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=1) + "\n", "utf-8")
         os.replace(new, folder / RECORD)  # noqa: PTH105 - the very call that is atomic
 
     @classmethod
@@ -140,19 +189,14 @@ class ModelRecord:
             given = json.loads(path.read_text("utf-8"))
             if int(given.pop("format")) > _FORMAT:
                 raise Unavailable(f"{path} was written by a newer MIRAGE. Update MIRAGE, or pull the model again.")
-            files = tuple(FileRecord(**file) for file in given.pop("files"))
-            record = cls(**given, files=files)
-            if any(not inside(file.path) for file in files):
-                raise ValueError("a file lies outside the folder")
+            return _RECORDS.validate_python(given)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Unavailable(f"{path} is damaged ({error}). Remove {folder} and pull the model again.") from error
-        return record
+            raise Unavailable(
+                f"{path} is damaged ({first_fault(error)}). Remove {folder} and pull the model again."
+            ) from error
 
 
-def inside(path: str) -> bool:
-    """Whether a path, written with slashes, stays below the folder it is joined to."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and not {"\\", ":", "\0"} & set(path) and ".." not in parts
+_RECORDS = TypeAdapter(ModelRecord)
 
 
 # -- which files are taken ----------------------------------------------------------------------------------------------
@@ -258,7 +302,7 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a model that a library would load, those of a pipeline's parts included."""
     top = [file for file in sorted(folder.glob("*.safetensors")) if not is_variant(file.name)]
     parts = [file for file in sorted(folder.glob("*/*.safetensors")) if not is_variant(file.name)]
-    return parts if parts and (folder / "model_index.json").is_file() else top
+    return parts if parts and (folder / _INDEX).is_file() else top
 
 
 def lacking(folder: Path) -> list[str]:
@@ -273,9 +317,8 @@ def lacking(folder: Path) -> list[str]:
             missing.append(str(index.relative_to(folder)))
             continue
         missing += [f"{index.parent.name}/{name}" for name in sorted(shards) if not (index.parent / name).is_file()]
-    pipeline = folder / "model_index.json"
-    if pipeline.is_file():
-        missing += _lacking_parts(folder, pipeline)
+    if (folder / _INDEX).is_file():
+        missing += missing_parts(folder)
     elif not weight_files(folder):
         missing.append("*.safetensors")
     for file in weight_files(folder):
@@ -286,17 +329,22 @@ def lacking(folder: Path) -> list[str]:
     return missing
 
 
-def _lacking_parts(folder: Path, pipeline: Path) -> list[str]:
-    """Parts that a pipeline's index names and that are not there, or there without weights."""
+def missing_parts(folder: Path) -> list[str]:
+    """What a pipeline's index names and that is not there, or without what it is loaded from, in words."""
     try:
-        named = json.loads(pipeline.read_text("utf-8"))
-        parts = [name for name, kind in named.items() if isinstance(kind, list) and kind and kind[0] is not None]
+        named = json.loads((folder / _INDEX).read_text("utf-8"))
+        parts = sorted(name for name, kind in named.items() if isinstance(kind, list) and kind and kind[0] is not None)
     except (OSError, ValueError, AttributeError):
-        return [pipeline.name]
-    missing = [f"{part}/" for part in parts if not (folder / part).is_dir()]
-    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "safety_checker"):
-        if part in parts and (folder / part).is_dir() and not list((folder / part).glob("*.safetensors")):
-            missing.append(f"{part}/*.safetensors")
+        return [_INDEX]
+    missing = [f"{part}/" for part in parts if part not in _MARKS and not (folder / part).is_dir()]
+    for part in filter(_MARKS.get, parts):
+        there, marks = folder / part, _MARKS[part]
+        if not any((there / name).is_file() for name in marks):
+            missing.append(f"{part}/{marks[0]}")
+        elif part in _WEIGHTED and all(is_variant(file.name) for file in there.glob("*.safetensors")):
+            pickled = any(file.suffix in _PICKLES for file in there.iterdir())
+            why = " (there is only a pickle, which could run any code)" if pickled else ""
+            missing.append(f"{part}/*.safetensors{why}")
     return missing
 
 

@@ -7,7 +7,6 @@ What the hub tells (commits, files, digests) comes through `huggingface_hub`. Th
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +16,22 @@ from urllib.parse import quote
 
 import httpx
 
-from mirage.errors import BadInput, MirageError, NoNetwork, NotFound, Unavailable
+from mirage.errors import BadInput, MirageError, NoNetwork, NotFound, Unavailable, check_room
 from mirage.models.download import FetchRefused, copy_file, disk_words, fetch
-from mirage.models.files import RECORD, FileRecord, LocalModel, ModelFile, ModelRecord, choose, inside, lacking, licence_of
+from mirage.models.files import (
+    RECORD,
+    LocalModel,
+    ModelFile,
+    ModelRecord,
+    choose,
+    inside,
+    lacking,
+    licence_of,
+    named_by_cache,
+)
 from mirage.models.pins import Pin, pin_of
 from mirage.models.registry import cached, checked, find, fits, home_of, is_beginning, is_commit, is_folder, pulled
-from mirage.models.runtime import git_id_of, sha256_of
+from mirage.models.runtime import sha256_of
 
 PullProgress = Callable[[str, int, int], None]
 """Called with the file that comes, the bytes of the whole model that are there, and how many there will be. What it raises
@@ -172,7 +181,7 @@ def _here_already(name: str, commit: str) -> Pulled | None:
     """What is here and whole; the files' sizes are looked at, not their digests (`verify` does that)."""
     if folder := pulled(name, commit):
         record = ModelRecord.read(folder)
-        if record and all(_has(folder / file.path, file.size) for file in record.files):
+        if record and all(ModelFile(file.path, file.size).is_at(folder / file.path) for file in record.files):
             return Pulled(folder, record, 0)
     elif (folder := cached(name, commit)) and not lacking(folder):
         return Pulled(folder, None, 0)
@@ -223,14 +232,13 @@ class _Hub:
             for entry in self._api.list_repo_tree(self._name, recursive=True, revision=commit):
                 if (blob := getattr(entry, "blob_id", None)) is None:  # a folder
                     continue
-                if not inside(entry.path):
-                    raise Unavailable(f"{self._name} has a file that lies outside its folder: {entry.path!r}. Not fetched.")
-                large = entry.lfs
-                found.append(
-                    ModelFile(entry.path, large.size, large.sha256.lower())
-                    if large
-                    else ModelFile(entry.path, entry.size, git_id=blob.lower())
-                )
+                try:
+                    inside(entry.path)
+                except ValueError:
+                    told = f"{self._name} has a file that lies outside its folder: {entry.path!r}. Not fetched."
+                    raise Unavailable(told) from None
+                sha256 = entry.lfs.sha256.lower() if entry.lfs else ""
+                found.append(ModelFile(entry.path, entry.size, sha256, "" if sha256 else blob.lower()))
         return found
 
     def bring(self, file: ModelFile, commit: str, target: Path, tell: Callable[[int], None]) -> int:
@@ -238,21 +246,20 @@ class _Hub:
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - as above
 
         kept = try_to_load_from_cache(self._name, file.path, revision=commit)
-        if isinstance(kept, str) and _is(Path(kept), file):
+        if isinstance(kept, str) and file.is_at(Path(kept)):
             copy_file(Path(kept), target)
             return 0
         try:
-            with httpx.Client(headers=self._headers, timeout=httpx.Timeout(30.0, connect=_PATIENCE)) as client:
-                fetch(
-                    f"{self.told}/{quote(self._name)}/resolve/{commit}/{quote(file.path)}",
-                    target,
-                    sha256=file.sha256 or None,
-                    size=file.size,
-                    progress=lambda done, _: tell(done),
-                    client=client,
-                    pause=self._pause,
-                    instead=INSTEAD,
-                )
+            fetch(
+                f"{self.told}/{quote(self._name)}/resolve/{commit}/{quote(file.path)}",
+                target,
+                sha256=file.sha256 or None,
+                size=file.size,
+                progress=lambda done, _: tell(done),
+                headers=self._headers,
+                pause=self._pause,
+                instead=INSTEAD,
+            )
         except FetchRefused as error:
             raise self._refused(commit, error.answered, error.reason) from error
         return file.size
@@ -271,12 +278,10 @@ class _Hub:
         except errors.HfHubHTTPError as error:
             answer = error.response
             raise self._refused(revision, answer.status_code, answer.headers.get("X-Error-Code", "")) from error
-        except ValueError as error:  # what JSON is not
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # what JSON is not, or not as expected
             raise NoNetwork(
-                f"{self.told} answers with a page and not as a hub does: does this network want a log-in first? {INSTEAD}"
+                f"{self.told} does not answer as a hub does: does this network want a log-in first? {INSTEAD}"
             ) from error
-        except (KeyError, TypeError, AttributeError) as error:
-            raise Unavailable(f"{self.told} answers about {self._name} in an unknown way. {INSTEAD}") from error
         except Exception as error:  # of the HTTP client that its releases use, which have no base in common
             why = "it does not answer in time" if "timeout" in type(error).__name__.lower() else "it cannot be reached"
             raise NoNetwork(f"No network, or none to {self.told} ({why}). {INSTEAD}") from error
@@ -327,12 +332,9 @@ class _Folder:
 
     def files(self, _: str) -> list[ModelFile]:
         if self._record is not None:
-            return [ModelFile(file.path, file.size, file.sha256) for file in self._record.files]
-        found = []
-        for path in sorted(self._folder.rglob("*")):
-            if path.is_file() and path.name != RECORD:
-                found.append(ModelFile(path.relative_to(self._folder).as_posix(), path.stat().st_size, *stated(path)))
-        return found
+            return list(self._record.files)
+        paths = sorted(self._folder.rglob("*"))
+        return [named_by_cache(path, self._folder) for path in paths if path.is_file() and path.name != RECORD]
 
     def bring(self, file: ModelFile, _: str, target: Path, tell: Callable[[int], None]) -> int:
         source = self._folder / file.path
@@ -376,14 +378,6 @@ class _Folder:
         )
 
 
-def stated(file: Path) -> tuple[str, str]:
-    """SHA-256 and git's name of a file in the cache of the Hugging Face libraries, as far as its blob is named by one."""
-    name = file.resolve().name if file.is_symlink() else ""
-    if re.fullmatch(r"[0-9a-f]{64}", name):
-        return name, ""
-    return "", name if re.fullmatch(r"[0-9a-f]{40}", name) else ""
-
-
 # -- into a folder ------------------------------------------------------------------------------------------------------
 
 
@@ -398,18 +392,20 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
     total = sum(file.size for file in files)
     try:
         _begin(folder, record)
-        _check_room(folder, files, total)
+        places = (folder / name for file in files for name in (file.path, f"{file.path}.part"))
+        there = sum(place.stat().st_size for place in places if place.is_file())
+        check_room(folder, total - there + _SPARE)
         done = fetched = 0
         kept = []
         for file in files:
             target = folder / file.path
-            if not ((file.sha256 or file.git_id) and _is(target, file)):
+            if not ((file.sha256 or file.git_id) and file.is_at(target)):
 
                 def tell(there: int, path: str = file.path, before: int = done) -> None:
                     progress(path, before + there, total)
 
                 fetched += source.bring(file, commit, target, tell)
-                if not _is(target, file):
+                if not file.is_at(target):
                     target.unlink()
                     raise Unavailable(
                         f"{file.path} from {source.told} is damaged: it is not the file that is stated there, and was "
@@ -417,7 +413,7 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
                     )
             done += file.size
             progress(file.path, done, total)
-            kept.append(FileRecord(file.path, file.size, file.sha256 or sha256_of(target)))
+            kept.append(ModelFile(file.path, file.size, file.sha256 or sha256_of(target)))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         whole = replace(record, licence=record.licence or licence_of(folder), pulled=now, files=tuple(kept))
         whole.write(folder)
@@ -435,30 +431,3 @@ def _begin(folder: Path, record: ModelRecord) -> None:
     if before is None and folder.is_dir() and any(folder.iterdir()):
         raise BadInput(f"{folder} is not empty, and not a model that was pulled. Name an empty folder.")
     record.write(folder)
-
-
-def _check_room(folder: Path, files: list[ModelFile], total: int) -> None:
-    parts = sum(_size(folder / file.path) or _size(folder / (file.path + ".part")) for file in files)
-    free = shutil.disk_usage(folder).free
-    if total - parts + _SPARE > free:
-        raise Unavailable(
-            f"The model takes {total / 1e9:,.2f} GB, of which {(total - parts) / 1e9:,.2f} GB are still to come, and the "
-            f"disk of {folder} has {free / 1e9:,.2f} GB free. Make room, or name another folder with --to."
-        )
-
-
-def _is(path: Path, file: ModelFile) -> bool:
-    """Whether a file is what is stated of it, in size and content."""
-    if not _has(path, file.size):
-        return False
-    if file.sha256:
-        return sha256_of(path) == file.sha256
-    return not file.git_id or git_id_of(path) == file.git_id
-
-
-def _has(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0

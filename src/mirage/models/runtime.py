@@ -131,11 +131,23 @@ def free_memory(torch: Any, device: str) -> int | None:
     """
     if device.startswith("cuda") and torch.cuda.is_available():
         return int(torch.cuda.mem_get_info(device)[0])
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return _pages("SC_AVPHYS_PAGES")
+    told = told_by_system("meminfo", "MemAvailable")
+    return int(told.split()[0]) * 1024 if told else _pages("SC_AVPHYS_PAGES")
+
+
+def told_by_system(file: str, name: str) -> str:
+    """What Linux tells under a name in a file of ``/proc``; empty where it tells nothing.
+
+    Parameters
+    ----------
+    file, name : str
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", file).read_text("utf-8", "replace").splitlines():
+            given, _, value = line.partition(":")
+            if given.strip() == name:
+                return value.strip()
+    return ""
 
 
 def whole_memory() -> int | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
@@ -17,8 +16,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter
 
 from mirage.errors import Unavailable
+from mirage.models.runtime import told_by_system
 from mirage.settings import Settings
 
 _FILE = "speeds.json"
@@ -61,6 +62,9 @@ class Speed:
     machine: str
 
 
+_SPEEDS = TypeAdapter(dict[str, Speed])
+
+
 def measure(opened: Callable[[], Any], *, seconds: float = _SECONDS) -> Speed:
     """Open an encoder and time it: the first call of each kind is left out, then calls until the seconds are over.
 
@@ -86,14 +90,14 @@ def measure(opened: Callable[[], Any], *, seconds: float = _SECONDS) -> Speed:
         images=float(f"{_PICTURES / images_each:.3g}"),
         memory=max(0, _resident() - before) if before else 0,
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=f"{_processor()}, {os.cpu_count() or 1} cores",
+        machine=f"{told_by_system('cpuinfo', 'model name') or platform.machine()}, {os.cpu_count() or 1} cores",
     )
 
 
 def speeds() -> dict[str, Speed]:
     """The last measurement of each model on this machine, by the model's id; a damaged file counts as none."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
-        return {name: Speed(**given) for name, given in json.loads(_place().read_text("utf-8")).items()}
+    with suppress(OSError, ValueError):
+        return _SPEEDS.validate_json(_place().read_bytes())
     return {}
 
 
@@ -110,12 +114,11 @@ def keep(model_id: str, speed: Speed) -> Path:
     mirage.errors.Unavailable
         When it cannot be written.
     """
-    kept: dict[str, Any] = {name: asdict(known) for name, known in speeds().items()} | {model_id: asdict(speed)}
     place = _place()
     new = place.with_suffix(".new")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+        new.write_bytes(_SPEEDS.dump_json({**speeds(), model_id: speed}, indent=1))
         new.replace(place)
     except OSError as error:
         raise Unavailable(f"The measurement cannot be kept in {place}: {error.strerror or error}.") from error
@@ -139,16 +142,5 @@ def _each(call: Callable[[], object], seconds: float) -> float:
 
 
 def _resident() -> int:
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    told = told_by_system("self/status", "VmRSS")
+    return int(told.split()[0]) * 1024 if told else 0

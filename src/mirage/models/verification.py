@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mirage.errors import BadInput, MirageError, NotFound, Unavailable
-from mirage.models.files import ModelRecord, lacking
-from mirage.models.hub import stated
+from mirage.errors import BadInput, NotFound, Unavailable
+from mirage.models.files import ModelFile, ModelRecord, lacking, named_by_cache
 from mirage.models.pins import PINS, STARTER_ENCODER, STARTER_GENERATOR, bare, pin_of
 from mirage.models.registry import ShippedModel, cached, find, folders, made_for, records, shipped
-from mirage.models.runtime import git_id_of, sha256_of
+from mirage.models.runtime import sha256_of
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
@@ -144,48 +144,42 @@ def _pulled(folder: Path, progress: VerifyProgress) -> Verdict:
     verdict = Verdict(record.id, str(folder), "mirage", record.revision)
     if not record.whole:
         return replace(verdict, faults=("it was only fetched in part",), remedy=f"Go on with {again}.")
-    faults, checked = [], 0
-    for file in record.files:
-        path = folder / file.path
-        if not path.is_file():
-            faults.append(f"{file.path} is missing")
-        elif path.stat().st_size != file.size:
-            faults.append(f"{file.path} has {path.stat().st_size:,} of {file.size:,} bytes")
-        elif _unlike(path, file.sha256, "", lambda read: progress(record.id, read)):
-            faults.append(f"{file.path} was changed: its content is not what was pulled")
-        else:
-            checked += 1
+    verdict = _compared(verdict, record.files, "what was pulled", progress)
     known = {file.path for file in record.files}
-    foreign = [path for path in folder.rglob("*.safetensors") if path.relative_to(folder).as_posix() not in known]
-    faults += [f"{path.relative_to(folder).as_posix()} did not come with the model" for path in foreign]
-    remedy = f"Get them anew with {again}; what is sound is kept." if faults else ""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")]
+    foreign = [f"{name} did not come with the model" for name in names if name not in known]
+    if not verdict.faults and not foreign:
+        return verdict
+    remedy = f"Get them anew with {again}; what is sound is kept."
     if foreign:
         remedy = f"Remove what did not come with it. {remedy}"
-    return replace(verdict, faults=tuple(faults), checked=checked, remedy=remedy)
+    return replace(verdict, faults=(*verdict.faults, *foreign), remedy=remedy)
 
 
 def _cached(model_id: str, folder: Path, progress: VerifyProgress) -> Verdict:
-    faults, checked, unknown = [], 0, 0
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.exists():
-            faults.append(f"{path.relative_to(folder).as_posix()} is missing")
-        elif path.is_file():
-            sha256, git_id = stated(path)
-            name = path.relative_to(folder).as_posix()
-            if not sha256 and not git_id:
-                unknown += 1
-            elif _unlike(path, sha256, git_id, lambda read: progress(model_id, read)):
-                faults.append(f"{name} was changed: its content is not what its name in the cache says")
-            else:
-                checked += 1
-    faults += [f"{name} is missing" for name in lacking(folder) if f"{name} is missing" not in faults]
+    files = [named_by_cache(path, folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    verdict = Verdict(model_id, str(folder), "cache", folder.name)
+    verdict = _compared(verdict, files, "what its name in the cache says", progress)
+    more = [told for told in (f"{name} is missing" for name in lacking(folder)) if told not in verdict.faults]
+    faults = (*verdict.faults, *more)
     remedy = f"Remove {folder} and get it anew with `mirage models pull {model_id}`." if faults else ""
+    unknown = sum(not file.sha256 and not file.git_id for file in files)
     remark = f"Of {unknown} files the cache tells no digest, so only their presence was checked." if unknown else ""
-    return Verdict(model_id, str(folder), "cache", folder.name, checked, tuple(faults), remedy, remark)
+    return replace(verdict, faults=faults, remedy=remedy, remark=remark)
 
 
-def _unlike(path: Path, sha256: str, git_id: str, progress: Callable[[int], None]) -> bool:
-    try:
-        return sha256_of(path, progress) != sha256 if sha256 else git_id_of(path) != git_id
-    except (OSError, MirageError):
-        return True
+def _compared(verdict: Verdict, files: Iterable[ModelFile], told: str, progress: VerifyProgress) -> Verdict:
+    """Compare files on this machine with what is stated of them."""
+    faults, checked = [], 0
+    for file in files:
+        path = Path(verdict.path, file.path)
+        size = path.stat().st_size if path.is_file() else -1
+        if size != file.size:
+            faults.append(f"{file.path} is missing" if size < 0 else f"{file.path} has {size:,} of {file.size:,} bytes")
+        elif file.sha256 or file.git_id:
+            with suppress(OSError):
+                if file.is_at(path, lambda read: progress(verdict.id, read)):
+                    checked += 1
+                    continue
+            faults.append(f"{file.path} was changed: its content is not {told}")
+    return replace(verdict, faults=tuple(faults), checked=checked)

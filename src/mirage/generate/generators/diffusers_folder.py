@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import Unavailable
-from mirage.models.files import is_variant, parameters
+from mirage.models.files import missing_parts, parameters, weight_files
 from mirage.models.registry import find, is_folder
 from mirage.models.runtime import first_line
 
@@ -102,7 +102,7 @@ def look_over(path: Path) -> PipelineFolder:
             f"The network in {path} reads texts of {unet.get('cross_attention_dim')} numbers a token and the text encoder "
             f"writes {text.get('hidden_size')}: they are of two models. Fetch the model anew."
         )
-    files = [file for part in _WITH_WEIGHTS for file in _weights(path / part)]
+    files = [file for part in _WITH_WEIGHTS for file in weight_files(path / part)]
     try:
         blocks = [int(width) for width in vae["block_out_channels"]]
         multiple = 2 ** (len(blocks) - 1)
@@ -152,31 +152,6 @@ def _check_parts(path: Path, index: dict[str, Any]) -> None:
             raise Unavailable(f"The {part} in {path} is a {named[1]}, where {_NEEDED[part]} is read. {OTHERWISE}")
     if absent := [part for part in _NEEDED if not isinstance(index.get(part), list) or index[part][0] is None]:
         raise Unavailable(f"{path / INDEX} names no {', '.join(absent)}. Fetch the model anew.")
-
-
-def missing_parts(path: Path) -> list[str]:
-    """Parts that the index names and that are not there, in words."""
-    index = _json(path / INDEX)
-    lacking = []
-    for part in _WITH_WEIGHTS:
-        named = index.get(part)
-        if not isinstance(named, list) or named[0] is None:
-            continue
-        if not (path / part / "config.json").is_file():
-            lacking.append(f"{part}/config.json")
-        elif not _weights(path / part):
-            pickles = [*(path / part).glob("*.bin"), *(path / part).glob("*.ckpt")]
-            why = " (there is only a pickle, which could run any code)" if pickles else ""
-            lacking.append(f"{part}/*.safetensors{why}")
-    if not any((path / "tokenizer" / name).is_file() for name in ("vocab.json", "tokenizer.json")):
-        lacking.append("tokenizer/vocab.json")
-    if not (path / "scheduler" / "scheduler_config.json").is_file():
-        lacking.append("scheduler/scheduler_config.json")
-    return lacking
-
-
-def _weights(part: Path) -> list[Path]:
-    return [file for file in sorted(part.glob("*.safetensors")) if not is_variant(file.name)]
 
 
 def _digest(path: Path, files: list[Path]) -> str:
