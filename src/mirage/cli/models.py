@@ -34,7 +34,6 @@ _PLACES = {
     "shipped": "comes with MIRAGE",
     "mirage": "on this machine",
     "cache": "on this machine, in the Hugging Face cache",
-    "package": "installed as a package",
     "": "not on this machine",
 }
 

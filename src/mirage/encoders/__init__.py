@@ -13,7 +13,7 @@ from PIL import Image
 from mirage.encoders.base import Encoder, EncoderInfo, Vectors
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.models.pins import ENCODER, bare, pin_of
-from mirage.models.registry import find, shipped
+from mirage.models.registry import find_here, shipped
 from mirage.plugins import Port
 from mirage.settings import Settings
 
@@ -165,9 +165,7 @@ def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
         raise BadInput(f"{name} is for {pin.role}s, not an encoder.")
     if pin is not None and name in shipped():
         return Opening(name, pin.adapter, {})
-    folder = find(name, revision)
-    if folder is None and (there := Path(model.removeprefix("local-dir:")).expanduser()).is_dir():
-        folder = there
+    folder = find_here(model, revision)
     if folder is None:
         raise NotFound(f"{name} is not on this machine. Get it with `mirage models pull {name}`, or name its folder.")
     kind = adapter or (pin.adapter if pin else "") or adapter_of(folder)

@@ -153,10 +153,8 @@ def pull(
         When terms must be accepted first, a file is not the one wanted, the disk is full, or there are only pickles.
     """
     pin = pin_of(model_id)
-    if pin is not None and pin.kept == "shipped":
+    if pin is not None and pin.ships:
         raise BadInput(f"{pin.id} comes with MIRAGE. There is nothing to pull; `mirage models verify {pin.id}` checks it.")
-    if pin is not None and pin.kept == "package":
-        raise BadInput(f"{pin.id} is a Python package. Install it with: {pin.install}")
     name = checked(model_id, revision)
     wanted = revision or (pin.revision if pin else "") or "main"
     if source and not str(source).startswith(("http://", "https://")):
@@ -289,19 +287,14 @@ class _Hub:
     def _refused(self, revision: str, status: int, code: str) -> MirageError:
         """What to say when the hub will not answer, by status and ``X-Error-Code``."""
         name, address = self._name, self.told
-        if code == "GatedRepo" or status == httpx.codes.FORBIDDEN:
+        if code == "GatedRepo" or status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             return Unavailable(
-                f"{name} is given only to those who accepted its terms. Open {address}/{name}, log in, accept them, "
-                "make a token in your settings there, and run this again with HF_TOKEN=… in the environment."
+                f"{address} does not show {name} to strangers: it is spelt otherwise, private, or given only to those who "
+                f"accepted its terms. Look at {address}/{name}; if it is there, log in, accept them, make a token in your "
+                "settings there, and run this again with HF_TOKEN=… in the environment."
             )
         if code in ("RevisionNotFound", "EntryNotFound"):
             return NotFound(f"{name} has no revision {revision} at {address}. Name another with --revision.")
-        if status == httpx.codes.UNAUTHORIZED:
-            return Unavailable(
-                f"{address} does not show {name} to strangers: it is spelt otherwise, private, or its terms must be "
-                f"accepted first. Look at {address}/{name}; if it is there, accept its terms and run this again with "
-                "your token in the environment as HF_TOKEN."
-            )
         if status == httpx.codes.NOT_FOUND:
             return NotFound(f"There is no model {name} at {address}, or no revision {revision} of it. Check both.")
         if status in (429, 500, 502, 503, 504):

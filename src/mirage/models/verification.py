@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirage.errors import BadInput, NotFound, Unavailable
-from mirage.models.files import ModelFile, ModelRecord, lacking, named_by_cache
-from mirage.models.pins import PINS, STARTER_ENCODER, STARTER_GENERATOR, bare, pin_of
-from mirage.models.registry import ShippedModel, cached, find, folders, made_for, records, shipped
-from mirage.models.runtime import sha256_of
+from mirage.models.files import RECORD, ModelFile, ModelRecord, lacking, named_by_cache
+from mirage.models.pins import PINS, bare
+from mirage.models.registry import ShippedModel, cached, find, find_here, folders, records, shipped
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
@@ -82,35 +81,28 @@ def verify(
     ours = shipped(root) if root else shipped()
     if not model:
         return _all(ours, progress)
-    if bare(model) in ours:
-        return [_shipped(ours[bare(model)], ours, progress)]
-    if (folder := Path(model).expanduser()).is_dir() and find(model, revision) is None:
-        if ModelRecord.read(folder) is None:
-            raise BadInput(f"{folder} has no record of what it should hold. Only what `mirage models pull` wrote has one.")
-        return [_pulled(folder, progress)]
-    pin = pin_of(model)
-    if pin is not None and pin.kept == "package":
-        raise BadInput(f"{pin.id} is a Python package. `pip` keeps its digests; install it anew with: {pin.install}")
-    begun = [folder for folder, record in records(bare(model)) if not record.whole]
-    there = find(model, revision)
-    if there is None and not begun:
-        raise NotFound(f"{bare(model)} is not on this machine. Get it with `mirage models pull {bare(model)}`.")
-    place = there or begun[0]
-    return [_pulled(place, progress) if ModelRecord.read(place) else _cached(bare(model), place, progress)]
+    name = bare(model)
+    if name in ours:
+        return [_shipped(ours[name], progress)]
+    place = find_here(model, revision)
+    if place is None:
+        place = next((folder for folder, record in records(name) if not record.whole), None)
+    if place is None:
+        raise NotFound(f"{name} is not on this machine. Get it with `mirage models pull {name}`.")
+    if not (place / RECORD).is_file() and find(model, revision) == place:
+        return [_cached(name, place, progress)]
+    return [_pulled(place, progress)]
 
 
 def _all(ours: dict[str, ShippedModel], progress: VerifyProgress) -> list[Verdict]:
-    found = [_shipped(model, ours, progress) for model in ours.values()]
+    found = [_shipped(model, progress) for model in ours.values()]
     own = [_pulled(folder, progress) for folder in folders()]
-    found += own
-    there = {verdict.id for verdict in own}
-    for pin in PINS:
-        if pin.kept == "hub" and pin.id not in there and (snapshot := cached(pin.id, pin.revision)):
-            found.append(_cached(pin.id, snapshot, progress))
-    return found
+    there = {verdict.id for verdict in [*found, *own]}
+    others = {pin.id: cached(pin.id, pin.revision) for pin in PINS if pin.id not in there}
+    return [*found, *own, *(_cached(name, snapshot, progress) for name, snapshot in others.items() if snapshot)]
 
 
-def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: VerifyProgress) -> Verdict:
+def _shipped(model: ShippedModel, progress: VerifyProgress) -> Verdict:
     verdict = Verdict(model.id, str(model.folder), "shipped", remedy=_AGAIN)
     if missing := model.missing():
         return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
@@ -122,10 +114,6 @@ def _shipped(model: ShippedModel, ours: dict[str, ShippedModel], progress: Verif
             names = ", ".join(model.needed)
             told = f"one of {names} is not what the card states: its digest {stated[:12]}… is {digest[:12]}… here"
             return replace(verdict, faults=(told,))
-        text = ours[STARTER_ENCODER].folder / "text.onnx"
-        if model.id == STARTER_GENERATOR and text.is_file() and sha256_of(text) != made_for(model):
-            told = f"it was trained with another text encoder than {text}"
-            return replace(verdict, faults=(told,), remedy="Train it anew with this encoder, or install MIRAGE again.")
     except OSError as error:
         return replace(verdict, faults=(f"it cannot be read: {error.strerror or error}",))
     if not stated:
