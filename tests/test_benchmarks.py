@@ -14,12 +14,16 @@ from benchmarks.measure import Outcome, Row, Setting
 from benchmarks.report import markdown
 
 from mirage.atlas import Atlas
+from parts import copy_atlas
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
-    """One folder for all, so that the starter atlas is made once."""
-    return Setting(tmp_path_factory.mktemp("benchmarks"), None, quick=True)
+def setting(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+    """One folder for all, with the atlases of the starter in it that the benchmarks would make."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    for name in ("starter-atlas", "starter-page-atlas"):
+        copy_atlas(starter_folder, folder / name)
+    return Setting(folder, None, quick=True)
 
 
 @pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "memory", "travelling"])

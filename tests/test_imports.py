@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def test_a_search_loads_no_torch(starter_copy: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "axial" in done.stdout.lower()
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_is_run_leaves_nothing_in_the_home_of_the_person_who_runs_it(starter_copy: Path, tmp_path: Path) -> None:
+    # Published builds of ONNX Runtime count as a run of their tests, and report nothing, where CI is set.
+    home = tmp_path / "home"
+    env = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("ORT_", "GITHUB_"))}
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        env[name] = str(home)
+    home.mkdir()
+    command = [sys.executable, "-m", "mirage", "search", "axial brain MRI", "--atlas", str(starter_copy)]
+    assert subprocess.run(command, env=env, capture_output=True, check=True).stdout
+    assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
 def literals(path: Path) -> set[str]:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from mirage.figure import Case, Figure, Licence, Source
     from mirage.query import PictureTerm, Query, Term
     from mirage.search.answer import Answer, Hit
+
+# ONNX Runtime's published builds report what they run to their maker, from version 1.29 on. They read this once, when they
+# are imported, and then neither send anything nor write an identifier of this machine into the user's cache.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 try:
     __version__ = version("mirage-atlas")

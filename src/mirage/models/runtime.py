@@ -222,6 +222,7 @@ def onnx_session(
     """
     import onnxruntime  # noqa: PLC0415 - not needed where nothing is run
 
+    onnxruntime.disable_telemetry_events()  # for a program that imported it before `mirage`, which turns it off whole
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
