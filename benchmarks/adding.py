@@ -26,12 +26,12 @@ _BAR = 40.0
 
 def adding(setting: Setting) -> Outcome:
     """Figures a second into an empty atlas, its index optimised at the end; WebP and PNG."""
-    count = setting.size(1_000, 64)
+    count = setting.size(1_000, 24)
     rows: list[Row] = []
     details: dict[str, object] = {"load": load()}
     for kind, corpus in _collections(setting, count).items():
         rate = _ours(setting, corpus, kind, count)
-        few = list(items_of(corpus, setting.size(200, 16)))
+        few = list(items_of(corpus, setting.size(200, 8)))
         plain = _script(setting, corpus, few)
         rows.append(
             Row(

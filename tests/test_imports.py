@@ -59,7 +59,15 @@ def test_what_is_run_leaves_nothing_in_the_home_of_the_person_who_runs_it(starte
     # Published builds of ONNX Runtime count as a run of their tests, and report nothing, where CI is set.
     home = tmp_path / "home"
     env = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(("ORT_", "GITHUB_"))}
-    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+    for name in (
+        "HOME",
+        "USERPROFILE",
+        "LOCALAPPDATA",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+    ):
         env[name] = str(home)
     home.mkdir()
     command = [sys.executable, "-m", "mirage", "search", "axial brain MRI", "--atlas", str(starter_copy)]

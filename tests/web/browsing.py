@@ -55,3 +55,19 @@ def opened(chromium, served, **options):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda r: None if r.url.startswith((served.url, "blob:")) else complaints.append(r.url))
     return page, complaints
+
+
+def too_wide(page, *addresses: str, until: str = "load") -> list[str]:
+    """Open pages, with every fold open, and say which are wider than a screen of some width."""
+    found = []
+    for address in addresses:
+        page.goto(address, wait_until=until)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for width in (320, 390, 1280, 3840):
+                page.set_viewport_size({"width": width, "height": 800})
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                if wide > width:
+                    found.append(f"{address} needs {wide} of {width} pixels ({scheme})")
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import expect, focused, opened
+from browsing import expect, focused, opened, too_wide
 from conftest import picture, serving
 
 from mirage.atlas import Atlas
@@ -48,21 +48,10 @@ def pages_of(a_figure: str, a_case: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280, 3840])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_wider_than_the_screen(chromium, site, a_figure, a_case, width, scheme):
-    context = chromium.new_context(
-        base_url=site.url, viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text))
-    page.on("request", lambda r: None if r.url.startswith(site.url) else complaints.append(r.url))
-    for address in pages_of(a_figure, a_case):
-        page.goto(address)
-        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-    context.close()
+def test_no_page_is_wider_than_the_screen(chromium, site, a_figure, a_case):
+    page, complaints = opened(chromium, site)
+    assert too_wide(page, *pages_of(a_figure, a_case)) == []
+    page.context.close()
     assert complaints == []
 
 
