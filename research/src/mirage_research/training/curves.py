@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mirage_research.evaluation.ranking import AT
@@ -67,45 +66,31 @@ class RecallCurves:
     def draw(self) -> None:
         """Draw loss and recall over the steps."""
         rows = self.rows()
-        loss = {"loss": _points(rows, "loss")}
-        recall = {f"text→image R@{k}": _points(rows, f"text_to_image_r{k}") for k in AT}
         pool = next((row["pool"] for row in rows if row["pool"]), "")
+        recall = {f"text→image R@{k}": f"text_to_image_r{k}" for k in AT}
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {2 * _HEIGHT}" '
-            'font-family="sans-serif" font-size="12">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {2 * _HEIGHT}" font-family="sans-serif">',
             f'<rect width="{_WIDTH}" height="{2 * _HEIGHT}" fill="white"/>',
-            *_panel("Loss", loss, 0, None),
-            *_panel(f"Held-out recall, pool of {pool} figures" if pool else "Held-out recall", recall, _HEIGHT, 1.0),
+            *_panel("Loss", rows, {"loss": "loss"}, 0),
+            *_panel(f"Held-out recall, pool of {pool or 'no'} figures", rows, recall, _HEIGHT),
             "</svg>",
         ]
         self._drawing.write_text("\n".join(parts) + "\n", "utf-8")
 
 
-def _points(rows: Sequence[Row], name: str) -> list[tuple[float, float]]:
-    found = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
-    return found[:: max(1, len(found) // _MOST_POINTS)]
-
-
-def _panel(title: str, lines: dict[str, list[tuple[float, float]]], top: float, highest: float | None) -> list[str]:
-    """One diagram: a frame with its ends named, and a line for each list of points."""
-    every = [point for points in lines.values() for point in points]
-    last = max((x for x, _ in every), default=1.0) or 1.0
-    high = highest or max((y for _, y in every), default=1.0) or 1.0
-    left, right, low, up = _MARGIN, _WIDTH - _MARGIN, top + _HEIGHT - 36, top + 56
-    parts = [
-        f'<text x="{left}" y="{top + 20}" font-weight="bold">{escape(title)}</text>',
-        f'<path d="M{left} {up}V{low}H{right}" fill="none" stroke="#888"/>',
-        f'<text x="{left - 6}" y="{up + 4}" text-anchor="end">{high:.3g}</text>',
-        f'<text x="{left - 6}" y="{low}" text-anchor="end">0</text>',
-        f'<text x="{right}" y="{low + 18}" text-anchor="end">step {last:.0f}</text>',
-    ]
-    for number, (name, points) in enumerate(lines.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
-        placed = [(left + (right - left) * x / last, low - (low - up) * min(y / high, 1.0)) for x, y in points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"/>' for x, y in placed if len(placed) < 60]
-        parts.append(
-            f'<text x="{right}" y="{top + 20 + 14 * number}" text-anchor="end" fill="{colour}">{escape(name)}</text>'
-        )
-    return parts
+def _panel(title: str, rows: Sequence[Row], columns: dict[str, str], top: int) -> Iterator[str]:
+    """One diagram: a frame with its ends named, and a line for each column, with its name beside it."""
+    lines = {
+        name: [(float(row["step"]), float(row[column])) for row in rows if row[column]] for name, column in columns.items()
+    }
+    points = [point for line in lines.values() for point in line] or [(1.0, 1.0)]
+    last, high = (max(values) or 1.0 for values in zip(*points, strict=True))
+    left, right, up, low = _MARGIN, _WIDTH - _MARGIN, top + 64, top + _HEIGHT - 36
+    yield f'<path d="M{left} {up}V{low}H{right}" fill="none" stroke="#888"/>'
+    yield f'<text x="{left}" y="{top + 24}" font-weight="bold">{title}</text>'
+    yield f'<text x="4" y="{up + 4}">{high:.3g}</text><text x="{right - 60}" y="{low + 20}">step {last:.0f}</text>'
+    for number, (name, line) in enumerate(lines.items()):
+        drawn = line[:: max(1, len(line) // _MOST_POINTS)]
+        path = " ".join(f"{left + (right - left) * x / last:.1f},{low - (low - up) * y / high:.1f}" for x, y in drawn)
+        yield f'<polyline points="{path}" fill="none" stroke="{_COLOURS[number]}" stroke-width="1.5"/>'
+        yield f'<text x="{right - 150}" y="{top + 24 + 16 * number}" fill="{_COLOURS[number]}">{name}</text>'

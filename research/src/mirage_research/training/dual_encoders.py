@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
 from torch import nn
 
 from mirage.errors import BadInput, Unavailable
+from mirage.models.runtime import first_line
 from mirage_research.training.bases import OPEN_CLIP, BaseModel
 from mirage_research.training.runs import FineTuningConfig
 
 Tokens = dict[str, torch.Tensor]
 
-INSTALL = {
-    OPEN_CLIP: ("open_clip", "pip install open_clip_torch"),
-    "transformers": ("transformers", "pip install './research[train]'"),
-}
 # Of the base's folder, what is not carried over as it is: weights are written anew, its card becomes ours.
 _NOT_COPIED = {".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".gguf"}
 _LARGEST_COPIED = 64 << 20
@@ -46,8 +40,11 @@ class DualEncoder(ABC):
         Longer side of what the image tower sees.
     context : int
         How many tokens the text tower reads.
+    image_parts : tuple of str
+        How the names of the image tower's parameters begin.
     """
 
+    image_parts: ClassVar[tuple[str, ...]]
     model: Any
     scale: nn.Parameter
     bias: nn.Parameter | None
@@ -72,16 +69,18 @@ class DualEncoder(ABC):
         """Tokens of n texts to (n, d), of any length."""
 
     @abstractmethod
-    def tower_of(self, parameter: str) -> str:
-        """``image``, ``text``, or empty for what both share, by the name of a parameter."""
-
-    @abstractmethod
     def recompute(self) -> None:
         """Trade time for memory: activations are computed again in the backward pass."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write weights and configuration in the format of the base."""
+
+    def tower_of(self, parameter: str) -> str:
+        """``image``, ``text``, or empty for what both share, by the name of a parameter."""
+        if parameter.startswith(("logit_scale", "logit_bias")):
+            return ""
+        return "image" if parameter.startswith(self.image_parts) else "text"
 
     def cut(self, texts: list[str]) -> int:
         """How many texts fill all tokens that are read, so that their end may be missing."""
@@ -107,10 +106,15 @@ def load_dual_encoder(base: BaseModel) -> DualEncoder:
     mirage.errors.BadInput
         When it is no dual encoder that can be fine-tuned, or its tokenizer is another model's.
     """
-    module, command = INSTALL[base.kind]
-    if importlib.util.find_spec(module) is None:
-        raise Unavailable(f"Fine-tuning a model of {base.kind} needs {module}, which is not installed: {command}")
-    return OpenClipDualEncoder(base) if base.kind == OPEN_CLIP else TransformersDualEncoder(base)
+    try:
+        return OpenClipDualEncoder(base) if base.kind == OPEN_CLIP else TransformersDualEncoder(base)
+    except ImportError as error:
+        raise Unavailable(
+            f"Fine-tuning {base.name} needs {error.name}, which is not installed: "
+            "pip install './research[train]' open_clip_torch"
+        ) from error
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise Unavailable(f"The base {base.name} cannot be loaded by {base.kind}: {first_line(error)[:300]}") from error
 
 
 def for_training(towers: DualEncoder, freeze: str) -> None:
@@ -180,7 +184,6 @@ def check_tokens(ids: torch.Tensor, vocabulary: int, name: str) -> None:
 
 
 WEIGHTS = "open_clip_model.safetensors"
-_SHARED = ("logit_scale", "logit_bias")
 
 
 class OpenClipDualEncoder(DualEncoder):
@@ -191,20 +194,15 @@ class OpenClipDualEncoder(DualEncoder):
     mirage.errors.BadInput, mirage.errors.Unavailable
     """
 
+    image_parts = ("visual.",)
+
     def __init__(self, base: BaseModel) -> None:
-        try:
-            library: Any = importlib.import_module("open_clip")
-        except Exception as error:  # torchvision beside another torch fails with a RuntimeError
-            raise Unavailable(f"open_clip cannot be imported: {str(error).splitlines()[0]}") from error
+        library: Any = importlib.import_module("open_clip")
         self._folder = base.folder
         where = f"local-dir:{base.folder}"
-        try:
-            # Never from code or pickles that come with a model; every weight has to be there.
-            self.model = library.create_model(where, precision="fp32", device="cpu", require_pretrained=True)
-            self._tokenizer = library.get_tokenizer(where)
-        except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-            first = (str(error).strip() or type(error).__name__)[:300]
-            raise Unavailable(f"The base {base.name} cannot be loaded by open_clip: {first}") from error
+        # Never from code or pickles that come with a model; every weight has to be there.
+        self.model = library.create_model(where, precision="fp32", device="cpu", require_pretrained=True)
+        self._tokenizer = library.get_tokenizer(where)
         visual: Any = getattr(self.model, "visual", None)
         scale = getattr(self.model, "logit_scale", None)
         if visual is None or not isinstance(scale, nn.Parameter):
@@ -229,11 +227,6 @@ class OpenClipDualEncoder(DualEncoder):
     def text_features(self, tokens: Tokens) -> torch.Tensor:
         return self.model.encode_text(tokens["ids"])
 
-    def tower_of(self, parameter: str) -> str:
-        if parameter.startswith(_SHARED):
-            return ""
-        return "image" if parameter.startswith("visual.") else "text"
-
     def recompute(self) -> None:
         self.model.set_grad_checkpointing(True)
 
@@ -246,8 +239,6 @@ class OpenClipDualEncoder(DualEncoder):
 
 
 FAMILIES = ("clip", "siglip")
-_IMAGE = ("vision_model.", "visual_projection.")
-_TEXT = ("text_model.", "text_projection.")
 
 
 class TransformersDualEncoder(DualEncoder):
@@ -258,26 +249,26 @@ class TransformersDualEncoder(DualEncoder):
     mirage.errors.BadInput, mirage.errors.Unavailable
     """
 
+    image_parts = ("vision_model.", "visual_projection.")
+
     def __init__(self, base: BaseModel) -> None:
         library: Any = importlib.import_module("transformers")
-        self._library, self._folder = library, base.folder
+        # Without its bars and warnings: what is loaded is said by us.
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+        self._folder = base.folder
         here = {"local_files_only": True}
-        try:
-            config = library.AutoConfig.from_pretrained(base.folder, **here)
-            if config.model_type not in FAMILIES:
-                raise BadInput(
-                    f"--base {base.name} is of the family “{config.model_type}”. Of transformers, "
-                    f"{' and '.join(FAMILIES)} can be fine-tuned; others perhaps as a model of open_clip."
-                )
-            with _quiet(library):
-                self.model, loaded = library.AutoModel.from_pretrained(
-                    base.folder, use_safetensors=True, output_loading_info=True, **here
-                )
-            self._tokenizer = library.AutoTokenizer.from_pretrained(base.folder, **here)
-            self._processor = library.AutoImageProcessor.from_pretrained(base.folder, **here)
-        except (RuntimeError, ValueError, OSError, KeyError, TypeError, ImportError) as error:
-            first = (str(error).strip() or type(error).__name__)[:300]
-            raise Unavailable(f"The base {base.name} cannot be loaded by transformers: {first}") from error
+        config = library.AutoConfig.from_pretrained(base.folder, **here)
+        if config.model_type not in FAMILIES:
+            raise BadInput(
+                f"--base {base.name} is of the family “{config.model_type}”. Of transformers, {' and '.join(FAMILIES)} can "
+                "be fine-tuned; others perhaps as a model of open_clip."
+            )
+        self.model, loaded = library.AutoModel.from_pretrained(
+            base.folder, use_safetensors=True, output_loading_info=True, **here
+        )
+        self._tokenizer = library.AutoTokenizer.from_pretrained(base.folder, **here)
+        self._processor = library.AutoImageProcessor.from_pretrained(base.folder, **here)
         # transformers would fill what is missing with random weights.
         if missing := sorted(name for name in loaded["missing_keys"] if not name.endswith("position_ids")):
             which = f"{missing[0]} and {len(missing) - 1} more" if len(missing) > 1 else missing[0]
@@ -306,31 +297,15 @@ class TransformersDualEncoder(DualEncoder):
     def text_features(self, tokens: Tokens) -> torch.Tensor:
         return _pooled(self.model.get_text_features(input_ids=tokens["ids"], attention_mask=tokens.get("mask")))
 
-    def tower_of(self, parameter: str) -> str:
-        return "image" if parameter.startswith(_IMAGE) else "text" if parameter.startswith(_TEXT) else ""
-
     def recompute(self) -> None:
         self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def save(self, folder: Path) -> None:
         """Write what ``from_pretrained`` opens: configuration, weights as safetensors, tokenizer and preprocessing."""
-        with _quiet(self._library):
-            self.model.save_pretrained(folder, max_shard_size="50GB")
+        self.model.save_pretrained(folder, max_shard_size="50GB")
         self._copy_beside(folder)
 
 
 def _pooled(features: Any) -> torch.Tensor:
     """transformers gave the features themselves before version 5, and an object that holds them since."""
     return features if isinstance(features, torch.Tensor) else features.pooler_output
-
-
-@contextmanager
-def _quiet(library: Any) -> Iterator[None]:
-    """Without its bars: what is loaded is said by us."""
-    library.utils.logging.disable_progress_bar()
-    before = library.utils.logging.get_verbosity()
-    library.utils.logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        library.utils.logging.set_verbosity(before)

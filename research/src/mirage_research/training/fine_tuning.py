@@ -6,12 +6,14 @@ the loss and its gradient, the learning rate, and recall on what was held out.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ import torch
 
 from mirage.corpora.base import Corpus
 from mirage.errors import BadInput, BadPicture, Unavailable
+from mirage.models.runtime import Placement, select_device
+from mirage_research.evaluation.intervals import codes
 from mirage_research.evaluation.ranking import AT, random_recalls, recalls
 from mirage_research.training import contrastive
 from mirage_research.training.augmentation import augment_picture
 from mirage_research.training.bases import BaseModel
-from mirage_research.training.contrastive import ComputePrecision, backward, choose_precision, encode_images, encode_texts
+from mirage_research.training.contrastive import backward, encode_images, encode_texts
 from mirage_research.training.curves import WAYS, RecallCurves, describe, score
 from mirage_research.training.dual_encoders import DualEncoder, Tokens, for_training, load_dual_encoder, parameter_groups
 from mirage_research.training.examples import ExampleSplits, Tell, TrainingExample, read_examples, split, words_for
@@ -42,6 +46,7 @@ from mirage_research.training.runs import (
 _IN_PARQUET = ("roco", "rocov2")
 _NEIGHBOURS = 32
 _TELL_SECONDS = 20.0
+_TYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
@@ -88,8 +93,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
     """
     # -- data and model -----------------------------------------------------------------------------------------------
     torch.set_num_threads(threads)
-    torch.manual_seed(config.seed)
-    precision = choose_precision(device, config.precision)
+    where = place(device, config.precision)
     towers = load_dual_encoder(base)
     loss_function = loss_of(towers, config)
     start_folder(out, config, resume)
@@ -97,17 +101,18 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
     tell(f"base {base.name} ({base.kind}, {base.revision or 'a folder'}), corpus {info.title} ({info.version})")
     examples, left_out = read_examples(corpus, tell)
     splits = split(examples, config.held_out, config.seed, left_out)
-    per_epoch = len(splits.train) // (config.batch * config.accumulate)
+    together = config.batch * config.accumulate
+    per_epoch = len(splits.train) // together
     if not per_epoch:
-        added = f", {config.accumulate} accumulated" if config.accumulate > 1 else ""
         raise BadInput(
-            f"A step takes {config.batch * config.accumulate:,} pairs (batch {config.batch:,}{added}), and there are "
-            f"{len(splits.train):,} figures to train on. Make batch smaller."
+            f"A step takes {together:,} pairs (batch times accumulate), and there are {len(splits.train):,} figures to "
+            "train on. Make batch smaller."
         )
     total = config.steps or per_epoch * config.epochs
-    feeder = PairFeeder(corpus, towers, config, tell, neighbours=_NEIGHBOURS if info.name in _IN_PARQUET else 1)
+    run = config.run or (_NEIGHBOURS if info.name in _IN_PARQUET else 1)
+    feeder = PairFeeder(corpus, towers, dataclasses.replace(config, run=run), tell)
     pool = pool_of(splits.held_out, config.measured, config.seed)
-    card = ModelCard(base, info, splits, config, str(precision), total)
+    card = ModelCard(base, info, splits, config, f"{where.dtype} on {where.device}", total)
 
     # -- optimiser, and where a stopped run goes on -------------------------------------------------------------------
     for name, part in towers.model.named_parameters():  # as LiT does (Zhai et al., 2022, arXiv 2111.07991)
@@ -116,11 +121,11 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         towers.recompute()
     # Greatest logarithm of the inverse temperature; a base that starts above the setting may keep its own.
     highest = max(math.log(config.max_scale), float(towers.scale.detach().max()))
-    towers.model.to(precision.device)
+    towers.model.to(where.device)
     optimiser = torch.optim.AdamW(
         parameter_groups(towers, config), lr=config.rate, betas=(config.beta1, config.beta2), eps=config.epsilon
     )
-    scaler = torch.amp.GradScaler(precision.kind, enabled=precision.dtype is torch.float16)
+    scaler = torch.amp.GradScaler(torch.device(where.device).type, enabled=where.dtype == "float16")
     step, best = 0, -1.0
     history: list[dict[str, float]] = []
     made_from = {"base": base.digest, "set of figures": splits.digest}
@@ -133,11 +138,10 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         optimiser.load_state_dict(kept["optimiser"])
         scaler.load_state_dict(kept["scaler"])
         step, history, best = kept["step"], kept["history"], kept["best"]
-        contrastive.set_random_state(kept["random"], precision.device)
         tell(f"going on from step {step:,} of {total:,}")
     card.write_records(out)
     _tell_data(tell, splits, towers, config)
-    tell(f"{precision}, {total:,} steps of {config.batch * config.accumulate:,} pairs, seed {config.seed}")
+    tell(f"{card.precision}, {total:,} steps of {together:,} pairs, seed {config.seed}")
 
     def keep() -> None:
         write_checkpoint(
@@ -150,7 +154,6 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
                 "step": step,
                 "history": history,
                 "best": best,
-                "random": contrastive.random_state(precision.device),
             },
         )
 
@@ -159,7 +162,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         nonlocal best
         if not pool:
             return {}
-        row = measure(towers, feeder, pool, config.chunk, precision)
+        row = measure(towers, feeder, pool, config.chunk, where)
         history.append({"step": step, **row})
         tell(f"step {step:,}, {'held out' if step else 'the base itself'}: {describe(row)}")
         if step and score(row) > best:
@@ -173,16 +176,17 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
     began = last_kept = last_told = time.monotonic()
     if not step:
         curves.add({"step": 0, "epoch": 0, "seconds": 0, **evaluate()})
-    batches = feeder.from_step(splits.train, step, per_epoch)
+    batches = feeder.training(splits.train, step, per_epoch)
     try:
         while step < total and not stop():
             rate = rate_at(step, total, config)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             for_training(towers, config.freeze)
+            torch.manual_seed(random.Random(f"{config.seed}/{step}/dropout").getrandbits(63))  # noqa: S311 - not a secret
             loss = 0.0
             for _ in range(config.accumulate):
-                loss += _gradient(towers, next(batches), loss_function, scaler, config, precision, step) / config.accumulate
+                loss += _gradient(towers, next(batches), loss_function, scaler, config, where, step) / config.accumulate
             if not math.isfinite(loss):
                 raise BadInput(
                     f"The loss is no number any more at step {step + 1:,}. Lower the rate ({config.rate:g}), or compute "
@@ -267,13 +271,11 @@ class PairBatch:
     tokens: Tokens
 
 
-Ready = Callable[[TrainingExample], tuple[torch.Tensor, str]]
-
-
 class PairFeeder:
     """Makes batches of examples ready while the towers work: threads decode the pictures of one batch ahead.
 
-    Threads and not processes: pictures are decoded outside of Python's lock, and an open corpus stays one.
+    Threads and not the processes of torch's loader: pictures are decoded outside of Python's lock, and an open corpus stays
+    one.
 
     Parameters
     ----------
@@ -282,18 +284,13 @@ class PairFeeder:
     config : FineTuningConfig
     tell : callable
         Told each picture that cannot be read, once.
-    neighbours : int
-        How many figures are read in a row where the configuration leaves it open.
     """
 
-    def __init__(
-        self, corpus: Corpus, towers: DualEncoder, config: FineTuningConfig, tell: Tell, *, neighbours: int = 1
-    ) -> None:
-        self._neighbours = config.run or neighbours
+    def __init__(self, corpus: Corpus, towers: DualEncoder, config: FineTuningConfig, tell: Tell) -> None:
         self._corpus, self._towers, self._config, self._tell = corpus, towers, config, tell
         self._unreadable: set[int] = set()
 
-    def from_step(self, examples: Sequence[TrainingExample], step: int, per_epoch: int) -> Generator[PairBatch]:
+    def training(self, examples: Sequence[TrainingExample], step: int, per_epoch: int) -> Generator[PairBatch]:
         """Augmented batches from a step on, epoch after epoch without end; what does not fill a step is dropped.
 
         What is drawn depends on seed, epoch and example alone: not on threads, nor on whether the run was broken off.
@@ -305,73 +302,62 @@ class PairFeeder:
         per_epoch : int
             Steps in an epoch.
         """
-        config = self._config
-        together = config.batch * config.accumulate
+        together = self._config.batch * self._config.accumulate
         epoch, done = divmod(step, per_epoch)
         while True:
-            order = order_of(len(examples), self._neighbours, config.seed, epoch)
+            order = order_of(len(examples), self._config.run, self._config.seed, epoch)
             chosen = [examples[number] for number in order[done * together : per_epoch * together]]
-            yield from self._batches(chosen, config.batch, self._augmented(epoch))
+            yield from self.batches(chosen, self._config.batch, epoch)
             epoch, done = epoch + 1, 0
 
-    def _augmented(self, epoch: int) -> Ready:
-        config = self._config
-
-        def ready(example: TrainingExample) -> tuple[torch.Tensor, str]:
-            rng = random.Random(f"{config.seed}/{epoch}/{example.number}")  # noqa: S311 - not a secret
-            text = words_for(example, config.wording, rng)
-            image = self._corpus.read(example.item).image
-            return self._towers.prepare(augment_picture(image, self._towers.pixels, config.augmenting, rng)), text
-
-        return ready
-
-    def plain(self, examples: Sequence[TrainingExample], size: int) -> Generator[PairBatch]:
-        """Batches in the given order with pictures and captions as they are.
+    def batches(self, examples: Sequence[TrainingExample], size: int, epoch: int | None = None) -> Generator[PairBatch]:
+        """Batches in the given order: as an epoch draws them, else pictures and captions as they are.
 
         Parameters
         ----------
         examples : sequence of TrainingExample
         size : int
             Pairs in a batch.
+        epoch : int, optional
         """
-
-        def ready(example: TrainingExample) -> tuple[torch.Tensor, str]:
-            return self._towers.prepare(self._corpus.read(example.item).image.convert("RGB")), example.caption
-
-        return self._batches(examples, size, ready)
-
-    def _batches(self, examples: Sequence[TrainingExample], size: int, ready: Ready) -> Generator[PairBatch]:
         parts = [examples[start : start + size] for start in range(0, len(examples), size)]
         pool = ThreadPoolExecutor(self._config.workers, thread_name_prefix="picture")
         try:
-            ahead = [pool.submit(ready, example) for example in parts[0]] if parts else []
-            for part, following in zip(parts, [*parts[1:], []], strict=True):
-                batch = self._collated(part, ahead)
-                ahead = [pool.submit(ready, example) for example in following]
+            ahead = [pool.submit(self._ready, example, epoch) for example in parts[0]] if parts else []
+            for part, following in pairwise([*parts, []]):
+                batch = self._collated(part, [future.result() for future in ahead])
+                ahead = [pool.submit(self._ready, example, epoch) for example in following]
                 yield batch
                 # Let go of, so that a batch lies in memory once while the next is made ready.
                 del batch
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def _ready(self, example: TrainingExample, epoch: int | None) -> tuple[torch.Tensor, str] | BadPicture:
+        try:
+            image = self._corpus.read(example.item).image.convert("RGB")
+        except BadPicture as error:
+            return error
+        if epoch is None:
+            return self._towers.prepare(image), example.caption
+        config, rng = self._config, random.Random(f"{self._config.seed}/{epoch}/{example.number}")  # noqa: S311 - as above
+        text = words_for(example, config.wording, rng)
+        return self._towers.prepare(augment_picture(image, self._towers.pixels, config.augmenting, rng)), text
+
     def _collated(
-        self, examples: Sequence[TrainingExample], futures: Sequence[Future[tuple[torch.Tensor, str]]]
+        self, examples: Sequence[TrainingExample], made: Sequence[tuple[torch.Tensor, str] | BadPicture]
     ) -> PairBatch:
         kept: list[tuple[TrainingExample, torch.Tensor, str]] = []
-        problem = ""
-        for example, future in zip(examples, futures, strict=True):
-            try:
-                kept.append((example, *future.result()))
-            except BadPicture as error:
-                problem = str(error)
-                if example.number not in self._unreadable:
-                    self._unreadable.add(example.number)
-                    self._tell(f"left out {example.item.label}: {problem}")
+        for example, ready in zip(examples, made, strict=True):
+            if not isinstance(ready, BadPicture):
+                kept.append((example, *ready))
+            elif example.number not in self._unreadable:
+                self._unreadable.add(example.number)
+                self._tell(f"left out {example.item.label}: {ready}")
         if not kept:
-            raise BadInput(f"None of {len(examples)} pictures in a row can be read. The last one: {problem}")
-        texts = [text for _, _, text in kept]
-        pixels = torch.stack([pixels for _, pixels, _ in kept])
-        return PairBatch([one for one, _, _ in kept], pixels, texts, self._towers.tokenise(texts))
+            raise BadInput(f"None of {len(examples)} pictures in a row can be read. The last one: {made[-1]}")
+        readable, pixels, texts = (list(column) for column in zip(*kept, strict=True))
+        return PairBatch(readable, torch.stack(pixels), texts, self._towers.tokenise(texts))
 
 
 def order_of(count: int, run: int, seed: int, epoch: int) -> list[int]:
@@ -404,12 +390,12 @@ def _gradient(
     loss_function: Callable[..., torch.Tensor],
     scaler: Any,
     config: FineTuningConfig,
-    precision: ComputePrecision,
+    where: Placement,
     step: int,
 ) -> float:
     """Add the gradient of one batch to the parameters; returns its loss."""
     keys = [one.key for one in batch.examples]
-    wrong = contrastive.negatives([one.group for one in batch.examples], keys, batch.texts).to(precision.device)
+    wrong = contrastive.negatives([one.group for one in batch.examples], keys, batch.texts).to(where.device)
     try:
         return backward(
             towers,
@@ -418,7 +404,7 @@ def _gradient(
             lambda images, texts: loss_function(images, texts, towers.scale, towers.bias, wrong),
             chunk=config.chunk,
             freeze=config.freeze,
-            precision=precision,
+            where=where,
             scaled=lambda value: scaler.scale(value / config.accumulate),
         )
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
@@ -429,6 +415,28 @@ def _gradient(
             f"Memory ran out at step {step + 1:,} with {size} pairs in the towers at once. Make chunk smaller "
             f"({max(1, size // 2)}, say): the result is the same and takes somewhat longer; or set recompute."
         ) from error
+
+
+def place(device: str, precision: str) -> Placement:
+    """On which device the towers compute, and in which numbers.
+
+    ``auto`` takes bf16 on a CUDA card that has it, fp16, with a scaler, on other CUDA cards, and fp32 elsewhere.
+
+    Parameters
+    ----------
+    device : str
+        ``cuda``, ``cuda:1``, ``mps`` or ``cpu``; the best that is there when empty.
+    precision : {"auto", "bf16", "fp16", "fp32"}
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the device is not there.
+    """
+    found = select_device(torch, device, _TYPES.get(precision))
+    if precision == "auto" and not found.device.startswith("cuda"):
+        return dataclasses.replace(found, dtype="float32")
+    return found
 
 
 def loss_of(towers: DualEncoder, config: FineTuningConfig) -> Callable[..., torch.Tensor]:
@@ -486,7 +494,7 @@ def pool_of(examples: Sequence[TrainingExample], most: int, seed: int) -> list[T
 
 @torch.no_grad()
 def measure(
-    towers: DualEncoder, feeder: PairFeeder, pool: Sequence[TrainingExample], chunk: int, precision: ComputePrecision
+    towers: DualEncoder, feeder: PairFeeder, pool: Sequence[TrainingExample], chunk: int, where: Placement
 ) -> dict[str, float]:
     """Recall at 1, 5 and 10 over a pool, both ways, and what a random order would reach.
 
@@ -499,7 +507,7 @@ def measure(
     pool : sequence of TrainingExample
     chunk : int
         Pairs in the towers at once.
-    precision : ComputePrecision
+    where : Placement
 
     Returns
     -------
@@ -508,12 +516,11 @@ def measure(
     """
     towers.model.eval()
     images, texts, keys = [], [], []
-    for batch in feeder.plain(pool, chunk):
-        images.append(encode_images(towers, batch.pixels, precision).cpu().numpy())
-        texts.append(encode_texts(towers, batch.tokens, precision).cpu().numpy())
+    for batch in feeder.batches(pool, chunk):
+        images.append(encode_images(towers, batch.pixels, where).cpu().numpy())
+        texts.append(encode_texts(towers, batch.tokens, where).cpu().numpy())
         keys += [example.key for example in batch.examples]
-    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    which = np.array([index[key] for key in keys])
+    which = codes(keys)
     right = which[:, None] == which[None, :]
     scores = np.concatenate(texts) @ np.concatenate(images).T
     found = (recalls(scores, right), recalls(np.ascontiguousarray(scores.T), right), random_recalls(right))

