@@ -42,8 +42,8 @@ def test_triples_are_the_same_for_the_same_seed() -> None:
 @pytest.mark.medpix
 @pytest.mark.skipif(not os.environ.get("MIRAGE_MEDPIX"), reason="needs MIRAGE_MEDPIX")
 def test_modified_queries_go_where_they_are_sent() -> None:
-    table = evaluate(Path(os.environ["MIRAGE_MEDPIX"]), each=30)
-    assert table["triples"] >= 100
+    table = evaluate(Path(os.environ["MIRAGE_MEDPIX"]), each=30, splits=["dev"])
+    assert table["triples"] >= 60
     assert set(KINDS) <= set(table)
     assert table["all"]["gain"][0] >= 0.15
     assert table["all"]["behind"][0] <= 0.05

@@ -140,7 +140,12 @@ def _text(modality: str, plane: str, region: str) -> str:
 
 
 def evaluate(
-    medpix: Path, *, each: int = 60, seed: int = 1, progress: Callable[[int, int], None] = lambda done, total: None
+    medpix: Path,
+    *,
+    each: int = 60,
+    seed: int = 1,
+    splits: Sequence[str] = ("train", "dev"),
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Precision among the first ten, for each kind and way, with 95 % bootstrap intervals over triples.
 
@@ -152,6 +157,8 @@ def evaluate(
         Triples of each kind.
     seed : int
         Draws them.
+    splits : sequence of str
+        Whose figures are asked for.
     progress : callable
         Told how many triples are asked, and of how many.
 
@@ -165,7 +172,7 @@ def evaluate(
         tempfile.TemporaryDirectory(prefix="mirage-modify-") as folder,
         Atlas.open(Path(folder) / "atlas", create=True) as atlas,
     ):
-        add(atlas, corpora.load("medpix", path=medpix, splits=("train", "dev")))
+        add(atlas, corpora.load("medpix", path=medpix, splits=splits))
         rows = [row for batch in atlas.store.each() for row in batch]
         stored = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
         images = np.stack([stored[row.key][0] for row in rows])
