@@ -121,10 +121,10 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
     import torch
 
     from mirage.models.runtime import onnx_session
-    from mirage_research.training.generator_network import Shape, network
+    from mirage_research.training.generator_network import network
 
     kept = torch.load(made.parent / "checkpoint.pt", weights_only=False)
-    inner = network(Shape(TINY.components, TINY.side, TINY.channels, TINY.layers, dropout=TINY.dropout))
+    inner = network(TINY)
     inner.load_state_dict(kept["ema"])
     inner.eval()
     latents, states, pooled = torch.randn(2, 8, 4, 4), torch.randn(2, 5, 384), torch.randn(2, 256)

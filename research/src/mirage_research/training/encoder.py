@@ -124,7 +124,7 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     return folder
 
 
-def train(
+def train(  # noqa: PLR0915 - a run is read from top to bottom
     config: EncoderConfig,
     towers: StarterTowers,
     samples: Sequence[TrainingSample],
@@ -206,9 +206,25 @@ def train(
         chosen = choose_epoch(samples, config, rng)
         for start in range(0, per_epoch * config.batch, config.batch):
             picked = sorted(chosen[start : start + config.batch])
-            _set_rates(optimiser, step / total, config.warm_up)
             batch = [samples[i] for i in picked]
-            losses.append(_step(towers, optimiser, batch, squares[picked], config, values, tokenise, rng, generator))
+            wordings = [word(sample, rng) for sample in batch]
+            x = augment(torch.from_numpy(np.ascontiguousarray(squares[picked])), config.pixels, generator)
+            with torch.autocast("cpu", torch.bfloat16):
+                images = towers.image(x).float()
+                texts = towers.text(*pad(tokenise([wording.text for wording in wordings]))).float()
+            loss = contrast(images, texts, towers.scale, match_of(batch, wordings))
+            targets = targets_of(batch, values)
+            told = torch.tensor([wording.kind != "case" for wording in wordings])
+            text_targets = {name: torch.where(told, target, -100) for name, target in targets.items()}
+            attributes = towers.attributes(images, targets) + 0.5 * towers.attributes(texts, text_targets)
+            loss = loss + config.attribute_weight * attributes
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 5.0)
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate_at(step / total, config.warm_up)
+            optimiser.step()
+            losses.append(float(loss.detach()))
             step += 1
             _average(averaged, towers, min(config.averaging, (1 + step) / (10 + step)))
             left = (time.monotonic() - began) / (step - done_before) * (total - step)
@@ -421,40 +437,18 @@ def holdout_scores(
     return {name: round(float(values.mean()), 4) for name, values in recalls(texts @ images.T, right).items()}
 
 
-def _step(
-    towers: StarterTowers,
-    optimiser: torch.optim.Optimizer,
-    batch: Sequence[TrainingSample],
-    squares: Squares,
-    config: EncoderConfig,
-    values: dict[str, list[str]],
-    tokenise: Tokenise,
-    rng: random.Random,
-    generator: torch.Generator,
-) -> float:
-    wordings = [word(sample, rng) for sample in batch]
-    x = augment(torch.from_numpy(np.ascontiguousarray(squares)), config.pixels, generator)
-    with torch.autocast("cpu", torch.bfloat16):
-        images = towers.image(x).float()
-        texts = towers.text(*pad(tokenise([wording.text for wording in wordings]))).float()
-    loss = contrast(images, texts, towers.scale, match_of(batch, wordings))
-    targets = targets_of(batch, values)
-    told = torch.tensor([wording.kind != "case" for wording in wordings])
-    text_targets = {name: torch.where(told, target, -100) for name, target in targets.items()}
-    attributes = towers.attributes(images, targets) + 0.5 * towers.attributes(texts, text_targets)
-    loss = loss + config.attribute_weight * attributes
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 5.0)
-    optimiser.step()
-    return float(loss.detach())
+def rate_at(done: float, warm_up: float) -> float:
+    """Share of the peak learning rate: a straight line up, then a cosine down to a fiftieth.
 
-
-def _set_rates(optimiser: torch.optim.Optimizer, done: float, warm_up: float) -> None:
-    """Linear warm-up, then a cosine down to a fiftieth."""
+    Parameters
+    ----------
+    done : float
+        Share of all steps that are done.
+    warm_up : float
+        Share of the steps in which the rate rises.
+    """
     part = done / warm_up if done < warm_up else 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * max(part, 0.02)
+    return max(part, 0.02)
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ from mirage.generate.generators.text_states import TextStates
 from mirage.settings import SHIPPED
 from mirage_research.training import generator_images
 from mirage_research.training.generator_batches import Basis, Batches, Words
-from mirage_research.training.generator_network import TEXT_OUTPUT, TIME_SCALE, Shape, export, network
+from mirage_research.training.generator_network import TEXT_OUTPUT, TIME_SCALE, export, network
 from mirage_research.training.runs import (
     CHECKPOINT,
     GeneratorConfig,
@@ -84,16 +84,13 @@ def make_generator(
         tell(f"{config.components} components of patches keep {kept:.1%} of the variance")
     tell("reading the words")
     words = Words(examples, TextStates(SHIPPED / "encoder", TEXT_OUTPUT, 64, threads))
-    shape = Shape(config.components, config.side, config.channels, config.layers, dropout=config.dropout)
     batches = Batches(images, examples, train, words, Basis(basis), config)
-    made = network(shape).to(memory_format=torch.channels_last)
+    made = network(config).to(memory_format=torch.channels_last)
     size = sum(part.numel() for part in made.parameters())
     tell(f"{size / 1e6:.1f}M weights, {len(train):,} images to train on, {len(held_out):,} held out")
-    run = GeneratorRun(made, batches, held_out, config, out / CHECKPOINT, tell)
-    run.resume()
-    run.run(stop)
+    train_network(made, batches, held_out, config, out / CHECKPOINT, tell, stop)
     folder = out / "generator"
-    export(run.averaged(), shape, basis, SHIPPED / "encoder", folder, steps=config.drawing_steps, guidance=config.guidance)
+    export(made, config, basis, SHIPPED / "encoder", folder)
     names = [examples[number].id for number in train]
     arrays = copies.fingerprints((Image.fromarray(images[number]) for number in train), names)
     copies.save(folder / "fingerprints.npz", arrays)
@@ -161,113 +158,95 @@ def held_out_loss(network: Any, batches: Batches, numbers: Sequence[int], size: 
     return sum(found) / max(len(found), 1)
 
 
-class GeneratorRun:
-    """One run, which can be killed at any time and goes on from its last checkpoint.
+def train_network(  # noqa: PLR0915 - a run is read from top to bottom
+    network: Any,
+    batches: Batches,
+    held_out: Sequence[int],
+    config: GeneratorConfig,
+    checkpoint: Path,
+    tell: Tell,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Train to the last step, from the checkpoint on where there is one, and leave the averaged weights in the network.
 
     Parameters
     ----------
     network : UNet2DConditionModel
+        Trained in place.
     batches : Batches
     held_out : sequence of int
+        Numbers of the images that the loss is measured over now and then.
     config : GeneratorConfig
     checkpoint : Path
     tell : callable
         Given a line now and then.
+    stop : callable
+        Asked before every step.
     """
-
-    def __init__(
-        self, network: Any, batches: Batches, held_out: Sequence[int], config: GeneratorConfig, checkpoint: Path, tell: Tell
-    ) -> None:
-        self._network, self._batches, self._held_out = network, batches, held_out
-        self._config, self._checkpoint, self._tell = config, checkpoint, tell
-        self.average = {name: value.clone() for name, value in network.state_dict().items()}
-        self._optimiser = torch.optim.AdamW(
-            network.parameters(), lr=config.rate, weight_decay=config.weight_decay, betas=(0.9, 0.99)
-        )
-        self.step = 0
-
-    def resume(self) -> None:
-        """Go on from the checkpoint, where there is one."""
-        if not self._checkpoint.is_file():
-            return
-        kept = read_checkpoint(self._checkpoint)
-        self._network.load_state_dict(kept["model"])
-        self.average, self.step = kept["ema"], kept["step"]
-        self._optimiser.load_state_dict(kept["opt"])
-        self._batches.generator.set_state(kept["gen"])
-        self._batches.rng.bit_generator.state = kept["rng"]
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+    step = 0
+    if checkpoint.is_file():
+        kept = read_checkpoint(checkpoint)
+        network.load_state_dict(kept["model"])
+        average, step = kept["ema"], kept["step"]
+        optimiser.load_state_dict(kept["opt"])
+        batches.generator.set_state(kept["gen"])
+        batches.rng.bit_generator.state = kept["rng"]
         torch.set_rng_state(kept["torch"])
-        self._tell(f"going on from step {self.step:,}")
+        tell(f"going on from step {step:,}")
 
-    def keep(self) -> None:
-        """Write the checkpoint: whole, or not at all."""
-        kept = {
-            "model": self._network.state_dict(),
-            "ema": self.average,
-            "opt": self._optimiser.state_dict(),
-            "step": self.step,
-            "gen": self._batches.generator.get_state(),
-            "rng": self._batches.rng.bit_generator.state,
+    def keep() -> None:
+        state = {"model": network.state_dict(), "ema": average, "opt": optimiser.state_dict(), "step": step}
+        drawn = {
+            "gen": batches.generator.get_state(),
+            "rng": batches.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
         }
-        write_checkpoint(self._checkpoint, kept)
+        write_checkpoint(checkpoint, state | drawn)
 
-    def rate(self) -> float:
-        """The learning rate of this step: up, level, and down to nothing at the end."""
-        config = self._config
-        up = min(1.0, (self.step + 1) / max(config.warm_up, 1))
-        return config.rate * up * min(1.0, max(0.02, (config.steps - self.step) / max(config.decay, 1)))
-
-    def one(self) -> tuple[float, float]:
-        """One step; returns loss and length of the gradient."""
-        batch = self._batches.draw()
-        self._network.train()
-        times = torch.sigmoid(torch.randn(len(batch[0])))
-        loss = loss_of(self._network, batch, times, torch.randn_like(batch[0]))
-        loss.backward()
-        length = torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.rate()
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        self.step += 1
-        kept = min(self._config.averaging, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            now = self._network.state_dict()
-            torch._foreach_lerp_([self.average[name] for name in now], list(now.values()), 1 - kept)
-        return float(loss.detach()), float(length)
-
-    def averaged(self) -> Any:
-        """The network with the averaged weights; the run cannot go on from it."""
-        self._network.load_state_dict(self.average)
-        self._network.eval()
-        return self._network
-
-    def measure(self) -> float:
+    def measured() -> str:
         """Held-out loss of the averaged weights."""
-        current = {name: value.clone() for name, value in self._network.state_dict().items()}
-        found = held_out_loss(self.averaged(), self._batches, self._held_out)
-        self._network.load_state_dict(current)
-        return found
+        current = {name: value.clone() for name, value in network.state_dict().items()}
+        network.load_state_dict(average)
+        network.eval()
+        found = held_out_loss(network, batches, held_out)
+        network.load_state_dict(current)
+        return f"held-out loss {found:.4f}"
 
-    def run(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Train to the last step."""
-        running: float | None = None
-        kept = measured = begun = time.monotonic()
-        first = self.step
-        while self.step < self._config.steps and not stop():
-            loss, length = self.one()
-            running = loss if running is None else 0.98 * running + 0.02 * loss
-            now = time.monotonic()
-            if self.step % _TELL_EVERY == 0:
-                pace = (now - begun) / (self.step - first)
-                self._tell(f"step {self.step:,}: loss {running:.4f}, gradient {length:.2f}, {pace:.2f} s a step")
-            if now - kept > _KEEP_SECONDS:
-                self.keep()
-                kept = time.monotonic()
-            if now - measured > _MEASURE_SECONDS and self._held_out:
-                self._tell(f"step {self.step:,}: held-out loss {self.measure():.4f}")
-                measured = time.monotonic()
-        self.keep()
-        told = f", held-out loss {self.measure():.4f}" if self._held_out else ""
-        self._tell(f"stopped at step {self.step:,}{told}")
+    running: float | None = None
+    last_kept = last_measured = begun = time.monotonic()
+    first = step
+    while step < config.steps and not stop():
+        batch = batches.draw()
+        network.train()
+        loss = loss_of(network, batch, torch.sigmoid(torch.randn(len(batch[0]))), torch.randn_like(batch[0]))
+        loss.backward()
+        length = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        # Up, level, and down to nothing at the end.
+        up, down = (step + 1) / max(config.warm_up, 1), max(0.02, (config.steps - step) / max(config.decay, 1))
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate * min(1.0, up) * min(1.0, down)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        step += 1
+        decay = min(config.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            now = network.state_dict()
+            torch._foreach_lerp_([average[name] for name in now], list(now.values()), 1 - decay)
+        value = float(loss.detach())
+        running = value if running is None else 0.98 * running + 0.02 * value
+
+        seconds = time.monotonic()
+        if step % _TELL_EVERY == 0:
+            pace = (seconds - begun) / (step - first)
+            tell(f"step {step:,}: loss {running:.4f}, gradient {float(length):.2f}, {pace:.2f} s a step")
+        if seconds - last_kept > _KEEP_SECONDS:
+            keep()
+            last_kept = time.monotonic()
+        if seconds - last_measured > _MEASURE_SECONDS and held_out:
+            tell(f"step {step:,}: {measured()}")
+            last_measured = time.monotonic()
+    keep()
+    tell(f"stopped at step {step:,}{f', {measured()}' if held_out else ''}")
+    network.load_state_dict(average)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +13,31 @@ import torch
 from diffusers import UNet2DConditionModel
 from onnx import TensorProto, helper, numpy_helper
 
+from mirage.models.runtime import sha256_of
+from mirage_research.training.runs import GeneratorConfig
+
 TIME_SCALE = 1000.0  # the network's own time runs from 0 to 1000
+_STATES, _POOLED = 384, 256  # length of a token's state, and of a text's vector
+_HEAD = 64  # channels to an attention head
 POOLED_SCALE = 16.0  # a unit vector of 256 numbers, brought to numbers of about 1
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How large the network is.
-
-    Attributes
-    ----------
-    components : int
-        Numbers to a patch of 8 × 8 pixels.
-    side : int
-        Latents are side × side; the image is eight times that.
-    channels : tuple of int
-        At each level, from the finest.
-    layers : int
-        Blocks at a level.
-    states, pooled : int
-        Length of a token's state, and of a text's vector.
-    head : int
-        Channels to an attention head.
-    """
-
-    components: int = 16
-    side: int = 16
-    channels: tuple[int, ...] = (128, 192, 256)
-    layers: int = 2
-    states: int = 384
-    pooled: int = 256
-    head: int = 64
-    dropout: float = 0.05
-    groups: int = 32
-
-
-def network(shape: Shape) -> Any:
+def network(config: GeneratorConfig) -> Any:
     """A `UNet2DConditionModel`: convolutions at the finest level, cross-attention to the text below it."""
-    coarse = len(shape.channels) - 1
+    coarse = len(config.channels) - 1
     return UNet2DConditionModel(
-        sample_size=shape.side,
-        in_channels=shape.components,
-        out_channels=shape.components,
-        block_out_channels=shape.channels,
-        layers_per_block=shape.layers,
+        sample_size=config.side,
+        in_channels=config.components,
+        out_channels=config.components,
+        block_out_channels=config.channels,
+        layers_per_block=config.layers,
         down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * coarse),
         up_block_types=(*["CrossAttnUpBlock2D"] * coarse, "UpBlock2D"),
-        cross_attention_dim=shape.states,
-        attention_head_dim=tuple(max(1, channels // shape.head) for channels in shape.channels),
-        norm_num_groups=shape.groups,
-        dropout=shape.dropout,
+        cross_attention_dim=_STATES,
+        attention_head_dim=tuple(max(1, channels // _HEAD) for channels in config.channels),
+        dropout=config.dropout,
         class_embed_type="projection",
-        projection_class_embeddings_input_dim=shape.pooled,
+        projection_class_embeddings_input_dim=_POOLED,
     )
 
 
@@ -108,46 +79,29 @@ _SMALL = 4096  # weights of fewer numbers stay as they are
 _OPSET = 18
 
 
-def export(
-    inner: Any,
-    shape: Shape,
-    patches: Path,
-    encoder: Path,
-    target: Path,
-    *,
-    model: str = "mirage-starter-generator",
-    licence: str = "Apache-2.0",
-    steps: int = 25,
-    guidance: float = 4.0,
-    decoder: Path | None = None,
-) -> Path:
+def export(inner: Any, made_with: GeneratorConfig, patches: Path, encoder: Path, target: Path) -> Path:
     """Write the folder of a generator.
 
     Parameters
     ----------
     inner : UNet2DConditionModel
         With the averaged weights.
-    shape : Shape
+    made_with : GeneratorConfig
     patches : Path
         The basis, as ``patches.npz``.
     encoder : Path
         Folder of the text encoder that it was trained with; only its digest is noted.
     target : Path
-    model, licence : str
-    steps, guidance
-        What it draws with when nobody says.
-    decoder : Path, optional
-        An ONNX model from latents to pixels, in place of the basis.
     """
     target.mkdir(parents=True, exist_ok=True)
     whole = target / "whole.onnx"
     inner.eval()
     given = (
-        torch.randn(2, shape.components, shape.side, shape.side),
+        torch.randn(2, made_with.components, made_with.side, made_with.side),
         torch.rand(2) * TIME_SCALE,
-        torch.randn(2, 7, shape.states),
+        torch.randn(2, 7, _STATES),
         torch.ones(2, 7),
-        torch.randn(2, shape.pooled),
+        torch.randn(2, _POOLED),
     )
     names = ["latents", "times", "states", "mask", "pooled"]
     free = {name: {0: "n"} for name in [*names, "velocity"]}
@@ -165,24 +119,19 @@ def export(
         )
     onnx.save(smaller(onnx.load(str(whole))), str(target / "unet.onnx"))
     whole.unlink()
-    if patches != target / "patches.npz":
-        shutil.copyfile(patches, target / "patches.npz")
-    if decoder is not None:
-        shutil.copyfile(decoder, target / "decoder.onnx")
-    with (encoder / "text.onnx").open("rb") as file:
-        text = hashlib.file_digest(file, "sha256").hexdigest()
+    shutil.copyfile(patches, target / "patches.npz")
     config = {
         "format": 1,
-        "model": model,
-        "licence": licence,
-        "size": shape.side * 8,
-        "steps": steps,
-        "guidance": guidance,
+        "model": "mirage-starter-generator",
+        "licence": "Apache-2.0",
+        "size": made_with.side * 8,
+        "steps": made_with.drawing_steps,
+        "guidance": made_with.guidance,
         "most_tokens": 64,
         "pooled_scale": POOLED_SCALE,
         "time_scale": TIME_SCALE,
         "text_output": TEXT_OUTPUT,
-        "text_sha256": text,
+        "text_sha256": sha256_of(encoder / "text.onnx"),
     }
     (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     return target

@@ -155,8 +155,10 @@ class GeneratorConfig(TrainingConfig):
         Share of images shown without the text's vector, so that the tokens are read.
     balance : float
         Images are drawn with weight (size of their class) ** −balance; 0 as they come, 1 each class alike.
-    channels, layers, components
-        As in `mirage_research.training.generator_network.Shape`.
+    components, side : int
+        Numbers to a patch of 8 × 8 pixels; latents are side × side, the image is eight times that.
+    channels, layers
+        Of the network at each level, from the finest, and blocks at a level.
     guidance, drawing_steps
         What the exported generator draws with when nobody says.
     """
