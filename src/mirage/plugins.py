@@ -73,6 +73,7 @@ class Port(Generic[T]):
 
     def __init__(self, group: str, default: str = "") -> None:
         self.group, self.default = group, default
+        self._adapters: dict[str, Callable[..., T]] = {}
 
     def available(self) -> list[str]:
         """Names of the adapters that are installed, those of other packages included."""
@@ -80,8 +81,10 @@ class Port(Generic[T]):
 
     def adapter(self, name: str) -> Callable[..., T]:
         """Import an adapter's class; raises as `mirage.plugins.load` does."""
-        made: Callable[..., T] = load(self.group, name)
-        return made
+        # Looking through all packages that are installed takes longer than a search.
+        if name not in self._adapters:
+            self._adapters[name] = load(self.group, name)
+        return self._adapters[name]
 
     def load(self, name: str = "", /, **options: Any) -> T:
         """Make an adapter by name. What is heavy is not loaded before it is used.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from mirage.figure import MODALITIES
 from mirage.language import laterality, negation, numbers
@@ -35,87 +34,117 @@ _NOT_A_PLANE = frozenset("colon sinus process ligament myelitis foramen diameter
 Mentions = tuple[dict[str, str], dict[str, str], frozenset[int]]
 
 
-@dataclass(frozen=True, slots=True)
 class Annotation:
-    """A sentence annotated.
+    """A sentence annotated; what is not looked at is not worked out.
 
-    Attributes
+    Parameters
     ----------
     text : str
-    tokens : tuple of Token
-    concepts : dict
-        Concept to the words it stands in, for those that say something: no stop words, no sides, no bare verbs of showing.
-    kinds : dict
-        Concept to its kind.
-    denials : tuple of mirage.language.negation.Denial
-        What is denied.
-    questions : tuple of mirage.language.negation.Denial
-        What is neither affirmed nor denied: "rule out pneumonia", "pneumonia cannot be excluded".
-    sides : tuple of mirage.language.laterality.SideMention
-    quantities : tuple of mirage.language.numbers.Quantity
-    modalities, planes : dict
-        Modality or plane to the words that say it.
-    denies : bool
-        Whether any word of it denies or says that something is normal, in whatever reach.
+        One sentence; words past the first 240 are not read.
     """
 
-    text: str
-    tokens: tuple[Token, ...]
-    concepts: dict[str, str]
-    kinds: dict[str, Kind]
-    denials: tuple[negation.Denial, ...]
-    questions: tuple[negation.Denial, ...]
-    sides: tuple[laterality.SideMention, ...]
-    quantities: tuple[numbers.Quantity, ...]
-    modalities: dict[str, str]
-    planes: dict[str, str]
-    denies: bool = False
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _spelled(self) -> str:
+        return spelled_out(self.text)
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """Words, names and stops."""
+        return tokenize(self._spelled)
+
+    @cached_property
+    def concepts(self) -> dict[str, str]:
+        """Concept to the words it stands in, for those that say something: no stop words, sides or bare verbs of showing."""
+        return {concept: token.text for concept, token in self._telling.items()}
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """Concept to its kind."""
+        return {concept: token.kind for concept, token in self._telling.items()}
+
+    @cached_property
+    def _telling(self) -> dict[str, Token]:
+        silent = self._imaging[2] | self._numbers[1] | {place for cue in self._cues for place in cue.places}
+        found: dict[str, Token] = {}
+        for place, token in enumerate(self.tokens):
+            if token.concept and token.kind != "plain" and place not in silent and not laterality.is_side(token.word):
+                found.setdefault(token.concept, token)
+        return found
 
     @property
+    def denials(self) -> tuple[negation.Denial, ...]:
+        """What is denied."""
+        return tuple(denial for denial in self._denials if denial.certain)
+
+    @property
+    def questions(self) -> tuple[negation.Denial, ...]:
+        """What is neither affirmed nor denied: "rule out pneumonia", "pneumonia cannot be excluded"."""
+        return tuple(denial for denial in self._denials if not denial.certain)
+
+    @property
+    def denies(self) -> bool:
+        """Whether any word of it denies or says that something is normal, in whatever reach."""
+        return bool(self._cues) or any(token.word in negation.CLEAR for token in self.tokens)
+
+    @cached_property
     def denied(self) -> frozenset[str]:
         """All concepts in the scope of a denial."""
         return frozenset(concept for denial in self.denials for concept in denial.scope)
 
-    @property
+    @cached_property
     def affirmed(self) -> frozenset[str]:
         """Concepts that stand outside every denial and every question."""
-        inside = {place for denial in (*self.denials, *self.questions) for place in denial.places}
+        inside = {place for denial in self._denials for place in denial.places}
         return frozenset(
             token.concept
             for place, token in enumerate(self.tokens)
             if token.concept in self.concepts and place not in inside
         )
 
+    @cached_property
+    def sides(self) -> tuple[laterality.SideMention, ...]:
+        """Left, right and both, with what they stand with."""
+        return laterality.mentions(self.tokens)
+
+    @property
+    def quantities(self) -> tuple[numbers.Quantity, ...]:
+        """Numbers with their units."""
+        return self._numbers[0]
+
+    @property
+    def modalities(self) -> dict[str, str]:
+        """Modality to the words that say it."""
+        return self._imaging[0]
+
+    @property
+    def planes(self) -> dict[str, str]:
+        """Plane to the words that say it."""
+        return self._imaging[1]
+
+    @cached_property
+    def _cues(self) -> tuple[negation.Cue, ...]:
+        return negation.cues(self.tokens) if negation.may_deny(self.text) else ()
+
+    @cached_property
+    def _denials(self) -> tuple[negation.Denial, ...]:
+        return negation.denials(self.tokens, self._cues, self._imaging[2]) if self._cues else ()
+
+    @cached_property
+    def _imaging(self) -> Mentions:
+        return _imaging(self.tokens)
+
+    @cached_property
+    def _numbers(self) -> tuple[tuple[numbers.Quantity, ...], frozenset[int]]:
+        return numbers.quantities(self.tokens, self._spelled)
+
 
 @lru_cache(maxsize=8192)
 def annotate(sentence: str) -> Annotation:
-    """Annotate one sentence; words past the first 240 are not read."""
-    text = spelled_out(sentence)
-    tokens = tokenize(text)
-    modalities, planes, imaging_places = _imaging(tokens)
-    quantities, number_places = numbers.quantities(tokens, text)
-    cues = negation.cues(tokens)
-    found = negation.denials(tokens, cues, imaging_places)
-    silent = imaging_places | number_places | frozenset(place for cue in cues for place in cue.places)
-    concepts: dict[str, str] = {}
-    kinds: dict[str, Kind] = {}
-    for place, token in enumerate(tokens):
-        if token.concept and token.kind != "plain" and place not in silent and not laterality.is_side(token.word):
-            concepts.setdefault(token.concept, token.text)
-            kinds.setdefault(token.concept, token.kind)
-    return Annotation(
-        text=sentence,
-        tokens=tokens,
-        concepts=concepts,
-        kinds=kinds,
-        denials=tuple(denial for denial in found if denial.certain),
-        questions=tuple(denial for denial in found if not denial.certain),
-        sides=laterality.mentions(tokens),
-        quantities=quantities,
-        modalities=modalities,
-        planes=planes,
-        denies=bool(cues) or any(token.word in negation.CLEAR for token in tokens),
-    )
+    """Annotate one sentence."""
+    return Annotation(sentence)
 
 
 def _imaging(tokens: Sequence[Token]) -> Mentions:

@@ -16,7 +16,7 @@ from mirage.settings import SHIPPED
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
 
 _FILE = Path(__file__).with_name("lexicon.toml")
-_WORD = re.compile(r"[^\W\d_]+(?:['’‘ʼ´`][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|[,;:()]")
+WORD = re.compile(r"[^\W\d_]+(?:['’‘ʼ´`][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|[,;:()]")
 _MOST_WORDS = 240
 # Adverbs and verbs are how a thing is said, not what it is called.
 _INFLECTED = ("ing", "ed", "ly", "es", "er", "ness", "able", "ible", "like", "wise", "shaped")
@@ -31,7 +31,9 @@ class Vocabulary:
     Attributes
     ----------
     phrases : dict
-        First word of a name to all names that begin with it, longest first, each with its concept.
+        The words of a name, folded, to its concept.
+    longest : dict
+        First word of a name to how many words the longest name has that begins with it.
     kinds : dict
         Concept to what it names.
     opposites : dict
@@ -46,7 +48,8 @@ class Vocabulary:
         How names of diseases end.
     """
 
-    phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]
+    phrases: dict[tuple[str, ...], str]
+    longest: dict[str, int]
     kinds: dict[str, Kind]
     opposites: dict[str, frozenset[str]]
     shorts: dict[str, str]
@@ -111,7 +114,8 @@ def concept_of(word: str) -> str:
 def vocabulary() -> Vocabulary:
     """The vocabulary, read once."""
     raw = tomllib.loads(_FILE.read_text("utf-8"))
-    phrases: dict[str, dict[tuple[str, ...], str]] = {}
+    phrases: dict[tuple[str, ...], str] = {}
+    longest: dict[str, int] = {}
     kinds: dict[str, Kind] = {}
     kind: Kind
     for kind in ("anatomy", "disease", "finding"):
@@ -119,19 +123,21 @@ def vocabulary() -> Vocabulary:
             concept = " ".join(names[0])
             kinds.setdefault(concept, kind)
             for name in names:
-                phrases.setdefault(name[0], {}).setdefault(name, concept)
+                phrases.setdefault(name, concept)
+                longest[name[0]] = max(len(name), longest.get(name[0], 0))
     for name in (name for names in _lines(raw["plain"]) for name in names):
         kinds.setdefault(concept_of(name[0]), "plain")
 
     def meant(words: tuple[str, ...]) -> str:
-        return phrases.get(words[0], {}).get(words) or concept_of(words[0])
+        return phrases.get(words) or concept_of(words[0])
 
     opposites: dict[str, set[str]] = {}
     for one, other in (map(meant, names) for names in _lines(raw["opposites"])):
         opposites.setdefault(one, set()).add(other)
         opposites.setdefault(other, set()).add(one)
     return Vocabulary(
-        phrases={first: tuple(sorted(names.items(), key=lambda item: -len(item[0]))) for first, names in phrases.items()},
+        phrases=phrases,
+        longest=longest,
         kinds=kinds,
         opposites={concept: frozenset(others) for concept, others in opposites.items()},
         shorts=dict(tuple(part.strip() for part in line.split("|")) for line in raw["short"].strip().splitlines()),
@@ -159,20 +165,18 @@ def spelled_out(sentence: str) -> str:
 
 def tokenize(text: str) -> tuple[Token, ...]:
     """The words and names of a sentence, and the stops that divide it; words past the first 240 are not read."""
-    found = list(_WORD.finditer(text))[:_MOST_WORDS]
+    found = list(WORD.finditer(text))[:_MOST_WORDS]
     folded = [fold(match[0]) for match in found]
     known = vocabulary()
     tokens: list[Token] = []
     place = 0
     while place < len(found):
         match, word = found[place], folded[place]
-        length, concept = 1, ""
-        for name, meant in known.phrases.get(word, ()):
-            if tuple(folded[place : place + len(name)]) == name:
-                length, concept = len(name), meant
+        for length in range(min(known.longest.get(word, 0), len(found) - place), 0, -1):
+            if concept := known.phrases.get(tuple(folded[place : place + length]), ""):
                 break
-        if not concept and match[0][0].isalpha():
-            concept = concept_of(word)
+        else:
+            length, concept = 1, concept_of(word) if match[0][0].isalpha() else ""
         start, end = match.start(), found[place + length - 1].end()
         kind = known.kind(concept, word) if concept else ""
         tokens.append(Token(text[start:end], " ".join(folded[place : place + length]), concept, kind, start, end))

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirage.language.laterality import is_side
-from mirage.language.lexicon import Token
+from mirage.language.lexicon import WORD, Token
+from mirage.language.words import APOSTROPHES
 
 # What a cue does. "denial" denies what follows; "adjective" what follows ("absent flow") or, after a verb, what stands
 # before ("flow is absent"); "open" leaves it open whether there is what follows; "pseudo" looks like a cue and is none.
@@ -145,9 +146,15 @@ class Denial:
     certain: bool = True
 
 
+def may_deny(text: str) -> bool:
+    """Whether a text holds all words of any cue; where it does not, there is no need to look for cues."""
+    held = set(WORD.findall(text.translate(APOSTROPHES).lower()))
+    return any(held.issuperset(cue) for first in held & _LISTED.keys() for cue, _ in _LISTED[first])
+
+
 def cues(tokens: Sequence[Token]) -> tuple[Cue, ...]:
     """All cues of a sentence, in order, the longest at each place."""
-    words = [token.text.lower().translate(str.maketrans("’‘ʼ´`", "'''''")) for token in tokens]
+    words = [token.text.lower().translate(APOSTROPHES) for token in tokens]
     found: list[Cue] = []
     place = 0
     while place < len(words):

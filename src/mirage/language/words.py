@@ -13,7 +13,7 @@ FILLERS = frozenset(
     "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
-_APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
+APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
     "vertebrae": "vertebra", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
@@ -43,7 +43,7 @@ _SPELLING = (
 @lru_cache(maxsize=50_000)
 def fold(word: str) -> str:
     """One word in lower case, singular, British spelling read as American; only to compare words with."""
-    word = word.lower().translate(_APOSTROPHES).removesuffix("'s")
+    word = word.lower().translate(APOSTROPHES).removesuffix("'s")
     word = _IRREGULAR.get(word, word)
     for pattern, american in _SPELLING:
         word = pattern.sub(american, word)

@@ -64,6 +64,8 @@ class Focus:
         """Whether a text says that what is looked for is not there, rather than that something else is not."""
         said = annotate(text)
         denied = {place for denial in said.denials for place in denial.places}
+        if not denied:
+            return False
         missing, there = (
             self.held(
                 word
