@@ -48,6 +48,7 @@ def test_a_job_adds_a_corpus_and_tells_how_it_went(jobs: Jobs, atlas: Atlas, pic
     done = ended(jobs, job)
     assert (done.state, done.done, done.total) == ("done", 40, 40)
     assert done.message.startswith("39 figures added, 0 were there already, 1 left out. The corpus is called folder-")
+    assert done.message.endswith("The choice “Name” (in the command: --name) gives it another.")
     assert [Path(entry.label).name for entry in done.refused] == ["phantom-007.png"]
     assert done.finished >= done.created
     assert atlas.info().figures == 39

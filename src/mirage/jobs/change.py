@@ -56,7 +56,7 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
     if report.corpus.alias:
-        more += f" The corpus is called {report.corpus.name}; --name gives it a name of your own."
+        more += f" The corpus is called {report.corpus.name}. The choice “Name” (in the command: --name) gives it another."
     update(
         state="cancelled" if report.stopped else "done",
         message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",

@@ -220,7 +220,7 @@ async def explained_pieces(request: Request, side: Side = "") -> Response:  # ty
     asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
     dual = dual_of(asked.pairs if posted is None else posted, in_address=posted is None)
     _, make, drawing = await prepared(site_of(request), dual, side, asked.explainer)
-    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
+    return streaming.event_stream(streaming.drawn(request, make, drawing.draw))
 
 
 @router.api_route("/compare/explain", methods=["GET", "POST"])

@@ -83,7 +83,7 @@ async def answered(request: Request, make: WritesEvents, question: str, *, strea
         so_far = explanation.with_event(so_far, event)
         return event_view(event, so_far)
 
-    return streaming.EventStream(streaming.drawn(request, make, draw))
+    return streaming.event_stream(streaming.drawn(request, make, draw))
 
 
 async def explained(request: Request, make: WritesEvents, question: str) -> ExplanationView:
@@ -162,4 +162,4 @@ async def explain_pieces(request: Request) -> Response:
     asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
     query = forms.query_of(asked.pairs if posted is None else posted, in_address=posted is None)
     _, make, drawing = await prepared(site_of(request), query, asked.explainer)
-    return streaming.EventStream(streaming.drawn(request, make, drawing.draw))
+    return streaming.event_stream(streaming.drawn(request, make, drawing.draw))

@@ -18,7 +18,7 @@ from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
 from mirage.web.security import RefusedError, check_token
 from mirage.web.site import RunningSite, site_of
-from mirage.web.streaming import HEARTBEAT, EventStream, Sent
+from mirage.web.streaming import HEARTBEAT, Sent, event_stream
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.generate import ProgressView
@@ -111,7 +111,7 @@ def events(request: Request, job_id: str) -> Response:
     """Follow a job as server-sent events."""
     site = site_of(request)
     site.jobs.get(job_id)
-    return EventStream(followed(site, job_id))
+    return event_stream(followed(site, job_id))
 
 
 @twins.get(

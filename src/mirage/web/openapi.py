@@ -126,11 +126,6 @@ def describe(app: FastAPI) -> None:
                 one = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(one.pop("$defs", {}))
                 schemas[model.__name__] = one
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            for methods in made["paths"].values():
-                for operation in methods.values():
-                    operation["responses"].pop("422", None)
             app.openapi_schema = made
         return app.openapi_schema
 

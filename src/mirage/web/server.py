@@ -110,18 +110,12 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
         raise BadInput(f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out.") from None
-    family, kind, protocol, _, where = found[0]
-    made = socket.socket(family, kind, protocol)
+    family, _, _, _, where = found[0]
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     try:
-        if sys.platform != "win32":
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(where)
-        made.listen(128)
+        return socket.create_server(where[:2], family=family, backlog=128, dualstack_ipv6=both)
     except OSError as error:
-        made.close()
         raise BadInput(_why_not(error, host, port)) from None
-    made.set_inheritable(False)
-    return made
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
@@ -164,13 +158,9 @@ def _stoppable() -> Iterator[None]:
 
 
 def _log_to_stderr() -> None:
-    log = logging.getLogger("mirage")
-    if log.handlers or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+        logging.getLogger("mirage").setLevel(logging.INFO)
 
 
 def _say(words: str) -> None:

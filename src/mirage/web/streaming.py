@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,8 +17,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.responses import StreamingResponse
 
 from mirage.errors import MirageError, Unavailable
 from mirage.explain import explanation
@@ -99,43 +98,25 @@ async def written(site: RunningSite, make: WritesEvents) -> AsyncGenerator[Event
         stopped.set()
 
 
-class EventStream(Response):
-    """Server-sent events (the WHATWG's ``text/event-stream``), until they end or the reader goes away.
+def event_stream(events: AsyncIterator[Sent | None]) -> StreamingResponse:
+    """Answer with server-sent events (the WHATWG's ``text/event-stream``), until they end or the reader goes away.
 
     Parameters
     ----------
-    events : async generator of (str, BaseModel) or None
+    events : async iterator of (str, BaseModel) or None
         Name and content of each event; None is a sign of life.
     """
 
-    media_type = "text/event-stream"
+    async def parts() -> AsyncIterator[str]:
+        async for event in events:
+            yield f"event: {event[0]}\ndata: {event[1].model_dump_json()}\n\n" if event else ": still here\n\n"
 
-    def __init__(self, events: AsyncGenerator[Sent | None, None]) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        async with anyio.create_task_group() as group:
-
-            async def listen() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                group.cancel_scope.cancel()
-
-            group.start_soon(listen)
-            async with aclosing(self._events) as events:
-                async for event in events:
-                    body = f"event: {event[0]}\ndata: {event[1].model_dump_json()}\n\n" if event else ": still here\n\n"
-                    await send({"type": "http.response.body", "body": body.encode(), "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            group.cancel_scope.cancel()
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(parts(), headers=headers, media_type="text/event-stream")
 
 
 async def drawn(request: Request, make: WritesEvents, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
-    """The events of an explanation for `EventStream`.
+    """The events of an explanation for `event_stream`.
 
     What goes wrong half-way becomes an event ``error`` that holds problem details.
 

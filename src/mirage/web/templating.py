@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
+from mirage.query import FILTERS
 from mirage.web import links
 from mirage.web.forms import SearchForm
 
@@ -30,38 +31,7 @@ _TYPES = {
 
 router = APIRouter(include_in_schema=False)
 
-CHANNEL_WORDS = {"image": "picture", "caption": "meaning", "words": "words"}
-CHANNEL_HINTS = {
-    "image": "the picture itself is close to what you look for",
-    "caption": "its caption means something close",
-    "words": "it uses the same words",
-}
-CONFIDENCE_HINTS = {
-    "strong": "its picture, its caption and its words together speak clearly for it",
-    "likely": "its picture, its caption and its words together speak for it",
-    "weak": "near, but it may be unrelated",
-}
-SUPPORT_WORDS = {"partly": "Partly supported", "unsupported": "Unsupported", "contradicted": "Contradicted"}
-SUPPORT_HINTS = {
-    "partly": "Part of it stands in the sources, part of it does not.",
-    "unsupported": "No source here bears it out.",
-    "contradicted": "A source here says otherwise.",
-}
-KIND_WORDS = {
-    "caption": "Caption",
-    "findings": "Findings",
-    "differential": "Differential diagnosis",
-    "diagnosis": "Diagnosis",
-    "discussion": "Discussion",
-}
-FIELD_WORDS = {
-    "modality": "Modality",
-    "plane": "Plane",
-    "region": "Region",
-    "corpus": "Collection",
-    "licence": "Licence",
-}
-PASSAGE_WORDS = {
+_PASSAGES = {
     "history": "History",
     "exam": "Examination",
     "findings": "Findings",
@@ -70,6 +40,30 @@ PASSAGE_WORDS = {
     "diagnosis_by": "How the diagnosis was made",
     "treatment": "Treatment and follow-up",
     "discussion": "Discussion",
+}
+# By the names that templates use: what a value is called, and what it means.
+_WORDS = {
+    "ASPECTS": ASPECTS,
+    "CHANNEL_WORDS": {"image": "picture", "caption": "meaning", "words": "words"},
+    "CHANNEL_HINTS": {
+        "image": "the picture itself is close to what you look for",
+        "caption": "its caption means something close",
+        "words": "it uses the same words",
+    },
+    "CONFIDENCE_HINTS": {
+        "strong": "its picture, its caption and its words together speak clearly for it",
+        "likely": "its picture, its caption and its words together speak for it",
+        "weak": "near, but it may be unrelated",
+    },
+    "SUPPORT_WORDS": {"partly": "Partly supported", "unsupported": "Unsupported", "contradicted": "Contradicted"},
+    "SUPPORT_HINTS": {
+        "partly": "Part of it stands in the sources, part of it does not.",
+        "unsupported": "No source here bears it out.",
+        "contradicted": "A source here says otherwise.",
+    },
+    "KIND_WORDS": {"caption": "Caption", **_PASSAGES},
+    "FIELD_WORDS": {name: name.capitalize() for name in FILTERS} | {"corpus": "Collection"},
+    "PASSAGE_WORDS": _PASSAGES,
 }
 
 
@@ -131,16 +125,9 @@ def underlined(text: str, broken: Iterable[str]) -> Markup:
 @lru_cache(maxsize=1)
 def _static() -> tuple[str, dict[str, bytes]]:
     """A digest of all static files, and the files by name."""
-    folder = files("mirage.web") / "static"
-    found = {
-        entry.name: entry.read_bytes()
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if Path(entry.name).suffix in _TYPES
-    }
-    digest = hashlib.sha256()
-    for name, content in found.items():
-        digest.update(name.encode() + b"\0" + content)
-    return digest.hexdigest()[:12], found
+    folder = sorted((files("mirage.web") / "static").iterdir(), key=lambda entry: entry.name)
+    found = {entry.name: entry.read_bytes() for entry in folder if Path(entry.name).suffix in _TYPES}
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:12], found
 
 
 def address(name: str) -> str:
@@ -203,15 +190,7 @@ def _environment() -> Environment:
         "form": SearchForm(),
         "links": links,
         "value_words": value_words,
-        "CHANNEL_WORDS": CHANNEL_WORDS,
-        "CHANNEL_HINTS": CHANNEL_HINTS,
-        "CONFIDENCE_HINTS": CONFIDENCE_HINTS,
-        "SUPPORT_WORDS": SUPPORT_WORDS,
-        "SUPPORT_HINTS": SUPPORT_HINTS,
-        "KIND_WORDS": KIND_WORDS,
-        "ASPECTS": ASPECTS,
-        "FIELD_WORDS": FIELD_WORDS,
-        "PASSAGE_WORDS": PASSAGE_WORDS,
+        **_WORDS,
     }
     return made
 
