@@ -17,7 +17,7 @@ from hub_server import hub as site_of
 from mirage import encoders
 from mirage.encoders import Encoder
 from mirage.encoders.open_clip import OpenClipEncoder
-from mirage.encoders.tokenizing import TowerTokenizer
+from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.encoders.transformers import TransformersEncoder
 from mirage.errors import BadInput, NoNetwork, Unavailable
 from mirage.models import hub as hub_models

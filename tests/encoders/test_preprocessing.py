@@ -63,11 +63,6 @@ def test_a_strip_one_pixel_high_becomes_no_giant() -> None:
     assert Preprocessing(32, 32, 32).pixels([strip]).shape == (1, 3, 32, 32)
 
 
-def test_what_was_written_is_read_back() -> None:
-    made = Preprocessing(448, 448, 448, "squash", mean=(0.5, 0.5, 0.5))
-    assert Preprocessing.of(made.as_dict()) == made
-
-
 @pytest.mark.parametrize("wrong", [{"mode": "bent"}, {"height": 0}, {"std": (0.0, 1.0, 1.0)}])
 def test_what_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not"):

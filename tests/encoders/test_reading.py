@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mirage.encoders.tokenizing import TowerTokenizer, cleaning, clip_tokenizer, for_tower, saved_tokenizer
+from mirage.encoders.tokenizer import TowerTokenizer, cleaning, clip_tokenizer, for_tower, saved_tokenizer
 from tiny_duals import WORDS, transformers_library
 from vision import vision
 

@@ -16,8 +16,8 @@ from typing import Any
 from PIL import Image
 
 from mirage.encoders.base import EncoderInfo
-from mirage.encoders.onnx import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, ExportConfig, OnnxEncoder
-from mirage.encoders.towers import TorchEncoder, missing_package
+from mirage.encoders.onnx import ExportConfig, OnnxEncoder
+from mirage.encoders.towers import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, TorchEncoder, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import Placement, first_line
 from mirage.settings import SHIPPED

@@ -107,32 +107,24 @@ class OpenClipImage(torch.nn.Module):
         return made[0] if isinstance(made, tuple) else made
 
 
-class TransformersText(torch.nn.Module):
-    """The text tower of a CLIPModel or SiglipModel, without a mask of padding.
+class TransformersTower(torch.nn.Module):
+    """A tower of a CLIPModel or SiglipModel; that of texts without a mask of padding.
 
     CLIP's is causal, so nothing is padded that counts; SigLIP was trained to see its padding (Zhai et al., 2023).
+
+    Parameters
+    ----------
+    tower : torch.nn.Module
+    projection : torch.nn.Module, optional
+        Into the space of both towers, where there is one.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, tower: Any, projection: Any) -> None:
         super().__init__()
-        self.text = model.text_model
-        self.projection = getattr(model, "text_projection", None)
+        self.tower, self.projection = tower, projection
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        made = self.text(input_ids=ids).pooler_output
-        return made if self.projection is None else self.projection(made)
-
-
-class TransformersImage(torch.nn.Module):
-    """The image tower of a CLIPModel or SiglipModel."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.vision = model.vision_model
-        self.projection = getattr(model, "visual_projection", None)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        made = self.vision(pixel_values=pixels).pooler_output
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        made = self.tower(given).pooler_output
         return made if self.projection is None else self.projection(made)
 
 

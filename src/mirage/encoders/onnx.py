@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter
 
 from mirage.encoders.base import EncoderInfo
 from mirage.encoders.preprocessing import Preprocessing
-from mirage.encoders.tokenizing import TowerTokenizer, for_tower
-from mirage.encoders.towers import Raw, TokenRows, TowerEncoder, TowerRunner
-from mirage.errors import BadInput, Unavailable
-from mirage.models.runtime import OnnxSessions, digest_of_parts, first_line, loaded_once, remembered_sha256
+from mirage.encoders.towers import FILES, IMAGE, TEXT, OnnxTowerEncoder, Raw, TokenRows
+from mirage.errors import BadInput
+from mirage.models.runtime import digest_of_parts, loaded_once, remembered_sha256
 from mirage.settings import Settings
-
-FORMAT = 1
-CONFIG, TEXT, IMAGE, TOKENIZER = "config.json", "text.onnx", "image.onnx", "tokenizer.json"
-_ANEW = "Export the model again (`mirage models export`), or copy the folder anew."
-_TEXTS_AT_ONCE, _IMAGES_AT_ONCE = 8, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class ExportConfig:
     preprocessing : Preprocessing
     max_tokens, pad : int
     trims : bool
-        Whether a short text may be given short; see `mirage.encoders.tokenizing.TowerTokenizer`.
+        Whether a short text may be given short; see `mirage.encoders.tokenizer.TowerTokenizer`.
     checked : mapping
         Lowest and mean cosine to the original, of texts and of pictures, and over how many.
     """
@@ -55,33 +48,13 @@ class ExportConfig:
 
     def print(self) -> str:
         """As JSON text."""
-        values = asdict(self)
-        del values["made_from"]["made_from"]
-        return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what `print` wrote.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError
-            When it is no configuration of an exported encoder.
-        """
-        given: dict[str, Any] = json.loads(text)
-        return cls(
-            format=int(given["format"]),
-            precision=str(given["precision"]),
-            made_from=EncoderInfo(**given["made_from"]),
-            preprocessing=Preprocessing.of(given["preprocessing"]),
-            max_tokens=int(given["max_tokens"]),
-            pad=int(given["pad"]),
-            trims=bool(given["trims"]),
-            checked=dict(given["checked"]),
-        )
+        return _CONFIGS.dump_json(self, exclude={"made_from": {"made_from"}}, indent=1).decode() + "\n"
 
 
-class OnnxEncoder(TowerEncoder):
+_CONFIGS = TypeAdapter(ExportConfig)
+
+
+class OnnxEncoder(OnnxTowerEncoder):
     """An exported encoder.
 
     Parameters
@@ -99,22 +72,20 @@ class OnnxEncoder(TowerEncoder):
         When no folder is named.
     """
 
+    _at_once = (8, 4)
+
     def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
         if not path:
             raise BadInput("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model).")
-        self._folder = Path(path).expanduser()
-        self._sessions = OnnxSessions(self._folder, threads, _ANEW)
-        missing = [name for name in (CONFIG, TEXT, IMAGE, TOKENIZER) if not (self._folder / name).is_file()]
-        if missing:
-            raise Unavailable(f"The encoder in {self._folder} lacks {', '.join(missing)}. {_ANEW}")
-        try:
-            text = (self._folder / CONFIG).read_text("utf-8")
-            made_for = json.loads(text)["format"]
-            if isinstance(made_for, int) and made_for > FORMAT:
-                raise Unavailable(f"The encoder in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
-            self.exported = ExportConfig.parse(text)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise Unavailable(f"{self._folder / CONFIG} is damaged ({first_line(error)[:-1]}). {_ANEW}") from error
+        anew = "Export the model again (`mirage models export`), or copy the folder anew."
+        super().__init__(Path(path).expanduser(), threads, anew)
+
+    def _understand(self, config: dict[str, Any]) -> None:
+        self.exported = _CONFIGS.validate_python(config)
+        self.dimension = self.exported.made_from.dimension
+
+    def _reading(self) -> tuple[int, int, bool]:
+        return self.exported.max_tokens, self.exported.pad, self.exported.trims
 
     @staticmethod
     def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
@@ -132,43 +103,21 @@ class OnnxEncoder(TowerEncoder):
     @staticmethod
     def opens(folder: Path) -> bool:
         """Whether a folder is an export."""
-        return all((folder / name).is_file() for name in (CONFIG, TEXT, IMAGE, TOKENIZER))
+        return all((folder / name).is_file() for name in FILES)
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes, and whose vectors these are."""
         origin = self.exported.made_from
-        return EncoderInfo(
-            "onnx", self._digest, origin.dimension, self.exported.max_tokens, str(self._folder), made_from=origin.digest
-        )
+        read = self.exported.max_tokens
+        return EncoderInfo("onnx", self._digest, self.dimension, read, str(self._folder), made_from=origin.digest)
 
     @loaded_once
     def _digest(self) -> str:
-        weights = sorted(path.name for path in self._folder.glob("*.onnx.data"))
-        files = [CONFIG, TEXT, IMAGE, TOKENIZER, *weights]
+        files = [*FILES, *(path.name for path in self._folder.glob("*.onnx.data"))]
         return digest_of_parts((name, remembered_sha256(self._folder / name)) for name in files)
 
-    @loaded_once
-    def tokenizer(self) -> TowerTokenizer:
-        """How texts are read."""
-        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
+    def _text_vectors(self, rows: TokenRows) -> Raw:
+        return self._run(TEXT, {"ids": self.tokenizer.padded(rows)})
 
-        told = self.exported
-        try:
-            made = Tokenizer.from_file(str(self._folder / TOKENIZER))
-        except Exception as error:  # the tokenizers library raises nothing narrower
-            raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {_ANEW}") from error
-        return for_tower(made, told.max_tokens, told.pad, told.trims)
-
-    @loaded_once
-    def _runner(self) -> TowerRunner:
-        def texts(rows: TokenRows) -> Raw:
-            return self._run(TEXT, {"ids": self.tokenizer.padded(rows)})
-
-        def images(pictures: Sequence[Image.Image]) -> Raw:
-            return self._run(IMAGE, {"pixels": self.exported.preprocessing.pixels(pictures)})
-
-        dimension = self.exported.made_from.dimension
-        return TowerRunner(self.tokenizer, dimension, texts, images, _TEXTS_AT_ONCE, _IMAGES_AT_ONCE)
-
-    def _run(self, name: str, given: dict[str, Any]) -> Raw:
-        return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)
+    def _image_vectors(self, pictures: Sequence[Image.Image]) -> Raw:
+        return self._run(IMAGE, {"pixels": self.exported.preprocessing.pixels(pictures)})

@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from mirage.encoders import tokenizing
-from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
-from mirage.encoders.tokenizing import TowerTokenizer
-from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
+from mirage.encoders import tokenizer
+from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, three
+from mirage.encoders.tokenizer import TowerTokenizer
+from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.files import LocalModel
 from mirage.models.runtime import Placement, first_line, loaded_once, remembered_sha256
@@ -62,6 +62,9 @@ class OpenClipEncoder(TorchEncoder):
         When an option cannot be used.
     """
 
+    adapter = "open_clip"
+    own_model = PAPER
+
     def __init__(
         self,
         model: str = "",
@@ -75,8 +78,11 @@ class OpenClipEncoder(TorchEncoder):
     ) -> None:
         if activation and activation not in ACTIVATIONS:
             raise BadInput(f"The activation is {' or '.join(ACTIVATIONS)}, not {activation!r}.")
-        super().__init__("open_clip", model or PAPER, revision, device, dtype, download, threads)
-        self._config = _configuration(self._local, activation)
+        self._activation = activation
+        super().__init__(model, revision=revision, device=device, dtype=dtype, download=download, threads=threads)
+
+    def _configure(self) -> None:
+        self._config = _configuration(self._local, self._activation)
         self._weights = self._local.weights(_WEIGHTS)
         self.dimension = int(self._config["embed_dim"])
         self.preprocessing = _preprocessing(self._local, self._config)
@@ -92,7 +98,7 @@ class OpenClipEncoder(TorchEncoder):
         settings : Settings, optional
             What a person chose, where that counts.
         """
-        return torch_options(model, settings) | ({"activation": settings.encoder_activation} if settings else {})
+        return TorchEncoder.options_for(model, settings) | ({"activation": settings.encoder_activation} if settings else {})
 
     @staticmethod
     def opens(folder: Path) -> bool:
@@ -106,18 +112,18 @@ class OpenClipEncoder(TorchEncoder):
             raise Unavailable(f"The model {self._local.name} reads texts in a way that MIRAGE does not have.")
         kind = str(options.get("clean") or ("whitespace" if named else "lower"))
         if named:
-            made = tokenizing.saved_tokenizer(self._tokenizer_folder)
-            made.normalizer = tokenizing.cleaning(kind, made.normalizer)
+            made = tokenizer.saved_tokenizer(self._tokenizer_folder)
+            made.normalizer = tokenizer.cleaning(kind, made.normalizer)
         else:
-            made = tokenizing.clip_tokenizer(_merges(), kind)
+            made = tokenizer.clip_tokenizer(_merges(), kind)
         pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
-        found = tokenizing.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
-        tokenizing.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
+        found = tokenizer.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
+        tokenizer.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
         return found
 
     def _parts(self) -> list[tuple[str, str]]:
         named = self._config["text_cfg"].get("hf_tokenizer_name")
-        files = tokenizing.tokenizer_files(self._tokenizer_folder) if named else [_merges()]
+        files = tokenizer.tokenizer_files(self._tokenizer_folder) if named else [_merges()]
         return [
             ("weights", remembered_sha256(self._weights)),
             ("model", json.dumps(self._config, sort_keys=True)),
@@ -127,7 +133,7 @@ class OpenClipEncoder(TorchEncoder):
     @loaded_once
     def _tokenizer_folder(self) -> Path:
         folder = self._local.folder
-        if tokenizing.tokenizer_files(folder):
+        if tokenizer.tokenizer_files(folder):
             return folder
         from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
 
@@ -146,7 +152,7 @@ class OpenClipEncoder(TorchEncoder):
                 "installed; `pip install --force-reinstall torch torchvision` from one source mends that."
             ) from error
         try:
-            with _offline(not self._download), _quietly():
+            with _alone(offline=not self._download):
                 model = _built(open_clip, self._local, self._config, where.dtype, where.device)
                 open_clip.load_checkpoint(model, str(self._weights), strict=True)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError, ImportError) as error:
@@ -194,17 +200,12 @@ def _preprocessing(found: LocalModel, config: Mapping[str, Any]) -> Preprocessin
             edge=int(height),
             mode=str(given.get("resize_mode") or "shortest"),
             resample=int(_FILTERS.get(given.get("interpolation") or "bicubic", Image.Resampling.BICUBIC)),
-            mean=_three(given.get("mean") or CLIP_MEAN),
-            std=_three(given.get("std") or CLIP_STD),
+            mean=three(given.get("mean") or CLIP_MEAN),
+            std=three(given.get("std") or CLIP_STD),
             fill=int(given.get("fill_color") or 0),
         )
     except (TypeError, ValueError) as error:
         raise Unavailable(f"The preprocessing in {found.folder / CONFIG} cannot be used: {first_line(error)}") from error
-
-
-def _three(given: Any) -> tuple[float, float, float]:
-    red, green, blue = given if isinstance(given, Sequence) else (given,) * 3
-    return float(red), float(green), float(blue)
 
 
 def _is_hf(text: Mapping[str, Any]) -> bool:
@@ -249,28 +250,21 @@ def _built(open_clip: Any, found: LocalModel, config: Mapping[str, Any], dtype: 
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Leave out what open_clip logs while a model is built: that it has no weights yet would worry people."""
+def _alone(*, offline: bool) -> Iterator[None]:
+    """Build a model without what open_clip logs, and without the network unless it is allowed.
+
+    That a model has no weights yet would worry people; a text tower of the transformers library looks up its configuration.
+    """
+    from huggingface_hub import constants  # noqa: PLC0415
 
     def ours(record: logging.LogRecord) -> bool:
         return Path(record.pathname).parent.name != "open_clip"
 
-    root = logging.getLogger()
+    root, before = logging.getLogger(), constants.HF_HUB_OFFLINE
     root.addFilter(ours)
-    try:
-        yield
-    finally:
-        root.removeFilter(ours)
-
-
-@contextmanager
-def _offline(wanted: bool) -> Iterator[None]:
-    """Keep the hub's client off the network: a text tower of the transformers library looks up its configuration."""
-    from huggingface_hub import constants  # noqa: PLC0415
-
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or wanted
+    constants.HF_HUB_OFFLINE = before or offline
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
+        root.removeFilter(ours)

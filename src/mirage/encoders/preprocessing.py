@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,18 @@ def to_square(image: Image.Image, pixels: int) -> Square:
     return square
 
 
+def three(given: Any) -> tuple[float, float, float]:
+    """Numbers for red, green and blue, from three or from one that stands for all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is neither.
+    """
+    red, green, blue = given if isinstance(given, Sequence) else (given,) * 3
+    return float(red), float(green), float(blue)
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """What happens to a picture.
@@ -123,21 +135,6 @@ class Preprocessing:
         values: Pixels = bytes_.astype(np.float32) * np.float32(self.scale)
         values = np.asarray((values - mean) / std, dtype=np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a configuration file."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Self:
-        """From what `as_dict` gave.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When it cannot be used.
-        """
-        return cls(**{**given, "mean": tuple(given["mean"]), "std": tuple(given["std"])})
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         wide, high = image.size

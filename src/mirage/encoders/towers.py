@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,81 +14,33 @@ from PIL import Image
 
 from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.preprocessing import Preprocessing
-from mirage.encoders.tokenizing import TowerTokenizer
-from mirage.errors import MirageError, Unavailable
+from mirage.encoders.tokenizer import TowerTokenizer, for_tower
+from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.models.files import LocalModel
 from mirage.models.runtime import (
+    OnnxSessions,
     Placement,
     digest_of_parts,
     first_line,
     image_batch,
     loaded_once,
     select_device,
-    text_batch,
 )
 from mirage.settings import Settings
 
 TokenRows = Sequence[Sequence[int]]
 Raw = npt.NDArray[np.float32]
 
+FORMAT = 1
+CONFIG, TEXT, IMAGE, TOKENIZER = FILES = ("config.json", "text.onnx", "image.onnx", "tokenizer.json")
+# More texts at once spill out of a processor's cache; a GPU wants many.
+_TEXTS_ON_CPU, _TEXTS = 8, 256
 # Up to so many tokens in a batch, oneDNN's matrices are quicker than torch's own; with more the gain is gone.
 _FEW_TOKENS = 48
 
 
 class OutOfMemory(Exception):
     """A tower had no memory for so many at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class TowerRunner:
-    """Two towers and how to feed them.
-
-    Attributes
-    ----------
-    tokenizer : TowerTokenizer
-    dimension : int
-    texts : callable
-        n rows of token numbers, not padded, to (n, d) float32, not yet of unit length.
-    images : callable
-        n pictures to (n, d) float32, not yet of unit length.
-    texts_at_once, images_at_once : int
-    """
-
-    tokenizer: TowerTokenizer
-    dimension: int
-    texts: Callable[[TokenRows], Raw]
-    images: Callable[[Sequence[Image.Image]], Raw]
-    texts_at_once: int
-    images_at_once: int
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode n texts to (n, d) float32, unit length."""
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        if not len(texts):
-            return vectors
-        rows = self.tokenizer.ids(texts)
-        # Texts of like length go together: where short texts are given short, padding would cost as much as reading.
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
-
-        def some(start: int, count: int) -> int:
-            chosen = order[start : start + count]
-            vectors[chosen] = self.texts([rows[number] for number in chosen])
-            return len(chosen)
-
-        _through(some, len(order), self.texts_at_once)
-        return unit(vectors)
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode n pictures, any mode and size, to (n, d) float32, unit length."""
-        vectors = np.zeros((len(images), self.dimension), dtype=np.float32)
-
-        def some(start: int, count: int) -> int:
-            chosen = images[start : start + count]
-            vectors[start : start + len(chosen)] = self.images(chosen)
-            return len(chosen)
-
-        _through(some, len(images), self.images_at_once)
-        return unit(vectors)
 
 
 def _through(some: Callable[[int, int], int], total: int, at_once: int) -> None:
@@ -113,7 +66,17 @@ def unit(vectors: Raw) -> Vectors:
 
 
 class TowerEncoder:
-    """The part of the port that is the same for all encoders of two towers; an adapter adds two properties and `info`."""
+    """The part of the port that is the same for all encoders of two towers.
+
+    An adapter adds `info`, a tokenizer, its two towers and how much goes through them together.
+
+    Attributes
+    ----------
+    dimension : int
+        Length of a vector.
+    """
+
+    dimension: int
 
     @property
     def tokenizer(self) -> TowerTokenizer:
@@ -121,21 +84,106 @@ class TowerEncoder:
         raise NotImplementedError
 
     @property
-    def _runner(self) -> TowerRunner:
-        """The towers, loaded when something is encoded."""
+    def _at_once(self) -> tuple[int, int]:
+        """How many texts, and how many pictures, go through a tower together."""
+        raise NotImplementedError
+
+    def _text_vectors(self, rows: TokenRows) -> Raw:
+        """N rows of token numbers, not padded, to (n, d) float32, not yet of unit length."""
+        raise NotImplementedError
+
+    def _image_vectors(self, pictures: Sequence[Image.Image]) -> Raw:
+        """N pictures to (n, d) float32, not yet of unit length."""
         raise NotImplementedError
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
-        return self._runner.encode_texts(texts)
+        """Encode n texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
+        rows = self.tokenizer.ids(texts) if len(texts) else []
+        # Texts of like length go together: where short texts are given short, padding would cost as much as reading.
+        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+        vectors = np.zeros((len(rows), self.dimension), dtype=np.float32)
+
+        def some(start: int, count: int) -> int:
+            chosen = order[start : start + count]
+            vectors[chosen] = self._text_vectors([rows[number] for number in chosen])
+            return len(chosen)
+
+        if rows:
+            _through(some, len(rows), self._at_once[0])
+        return unit(vectors)
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode pictures of any mode and size to (n, d) float32, unit length."""
-        return self._runner.encode_images(images)
+        """Encode n pictures of any mode and size to (n, d) float32, unit length."""
+        vectors = np.zeros((len(images), self.dimension), dtype=np.float32)
+
+        def some(start: int, count: int) -> int:
+            chosen = images[start : start + count]
+            vectors[start : start + len(chosen)] = self._image_vectors(chosen)
+            return len(chosen)
+
+        if len(images):
+            _through(some, len(images), self._at_once[1])
+        return unit(vectors)
 
     def unread(self, text: str) -> str:
         """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
         return self.tokenizer.unread(text)
+
+
+# -- towers of ONNX -----------------------------------------------------------------------------------------------------
+
+
+class OnnxTowerEncoder(TowerEncoder):
+    """What the adapters share whose towers ONNX Runtime runs: a folder with two models, a tokenizer and a configuration.
+
+    Parameters
+    ----------
+    folder : Path
+    threads : int
+        How many threads one call may use.
+    remedy : str
+        What a person does about a damaged file, as a sentence.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When a file is missing or damaged, or the folder is of a newer MIRAGE.
+    """
+
+    def __init__(self, folder: Path, threads: int, remedy: str) -> None:
+        self._folder, self._remedy = folder, remedy
+        self._sessions = OnnxSessions(folder, threads, remedy)
+        if missing := [name for name in FILES if not (folder / name).is_file()]:
+            raise Unavailable(f"The encoder in {folder} lacks {', '.join(missing)}. {remedy}")
+        try:
+            config = json.loads((folder / CONFIG).read_text("utf-8"))
+            if int(config["format"]) > FORMAT:
+                raise Unavailable(f"The encoder in {folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+            self._understand(config)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise Unavailable(f"{folder / CONFIG} is damaged ({first_line(error)[:-1]}). {remedy}") from error
+
+    def _understand(self, config: dict[str, Any]) -> None:
+        """Take over what the configuration says."""
+        raise NotImplementedError
+
+    def _reading(self) -> tuple[int, int, bool]:
+        """Most tokens, number of the padding, and whether short texts are given short; see `TowerTokenizer`."""
+        raise NotImplementedError
+
+    @loaded_once
+    def tokenizer(self) -> TowerTokenizer:
+        """How texts are read."""
+        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is encoded
+
+        try:
+            made = Tokenizer.from_file(str(self._folder / TOKENIZER))
+        except Exception as error:  # the tokenizers library raises nothing narrower
+            raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {self._remedy}") from error
+        return for_tower(made, *self._reading())
+
+    def _run(self, name: str, given: dict[str, Any]) -> Raw:
+        return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)
 
 
 # -- towers of torch ----------------------------------------------------------------------------------------------------
@@ -172,60 +220,23 @@ class TorchTowers:
         return modules.for_few_tokens(self.text)
 
 
-def torch_runner(
-    torch: Any, towers: TorchTowers, tokenizer: TowerTokenizer, preprocessing: Preprocessing, dimension: int
-) -> TowerRunner:
-    """Make towers of torch ready to be fed.
-
-    Parameters
-    ----------
-    torch : module
-    towers : TorchTowers
-    tokenizer : TowerTokenizer
-    preprocessing : Preprocessing
-    dimension : int
-        Length of a vector.
-    """
-    dtype = getattr(torch, towers.where.dtype)
-
-    def run(module: Any, given: Any) -> Raw:
-        try:
-            with torch.inference_mode():
-                made = module(given).float().cpu().numpy()
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise OutOfMemory from error
-        return np.asarray(made, dtype=np.float32)
-
-    has_short = tokenizer.trims and towers.where == Placement("cpu", "float32") and torch.backends.mkldnn.is_available()
-
-    def texts(rows: TokenRows) -> Raw:
-        ids = tokenizer.padded(rows)
-        tower = towers.short_text if has_short and ids.size <= _FEW_TOKENS else towers.text
-        return run(tower, torch.from_numpy(ids).to(towers.where.device))
-
-    def images(pictures: Sequence[Image.Image]) -> Raw:
-        return run(towers.image, torch.from_numpy(preprocessing.pixels(pictures)).to(towers.where.device, dtype))
-
-    at_once = image_batch(torch, towers.where, tokens=towers.patches, width=towers.width, heads=towers.heads)
-    return TowerRunner(tokenizer, dimension, texts, images, text_batch(towers.where.device), at_once)
-
-
 class TorchEncoder(TowerEncoder):
     """What the adapters of torch libraries share. Nothing of torch is loaded before the first text or picture.
 
-    An adapter says how the tokenizer is read, of which parts the digest is made, and how the towers are loaded.
+    An adapter says how the configuration and the tokenizer are read, of which parts the digest is made, and how the towers
+    are loaded.
 
     Parameters
     ----------
-    adapter : str
-        Its name.
     model : str
-        See `mirage.models.hub.locate`.
+        A hub id as ``org/name``, or a folder; ``hf-hub:`` and ``local-dir:`` may stand before either. The adapter's own when
+        empty, where it has one.
     revision : str, optional
         Of a hub id; the one that MIRAGE pins when left out.
-    device, dtype : str, optional
-        See `mirage.models.runtime.select_device`.
+    device : str, optional
+        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
+    dtype : str, optional
+        ``float32``, ``bfloat16`` or ``float16``; what suits the device when left out.
     download : bool
         Whether a hub model that is not on this machine may be fetched.
     threads : int, optional
@@ -233,37 +244,64 @@ class TorchEncoder(TowerEncoder):
 
     Attributes
     ----------
-    dimension : int
-        Length of a vector.
     preprocessing : Preprocessing
         What happens to a picture.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the model is not on this machine, is not whole, is of another kind, or has no weights that may be opened.
+    mirage.errors.BadInput
+        When no model is named, or an option cannot be used.
     """
 
-    dimension: int
+    adapter: ClassVar[str]
+    own_model: ClassVar[str] = ""
     preprocessing: Preprocessing
 
     def __init__(
         self,
-        adapter: str,
-        model: str,
-        revision: str | None,
-        device: str | None,
-        dtype: str | None,
-        download: bool,
-        threads: int | None,
+        model: str = "",
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        download: bool = False,
+        threads: int | None = None,
     ) -> None:
-        self._adapter, self._device, self._dtype, self._download = adapter, device, dtype, download
-        self._threads = threads
+        model = model or self.own_model
+        if not model:
+            raise BadInput(f"The {self.adapter} encoder needs a model: a hub id or a folder (setting encoder_model).")
+        self._device, self._dtype, self._download, self._threads = device, dtype, download, threads
         from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
 
         self._local: LocalModel = locate(model, revision or "", download=download)
         # As an atlas remembers the model: as given, with the revision where one was asked for.
         at = f"@{revision}" if revision and self._local.name != str(self._local.folder) and "@" not in model else ""
         self._told = f"{model}{at}"
+        self._configure()
+
+    @staticmethod
+    def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
+        """The keywords that open it; see `mirage.encoders.base.Encoder`.
+
+        Parameters
+        ----------
+        model : str
+            Its id or folder; empty for the encoder's own.
+        settings : Settings, optional
+            What a person chose, where that counts.
+        """
+        options: dict[str, Any] = {"model": model}
+        if settings:
+            options |= {"download": settings.encoder_download, "threads": settings.threads}
+            if settings.encoder_revision and model == settings.encoder_model:
+                options["revision"] = settings.encoder_revision
+        return options
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes. The weights are read for their digest, not loaded."""
-        return EncoderInfo(self._adapter, self._digest, self.dimension, self.tokenizer.max_tokens, self._told)
+        return EncoderInfo(self.adapter, self._digest, self.dimension, self.tokenizer.max_tokens, self._told)
 
     @loaded_once
     def tokenizer(self) -> TowerTokenizer:
@@ -274,7 +312,7 @@ class TorchEncoder(TowerEncoder):
         except MirageError:
             raise
         except ImportError as error:
-            raise missing_package(self._adapter, error) from error
+            raise missing_package(self.adapter, error) from error
         except (OSError, ValueError, KeyError) as error:
             raise Unavailable(
                 f"The tokenizer of {name} cannot be used: {first_line(error)} Fetch the model anew."
@@ -288,7 +326,7 @@ class TorchEncoder(TowerEncoder):
         try:
             import torch  # noqa: PLC0415 - seconds, and only when something is encoded
         except ImportError as error:
-            raise missing_package(self._adapter, error) from error
+            raise missing_package(self.adapter, error) from error
         where = select_device(torch, self._device, self._dtype)
         if self._threads and where.device == "cpu":
             torch.set_num_threads(self._threads)
@@ -296,8 +334,12 @@ class TorchEncoder(TowerEncoder):
 
     @loaded_once
     def _digest(self) -> str:
-        told = {"adapter": self._adapter, "preprocessing": json.dumps(self.preprocessing.as_dict(), sort_keys=True)}
+        told = {"adapter": self.adapter, "preprocessing": json.dumps(asdict(self.preprocessing), sort_keys=True)}
         return digest_of_parts([*told.items(), *self._parts()])
+
+    def _configure(self) -> None:
+        """Read the model's configuration: `dimension`, `preprocessing`, and which weights are opened."""
+        raise NotImplementedError
 
     def _read_tokenizer(self) -> TowerTokenizer:
         raise NotImplementedError
@@ -310,29 +352,38 @@ class TorchEncoder(TowerEncoder):
         raise NotImplementedError
 
     @loaded_once
-    def _runner(self) -> TowerRunner:
-        tokenizer, loaded = self.tokenizer, self.loaded  # a wrong tokenizer is told before gigabytes are loaded
+    def _at_once(self) -> tuple[int, int]:
+        _ = self.tokenizer  # a wrong tokenizer is told before gigabytes are loaded
+        towers = self.loaded
         import torch  # noqa: PLC0415 - there, since the towers are
 
-        return torch_runner(torch, loaded, tokenizer, self.preprocessing, self.dimension)
+        pictures = image_batch(torch, towers.where, tokens=towers.patches, width=towers.width, heads=towers.heads)
+        return (_TEXTS_ON_CPU if towers.where.device.startswith("cpu") else _TEXTS), pictures
 
+    def _text_vectors(self, rows: TokenRows) -> Raw:
+        import torch  # noqa: PLC0415 - as above
 
-def torch_options(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
-    """The keywords that the adapters of torch libraries have in common; see `mirage.encoders.base.Encoder`.
+        ids, towers = self.tokenizer.padded(rows), self.loaded
+        has_short = self.tokenizer.trims and towers.where == Placement("cpu", "float32")
+        short = has_short and ids.size <= _FEW_TOKENS and torch.backends.mkldnn.is_available()
+        return self._run(towers.short_text if short else towers.text, torch.from_numpy(ids))
 
-    Parameters
-    ----------
-    model : str
-        Its id or folder; empty for the encoder's own.
-    settings : Settings, optional
-        What a person chose, where that counts.
-    """
-    options: dict[str, Any] = {"model": model}
-    if settings:
-        options |= {"download": settings.encoder_download, "threads": settings.threads}
-        if settings.encoder_revision and model == settings.encoder_model:
-            options["revision"] = settings.encoder_revision
-    return options
+    def _image_vectors(self, pictures: Sequence[Image.Image]) -> Raw:
+        import torch  # noqa: PLC0415 - as above
+
+        pixels = torch.from_numpy(self.preprocessing.pixels(pictures))
+        return self._run(self.loaded.image, pixels.to(getattr(torch, self.loaded.where.dtype)))
+
+    def _run(self, tower: Any, given: Any) -> Raw:
+        import torch  # noqa: PLC0415 - as above
+
+        try:
+            with torch.inference_mode():
+                made = tower(given.to(self.loaded.where.device)).float().cpu().numpy()
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise OutOfMemory from error
+        return np.asarray(made, dtype=np.float32)
 
 
 def missing_package(what: str, error: ImportError) -> Unavailable:

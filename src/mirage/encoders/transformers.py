@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mirage.encoders import tokenizing
-from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
-from mirage.encoders.tokenizing import TowerTokenizer
-from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package, torch_options
-from mirage.errors import BadInput, Unavailable
+from mirage.encoders import tokenizer
+from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, three
+from mirage.encoders.tokenizer import TowerTokenizer
+from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package
+from mirage.errors import Unavailable
 from mirage.models.files import LocalModel
 from mirage.models.runtime import Placement, first_line, remembered_sha256
 
@@ -50,44 +50,11 @@ FAMILIES = {
 
 
 class TransformersEncoder(TorchEncoder):
-    """A CLIP or SigLIP model. Nothing of torch is loaded before the first text or picture.
+    """A CLIP or SigLIP model; its parameters are those of `mirage.encoders.towers.TorchEncoder`."""
 
-    Parameters
-    ----------
-    model : str
-        A hub id as ``org/name``, or a folder.
-    revision : str, optional
-        Of a hub id; the one that MIRAGE pins when left out.
-    device : str, optional
-        ``cuda``, ``mps`` or ``cpu``; the best that is there when left out.
-    dtype : str, optional
-        ``float32``, ``bfloat16`` or ``float16``; what suits the device when left out.
-    download : bool
-        Whether a hub model that is not on this machine may be fetched.
-    threads : int, optional
-        Of the processor; torch's own choice when left out.
+    adapter = "transformers"
 
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When the model is not on this machine, is not whole, is of another family, or has no weights that may be opened.
-    mirage.errors.BadInput
-        When no model is named, or an option cannot be used.
-    """
-
-    def __init__(
-        self,
-        model: str = "",
-        *,
-        revision: str | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        download: bool = False,
-        threads: int | None = None,
-    ) -> None:
-        if not model:
-            raise BadInput("The transformers encoder needs a model: a hub id or a folder (setting encoder_model).")
-        super().__init__("transformers", model, revision, device, dtype, download, threads)
+    def _configure(self) -> None:
         self._config = self._local.json("config.json")
         self._family = _family(self._local, self._config)
         self._text, self._vision = self._config.get("text_config") or {}, self._config.get("vision_config") or {}
@@ -95,8 +62,6 @@ class TransformersEncoder(TorchEncoder):
         text_size = self._text.get("projection_size") or self._text.get("hidden_size", 768)
         self.dimension = int(self._config.get("projection_dim", 512) if self._family.kind == "CLIPModel" else text_size)
         self.preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
-
-    options_for = staticmethod(torch_options)
 
     @staticmethod
     def opens(folder: Path) -> bool:
@@ -108,13 +73,13 @@ class TransformersEncoder(TorchEncoder):
     def _read_tokenizer(self) -> TowerTokenizer:
         vocabulary = int(self._text.get("vocab_size", self._family.vocabulary))
         tokens = int(self._text.get("max_position_embeddings", self._family.tokens))
-        made = tokenizing.saved_tokenizer(self._local.folder)
+        made = tokenizer.saved_tokenizer(self._local.folder)
         row = made.encode("a").ids
         last = row[-1] if row else 0
         # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
         pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
-        found = tokenizing.for_tower(made, tokens, pad, self._family.trims)
-        tokenizing.check(found, vocabulary, self._end(vocabulary))
+        found = tokenizer.for_tower(made, tokens, pad, self._family.trims)
+        tokenizer.check(found, vocabulary, self._end(vocabulary))
         return found
 
     def _end(self, vocabulary: int) -> int | None:
@@ -124,7 +89,7 @@ class TransformersEncoder(TorchEncoder):
         return vocabulary - 1 if end == _OLD_END else end
 
     def _parts(self) -> list[tuple[str, str]]:
-        files = [*_all_weights(self._local, self._weights), *tokenizing.tokenizer_files(self._local.folder)]
+        files = [*_all_weights(self._local, self._weights), *tokenizer.tokenizer_files(self._local.folder)]
         return [
             ("text", json.dumps(self._text, sort_keys=True)),
             ("vision", json.dumps(self._vision, sort_keys=True)),
@@ -164,7 +129,8 @@ class TransformersEncoder(TorchEncoder):
         model = model.to(where.device).eval().requires_grad_(False)
         patches = (self.preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
         width, heads = int(self._vision.get("hidden_size", 768)), int(self._vision.get("num_attention_heads", 12))
-        text, image = modules.TransformersText(model).eval(), modules.TransformersImage(model).eval()
+        text = modules.TransformersTower(model.text_model, getattr(model, "text_projection", None)).eval()
+        image = modules.TransformersTower(model.vision_model, getattr(model, "visual_projection", None)).eval()
         return TorchTowers(text, image, where, patches, width, heads)
 
 
@@ -223,16 +189,14 @@ def _understood(given: Mapping[str, Any]) -> Preprocessing:
         height, width, mode, edge = int(size["height"]), int(size["width"]), "squash", int(size["height"])
         if given.get("do_center_crop") and crop and (crop["height"], crop["width"]) != (height, width):
             raise ValueError("pictures are squashed and then cut, which is not supported")
-    red, green, blue = given.get("image_mean") or CLIP_MEAN
-    deviations = given.get("image_std") or CLIP_STD
     return Preprocessing(
         height=height,
         width=width,
         edge=int(edge),
         mode=mode,
         resample=int(given.get("resample", 3)),
-        mean=(float(red), float(green), float(blue)),
-        std=(float(deviations[0]), float(deviations[1]), float(deviations[2])),
+        mean=three(given.get("image_mean") or CLIP_MEAN),
+        std=three(given.get("image_std") or CLIP_STD),
         scale=float(given.get("rescale_factor", 1 / 255)) if given.get("do_rescale", True) else 1.0,
         rounds=False,
     )

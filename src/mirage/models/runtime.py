@@ -26,8 +26,6 @@ Value = TypeVar("Value")
 _TYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _SMALL = 16_000_000  # bytes up to which a file is read anew each time: it takes a few hundredths of a second
 _CHUNK = 1 << 20
-# More texts at once spill out of a processor's cache; a GPU wants many.
-_TEXTS_ON_CPU, _TEXTS = 8, 256
 _PICTURES_ON_CPU, _PICTURES = 16, 256
 _SHARE = 0.5  # of the free memory: other work on the machine needs some, and the size of a picture is an estimate
 
@@ -167,11 +165,6 @@ def release_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def text_batch(device: str) -> int:
-    """How many texts go through a text tower together."""
-    return _TEXTS_ON_CPU if device.startswith("cpu") else _TEXTS
 
 
 def image_batch(torch: Any, where: Placement, *, tokens: int, width: int, heads: int) -> int:
