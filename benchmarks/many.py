@@ -58,8 +58,8 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
     rng, dice = np.random.default_rng(seed), random.Random(seed)
     vocabulary = [word for row in rows for word in f"{row.figure.caption} {row.figure.title}".split()]
     with Atlas.open(folder, create=True) as made:
-        for values in facts:
-            made.store.put_corpus({name: value for name, value in values.items() if name != "added"})
+        for corpus in facts:
+            made.store.put_corpus(corpus)
         digest = made.encoder.info().digest
         for batch in _batches(rows, figures):
             records = []

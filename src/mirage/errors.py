@@ -94,7 +94,7 @@ def first_fault(error: Exception) -> str:
         return str(error)
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"])
-    return f"{field[:80] or 'the record'}: {first['msg'][:200]}"
+    return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
 
 
 def check_room(folder: Path, needed: int = ROOM) -> None:

@@ -21,11 +21,13 @@ from typer.testing import CliRunner
 from mirage.atlas import Atlas
 from mirage.cli import app
 from mirage.errors import AtlasError
+from mirage.figure import Case
 from mirage.settings import Settings
 from mirage.storage import archive
 from mirage.storage.archive_export import export
 from mirage.storage.archive_import import WouldReplace, import_file
-from mirage.storage.archive_records import read_case, read_corpus, read_figure
+from mirage.storage.archive_records import ArchivedFigure, read_record
+from mirage.storage.records import CorpusRecord
 from mirage.web import create_app
 
 Parts = dict[str, bytes]
@@ -111,10 +113,10 @@ def pages_of(atlas: Atlas) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("part", "read"), [(FIGURES, read_figure), (CASES, read_case), (CORPORA, read_corpus)], ids=("figure", "case", "corpus")
+    ("part", "kind"), [(FIGURES, ArchivedFigure), (CASES, Case), (CORPORA, CorpusRecord)], ids=("figure", "case", "corpus")
 )
 def test_a_field_that_holds_anything_is_refused_by_its_name_or_shown_on_every_page(
-    few: Parts, tmp_path: Path, part: str, read: Callable[[bytes], object]
+    few: Parts, tmp_path: Path, part: str, kind: type[object]
 ) -> None:
     shown, *others = records_of(few[part])
     taken, said = set[str](), set[tuple[tuple[str, ...], str]]()
@@ -123,7 +125,7 @@ def test_a_field_that_holds_anything_is_refused_by_its_name_or_shown_on_every_pa
             changed = records_of(few[part])[0]
             put(changed, place, value)
             try:
-                read(json.dumps(changed).encode())
+                read_record(kind, json.dumps(changed).encode())
             except ValueError as error:
                 said.add((place, str(error)))
                 continue
@@ -144,7 +146,7 @@ def test_a_field_that_holds_anything_is_refused_by_its_name_or_shown_on_every_pa
 
 @pytest.mark.parametrize("part", [FIGURES, CASES, CORPORA])
 def test_a_field_that_is_missing_is_told_by_its_name_or_has_its_default(few: Parts, part: str) -> None:
-    read: Any = {FIGURES: read_figure, CASES: read_case, CORPORA: read_corpus}[part]
+    kind: type[object] = {FIGURES: ArchivedFigure, CASES: Case, CORPORA: CorpusRecord}[part]
     said: dict[tuple[str, ...], str] = {}
     for place in leaves(records_of(few[part])[0]):
         record = records_of(few[part])[0]
@@ -153,7 +155,7 @@ def test_a_field_that_is_missing_is_told_by_its_name_or_has_its_default(few: Par
             inner = inner[name]
         del inner[place[-1]]
         try:
-            read(json.dumps(record).encode())
+            read_record(kind, json.dumps(record).encode())
         except ValueError as error:
             said[place] = str(error)
     assert said
@@ -162,17 +164,17 @@ def test_a_field_that_is_missing_is_told_by_its_name_or_has_its_default(few: Par
 
 def test_links_lead_to_web_pages_alone(few: Parts) -> None:
     for link in ("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://host/x", "//host", "JaVaScRiPt:x"):
-        for part, read, place in (
-            (FIGURES, read_figure, ("source", "url")),
-            (FIGURES, read_figure, ("source", "licence", "url")),
-            (CASES, read_case, ("source", "url")),
-            (CORPORA, read_corpus, ("homepage",)),
-            (CORPORA, read_corpus, ("licence_url",)),
+        for part, kind, place in (
+            (FIGURES, ArchivedFigure, ("source", "url")),
+            (FIGURES, ArchivedFigure, ("source", "licence", "url")),
+            (CASES, Case, ("source", "url")),
+            (CORPORA, CorpusRecord, ("homepage",)),
+            (CORPORA, CorpusRecord, ("licence_url",)),
         ):
             record = records_of(few[part])[0]
             put(record, place, link)
             with pytest.raises(ValueError, match="no link to a web page"):
-                read(json.dumps(record).encode())
+                read_record(kind, json.dumps(record).encode())
 
 
 def refused(path: Path) -> str:

@@ -95,7 +95,7 @@ def test_names_of_files_and_cases_stay_in_the_atlas(tmp_path: Path) -> None:
         before = [row for rows in atlas.store.each() for row in rows]
         report = add(atlas, corpora.load("folder", path=folder.rename(tmp_path / "moved" / folder.name)))
         assert report.kept == 2
-        assert [row["name"] for row in atlas.store.corpora()] == [report.corpus.name]
+        assert [corpus.name for corpus in atlas.store.corpora()] == [report.corpus.name]
         assert atlas.store.name_of(report.corpus.name) == "Xaver Mops"
         figure, key = before[0].figure, atlas.store.id_key.hex()
         assert atlas.store.name_of(figure.id) == "sub/Doe^Jane 1950.png"

@@ -25,7 +25,7 @@ from mirage.errors import AtlasError, NotFound
 from mirage.jobs import Jobs
 from mirage.query import Query
 from mirage.settings import Settings
-from mirage.storage import migrations, tables
+from mirage.storage import migrations, records
 from mirage.storage.ingest import add
 from mirage.storage.store import Store
 from mirage.web import create_app
@@ -209,9 +209,9 @@ def test_new_records_and_upgraded_ones_have_the_tables_that_the_program_expects(
         engine = sa.create_engine(f"sqlite:///{path}")
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_server_default": False})
-            assert context.get_current_revision() == tables.VERSION
+            assert context.get_current_revision() == records.VERSION
             different = [
-                change for change in compare_metadata(context, tables.metadata) if "alembic_version" not in str(change)
+                change for change in compare_metadata(context, records.metadata) if "alembic_version" not in str(change)
             ]
             assert different == []
         engine.dispose()
@@ -222,7 +222,7 @@ def test_the_version_that_the_program_names_is_the_newest_revision() -> None:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("version_locations", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "newline")
-    assert ScriptDirectory.from_config(config).get_heads() == [tables.VERSION]
+    assert ScriptDirectory.from_config(config).get_heads() == [records.VERSION]
 
 
 def test_opening_records_that_are_up_to_date_does_not_load_alembic(old: Path) -> None:

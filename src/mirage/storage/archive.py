@@ -24,33 +24,24 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Self, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import NonNegativeInt
 from pydantic_core import from_json
 
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError
 from mirage.figure import Case
 from mirage.images import DEFAULT_LIMITS
-from mirage.storage.archive_records import (
-    MOST_TEXT,
-    ArchivedCorpus,
-    ArchivedFigure,
-    id_of,
-    parse,
-    read_case,
-    read_corpus,
-    read_figure,
-)
+from mirage.storage.archive_records import ArchivedFigure, id_of, read_record
+from mirage.storage.records import CorpusRecord, Half
 
 Read = TypeVar("Read")
-Half = npt.NDArray[np.float16]
 
 FORMAT = 1
 ENDING = ".mirage"
@@ -64,22 +55,10 @@ _NAMES = re.compile(
 _MOST_MANIFEST = 8_000_000
 _MOST_LINE = 8_000_000
 _MOST_DIMENSION = 16_384
-_CHUNK = 1 << 20
 # A part that unpacks to much more than it is packed is a bomb; records of a real atlas shrink five to thirty times.
 _MOST_SHRUNK, _SHRUNK_FROM = 100, 16_000_000
 # What zipfile raises for an archive whose directory or members are damaged.
-_BROKEN = (
-    KeyError,
-    ValueError,
-    OSError,
-    EOFError,
-    OverflowError,
-    RuntimeError,
-    NotImplementedError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_FLAWS = (KeyError, ValueError, OSError, EOFError, OverflowError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
 def vectors_name(block: int) -> str:
@@ -111,9 +90,9 @@ class LeftOut:
         Figures that the atlas's encoder has not encoded.
     """
 
-    unlicensed: int = 0
-    no_picture: int = 0
-    no_vectors: int = 0
+    unlicensed: NonNegativeInt = 0
+    no_picture: NonNegativeInt = 0
+    no_vectors: NonNegativeInt = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +118,12 @@ class ArchiveManifest:
     software: str
     created: str
     encoder: EncoderInfo
-    figures: int
-    cases: int
-    pictures: int
-    picture_side: int
+    figures: NonNegativeInt
+    cases: NonNegativeInt
+    pictures: NonNegativeInt
+    picture_side: NonNegativeInt
     left_out: LeftOut
-    licences: Mapping[str, int]
+    licences: Mapping[str, NonNegativeInt]
     parts: Mapping[str, str]
 
     def print(self) -> str:
@@ -163,13 +142,9 @@ class ArchiveManifest:
         ValueError
             When it is no manifest.
         """
-        read = parse(cls, data)
-        counts = (read.figures, read.cases, read.pictures, read.picture_side, *read.licences.values())
-        if min(counts) < 0 or not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
-            raise ValueError("a count or the encoder's dimension is not possible")
-        made_by = read.encoder
-        if max(map(len, (read.software, read.created, made_by.name, made_by.digest, made_by.model))) > MOST_TEXT:
-            raise ValueError("a text is longer than any export writes")
+        read = read_record(cls, data)
+        if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
+            raise ValueError("the encoder's dimension or number of tokens is not possible")
         return read
 
 
@@ -231,12 +206,9 @@ class AtlasFile:
         if self.blocks != sum(name.startswith("figures/") for name in self._sizes):
             raise self._refused("it has not as many figures as its manifest tells")
         for name, expected in self.manifest.parts.items():
-            digest = hashlib.sha256()
             with self._member(name) as file:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-            if digest.hexdigest() != expected:
-                raise self._damaged(name)
+                if hashlib.file_digest(cast(zipfile.ZipExtFile, file), "sha256").hexdigest() != expected:
+                    raise self._damaged(name)
         told = {name for name in self._sizes if not name.startswith("pictures/")} - {MANIFEST}
         if unknown := told - set(self.manifest.parts):
             raise self._damaged(min(unknown))
@@ -244,16 +216,22 @@ class AtlasFile:
 
     def _check_records(self) -> None:
         corpora, cases, figures = set[str](), set[str](), set[str]()
+
+        def check(part: str, seen: set[str], identity: str, corpus: str) -> None:
+            if identity in seen:
+                raise self._refused(f"in {part}, {identity[:80]!r} occurs twice")
+            seen.add(identity)
+            if corpus not in corpora:
+                raise self._refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
+
         for corpus in self.corpora():
-            self._check_once(CORPORA, corpora, corpus.name)
+            check(CORPORA, corpora, corpus.name, corpus.name)
         for case in self.cases():
-            self._check_once(CASES, cases, case.id)
-            self._check_corpus(CASES, case.id, case.source.corpus, corpora)
+            check(CASES, cases, case.id, case.source.corpus)
         for block in range(self.blocks):
             name, before = figures_name(block), len(figures)
             for figure in self.figures(block):
-                self._check_once(name, figures, figure.id)
-                self._check_corpus(name, figure.id, figure.source.corpus, corpora)
+                check(name, figures, figure.id, figure.source.corpus)
                 if picture_name(figure.picture.name) not in self._sizes:
                     raise self._damaged(picture_name(figure.picture.name))
             if len(self.vectors(block)) != len(figures) - before:
@@ -261,22 +239,13 @@ class AtlasFile:
         if (len(figures), len(cases)) != (self.manifest.figures, self.manifest.cases):
             raise self._refused("it has not as many figures or cases as its manifest tells")
 
-    def _check_once(self, part: str, seen: set[str], identity: str) -> None:
-        if identity in seen:
-            raise self._refused(f"in {part}, {identity[:80]!r} occurs twice")
-        seen.add(identity)
-
-    def _check_corpus(self, part: str, identity: str, corpus: str, corpora: set[str]) -> None:
-        if corpus not in corpora:
-            raise self._refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
-
-    def corpora(self) -> Iterator[ArchivedCorpus]:
+    def corpora(self) -> Iterator[CorpusRecord]:
         """What is known of each corpus; raises `mirage.errors.AtlasError` as `figures` does."""
-        return self._records(CORPORA, read_corpus)
+        return self._records(CORPORA, CorpusRecord)
 
     def cases(self) -> Iterator[Case]:
         """The cases, one after another; raises `mirage.errors.AtlasError` as `figures` does."""
-        return self._records(CASES, read_case)
+        return self._records(CASES, Case)
 
     def figures(self, block: int) -> Iterator[ArchivedFigure]:
         """The figures of a block, one after another.
@@ -286,18 +255,16 @@ class AtlasFile:
         mirage.errors.AtlasError
             Naming the first record, and the field of it, that cannot be used.
         """
-        return self._records(figures_name(block), read_figure)
+        return self._records(figures_name(block), ArchivedFigure)
 
-    def _records(self, name: str, read: Callable[[bytes], Read]) -> Iterator[Read]:
+    def _records(self, name: str, kind: type[Read]) -> Iterator[Read]:
         with self._member(name) as file:
-            number = 0
-            while line := file.readline(_MOST_LINE + 1):
-                number += 1
+            for number, line in enumerate(iter(lambda: file.readline(_MOST_LINE + 1), b""), start=1):
                 where = f"in {name}, record {number}"
                 if len(line) > _MOST_LINE:
                     raise self._refused(f"{where} is longer than {_MOST_LINE / 1e6:.0f} MB")
                 try:
-                    record = read(line)
+                    record = read_record(kind, line)
                 except ValueError as error:
                     raise self._refused(f"{where} {id_of(line)}: {error}") from error
                 yield record
@@ -321,11 +288,11 @@ class AtlasFile:
             if shape[1:] != (2, dimension) or by_column or kind != np.float16:
                 raise ValueError("its shape or type is another")
             pairs = np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
-            images, captions = pairs[:, 0].astype(np.float32), pairs[:, 1].astype(np.float32)
-            nothing = np.isnan(captions).all(axis=1)
-            if not np.isfinite(images).all() or not np.isfinite(captions[~nothing]).all():
+            captions = pairs[:, 1][~np.isnan(pairs[:, 1]).all(axis=1)]
+            there = np.concatenate([pairs[:, 0], captions]).astype(np.float32)
+            if not np.isfinite(there).all():
                 raise ValueError("a vector is not finite")
-            if not (np.linalg.norm(images, axis=1) > 0).all() or not (np.linalg.norm(captions[~nothing], axis=1) > 0).all():
+            if not there.any(axis=1).all():
                 raise ValueError("a vector has no direction")
         except (ValueError, SyntaxError) as error:
             raise self._refused(f"{name} cannot be used ({str(error)[:200]})") from error
@@ -369,7 +336,7 @@ class AtlasFile:
         try:
             with self._archive.open(name) as file:
                 yield file
-        except _BROKEN as error:
+        except _FLAWS as error:
             raise self._damaged(name) from error
 
     def _damaged(self, name: str) -> AtlasError:
@@ -394,7 +361,7 @@ def opened(path: Path) -> Iterator[AtlasFile]:
         raise AtlasError(f"There is no file {path}.")
     try:
         archive = zipfile.ZipFile(path)
-    except _BROKEN as error:
+    except _FLAWS as error:
         raise AtlasError(
             f"{path} is not an atlas file, or was cut short on its way ({error}). Get it again, or export the atlas again."
         ) from error

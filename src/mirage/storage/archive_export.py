@@ -30,7 +30,7 @@ from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.ingest import Progress
-from mirage.storage.records import FigureRow, PictureRow
+from mirage.storage.records import CorpusRecord, FigureRow, PictureRow
 from mirage.storage.store import Store
 
 _README = """\
@@ -139,12 +139,12 @@ def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManife
     return store.note("stamp"), manifest.read(folder)
 
 
-def _wanted(store: Store, corpora: tuple[str, ...]) -> list[dict[str, Any]]:
+def _wanted(store: Store, corpora: tuple[str, ...]) -> list[CorpusRecord]:
     there = store.corpora()
-    names = [row["name"] for row in there]
+    names = [corpus.name for corpus in there]
     if unknown := sorted(set(corpora) - set(names)):
         raise BadInput(f"This atlas has no corpus {unknown[0]!r}. There are: {', '.join(names) or 'none'}.")
-    return [row for row in there if not corpora or row["name"] in corpora]
+    return [corpus for corpus in there if not corpora or corpus.name in corpora]
 
 
 class _Writing:
@@ -168,10 +168,10 @@ class _Writing:
         self._lost = Counter[str]()
         self._started = time.perf_counter()
 
-    def all(self, corpora: list[dict[str, Any]], include_unlicensed: bool) -> ArchiveManifest:
+    def all(self, corpora: list[CorpusRecord], include_unlicensed: bool) -> ArchiveManifest:
         self._put(atlasfile.README, _README.encode())
-        self._put(atlasfile.CORPORA, _lines(corpora))
-        names = {row["name"] for row in corpora}
+        self._put(atlasfile.CORPORA, _lines([asdict(corpus) for corpus in corpora]))
+        names = {corpus.name for corpus in corpora}
         rows, cases = 0, set[str]()
         licences = tempfile.SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - read back below
         table = csv.writer(licences)
@@ -281,7 +281,7 @@ class _Writing:
 
 
 def _record(row: FigureRow, fingerprint: str, picture: PictureRow) -> dict[str, Any]:
-    return {**asdict(row.figure), "fingerprint": fingerprint, "picture": {**asdict(picture), "look": f"{picture.look:x}"}}
+    return {**asdict(row.figure), "fingerprint": fingerprint, "picture": picture.written()}
 
 
 def _lines(records: list[dict[str, Any]]) -> bytes:

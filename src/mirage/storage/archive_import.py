@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from dataclasses import replace as altered
 from pathlib import Path
 from typing import NamedTuple
@@ -207,7 +207,7 @@ class _Importing:
     ) -> None:
         self._atlas, self._file, self._encode = atlas, file, encode
         self._progress, self._started = progress, started
-        self._known = {row["name"]: row for row in atlas.store.corpora()}
+        self._known = {corpus.name: corpus for corpus in atlas.store.corpora()}
         self._prints = {name: atlas.store.fingerprints(name) for name in self._known}
         self._titles = set[tuple[str, str]]()  # of figures, with their cases
         self.added = self.kept = 0
@@ -286,11 +286,8 @@ class _Importing:
     def _put_corpora(self, *, complete: bool) -> None:
         """Keep what is known of the file's corpora; what the atlas says of one of its own stays."""
         for corpus in self._file.corpora():
-            values = asdict(corpus)
-            del values["added"]
-            if known := self._known.get(corpus.name):
-                values = {name: known[name] for name in values} | {"complete": known["complete"] or corpus.complete}
-            self._atlas.store.put_corpus(values | {"complete": complete and values["complete"]})
+            known = self._known.get(corpus.name, corpus)
+            self._atlas.store.put_corpus(altered(known, complete=complete and (known.complete or corpus.complete)))
 
     def _new(self) -> Iterator[_ArchivedEntry]:
         for block in range(self._file.blocks):
@@ -321,8 +318,7 @@ class _Importing:
             raise AtlasError(f"{self._file.path} holds a picture that cannot be read: {error}") from error
         kept = self._atlas.pictures.put(decoded)
         # The hash of the original, not of its smaller copy: near-duplicates are the same as where the file was made.
-        look = int(figure.picture.look, 16)
-        return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, look)
+        return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, figure.picture.look)
 
     def _tell(self) -> None:
         done, total = self.added + self.kept, self._file.manifest.figures

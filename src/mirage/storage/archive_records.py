@@ -7,7 +7,7 @@ how long a text may be, which values a field may have, that a link leads to a we
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,30 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from mirage.errors import first_fault
-from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure, Source
-from mirage.images import LOOK_BITS
+from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure
+from mirage.storage.records import PictureRow
 
 Read = TypeVar("Read")
+_reader: Any = lru_cache(maxsize=8)(TypeAdapter)
 
-MOST_PROSE, MOST_TEXT, MOST_NAME = 200_000, 10_000, 500  # characters of a passage, of another text, of a name or link
-_MOST_SIDE, _MOST_BYTES = 1_000_000, 2**40
+_MOST_PROSE, _MOST_TEXT, _MOST_NAME = 200_000, 10_000, 500  # characters of a passage, of another text, of a name or link
 _PROSE = {"caption", "summary", *Case.PASSAGES}
-_NAMES = {"id", "case_id", "corpus", "name", "url", "url_of", "licence_url", "homepage", "fingerprint", "version"}
+_LINKS = {"url", "licence_url", "homepage"}
+_IDS = {"id", "case_id"}
+_NAMES = {"corpus", "name", "url_of", "fingerprint", "version"} | _LINKS | _IDS
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CORPUS = re.compile(r"\w[\w.-]{0,99}")
-_PICTURE = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
-_HASH = re.compile(rf"[0-9a-f]{{1,{LOOK_BITS // 4}}}")
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedPicture:
-    """What an atlas file says of a picture; `look` is the perceptual hash in hexadecimal digits."""
-
-    name: str
-    width: int
-    height: int
-    bytes: int
-    look: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,103 +35,33 @@ class ArchivedFigure(Figure):
     """A figure in an atlas file, with the fingerprint of what it was made from."""
 
     fingerprint: str
-    picture: ArchivedPicture
+    picture: PictureRow
 
     def figure(self) -> Figure:
         """The figure alone."""
         return Figure(**{field.name: getattr(self, field.name) for field in fields(Figure)})
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedCorpus:
-    """What an atlas file says of a corpus."""
-
-    name: str
-    title: str
-    summary: str
-    version: str
-    homepage: str
-    licence: str
-    licence_url: str
-    complete: bool
-    added: float = 0.0
-
-
-def read_figure(line: bytes) -> ArchivedFigure:
-    """One line of a block of figures.
-
-    Raises
-    ------
-    ValueError
-        Naming the field that cannot be used, and why; as for `read_case` and `read_corpus`.
-    """
-    figure = parse(ArchivedFigure, line)
-    _check_texts(figure)
-    _check_source(figure.source)
-    _check_id("id", figure.id, figure.source)
-    if figure.case_id:
-        _check_id("case_id", figure.case_id, figure.source)
-    for name, known in (("modality", MODALITIES), ("plane", PLANES)):
-        if (value := getattr(figure, name)) and value not in known:
-            raise ValueError(f"{name}: {value[:40]!r} is none of {', '.join(known)}")
-    if strange := set(figure.inferred) - set(INFERABLE):
-        raise ValueError(f"inferred: {min(strange)[:40]!r} is none of {', '.join(INFERABLE)}")
-    picture = figure.picture
-    if not _PICTURE.fullmatch(picture.name):
-        raise ValueError("picture.name: not the SHA-256 of a picture with its ending")
-    if not _HASH.fullmatch(picture.look):
-        raise ValueError(f"picture.look: not a perceptual hash of {LOOK_BITS} bits in hexadecimal digits")
-    if not (0 < picture.width <= _MOST_SIDE and 0 < picture.height <= _MOST_SIDE and 0 < picture.bytes <= _MOST_BYTES):
-        raise ValueError("picture: width, height and bytes have to be above 0, and possible")
-    return figure
-
-
-def read_case(line: bytes) -> Case:
-    """One line of the cases; raises as `read_figure` does."""
-    case = parse(Case, line)
-    _check_texts(case)
-    _check_source(case.source)
-    _check_id("id", case.id, case.source)
-    return case
-
-
-def read_corpus(line: bytes) -> ArchivedCorpus:
-    """One line of the corpora; raises as `read_figure` does."""
-    corpus = parse(ArchivedCorpus, line)
-    _check_texts(corpus)
-    if not _CORPUS.fullmatch(corpus.name):
-        raise ValueError(f"name: {corpus.name[:40]!r} is no name of a corpus")
-    _check_link("homepage", corpus.homepage)
-    _check_link("licence_url", corpus.licence_url)
-    return corpus
-
-
-def parse(kind: type[Read], data: bytes) -> Read:
-    """A dataclass from JSON: every field of its type, none missing.
+def read_record(kind: type[Read], line: bytes) -> Read:
+    """A dataclass from a line of JSON in UTF-8: every field of its type, none missing or unknown, and each one possible.
 
     Parameters
     ----------
     kind : type
-        A dataclass.
-    data : bytes
-        JSON text in UTF-8.
+        `ArchivedFigure`, `mirage.figure.Case`, `mirage.storage.records.CorpusRecord`, or what holds the like.
+    line : bytes
 
     Raises
     ------
     ValueError
-        Naming the first field that is not as its type says.
+        Naming the first field that cannot be used, and why.
     """
     try:
-        reader: Any = _reader
-        found: Read = reader(kind).validate_json(data, strict=True, extra="forbid")
-        return found
+        record: Read = _reader(kind).validate_json(line, strict=True, extra="forbid")
     except ValidationError as error:
         raise ValueError(first_fault(error)) from error
-
-
-@lru_cache(maxsize=8)
-def _reader(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    _check(record)
+    return record
 
 
 def id_of(line: bytes) -> str:
@@ -156,39 +74,41 @@ def id_of(line: bytes) -> str:
     return repr(found[:80]) if isinstance(found, str) else ""
 
 
-def _check_texts(record: Any, place: str = "") -> None:
+def _check(record: Any, place: str = "") -> None:
+    """Look at each text of a record and of what it holds."""
     for name in (field.name for field in fields(record)):
-        value = getattr(record, name)
-        if not isinstance(value, str):
-            continue
-        most = MOST_PROSE if name in _PROSE else MOST_NAME if name in _NAMES else MOST_TEXT
-        if len(value) > most:
-            raise ValueError(f"{place}{name}: {len(value):,} characters, where {most:,} may be")
-        if "\0" in value or (name in _NAMES and _CONTROL.search(value)):
-            raise ValueError(f"{place}{name}: it holds a control character")
+        value, where = getattr(record, name), f"{place}{name}"
+        if is_dataclass(value):
+            _check(value, f"{where}.")
+        elif isinstance(value, str):
+            _check_text(where, name, value)
+            if name in _IDS and (value or name == "id"):
+                _check_id(where, value, record.source.corpus)
+    if isinstance(record, Figure):
+        for name, known in (("modality", MODALITIES), ("plane", PLANES), ("inferred", INFERABLE)):
+            told = getattr(record, name)
+            if strange := {told} - {""} - set(known) if isinstance(told, str) else set(told) - set(known):
+                raise ValueError(f"{name}: {min(strange)[:40]!r} is none of {', '.join(known)}")
 
 
-def _check_source(source: Source) -> None:
-    _check_texts(source, "source.")
-    _check_texts(source.licence, "source.licence.")
-    _check_link("source.url", source.url)
-    _check_link("source.licence.url", source.licence.url)
+def _check_text(where: str, name: str, text: str) -> None:
+    most = _MOST_PROSE if name in _PROSE else _MOST_NAME if name in _NAMES else _MOST_TEXT
+    if len(text) > most:
+        raise ValueError(f"{where}: {len(text):,} characters, where {most:,} may be")
+    if "\0" in text or (name in _NAMES and _CONTROL.search(text)):
+        raise ValueError(f"{where}: it holds a control character")
+    if name in _LINKS and text:
+        try:
+            parts = urlsplit(text)
+        except ValueError:  # brackets that do not match
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", text):
+            raise ValueError(f"{where}: {text[:60]!r} is no link to a web page (https or http)")
 
 
-def _check_link(field: str, link: str) -> None:
-    if not link:
-        return
-    try:
-        parts = urlsplit(link)
-    except ValueError:  # brackets that do not match
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", link):
-        raise ValueError(f"{field}: {link[:60]!r} is no link to a web page (https or http)")
-
-
-def _check_id(field: str, identity: str, source: Source) -> None:
+def _check_id(where: str, identity: str, wanted: str) -> None:
     corpus, _, name = identity.partition(":")
-    if corpus != source.corpus:
-        raise ValueError(f"{field}: {identity[:60]!r} does not belong to the corpus {source.corpus[:60]!r}")
+    if corpus != wanted:
+        raise ValueError(f"{where}: {identity[:60]!r} does not belong to the corpus {wanted[:60]!r}")
     if not name or name != name.strip() or {".", ".."} & set(name.split("/")):
-        raise ValueError(f"{field}: {identity[:60]!r} is no id")
+        raise ValueError(f"{where}: {identity[:60]!r} is no id")

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,31 +18,23 @@ from mirage import encoders, indexes
 from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
-from mirage.figure import Licence
 from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import FigureRecord, FigureRow, Vector, rounded
+from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, Vector, rounded
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusHolding:
-    """What an atlas holds of one corpus; `complete` is False while adding has not ended."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusHolding(CorpusRecord):
+    """What an atlas holds of one corpus."""
 
-    name: str
-    title: str
-    summary: str
-    version: str
-    homepage: str
-    licence: Licence
     figures: int
     cases: int
     bytes: int
-    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +173,9 @@ class AtlasFolder:
     def info(self) -> AtlasInfo:
         """What this atlas is and holds, corpus by corpus."""
         counts, corpora = self.store.counts(), []
-        for row in self.store.corpora():
-            number, cases, size = counts.get(row["name"], (0, 0, 0))
-            told = {name: row[name] for name in ("name", "title", "summary", "version", "homepage", "complete")}
-            licence = Licence(row["licence"], row["licence_url"])
-            corpora.append(CorpusHolding(**told, licence=licence, figures=number, cases=cases, bytes=size))
+        for corpus in self.store.corpora():
+            number, cases, size = counts.get(corpus.name, (0, 0, 0))
+            corpora.append(CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size))
         figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
         return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora))
 
@@ -205,7 +195,7 @@ class AtlasFolder:
         return self._manifest(self.encoder_info, self.index_name)
 
     def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.AtlasManifest:
-        known = {row["name"]: row["version"] for row in self.store.corpora()}
+        known = {corpus.name: corpus.version for corpus in self.store.corpora()}
         return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name)
 
     @contextmanager

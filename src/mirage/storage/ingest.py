@@ -26,7 +26,7 @@ from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.records import FigureRecord, PictureRow, keyed, keyed_id
+from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, keyed, keyed_id
 
 Thing = TypeVar("Thing")
 BATCH = 32
@@ -173,7 +173,7 @@ def add(
 
     stopped = False
     with atlas.adding() as put:
-        atlas.store.put_corpus(_corpus_values(info, complete=False))
+        atlas.store.put_corpus(_record_of(info, complete=False))
         for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, counts), BATCH):
             put(_records(atlas.encoder, batch, infer))
             counts.added += len(batch)
@@ -181,7 +181,7 @@ def add(
             if stop():
                 stopped = True
                 break
-        atlas.store.put_corpus(_corpus_values(info, complete=not stopped))
+        atlas.store.put_corpus(_record_of(info, complete=not stopped))
     counts.tell(force=True)
     return IngestReport(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
 
@@ -199,7 +199,7 @@ def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:
     """What the atlas tells of a private corpus; where its name may name somebody, that stays where its owner sees it."""
     key = atlas.store.id_key
     info = replace(info, version=keyed(key, info.version))
-    if not info.alias or any(row["name"] == info.name for row in atlas.store.corpora()):  # as an earlier version kept it
+    if not info.alias or any(known.name == info.name for known in atlas.store.corpora()):  # as an earlier version kept it
         return replace(info, alias="")
     number = keyed(key, info.name)[:8]
     named = replace(info, name=f"{info.alias}-{number}", title=f"{title} ({number})")
@@ -228,17 +228,9 @@ def _keyed(key: bytes, corpus: str) -> Callable[[Item], _Wanted]:
     return keep
 
 
-def _corpus_values(info: CorpusInfo, *, complete: bool) -> dict[str, object]:
-    return {
-        "name": info.name,
-        "title": info.title,
-        "summary": info.summary,
-        "version": info.version,
-        "homepage": info.homepage,
-        "licence": info.licence.name,
-        "licence_url": info.licence.url,
-        "complete": complete,
-    }
+def _record_of(info: CorpusInfo, *, complete: bool) -> CorpusRecord:
+    terms = info.licence.name, info.licence.url
+    return CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete)
 
 
 class _Counts:

@@ -1,36 +1,133 @@
-"""What is kept of a figure, and how it stands in the columns of `mirage.storage.tables`."""
+"""What is kept of figures, cases and corpora, and the tables that hold it; `mirage.storage.store` reads and writes them.
+
+Who changes a table adds a revision to `mirage.storage.migrations` and names it in `VERSION`.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
+from pydantic import BeforeValidator, Field
 
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.storage.tables import FIGURE_WORDS, figures
+from mirage.images import LOOK_BITS
 
 Vector = npt.NDArray[np.float32]
 Half = npt.NDArray[np.float16]
 HASH = 12  # hex digits of a picture's SHA-256 in a reference
 
+# -- tables ---------------------------------------------------------------------------------------------------------------
+
+metadata = sa.MetaData()
+_text = partial(sa.Column, type_=sa.Text, nullable=False)
+_string = partial(sa.Column, type_=sa.String, nullable=False)
+_number = partial(sa.Column, type_=sa.Integer, nullable=False)
+_float = partial(sa.Column, type_=sa.Float, nullable=False)
+_truth = partial(sa.Column, type_=sa.Boolean, nullable=False)
+_key = partial(sa.Column, type_=sa.String, primary_key=True)
+
+
+def _source_columns() -> list[sa.Column[Any]]:
+    terms = _string("licence"), _text("licence_url"), _truth("allows_sharing")
+    return [_string("corpus", index=True), _text("attribution"), _text("url"), _string("url_of"), *terms]
+
+
+FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
+CASE_WORDS = ("title", "topic", *Case.PASSAGES)
+
+figures = sa.Table(
+    "figures",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True),
+    _string("id", unique=True),
+    *(_text(name, index=name == "case_id") for name in FIGURE_WORDS),
+    *_source_columns(),
+    _text("inferred", server_default=""),  # names of fields, separated by spaces
+    _string("fingerprint"),
+    _string("picture"),
+    *(_number(name) for name in ("width", "height", "bytes")),
+    _string("look"),  # `mirage.images.look`, in hex
+    _number("stamp", index=True),
+)
+cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    _key("encoder"),
+    sa.Column("image", sa.LargeBinary, nullable=False),
+    sa.Column("caption", sa.LargeBinary),
+)
+corpora = sa.Table(  # the fields of `CorpusRecord`
+    "corpora",
+    metadata,
+    _key("name"),
+    *(_text(name) for name in ("title", "summary", "homepage", "licence_url")),
+    *(_string(name) for name in ("version", "licence")),
+    _truth("complete"),
+    _float("added"),
+)
+jobs = sa.Table("jobs", metadata, _key("id"), _text("record"), _float("created"))
+notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
+# What stays in this atlas, and is never exported or shown to others: names of files often name patients. The id is of a
+# figure or a case; or it is the name of a corpus.
+names = sa.Table("names", metadata, _key("id"), _text("name"))
+former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
+# The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
+version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+VERSION = "0001"
+
+# -- what their rows hold -------------------------------------------------------------------------------------------------
+
+
+def _from_hex(look: object) -> int:
+    if not isinstance(look, str) or not re.fullmatch(rf"[0-9a-f]{{1,{LOOK_BITS // 4}}}", look):
+        raise ValueError(f"not a perceptual hash of {LOOK_BITS} bits in hexadecimal digits")
+    return int(look, 16)
+
+
+Size = Annotated[int, Field(gt=0, le=1_000_000)]
+
 
 @dataclass(frozen=True, slots=True)
 class PictureRow:
-    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and `mirage.images.look`."""
+    """A figure's picture: its name in the `PictureStore`, size in pixels and bytes, and `mirage.images.look`.
 
-    name: str
-    width: int
-    height: int
-    bytes: int
-    look: int
+    The types say what an atlas file may have there; it has the hash in hexadecimal digits, as the table does.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.(png|jpg|webp)$")]
+    width: Size
+    height: Size
+    bytes: Annotated[int, Field(gt=0, le=2**40)]
+    look: Annotated[int, BeforeValidator(_from_hex)]
+
+    def written(self) -> dict[str, Any]:
+        """As `_from_hex` and JSON want it."""
+        return {**asdict(self), "look": f"{self.look:x}"}
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRecord:
+    """What is known of a corpus. `complete` is False while adding has not ended; `added` is set when it is kept."""
+
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]{0,99}$")]
+    title: str
+    summary: str
+    version: str
+    homepage: str
+    licence: str
+    licence_url: str
+    complete: bool
+    added: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +234,17 @@ def source_of(row: sa.RowMapping) -> Source:
     return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
 
 
-# Columns by place: looking 64 rows' names up anew takes longer than reading them.
-_PLACES = {column.name: place for place, column in enumerate(figures.columns)}
-_Take = Callable[[Sequence[Any]], tuple[Any, ...]]
-_words_columns: _Take = itemgetter(*(_PLACES[name] for name in FIGURE_WORDS))
-_source_columns: _Take = itemgetter(*(_PLACES[name] for name in ("corpus", "attribution", "url", "url_of")))
-_licence_columns: _Take = itemgetter(*(_PLACES[name] for name in ("licence", "licence_url", "allows_sharing")))
-_picture_columns: _Take = itemgetter(*(_PLACES[name] for name in ("picture", "width", "height", "bytes", "look")))
 _licence = lru_cache(maxsize=256)(Licence)
 
 
 def row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
-    corpus, attribution, url, url_of = _source_columns(row)
-    source = Source(corpus, attribution, url, url_of, _licence(*_licence_columns(row)))
-    caption, *words = _words_columns(row)
-    name, width, height, size, look = _picture_columns(row)
-    values = (row[_PLACES["id"]], caption, source, *words, tuple(row[_PLACES["inferred"]].split()))
-    figure = Figure(*values)
-    return FigureRow(row[_PLACES["key"]], figure, PictureRow(name, width, height, size, int(look, 16)))
+    # By place: looking 64 rows' names up anew takes longer than reading them.
+    key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
+    inferred, _, name, width, height, size, look, _ = row[18:]
+    source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
+    values = (own, caption, source, *words, tuple(inferred.split()))
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
 
 
 def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
@@ -167,17 +256,14 @@ def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
     stamp : int
         Of the ingest that puts it.
     """
-    figure, picture = record.figure, record.picture
+    figure, picture = record.figure, record.picture.written()
     return {
         "id": figure.id,
         **{name: getattr(figure, name) for name in FIGURE_WORDS},
         **source_values(figure.source),
         "inferred": " ".join(figure.inferred),
         "fingerprint": record.fingerprint,
-        "picture": picture.name,
-        "width": picture.width,
-        "height": picture.height,
-        "bytes": picture.bytes,
-        "look": f"{picture.look:x}",
+        "picture": picture.pop("name"),
+        **picture,
         "stamp": stamp,
     }

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,34 +19,33 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
-from mirage.errors import AtlasError, NotFound, Unavailable
+from mirage.errors import AtlasError, MirageError, NotFound, Unavailable
 from mirage.figure import Case
 from mirage.query import shown
-from mirage.storage.migrations import upgrade, version_of
+from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
+    CASE_WORDS,
     HASH,
+    VERSION,
+    CorpusRecord,
     FigureRecord,
     FigureRow,
     Half,
     Vector,
-    figure_values,
-    pack,
-    row_of,
-    source_of,
-    source_values,
-    unit,
-)
-from mirage.storage.tables import (
-    CASE_WORDS,
-    VERSION,
     cases,
     corpora,
+    figure_values,
     figures,
     former_ids,
     jobs,
     metadata,
     names,
     notes,
+    pack,
+    row_of,
+    source_of,
+    source_values,
+    unit,
     vectors,
     version,
 )
@@ -53,10 +53,9 @@ from mirage.storage.tables import (
 Thing = TypeVar("Thing")
 ID_KEY = "id_key"  # note
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
-_BY_KEY = sa.select(figures).where(figures.c.key.in_(sa.bindparam("keys", expanding=True)))
-_UNCAPTIONED = sa.select(figures.c.key).where(
-    figures.c.key.in_(sa.bindparam("keys", expanding=True)), figures.c.caption == "", figures.c.title == ""
-)
+_KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+_BY_KEY = sa.select(figures).where(figures.c.key.in_(_KEYS))
+_UNCAPTIONED = sa.select(figures.c.key).where(figures.c.key.in_(_KEYS), figures.c.caption == "", figures.c.title == "")
 
 
 class Store:
@@ -122,17 +121,15 @@ class Store:
             yield
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             reason = str(getattr(error, "orig", error))
+            told: MirageError = AtlasError(f"The atlas's records could not be used: {reason}.")
             if not isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
-                raise AtlasError(
-                    f"The atlas's records are damaged ({reason}). Restore the folder from a copy, or add its corpora anew."
-                ) from error
-            if "full" in reason:
-                raise Unavailable(
-                    "The disk is full; the last step was not stored, everything before it is. Make room and run it again."
-                ) from error
-            if "readonly" in reason:
-                raise AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.") from error
-            raise AtlasError(f"The atlas's records could not be used: {reason}.") from error
+                told = AtlasError(f"The atlas's records are damaged ({reason}). {RESTORE}")
+            elif "full" in reason:
+                what = "the last step was not stored, everything before it is"
+                told = Unavailable(f"The disk is full; {what}. Make room and run it again.")
+            elif "readonly" in reason:
+                told = AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.")
+            raise told from error
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
@@ -144,9 +141,15 @@ class Store:
         with self._clear_errors(), self._engine.begin() as connection:
             yield connection
 
-    def _values(self, statement: sa.Select[Any]) -> list[Any]:
+    def _rows(self, statement: sa.Select[Any]) -> list[Any]:
         with self._read() as connection:
-            return list(connection.execute(statement).scalars())
+            return list(connection.execute(statement))
+
+    def _rows_of(self, keys: Iterable[Any], statement: sa.Select[Any]) -> Iterator[Any]:
+        """The rows for keys, as many of these at once as a statement takes; it has a parameter ``keys`` for them."""
+        with self._read() as connection:
+            for part in _parts(list(keys)):
+                yield from connection.execute(statement, {"keys": part})
 
     # -- figures and cases ------------------------------------------------------------------------------------------
 
@@ -227,17 +230,12 @@ class Store:
 
     def fingerprints(self, corpus: str) -> dict[str, str]:
         """Id to fingerprint for every figure of a corpus."""
-        with self._read() as connection:
-            rows = connection.execute(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
-            return {row.id: row.fingerprint for row in rows}
+        found = self._rows(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
+        return {row.id: row.fingerprint for row in found}
 
     def rows(self, keys: Sequence[int]) -> dict[int, FigureRow]:
         """Figures by key; keys that are not there are left out."""
-        found: dict[int, FigureRow] = {}
-        with self._read() as connection:
-            for part in _parts(keys):
-                found.update((row.key, row_of(row)) for row in connection.execute(_BY_KEY, {"keys": part}))
-        return found
+        return {row.key: row_of(row) for row in self._rows_of(keys, _BY_KEY)}
 
     def row(self, figure_id: str) -> FigureRow:
         """One figure by its id, by an id that it had before, or by a reference; see `mirage.storage.records.reference_of`.
@@ -292,19 +290,15 @@ class Store:
     def cases(self, case_ids: Collection[str]) -> dict[str, Case]:
         """Cases by id; ids that are not there are left out."""
         found: dict[str, Case] = {}
-        with self._read() as connection:
-            for part in _parts(sorted(case_ids)):
-                asked = sa.select(cases).where(cases.c.id.in_(part))
-                for row in connection.execute(asked).mappings():
-                    words = {name: row[name] for name in CASE_WORDS}
-                    found[row["id"]] = Case(id=row["id"], source=source_of(row), **words)
+        for each in self._rows_of(sorted(case_ids), sa.select(cases).where(cases.c.id.in_(_KEYS))):
+            row = each._mapping
+            found[row["id"]] = Case(id=row["id"], source=source_of(row), **{name: row[name] for name in CASE_WORDS})
         return found
 
     def figures_of(self, case_id: str) -> list[FigureRow]:
         """The figures of a case, in the order they were added."""
         statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
-        with self._read() as connection:
-            return [row_of(row) for row in connection.execute(statement)]
+        return [row_of(row) for row in self._rows(statement)]
 
     def each(self, batch: int = 500, since: int = 0) -> Iterator[list[FigureRow]]:
         """Every figure whose stamp is `since` or later, in batches by key.
@@ -318,8 +312,7 @@ class Store:
         last = -1
         while True:
             statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
-            with self._read() as connection:
-                found = [row_of(row) for row in connection.execute(statement.order_by(figures.c.key).limit(batch))]
+            found = [row_of(row) for row in self._rows(statement.order_by(figures.c.key).limit(batch))]
             if not found:
                 return
             yield found
@@ -347,49 +340,40 @@ class Store:
             Its digest.
         """
         found: dict[int, tuple[Half, Half | None]] = {}
-        with self._read() as connection:
-            for part in _parts(keys):
-                statement = sa.select(vectors).where(vectors.c.key.in_(part), vectors.c.encoder == encoder)
-                for row in connection.execute(statement):
-                    caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
-                    found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
+        for row in self._rows_of(keys, sa.select(vectors).where(vectors.c.key.in_(_KEYS), vectors.c.encoder == encoder)):
+            caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
+            found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
     def uncaptioned(self, keys: Sequence[int]) -> frozenset[int]:
         """Which of some figures have neither a caption nor a title in its place."""
-        found: set[int] = set()
-        with self._read() as connection:
-            for part in _parts(keys):
-                found.update(connection.execute(_UNCAPTIONED, {"keys": part}).scalars())
-        return frozenset(found)
+        return frozenset(row.key for row in self._rows_of(keys, _UNCAPTIONED))
 
     def keys(self) -> list[int]:
         """Every figure's key, ascending."""
-        return self._values(sa.select(figures.c.key).order_by(figures.c.key))
+        return [row.key for row in self._rows(sa.select(figures.c.key).order_by(figures.c.key))]
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has."""
-        with self._read() as connection:
-            number, size = sa.func.count(), sa.func.sum(figures.c.bytes)
-            of_figures = connection.execute(sa.select(figures.c.corpus, number, size).group_by(figures.c.corpus))
-            found = {corpus: (count, 0, int(total or 0)) for corpus, count, total in of_figures}
-            of_cases = connection.execute(sa.select(cases.c.corpus, sa.func.count()).group_by(cases.c.corpus))
-            for corpus, count in of_cases:
-                known = found.get(corpus, (0, 0, 0))
-                found[corpus] = (known[0], count, known[2])
+        size = sa.func.coalesce(sa.func.sum(figures.c.bytes), 0)
+        of_figures = self._rows(sa.select(figures.c.corpus, sa.func.count(), size).group_by(figures.c.corpus))
+        of_cases = self._rows(sa.select(cases.c.corpus, sa.func.count()).group_by(cases.c.corpus))
+        found = {corpus: (count, 0, total) for corpus, count, total in of_figures}
+        for corpus, count in of_cases:
+            number, _, total = found.get(corpus, (0, 0, 0))
+            found[corpus] = (number, count, total)
         return found
 
     # -- corpora, jobs, notes ---------------------------------------------------------------------------------------
 
-    def put_corpus(self, values: Mapping[str, Any]) -> None:
-        """Insert or replace what is known of a corpus: the columns of `corpora` but the time."""
+    def put_corpus(self, corpus: CorpusRecord) -> None:
+        """Insert or replace what is known of a corpus; it is added now."""
         with self._write() as connection:
-            _put(connection, corpora, {**values, "added": time.time()})
+            _put(connection, corpora, {**asdict(corpus), "added": time.time()})
 
-    def corpora(self) -> list[dict[str, Any]]:
+    def corpora(self) -> list[CorpusRecord]:
         """What is known of every corpus, oldest first."""
-        with self._read() as connection:
-            return [dict(row) for row in connection.execute(sa.select(corpora).order_by(corpora.c.added)).mappings()]
+        return [CorpusRecord(**row._mapping) for row in self._rows(sa.select(corpora).order_by(corpora.c.added))]
 
     def put_job(self, job_id: str, created: float, record: Mapping[str, Any]) -> None:
         """Insert or replace a job.
@@ -407,7 +391,7 @@ class Store:
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job's record, newest first."""
-        return [json.loads(record) for record in self._values(sa.select(jobs.c.record).order_by(jobs.c.created.desc()))]
+        return [json.loads(row.record) for row in self._rows(sa.select(jobs.c.record).order_by(jobs.c.created.desc()))]
 
     def remove_jobs(self, job_ids: Sequence[str]) -> None:
         """Forget jobs; unknown ids are no error."""

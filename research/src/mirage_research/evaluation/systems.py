@@ -28,9 +28,9 @@ from mirage.indexes.base import FILTER_FIELDS
 from mirage.query import DEFAULT_K, MAX_K, Query
 from mirage.storage import manifest
 from mirage.storage.ingest import caption_text
+from mirage.storage.records import CASE_WORDS, cases, figures
+from mirage.storage.records import vectors as vectors_table
 from mirage.storage.store import Store
-from mirage.storage.tables import CASE_WORDS, cases, figures
-from mirage.storage.tables import vectors as vectors_table
 from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix, Steps
 from mirage_research.evaluation.intervals import codes
 from mirage_research.evaluation.queries import Topic

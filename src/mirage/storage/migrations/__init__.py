@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.errors import ROOM, AtlasError, check_room
-from mirage.storage.tables import VERSION, figures, version
+from mirage.storage.records import VERSION, figures, version
 
 COPY = "records.sqlite.before"
+RESTORE = "Restore the folder from a copy, or add its corpora anew."
 
 
 def version_of(connection: sa.Connection) -> str | None:
@@ -57,8 +58,7 @@ def upgrade(path: Path) -> None:
         path.with_name(COPY).unlink(missing_ok=True)
     except sa.exc.DatabaseError as error:
         raise AtlasError(
-            f"The records {path} could not be brought up to date ({error.orig}). Nothing was changed. "
-            "Restore the folder from a copy, or add its corpora anew."
+            f"The records {path} could not be brought up to date ({error.orig}). Nothing was changed. {RESTORE}"
         ) from error
     finally:
         engine.dispose()

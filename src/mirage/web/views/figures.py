@@ -265,5 +265,6 @@ def facets_in(atlas: Atlas, query: Query | None, filters: Mapping[str, Sequence[
 def atlas_view(atlas: Atlas) -> AtlasView:
     """Show what an atlas holds."""
     info = atlas.info()
-    corpora = [CorpusView.of(corpus, licence=licence_view(corpus.licence)) for corpus in info.corpora]
+    held = [(corpus, licence_view(Licence(corpus.licence, corpus.licence_url))) for corpus in info.corpora]
+    corpora = [CorpusView.of(corpus, licence=licence) for corpus, licence in held]
     return AtlasView.of(info, corpora=corpora)
