@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,19 @@ def evaluate(
         raise BadInput(f"MedPix in {medpix} has no plain CT or MR images to ask for in dev, or none to find in train.")
     rng = np.random.default_rng(seed)
     chosen = [asked[i] for i in sorted(rng.permutation(len(asked))[:limit])]
-    picture = _Drawing(generator, seed, steps, guidance)
+    request = filled(GenerationRequest((PromptTerm("CT"),), steps=steps, guidance=guidance), generator.info())
+    spent: list[float] = []
+
+    def draw(stage: str, wanted: Sequence[tuple[str, int]], count: int) -> list[list[DrawnImage]]:
+        """So many images of each text, from its first seed on."""
+        found = []
+        for text, first in wanted:
+            asking = filled(replace(request, terms=(PromptTerm(text),), seed=first, count=count), generator.info())
+            begun = time.monotonic()
+            found.append(list(generator.generate(asking)))
+            spent.append(time.monotonic() - begun)
+            progress(stage, len(found), len(wanted))
+        return found
 
     def seen(stage: str, images: Sequence[Callable[[], Image.Image]]) -> npt.NDArray[np.float32]:
         def each() -> Any:
@@ -126,10 +138,10 @@ def evaluate(
 
         return network(each())
 
-    one_each = [(prompt.text, seed + number, 1) for number, prompt in enumerate(chosen)]
-    drawn = [images[0] for images in picture.draw(one_each, partial(progress, "Drawing"))]
+    one_each = [(prompt.text, seed + number) for number, prompt in enumerate(chosen)]
+    drawn = [images[0] for images in draw("Drawing", one_each, 1)]
     groups = _classes(asked, pool, classes)
-    varied = picture.draw([(text, seed, seeds) for text, _ in groups], partial(progress, "Drawing again"))
+    varied = draw("Drawing again", [(text, seed) for text, _ in groups], seeds)
     kept = [number for number, image in enumerate(drawn) if not image.blank]
     if not kept:
         raise BadInput(f"The generator {generator.info()} drew nothing but blank images.")
@@ -151,8 +163,13 @@ def evaluate(
         "blank": len(drawn) - len(kept),
         "real dev images": len(asked),
         "training figures": len(pool),
-        "settings": picture.settings(),
-        "seconds an image": round(picture.seconds / max(1, picture.count), 2),
+        "settings": {
+            "steps": request.steps or 0,
+            "guidance": request.guidance or 0,
+            "size": request.width or 0,
+            "seed": seed,
+        },
+        "seconds an image": round(sum(spent) / (len(drawn) + seeds * len(varied)), 2),
         "distance": _distance(made, average, real, chosen, asked),
         "match": _match({"synthetic": made, "real": own, "class average": average}, train, chosen, pool),
     }
@@ -160,38 +177,6 @@ def evaluate(
     shown = [image.image for image in (*drawn, *(i for some in varied for i in some)) if not image.blank]
     table["copies"] = _copied(shown, copies, partial(progress, "Looking for copies"))
     return GenerationMeasures(table, rows)
-
-
-class _Drawing:
-    """Asks the generator, and counts what it takes."""
-
-    def __init__(self, generator: Generator, seed: int, steps: int | None, guidance: float | None) -> None:
-        self.generator, self.seed, self.steps, self.guidance = generator, seed, steps, guidance
-        self.seconds, self.count = 0.0, 0
-
-    def settings(self) -> dict[str, float]:
-        request = filled(
-            GenerationRequest((PromptTerm("CT"),), steps=self.steps, guidance=self.guidance), self.generator.info()
-        )
-        return {
-            "steps": request.steps or 0,
-            "guidance": request.guidance or 0,
-            "size": request.width or 0,
-            "seed": self.seed,
-        }
-
-    def draw(self, wanted: Sequence[tuple[str, int, int]], progress: Callable[[int, int], None]) -> list[list[DrawnImage]]:
-        """The images of each text, first seed and count."""
-        found = []
-        for text, seed, count in wanted:
-            request = GenerationRequest(
-                (PromptTerm(text),), seed=seed, steps=self.steps, guidance=self.guidance, count=count
-            )
-            begun = time.monotonic()
-            found.append(list(self.generator.generate(filled(request, self.generator.info()))))
-            self.seconds, self.count = self.seconds + time.monotonic() - begun, self.count + count
-            progress(len(found), len(wanted))
-        return found
 
 
 def _classes(

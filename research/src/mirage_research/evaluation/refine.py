@@ -34,7 +34,7 @@ from mirage.explain import refine
 from mirage.explain.explanation import MOST_HITS
 from mirage.explain.refine import Refinement
 from mirage.search.answer import Answer
-from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration
+from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.query_vector import Feedback
 from mirage.search.searcher import Searcher
 from mirage.storage.ingest import Progress, add
@@ -104,12 +104,8 @@ class RefineTrial:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
-        pictures_only = Calibration(
-            encoder="",
-            weights={"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 0.0},
-            text=DEFAULT_CALIBRATION.text,
-            picture=DEFAULT_CALIBRATION.picture,
-        )
+        weights = {"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 0.0}
+        pictures_only = replace(DEFAULT_CALIBRATION, encoder="", weights=weights, picture_weights=None)
         parts = (atlas.store, atlas.index, atlas.encoder, atlas.pictures)
         self._searchers = {True: Searcher(*parts, pictures_only), False: Searcher(*parts)}
         self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
@@ -127,26 +123,25 @@ class RefineTrial:
         first = _without(self._timed("first", partial(searcher.search, asked.query)), asked.without)
         found = {ONCE: _rank(first, asked.right)}
         # Without the words there is nothing to tell how sure a hit is, so the picture channel explains all its first hits.
-        explained = _all_likely(first) if asked.kind == "caption" else first
+        likely = tuple(replace(hit, confidence="likely") for hit in first.hits)
+        explained = replace(first, hits=likely) if asked.kind == "caption" else first
+
+        def quote(hits: int) -> refine.Quoted:
+            return refine.quote(explained, self._atlas.cases_of(explained.hits[:hits]), hits)
+
         quoted: dict[int, refine.Quoted] = {}
         for name, way in compared.items():
             if way.hits not in quoted:
-                quoted[way.hits] = self._timed("explaining", partial(self._quote, explained, way.hits))
+                quoted[way.hits] = self._timed("explaining", partial(quote, way.hits))
             told = quoted[way.hits]
             if not told.sentences:
                 found[name] = found[ONCE]
                 continue
-            steer = self._steer(told, way)
-            second = self._timed("second", partial(searcher.search, asked.query, steer))
+            vector, _ = refine.embed(told.sentences, self._atlas.encoder, whole=way.whole)
+            feedback = Feedback(vector, way.share, " ".join(told.sentences) if way.words else "")
+            second = self._timed("second", partial(searcher.search, asked.query, feedback))
             found[name] = _rank(_without(second, asked.without), asked.right)
         return found
-
-    def _quote(self, answer: Answer, hits: int) -> refine.Quoted:
-        return refine.quote(answer, self._atlas.cases_of(answer.hits[:hits]), hits)
-
-    def _steer(self, quoted: refine.Quoted, way: Refinement) -> Feedback:
-        vector, _ = refine.embed(quoted.sentences, self._atlas.encoder, whole=way.whole)
-        return Feedback(vector, way.share, " ".join(quoted.sentences) if way.words else "")
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         started = perf_counter()
@@ -157,10 +152,6 @@ class RefineTrial:
 
 def _without(answer: Answer, names: frozenset[str]) -> Answer:
     return replace(answer, hits=tuple(hit for hit in answer.hits if hit.figure.id not in names)) if names else answer
-
-
-def _all_likely(answer: Answer) -> Answer:
-    return replace(answer, hits=tuple(replace(hit, confidence="likely") for hit in answer.hits))
 
 
 def _rank(answer: Answer, right: frozenset[str]) -> float:
@@ -220,16 +211,13 @@ def measure(
 
 def _table(names: Sequence[str], ranks: Ranks, cases: Sequence[str]) -> Table:
     table: Table = {"queries": len(ranks)}
+    measures = {f"R@{k}": (ranks <= k).astype(float) for k in AT} | {"MRR": 1 / ranks}
     for column, name in enumerate(names):
         entry: Table = {}
-        for k in AT:
-            right = (ranks[:, column] <= k).astype(float)
-            entry[f"R@{k}"] = bootstrap(right, cases).row()
+        for measured, values in measures.items():
+            entry[measured] = bootstrap(values[:, column], cases).row()
             if column:
-                entry[f"difference R@{k}"] = bootstrap(right - (ranks[:, 0] <= k), cases).row()
-        entry["MRR"] = bootstrap(1 / ranks[:, column], cases).row()
-        if column:
-            entry["difference MRR"] = bootstrap(1 / ranks[:, column] - 1 / ranks[:, 0], cases).row()
+                entry[f"difference {measured}"] = bootstrap(values[:, column] - values[:, 0], cases).row()
         table[name] = entry
     return table
 
