@@ -311,6 +311,6 @@ def watermark(
     if not paths:
         raise BadInput(f"There are no pictures under {', '.join(map(str, folders))}.")
     with counting("Looking", " images/s") as move:
-        measured = measurement.evaluate(paths, carriers, move)
-    facts(measurement.rows(measured))
-    write(asdict(measured), json_file)
+        table = measurement.evaluate(paths, carriers, move)
+    facts(measurement.rows(table))
+    write(table, json_file)

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -200,14 +200,13 @@ def evaluate(
     """
     if count < 1:
         raise BadInput(f"At least one question has to be asked; {count} were.")
-    with dev_atlas(medpix) as atlas:
+    with dev_atlas(medpix) as atlas, ExitStack() as stack:
         asked = questions(atlas, count, seed)
+        options: dict[str, Any] = {}
         if name == SMOLLM2:
-            with serving() as url:
-                options = {"url": url, "model": SMOLLM2, "key": "", "context": CONTEXT}
-                told = measure(atlas, explainers.load("openai", **options), asked, progress)
-            return report("openai", told), [_told(one) for one in told]
-        told = measure(atlas, explainers.load(name), asked, progress)
+            options = {"url": stack.enter_context(serving()), "model": SMOLLM2, "key": "", "context": CONTEXT}
+            name = "openai"
+        told = measure(atlas, explainers.load(name, **options), asked, progress)
     return report(name, told), [_told(one) for one in told]
 
 

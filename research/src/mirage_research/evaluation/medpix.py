@@ -23,9 +23,9 @@ from mirage.query import MAX_TEXT
 
 FORMS = ("kind", "kind and caption", "caption")
 _PLANES = {"axial": "axial", "transverse": "axial", "coronal": "coronal", "sagittal": "sagittal"}
-_NOT_ASKED = re.compile(r"photograph|drawing|pathology|montage|3d", re.IGNORECASE)
+NOT_PLAIN = re.compile(r"photograph|drawing|pathology|montage|3d", re.IGNORECASE)
 _MODALITIES = {"CT": "CT", "MR": "MRI"}
-_LOCATIONS = {
+LOCATIONS = {
     "Brain and Neuro": "brain",
     "Chest, Pulmonary": "chest",
     "Cardiovascular": "chest",
@@ -176,7 +176,7 @@ class FigurePrompt:
 def kind_of(pair: MedPixPair) -> tuple[str, str, str] | None:
     """Modality, plane and region; None where a figure is no plain CT or MR image in one plane, or says no region."""
     plane = _PLANES.get(pair.plane.strip().lower())
-    odd = _NOT_ASKED.search(f"{pair.plane} {pair.query.partition('.')[0]}")
+    odd = NOT_PLAIN.search(f"{pair.plane} {pair.query.partition('.')[0]}")
     if pair.modality not in _MODALITIES or plane is None or odd or not pair.category:
         return None
     return pair.modality, plane, pair.category
@@ -184,8 +184,8 @@ def kind_of(pair: MedPixPair) -> tuple[str, str, str] | None:
 
 def place_of(pair: MedPixPair) -> str:
     """Where in the body, in a word or two; empty when nothing says."""
-    if pair.location in _LOCATIONS:
-        return _LOCATIONS[pair.location]
+    if pair.location in LOCATIONS:
+        return LOCATIONS[pair.location]
     caption = pair.caption.lower()
     return next((part for part in _PARTS if re.search(rf"\b{part}\b", caption)), _CATEGORIES.get(pair.category, ""))
 

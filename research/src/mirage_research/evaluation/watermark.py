@@ -1,7 +1,6 @@
 """The invisible watermark, measured: what it survives, how often it is seen where it is not, and how much it changes.
 
-The carriers are real images, marked in memory and never written: a generator's own are smoother and easier to mark.
-Every
+The carriers are real images, marked in memory and never written: a generator's own are smoother and easier to mark. Every
 second one is brought to 128 pixels first, as a small generator draws, the others keep their detail.
 """
 
@@ -10,8 +9,8 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -63,41 +62,9 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class WatermarkMeasures:
-    """What came of it.
-
-    Attributes
-    ----------
-    images : int
-        Real images looked at.
-    alarms : int
-        How many of them seemed marked.
-    highest : float
-        The highest score of an unmarked image; `mirage.images.marks.watermark.THRESHOLD` is the bar.
-    carriers : int
-        How many were marked.
-    seen, read : dict
-        Share of the carriers, for each change, in which the mark, and the id, was read back.
-    psnr : tuple of float
-        Lowest, and median, in decibels, of the marked carriers against the unmarked ones.
-    milliseconds : float
-        Median time of one look at one image, as adding looks.
-    """
-
-    images: int
-    alarms: int
-    highest: float
-    carriers: int
-    seen: dict[str, float]
-    read: dict[str, float]
-    psnr: tuple[float, float]
-    milliseconds: float
-
-
 def evaluate(
     paths: list[Path], carriers: int = 40, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> WatermarkMeasures:
+) -> dict[str, Any]:
     """Measure on real images; `carriers` of them, evenly spread, are marked in memory.
 
     Parameters
@@ -107,6 +74,14 @@ def evaluate(
     carriers : int
     progress : callable
         Told how many images are looked at, and of how many.
+
+    Returns
+    -------
+    dict
+        ``images``, of which so many ``alarms`` seemed marked; the ``highest`` score of an unmarked image, for which
+        `mirage.images.marks.watermark.THRESHOLD` is the bar; ``carriers``: how many were marked; ``seen`` and ``read``: share
+        of them, for each change, in which the mark, and the id, was read back; ``psnr``: lowest and median, in decibels, of
+        marked against unmarked; ``milliseconds``: median of one look at one image, as adding looks.
     """
     scores, alarms, times = [], 0, []
     seen: dict[str, list[bool]] = {name: [] for name in CHANGES}
@@ -132,16 +107,16 @@ def evaluate(
             seen[name].append(found.present)
             read[name].append(found.id == id_)
         progress(len(paths) + number, total)
-    return WatermarkMeasures(
-        len(paths),
-        alarms,
-        float(max(scores)),
-        len(psnr),
-        {name: float(np.mean(values)) for name, values in seen.items()},
-        {name: float(np.mean(values)) for name, values in read.items()},
-        (float(min(psnr)), float(np.median(psnr))),
-        1000 * float(np.median(times)),
-    )
+    return {
+        "images": len(paths),
+        "alarms": alarms,
+        "highest": float(max(scores)),
+        "carriers": len(psnr),
+        "seen": {name: float(np.mean(values)) for name, values in seen.items()},
+        "read": {name: float(np.mean(values)) for name, values in read.items()},
+        "psnr": [float(min(psnr)), float(np.median(psnr))],
+        "milliseconds": 1000 * float(np.median(times)),
+    }
 
 
 def _drawn(image: Image.Image, *, small: bool) -> Image.Image:
@@ -157,14 +132,14 @@ def _record(id_: str) -> SyntheticRecord:
     return SyntheticRecord(id_, "measuring", (), "", "none", "none", "", 0, 1, 1.0, 512, 512, "", "MIRAGE")
 
 
-def rows(measured: WatermarkMeasures) -> list[tuple[str, str]]:
+def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
     """As names and values for people."""
     found = [
-        ("real images", f"{measured.images:,}"),
-        ("false alarms", f"{measured.alarms}"),
-        ("highest score of a real image", f"{measured.highest:.2f}"),
-        ("marked carriers", f"{measured.carriers}"),
-        ("PSNR, lowest and median", f"{measured.psnr[0]:.1f} dB, {measured.psnr[1]:.1f} dB"),
-        ("one look, median", f"{measured.milliseconds:.1f} ms"),
+        ("real images", f"{table['images']:,}"),
+        ("false alarms", f"{table['alarms']}"),
+        ("highest score of a real image", f"{table['highest']:.2f}"),
+        ("marked carriers", f"{table['carriers']}"),
+        ("PSNR, lowest and median", f"{table['psnr'][0]:.1f} dB, {table['psnr'][1]:.1f} dB"),
+        ("one look, median", f"{table['milliseconds']:.1f} ms"),
     ]
-    return found + [(name, f"mark {share:.0%}, id {measured.read[name]:.0%}") for name, share in measured.seen.items()]
+    return found + [(name, f"mark {share:.0%}, id {table['read'][name]:.0%}") for name, share in table["seen"].items()]

@@ -100,17 +100,7 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     texts = [sample.query for sample in samples[:medpix_count]]
     start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
     averaged = train(
-        config,
-        towers,
-        samples,
-        squares,
-        holdout,
-        holdout_squares,
-        values,
-        tokenise,
-        out,
-        resume=resume,
-        tell=tell,
+        config, towers, samples, squares, holdout, holdout_squares, values, tokenise, out, resume=resume, tell=tell
     )
     folder = out / "encoder"
     export(averaged, config, text_folder() / "tokenizer.json", folder, tell=tell)

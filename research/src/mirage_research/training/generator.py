@@ -18,10 +18,11 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from PIL import Image
 
 from mirage.generate.generators import copies
+from mirage.generate.generators.latents import PatchBasis
 from mirage.generate.generators.text_states import TextStates
 from mirage.settings import SHIPPED
 from mirage_research.training import generator_images
-from mirage_research.training.generator_batches import Basis, Batches, Words
+from mirage_research.training.generator_batches import Batches, Words, fit_basis
 from mirage_research.training.generator_network import TEXT_OUTPUT, TIME_SCALE, export, network
 from mirage_research.training.runs import (
     CHECKPOINT,
@@ -80,11 +81,11 @@ def make_generator(
     train, held_out = generator_images.set_aside(examples, config.held_out, config.seed)
     basis = out / "patches.npz"
     if not basis.exists():
-        kept = Basis.fit(torch.from_numpy(images[train]), config, basis)
+        kept = fit_basis(torch.from_numpy(images[train]), config, basis)
         tell(f"{config.components} components of patches keep {kept:.1%} of the variance")
     tell("reading the words")
     words = Words(examples, TextStates(SHIPPED / "encoder", TEXT_OUTPUT, 64, threads))
-    batches = Batches(images, examples, train, words, Basis(basis), config)
+    batches = Batches(images, examples, train, words, PatchBasis.load(basis), config)
     made = network(config).to(memory_format=torch.channels_last)
     size = sum(part.numel() for part in made.parameters())
     tell(f"{size / 1e6:.1f}M weights, {len(train):,} images to train on, {len(held_out):,} held out")

@@ -102,51 +102,37 @@ def fit_decoder(
     return np.asarray(np.linalg.solve(square, product), dtype=np.float32)
 
 
-class Basis:
-    """Principal components of patches, as `mirage.generate.generators.latents.PatchBasis` reads them."""
+def fit_basis(images: Any, config: GeneratorConfig, path: Path) -> float:
+    """Find the principal components of patches and write them; returns the share of variance that they keep.
 
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as parts:
-            self.mean, self.basis, self.scale = (torch.from_numpy(parts[name]) for name in ("mean", "basis", "scale"))
+    Parameters
+    ----------
+    images : torch.Tensor
+        (n, s, s) uint8.
+    config : GeneratorConfig
+        Says how many components are kept, and how large the latents are.
+    path : Path
+        Gets mean, basis, scale and decoder, as `mirage.generate.generators.latents.PatchBasis` reads them.
 
-    @staticmethod
-    def fit(images: Any, config: GeneratorConfig, path: Path) -> float:
-        """Find the components over images and write them; returns the share of variance that they keep.
-
-        Parameters
-        ----------
-        images : torch.Tensor
-            (n, s, s) uint8.
-        config : GeneratorConfig
-            Says how many components are kept, and how large the latents are.
-        path : Path
-            Gets mean, basis, scale and decoder, as ``.npz``.
-
-        Returns
-        -------
-        float
-            The share, from 0 to 1.
-        """
-        pixels = config.side * PATCH
-        parts = [_patches(plain(images[at : at + 64], pixels)).reshape(-1, PATCH**2) for at in range(0, len(images), 64)]
-        every = torch.cat(parts)
-        mean = every.mean(0)
-        centred = every - mean
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-        values, vectors = values.flip(0)[: config.components], vectors.flip(1)[:, : config.components]
-        # Half the way to equal variances: the fine components are heard, but the coarse ones lead.
-        scale = values**0.25
-        scale = scale * (values / scale**2).mean().sqrt()
-        found = {"mean": mean.numpy(), "basis": vectors.numpy(), "scale": scale.numpy()}
-        some = plain(images[:: max(1, len(images) // _DECODED)], pixels)[:, 0].numpy()
-        np.savez(path, **found, decoder=fit_decoder(PatchBasis(**found), some, _NOISE))
-        return float(values.sum() / centred.var(0, correction=0).sum())
-
-    def encode(self, images: Any) -> Any:
-        """(n, 1, s, s) to (n, k, s/8, s/8)."""
-        side = images.shape[-1] // PATCH
-        found = (_patches(images) - self.mean) @ self.basis / self.scale
-        return found.transpose(1, 2).reshape(len(images), -1, side, side)
+    Returns
+    -------
+    float
+        The share, from 0 to 1.
+    """
+    pixels = config.side * PATCH
+    parts = [_patches(plain(images[at : at + 64], pixels)).reshape(-1, PATCH**2) for at in range(0, len(images), 64)]
+    every = torch.cat(parts)
+    mean = every.mean(0)
+    centred = every - mean
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+    values, vectors = values.flip(0)[: config.components], vectors.flip(1)[:, : config.components]
+    # Half the way to equal variances: the fine components are heard, but the coarse ones lead.
+    scale = values**0.25
+    scale = scale * (values / scale**2).mean().sqrt()
+    found = {"mean": mean.numpy(), "basis": vectors.numpy(), "scale": scale.numpy()}
+    some = plain(images[:: max(1, len(images) // _DECODED)], pixels)[:, 0].numpy()
+    np.savez(path, **found, decoder=fit_decoder(PatchBasis(**found), some, _NOISE))
+    return float(values.sum() / centred.var(0, correction=0).sum())
 
 
 def _patches(images: Any) -> Any:
@@ -189,7 +175,7 @@ class Batches:
         examples: Sequence[ImageTexts],
         train: Sequence[int],
         words: Words,
-        basis: Basis,
+        basis: PatchBasis,
         config: GeneratorConfig,
     ) -> None:
         self._images, self._examples, self._train = torch.from_numpy(images), examples, np.array(train)
@@ -208,7 +194,7 @@ class Batches:
         states, mask, pooled = self._words(texts)
         pooled = pooled * torch.from_numpy(rng.random(len(texts)) >= config.no_pooled).float()[:, None]
         images = bent(self._images[chosen], config.side * PATCH, self.generator)
-        return self._basis.encode(images), states, mask, pooled
+        return self._encoded(images), states, mask, pooled
 
     def _text(self, number: int) -> str:
         texts = self._examples[number].texts
@@ -219,4 +205,8 @@ class Batches:
         """The same for given images, as they are, with their sources' words."""
         texts = [self._examples[number].texts[min(4, len(self._examples[number].texts) - 1)] for number in numbers]
         images = plain(self._images[list(numbers)], self._config.side * PATCH)
-        return (self._basis.encode(images), *self._words(texts))
+        return (self._encoded(images), *self._words(texts))
+
+    def _encoded(self, images: Any) -> Any:
+        """(n, 1, s, s) to latents (n, k, s/8, s/8)."""
+        return torch.from_numpy(np.stack([self._basis.encode(image) for image in images[:, 0].numpy()]))

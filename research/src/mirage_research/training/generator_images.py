@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,25 +11,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from mirage.generate.generators.latents import SIDE, framed, squared
+from mirage_research.evaluation.medpix import LOCATIONS, NOT_PLAIN
 from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, tidied
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 
 _COLOURED = 12  # mean difference between the channels, of 255; from there on it is a photograph or a drawing
-_NOT_PICTURES = re.compile(r"photograph|drawing|pathology|montage|3d", re.IGNORECASE)
 _KINDS = {"MR": "MRI", "XR": "X-ray"}
-_REGIONS = {
-    "brain and neuro": "brain",
-    "chest, pulmonary": "chest",
-    "spine": "spine",
-    "gastrointestinal": "abdomen",
-    "genitourinary": "abdomen and pelvis",
-    "head and neck": "head and neck",
-    "eye and orbit": "orbit",
-    "cardiovascular": "chest",
-    "breast and mammography": "breast",
-}
+_REGIONS = {location.lower(): region for location, region in LOCATIONS.items()}
 _PARTS = (
     "knee shoulder hip ankle foot wrist hand elbow thigh femur leg,lumbar spine,cervical spine,thoracic spine,"
     "spine pelvis orbit sinus neck liver kidney pancreas heart breast brain chest abdomen pituitary,temporal bone"
@@ -119,7 +108,7 @@ def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) ->
     for sample in read_medpix(medpix, "train"):
         with Image.open(sample.picture) as opened:
             picture = opened.convert("RGB")
-        if _NOT_PICTURES.search(sample.query.partition(".")[0]) or _coloured(picture):
+        if NOT_PLAIN.search(sample.query.partition(".")[0]) or _coloured(picture):
             left_out += 1
             continue
         images.append(np.asarray(framed(picture)))
