@@ -425,7 +425,7 @@ def test_the_report_is_one_page_with_plots_and_their_tables_and_loads_nothing(
     assert names.count("table") > len(measured.tasks)
     pictures = [attrs for tag, attrs in reader.tags if tag == "img"]
     assert pictures
-    assert all(str(attrs["src"]).startswith("data:image/jpeg") and attrs["alt"] for attrs in pictures)
+    assert all(str(attrs["src"]).startswith("data:image/webp") and attrs["alt"] for attrs in pictures)
     assert not re.search(r"url\(|@import|src=\"http", text)
     assert "prefers-color-scheme: dark" in text
     value = measured.table["tasks"]["condition queries"]["systems"]["BM25 over captions"]["nDCG@10"][0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -181,7 +180,7 @@ def explainer(
     with counting("Asking", " questions/s") as move:
         found, answers = measurement.evaluate(name, copy_of(medpix), questions, seed, move)
     facts(measurement.rows(found))
-    write({"report": asdict(found), "answers": answers}, json_file)
+    write({"report": found, "answers": answers}, json_file)
 
 
 @app.command()

@@ -113,7 +113,7 @@ def _corpus(
         key, equals, value = one.partition("=")
         if not key or not equals:
             raise BadInput(f"--option is given as NAME=VALUE, not “{one}”.")
-        options[key] = Path(value) if key != "splits" else tuple(value.split(","))
+        options[key] = value
     if corpus and corpus != MEDPIX:
         return corpus, options | ({"path": path} if path is not None else {})
     where = path if corpus == MEDPIX and path is not None else medpix

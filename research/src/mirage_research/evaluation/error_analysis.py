@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from mirage.errors import MirageError
 from mirage.figure import Figure
@@ -135,9 +134,6 @@ def worst(
     return found
 
 
-_SMALL = 160  # pixels of the longer side
-
-
 def thumbnails(pool: EvaluationSet, failures: Mapping[str, Sequence[FailedQuery]]) -> dict[int, bytes]:
     """Small pictures of the figures that failures are about; those that are lost are left out.
 
@@ -151,13 +147,6 @@ def thumbnails(pool: EvaluationSet, failures: Mapping[str, Sequence[FailedQuery]
     found: dict[int, bytes] = {}
     for failed in (one for each in failures.values() for one in each):
         for place in {failed.place, *failed.wanted, *(place for place, _ in failed.got)} - set(found):
-            try:
-                image = Image.open(io.BytesIO(pictures.read_thumbnail(pool.rows[place].picture.name)))
-            except (MirageError, OSError):
-                continue
-            small = image.convert("RGB")
-            small.thumbnail((_SMALL, _SMALL))
-            out = io.BytesIO()
-            small.save(out, "JPEG", quality=70)
-            found[place] = out.getvalue()
+            with suppress(MirageError):
+                found[place] = pictures.read_thumbnail(pool.rows[place].picture.name)
     return found

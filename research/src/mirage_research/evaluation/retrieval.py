@@ -79,7 +79,7 @@ class RetrievalEvaluation:
     failures : dict
         Task to its worst queries; they hold texts.
     thumbnails : dict
-        Place to a small JPEG of its picture, for the figures of the failures.
+        Place to a small WebP of its picture, for the figures of the failures.
     """
 
     table: Table

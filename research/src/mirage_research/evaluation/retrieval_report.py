@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +32,15 @@ SAID = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One row of a plot; everything in per cent of its width."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    text: str
-    main: bool
-
-
-def bars(table: Mapping[str, Any]) -> list[Bar]:
-    """What a task's plot shows: each system by the measure by which they are compared."""
+def bars(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a task's plot shows: each system by the measure by which they are compared, in per cent of the plot's width."""
     found = []
     for name, values in table["systems"].items():
         row = values[table["measure"]]
         value, low, high = (100 * number for number in row)
-        found.append(Bar(name, value, low, high, told(row), name == table["main"]))
+        found.append(
+            {"name": name, "value": value, "low": low, "high": high, "text": told(row), "main": name == table["main"]}
+        )
     return found
 
 
@@ -133,7 +122,7 @@ def _figure(place: int, pool: EvaluationSet, small: Mapping[int, bytes]) -> dict
         "title": figure.title,
         "caption": _cut(figure.caption),
         "kind": kind or "kind not stated",
-        "picture": f"data:image/jpeg;base64,{picture}" if picture else "",
+        "picture": f"data:image/webp;base64,{picture}" if picture else "",
         "attribution": figure.source.attribution,
         "url": figure.source.url if figure.source.url.startswith(("https://", "http://")) else "",
         "licence": str(figure.source.licence),

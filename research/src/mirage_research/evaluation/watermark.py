@@ -79,9 +79,9 @@ def evaluate(
     -------
     dict
         ``images``, of which so many ``alarms`` seemed marked; the ``highest`` score of an unmarked image, for which
-        `mirage.images.marks.watermark.THRESHOLD` is the bar; ``carriers``: how many were marked; ``seen`` and ``read``: share
-        of them, for each change, in which the mark, and the id, was read back; ``psnr``: lowest and median, in decibels, of
-        marked against unmarked; ``milliseconds``: median of one look at one image, as adding looks.
+        `mirage.images.marks.watermark.THRESHOLD` is the bar; ``carriers``: how many were marked; ``seen`` and ``read``:
+        share of them, for each change, in which the mark, and the id, was read back; ``psnr``: lowest and median, in
+        decibels, of marked against unmarked; ``milliseconds``: median of one look at one image, as adding looks.
     """
     scores, alarms, times = [], 0, []
     seen: dict[str, list[bool]] = {name: [] for name in CHANGES}

@@ -10,12 +10,13 @@ import dataclasses
 import math
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -186,7 +187,21 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
             torch.manual_seed(random.Random(f"{config.seed}/{step}/dropout").getrandbits(63))  # noqa: S311 - not a secret
             loss = 0.0
             for _ in range(config.accumulate):
-                loss += _gradient(towers, next(batches), loss_function, scaler, config, where, step) / config.accumulate
+                batch = next(batches)
+                groups, keys = zip(*((one.group, one.key) for one in batch.examples), strict=True)
+                wrong = contrastive.negatives(groups, keys, batch.texts).to(where.device)
+                with _memory_named(step, min(config.chunk, config.batch)):
+                    value = backward(
+                        towers,
+                        batch.pixels,
+                        batch.tokens,
+                        partial(loss_function, scale=towers.scale, bias=towers.bias, wrong=wrong),
+                        chunk=config.chunk,
+                        freeze=config.freeze,
+                        where=where,
+                        scaled=lambda value: scaler.scale(value / config.accumulate),
+                    )
+                loss += value / config.accumulate
             if not math.isfinite(loss):
                 raise BadInput(
                     f"The loss is no number any more at step {step + 1:,}. Lower the rate ({config.rate:g}), or compute "
@@ -384,33 +399,14 @@ def order_of(count: int, run: int, seed: int, epoch: int) -> list[int]:
 # -- loss, gradient and learning rate ---------------------------------------------------------------------------------
 
 
-def _gradient(
-    towers: DualEncoder,
-    batch: PairBatch,
-    loss_function: Callable[..., torch.Tensor],
-    scaler: Any,
-    config: FineTuningConfig,
-    where: Placement,
-    step: int,
-) -> float:
-    """Add the gradient of one batch to the parameters; returns its loss."""
-    keys = [one.key for one in batch.examples]
-    wrong = contrastive.negatives([one.group for one in batch.examples], keys, batch.texts).to(where.device)
+@contextmanager
+def _memory_named(step: int, size: int) -> Iterator[None]:
+    """Say what to do where memory runs out."""
     try:
-        return backward(
-            towers,
-            batch.pixels,
-            batch.tokens,
-            lambda images, texts: loss_function(images, texts, towers.scale, towers.bias, wrong),
-            chunk=config.chunk,
-            freeze=config.freeze,
-            where=where,
-            scaled=lambda value: scaler.scale(value / config.accumulate),
-        )
+        yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
-        size = min(config.chunk, config.batch)
         raise Unavailable(
             f"Memory ran out at step {step + 1:,} with {size} pairs in the towers at once. Make chunk smaller "
             f"({max(1, size // 2)}, say): the result is the same and takes somewhat longer; or set recompute."
