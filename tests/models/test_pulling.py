@@ -194,17 +194,6 @@ def test_a_revision_with_only_a_pickle_is_refused(site: Site) -> None:
     assert site.bodies() == []
 
 
-def test_a_pickle_is_taken_when_its_digest_is_pinned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hashlib
-
-    del site.models[MODEL]["model.safetensors"]
-    pin(monkeypatch, pickle_sha256=(hashlib.sha256(b"a pickle").hexdigest(),))
-    assert "pytorch_model.bin" in names(models.pull(MODEL).path)
-    site.models[MODEL]["pytorch_model.bin"] = b"another pickle"
-    with pytest.raises(Unavailable, match="pickle"):
-        models.pull(MODEL, revision=OLDER)
-
-
 def test_a_part_of_a_pipeline_that_is_a_pickle_is_refused(site: Site) -> None:
     site.models[MODEL] = {
         "model_index.json": b"{}",

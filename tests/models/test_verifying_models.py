@@ -138,12 +138,6 @@ class TestShipped:
         (verdict,) = models.verify("starter-encoder", root=root)
         assert verdict.faults == ("tokenizer.json is missing",)
 
-    def test_one_whose_card_states_no_digest_is_not_called_checked(self, root: Path) -> None:
-        (root / "generator" / "card.md").write_text("# Card\n")
-        (verdict,) = models.verify("starter-generator", root=root)
-        assert (verdict.sound, verdict.checked) == (True, 0)
-        assert "states no digest" in verdict.remark
-
     def test_all_that_is_here_is_checked_when_nothing_is_named(self, pulled: Path) -> None:
         (pulled / RECORD).write_text("{")
         found = {verdict.id: verdict for verdict in models.verify()}

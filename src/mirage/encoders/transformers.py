@@ -14,10 +14,10 @@ from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, th
 from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package
 from mirage.errors import Unavailable
-from mirage.models.files import LocalModel
+from mirage.models.files import LocalModel, shards
 from mirage.models.runtime import Placement, first_line, remembered_sha256
 
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 # Dual encoders that the library names so in config.json; which of them are opened is told when one is.
 _DUAL = {"clip", "siglip", "siglip2", "chinese_clip", "altclip", "vision-text-dual-encoder"}
 _OLD_END = 2  # what the configurations of early CLIP models call their end-of-text token, which is really the last one
@@ -58,7 +58,10 @@ class TransformersEncoder(TorchEncoder):
         self._config = self._local.json("config.json")
         self._family = _family(self._local, self._config)
         self._text, self._vision = self._config.get("text_config") or {}, self._config.get("vision_config") or {}
-        self._weights = self._local.weights(_WEIGHTS)
+        weights = self._local.weights(_WEIGHTS)
+        self._files = shards(weights) if weights.suffix == ".json" else [weights]
+        if lost := [path.name for path in self._files if not path.is_file()]:
+            raise Unavailable(f"The model {self._local.name} lacks {', '.join(lost)}. Fetch it anew.")
         text_size = self._text.get("projection_size") or self._text.get("hidden_size", 768)
         self.dimension = int(self._config.get("projection_dim", 512) if self._family.kind == "CLIPModel" else text_size)
         self.preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
@@ -89,7 +92,7 @@ class TransformersEncoder(TorchEncoder):
         return vocabulary - 1 if end == _OLD_END else end
 
     def _parts(self) -> list[tuple[str, str]]:
-        files = [*_all_weights(self._local, self._weights), *tokenizer.tokenizer_files(self._local.folder)]
+        files = [*self._files, *tokenizer.tokenizer_files(self._local.folder)]
         return [
             ("text", json.dumps(self._text, sort_keys=True)),
             ("vision", json.dumps(self._vision, sort_keys=True)),
@@ -111,7 +114,7 @@ class TransformersEncoder(TorchEncoder):
             model, told = made.from_pretrained(
                 str(self._local.folder),
                 dtype=getattr(torch, where.dtype),
-                use_safetensors=not self._weights.name.endswith(".bin"),
+                use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
             )
@@ -142,20 +145,6 @@ def _family(found: LocalModel, config: Mapping[str, Any]) -> Family:
             "Name another (setting encoder_model)."
         )
     return FAMILIES[str(kind)]
-
-
-def _all_weights(found: LocalModel, weights: Any) -> list[Any]:
-    if not weights.name.endswith(".index.json"):
-        return [weights]
-    try:
-        names = set(json.loads(weights.read_text("utf-8"))["weight_map"].values())
-        files = [found.folder / str(name) for name in sorted(names)]
-        lost = [path.name for path in files if not path.is_file()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unavailable(f"{weights} is damaged: {first_line(error)} Fetch the model anew.") from error
-    if lost:
-        raise Unavailable(f"The model {found.name} lacks {', '.join(lost)}. Fetch it anew.")
-    return files
 
 
 def _preprocessing(found: LocalModel, side: int) -> Preprocessing:

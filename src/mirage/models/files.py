@@ -1,6 +1,6 @@
 """The files of a model: which are taken, the record kept beside them, and what they tell of its weights unloaded.
 
-Taken are safetensors, configurations, tokenizers, card and licence: no code, and no pickle unless its digest is pinned.
+Taken are safetensors, configurations, tokenizers, card and licence: no code, and no pickle, which could run any.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, TypeAdapter
 
 from mirage.errors import Unavailable, first_fault
-from mirage.models.pins import Pin
-from mirage.models.runtime import first_line, git_id_of, remembered_sha256, sha256_of
+from mirage.models.runtime import first_line, git_id_of, sha256_of
 
 RECORD = "mirage.model.json"
 NOT_STATED = "not stated"
@@ -34,6 +32,7 @@ _VARIANT = re.compile(r"\.(fp16|bf16|fp32|ema|non_ema)(-\d{5}-of-\d{5})?\.(safet
 _PICKLE = re.compile(r"([\w.-]*model[\w.-]*)\.(bin|pt|pth|ckpt)$", re.IGNORECASE)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ADAPTED = re.compile(r"(flax|tf|rust|onnx|openvino|coreml)(_.*)?")
+_ASIDE = re.compile(r"\.|(runs|logs)$|checkpoint-")
 _OPEN_CLIP = "open_clip_model.safetensors"
 _INDEX = "model_index.json"
 # Parts of a pipeline that have weights, and files of which each part has one.
@@ -202,7 +201,7 @@ _RECORDS = TypeAdapter(ModelRecord)
 # -- which files are taken ----------------------------------------------------------------------------------------------
 
 
-def choose(model_id: str, files: Sequence[ModelFile], pin: Pin | None = None) -> list[ModelFile]:
+def choose(model_id: str, files: Sequence[ModelFile]) -> list[ModelFile]:
     """Files to take.
 
     Parameters
@@ -211,38 +210,27 @@ def choose(model_id: str, files: Sequence[ModelFile], pin: Pin | None = None) ->
         For messages.
     files : sequence of ModelFile
         All that there are.
-    pin : Pin, optional
-        Whose pinned pickles may be taken where there are no safetensors.
 
     Raises
     ------
     mirage.errors.Unavailable
-        When weights are there as a pickle only, and its digest is not pinned; or when there are none.
+        When weights are there as a pickle only, or when there are none.
     """
-    paths = {file.path for file in files}
-    pipeline = _INDEX in paths
-    taken = [file for file in files if _wanted(file.path, pipeline, _OPEN_CLIP in paths)]
-    folders = {str(PurePosixPath(file.path).parent) for file in taken if file.path.endswith(".safetensors")}
-    pickles: dict[str, list[ModelFile]] = defaultdict(list)
-    for file in files:
-        if _PICKLE.search(PurePosixPath(file.path).name) and not _aside(file.path):
-            pickles[str(PurePosixPath(file.path).parent)].append(file)
-    for folder, found in pickles.items():
-        # Of a pipeline every part needs weights of its own; of other models, one set of weights at the top is enough.
-        if folder in folders or (folders and not pipeline) or (pipeline and folder == "."):
-            continue
-        allowed = [file for file in found if pin is not None and file.sha256 and file.sha256 in pin.pickle_sha256]
-        if not allowed:
-            names = ", ".join(sorted(file.path for file in found))
-            raise Unavailable(
-                f"{model_id} has these weights only as a pickle ({names}), which could run any code when it is opened. "
-                "Refused. Name a revision that has safetensors with --revision."
-            )
-        taken += allowed
-        folders.add(folder)
+    paths = {PurePosixPath(file.path): file for file in files}
+    pipeline = PurePosixPath(_INDEX) in paths
+    taken = [path for path in paths if _wanted(path, pipeline, PurePosixPath(_OPEN_CLIP) in paths)]
+    folders = {path.parent for path in taken if path.suffix == ".safetensors"}
+    pickles = [path for path in paths if _PICKLE.search(path.name) and not _aside(path) and path.parent not in folders]
+    # Of a pipeline every part needs weights of its own; of other models, one set of weights at the top is enough.
+    pickles = [path for path in pickles if (path.parent.name if pipeline else not folders)]
+    if pickles:
+        raise Unavailable(
+            f"{model_id} has these weights only as a pickle ({', '.join(map(str, sorted(pickles)))}), which could run any "
+            "code when it is opened. Refused. Name a revision that has safetensors with --revision."
+        )
     if not folders:
         raise Unavailable(f"{model_id} holds no weights as *.safetensors at that revision. Name another with --revision.")
-    return sorted(taken, key=lambda file: file.path)
+    return [paths[path] for path in sorted(taken)]
 
 
 def is_variant(name: str) -> bool:
@@ -250,26 +238,19 @@ def is_variant(name: str) -> bool:
     return bool(_VARIANT.search(name))
 
 
-def _wanted(path: str, pipeline: bool, open_clip: bool) -> bool:
-    whole = PurePosixPath(path)
-    if _aside(path) or any(part.startswith(".") for part in whole.parts):
+def _wanted(path: PurePosixPath, pipeline: bool, open_clip: bool) -> bool:
+    top = len(path.parts) == 1
+    if _aside(path) or is_variant(path.name):
         return False
-    if len(whole.parts) == 1 and _PAPERS.fullmatch(whole.name):
-        return True
-    if whole.suffix == ".safetensors":
-        top = len(whole.parts) == 1
+    if path.suffix == ".safetensors":
         # Beside a pipeline's parts lies at times all of it once more in one file; beside open_clip's weights, transformers'.
-        again = (pipeline and top) or (open_clip and top and whole.name != _OPEN_CLIP)
-        return not is_variant(whole.name) and not again
-    return whole.suffix in _ENDINGS and not is_variant(whole.name)
+        return not top or not (pipeline or (open_clip and path.name != _OPEN_CLIP))
+    return path.suffix in _ENDINGS or (top and bool(_PAPERS.fullmatch(path.name)))
 
 
-def _aside(path: str) -> bool:
-    """Whether a file belongs to another framework, or to how the model was trained."""
-    parts = PurePosixPath(path).parts
-    return bool(_ADAPTED.fullmatch(parts[0])) or any(
-        part in ("runs", "logs") or part.startswith("checkpoint-") for part in parts
-    )
+def _aside(path: PurePosixPath) -> bool:
+    """Whether a file is hidden, or belongs to another framework or to how the model was trained."""
+    return bool(_ADAPTED.fullmatch(path.parts[0])) or any(map(_ASIDE.match, path.parts))
 
 
 # -- weights, not loaded -------------------------------------------------------------------------------------------------
@@ -305,6 +286,21 @@ def weight_files(folder: Path) -> list[Path]:
     return parts if parts and (folder / _INDEX).is_file() else top
 
 
+def shards(index: Path) -> list[Path]:
+    """The files among which an index divides the weights, whether they are there or not.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the index is damaged.
+    """
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        return [index.parent / name for name in sorted(names)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{index} is damaged: {first_line(error)} Fetch the model anew.") from error
+
+
 def lacking(folder: Path) -> list[str]:
     """What is missing of a model's weights, as paths; empty when all that its indexes name is there and whole."""
     missing = []
@@ -312,11 +308,9 @@ def lacking(folder: Path) -> list[str]:
         if is_variant(index.name):
             continue
         try:
-            shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            missing += [f"{index.parent.name}/{shard.name}" for shard in shards(index) if not shard.is_file()]
+        except Unavailable:
             missing.append(str(index.relative_to(folder)))
-            continue
-        missing += [f"{index.parent.name}/{name}" for name in sorted(shards) if not (index.parent / name).is_file()]
     if (folder / _INDEX).is_file():
         missing += missing_parts(folder)
     elif not weight_files(folder):
@@ -360,13 +354,10 @@ class LocalModel:
     name : str
         As a person names it: the hub id, or the folder.
     folder : Path
-    pin : Pin or None
-        What MIRAGE knows of it.
     """
 
     name: str
     folder: Path
-    pin: Pin | None = None
 
     def json(self, name: str) -> dict[str, Any]:
         """Read one of its configurations.
@@ -388,36 +379,28 @@ class LocalModel:
         return values
 
     def weights(self, preferred: Sequence[str]) -> Path:
-        """The file of weights to open.
+        """The safetensors file to open, or the index of several.
 
         Parameters
         ----------
         preferred : sequence of str
-            Names in the order in which they are looked for; safetensors come before pickles whatever their order.
+            Names in the order in which they are looked for.
 
         Raises
         ------
         mirage.errors.Unavailable
-            When there are none, or only a pickle that MIRAGE does not know.
+            When there is none, or only a pickle.
         """
-        safe = [name for name in preferred if ".safetensors" in name]
-        rest = sorted(path.name for path in self.folder.glob("*.safetensors"))
-        for name in [*safe, *(rest if len(rest) == 1 else [])]:
+        rest = [path.name for path in self.folder.glob("*.safetensors")]
+        for name in [*preferred, *(rest if len(rest) == 1 else [])]:
             if (self.folder / name).is_file():
                 return self.folder / name
-        named = [self.folder / name for name in preferred if name.endswith(_PICKLES)]
-        others = [path for path in sorted(self.folder.iterdir()) if path.suffix in _PICKLES and path not in named]
-        pickles = [path for path in [*named, *others] if path.is_file()]
-        known = self.pin.pickle_sha256 if self.pin else ()
-        for path in pickles:
-            if known and remembered_sha256(path) in known:
-                return path
-        if pickles:
+        if pickles := sorted(path.name for path in self.folder.iterdir() if path.suffix in _PICKLES):
             raise Unavailable(
-                f"The model {self.name} only has its weights as a pickle ({pickles[0].name}), which could run any code when "
+                f"The model {self.name} only has its weights as a pickle ({pickles[0]}), which could run any code when "
                 "it is opened. Use a revision or a copy that has them as safetensors."
             )
-        raise Unavailable(f"The model {self.name} has no weights in {self.folder} ({safe[0]}). Fetch it anew.")
+        raise Unavailable(f"The model {self.name} has no weights in {self.folder} ({preferred[0]}). Fetch it anew.")
 
 
 def licence_of(folder: Path) -> str:

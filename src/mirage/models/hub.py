@@ -98,7 +98,7 @@ def locate(
     name, _, named = model.removeprefix("hf-hub:").partition("@")
     if name.count("/") != 1 or name != name.strip() or not all(name.split("/")):
         raise BadInput(f"{model!r} is no model: give a hub id as org/name, or the folder that holds it ({part}_model).")
-    pin, wanted = pin_of(name), revision or named
+    wanted = revision or named
     here = find(name, wanted)
     if download and (here is None or (weights and lacking(here))):
         here = pull(name, revision=wanted).path
@@ -109,7 +109,7 @@ def locate(
             f"with `mirage models pull {name}{at}`, allow MIRAGE to fetch it (setting {part}_download), or name the "
             f"folder that holds it (setting {part}_model)."
         )
-    return LocalModel(name, here, pin)
+    return LocalModel(name, here)
 
 
 def pull(
@@ -124,7 +124,7 @@ def pull(
     """Get a model, verified against the digests that the hub states; or go on where an earlier call broke off.
 
     Only safetensors, configurations, tokenizers, card and licence are taken. A revision whose weights are a pickle is
-    refused unless its digest is among the pins. What lies in the cache of the Hugging Face libraries is not fetched again.
+    refused. What lies in the cache of the Hugging Face libraries is not fetched again.
 
     Parameters
     ----------
@@ -377,7 +377,7 @@ class _Folder:
 def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path | None, progress: PullProgress) -> Pulled:
     """Bring all chosen files of a commit into a folder, each checked against what is stated of it."""
     pin = pin_of(name)
-    files = choose(name, source.files(commit), pin)
+    files = choose(name, source.files(commit))
     folder = to.expanduser() if to else home_of(name, commit)
     if folder.resolve() == Path(source.told).resolve():
         raise BadInput(f"{folder} cannot be copied onto itself. Name another folder with --to.")

@@ -34,8 +34,6 @@ class Pin:
         Bytes to download; 0 when not known.
     memory : int
         Bytes it takes in use: measured for those that ship, else by its number of parameters; 0 when not known.
-    pickle_sha256 : tuple of str
-        Digests of the pickles that may be taken; all others are refused, since a pickle can run any code.
     used_for : str
         What MIRAGE does with it.
     caveats : tuple of str
@@ -53,7 +51,6 @@ class Pin:
     revision: str = ""
     size: int = 0
     memory: int = 0
-    pickle_sha256: tuple[str, ...] = ()
     used_for: str = ""
     caveats: tuple[str, ...] = ()
     gated: bool = False

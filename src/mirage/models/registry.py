@@ -229,22 +229,15 @@ class ShippedModel:
     folder : Path
     needed : tuple of str
         Files without which it cannot be used.
-    also : tuple of str
-        Files that change what it does and may be absent.
     """
 
     id: str
     folder: Path
     needed: tuple[str, ...]
-    also: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
         """Needed files that are not there."""
         return [name for name in self.needed if not (self.folder / name).is_file()]
-
-    def size(self) -> int:
-        """Bytes of all files in its folder."""
-        return _bytes(self.folder)
 
     def digest(self) -> str:
         """SHA-256 over name and SHA-256 of each file, as the encoder and the generator themselves tell it.
@@ -253,7 +246,7 @@ class ShippedModel:
         ------
         OSError
         """
-        return digest_of_files(self.folder, [*self.needed, *(name for name in self.also if (self.folder / name).is_file())])
+        return digest_of_files(self.folder, self.needed)
 
     def stated(self) -> str:
         """The digest that its card states; empty when it states none."""
@@ -266,11 +259,11 @@ class ShippedModel:
 
 def shipped(root: Path = SHIPPED) -> dict[str, ShippedModel]:
     """The models that ship, by id."""
-    encoder = ShippedModel(STARTER_ENCODER, root / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json"))
-    generator = ShippedModel(
-        STARTER_GENERATOR, root / "generator", ("config.json", "patches.npz", "unet.onnx"), ("decoder.onnx",)
+    models = (
+        ShippedModel(STARTER_ENCODER, root / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json")),
+        ShippedModel(STARTER_GENERATOR, root / "generator", ("config.json", "patches.npz", "unet.onnx")),
     )
-    return {model.id: model for model in (encoder, generator)}
+    return {model.id: model for model in models}
 
 
 # -- the list -----------------------------------------------------------------------------------------------------------
@@ -364,12 +357,12 @@ def _list_shipped(model: ShippedModel) -> Listed:
     with suppress(OSError):  # as when a file is missing
         digest = model.digest()
     row = replace(_known(model.id), where="shipped", path=str(model.folder), revision=digest[:12], digest=digest)
-    return replace(row, whole=not model.missing(), size=model.size())
+    return replace(row, whole=not model.missing(), size=bytes_of(model.folder))
 
 
 def _list_pulled(folder: Path, adapter_of: Callable[[Path], str]) -> Listed:
     row = _known(folder.parent.name.replace("--", "/", 1))
-    row = replace(row, where="mirage", path=str(folder), revision=folder.name, size=_bytes(folder))
+    row = replace(row, where="mirage", path=str(folder), revision=folder.name, size=bytes_of(folder))
     record = None
     with suppress(Unavailable):
         record = ModelRecord.read(folder)
@@ -402,7 +395,7 @@ def _list_cached(model_id: str) -> Listed:
         path=str(snapshot),
         revision=snapshot.name,
         whole=whole,
-        size=_bytes(snapshot),
+        size=bytes_of(snapshot),
         memory=(_memory(snapshot) if whole else 0) or row.memory,
         licence=row.licence if row.role else licence_of(snapshot),
     )
@@ -415,7 +408,8 @@ def _memory(folder: Path) -> int:
     return 0
 
 
-def _bytes(folder: Path) -> int:
+def bytes_of(folder: Path) -> int:
+    """Bytes of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

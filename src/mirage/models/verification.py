@@ -10,7 +10,7 @@ from pathlib import Path
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.models.files import RECORD, ModelFile, ModelRecord, lacking, named_by_cache
 from mirage.models.pins import PINS, bare
-from mirage.models.registry import ShippedModel, cached, find, find_here, folders, records, shipped
+from mirage.models.registry import ShippedModel, bytes_of, cached, find, find_here, folders, records, shipped
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
@@ -108,16 +108,14 @@ def _shipped(model: ShippedModel, progress: VerifyProgress) -> Verdict:
         return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
     try:
         digest = model.digest()
-        progress(model.id, model.size())
-        verdict = replace(verdict, revision=digest[:12])
-        if (stated := model.stated()) and stated != digest:
-            names = ", ".join(model.needed)
-            told = f"one of {names} is not what the card states: its digest {stated[:12]}… is {digest[:12]}… here"
-            return replace(verdict, faults=(told,))
     except OSError as error:
         return replace(verdict, faults=(f"it cannot be read: {error.strerror or error}",))
-    if not stated:
-        return replace(verdict, remedy="", remark="Its card states no digest, so only that its files are there was checked.")
+    progress(model.id, bytes_of(model.folder))
+    verdict = replace(verdict, revision=digest[:12])
+    if model.stated() != digest:
+        names, stated = ", ".join(model.needed), model.stated()[:12]
+        told = f"one of {names} is not what the card states: its digest {stated}… is {digest[:12]}… here"
+        return replace(verdict, faults=(told,))
     return replace(verdict, remedy="", checked=len(model.needed))
 
 

@@ -14,9 +14,10 @@ from mirage.errors import NoNetwork, Unavailable
 from mirage.generate import generators
 from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.diffusers import PAPER, DiffusersGenerator
-from mirage.generate.generators.diffusers_folder import local, look_over
+from mirage.generate.generators.diffusers_folder import look_over
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
+from mirage.models.registry import find_here
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -155,7 +156,7 @@ def damage(folder: Path, how: str) -> None:
         ("pickle", r"unet/\*\.safetensors \(there is only a pickle, which could run any code\) is missing"),
         ("part", r"vae/config\.json is missing"),
         ("words", r"tokenizer/vocab\.json is missing"),
-        ("json", r"unet/config\.json cannot be read"),
+        ("json", r"unet/config\.json is damaged"),
         ("setting", "lacks 'block_out_channels'"),
         ("language", r"no Stable Diffusion pipeline.*holds a GPTNeoXForCausalLM, a model of another kind"),
         ("single", r"v1-5\.safetensors alone is not enough"),
@@ -200,7 +201,7 @@ def test_the_hubs_cache_is_looked_into_for_the_pinned_revision(
     (kept / "snapshots" / ("1" * 40)).mkdir()
     (kept / "refs").mkdir()
     (kept / "refs" / "main").write_text("1" * 40)
-    assert local(PAPER, PINNED) is None, "another revision is not the pinned one"
+    assert find_here(PAPER, PINNED) is None, "another revision is not the pinned one"
     folder.rename(kept / "snapshots" / commit)
     assert locate(PAPER, PINNED).folder == kept / "snapshots" / commit
     assert DiffusersGenerator().info().revision == commit

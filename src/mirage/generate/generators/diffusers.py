@@ -16,7 +16,7 @@ from typing import Any
 
 from mirage.errors import MirageError, Unavailable
 from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, filled
-from mirage.generate.generators.diffusers_folder import PipelineFolder, local, look_over, missing
+from mirage.generate.generators.diffusers_folder import PipelineFolder, look_over, missing
 from mirage.generate.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,
@@ -33,7 +33,7 @@ from mirage.generate.generators.diffusers_pipeline import (
 from mirage.models.files import NOT_STATED, licence_of
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
-from mirage.models.registry import is_folder
+from mirage.models.registry import find_here, is_folder
 from mirage.models.runtime import Placement, first_line, free_memory, release_memory
 from mirage.settings import Settings
 
@@ -93,7 +93,7 @@ class DiffusersGenerator:
 
     def info(self) -> GeneratorInfo:
         """Tell who draws. Loads no weights; without the model's files, tells what is usual for Stable Diffusion 1."""
-        path = local(self.model, self.revision)
+        path = find_here(self.model, self.revision)
         folder: PipelineFolder | None = None
         if path is not None:
             with suppress(Unavailable):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mirage.errors import Unavailable
-from mirage.models.files import missing_parts, parameters, weight_files
-from mirage.models.registry import find, is_folder
+from mirage.models.files import LocalModel, missing_parts, parameters, weight_files
 from mirage.models.runtime import first_line
 
 INDEX = "model_index.json"
@@ -82,7 +80,8 @@ def look_over(path: Path) -> PipelineFolder:
     """
     if not (path / INDEX).is_file():
         raise Unavailable(_of_another_kind(path))
-    index = _json(path / INDEX)
+    model = LocalModel(str(path), path)
+    index = model.json(INDEX)
     kind = index.get("_class_name")
     if kind not in _PIPELINES:
         raise Unavailable(
@@ -91,7 +90,7 @@ def look_over(path: Path) -> PipelineFolder:
     _check_parts(path, index)
     if lacking := missing_parts(path):
         raise Unavailable(f"{path} is not whole: {', '.join(lacking)} is missing. Fetch the model anew.")
-    unet, vae, text = (_json(path / part / "config.json") for part in ("unet", "vae", "text_encoder"))
+    unet, vae, text = (model.json(f"{part}/config.json") for part in ("unet", "vae", "text_encoder"))
     if unet.get("in_channels") != vae.get("latent_channels", 4):
         raise Unavailable(
             f"The network in {path} reads {unet.get('in_channels')} channels and not {vae.get('latent_channels', 4)}: it is "
@@ -133,7 +132,8 @@ def missing(error: ImportError) -> Unavailable:
 def _of_another_kind(path: Path) -> str:
     told = ""
     with suppress(Unavailable):
-        kinds = _json(path / "config.json").get("architectures") or [_json(path / "config.json").get("model_type")]
+        config = LocalModel(str(path), path).json("config.json")
+        kinds = config.get("architectures") or [config.get("model_type")]
         told = f" It holds a {kinds[0]}, a model of another kind." if kinds and kinds[0] else ""
     if not told and (single := sorted([*path.glob("*.safetensors"), *path.glob("*.ckpt")])):
         told = f" {single[0].name} alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer."
@@ -166,29 +166,3 @@ def _digest(path: Path, files: list[Path]) -> str:
             opened.seek(max(0, size - _SAMPLE))
             told.update(opened.read())
     return told.hexdigest()[:16]
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unavailable(f"{file} cannot be read: {first_line(error)} Fetch the model anew.") from error
-    if not isinstance(read, dict):
-        raise Unavailable(f"{file} is no configuration of a pipeline. {OTHERWISE}")
-    return read
-
-
-def local(model: str, revision: str = "") -> Path | None:
-    """Where a model is on this machine, or None. The network is not reached.
-
-    Parameters
-    ----------
-    model : str
-        A hub id or a folder.
-    revision : str
-        Of a hub id; the pinned one when empty.
-    """
-    if is_folder(model):
-        folder = Path(model).expanduser()
-        return folder if folder.is_dir() else None
-    return find(model, revision)
