@@ -207,7 +207,7 @@ def request_of(
     """
     remarks: list[str] = []
     wanted = [_wanted(atlas, term, remarks) for term in query.terms]
-    said = ", ".join(_filter_words(query))
+    said = ", ".join(filter_words(query))
     first = next((number for number, term in enumerate(wanted) if term.weight > 0), None)
     if first is None:
         raise BadQuery("Say what the image shall show, as in “axial brain MRI”.")
@@ -260,7 +260,8 @@ def words_of(figure: Figure) -> str:
     return ", ".join(filter(None, [kind, told])) or figure.title
 
 
-def _filter_words(query: Query) -> list[str]:
+def filter_words(query: Query) -> list[str]:
+    """What a query's filters say of a picture: its plane, its modality in words, its region."""
     single = {name: values[0] for name, values in query.filters.items() if len(values) == 1 and values[0]}
     modality = single.get("modality", "")
     return [word for word in (single.get("plane"), MODALITIES.get(modality, modality), single.get("region")) if word]

@@ -10,7 +10,6 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from mirage import __version__
 from mirage.web import (
-    ask,
     compare,
     corpora,
     explain,
@@ -22,7 +21,6 @@ from mirage.web import (
     search,
     synthetic,
     templating,
-    verify,
 )
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
@@ -66,17 +64,15 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
-    for feature in (search, figures, explain, compare, ask, generate, synthetic, corpora, jobs, verify):
+    for feature in (search, figures, explain, compare, generate, synthetic, corpora, jobs):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (corpora, jobs, generate, synthetic, explain, compare, verify, search, figures, templating):
+    for pages in (corpora, jobs, generate, synthetic, explain, compare, search, figures, templating):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimits, upload_bytes=settings.upload_max_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
-    app.add_middleware(problems.LastResort)
     app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host))
-    app.add_middleware(problems.AccessLog)
     return app

@@ -1,29 +1,46 @@
-"""Two queries side by side: the page with its form and examples, what its script asks for, and the JSON twins."""
+"""Two queries side by side: the page with its form and examples, what its script asks for, and the JSON twins.
+
+Among the twins is the paper's one gesture: hits, an explanation of them, and a synthetic image, for one query or for two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from pydantic import Field
+from starlette.responses import Response
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import SIDES, Dual, Side
-from mirage.errors import MirageError
+from mirage.errors import MirageError, Unavailable
 from mirage.explain.explanation import Explanation
+from mirage.query import Query
 from mirage.web import explain, forms, generate, links, openapi, streaming, uploads
 from mirage.web.explain import STREAMED, ExplainRequest
-from mirage.web.forms import Pairs, change_rows, first, tidied
+from mirage.web.forms import Pairs, first, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent
-from mirage.web.site import RunningSite, site_of
+from mirage.web.security import NEEDS_TOKEN
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.streaming import Drawing, DrawnExplanation, WritesEvents, drawn_whole, nothing, places_of
 from mirage.web.templating import page
 from mirage.web.views.explain import ExplanationView
-from mirage.web.views.search import CompareBody, ComparisonView, comparison_view, hit_view
+from mirage.web.views.figures import ApiModel
+from mirage.web.views.generate import ChoicesBody
+from mirage.web.views.jobs import JobView
+from mirage.web.views.search import (
+    CompareBody,
+    ComparisonView,
+    QueryBody,
+    SearchView,
+    answer_view,
+    comparison_view,
+    hit_view,
+)
 
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
@@ -40,10 +57,30 @@ _EXAMPLES = (
     "a.q=malaria&b.q=normal+blood+smear",
 )
 _BESIDE = ("file", "explainer", "stream")
+NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
 Whose = Literal["a", "b", ""]
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
+
+
+class AskBody(ChoicesBody):
+    """A question, or two to be compared: hits, an explanation and a synthetic image of each."""
+
+    a: QueryBody
+    b: QueryBody | None = None
+    explainer: str = Field("", description="Who shall speak; the settings' one when left out.")
+
+
+class AskView(ApiModel):
+    """The paper's one gesture: what is real, what is said of it, and a synthetic image in the making."""
+
+    search: SearchView | None = Field(description="Of one query.")
+    comparison: ComparisonView | None = Field(description="Of two.")
+    explanation: ExplanationView
+    seed: int | None
+    jobs: list[JobView] = Field(description="One for each query; follow `/api/jobs/{id}/events`.")
+    no_image: str = Field(description="Why no image is being made; empty when one is.")
 
 
 # -- the form ----------------------------------------------------------------------------------------------------------
@@ -68,29 +105,12 @@ def compare_form(pairs: Pairs) -> dict[str, Any]:
         "a": a or words,
         "b": b,
         "words": words or a,
-        "less": change_rows(one, "less"),
-        "more": change_rows(one, "more"),
+        "less": term_rows(one, "less"),
+        "more": term_rows(one, "more"),
         "two_rest": [pair for pair in two if pair[0] not in ("a.q", "b.q")],
         "modify_rest": [pair for pair in one if pair[0] not in ("q", "less", "more")],
         "method": "post" if has_picture else "get",
     }
-
-
-def dual_of(pairs: Pairs, *, in_address: bool) -> Dual:
-    """Make the two queries that tidied fields mean.
-
-    Parameters
-    ----------
-    pairs : list of (str, str)
-    in_address : bool
-        Whether they stood in a URL.
-
-    Raises
-    ------
-    mirage.errors.BadQuery
-    """
-    forms.check_fields(pairs, in_address=in_address)
-    return Dual.parse(pairs)
 
 
 def _examples(site: RunningSite) -> list[dict[str, Any]]:
@@ -125,14 +145,14 @@ def _example(site: RunningSite, dual: Dual) -> Iterator[dict[str, Any]]:
 @twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": openapi.COMPARE})
 def compare(request: Request) -> Response:
     """Answer two queries side by side: what both have, what tells them apart, figures to look at together."""
-    dual = dual_of(tidied(request.query_params.multi_items()), in_address=True)
+    dual = forms.read(Dual, tidied(request.query_params.multi_items()), in_address=True)
     return sent(comparison_view(site_of(request).compare(dual)))
 
 
 @twins.post("/compare", response_model=ComparisonView)
-def compare_by_post(request: Request, body: CompareBody) -> Response:
+def compare_by_post(site: Site, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(comparison_view(site_of(request).compare(_dual_in(body))))
+    return sent(comparison_view(site.compare(_dual_in(body))))
 
 
 @twins.get(
@@ -143,7 +163,7 @@ def compare_by_post(request: Request, body: CompareBody) -> Response:
 )
 async def explain_difference(request: Request) -> Response:
     """Explain how two sides differ: sentences with their sources of both, each checked against them."""
-    return await _difference(request, dual_of(ExplainRequest.of(request).pairs, in_address=True))
+    return await _difference(request, forms.read(Dual, ExplainRequest.of(request).pairs, in_address=True))
 
 
 @twins.post(
@@ -197,6 +217,37 @@ async def prepared(site: RunningSite, dual: Dual, side: Whose, explainer: str) -
     return comparison, partial(site.atlas.contrasting, comparison, explainer=speaker), drawing
 
 
+@twins.post("/ask", response_model=AskView, dependencies=[NEEDS_TOKEN])
+async def ask(request: Request, body: AskBody) -> Response:
+    """Ask one question, or two to be compared: hits, an explanation, and the job of a synthetic image. Wants the token.
+
+    Two sides are drawn from the same seed. Where no generator is installed, the rest is answered and `no_image` says so.
+    """
+    site = site_of(request)
+    queries = [side.query() for side in (body.a, body.b) if side is not None]
+    seed, jobs, why = await _drawn(site, queries, body)
+    found, compared = None, None
+    if len(queries) == 1:
+        answer, make, drawing = await explain.prepared(site, queries[0], body.explainer)
+        found = answer_view(answer)
+    else:
+        comparison, make, drawing = await prepared(site, Dual.of(*queries), "", body.explainer)
+        compared = comparison_view(comparison)
+    whole = await explain.explained(request, make, drawing.so_far.question)
+    return sent(AskView(search=found, comparison=compared, explanation=whole, seed=seed, jobs=jobs, no_image=why))
+
+
+async def _drawn(site: RunningSite, queries: Sequence[Query], body: AskBody) -> tuple[int | None, list[JobView], str]:
+    """The seed and the jobs; or why there are none."""
+    wanted = generate.drawable(queries)
+    if not wanted:
+        return None, [], NO_WORDS
+    try:
+        return (*await generate.started(site, wanted, body.options()), "")
+    except Unavailable as error:
+        return None, [], str(error)
+
+
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +269,7 @@ async def compare_page(request: Request) -> Response:
 async def explained_pieces(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
     """Send the explanation of one side, or of the difference, in pieces of HTML, for the page's script."""
     asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
-    dual = dual_of(asked.pairs if posted is None else posted, in_address=posted is None)
+    dual = forms.read(Dual, asked.pairs if posted is None else posted, in_address=posted is None)
     _, make, drawing = await prepared(site_of(request), dual, side, asked.explainer)
     return streaming.event_stream(streaming.drawn(request, make, drawing.draw))
 
@@ -242,30 +293,16 @@ async def explained_page(request: Request, side: Side = "") -> Response:  # type
 
 async def _asked(request: Request) -> Dual | Response:
     """The two queries that stand in the address or that a form posts, or what to show instead."""
-    pairs: Pairs = []
-    try:
-        if request.method == "GET":
-            given = [pair for pair in request.query_params.multi_items() if pair[0] not in _BESIDE]
-            pairs = tidied(given)
-            a_alone = any(name.startswith("a.") for name, _ in pairs) and not any(n.startswith("b.") for n, _ in given)
-            if not pairs or a_alone:
-                # Nothing yet, or A alone, as a page of results leads here: the form, to be filled in.
-                return await run_sync(_form_page, request, pairs)
-            dual = dual_of(pairs, in_address=True)
-            if request.url.path == "/compare" and pairs != request.query_params.multi_items():
-                # A plain form sends empty fields and weights apart; the address bar gets the short form.
-                return RedirectResponse(f"/compare?{urlencode(pairs)}", 303)
-            return dual
-        await uploads.read_query(request, pairs)
-        dual = dual_of(pairs, in_address=False)
-    except MirageError as error:
-        return await run_sync(_form_page, request, pairs, error)
-    if not dual.has_picture and len(dual.print()) < forms.MOST_ADDRESS:
-        return RedirectResponse(f"{request.url.path}?{urlencode(pairs)}", 303)
-    return dual
+    return await uploads.asked(request, Dual, _form_page, _begun)
 
 
-def _form_page(request: Request, pairs: Pairs, error: MirageError | None = None) -> Response:
+def _begun(pairs: Pairs, given: Pairs) -> bool:
+    """Whether there is nothing yet, or A alone, as a page of results leads here: the form shall be filled in."""
+    a, b = (any(name.startswith(side) for name, _ in some) for side, some in (("a.", pairs), ("b.", given)))
+    return not pairs or (a and not b)
+
+
+def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
     """The form as far as it is filled in, what is wrong with it, and examples."""
     site = site_of(request)
     return page(

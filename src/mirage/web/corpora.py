@@ -17,7 +17,7 @@ from mirage.jobs.job import GENERATE
 from mirage.web.jobs import jobs_view
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.security import RefusedError, check_token
-from mirage.web.site import RunningSite, site_of
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.figures import CorpusView, atlas_view, licence_view
@@ -165,9 +165,9 @@ def allowed_path(path: str, roots: tuple[Path, ...], *, folder: bool = True) -> 
 
 
 @twins.get("/corpora", response_model=CorporaView)
-def corpora_twin(request: Request) -> Response:
+def corpora_twin(site: Site) -> Response:
     """What the atlas holds, and what can be added to it."""
-    return sent(corpora_view(site_of(request)))
+    return sent(corpora_view(site))
 
 
 @twins.post("/jobs", response_model=JobView, status_code=202)
@@ -179,9 +179,8 @@ def add(request: Request, body: AddBody) -> Response:
 
 
 @router.get("/corpora")
-def corpora_page(request: Request) -> Response:
+def corpora_page(site: Site) -> Response:
     """Show what the atlas holds, what changes it, and what can be added."""
-    site = site_of(request)
     return page(
         "corpora.html",
         view=corpora_view(site),
@@ -194,7 +193,7 @@ def corpora_page(request: Request) -> Response:
 
 
 @router.post("/corpora")
-def add_by_form(request: Request, form: TokenForm) -> Response:
+def add_by_form(site: Site, form: TokenForm) -> Response:
     """Start adding a corpus from the page."""
     given = {name: value.strip() for name, value in texts_of(form) if name not in ("token", "corpus")}
-    return RedirectResponse(start(site_of(request), str(form.get("corpus", "")), given).page, 303)
+    return RedirectResponse(start(site, str(form.get("corpus", "")), given).page, 303)

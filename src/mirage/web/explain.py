@@ -24,7 +24,7 @@ from mirage.web.views.search import QueryBody
 
 STREAMED = openapi.streamed(
     "The explanation as it is written: events `began`, `writing`, `claim`, `remark` and `ended`, each with a JSON object "
-    "(`BeganView`, `WritingView`, `ClaimView`, `RemarkView`, `EndedView`); `error` holds a `Problem`. Closing "
+    "(`BeganView`, `Writing`, `Claim`, `Remark`, `EndedView`); `error` holds a `Problem`. Closing "
     "the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
 )
 
@@ -126,7 +126,7 @@ async def prepared(site: RunningSite, query: Query, explainer: str) -> tuple[Ans
 )
 async def explain(request: Request) -> Response:
     """Explain what a query finds: sentences with their sources, each checked against them."""
-    query = forms.query_of(ExplainRequest.of(request).pairs, in_address=True)
+    query = forms.read(Query, ExplainRequest.of(request).pairs, in_address=True)
     return await _explained_by_api(request, query)
 
 
@@ -160,6 +160,6 @@ async def explain_page(request: Request) -> Response:
 async def explain_pieces(request: Request) -> Response:
     """Send the explanation in pieces of HTML, for the page's script."""
     asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
-    query = forms.query_of(asked.pairs if posted is None else posted, in_address=posted is None)
+    query = forms.read(Query, asked.pairs if posted is None else posted, in_address=posted is None)
     _, make, drawing = await prepared(site_of(request), query, asked.explainer)
     return streaming.event_stream(streaming.drawn(request, make, drawing.draw))

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from mirage import query
 from mirage.web import generate, links
 from mirage.web.openapi import PROBLEM, files, sent
-from mirage.web.site import site_of
+from mirage.web.site import Site, site_of
 from mirage.web.templating import FOREVER, page
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
 from mirage.web.views.search import answer_view
@@ -31,23 +31,23 @@ router = APIRouter(include_in_schema=False)
 
 
 @twins.get("/figures/{figure_id:path}", response_model=FigureView)
-def figure(request: Request, figure_id: str) -> Response:
+def figure(site: Site, figure_id: str) -> Response:
     """One figure with all its words, source and licence."""
-    view = figure_in(site_of(request).atlas, figure_id)
+    view = figure_in(site.atlas, figure_id)
     return sent(view) if view.id == figure_id else RedirectResponse(links.figure_json(view.id), 308)
 
 
 @twins.get("/cases/{case_id:path}", response_model=CaseView)
-def case(request: Request, case_id: str) -> Response:
+def case(site: Site, case_id: str) -> Response:
     """One case: its passages in reading order, and its figures."""
-    view = case_in(site_of(request).atlas, case_id)
+    view = case_in(site.atlas, case_id)
     return sent(view) if view.id == case_id else RedirectResponse(links.case_json(view.id), 308)
 
 
 @twins.get("/atlas", response_model=AtlasView)
-def atlas(request: Request) -> Response:
+def atlas(site: Site) -> Response:
     """What the open atlas holds, and which encoder made its vectors."""
-    return sent(atlas_view(site_of(request).atlas))
+    return sent(atlas_view(site.atlas))
 
 
 @twins.get("/pictures/{figure_id:path}", response_class=Response, responses=PICTURE)
@@ -80,9 +80,8 @@ def _sent_file(request: Request, path: Path, content: str, version: str) -> Resp
 
 
 @router.get("/figure/{figure_id:path}")
-def figure_page(request: Request, figure_id: str) -> Response:
+def figure_page(site: Site, figure_id: str) -> Response:
     """A figure: the picture large, all its words, source and licence, and others like it."""
-    site = site_of(request)
     view = figure_in(site.atlas, figure_id)
     if view.id != figure_id:  # an address from before its id was changed
         return RedirectResponse(links.figure(view.id), 308)
@@ -92,9 +91,9 @@ def figure_page(request: Request, figure_id: str) -> Response:
 
 
 @router.get("/case/{case_id:path}")
-def case_page(request: Request, case_id: str, answer: str = "shown") -> Response:
+def case_page(site: Site, case_id: str, answer: str = "shown") -> Response:
     """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
-    view = case_in(site_of(request).atlas, case_id)
+    view = case_in(site.atlas, case_id)
     if view.id != case_id:
         return RedirectResponse(links.case(view.id), 308)
     return page("case.html", case=view, hidden=answer == "hidden")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self, TypeVar
 
+from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
-from mirage.query import DEFAULT_K, Query
+from mirage.query import Query, parse_weight
 
 NO_PICTURE_IN_ADDRESS = "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
 MOST_ADDRESS = 6_000
@@ -16,6 +18,7 @@ MOST_DRAGGED = 2.0
 """What a weight can be dragged to; larger ones can be typed into the address."""
 
 Pairs = list[tuple[str, str]]
+Asked = TypeVar("Asked", Query, Dual)
 
 # Fields that take a weight; a form sends it beside them, in the same order: more=…&more_weight=0.5.
 _WEIGHTED = ("more", "less", "like", "picture")
@@ -62,11 +65,12 @@ def first(pairs: Pairs, name: str) -> str:
     return next((value for key, value in pairs if key == name), "")
 
 
-def query_of(pairs: Pairs, *, in_address: bool) -> Query:
-    """Make the query that tidied fields mean.
+def read(kind: type[Asked], pairs: Pairs, *, in_address: bool) -> Asked:
+    """Make the query, or the two queries, that tidied fields mean.
 
     Parameters
     ----------
+    kind : {Query, Dual}
     pairs : list of (str, str)
     in_address : bool
         Whether they stood in a URL, where a picture's embedding must not be.
@@ -76,7 +80,7 @@ def query_of(pairs: Pairs, *, in_address: bool) -> Query:
     mirage.errors.BadQuery
     """
     check_fields(pairs, in_address=in_address)
-    return Query.parse(pairs)
+    return kind.parse(pairs)
 
 
 def check_fields(pairs: Pairs, *, in_address: bool) -> None:
@@ -105,11 +109,22 @@ def check_fields(pairs: Pairs, *, in_address: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
-    """A line of "less of" or "more of". `weight` is as typed."""
+class TermRow:
+    """A weighted term in a form.
 
+    Attributes
+    ----------
+    name : {"more", "less", "picture", "like"}
+        Of its field.
+    value : str
+        Words, the embedding of a dropped picture, or a figure's id.
+    weight : str
+        As typed.
+    """
+
+    name: str
     value: str
-    weight: str = "1"
+    weight: str
 
     @property
     def draggable(self) -> bool:
@@ -117,34 +132,17 @@ class ChangeRow:
         return 0 <= float(self.weight) <= MOST_DRAGGED
 
 
-def change_rows(pairs: Pairs, name: str) -> tuple[ChangeRow, ...]:
-    """Make the lines that show one field's values; what stands after the last @ is the weight where it is a number.
+def term_rows(pairs: Pairs, *names: str) -> list[TermRow]:
+    """Make the lines that show some fields' values, each with its weight.
 
     Parameters
     ----------
     pairs : list of (str, str)
-    name : str
-        ``less`` or ``more``.
+    *names : str
+        Of the fields.
     """
-    return tuple(_change_row(value) for key, value in pairs if key == name)
-
-
-def _change_row(value: str) -> ChangeRow:
-    words, _, weight = value.rpartition("@")
-    try:
-        float(weight)
-    except ValueError:
-        return ChangeRow(value)
-    return ChangeRow(words, weight) if words.strip() else ChangeRow(value)
-
-
-@dataclass(frozen=True, slots=True)
-class TermRow:
-    """A weighted term in the search form."""
-
-    name: str
-    value: str
-    weight: float
+    found = [(name, value, parse_weight(value)[0]) for name, value in pairs if name in names]
+    return [TermRow(name, thing, value[len(thing) + 1 :] or "1") for name, value, thing in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +153,11 @@ class SearchForm:
     ----------
     words : str
         The main box.
-    rows : tuple of TermRow
+    rows : list of TermRow
         Further words, more of and less of.
-    pictures, likes : tuple of TermRow
+    pictures, likes : list of TermRow
         Dropped pictures by embedding; figures by id.
     filters : mapping
-    k : int
-        0 when it is the default.
     method : str
         ``post`` when a dropped picture is in it, for that never becomes an address.
     refine : bool
@@ -169,41 +165,28 @@ class SearchForm:
     """
 
     words: str = ""
-    rows: tuple[TermRow, ...] = ()
-    pictures: tuple[TermRow, ...] = ()
-    likes: tuple[TermRow, ...] = ()
-    filters: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    k: int = 0
+    rows: list[TermRow] = field(default_factory=list)
+    pictures: list[TermRow] = field(default_factory=list)
+    likes: list[TermRow] = field(default_factory=list)
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     method: str = "get"
     refine: bool = False
+
+    @classmethod
+    def of(cls, query: Query) -> Self:
+        """Fill in the form for a query."""
+        pairs = query.pairs()
+        return cls(
+            words=first(pairs, "q"),
+            rows=term_rows(pairs, "more", "less"),
+            pictures=term_rows(pairs, "picture"),
+            likes=term_rows(pairs, "like"),
+            filters=query.filters,
+            method="post" if query.has_picture else "get",
+            refine=query.refine,
+        )
 
     @property
     def advanced(self) -> bool:
         """Whether anything is filled in that the main box does not show."""
         return bool(self.rows) or self.refine
-
-
-def search_form(query: Query) -> SearchForm:
-    """Fill in the form for a query."""
-    rows: dict[str, list[TermRow]] = {"words": [], "pictures": [], "likes": []}
-    words = next((value for name, value in reversed(query.pairs()) if name == "q"), "")
-    taken = False
-    for term in query.terms:
-        if term.picture is not None:
-            rows["pictures"].append(TermRow("picture", term.picture.print(), term.weight))
-        elif term.figure:
-            rows["likes"].append(TermRow("like", term.figure, term.weight))
-        elif not taken and term.weight == 1.0 and term.text == words:
-            taken = True
-        else:
-            rows["words"].append(TermRow("more" if term.weight > 0 else "less", term.text, abs(term.weight)))
-    return SearchForm(
-        words,
-        tuple(rows["words"]),
-        tuple(rows["pictures"]),
-        tuple(rows["likes"]),
-        dict(query.filters),
-        query.k if query.k != DEFAULT_K else 0,
-        "post" if query.has_picture else "get",
-        query.refine,
-    )

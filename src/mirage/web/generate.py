@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,29 +19,27 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.compare.dual import SIDES
 from mirage.errors import BadInput, BadQuery, MirageError, NotFound
-from mirage.figure import MODALITIES
 from mirage.generate.generators import GeneratorInfo
 from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
-from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
+from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions, filter_words
 from mirage.jobs.job import GENERATE
 from mirage.query import Query, Term, shown
 from mirage.web import links, uploads
-from mirage.web.forms import Pairs, change_rows, check_fields, first, tidied
+from mirage.web.forms import Pairs, check_fields, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent, takes
 from mirage.web.security import check_token
-from mirage.web.site import RunningSite, site_of
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.synthetic import synthetic_in, synthetics_in
 from mirage.web.templating import page
 from mirage.web.views.figures import FigureView
-from mirage.web.views.generate import EMPTY, GenerateBody, GeneratorView, PairBody, PairView, SyntheticView, query_of
+from mirage.web.views.generate import EMPTY, ChoicesBody, GenerateBody, GeneratorView, PairBody, PairView, SyntheticView
 from mirage.web.views.jobs import JobView, job_view
 
 LATEST = 8
 """How many images the form's page shows."""
 _WORDS = ("q", "more", "less")
-_WHOLE = {"seed": "seed", "steps": "number of steps", "width": "width", "height": "height", "count": "number of images"}
-_BROKEN = {"guidance": "guidance", "strength": "strength"}
-_KNOWN = {*_WORDS, *_WHOLE, *_BROKEN, "size", "negative", "figure"}
+_FOLDED = ("negative", "seed", "steps", "guidance", "count", "strength")
+_CALLED = {"steps": "number of steps", "count": "number of images"}
 # What a form keeps of words that are far too long, so that they can be shortened.
 _MOST_KEPT = 20_000
 
@@ -54,20 +52,16 @@ router = APIRouter(include_in_schema=False)
 
 def generate_form(pairs: Pairs) -> dict[str, Any]:
     """Fill in the form of the page with these fields, whether they make sense or not; every value is as typed."""
-    plain = ("seed", "steps", "guidance", "count", "strength")
-    folded = {
-        **{name: first(pairs, name)[:200] for name in plain},
-        "negative": first(pairs, "negative")[:_MOST_KEPT],
-        "size": (first(pairs, "size") or first(pairs, "width"))[:200],
-        "more": change_rows(pairs, "more"),
-    }
+    typed = {name: value[:_MOST_KEPT] for name, value in reversed(pairs)}
+    folded: dict[str, Any] = {name: typed.get(name, "") for name in _FOLDED}
+    folded |= {"size": typed.get("size") or typed.get("width", ""), "more": term_rows(pairs, "more")}
     return {
         **folded,
         # Whether anything is filled in that is folded away.
         "advanced": any(folded.values()),
-        "words": first(pairs, "q")[:_MOST_KEPT],
-        "figure": first(pairs, "figure")[:200],
-        "less": change_rows(pairs, "less"),
+        "words": typed.get("q", ""),
+        "figure": typed.get("figure", ""),
+        "less": term_rows(pairs, "less"),
     }
 
 
@@ -81,49 +75,39 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     mirage.errors.BadInput
         Naming the field that is no number, or that is not known.
     """
-    for name, _ in pairs:
-        if name not in _KNOWN:
-            raise BadInput(f"There is no choice named {shown(name)}. There are: {', '.join(sorted(_KNOWN))}.")
+    known = sorted({*_WORDS, *ChoicesBody.model_fields, "size"})
+    if unknown := [name for name, _ in pairs if name not in known]:
+        raise BadInput(f"There is no choice named {shown(unknown[0])}. There are: {', '.join(known)}.")
     check_fields(pairs, in_address=False)
     words = [(name, value) for name, value in pairs if name in _WORDS]
     if not any(name in ("q", "more") for name, _ in words):
         raise BadQuery(EMPTY)
-    single = {name: value.strip() for name, value in pairs if name not in _WORDS}
-    if size := single.pop("size", ""):
-        single = {"width": size, "height": size, **single}
-    whole = {
-        name: _number(int, f"{what} is a whole number", single[name]) for name, what in _WHOLE.items() if name in single
-    }
-    broken = {name: _number(float, f"{what} is a number", single[name]) for name, what in _BROKEN.items() if name in single}
-    texts = {name: single[name] for name in ("negative", "figure") if name in single}
-    return Query.parse(words), GenerationOptions(**whole, **broken, **texts)  # type: ignore[arg-type]
-
-
-def _number(kind: type[int] | type[float], what: str, value: str) -> float:
+    chosen = {name: value.strip() for name, value in pairs if name not in _WORDS}
+    if size := chosen.pop("size", ""):
+        chosen = {"width": size, "height": size, **chosen}
     try:
-        return kind(value)
-    except ValueError:
-        raise BadInput(f"The {what}, not {shown(value)}.") from None
+        return Query.parse(words), ChoicesBody.model_validate(chosen).options()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name, kind = str(wrong["loc"][0]), "whole number" if wrong["type"].startswith("int") else "number"
+        raise BadInput(f"The {_CALLED.get(name, name)} is a {kind}, not {shown(wrong['input'])}.") from None
 
 
-def drawable(query: Query) -> Query | None:
-    """What can be drawn of a search: its words, with what its filters say in words; None when it has no words.
+def drawable(queries: Iterable[Query]) -> list[Query]:
+    """What can be drawn of searches: their words, with what their filters say in words; nothing when one has no words.
 
     A picture or a figure among the terms is left out: the image is made of words.
     """
-    terms = [Term(text=term.text, weight=term.weight) for term in query.terms if term.text]
-    at = next((number for number, term in enumerate(terms) if term.weight > 0), None)
-    if at is None:
-        return None
-    if said := " ".join(_filter_words(query.filters)):
-        terms[at] = replace(terms[at], text=f"{terms[at].text}, {said}")
-    return Query(tuple(terms))
-
-
-def _filter_words(filters: Mapping[str, Sequence[str]]) -> list[str]:
-    single = {name: values[0] for name, values in filters.items() if len(values) == 1 and values[0]}
-    modality = single.get("modality", "")
-    return [word for word in (single.get("plane"), MODALITIES.get(modality, modality), single.get("region")) if word]
+    drawn = []
+    for query in queries:
+        terms = [Term(text=term.text, weight=term.weight) for term in query.terms if term.text]
+        at = next((number for number, term in enumerate(terms) if term.weight > 0), None)
+        if at is None:
+            return []
+        if said := " ".join(filter_words(query)):
+            terms[at] = replace(terms[at], text=f"{terms[at].text}, {said}")
+        drawn.append(Query(tuple(terms)))
+    return drawn
 
 
 # -- what other pages offer --------------------------------------------------------------------------------------------
@@ -143,8 +127,8 @@ def offer(site: RunningSite, *queries: Query) -> dict[str, Any] | None:
         What the template needs: what the form sends, who draws, whether it is drawn without a click, and the page
         where more can be chosen, empty for two sides.
     """
-    drawn = [query for each in queries if (query := drawable(each))]
-    if len(drawn) < len(queries):
+    drawn = drawable(queries)
+    if not drawn:
         return None
     sides = [""] if len(drawn) == 1 else [f"{side}." for side in SIDES]
     pairs = [(side + name, value) for side, query in zip(sides, drawn, strict=True) for name, value in query.pairs()]
@@ -244,7 +228,7 @@ async def _started_by_form(
     for side in sides:
         own = [(name.removeprefix(f"{side}."), value) for name, value in pairs if side and name.startswith(f"{side}.")]
         asked.append(asked_of(own + common))
-    picture = await uploads.picture(form, site) if uploads.has_file(form) else None
+    picture = await uploads.decoded(form, site, lambda _, image: image) if uploads.has_file(form) else None
     options = replace(asked[0][1], **_by_command(request))
     return await started(site, [query for query, _ in asked], options, picture)
 
@@ -257,24 +241,25 @@ def _by_command(request: Request) -> dict[str, Any]:
     return given
 
 
-async def _body(request: Request, model: type[GenerateBody] | type[PairBody]) -> GenerateBody | PairBody | None:
-    """The JSON that was sent; None where it is no JSON but a form."""
+async def _begun(request: Request, model: type[GenerateBody] | type[PairBody]) -> tuple[int | None, list[JobView]]:
+    """Begin what JSON or a form asks for."""
     if uploads.kind_of(request.headers) != "application/json":
-        return None
+        return await _started_by_form(request, *await _form_of(request), model.sides)
     check_token(request, None)
     try:
-        return model.model_validate_json(await request.body())
+        body = model.model_validate_json(await request.body())
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
+    return await started(site_of(request), body.queries(), replace(body.options(), **_by_command(request)))
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
 @twins.get("/generate", response_model=GeneratorView)
-def generator(request: Request) -> Response:
+def generator(site: Site) -> Response:
     """Who draws, within which bounds, and how many wait."""
-    return sent(generator_view(site_of(request)))
+    return sent(generator_view(site))
 
 
 @twins.post(
@@ -295,23 +280,14 @@ async def generate(request: Request) -> Response:
 
     The picture is decoded in memory and never stored. Follow `/api/jobs/{id}/events`.
     """
-    body = await _body(request, GenerateBody)
-    if isinstance(body, GenerateBody):
-        _, jobs = await started(site_of(request), [query_of(body.terms)], replace(body.options(), **_by_command(request)))
-    else:
-        _, jobs = await _started_by_form(request, *await _form_of(request), ("",))
+    _, jobs = await _begun(request, GenerateBody)
     return sent(jobs[0], 202)
 
 
 @twins.post("/compare/generate", response_model=PairView, status_code=202, openapi_extra=takes(json="PairBody"))
 async def generate_pair(request: Request) -> Response:
     """Begin a synthetic image of each of two queries, from the same seed. Wants the token."""
-    body = await _body(request, PairBody)
-    if isinstance(body, PairBody):
-        both = [query_of(body.a), query_of(body.b)]
-        seed, jobs = await started(site_of(request), both, body.options())
-    else:
-        seed, jobs = await _started_by_form(request, *await _form_of(request), SIDES)
+    seed, jobs = await _begun(request, PairBody)
     return sent(PairView(seed=seed or 0, a=jobs[0], b=jobs[1]), 202)
 
 
@@ -381,16 +357,14 @@ def made(site: RunningSite, job: JobView) -> list[SyntheticView]:
 
 
 @router.get("/generate/{job_id}")
-def generating_page(request: Request, job_id: str, beside: str = "") -> Response:
+def generating_page(site: Site, job_id: str, beside: str = "") -> Response:
     """One generation, or two side by side; without scripts the page reloads itself."""
-    site = site_of(request)
     jobs = [_generation(site, each) for each in (job_id, beside) if each]
     return page("generating.html", jobs=jobs, made={job.id: made(site, job) for job in jobs}, token=site.token)
 
 
 @router.get("/generate/{job_id}/piece")
-def generating_piece(request: Request, job_id: str) -> Response:
+def generating_piece(site: Site, job_id: str) -> Response:
     """One generation as it stands, to be put into a page by its script."""
-    site = site_of(request)
     job = _generation(site, job_id)
     return page("synthetic_piece.html", kind="job", job=job, made=made(site, job), token=site.token)

@@ -17,7 +17,7 @@ from mirage.web import links
 from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
 from mirage.web.security import RefusedError, check_token
-from mirage.web.site import RunningSite, site_of
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.streaming import HEARTBEAT, Sent, event_stream
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
@@ -81,15 +81,15 @@ async def followed(site: RunningSite, job_id: str) -> AsyncGenerator[Sent | None
 
 
 @twins.get("/jobs", response_model=JobsView)
-def jobs(request: Request) -> Response:
+def jobs(site: Site) -> Response:
     """All jobs, newest first."""
-    return sent(jobs_view(site_of(request)))
+    return sent(jobs_view(site))
 
 
 @twins.get("/jobs/{job_id}", response_model=JobView)
-def job(request: Request, job_id: str) -> Response:
+def job(site: Site, job_id: str) -> Response:
     """One job as it stands."""
-    return sent(job_view(site_of(request).jobs.get(job_id)))
+    return sent(job_view(site.jobs.get(job_id)))
 
 
 @twins.post("/jobs/{job_id}/cancel", response_model=JobView)
@@ -107,9 +107,8 @@ def cancel(request: Request, job_id: str) -> Response:
         "each image that is made, and `ended` (a `JobView`), the last one. Closing the connection stops nothing."
     ),
 )
-def events(request: Request, job_id: str) -> Response:
+def events(site: Site, job_id: str) -> Response:
     """Follow a job as server-sent events."""
-    site = site_of(request)
     site.jobs.get(job_id)
     return event_stream(followed(site, job_id))
 
@@ -122,9 +121,9 @@ def events(request: Request, job_id: str) -> Response:
         204: {"description": "There is none now: the image is finished, or has not begun."},
     },
 )
-def preview(request: Request, job_id: str, step: int = 0) -> Response:
+def preview(site: Site, job_id: str, step: int = 0) -> Response:
     """The image that a job draws, as far as it has come. `step` only keeps addresses apart."""
-    data = site_of(request).jobs.preview(job_id)
+    data = site.jobs.preview(job_id)
     headers = {"Content-Disposition": 'inline; filename="synthetic-preview.png"'}
     return Response(data, media_type="image/png", headers=headers) if data else Response(status_code=204)
 
@@ -156,15 +155,14 @@ def _check_command(request: Request, command: str) -> None:
 
 
 @router.get("/jobs/{job_id}")
-def job_page(request: Request, job_id: str) -> Response:
+def job_page(site: Site, job_id: str) -> Response:
     """Show a job; without scripts the page reloads itself."""
-    site = site_of(request)
     view = job_view(site.jobs.get(job_id))
     return RedirectResponse(view.page, 303) if view.kind == GENERATE else page("job.html", job=view, token=site.token)
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel_by_form(request: Request, job_id: str, _form: TokenForm) -> Response:
+def cancel_by_form(site: Site, job_id: str, _form: TokenForm) -> Response:
     """Stop a job from its page."""
-    site_of(request).jobs.cancel(job_id)
+    site.jobs.cancel(job_id)
     return RedirectResponse(links.job(job_id), 303)

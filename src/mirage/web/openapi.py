@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from mirage.query import DEFAULT_K, FILTERS, MAX_K
@@ -103,16 +103,16 @@ def takes(*, json: str = "", form: Mapping[str, dict[str, Any]] | None = None, r
 TAKES_PICTURE = takes(form={"file": {"type": "string", "format": "binary"}})
 
 
-def sent(view: BaseModel, status: int = 200) -> Response:
+def sent(view: object, status: int = 200) -> Response:
     """Send a view as JSON. Pydantic writes it in one go, which FastAPI's own way does not.
 
     Parameters
     ----------
-    view : pydantic.BaseModel
+    view : pydantic.BaseModel or dataclass
     status : int
         Of HTTP.
     """
-    return Response(view.model_dump_json(), status, media_type="application/json")
+    return Response(to_json(view), status, media_type="application/json")
 
 
 def describe(app: FastAPI) -> None:

@@ -1,25 +1,21 @@
-"""Errors for people: a friendly page, or RFC 9457 problem details under ``/api``, never a traceback. And the access log."""
+"""Errors for people: a friendly page, or RFC 9457 problem details under ``/api``, never a traceback."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-import time
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import MirageError
 from mirage.web.templating import page
 from mirage.web.views.figures import Problem
 
 log = logging.getLogger("mirage.web")
-access_log = logging.getLogger("mirage.web.access")
 
 RETRY_AFTER = "10"
 """Seconds after which somebody who was turned away may ask again."""
@@ -113,57 +109,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MirageError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-
-
-class LastResort:
-    """Answers what nobody foresaw: logged under an id, and the page shows the id."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except ClientDisconnect:
-            return  # nobody is there to be answered
-        except Exception:
-            detail = defect(scope["method"], scope["path"])
-            if started:
-                raise
-            await answer(Request(scope), 500, detail)(scope, receive, send)
-
-
-class AccessLog:
-    """Writes one line for each request once the response has started: method, path, status, time.
-
-    No query strings: they tell what is looked for.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http" or not access_log.isEnabledFor(logging.INFO):
-            await self._app(scope, receive, send)
-            return
-        begun = time.perf_counter()
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                taken = (time.perf_counter() - begun) * 1000
-                access_log.info("%s %s %d %.0f ms", scope["method"], scope["path"], message["status"], taken)
-            await send(message)
-
-        await self._app(scope, receive, noted)

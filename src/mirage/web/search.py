@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
@@ -16,7 +15,7 @@ from mirage.web import forms, generate, links, openapi, streaming, uploads
 from mirage.web.corpora import addable
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
-from mirage.web.site import RunningSite, site_of
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.streaming import DrawnExplanation
 from mirage.web.templating import page
 from mirage.web.views.figures import CorpusView, FacetsView, facets_in, figure_in
@@ -33,14 +32,14 @@ router = APIRouter(include_in_schema=False)
 @twins.get("/search", response_model=SearchView, openapi_extra={"parameters": openapi.SEARCH})
 def search(request: Request) -> Response:
     """Find figures by words, by figures they resemble, and by filters."""
-    query = forms.query_of(tidied(request.query_params.multi_items()), in_address=True)
+    query = forms.read(Query, tidied(request.query_params.multi_items()), in_address=True)
     return sent(answer_view(site_of(request).atlas.search(query)))
 
 
 @twins.post("/search", response_model=SearchView)
-def search_by_post(request: Request, body: QueryBody) -> Response:
+def search_by_post(site: Site, body: QueryBody) -> Response:
     """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(answer_view(site_of(request).atlas.search(body.query())))
+    return sent(answer_view(site.atlas.search(body.query())))
 
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
@@ -48,7 +47,7 @@ def facets(request: Request) -> Response:
     """Count figures by modality, plane, region, corpus and licence, under a query or under filters alone."""
     atlas, pairs = site_of(request).atlas, tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
-        return sent(facets_in(atlas, forms.query_of(pairs, in_address=True), {}))
+        return sent(facets_in(atlas, forms.read(Query, pairs, in_address=True), {}))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in FILTERS:
@@ -77,44 +76,22 @@ async def results_page(request: Request) -> Response:
 
 
 async def query_asked(request: Request) -> Query | Response:
-    """Read the query that stands in the address or that a form posts, or say where to go instead.
-
-    A plain form sends empty fields and weights apart: the address bar gets the short form. A posted query gets an address
-    unless a picture is in it. ``explainer`` beside the query is passed on.
-    """
-    by_post = request.method == "POST"
-    pairs: Pairs = []
-    kept: Pairs = []
-    try:
-        if by_post:
-            await uploads.read_query(request, pairs)
-        else:
-            given = request.query_params.multi_items()
-            options = () if request.url.path == "/search" else ("explainer", "stream")
-            pairs = tidied(pair for pair in given if pair[0] not in options)
-            kept = [pair for pair in given if pair[0] == "explainer" in options]
-            if forms.is_blank(pairs):
-                return RedirectResponse("/", 303)
-        query = forms.query_of(pairs, in_address=not by_post)
-    except MirageError as error:
-        return await run_sync(refused, request, pairs, error)
-    if by_post and not query.has_picture and len(query.print()) < forms.MOST_ADDRESS:
-        return RedirectResponse(f"{request.url.path}?{query.print()}", 303)
-    if not by_post and [pair for pair in given if pair not in kept] != pairs:
-        return RedirectResponse(f"{request.url.path}?{urlencode(pairs + kept)}", 303)
-    return query
+    """Read the query that stands in the address or that a form posts, or say where to go instead."""
+    return await uploads.asked(request, Query, refused, lambda pairs, _: forms.is_blank(pairs))
 
 
-def refused(request: Request, pairs: Pairs, error: MirageError) -> Response:
-    """Show the start page with what was typed still in the box, and what is wrong with it.
+def refused(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
+    """Show the start page with what was typed still in the box, and what is wrong with it; lead there without an error.
 
     Parameters
     ----------
     request : Request
     pairs : list of (str, str)
         What was asked for.
-    error : mirage.errors.MirageError
+    error : mirage.errors.MirageError or None
     """
+    if error is None:
+        return RedirectResponse("/", 303)
     words = forms.first(pairs, "q")
     return start_page(site_of(request), words=words, problem=str(error), status=error.status)
 
@@ -148,7 +125,7 @@ def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None
         view=view,
         atlas=atlas,
         facets=facets_in(site.atlas, query, {}).facets,
-        form=forms.search_form(query),
+        form=forms.SearchForm.of(query),
         # The figures that a query wants the like of stand beside its words.
         likes={term.figure: figure_in(site.atlas, term.figure) for term in query.terms if term.figure},
         next_k=next_k if more else 0,
@@ -211,9 +188,9 @@ def home(request: Request) -> Response:
 
 
 @router.get("/about")
-def about(request: Request) -> Response:
+def about(site: Site) -> Response:
     """Help: how to search, what the labels mean, keys, licences; that this teaches and does not diagnose."""
-    return page("about.html", atlas=site_of(request).holds())
+    return page("about.html", atlas=site.holds())
 
 
 @router.get("/api")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import MirageError
 from mirage.web import problems
 from mirage.web.site import site_of
 
+access_log = logging.getLogger("mirage.web.access")
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
 _FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -56,10 +60,12 @@ def _host_name(host: str) -> str:
 
 
 class Guard:
-    """Refuses foreign hosts and foreign pages, and puts the security headers on every response.
+    """The first to see a request: refuses foreign hosts and foreign pages, and answers what nobody foresaw.
 
     The Host rule stops a foreign name that has been pointed at this machine (DNS rebinding) from reading the
     site. The Origin rule stops another page from posting to it; browsers always say where a post comes from.
+    Every response gets the security headers, and one line in the log: method, path, status, time. No query strings stand
+    there: they tell what is looked for. A defect is logged under a number, which the person is told.
 
     Parameters
     ----------
@@ -80,20 +86,31 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        begun, started = time.perf_counter(), False
 
-        async def send_with_headers(message: Message) -> None:
+        async def sending(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
+                headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
+                taken = (time.perf_counter() - begun) * 1000
+                access_log.info("%s %s %d %.0f ms", scope["method"], scope["path"], message["status"], taken)
             await send(message)
 
         if refusal := self._refusal(Headers(scope=scope), scope["method"]):
-            response = problems.answer(Request(scope), 403, refusal)
-            await response(scope, receive, send_with_headers)
+            await problems.answer(Request(scope), 403, refusal)(scope, receive, sending)
             return
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
+        except Exception:
+            detail = problems.defect(scope["method"], scope["path"])
+            if started:
+                raise
+            await problems.answer(Request(scope), 500, detail)(scope, receive, sending)
 
     def _refusal(self, headers: Headers, method: str) -> str:
         host = headers.get("host", "")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
-from fastapi import Request
+from fastapi import Depends, Request
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
@@ -165,3 +165,11 @@ def site_of(request: Request) -> RunningSite:
     """The site that a request came to."""
     site: RunningSite = request.app.state.site
     return site
+
+
+async def _site(request: Request) -> RunningSite:
+    return site_of(request)  # FastAPI would call a plain function in a thread
+
+
+Site = Annotated[RunningSite, Depends(_site)]
+"""What a route takes that needs nothing else of its request."""

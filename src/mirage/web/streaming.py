@@ -16,18 +16,19 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
 from mirage.errors import MirageError, Unavailable
 from mirage.explain import explanation
+from mirage.explain.evidence import Claim
 from mirage.explain.explainers.base import Remark, Writing
 from mirage.explain.explanation import Began, Ended, Event, Explanation
 from mirage.search.answer import Answer
 from mirage.web.problems import defect, problem_of
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import render
-from mirage.web.views.explain import ClaimView, EndedView, RemarkView, WritingView, event_view, evidence_view
+from mirage.web.views.explain import EndedView, event_view, evidence_view
 from mirage.web.views.figures import ApiModel
 
 HEARTBEAT = 10.0
@@ -35,7 +36,7 @@ HEARTBEAT = 10.0
 MOST_WAITING = 16
 BUSY = "Too many explanations are being written for others. Try again in a moment."
 
-Sent = tuple[str, BaseModel]
+Sent = tuple[str, object]
 
 
 class WritesEvents(Protocol):
@@ -103,13 +104,13 @@ def event_stream(events: AsyncIterator[Sent | None]) -> StreamingResponse:
 
     Parameters
     ----------
-    events : async iterator of (str, BaseModel) or None
+    events : async iterator of (str, object) or None
         Name and content of each event; None is a sign of life.
     """
 
     async def parts() -> AsyncIterator[str]:
         async for event in events:
-            yield f"event: {event[0]}\ndata: {event[1].model_dump_json()}\n\n" if event else ": still here\n\n"
+            yield f"event: {event[0]}\ndata: {to_json(event[1]).decode()}\n\n" if event else ": still here\n\n"
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(parts(), headers=headers, media_type="text/event-stream")
@@ -208,9 +209,9 @@ class Drawing:
         name, view = event_view(event, self.so_far)
         common = {"places": self.places, "prefix": self.prefix, "live": self.live}
         match view:
-            case WritingView():
+            case Writing():
                 return name, PagePiece(text=view.text)
-            case ClaimView():
+            case Claim():
                 known = {each.number: evidence_view(each) for each in self.so_far.evidence}
                 fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
                 self._shown |= {each.number for each in fresh}
@@ -218,7 +219,7 @@ class Drawing:
                 html = render("explain_piece.html", kind="claim", view=view, known=known, heading=heading, **common)
                 evidence = render("explain_piece.html", kind="evidence", items=fresh, **common) if fresh else ""
                 return name, PagePiece(html=html, evidence=evidence, text=self.so_far.cited())
-            case RemarkView():
+            case Remark():
                 return name, PagePiece(html=render("explain_piece.html", kind="remark", view=view))
             case EndedView():
                 whole = self.so_far

@@ -1,4 +1,4 @@
-"""Synthetic images that were made: pages, files with their marks, and the JSON twins."""
+"""Synthetic images that were made, and the marks of one read back from a file: pages and their JSON twins."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from mirage import query
-from mirage.errors import NotFound
+from mirage.errors import MirageError, NotFound
 from mirage.generate.outputs import OutputEntry
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
-from mirage.images.marks import SyntheticRecord
+from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.query import Term
 from mirage.web import links
-from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
 from mirage.web.security import NEEDS_TOKEN
-from mirage.web.site import RunningSite, site_of
+from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
-from mirage.web.uploads import TokenForm
+from mirage.web.uploads import TokenForm, decoded, name_of, read_form
 from mirage.web.views.figures import FigureView, figure_in
-from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
+from mirage.web.views.generate import (
+    DeletedView,
+    SyntheticsView,
+    SyntheticView,
+    brief_view,
+    synthetic_view,
+)
 
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
@@ -77,15 +84,15 @@ def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> Synthet
 
 
 @twins.get("/synthetic", response_model=SyntheticsView)
-def synthetics(request: Request, page: int = 1) -> Response:
+def synthetics(site: Site, page: int = 1) -> Response:
     """Synthetic images, newest first, 24 at a time."""
-    return sent(synthetics_in(site_of(request), page))
+    return sent(synthetics_in(site, page))
 
 
 @twins.get("/synthetic/{image_id}", response_model=SyntheticView)
-def synthetic(request: Request, image_id: str) -> Response:
+def synthetic(site: Site, image_id: str) -> Response:
     """One synthetic image: how it was made, how it matches its words, and the real figures most like it."""
-    return sent(synthetic_in(site_of(request), image_id))
+    return sent(synthetic_in(site, image_id))
 
 
 @twins.get(
@@ -93,9 +100,9 @@ def synthetic(request: Request, image_id: str) -> Response:
     response_class=Response,
     responses=files("The image, with all its marks.", *_KINDS.values()),
 )
-def image(request: Request, image_id: str, format: Chosen = "") -> Response:
+def image(site: Site, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
-    outputs = site_of(request).outputs
+    outputs = site.outputs
     found = outputs.get(image_id)
     if reason := OutputEntry.of(found, has_picture=bool(found.data)).reason:
         raise NotFound(f"There is no picture of {image_id}. {reason}")
@@ -107,26 +114,35 @@ def image(request: Request, image_id: str, format: Chosen = "") -> Response:
 
 
 @twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])
-def delete(request: Request, image_id: str) -> Response:
+def delete(site: Site, image_id: str) -> Response:
     """Delete a synthetic image and its record. Wants the token."""
-    site_of(request).outputs.remove(image_id)
+    site.outputs.remove(image_id)
     return sent(DeletedView(id=image_id))
+
+
+@twins.post("/verify", response_model=Marks, openapi_extra=TAKES_PICTURE)
+async def verify_twin(request: Request) -> Response:
+    """Look for the marks of a synthetic image in a picture. It is kept nowhere."""
+    return sent(await _marks(request, await read_form(request)))
+
+
+async def _marks(request: Request, form: FormData) -> Marks:
+    # A band in the pixels is what is looked for here, so a file that says it has one is not refused.
+    return await decoded(form, site_of(request), reading.read, allow_burned_in=True)
 
 
 # -- the pages ---------------------------------------------------------------------------------------------------------
 
 
 @router.get("/synthetic")
-def list_page(request: Request, number: Annotated[int, Query(alias="page")] = 1) -> Response:
+def list_page(site: Site, number: Annotated[int, Query(alias="page")] = 1) -> Response:
     """All synthetic images."""
-    site = site_of(request)
     return page("synthetics.html", view=synthetics_in(site, number), problem=site.generator_problem)
 
 
 @router.get("/synthetic/{image_id}")
-def image_page(request: Request, image_id: str) -> Response:
+def image_page(site: Site, image_id: str) -> Response:
     """One synthetic image with all that stands beside it."""
-    site = site_of(request)
     found = site.outputs.get(image_id)
     record, asked = found.record, _query(found.record)
     return page(
@@ -142,16 +158,36 @@ def image_page(request: Request, image_id: str) -> Response:
 
 
 @router.get("/synthetic/{image_id}/piece")
-def image_piece(request: Request, image_id: str) -> Response:
+def image_piece(site: Site, image_id: str) -> Response:
     """One synthetic image, to be put into a page by its script."""
-    return page("synthetic_piece.html", kind="image", view=synthetic_in(site_of(request), image_id))
+    return page("synthetic_piece.html", kind="image", view=synthetic_in(site, image_id))
 
 
 @router.post("/synthetic/{image_id}/delete")
-def delete_by_form(request: Request, image_id: str, _form: TokenForm) -> Response:
+def delete_by_form(site: Site, image_id: str, _form: TokenForm) -> Response:
     """Delete from the page."""
-    site_of(request).outputs.remove(image_id)
+    site.outputs.remove(image_id)
     return RedirectResponse("/synthetic", 303)
+
+
+@router.get("/verify")
+def verify_form() -> Response:
+    """Choose a picture to look for marks in."""
+    return _verify_page()
+
+
+@router.post("/verify")
+async def verify_page(request: Request) -> Response:
+    """Show what marks the picture carries, one by one."""
+    try:
+        form = await read_form(request)
+        return _verify_page(marks=await _marks(request, form), name=name_of(form))
+    except MirageError as error:
+        return _verify_page(error.status, problem=str(error))
+
+
+def _verify_page(status: int = 200, *, marks: Marks | None = None, name: str = "", problem: str = "") -> Response:
+    return page("verify.html", status, marks=marks, name=name, problem=problem, no_proof=reading.NO_PROOF)
 
 
 def _query(record: SyntheticRecord) -> query.Query | None:

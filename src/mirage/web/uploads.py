@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 import anyio
 from anyio.to_thread import run_sync
@@ -14,13 +16,15 @@ from PIL import Image
 from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import BadInput, BadPicture, Busy, MirageError
-from mirage.images import DecodedPicture, Limits, read_picture
+from mirage.images import Limits, read_picture
 from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
-from mirage.web.forms import Pairs, is_blank, tidied
+from mirage.web import forms
+from mirage.web.forms import Asked, Pairs, is_blank, tidied
 from mirage.web.problems import RETRY_AFTER
 from mirage.web.security import SAFE_METHODS, check_token
 from mirage.web.site import RunningSite, site_of
@@ -36,6 +40,7 @@ IDLE_SECONDS = 30.0
 """How long a body may rest."""
 WHOLE_SECONDS = 300.0
 """How long a body may take in all."""
+Made = TypeVar("Made")
 # How far past the limit a body is read and thrown away.
 _DRAIN = 10
 # A file stands in memory twice: in the form, and as the bytes that are decoded.
@@ -210,44 +215,17 @@ def has_file(form: FormData) -> bool:
     return bool(given.strip()) if isinstance(given, str) else bool(given.filename or given.size)
 
 
-async def file_of(form: FormData, site: RunningSite) -> tuple[bytes, str]:
-    """Take the form's file as it came, and its name.
+async def decoded(
+    form: FormData, site: RunningSite, use: Callable[[bytes, Image.Image], Made], *, allow_burned_in: bool = False
+) -> Made:
+    """Decode the form's picture within the settings' limits and make something of it; its metadata is gone after that.
 
     Parameters
     ----------
     form : FormData
     site : RunningSite
-
-    Raises
-    ------
-    mirage.errors.BadPicture
-    """
-    given = form.get("file")
-    if isinstance(given, str) and given.strip():
-        raise BadPicture(
-            "An address or text came in place of a picture. Nothing is fetched from the network: save the "
-            "picture, then drop the file."
-        )
-    if not isinstance(given, UploadFile) or (not given.filename and not given.size):
-        raise BadPicture("No picture came with the form. Choose a file first.")
-    try:
-        data = await given.read()
-    finally:
-        await given.close()
-    if len(data) > site.settings.upload_max_bytes:
-        raise too_large(site.settings.upload_max_bytes)
-    return data, given.filename or "the picture"
-
-
-def decoded(data: bytes, name: str, site: RunningSite, *, allow_burned_in: bool = False) -> DecodedPicture:
-    """Decode an uploaded file within the settings' limits.
-
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        For messages.
-    site : RunningSite
+    use : callable
+        Given the file's bytes and its picture, in a thread.
     allow_burned_in : bool
         Whether a header may say that text is burned in.
 
@@ -255,13 +233,37 @@ def decoded(data: bytes, name: str, site: RunningSite, *, allow_burned_in: bool 
     ------
     mirage.errors.BadPicture
     BodyRefusedError
-        When too many pictures are being opened.
+        When it is too large, or too many pictures are being opened.
     """
-    limits = Limits(file_bytes=site.settings.upload_max_bytes, pixels=site.settings.upload_max_pixels)
+    given, most = form.get("file"), site.settings.upload_max_bytes
+    if isinstance(given, str) and given.strip():
+        raise BadPicture(
+            "An address or text came in place of a picture. Nothing is fetched from the network: save the "
+            "picture, then drop the file."
+        )
+    if not isinstance(given, UploadFile) or not has_file(form):
+        raise BadPicture("No picture came with the form. Choose a file first.")
     try:
-        return read_picture(data, name=name, limits=limits, allow_burned_in=allow_burned_in)
-    except Busy as error:
-        raise BodyRefusedError(503, str(error), {"Retry-After": RETRY_AFTER}) from None
+        data = await given.read()
+    finally:
+        await given.close()
+    if len(data) > most:
+        raise too_large(most)
+    limits = Limits(file_bytes=most, pixels=site.settings.upload_max_pixels)
+
+    def made() -> Made:
+        try:
+            found = read_picture(data, name=name_of(form), limits=limits, allow_burned_in=allow_burned_in)
+        except Busy as error:
+            raise BodyRefusedError(503, str(error), {"Retry-After": RETRY_AFTER}) from None
+        return use(data, found.image)
+
+    return await run_sync(made, limiter=site.decoding)
+
+
+def name_of(form: FormData) -> str:
+    """Find how a form's file is called."""
+    return getattr(form.get("file"), "filename", "") or "the picture"
 
 
 async def embed(form: FormData, site: RunningSite) -> EmbeddingView:
@@ -276,30 +278,12 @@ async def embed(form: FormData, site: RunningSite) -> EmbeddingView:
     ------
     mirage.errors.BadPicture
     """
-    data, name = await file_of(form, site)
 
-    def embedded() -> EmbeddingView:
-        image = decoded(data, name, site).image
+    def embedded(data: bytes, image: Image.Image) -> EmbeddingView:
         term, marked = site.atlas.embed(image), warned(read(data, image))
         return EmbeddingView(picture=term.print(), width=image.width, height=image.height, synthetic=marked)
 
-    return await run_sync(embedded, limiter=site.decoding)
-
-
-async def picture(form: FormData, site: RunningSite) -> Image.Image:
-    """Decode the form's picture in memory; its metadata is gone.
-
-    Parameters
-    ----------
-    form : FormData
-    site : RunningSite
-
-    Raises
-    ------
-    mirage.errors.BadPicture
-    """
-    data, name = await file_of(form, site)
-    return await run_sync(lambda: decoded(data, name, site).image, limiter=site.decoding)
+    return await decoded(form, site, embedded)
 
 
 async def posted_pairs(request: Request) -> Pairs | None:
@@ -307,22 +291,47 @@ async def posted_pairs(request: Request) -> Pairs | None:
     return tidied(texts_of(await read_form(request))) if request.method == "POST" else None
 
 
-async def read_query(request: Request, pairs: Pairs) -> None:
-    """Read the fields of a posted query, its picture among them as an embedding.
+async def asked(
+    request: Request,
+    kind: type[Asked],
+    instead: Callable[[Request, Pairs, MirageError | None], Response],
+    blank: Callable[[Pairs, Pairs], bool],
+) -> Asked | Response:
+    """Read what stands in the address or what a form posts, or say what to show instead.
+
+    A plain form sends empty fields and weights apart: the address bar gets the short form. What is posted gets an address
+    unless a picture is in it. ``explainer`` beside it is passed on.
 
     Parameters
     ----------
     request : Request
-    pairs : list of (str, str)
-        Gets the fields. Those that are words come first, so that they are there where the picture is refused.
-
-    Raises
-    ------
-    mirage.errors.BadPicture
+    kind : {Query, Dual}
+    instead : callable
+        Given the fields and what is wrong with them, if anything, in a thread.
+    blank : callable
+        Given the fields of an address, tidied and as they came: whether that is too little to begin with.
     """
-    form = await read_form(request)
-    pairs += tidied(texts_of(form))
-    if form.get("file") is not None and (is_blank(pairs) or has_file(form)):
-        embedded = await embed(form, site_of(request))
-        request.state.synthetic = embedded.synthetic
-        pairs.append(("picture", embedded.picture))
+    path, by_post, given = request.url.path, request.method == "POST", request.query_params.multi_items()
+    beside = () if path == "/search" else ("explainer", "file", "stream")
+    kept = [pair for pair in given if pair[0] == "explainer" in beside]
+    pairs: Pairs = []
+    try:
+        if by_post:
+            form = await read_form(request)
+            pairs = tidied(texts_of(form))  # before the picture, so that they are there where it is refused
+            if form.get("file") is not None and (is_blank(pairs) or has_file(form)):
+                embedded = await embed(form, site_of(request))
+                request.state.synthetic = embedded.synthetic
+                pairs.append(("picture", embedded.picture))
+        else:
+            pairs = tidied(pair for pair in given if pair[0] not in beside)
+            if blank(pairs, given):
+                return await run_sync(instead, request, pairs, None)
+        found = forms.read(kind, pairs, in_address=not by_post)
+    except MirageError as error:
+        return await run_sync(instead, request, pairs, error)
+    address = urlencode(pairs + kept)
+    plain = not found.has_picture and len(address) < forms.MOST_ADDRESS
+    if plain if by_post else [pair for pair in given if pair not in kept] != pairs:
+        return RedirectResponse(f"{path}?{address}", 303)
+    return found

@@ -7,20 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from mirage.explain.evidence import Claim, Evidence
-from mirage.explain.explainers.base import Remark, Writing
+from mirage.explain.explainers.base import ExplainerInfo, Remark, Writing
 from mirage.explain.explanation import Began, Ended, Event, Explanation
 from mirage.figure import MODALITIES
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, SourceView, source_view
-
-
-class ExplainerView(ApiModel):
-    """Who speaks."""
-
-    name: str
-    model: str = Field(description="The model behind it; empty for the extractive one.")
-    revision: str
-    generative: bool = Field(description="Whether it writes sentences of its own; otherwise it only quotes.")
 
 
 class EvidenceView(ApiModel):
@@ -42,34 +33,14 @@ class EvidenceView(ApiModel):
     page: str = Field(description="Page of the case for a case's passage, else of the figure.")
 
 
-class BreakView(ApiModel):
-    """One thing in a sentence that its evidence does not bear out."""
-
-    kind: str
-    words: str = Field(description="The sentence's words in question.")
-    reason: str = Field(description="What is wrong, for a person to read.")
-
-
-class ClaimView(ApiModel):
-    """One sentence, with its citations and whether the evidence supports it."""
-
-    text: str
-    cites: list[int] = Field(description="Numbers of evidence.")
-    support: Literal["supported", "partly", "unsupported", "contradicted"]
-    breaks: list[BreakView]
-    by: str = Field(description="Name of the explainer that wrote it.")
-    quoted: bool = Field(description="Whether it stands word for word in the evidence it cites.")
-    aspect: Literal["", "what", "where", "look", "differential"] = Field(description="What the sentence tells of.")
-
-
 class ExplanationView(ApiModel):
     """An explanation with all that it stands on."""
 
     question: str
     evidence: list[EvidenceView]
-    claims: list[ClaimView]
+    claims: list[Claim]
     remarks: list[str]
-    explainers: list[ExplainerView] = Field(description="Who spoke, in order; more than one after a failure.")
+    explainers: list[ExplainerInfo] = Field(description="Who spoke, in order; more than one after a failure.")
     stopped: bool
     seconds: float
     cited: str = Field(description="The text with its citations and what they point to, to paste elsewhere.")
@@ -79,20 +50,8 @@ class BeganView(ApiModel):
     """Event `began`: an explainer is about to speak, over this evidence."""
 
     question: str
-    explainer: ExplainerView
+    explainer: ExplainerInfo
     evidence: list[EvidenceView]
-
-
-class WritingView(ApiModel):
-    """Event `writing`: the sentence being written, as far as it has come."""
-
-    text: str
-
-
-class RemarkView(ApiModel):
-    """Event `remark`: something the reader should know."""
-
-    text: str
 
 
 class EndedView(ApiModel):
@@ -120,7 +79,7 @@ def explanation_view(whole: Explanation) -> ExplanationView:
     return ExplanationView.of(whole, evidence=[evidence_view(each) for each in whole.evidence], cited=whole.cited())
 
 
-def event_view(event: Event, whole: Explanation) -> tuple[str, ApiModel]:
+def event_view(event: Event, whole: Explanation) -> tuple[str, object]:
     """Name and show one event of an explanation.
 
     Parameters
@@ -134,10 +93,10 @@ def event_view(event: Event, whole: Explanation) -> tuple[str, ApiModel]:
             evidence = [evidence_view(each) for each in event.evidence]
             return "began", BeganView.of(event, question=whole.question, evidence=evidence)
         case Claim():
-            return "claim", ClaimView.of(event)
+            return "claim", event
         case Writing():
-            return "writing", WritingView.of(event)
+            return "writing", event
         case Remark():
-            return "remark", RemarkView.of(event)
+            return "remark", event
         case Ended():
             return "ended", EndedView.of(event, cited=whole.cited())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from PIL import Image
 from pydantic import Field
 
+from mirage.compare.dual import SIDES
 from mirage.errors import BadQuery
+from mirage.generate.generators.copies import CopyCheck
 from mirage.generate.outputs import OutputEntry
 from mirage.generate.provenance import FORMATS
-from mirage.generate.synthesis import GenerationOptions, SyntheticImage
-from mirage.images.marks import Marks
+from mirage.generate.synthesis import GenerationOptions, PromptMatch, SyntheticImage
 from mirage.query import Query, Term
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, FigureView
@@ -54,7 +54,12 @@ class WantedBody(ApiModel):
 class GenerateBody(ChoicesBody):
     """A synthetic image to be made."""
 
+    sides: ClassVar[Sequence[str]] = ("",)
     terms: list[WantedBody]
+
+    def queries(self) -> list[Query]:
+        """Make its query."""
+        return [query_of(self.terms)]
 
 
 class PairBody(ChoicesBody):
@@ -62,6 +67,11 @@ class PairBody(ChoicesBody):
 
     a: list[WantedBody]
     b: list[WantedBody]
+    sides: ClassVar[Sequence[str]] = SIDES
+
+    def queries(self) -> list[Query]:
+        """Make its two queries."""
+        return [query_of(self.a), query_of(self.b)]
 
 
 class GeneratorView(ApiModel):
@@ -121,23 +131,6 @@ class RecordView(ApiModel):
     software: str
 
 
-class MatchView(ApiModel):
-    """How well an image matches its words, by the atlas's encoder."""
-
-    better_than: float = Field(description="Share of the atlas's own figures that match the words less well, 0 to 1.")
-    said: str
-
-
-class CopyView(ApiModel):
-    """Whether an image is a near copy of one that the generator was trained on."""
-
-    near: bool
-    likeness: float
-    threshold: float
-    checked: bool
-    said: str
-
-
 class SyntheticBriefView(ApiModel):
     """A synthetic image in a list."""
 
@@ -161,8 +154,8 @@ class SyntheticView(SyntheticBriefView):
     width: int
     height: int
     record: RecordView
-    match: MatchView | None
-    copy_check: CopyView
+    match: PromptMatch | None
+    copy_check: CopyCheck
     remarks: list[str]
     nearest: list[FigureView] = Field(description="The real figures of the atlas that look most like it, best first.")
     downloads: dict[str, str] = Field(description="Format to address; every file carries the marks.")
@@ -181,27 +174,6 @@ class DeletedView(ApiModel):
     """What is gone."""
 
     id: str
-
-
-class MarkView(ApiModel):
-    """One mark that was looked for."""
-
-    kind: str = Field(description="band, watermark, xmp, record, c2pa or dicom.")
-    found: bool
-    said: str
-
-
-class MarksView(ApiModel):
-    """The marks of a synthetic image that a file carries."""
-
-    synthetic: bool = Field(
-        description="Whether any mark says so. False means that none was found, not that the image is real."
-    )
-    ours: bool = Field(description="Whether the mark is MIRAGE's.")
-    summary: str
-    id: str = Field(description="The image's id, as far as a mark carries it; empty otherwise.")
-    marks: list[MarkView]
-    record: dict[str, Any] | None = Field(description="How the image was made, where a mark tells it.")
 
 
 def query_of(terms: Sequence[WantedBody]) -> Query:
@@ -258,8 +230,3 @@ def synthetic_view(synthetic: SyntheticImage, nearest: Sequence[FigureView]) -> 
         nearest=list(nearest),
         downloads={each: links.synthetic_image(record.id, each) for each in FORMATS} if brief.image else {},
     )
-
-
-def marks_view(marks: Marks) -> MarksView:
-    """Show the marks that a file carries."""
-    return MarksView.of(marks, record=asdict(marks.record) if marks.record is not None else None)

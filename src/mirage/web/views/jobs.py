@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mirage.corpora.base import Refused
 from mirage.jobs.job import ADD, GENERATE, Job
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
@@ -67,13 +68,6 @@ class ImportBody(ApiModel):
     replace: bool = Field(default=False, description="Replace figures and cases of the same id that differ.")
 
 
-class RefusedView(ApiModel):
-    """Something that could not become a figure, and why."""
-
-    label: str
-    reason: str
-
-
 class JobView(ApiModel):
     """Long work, as it stands."""
 
@@ -86,7 +80,7 @@ class JobView(ApiModel):
     rate: float = Field(description="Entries a second.")
     seconds_left: float | None
     message: str
-    refused: list[RefusedView]
+    refused: list[Refused]
     created: float = Field(description="Seconds since 1970-01-01 UTC.")
     finished: float | None
     ended: bool

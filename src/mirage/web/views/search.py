@@ -10,21 +10,13 @@ from pydantic import Field
 
 from mirage.figure import MODALITIES
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
+from mirage.search.answer import Answer, ChannelMatch, Hit
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, FigureView, figure_view
 
 if TYPE_CHECKING:
     from mirage.compare.comparison import Comparison
     from mirage.compare.keyness import KeyPhrase
-    from mirage.search.answer import Answer, Hit
-
-
-class FoundView(ApiModel):
-    """One channel's word on a figure."""
-
-    channel: str
-    rank: int
-    score: float = Field(description="Raw score of that channel. A cosine here is no percentage of anything.")
 
 
 class HitView(ApiModel):
@@ -32,7 +24,7 @@ class HitView(ApiModel):
 
     rank: int
     confidence: Literal["strong", "likely", "weak"]
-    channels: list[FoundView]
+    channels: list[ChannelMatch]
     folded: list[str] = Field(description="Ids of near-duplicates that this hit stands for.")
     figure: FigureView
 
