@@ -131,14 +131,11 @@ class GenerateWork:
 
     def preview(self) -> bytes | None:
         """The image in hand as far as it has come, with the band, as PNG; None when there is none."""
-        step = self._step
-        if step is None:
+        if (step := self._step) is None:
             return None
         with self._lock:
             if self._shown is None or self._shown[0] is not step:
-                image = step.preview()
-                image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-                small = band(image)
+                small = band(step.preview().convert("RGB"))
                 small.thumbnail((_PREVIEW, _PREVIEW * 2))
                 file = io.BytesIO()
                 small.save(file, "PNG", compress_level=3)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from mirage.corpora.base import Refused
 
@@ -76,25 +79,27 @@ class Job:
         return self.state in ENDED
 
     @property
+    def shown_title(self) -> str:
+        """The title with a folder's name in place of its whole path."""
+        what, given, path = self.title.partition(" from ")
+        return f"{what}{given}{Path(path).name or path}" if given and self.kind == ADD else self.title
+
+    @property
     def lane(self) -> str:
         """Jobs of one lane wait for one another; those that change the atlas share one."""
         return GENERATE if self.kind == GENERATE else "change"
-
-    def again(self, message: str) -> Self:
-        """The same job before it began."""
-        return replace(self, state="queued", done=0, rate=0.0, seconds_left=None, message=message, results=())
 
     def record(self) -> dict[str, Any]:
         """What is kept of it."""
         return asdict(self) | {"ahead": 0}
 
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Job:
+    @staticmethod
+    def of(record: Mapping[str, Any]) -> Job:
         """Read what `record` wrote, by this program or an older one."""
-        values = dict(record)
-        values["refused"] = tuple(Refused(**entry) for entry in values["refused"])
-        values["results"] = tuple(values.get("results", ()))
-        return cls(**values)
+        return _RECORDS.validate_python(record)
+
+
+_RECORDS = TypeAdapter(Job)
 
 
 class Cancelled(Exception):

@@ -11,6 +11,7 @@ import queue
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -61,10 +62,9 @@ class Jobs:
         self.outputs = Outputs(atlas.path / FOLDER)
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
-        self._works: dict[str, Work] = {}
-        self._stops: dict[str, threading.Event] = {}
-        self._lanes: dict[str, queue.Queue[str | None]] = {}
-        self._workers: list[threading.Thread] = []
+        # Of each job that has not ended: its work, and what tells it to stop.
+        self._works: dict[str, tuple[Work, threading.Event]] = {}
+        self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
         self._generators: dict[str, Generator] = {}
         self._kept_at = 0.0
         self._closing = False
@@ -79,17 +79,13 @@ class Jobs:
         if job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
             self._give_up(job, _DIED_AGAIN)
             return
-        again = job.again(_AGAIN)
+        again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
         if job.kind == REBUILD and job.asked is not None:
             self._queue(again, partial(change.rebuild, self._atlas, job.asked["encoder"], job.asked["model"], again=True))
             return
         if job.kind == GENERATE and job.asked is not None:
-            try:
-                query, options = generate.of_asked(job.asked)
-            except (MirageError, TypeError, KeyError):  # kept by another version
-                query = None
-            if query is not None:
-                self._queue(again, self._generation(query, options, None))
+            with suppress(MirageError, TypeError, KeyError):  # kept by another version
+                self._queue(again, self._generation(*generate.of_asked(job.asked), None))
                 return
         lost = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
         self._give_up(job, generate.LOST if job.kind == GENERATE else lost)
@@ -106,7 +102,6 @@ class Jobs:
             gone = [job.id for place, job in enumerate(ended) if place >= KEPT_JOBS or job.created < oldest]
             for job_id in gone:
                 del self._jobs[job_id]
-                self._stops.pop(job_id, None)
         if gone:
             try:
                 self._atlas.store.remove_jobs(gone)
@@ -139,7 +134,7 @@ class Jobs:
             if not Path(path).exists():
                 raise BadInput(f"There is no folder {path}. Check its name.")
             options, title = {**options, "path": Path(path)}, f"{title} from {path}"
-        return self._running(title) or self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options))
+        return self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options))
 
     def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
         """Queue the making of the index anew, with this encoder or the one there is, as `mirage.storage.reindex` does.
@@ -159,8 +154,7 @@ class Jobs:
             raise NotFound(f"There is no encoder {shown(encoder)}. There are: {', '.join(known)}.")
         other = " ".join(filter(None, (encoder, model)))
         title = f"Encode anew with {other}" if other else "Make the index anew"
-        work = partial(change.rebuild, self._atlas, encoder, model)
-        return self._running(title) or self._start(REBUILD, title, work, asked)
+        return self._start(REBUILD, title, partial(change.rebuild, self._atlas, encoder, model), asked)
 
     def start_import(self, path: Path, *, encode: bool = False, replace: bool = False) -> Job:
         """Queue the importing of an atlas file; see `mirage.storage.archive_import.import_open`.
@@ -179,11 +173,7 @@ class Jobs:
         with archive.opened(path):  # which refuses what is no atlas file
             title = f"Import {path.name}"
         work = partial(change.import_file, self._atlas, path, encode=encode, replace=replace)
-        return self._running(title) or self._start(IMPORT, title, work)
-
-    def _running(self, title: str) -> Job | None:
-        with self._lock:
-            return next((job for job in self._jobs.values() if job.title == title and not job.ended), None)
+        return self._start(IMPORT, title, work)
 
     def start_generate(self, query: Query, options: GenerationOptions, *, start: Image.Image | None = None) -> Job:
         """Queue the making of synthetic images.
@@ -253,34 +243,38 @@ class Jobs:
     def preview(self, job_id: str) -> bytes | None:
         """The image that a generation has in hand, as far as it has come, with the band (PNG); None when there is none."""
         self.get(job_id)
-        work = self._works.get(job_id)
+        work = self._works.get(job_id, (None,))[0]
         return work.preview() if isinstance(work, GenerateWork) else None
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop; what it has stored stays. An ended job is left as it is."""
-        job = self.get(job_id)
-        if job.state == "queued":
+        under_way = self._works.get(job_id)
+        if self.get(job_id).state == "queued":
             self._update(job_id, state="cancelled", message="Cancelled before it began.")
             self._works.pop(job_id, None)
-        if job_id in self._stops:
-            self._stops[job_id].set()
+        if under_way:
+            under_way[1].set()
         return self.get(job_id)
 
     def close(self, timeout: float = 30.0) -> None:
         """Stop what runs, after the batch or the step in hand, and take no more."""
         self._closing = True
-        for stop in self._stops.values():
+        for _, stop in list(self._works.values()):
             stop.set()
-        for lane in self._lanes.values():
+        for lane, _ in self._lanes.values():
             lane.put(None)
-        for worker in self._workers:
+        for _, worker in self._lanes.values():
             worker.join(timeout)
 
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _start(self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None) -> Job:
+        with self._lock:
+            same = next((job for job in self._jobs.values() if job.title == title and not job.ended), None)
+        if same and kind != GENERATE:
+            return same
         job = Job(id=secrets.token_hex(6), kind=kind, title=title, asked=asked, created=time.time())
         self._queue(job, work)
         return self.get(job.id)
@@ -290,26 +284,24 @@ class Jobs:
             if job.kind == GENERATE and job.id not in self._jobs:
                 self._check_room()  # again, now that nobody can come between
             self._jobs[job.id] = job
-            self._works[job.id] = work
-            self._stops[job.id] = threading.Event()
-            lane = job.lane
-            if lane not in self._lanes:
-                self._lanes[lane] = queue.Queue()
-                worker = threading.Thread(target=self._run, args=(self._lanes[lane],), name=lane, daemon=True)
-                self._workers.append(worker)
+            self._works[job.id] = work, threading.Event()
+            if job.lane not in self._lanes:
+                waiting: queue.Queue[str | None] = queue.Queue()
+                worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
+                self._lanes[job.lane] = waiting, worker
                 worker.start()
         self._keep(job)
-        self._lanes[lane].put(job.id)
+        self._lanes[job.lane][0].put(job.id)
 
     def _run(self, lane: queue.Queue[str | None]) -> None:
         while (job_id := lane.get()) is not None and not self._closing:
-            work = self._works.get(job_id)
-            if work is None or self.get(job_id).state != "queued":
+            if (found := self._works.get(job_id)) is None or self.get(job_id).state != "queued":
                 continue
+            work, stop = found
             # Kept before it begins, so that a process which does not survive it is counted.
             self._update(job_id, state="running", message="Starting.", attempts=self.get(job_id).attempts + 1)
             try:
-                work(partial(self._update, job_id), self._stops[job_id].is_set)
+                work(partial(self._update, job_id), stop.is_set)
             except Cancelled:
                 self._update(job_id, state="cancelled", message="Cancelled.")
             except MirageError as error:

@@ -9,19 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from mirage import __version__
-from mirage.web import (
-    compare,
-    corpora,
-    explain,
-    figures,
-    generate,
-    jobs,
-    openapi,
-    problems,
-    search,
-    synthetic,
-    templating,
-)
+from mirage.web import compare, corpora, explain, figures, generate, jobs, openapi, problems, search, synthetic, templating
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
@@ -18,15 +18,15 @@ from starlette.responses import Response
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import SIDES, Dual, Side
 from mirage.errors import MirageError, Unavailable
-from mirage.explain.explanation import Explanation
 from mirage.query import Query
-from mirage.web import explain, forms, generate, links, openapi, streaming, uploads
-from mirage.web.explain import STREAMED, ExplainRequest
+from mirage.search.answer import Answer
+from mirage.web import explain, forms, generate, links, openapi, uploads
+from mirage.web.explain import STREAMED, ExplainRequest, Whose
 from mirage.web.forms import Pairs, first, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.streaming import Drawing, DrawnExplanation, WritesEvents, drawn_whole, nothing, places_of
+from mirage.web.streaming import DrawnExplanation, nothing
 from mirage.web.templating import page
 from mirage.web.views.explain import ExplanationView
 from mirage.web.views.figures import ApiModel
@@ -56,9 +56,7 @@ _EXAMPLES = (
     "a.q=brain+MRI&b.q=chest+X-ray",
     "a.q=malaria&b.q=normal+blood+smear",
 )
-_BESIDE = ("file", "explainer", "stream")
 NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
-Whose = Literal["a", "b", ""]
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
@@ -163,7 +161,7 @@ def compare_by_post(site: Site, body: CompareBody) -> Response:
 )
 async def explain_difference(request: Request) -> Response:
     """Explain how two sides differ: sentences with their sources of both, each checked against them."""
-    return await _difference(request, forms.read(Dual, ExplainRequest.of(request).pairs, in_address=True))
+    return await explain.by_api(request, forms.read(Dual, ExplainRequest.of(request).pairs, in_address=True))
 
 
 @twins.post(
@@ -174,47 +172,11 @@ async def explain_difference(request: Request) -> Response:
 )
 async def explain_difference_by_post(request: Request, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture."""
-    return await _difference(request, _dual_in(body))
+    return await explain.by_api(request, _dual_in(body))
 
 
 def _dual_in(body: CompareBody) -> Dual:
     return Dual.of(body.a.query(), body.b.query())
-
-
-async def _difference(request: Request, dual: Dual) -> Response:
-    asked = ExplainRequest.of(request)
-    _, make, drawing = await prepared(site_of(request), dual, "", asked.explainer)
-    return await explain.answered(request, make, drawing.so_far.question, stream=asked.stream)
-
-
-async def prepared(site: RunningSite, dual: Dual, side: Whose, explainer: str) -> tuple[Comparison, WritesEvents, Drawing]:
-    """Compare, and prepare to explain one side or the difference.
-
-    Parameters
-    ----------
-    site : RunningSite
-    dual : mirage.compare.dual.Dual
-    side : {"a", "b", ""}
-        Empty for the difference.
-    explainer : str
-        Who shall speak.
-
-    Returns
-    -------
-    Comparison, callable, Drawing
-        The comparison, what writes, and what draws it on the page.
-    """
-    speaker = await run_sync(site.explainer, explainer)
-    comparison = await run_sync(site.compare, dual)
-    answers = {"a": comparison.a, "b": comparison.b}
-    if side:
-        answer, words = answers[side], comparison.words[SIDES.index(side)]
-        drawing = Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
-        return comparison, partial(site.atlas.explaining, answer, explainer=speaker), drawing
-    places = places_of(comparison.a, side="a", prefix="a-") | places_of(comparison.b, side="b", prefix="b-")
-    question = "{}, compared with {}".format(*comparison.words)
-    drawing = Drawing(Explanation(question), places, prefix="ab-")
-    return comparison, partial(site.atlas.contrasting, comparison, explainer=speaker), drawing
 
 
 @twins.post("/ask", response_model=AskView, dependencies=[NEEDS_TOKEN])
@@ -226,15 +188,17 @@ async def ask(request: Request, body: AskBody) -> Response:
     site = site_of(request)
     queries = [side.query() for side in (body.a, body.b) if side is not None]
     seed, jobs, why = await _drawn(site, queries, body)
-    found, compared = None, None
-    if len(queries) == 1:
-        answer, make, drawing = await explain.prepared(site, queries[0], body.explainer)
-        found = answer_view(answer)
-    else:
-        comparison, make, drawing = await prepared(site, Dual.of(*queries), "", body.explainer)
-        compared = comparison_view(comparison)
-    whole = await explain.explained(request, make, drawing.so_far.question)
-    return sent(AskView(search=found, comparison=compared, explanation=whole, seed=seed, jobs=jobs, no_image=why))
+    asked = Dual.of(*queries) if len(queries) > 1 else queries[0]
+    found, make, drawing = await explain.prepared(site, asked, body.explainer)
+    view = AskView(
+        search=answer_view(found) if isinstance(found, Answer) else None,
+        comparison=comparison_view(found) if isinstance(found, Comparison) else None,
+        explanation=await explain.explained(request, make, drawing.so_far.question),
+        seed=seed,
+        jobs=jobs,
+        no_image=why,
+    )
+    return sent(view)
 
 
 async def _drawn(site: RunningSite, queries: Sequence[Query], body: AskBody) -> tuple[int | None, list[JobView], str]:
@@ -261,34 +225,21 @@ async def compare_page(request: Request) -> Response:
         comparison = await run_sync(site_of(request).compare, dual)
     except MirageError as error:
         return await run_sync(_form_page, request, dual.pairs(), error)
-    return await run_sync(_shown, request, comparison, {})
+    return await run_sync(_shown, request, comparison)
 
 
 @router.api_route("/compare/explain/stream", methods=["GET", "POST"])
 @router.api_route("/compare/explain/{side}/stream", methods=["GET", "POST"])
 async def explained_pieces(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
     """Send the explanation of one side, or of the difference, in pieces of HTML, for the page's script."""
-    asked, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
-    dual = forms.read(Dual, asked.pairs if posted is None else posted, in_address=posted is None)
-    _, make, drawing = await prepared(site_of(request), dual, side, asked.explainer)
-    return streaming.event_stream(streaming.drawn(request, make, drawing.draw))
+    return await explain.in_pieces(request, Dual, side)
 
 
 @router.api_route("/compare/explain", methods=["GET", "POST"])
 @router.api_route("/compare/explain/{side}", methods=["GET", "POST"])
 async def explained_page(request: Request, side: Side = "") -> Response:  # type: ignore[assignment]
     """Show the page with one side, or the difference, explained, for browsers without scripts."""
-    dual = await _asked(request)
-    if isinstance(dual, Response):
-        return dual
-    try:
-        explainer = ExplainRequest.of(request).explainer
-        comparison, make, drawing = await prepared(site_of(request), dual, side, explainer)
-    except MirageError as error:
-        return await run_sync(_form_page, request, dual.pairs(), error)
-    events = await streaming.whole(request, make)
-    whole: dict[Whose, DrawnExplanation] = {side: drawn_whole(drawing, events)}
-    return await run_sync(_shown, request, comparison, whole)
+    return await explain.on_page(request, await _asked(request), _form_page, partial(_shown, side=side), side)
 
 
 async def _asked(request: Request) -> Dual | Response:
@@ -315,19 +266,22 @@ def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     )
 
 
-def _shown(request: Request, comparison: Comparison, whole: dict[Whose, DrawnExplanation]) -> Response:
+def _shown(
+    request: Request, comparison: Comparison, explained: DrawnExplanation | None = None, side: Whose = ""
+) -> Response:
+    """Both answers beside each other, one of them or their difference explained."""
     site, dual, view = site_of(request), comparison.dual, comparison_view(comparison)
     pairs = dual.pairs()
     if request.method == "GET":  # a weight of 0 is no term, but it is a slider
-        pairs = tidied(pair for pair in request.query_params.multi_items() if pair[0] not in _BESIDE)
+        pairs = tidied(pair for pair in request.query_params.multi_items() if pair[0] not in uploads.BESIDE)
     panels: dict[Whose, tuple[str, str]] = {}
-    every: tuple[Whose, ...] = ("", *SIDES)
-    for side in every:
-        path = "/compare/explain" + (f"/{side}" if side else "")
-        panels[side] = (links.compare(dual, f"{path}/stream"), "" if dual.has_picture else links.compare(dual, path))
-    nothing_fits: dict[Whose, DrawnExplanation] = {
-        side: nothing() for side, answer in zip(SIDES, (view.a, view.b), strict=True) if not answer.fits
-    }
+    whole: dict[Whose, DrawnExplanation] = {} if explained is None else {side: explained}
+    sides: dict[Whose, SearchView | None] = {"": None, "a": view.a, "b": view.b}
+    for name, answer in sides.items():
+        path = "/compare/explain" + (f"/{name}" if name else "")
+        panels[name] = (links.compare(dual, f"{path}/stream"), "" if dual.has_picture else links.compare(dual, path))
+        if answer and not answer.fits:
+            whole.setdefault(name, nothing())
     return page(
         "compare.html",
         compare=compare_form(pairs),
@@ -336,7 +290,7 @@ def _shown(request: Request, comparison: Comparison, whole: dict[Whose, DrawnExp
         view=view,
         figures={hit.figure.id: hit for answer in (view.b, view.a) for hit in answer.hits},
         panels=panels,
-        whole=nothing_fits | whole,
+        whole=whole,
         shown=SHOWN,
         costly=site.costly,
         making=generate.offer(site, dual.a, dual.b),

@@ -28,19 +28,13 @@ _ADDRESS = re.compile(r"\s*(https?|ftp|file|data):\S+\s*", re.IGNORECASE)
 def tidied(pairs: Iterable[tuple[str, str]]) -> Pairs:
     """Drop empty fields and the token, and join weights to what they weigh."""
     given = list(pairs)
-    weights = {name: [value for key, value in given if key == f"{name}_weight"] for name in _WEIGHTED}
+    weights = {name: iter([value.strip() for key, value in given if key == f"{name}_weight"]) for name in _WEIGHTED}
+    beside = {"token", *(f"{name}_weight" for name in _WEIGHTED)}
     kept: Pairs = []
-    seen: dict[str, int] = {}
     for name, value in given:
-        if name == "token" or (name.removesuffix("_weight") in _WEIGHTED and name.endswith("_weight")):
-            continue
-        if name in _WEIGHTED:
-            at = seen[name] = seen.get(name, -1) + 1
-            weight = weights[name][at].strip() if at < len(weights[name]) else ""
-            if value.strip() and weight and weight != "1":
-                value = f"{value}@{weight}"  # noqa: PLW2901 - the value with its weight is the value
-        if value.strip():
-            kept.append((name, value))
+        weight = next(weights[name], "") if name in weights else ""
+        if value.strip() and name not in beside:
+            kept.append((name, f"{value}@{weight}" if weight not in ("", "1") else value))
     return kept
 
 

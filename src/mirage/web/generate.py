@@ -19,7 +19,6 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.compare.dual import SIDES
 from mirage.errors import BadInput, BadQuery, MirageError, NotFound
-from mirage.generate.generators import GeneratorInfo
 from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEED
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions, filter_words
 from mirage.jobs.job import GENERATE
@@ -149,8 +148,7 @@ def address_from(site: RunningSite, figure: FigureView) -> str:
     site : RunningSite
     figure : FigureView
     """
-    info = site.generator()
-    if isinstance(info, str) or not info.from_picture:
+    if not site.generator()[0].from_picture:
         return ""
     words = figure.title or " ".join(word for word in (figure.plane, figure.modality_name, figure.region) if word)
     return links.generate(Query.of(words[:300]) if words else None, figure=figure.id)
@@ -158,12 +156,11 @@ def address_from(site: RunningSite, figure: FigureView) -> str:
 
 def generator_view(site: RunningSite) -> GeneratorView:
     """Show who draws, or why nobody does."""
-    info = site.generator()
-    nobody = GeneratorInfo(site.settings.generator, "", "", "", 0, 0, 0, 1, 0, 0, 1, 0)
+    info, problem = site.generator()
     return GeneratorView.of(
-        nobody if isinstance(info, str) else info,
-        ready=not site.generator_problem,
-        problem=site.generator_problem,
+        info,
+        ready=not problem,
+        problem=problem,
         most_guidance=MOST_GUIDANCE,
         most_images=MOST_IMAGES,
         waiting=sum(job.kind == GENERATE and not job.finished for job in site.jobs.list()),

@@ -22,13 +22,7 @@ from mirage.web.streaming import HEARTBEAT, Sent, event_stream
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.generate import ProgressView
-from mirage.web.views.jobs import (
-    ImportBody,
-    JobsView,
-    JobView,
-    RebuildBody,
-    job_view,
-)
+from mirage.web.views.jobs import ImportBody, JobsView, JobView, RebuildBody, job_view
 
 if TYPE_CHECKING:
     from mirage.jobs import Job

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadPicture, BadQuery, MirageError, NotFound
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
+from mirage.search.answer import Answer
 from mirage.web import forms, generate, links, openapi, streaming, uploads
 from mirage.web.corpora import addable
 from mirage.web.forms import Pairs, tidied
@@ -72,7 +73,7 @@ async def embed(request: Request) -> Response:
 async def results_page(request: Request) -> Response:
     """Show what a query finds."""
     query = await query_asked(request)
-    return query if isinstance(query, Response) else await run_sync(results, request, query)
+    return query if isinstance(query, Response) else await run_sync(found, request, query)
 
 
 async def query_asked(request: Request) -> Query | Response:
@@ -96,32 +97,39 @@ def refused(request: Request, pairs: Pairs, error: MirageError | None) -> Respon
     return start_page(site_of(request), words=words, problem=str(error), status=error.status)
 
 
-def results(request: Request, query: Query, explained: DrawnExplanation | None = None) -> Response:
-    """Show what a query finds.
+def found(request: Request, query: Query) -> Response:
+    """Search and show what is found, or why nothing can be.
 
     Parameters
     ----------
     request : Request
     query : mirage.query.Query
-    explained : DrawnExplanation, optional
-        The explanation, where it is there already.
     """
     try:
-        return _results(site_of(request), query, explained, getattr(request.state, "synthetic", ""))
+        return results(request, site_of(request).atlas.search(query))
     except NotFound as error:
         return refused(request, [], error)
     except MirageError as error:
         return refused(request, query.pairs(), error)
 
 
-def _results(site: RunningSite, query: Query, explained: DrawnExplanation | None, synthetic: str) -> Response:
-    view = answer_view(site.atlas.search(query))
+def results(request: Request, answer: Answer, explained: DrawnExplanation | None = None) -> Response:
+    """Show what a query found.
+
+    Parameters
+    ----------
+    request : Request
+    answer : mirage.search.answer.Answer
+    explained : DrawnExplanation, optional
+        The explanation, where it is there already.
+    """
+    site, query, view = site_of(request), answer.query, answer_view(answer)
     atlas = site.holds()
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
     return page(
         "results.html",
-        synthetic_warning=synthetic,
+        synthetic_warning=getattr(request.state, "synthetic", ""),
         view=view,
         atlas=atlas,
         facets=facets_in(site.atlas, query, {}).facets,

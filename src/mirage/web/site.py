@@ -116,20 +116,13 @@ class RunningSite:
             state = weakref.ref(now.searcher)  # another one once the atlas has changed
         return self.kept("comparison", (dual, state), lambda: self.atlas.compare(dual))
 
-    def generator(self) -> GeneratorInfo | str:
-        """Tell who draws synthetic images; or, for a person to read, why nobody does."""
+    def generator(self) -> tuple[GeneratorInfo, str]:
+        """Tell who draws synthetic images and, for a person to read, why nobody does; empty when somebody does."""
+        options = synthesis.GenerationOptions()
         try:
-            return self.kept(
-                "generator", "", lambda: synthesis.generator_of(synthesis.GenerationOptions(), self.settings).info()
-            )
+            return self.kept("generator", "", lambda: synthesis.generator_of(options, self.settings).info()), ""
         except MirageError as error:
-            return str(error)
-
-    @property
-    def generator_problem(self) -> str:
-        """Why nobody draws synthetic images, for a person to read; empty when somebody does."""
-        info = self.generator()
-        return info if isinstance(info, str) else ""
+            return GeneratorInfo(self.settings.generator, "", "", "", 0, 0, 0, 1, 0, 0, 1, 0), str(error)
 
     def explainer(self, name: str) -> Explainer | str:
         """Find the explainer that a visitor may name: the one of the settings, or the one that only quotes.

@@ -23,7 +23,7 @@ from mirage.errors import MirageError, Unavailable
 from mirage.explain import explanation
 from mirage.explain.evidence import Claim
 from mirage.explain.explainers.base import Remark, Writing
-from mirage.explain.explanation import Began, Ended, Event, Explanation
+from mirage.explain.explanation import Ended, Event, Explanation
 from mirage.search.answer import Answer
 from mirage.web.problems import defect, problem_of
 from mirage.web.site import RunningSite, site_of
@@ -198,38 +198,27 @@ class Drawing:
     so_far: Explanation
     places: Places
     prefix: str = ""
-    live: bool = False
     _shown: set[int] = field(default_factory=set)
     _aspect: str = ""
 
     def draw(self, event: Event) -> tuple[str, PagePiece]:
         """One event's name and piece."""
-        before = self.so_far
-        self.so_far = explanation.with_event(before, event)
-        name, view = event_view(event, self.so_far)
-        common = {"places": self.places, "prefix": self.prefix, "live": self.live}
-        match view:
-            case Writing():
-                return name, PagePiece(text=view.text)
-            case Claim():
-                known = {each.number: evidence_view(each) for each in self.so_far.evidence}
-                fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
-                self._shown |= {each.number for each in fresh}
-                heading, self._aspect = (view.aspect if view.aspect != self._aspect else ""), view.aspect
-                html = render("explain_piece.html", kind="claim", view=view, known=known, heading=heading, **common)
-                evidence = render("explain_piece.html", kind="evidence", items=fresh, **common) if fresh else ""
-                return name, PagePiece(html=html, evidence=evidence, text=self.so_far.cited())
-            case Remark():
-                return name, PagePiece(html=render("explain_piece.html", kind="remark", view=view))
-            case EndedView():
-                whole = self.so_far
-                html = render("explain_piece.html", kind="foot", whole=whole, rest=self._rest(), **common)
-                return name, PagePiece(html=html, text=view.cited if whole.claims else "")
-        assert isinstance(event, Began)
-        return name, PagePiece(html=render("explain_piece.html", kind="began", view=view))
-
-    def _rest(self) -> int:
-        return len(self.so_far.evidence) - len(self._shown)
+        whole = self.so_far = explanation.with_event(self.so_far, event)
+        name, view = event_view(event, whole)
+        if isinstance(view, Writing):
+            return name, PagePiece(text=view.text)
+        text, evidence, more = "", "", {"whole": whole, "places": self.places, "prefix": self.prefix}
+        if isinstance(view, Claim):
+            known = {each.number: evidence_view(each) for each in whole.evidence}
+            fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
+            self._shown |= {each.number for each in fresh}
+            more |= {"known": known, "heading": view.aspect if view.aspect != self._aspect else ""}
+            self._aspect = view.aspect
+            evidence = render("explain_piece.html", kind="evidence", items=fresh, **more) if fresh else ""
+            text = whole.cited()
+        elif isinstance(view, EndedView) and whole.claims:
+            text = view.cited
+        return name, PagePiece(html=render("explain_piece.html", kind=name, view=view, **more), evidence=evidence, text=text)
 
 
 @dataclass(frozen=True, slots=True)

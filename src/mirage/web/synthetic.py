@@ -23,13 +23,7 @@ from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, decoded, name_of, read_form
 from mirage.web.views.figures import FigureView, figure_in
-from mirage.web.views.generate import (
-    DeletedView,
-    SyntheticsView,
-    SyntheticView,
-    brief_view,
-    synthetic_view,
-)
+from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
 
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
@@ -137,7 +131,7 @@ async def _marks(request: Request, form: FormData) -> Marks:
 @router.get("/synthetic")
 def list_page(site: Site, number: Annotated[int, Query(alias="page")] = 1) -> Response:
     """All synthetic images."""
-    return page("synthetics.html", view=synthetics_in(site, number), problem=site.generator_problem)
+    return page("synthetics.html", view=synthetics_in(site, number), problem=site.generator()[1])
 
 
 @router.get("/synthetic/{image_id}")
@@ -148,7 +142,7 @@ def image_page(site: Site, image_id: str) -> Response:
     return page(
         "synthetic.html",
         view=synthetic_in(site, found),
-        problem=site.generator_problem,
+        problem=site.generator()[1],
         again=_fields(record, {"seed": str(record.seed)}),
         another=_fields(record, {}),
         change=links.generate(asked, negative=record.negative, seed=str(record.seed)),

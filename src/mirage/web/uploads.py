@@ -40,6 +40,8 @@ IDLE_SECONDS = 30.0
 """How long a body may rest."""
 WHOLE_SECONDS = 300.0
 """How long a body may take in all."""
+BESIDE = ("explainer", "file", "stream")
+"""What may stand in an address beside a query and is no part of it."""
 Made = TypeVar("Made")
 # How far past the limit a body is read and thrown away.
 _DRAIN = 10
@@ -312,7 +314,7 @@ async def asked(
         Given the fields of an address, tidied and as they came: whether that is too little to begin with.
     """
     path, by_post, given = request.url.path, request.method == "POST", request.query_params.multi_items()
-    beside = () if path == "/search" else ("explainer", "file", "stream")
+    beside = () if path == "/search" else BESIDE
     kept = [pair for pair in given if pair[0] == "explainer" in beside]
     pairs: Pairs = []
     try:

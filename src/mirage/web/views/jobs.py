@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from mirage.corpora.base import Refused
-from mirage.jobs.job import ADD, GENERATE, Job
+from mirage.jobs.job import GENERATE, Job
 from mirage.web import links
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
 
@@ -102,13 +101,7 @@ def job_view(job: Job) -> JobView:
     """Show a job as it stands."""
     return JobView.of(
         job,
-        title=_title(job),
+        title=job.shown_title,
         finished=job.finished or None,
         page=links.generating(job.id) if job.kind == GENERATE else links.job(job.id),
     )
-
-
-def _title(job: Job) -> str:
-    """A job's title with the folder's name in place of its whole path."""
-    what, given, path = job.title.partition(" from ")
-    return f"{what}{given}{Path(path).name or path}" if given and job.kind == ADD else job.title
