@@ -93,11 +93,11 @@ def export(
         progress("Checking against the original.")
         checked = _checked(encoder, OnnxEncoder(partial))
         _describe(partial, precision, origin, encoder, checked)
-        lowest = min(checked["text_min"], checked["image_min"])
-        if not lowest >= BARS[precision]:
+        texts, images = checked["text_min"], checked["image_min"]
+        if not min(texts, images) >= BARS[precision]:
             raise Unavailable(
-                f"Exported as {precision}, the encoder's vectors come as near as cosine {lowest:.4f} to the original's, "
-                f"where {BARS[precision]} is wanted (texts {checked['text_min']:.4f}, pictures {checked['image_min']:.4f}). "
+                f"Exported as {precision}, the encoder's vectors come as near as cosine {min(texts, images):.4f} to the "
+                f"original's, where {BARS[precision]} is wanted (texts {texts:.4f}, pictures {images:.4f}). "
                 f"Nothing was written. {'Export it as fp16.' if precision == 'int8' else 'Export it as fp32.'}"
             )
         size = sum(path.stat().st_size for path in partial.iterdir())
@@ -110,15 +110,7 @@ def export(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     progress(f"Wrote {folder}, {size / 1e6:.0f} MB.")
-    return EncoderExport(
-        folder,
-        precision,
-        size,
-        checked["text_min"],
-        checked["image_min"],
-        int(checked["texts"]),
-        int(checked["images"]),
-    )
+    return EncoderExport(folder, precision, size, texts, images, int(checked["texts"]), int(checked["images"]))
 
 
 def _write(encoder: TorchEncoder, folder: Path, precision: str, progress: Callable[[str], None]) -> None:

@@ -193,7 +193,7 @@ class _Download:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise BadInput(f"{self.url} is no address that can be fetched.") from None
         except httpx.HTTPError as error:
-            raise _Interrupted(_reason(error)) from error
+            raise _Interrupted(reason(error)) from error
         if total is not None and have < total:
             raise _Interrupted(f"it broke off after {have:,} of {total:,} bytes")
 
@@ -246,14 +246,12 @@ def _fits(path: Path, sha256: str | None, size: int | None) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
 
 
-def _reason(error: httpx.HTTPError) -> str:
-    if isinstance(error, httpx.ConnectTimeout | httpx.ReadTimeout | httpx.PoolTimeout):
+def reason(error: Exception) -> str:
+    """Why a server was not heard to the end, in words."""
+    kind = type(error).__name__
+    if "Timeout" in kind:
         return "it does not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return "it cannot be reached"
-    if isinstance(error, httpx.TooManyRedirects):
-        return "it sends from one address to another without end"
-    return "the connection broke off"
+    return "it cannot be reached" if "Connect" in kind else f"the connection broke off ({kind})"
 
 
 def disk_words(folder: Path, error: OSError) -> str:

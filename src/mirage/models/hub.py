@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 
 from mirage.errors import BadInput, MirageError, NoNetwork, NotFound, Unavailable, check_room
-from mirage.models.download import FetchRefused, copy_file, disk_words, fetch
+from mirage.models.download import FetchRefused, copy_file, disk_words, fetch, reason
 from mirage.models.files import (
     RECORD,
     LocalModel,
@@ -281,8 +281,7 @@ class _Hub:
                 f"{self.told} does not answer as a hub does: does this network want a log-in first? {INSTEAD}"
             ) from error
         except Exception as error:  # of the HTTP client that its releases use, which have no base in common
-            why = "it does not answer in time" if "timeout" in type(error).__name__.lower() else "it cannot be reached"
-            raise NoNetwork(f"No network, or none to {self.told} ({why}). {INSTEAD}") from error
+            raise NoNetwork(f"No network, or none to {self.told} ({reason(error)}). {INSTEAD}") from error
 
     def _refused(self, revision: str, status: int, code: str) -> MirageError:
         """What to say when the hub will not answer, by status and ``X-Error-Code``."""

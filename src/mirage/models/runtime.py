@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from platformdirs import user_cache_path
+from pydantic import TypeAdapter
 
 from mirage.errors import BadInput, Unavailable
 
 Value = TypeVar("Value")
+
+# Of files by their paths: size, time of change in nanoseconds, SHA-256.
+_REMEMBERED = TypeAdapter(dict[str, tuple[int, int, str]])
 
 _TYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _SMALL = 16_000_000  # bytes up to which a file is read anew each time: it takes a few hundredths of a second
@@ -309,13 +313,23 @@ def remembered_sha256(path: Path) -> str:
     found = real.stat()
     if found.st_size <= _SMALL:
         return sha256_of(real)
-    key, stamp = str(real), [found.st_size, found.st_mtime_ns]
-    known = _remembered()
-    if key in known and known[key][:2] == stamp:
-        return str(known[key][2])
-    digest = sha256_of(real)
-    _remember({**known, key: [*stamp, digest]})
+    known: dict[str, tuple[int, int, str]] = {}
+    with contextlib.suppress(OSError, ValueError):
+        known = _REMEMBERED.validate_json(_place().read_bytes())
+    size, changed, digest = known.get(str(real), (0, 0, ""))
+    if (size, changed) != (found.st_size, found.st_mtime_ns):
+        digest = sha256_of(real)
+        # A cache that cannot be written costs time, nothing else.
+        with contextlib.suppress(OSError):
+            _place().parent.mkdir(parents=True, exist_ok=True)
+            partial = _place().with_suffix(f".{os.getpid()}.partial")
+            partial.write_bytes(_REMEMBERED.dump_json(known | {str(real): (found.st_size, found.st_mtime_ns, digest)}))
+            partial.replace(_place())
     return digest
+
+
+def _place() -> Path:
+    return user_cache_path("mirage", appauthor=False) / "sha256.json"
 
 
 def digest_of_files(folder: Path, names: Iterable[str]) -> str:
@@ -341,27 +355,6 @@ def digest_of_parts(parts: Iterable[tuple[str, str]]) -> str:
     """One SHA-256 over named parts, in any order: of a file its digest, of a choice its value."""
     told = json.dumps(sorted(parts), ensure_ascii=True)
     return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _place() -> Path:
-    return user_cache_path("mirage", appauthor=False) / "sha256.json"
-
-
-def _remembered() -> dict[str, list[int | str]]:
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads(_place().read_text("utf-8"))
-        if isinstance(known, dict):
-            return {key: value for key, value in known.items() if isinstance(value, list) and len(value) == 3}
-    return {}
-
-
-def _remember(known: dict[str, list[int | str]]) -> None:
-    # A cache that cannot be written costs time, nothing else.
-    with contextlib.suppress(OSError):
-        _place().parent.mkdir(parents=True, exist_ok=True)
-        partial = _place().with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(known), "utf-8")
-        partial.replace(_place())
 
 
 def first_line(error: BaseException) -> str:
