@@ -18,95 +18,65 @@ def _any(words: str) -> re.Pattern[str]:
     return re.compile(rf"(?i)\b(?:{'|'.join(line.strip() for line in words.strip().splitlines())})\b")
 
 
-# Each cue counts once. They are words of radiology at large, no knowledge of a disease.
+# They are words of radiology at large, no knowledge of a disease.
+_CATEGORY = _any("""(?:is|are)\\s+(?:\\w+[\\s-]){0,5}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?|malformations?
+    conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?|mass(?:es)?|dilat\\w+
+    process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?|malignanc\\w+
+    herniation|defects?|obstruction|occlusion|rupture|h[ae]?emorrhage|h[ae]?ematoma)""")
+_DEFINED = _any("""(?:is|are) (?:defined|characteri[sz]ed|caused|thought|believed|classified|considered)
+    refers? to
+    consists? of
+    results? from
+    represents?
+    arises? from
+    (?:is|are) (?:usually |most often |most commonly )?(?:due to|from|the result of)
+    derive\\w* from""")
+_ORIGIN = _any("most common\nautosomal\ncongenital\nbenign\nmalignant\nacquired\nidiopathic\nhereditary\nrare")
+_NAMES = _any("also (?:known|called)\na\\.?k\\.?a\nso-called\nterm")
+_SITED = _any("""locat(?:ed|ions?)
+    occurs? (?:in|at|along|within|anywhere|most)
+    occurring (?:in|at|along|within)
+    found (?:in|within|along|at|near)
+    sites?
+    involv(?:es?|ing|ement)
+    predilection
+    distribution
+    aris(?:es?|ing)
+    originat\\w+
+    affects?
+    extend(?:s|ing)
+    situated
+    confined to
+    (?:within|between|adjacent to) the""")
+_ANATOMY = _any("""frontal|temporal|parietal|occipital|cerebell\\w+|ventric\\w+|midline|bilateral(?:ly)?|unilateral
+    proximal|distal|anterior|posterior|medial|lateral|superior|inferior|upper|lower|left|right
+    supra\\w+|infra\\w+|sub\\w+al|peri\\w+|intra\\w+|extra\\w+|para\\w+|lobes?|segments?|hemispheres?|hil\\w+|apex
+    base|fossa|spaces?|junction|cortex|medulla|spin\\w+|vertebr\\w+|cord|canal|discs?|dur\\w+|pleura\\w*|bronch\\w+
+    femor\\w+|femur|tibia\\w*|humer\\w+|joints?|bones?|marrow|knees?|hips?|skull|sella\\w*|pituitary|orbit\\w*|eyelids?
+    kidneys?|renal|liver|hepat\\w+|splen\\w+|pancrea\\w+|adrenals?|ovar\\w+|uter\\w+|bladder|colon\\w*|bowel|duoden\\w+
+    lungs?|pulmonary|thora\\w+|mediastin\\w+|brain|cereb\\w+|pelvi[sc]|abdom\\w+|retroperiton\\w+|arter\\w+|veins?|aort\\w+""")
+_SIGN = _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|dens|attenuat|echo|signal|lucen)\\w*
+    signal|attenuation|densit\\w+|enhanc\\w+|opacit\\w+|opacif\\w+|lucen\\w+|calcif\\w+|echogenic\\w*|hounsfield
+    HU|filling defects?|mass effect|o?edema|air[- ]fluid|fluid level|cystic|necro\\w+|margins?
+    well[- ]?(?:circumscribed|defined)
+    heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
+    flow void|rim|ring|halo|nodul\\w+|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass""")
+_PICTURE = _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?|angiogra\\w+
+    contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
+_SEEN = _any(
+    "appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed|sign|characteristic|classic\\w*|typical\\w*"
+)
+_OTHERS = _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
+    indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
+# Each cue counts once.
 _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
-    "what": (
-        (
-            0.8,
-            re.compile(
-                r"(?i)\b(?:is|are)\s+(?:\w+[\s-]){0,5}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?|malformations?|conditions?|"
-                r"anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?|mass(?:es)?|dilat\w+|"
-                r"process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?|malignanc\w+|"
-                r"herniation|defects?|obstruction|occlusion|rupture|h[ae]?emorrhage|h[ae]?ematoma)\b"
-            ),
-        ),
-        (
-            0.7,
-            _any("""(?:is|are) (?:defined|characteri[sz]ed|caused|thought|believed|classified|considered)
-                refers? to
-                consists? of
-                results? from
-                represents?
-                arises? from
-                (?:is|are) (?:usually |most often |most commonly )?(?:due to|from|the result of)
-                derive\\w* from"""),
-        ),
-        (0.4, _any("most common\nautosomal\ncongenital\nbenign\nmalignant\nacquired\nidiopathic\nhereditary\nrare")),
-        (0.3, _any("also (?:known|called)\na\\.?k\\.?a\nso-called\nterm")),
-    ),
-    "where": (
-        (
-            0.8,
-            _any("""locat(?:ed|ions?)
-                occurs? (?:in|at|along|within|anywhere|most)
-                occurring (?:in|at|along|within)
-                found (?:in|within|along|at|near)
-                sites?
-                involv(?:es?|ing|ement)
-                predilection
-                distribution
-                aris(?:es?|ing)
-                originat\\w+
-                affects?
-                extend(?:s|ing)
-                situated
-                confined to
-                (?:within|between|adjacent to) the"""),
-        ),
-        (
-            0.4,
-            _any("""frontal|temporal|parietal|occipital|cerebell\\w+|ventric\\w+|midline|bilateral(?:ly)?|unilateral
-                proximal|distal|anterior|posterior|medial|lateral|superior|inferior|upper|lower|left|right
-                supra\\w+|infra\\w+|sub\\w+al|peri\\w+|intra\\w+|extra\\w+|para\\w+|lobes?|segments?|hemispheres?|hil\\w+|apex
-                base|fossa|spaces?|junction|cortex|medulla|spin\\w+|vertebr\\w+|cord|canal|discs?|dur\\w+|pleura\\w*|bronch\\w+
-                femor\\w+|femur|tibia\\w*|humer\\w+|joints?|bones?|marrow|knees?|hips?|skull|sella\\w*|pituitary|orbit\\w*|eyelids?
-                kidneys?|renal|liver|hepat\\w+|splen\\w+|pancrea\\w+|adrenals?|ovar\\w+|uter\\w+|bladder|colon\\w*|bowel|duoden\\w+
-                lungs?|pulmonary|thora\\w+|mediastin\\w+|brain|cereb\\w+|pelvi[sc]|abdom\\w+|retroperiton\\w+|arter\\w+|veins?|aort\\w+"""),
-        ),
-    ),
-    "look": (
-        (
-            0.7,
-            _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|dens|attenuat|echo|signal|lucen)\\w*
-                signal|attenuation|densit\\w+|enhanc\\w+|opacit\\w+|opacif\\w+|lucen\\w+|calcif\\w+|echogenic\\w*|hounsfield
-                HU|filling defects?|mass effect|o?edema|air[- ]fluid|fluid level|cystic|necro\\w+|margins?
-                well[- ]?(?:circumscribed|defined)
-                heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
-                flow void|rim|ring|halo|nodul\\w+|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass"""),
-        ),
-        (
-            0.4,
-            _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?|angiogra\\w+
-                contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal"""),
-        ),
-        (
-            0.3,
-            _any(
-                "appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed|sign|characteristic|classic\\w*|typical\\w*"
-            ),
-        ),
-    ),
-    "differential": (
-        (
-            0.9,
-            _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
-                indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)"""),
-        ),
-    ),
+    "what": ((0.8, _CATEGORY), (0.7, _DEFINED), (0.4, _ORIGIN), (0.3, _NAMES)),
+    "where": ((0.8, _SITED), (0.4, _ANATOMY)),
+    "look": ((0.7, _SIGN), (0.4, _PICTURE), (0.3, _SEEN)),
+    "differential": ((0.9, _OTHERS),),
 }
 # What "occurs in" and "localized to" also go with.
 _NO_PLACE = _any("decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized")
-_SIGN = _CUES["look"][0][1]
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
     ("discussion", "what"): 0.4,

@@ -11,11 +11,14 @@ import os
 import queue
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl
 
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
@@ -107,7 +110,7 @@ class OpenAIExplainer:
         mirage.errors.BadInput
             When its address cannot be used.
         """
-        url = checked(self._url)
+        url = f"{checked(self._url)}/chat/completions"
         answer = min(request.most * _TOKENS_PER_SENTENCE, self._context // 3)
         # A chat template adds marks of its own around the turns.
         prompt = prompt_of(request, self._context - answer - 64)
@@ -118,11 +121,9 @@ class OpenAIExplainer:
             "stream": True,
             "temperature": 0,
             "max_tokens": answer,
-        }
-        if self._model:
-            body["model"] = self._model
-        chat = _Chat(f"{url}/chat/completions", body, self._key, self._timeout, self._attempts, self._pause)
-        with closing(_heard(chat, stopped)) as heard:
+        } | ({"model": self._model} if self._model else {})
+        chat = _Chat(url, body, self._key, self._timeout)
+        with closing(_heard(partial(chat.run, attempts=self._attempts, pause=self._pause), stopped)) as heard:
             yield from pieces(without_thoughts(heard), request.most, stopped)
         if stopped():
             return
@@ -153,19 +154,16 @@ def checked(url: str) -> str:
             "no server is named for the openai explainer. Set explainer_url (MIRAGE_EXPLAINER_URL), as http://localhost:8080/v1"
         )
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        parts = AnyHttpUrl(url)  # reads addresses as browsers do
     except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable:
         raise BadInput(
             f"explainer_url must begin with http:// or https:// and name a server; this cannot be used: {url[:80]!r}"
-        )
+        ) from None
     if parts.username or parts.password:
         raise BadInput("explainer_url must hold no name or password; put the key into OPENAI_API_KEY")
-    if parts.query or parts.fragment:
+    if parts.query is not None or parts.fragment is not None:
         raise BadInput("explainer_url must end at its path, as in http://localhost:8080/v1, without ? or #")
-    return url
+    return str(parts).rstrip("/")
 
 
 def without_thoughts(stream: Iterable[str]) -> Iterator[str]:
@@ -209,22 +207,21 @@ def without_thoughts(stream: Iterable[str]) -> Iterator[str]:
 # -- one streamed chat completion -----------------------------------------------------------------------------------------
 
 
-def _heard(chat: _Chat, stopped: Callable[[], bool]) -> Generator[str, None, None]:
+def _heard(run: Callable[..., Awaitable[None]], stopped: Callable[[], bool]) -> Generator[str, None, None]:
     """A chat's text as it comes. The chat runs in a thread of its own, so that it can be dropped at any moment."""
     from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - as httpx below
 
     parts: queue.Queue[str | None] = queue.Queue()
     with start_blocking_portal() as portal:
-        call = portal.start_task_soon(chat.run, parts.put)
+        call = portal.start_task_soon(run, parts.put)
         call.add_done_callback(lambda _: parts.put(None))
         try:
             while not stopped():
                 with suppress(queue.Empty):
                     if (part := parts.get(timeout=_POLL)) is None:
-                        call.result()
-                        return
+                        return call.result()
                     yield part
-        except (MirageError, GeneratorExit):
+        except MirageError:
             raise
         except Exception as error:
             raise Unavailable(f"the answer could not be read ({type(error).__name__})") from error
@@ -245,46 +242,44 @@ class _Chat:
         Whether bytes came that are no UTF-8.
     """
 
-    def __init__(self, url: str, body: dict[str, Any], key: str, timeout: float, attempts: int, pause: float) -> None:
-        self._url, self._body, self._key = url, body, key
-        self._timeout, self._attempts, self._pause = timeout, max(attempts, 1), pause
-        self._server = f"the server {urlsplit(url).netloc}"
+    def __init__(self, url: str, body: dict[str, Any], key: str, timeout: float) -> None:
+        self._url, self._body, self._key, self._timeout = url, body, key, timeout
+        self._place = urlsplit(url)
+        self._server = f"the server {self._place.netloc}"
         self.ended = ""
         self.spoken = self.thought = self.spoilt = False
 
-    async def run(self, tell: Callable[[str], None]) -> None:
+    async def run(self, tell: Callable[[str], None], attempts: int, pause: float) -> None:
         """Ask, again where that may help, and hand each part of the text on."""
         import httpx  # noqa: PLC0415 - a fifth of a second, and only when a server is asked
 
-        here = (urlsplit(self._url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+        here = self._place.hostname in ("localhost", "127.0.0.1", "::1")
         timeout = httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout))
         headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         try:
-            client = httpx.AsyncClient(timeout=timeout, headers=headers, follow_redirects=False, trust_env=not here)
+            client = httpx.AsyncClient(timeout=timeout, headers=headers, trust_env=not here)
         except (ValueError, UnicodeError):
             raise Unavailable("OPENAI_API_KEY holds characters that no key has; set it anew") from None
-        attempt, wait = 1, 0.0
         async with client:
+            attempt = 1
             while True:
-                last = attempt >= self._attempts
+                wait = pause * 2 ** (attempt - 1)
                 try:
                     async with client.stream("POST", self._url, json=self._body) as response:
                         if response.status_code == httpx.codes.OK:
                             return await self._read(response, tell)
-                        said = await _beginning(response)
+                        said = await anext(response.aiter_text(4_000), "")
                         if self._adapted(said):
                             continue
-                        if last or response.status_code not in _BUSY:
+                        if attempt >= attempts or response.status_code not in _BUSY:
                             raise Unavailable(self._refusal(response.status_code, said))
-                        wait = _asked_to_wait(response.headers.get("retry-after", ""))
+                        wait = _asked_to_wait(response.headers.get("retry-after", "")) or wait
                 except httpx.HTTPError as error:
-                    may_help = not self.spoken and (
-                        isinstance(error, httpx.ConnectTimeout) or not isinstance(error, httpx.TimeoutException)
-                    )
-                    if last or not may_help:
-                        raise Unavailable(self._broken(error)) from None
-                await asyncio.sleep(min(wait or self._pause * 2 ** (attempt - 1), _LONGEST_WAIT))
-                attempt, wait = attempt + 1, 0.0
+                    too_late = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
+                    if attempt >= attempts or self.spoken or too_late:
+                        raise Unavailable(self._broken(type(error).__name__)) from None
+                await asyncio.sleep(min(wait, _LONGEST_WAIT))
+                attempt += 1
 
     def _adapted(self, said: str) -> bool:
         """Change what a server refuses by name, so that it is worth asking again; each change is made once."""
@@ -300,10 +295,9 @@ class _Chat:
             return False
         return True
 
-    def _broken(self, error: Exception) -> str:
-        kind = type(error).__name__
+    def _broken(self, kind: str) -> str:
         if kind == "ConnectError":
-            return f"no server answers at {urlsplit(self._url).netloc}. Is it running, and is explainer_url right?"
+            return f"no server answers at {self._place.netloc}. Is it running, and is explainer_url right?"
         if kind.endswith("Timeout"):
             return f"{self._server} did not {'go on' if self.spoken else 'answer'} within {self._timeout:g} s"
         return f"the connection to {self._server} broke off ({kind})"
@@ -313,11 +307,10 @@ class _Chat:
             return (
                 f"{self._server} sends us elsewhere ({code}), which is not followed. Put its real address into explainer_url"
             )
-        try:
+        why = ""
+        with suppress(ValueError):
             why = self._hidden(_problem(json.loads(said)))
-        except ValueError:
-            why = ""
-        return ". ".join(filter(None, [f"{self._server} answered {code}{': ' + why if why else ''}", _HINTS.get(code, "")]))
+        return ". ".join(filter(None, [f"{self._server} answered {code}{': ' + why if why else ''}", _HINTS.get(code)]))
 
     def _hidden(self, said: str) -> str:
         """What a server says, short, and without the key should it repeat it."""
@@ -325,43 +318,40 @@ class _Chat:
         return said.replace(self._key, "(key)") if self._key else said
 
     async def _read(self, response: Any, tell: Callable[[str], None]) -> None:
-        heard = time.monotonic()
-        rest, whole, event, streams = "", "", "", False
+        """Hand on what comes: events, or one answer that is not streamed."""
+        held, rest, streams, heard = "", "", False, time.monotonic()
         async for text in response.aiter_text():
             *lines, rest = _LINE_END.split(rest + text)
             if len(rest) > _LONGEST_LINE:
                 raise Unavailable(f"{self._server} sent a line that does not end")
             for line in lines:
-                if not streams and not line.startswith(("data:", ":", "event:", "id:", "retry:")):
-                    whole = f"{whole}{line}\n"[:_LONGEST_LINE]
-                    continue
-                streams = streams or line.startswith("data:")
-                if line.startswith("data:") and line[5:].strip() == "[DONE]":
-                    return
-                event, alive = self._event(event, line, tell)
-                heard = time.monotonic() if alive else heard
+                field, _, data = line.partition(":")
+                if field == "data":
+                    if data.strip() == "[DONE]":
+                        return
+                    held, alive = self._event(held if streams else "", data, tell)
+                    streams, heard = True, time.monotonic() if alive else heard
+                elif streams:
+                    held = held if line else ""
+                elif field not in ("", "event", "id", "retry"):
+                    held = f"{held}{line}\n"[:_LONGEST_LINE]
             if time.monotonic() - heard > self._timeout:
                 raise Unavailable(f"{self._server} kept the line open but wrote nothing for {self._timeout:g} s")
         if streams:
-            self._event(event, rest.rstrip("\r"), tell)
-        elif (whole + rest).strip() and not self._event("", f"data:{whole}{rest}", tell)[1]:
+            self._event(held, rest.removeprefix("data:"), tell)
+        elif (held + rest).strip() and not self._event(held, rest, tell)[1]:
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             raise Unavailable(
                 f"{self._server} answered with {kind or 'something'} that is no chat completion. Is explainer_url right?"
             )
 
-    def _event(self, before: str, line: str, tell: Callable[[str], None]) -> tuple[str, bool]:
-        """Read one line. Gives what belongs to an event that is not whole yet, and whether the model did something."""
-        if not line.startswith("data:"):
-            return (before if line else ""), False
+    def _event(self, before: str, data: str, tell: Callable[[str], None]) -> tuple[str, bool]:
+        """Read one line of data: what belongs to an event that is not whole yet, and whether the model did something."""
         # An event may have several lines, and some servers leave out the empty line between two events.
-        for data in (before + line[5:], line[5:]):
-            try:
-                found = json.loads(data)
-            except ValueError:
-                continue
-            return "", self._content(found, tell)
-        return (before + line[5:] + "\n")[:_LONGEST_LINE], False
+        for whole in (before + data, data):
+            with suppress(ValueError):
+                return "", self._content(json.loads(whole), tell)
+        return f"{before}{data}\n"[:_LONGEST_LINE], False
 
     def _content(self, found: object, tell: Callable[[str], None]) -> bool:
         """Hand on the text of an event, or of a whole answer; whether the model wrote or thought."""
@@ -384,15 +374,6 @@ class _Chat:
         self.spoken, self.spoilt = True, self.spoilt or "\ufffd" in text
         tell(text)
         return True
-
-
-async def _beginning(response: Any) -> str:
-    said = ""
-    async for text in response.aiter_text():
-        said += text
-        if len(said) > 4_000:
-            break
-    return said
 
 
 def _problem(found: object) -> str:

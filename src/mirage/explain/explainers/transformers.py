@@ -7,8 +7,10 @@ machine down. Weights are loaded from safetensors alone, and never by code that 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +109,7 @@ class TransformersExplainer:
             prompt = prompt_of(request, room - 64, lambda text: len(tokenizer(text)["input_ids"]))
             if prompt.remark:
                 yield prompt.remark
-            with _Generation(tokenizer, model, _written(tokenizer, prompt), stopped) as words:
+            with closing(_generated(tokenizer, model, _written(tokenizer, prompt), stopped)) as words:
                 yield from pieces(words, request.most, stopped, ends=(END,))
 
     # -- loading ----------------------------------------------------------------------------------------------------
@@ -121,10 +123,15 @@ class TransformersExplainer:
 
     def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
-        self._check_memory()
+        place, needed = self._place(), self.memory()
+        free = free_memory(torch, place.device)
+        if free is not None and needed > free:
+            raise Unavailable(
+                f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
+                "Close other programs, or use a smaller model or a server (explainer openai)."
+            )
         named, options = str(self._local().folder), {"local_files_only": True, "trust_remote_code": False}
-        place = self._place()
-        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, self.memory() / 1e9)
+        log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, needed / 1e9)
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(named, **options)
             model = transformers.AutoModelForCausalLM.from_pretrained(
@@ -146,14 +153,6 @@ class TransformersExplainer:
     def _local(self) -> LocalModel:
         return locate(self.model, self.revision, download=self._download, part="explainer")
 
-    def _check_memory(self) -> None:
-        needed, free = self.memory(), free_memory(_libraries()[0], self._place().device)
-        if free is not None and needed > free:
-            raise Unavailable(
-                f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
-                "Close other programs, or use a smaller model or a server (explainer openai)."
-            )
-
     def _place(self) -> Placement:
         def on_cpu() -> str:
             # Half the memory at about the same speed, which matters from a billion parameters on.
@@ -162,60 +161,44 @@ class TransformersExplainer:
         return select_device(_libraries()[0], self._device, self._dtype, on_cpu)
 
 
-class _Generation:
-    """A thread that generates, and its words as they come; leaving ends the thread."""
+def _generated(tokenizer: Any, model: Any, prompt: str, stopped: Callable[[], bool]) -> Generator[str, None, None]:
+    """What a model writes, as it comes. It writes in a thread of its own, which ends when this generator is closed."""
+    transformers, halt, failed = _libraries()[1], threading.Event(), list[Exception]()
+    streamer = transformers.TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=False, timeout=_PATIENCE)
+    special = [token for token in tokenizer.all_special_tokens if token.strip() not in ("", END)]
+    padding, unknown = tokenizer.pad_token_id, tokenizer.unk_token_id
+    ends = {tokenizer.convert_tokens_to_ids(END), tokenizer.eos_token_id} - {None, unknown}
+    options: dict[str, Any] = {
+        **tokenizer(prompt, return_tensors="pt").to(model.device),
+        "max_new_tokens": MOST_TOKENS,
+        "do_sample": False,
+        "streamer": streamer,
+        "stopping_criteria": transformers.StoppingCriteriaList([lambda *_, **__: halt.is_set() or stopped()]),
+        "pad_token_id": tokenizer.eos_token_id if padding is None else padding,
+    } | ({"eos_token_id": sorted(ends)} if ends else {})
 
-    def __init__(self, tokenizer: Any, model: Any, prompt: str, stopped: Callable[[], bool]) -> None:
-        _, transformers = _libraries()
-        self._halt = threading.Event()
-        self._failed: Exception | None = None
-        self._stopped = stopped
-        self._streamer = transformers.TextIteratorStreamer(
-            tokenizer, skip_prompt=True, skip_special_tokens=False, timeout=_PATIENCE
-        )
-        given = tokenizer(prompt, return_tensors="pt").to(model.device)
-        self._special = [token for token in tokenizer.all_special_tokens if token.strip() not in ("", END)]
-        options: dict[str, Any] = {
-            "max_new_tokens": MOST_TOKENS,
-            "do_sample": False,
-            "streamer": self._streamer,
-            "stopping_criteria": transformers.StoppingCriteriaList([lambda *_, **__: self._halt.is_set() or stopped()]),
-            "pad_token_id": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-        }
-        end = tokenizer.convert_tokens_to_ids(END)
-        ends = {end, tokenizer.eos_token_id} - {None, tokenizer.unk_token_id}
-        if ends:
-            options["eos_token_id"] = sorted(ends)
-        self._thread = threading.Thread(target=self._run, args=(model, given, options), name="mirage-explain", daemon=True)
-
-    def _run(self, model: Any, given: Any, options: dict[str, Any]) -> None:
+    def run() -> None:
         try:
-            model.generate(**given, **options)
+            model.generate(**options)
         except Exception as error:
-            self._failed = error
-            self._streamer.end()
+            failed.append(error)
+            streamer.end()
 
-    def __enter__(self) -> Iterator[str]:
-        self._thread.start()
-        return self._words()
-
-    def _words(self) -> Iterator[str]:
-        from queue import Empty  # noqa: PLC0415 - what the streamer raises when nothing comes
-
-        try:
-            for text in self._streamer:
-                for token in self._special:
-                    text = text.replace(token, "")  # noqa: PLW2901 - the text without its marks is the text
-                yield text
-        except Empty:
-            raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
-        if self._failed is not None:
-            raise Unavailable(f"The model failed while it wrote: {first_line(self._failed)}") from self._failed
-
-    def __exit__(self, *_: object) -> None:
-        self._halt.set()
-        self._thread.join(_PATIENCE)
+    thread = threading.Thread(target=run, name="mirage-explain", daemon=True)
+    thread.start()
+    try:
+        for text in streamer:
+            for token in special:
+                text = text.replace(token, "")  # noqa: PLW2901 - the text without its marks is the text
+            yield text
+    except queue.Empty:
+        raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
+    finally:
+        halt.set()
+        thread.join(_PATIENCE)
         release_memory()
+    if failed:
+        raise Unavailable(f"The model failed while it wrote: {first_line(failed[0])}") from failed[0]
 
 
 def _written(tokenizer: Any, prompt: Prompt) -> str:
