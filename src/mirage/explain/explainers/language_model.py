@@ -7,9 +7,11 @@ sentences with citations, and is stopped when it loops or will not end.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from mirage.explain.evidence import Draft, Evidence
 from mirage.explain.explainers.base import ExplanationRequest, Piece, Remark, Writing
@@ -41,6 +43,7 @@ _STOP = re.compile(r"""[.!?…]+["'”’)*]*""")
 _AFTER = re.compile(r"\s*(?:\[[^\]\n]{0,40}\]|\((?:see\s+)?(?:evidence|source|passage)[^)\n]{0,40}\))", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
+_LOOPS = Remark("Stopped: it began to repeat itself.")
 
 
 # -- the prompt ---------------------------------------------------------------------------------------------------------
@@ -52,22 +55,19 @@ class Prompt:
 
     Attributes
     ----------
-    rules : str
-        Who the model is to be and what it may do.
     data : str
         Question and evidence, fenced, and what to write.
     remark : Remark or None
         What the reader should know of passages left out.
     """
 
-    rules: str
     data: str
     remark: Remark | None = None
 
     @property
     def whole(self) -> str:
-        """Both in one text, for models that take an instruction and nothing else."""
-        return f"{self.rules}\n\n{self.data}"
+        """Rules and data in one text, for models that take an instruction and nothing else."""
+        return f"{RULES}\n\n{self.data}"
 
 
 def estimate(text: str) -> int:
@@ -95,26 +95,22 @@ def prompt_of(request: ExplanationRequest, room: int, count: Callable[[str], int
     frame = count(f"{RULES}\n\n{_data(request, ())}")
     left = max(room - frame, 0)
     kept: list[Evidence] = []
-    cut = False
     for item in _turns(request.evidence):
         needed = count(_passage(item)) + 2
         if needed <= left:
             kept.append(item)
             left -= needed
-    if not kept and request.evidence:
-        kept, cut = [_shortened(request.evidence[0], left, count)], True
-    numbers = {item.number for item in kept}
-    shown = [item for item in (kept if cut else request.evidence) if item.number in numbers]
-    dropped = len(request.evidence) - len(shown)
+    cut = not kept and bool(request.evidence)
+    shown = [_shortened(request.evidence[0], left, count)] if cut else [item for item in request.evidence if item in kept]
     said = []
-    if dropped:
+    if dropped := len(request.evidence) - len(shown):
         said.append(
             f"{dropped} of {len(request.evidence)} passages were left out: the model cannot read more at once. "
             "The least relevant went first."
         )
     if cut:
         said.append(f"Passage [{shown[0].number}] was cut short for the same reason.")
-    return Prompt(RULES, _data(request, shown), Remark(" ".join(said)) if said else None)
+    return Prompt(_data(request, shown), Remark(" ".join(said)) if said else None)
 
 
 def _turns(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -150,12 +146,12 @@ def _plain(text: str) -> str:
 
 def _shortened(item: Evidence, room: int, count: Callable[[str], int]) -> Evidence:
     words = item.text.split()
-    low, high = 0, len(words)
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = count(_passage(replace(item, text=" ".join(words[:middle]) + " …"))) <= room
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return replace(item, text=" ".join(words[: max(low, 1)]) + " …")
+
+    def first(kept: int) -> Evidence:
+        return replace(item, text=" ".join(words[:kept]) + " …")
+
+    fit = bisect_right(range(1, len(words) + 1), room, key=lambda kept: count(_passage(first(kept))))
+    return first(max(fit, 1))
 
 
 # -- the answer ---------------------------------------------------------------------------------------------------------
@@ -185,7 +181,7 @@ def cites_of(text: str) -> tuple[str, tuple[int, ...]]:
     return " ".join(plain.split()), tuple(dict.fromkeys(numbers))
 
 
-def pieces(  # noqa: PLR0912 - one pass over the stream, each end told apart
+def pieces(
     stream: Iterable[str], most: int, stopped: Callable[[], bool] = lambda: False, *, ends: tuple[str, ...] = ()
 ) -> Iterator[Piece]:
     """Turn text as it comes into what is being written and finished sentences.
@@ -205,47 +201,34 @@ def pieces(  # noqa: PLR0912 - one pass over the stream, each end told apart
     Writing, Draft, Remark
         The remark says why a text was ended before its end.
     """
-    held, told, said = "", 0, Counter[tuple[str, ...]]()
-    for part in stream:
+    held, said = "", Counter[tuple[str, ...]]()
+    for part in chain(stream, (None,)):
         if stopped():
             return
-        held += part
-        over = min((place for mark in ends if (place := held.find(mark)) >= 0), default=-1)
-        if over >= 0:
-            held = held[:over]
-        cut, rest = _cut(held, final=False)
-        for text in cut:
-            draft = _draft(text)
-            if draft is None:
-                continue
+        held += part or ""
+        marks = [place for mark in ends if (place := held.find(mark)) >= 0]
+        over = part is None or bool(marks)
+        cut, held = _cut(held[: min(marks, default=len(held))], final=over)
+        for draft in filter(None, map(_draft, cut)):
             key = tuple(_WORDS.findall(draft.text.lower()))
             said[key] += 1
             if said[key] > 1 or _repeats(key):
-                yield Remark("Stopped: it began to repeat itself.")
+                if not over:
+                    yield _LOOPS
                 return
             yield draft
-            told += 1
-            if told >= most:
+            if said.total() >= most:
                 return
-        held = rest
-        if over >= 0:
-            break
+        if over:
+            return
         if _repeats(tuple(_WORDS.findall(held.lower()))):
-            yield Remark("Stopped: it began to repeat itself.")
+            yield _LOOPS
             return
         if len(held) > LONGEST:
             yield Remark("Stopped: a sentence did not come to an end.")
             return
-        shown = _unmarked(held, ends)
-        if shown:
+        if shown := _unmarked(held, ends):
             yield Writing(shown)
-    if stopped():
-        return
-    for text in _cut(held, final=True)[0]:
-        draft = _draft(text)
-        if draft is not None and told < most and not said[tuple(_WORDS.findall(draft.text.lower()))]:
-            told += 1
-            yield draft
 
 
 def _unmarked(held: str, ends: tuple[str, ...]) -> str:

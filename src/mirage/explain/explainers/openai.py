@@ -22,7 +22,7 @@ from pydantic import AnyHttpUrl
 
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
-from mirage.explain.explainers.language_model import pieces, prompt_of
+from mirage.explain.explainers.language_model import RULES, pieces, prompt_of
 from mirage.settings import Settings
 
 _TOKENS_PER_SENTENCE = 70
@@ -117,7 +117,7 @@ class OpenAIExplainer:
         if prompt.remark:
             yield prompt.remark
         body: dict[str, Any] = {
-            "messages": [{"role": "system", "content": prompt.rules}, {"role": "user", "content": prompt.data}],
+            "messages": [{"role": "system", "content": RULES}, {"role": "user", "content": prompt.data}],
             "stream": True,
             "temperature": 0,
             "max_tokens": answer,
