@@ -7,7 +7,7 @@ from typing import Literal
 
 from mirage.figure import MODALITIES, Source
 
-Support = Literal["supported", "partly", "unsupported", "contradicted"]
+Support = Literal["supported", "partly", "unsupported", "contradicted"]  # from the best to the worst
 Side = Literal["", "a", "b"]
 Aspect = Literal["", "what", "where", "look", "differential"]
 # What a sentence tells of, to print before it; a sentence that quotes a list says nothing without.
@@ -100,11 +100,14 @@ class Break:
         The sentence's words in question.
     reason : str
         What is wrong, for a person to read: "The sentence says left; [2] says right."
+    support : {"partly", "unsupported", "contradicted"}
+        What it makes of the sentence.
     """
 
     kind: BreakKind
     words: str
     reason: str
+    support: Support
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, EvidenceSentence, Weight, doubt
+from mirage.explain.checker.matching import Body, EvidenceMatch, EvidenceSentence
+from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import OTHER, SideMention, name
@@ -21,7 +22,7 @@ _SAME_THING = 2.0
 _NORMAL = frozenset(("normal", "intact"))
 
 
-def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Doubt]:
+def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Break]:
     """What the sentence denies and the evidence states, and the other way round.
 
     Parameters
@@ -32,7 +33,7 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, sha
     share : float
         How much of the sentence they hold, 0 to 1.
     """
-    found: list[Doubt] = []
+    found: list[Break] = []
     if not chosen:
         return found
     for denial in claim.denials:
@@ -46,12 +47,12 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, sha
             number = against[0].unit.number
             words = _named(claim, denial.heads & against[0].unit.reading.affirmed)
             found.append(
-                doubt("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
+                Break("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
             )
     if claim.denials and not found and share >= _RETOLD and not any(match.unit.reading.denies for match in chosen):
         words = claim.denials[0].words
         reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
-        found.append(doubt("negation", words, reason, "contradicted"))
+        found.append(Break("negation", words, reason, "contradicted"))
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
 
 
@@ -61,7 +62,7 @@ def _other_side(claim: Annotation, source: Annotation) -> bool:
     return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
 
 
-def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
+def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
     """What the sentence states and the case that it is about denies, and states nowhere."""
     if any(token.word in REMOVED for token in claim.tokens):
         return []
@@ -76,7 +77,7 @@ def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> l
                 words = _named(claim, wrong)
                 says = "denies it" if denial.certain else "leaves it open"
                 reason = f"The sentence states {words}; [{unit.number}] {says} (“{denial.words}”)."
-                return [doubt("negation", words, reason, "contradicted" if denial.certain else "partly")]
+                return [Break("negation", words, reason, "contradicted" if denial.certain else "partly")]
     return []
 
 
@@ -88,7 +89,7 @@ def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: 
     )
 
 
-def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
+def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     wrong = {
@@ -103,11 +104,11 @@ def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Bod
             continue
         if not any(wrong & other.reading.affirmed and calm & other.reading.concepts.keys() for other in units):
             reason = f"The sentence says {_named(claim, wrong)} of what [{unit.number}] calls normal or intact."
-            return [doubt("negation", _named(claim, wrong), reason, "contradicted")]
+            return [Break("negation", _named(claim, wrong), reason, "contradicted")]
     return []
 
 
-def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
+def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
     """Numbers that the evidence gives otherwise, or not at all.
 
     Parameters
@@ -118,7 +119,7 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -
     body : Body
         All evidence.
     """
-    found: list[Doubt] = []
+    found: list[Break] = []
     of = {match.unit.number for match in chosen}
     cited = [unit for unit in body.units if unit.number in of]
     for quantity in claim.quantities:
@@ -129,14 +130,14 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -
         if against:
             other, number = against[0]
             reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
-            found.append(doubt("number", quantity.words, reason, "contradicted"))
+            found.append(Break("number", quantity.words, reason, "contradicted"))
         elif not any(numbers.same(quantity, other) for unit in cited for other in unit.reading.quantities):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
-            found.append(doubt("number", quantity.words, where.format(quantity.words), "unsupported"))
+            found.append(Break("number", quantity.words, where.format(quantity.words), "unsupported"))
     return found
 
 
-def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Doubt]:
+def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
     """Modalities and planes that are not those of the evidence.
 
     Parameters
@@ -147,49 +148,35 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> 
     body : Body
         All evidence.
     """
-    found: list[Doubt] = []
     if not chosen:
-        return found
-    lead = chosen[0].unit
-    cases = {match.unit.evidence.case for match in chosen if match.unit.evidence.case}
-    numbers_here = {match.unit.number for match in chosen}
-    here = [item for item in body.evidence if item.number in numbers_here or item.case in cases]
+        return []
+    found: list[Break] = []
+    lead, here = chosen[0].unit, body.case_of(chosen)
+    of_case = {item.modality for item in here} | {
+        kind for unit in body.sentences_of(chosen) for kind in unit.reading.modalities
+    }
     for modality, words in claim.modalities.items():
         said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.modalities}
-        alike = {kind for kind in said if is_sequence(kind) == is_sequence(modality)}
-        if modality in said:
+        alike = sorted(kind for kind in said if is_sequence(kind) == is_sequence(modality))
+        held = modality in of_case or (modality == "MR" and any(map(is_sequence, said)))
+        if modality in said or (held and not alike):
             continue
-        if alike:
-            other = next(iter(sorted(alike)))
-            found.append(_picture("modality", words, modality_name(other), said[other]))
-            continue
-        around = {
-            kind for item in here for unit in body.units if unit.number == item.number for kind in unit.reading.modalities
-        }
-        kinds = {item.modality for item in here if item.modality}
-        if modality in around or modality in kinds or (modality == "MR" and any(map(is_sequence, said))):
-            continue
-        if lead.evidence.modality and not is_sequence(modality):
-            found.append(_picture("modality", words, modality_name(lead.evidence.modality), lead.number))
-        else:
-            found.append(doubt("modality", words, f"No source here speaks of {words}.", "unsupported"))
+        known = lead.evidence.modality if not is_sequence(modality) else ""
+        other, number = (alike[0], said[alike[0]]) if alike else (known, lead.number)
+        found.append(_picture("modality", words, modality_name(other), number, f"No source here speaks of {words}."))
     for plane, words in claim.planes.items():
         said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.planes}
-        if (plane in said or any(item.plane == plane for item in here)) and (plane in said or not said):
+        if plane in said or (not said and any(item.plane == plane for item in here)):
             continue
-        if said:
-            other = next(iter(sorted(said)))
-            found.append(_picture("plane", words, other, said[other]))
-        elif lead.evidence.plane:
-            found.append(_picture("plane", words, lead.evidence.plane, lead.number))
-        else:
-            found.append(doubt("plane", words, f"No source here speaks of a {words} picture.", "unsupported"))
+        other, number = min(said.items(), default=(lead.evidence.plane, lead.number))
+        found.append(_picture("plane", words, other, number, f"No source here speaks of a {words} picture."))
     return found
 
 
-def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int) -> Doubt:
-    reason = f"The sentence says {words}; [{number}] is {other}."
-    return doubt(kind, words, reason, "contradicted")
+def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int, nothing: str) -> Break:
+    if not other:
+        return Break(kind, words, nothing, "unsupported")
+    return Break(kind, words, f"The sentence says {words}; [{number}] is {other}.", "contradicted")
 
 
 def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
@@ -199,7 +186,7 @@ def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
 # -- sides --------------------------------------------------------------------------------------------------------------
 
 
-def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Doubt]:
+def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Break]:
     """Sides that the evidence gives otherwise, or not at all.
 
     Parameters
@@ -211,7 +198,7 @@ def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, s
     share : float
         How much of the sentence they hold, 0 to 1.
     """
-    found: list[Doubt] = []
+    found: list[Break] = []
     denied = {place for denial in claim.denials for place in denial.places}
     for mention in claim.sides:
         if mention.place in denied or mention.side == "both":
@@ -222,19 +209,19 @@ def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, s
             again = _verdict(mention, case)
             verdict = again if verdict is None or (again == () and _fits_best(mention, case, chosen)) else verdict
         if verdict is None:
-            weight: Weight = "partly" if _anywhere(mention, chosen, body) else "unsupported"
             reason = f"No source says that this is on the {name(mention.side)}."
-            found.append(doubt("laterality", mention.words, reason, weight))
+            support: Support = "partly" if _anywhere(mention, chosen, body) else "unsupported"
+            found.append(Break("laterality", mention.words, reason, support))
         elif verdict:
             said, number = verdict
             reason = f"The sentence says {name(mention.side)}; [{number}] says {name(said)}."
-            found.append(doubt("laterality", mention.words, reason, "contradicted"))
+            found.append(Break("laterality", mention.words, reason, "contradicted"))
     if not found and share >= _RETOLD:
         found += _counted(claim, chosen)
-    return list({item.broken.reason: item for item in found}.values())
+    return list({item.reason: item for item in found}.values())
 
 
-def _counted(claim: Annotation, chosen: Sequence[EvidenceMatch]) -> list[Doubt]:
+def _counted(claim: Annotation, chosen: Sequence[EvidenceMatch]) -> list[Break]:
     """A sentence retold with as many sides, but not the same ones."""
     if len(chosen) != 1:
         return []
@@ -244,7 +231,7 @@ def _counted(claim: Annotation, chosen: Sequence[EvidenceMatch]) -> list[Doubt]:
         return []
     number = chosen[0].unit.number
     reason = f"The sentence says {_sides(mine)}; [{number}] says {_sides(theirs)}."
-    return [doubt("laterality", claim.sides[0].words, reason, "contradicted")]
+    return [Break("laterality", claim.sides[0].words, reason, "contradicted")]
 
 
 def _sides(sides: Sequence[str]) -> str:
@@ -294,10 +281,8 @@ def _same_case(mention: SideMention, chosen: Sequence[EvidenceMatch], body: Body
     if not chosen:
         return []
     lead = chosen[0].unit.evidence
-    found = []
-    for unit in body.units:
-        same = unit.number == lead.number or (lead.case and unit.evidence.case == lead.case)
-        if same and any(side.anchors & mention.anchors for side in unit.reading.sides):
-            found.append(EvidenceMatch(unit, 0.0, frozenset()))
-    about = [EvidenceMatch(EvidenceSentence(lead, -1, lead.about, body.about[lead.number]), 0.0, frozenset())]
-    return found + about
+    about = EvidenceSentence(lead, -1, lead.about, body.about[lead.number])
+    with_it = [
+        unit for unit in body.sentences_of(chosen[:1]) if any(side.anchors & mention.anchors for side in unit.reading.sides)
+    ]
+    return [EvidenceMatch(unit, 0.0, frozenset()) for unit in (*with_it, about)]

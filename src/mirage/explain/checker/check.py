@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import get_args
 
 from mirage.encoders.base import Encoder
 from mirage.explain.checker import agreement, matching, terms
-from mirage.explain.checker.matching import ORDER, Body, Doubt, SentenceSimilarity, doubt
+from mirage.explain.checker.matching import Body, SentenceSimilarity
 from mirage.explain.checker.quotation import quoted_in, without_marks
-from mirage.explain.evidence import Claim, Draft, Evidence
+from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut, is_english
 
@@ -19,6 +20,7 @@ SURE = 0.75
 HELD, FAINT = 0.5, 0.33
 _LOOKED_AT = 8
 _KEPT_BODIES = 16
+_ORDER: tuple[Support, ...] = get_args(Support)
 
 
 class Checker:
@@ -53,7 +55,7 @@ class Checker:
         parts = cut(text)
         if not parts:
             doubts.append(
-                doubt("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
+                Break("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
             )
             return _claim(draft.text.strip(), given, doubts)
         holding = quoted_in(text, body.evidence)
@@ -62,7 +64,7 @@ class Checker:
             return _claim(text, cited or holding[:1], doubts, quoted=True)
         if not is_english(text):
             reason = "This is not English, the only language that can be checked here."
-            doubts.append(doubt("language", text[:80], reason, "unsupported"))
+            doubts.append(Break("language", text[:80], reason, "unsupported"))
             return _claim(text, given, doubts)
         asked = frozenset(concept for part in cut(question) for concept in annotate(part).concepts)
         best: list[int] = []
@@ -74,16 +76,16 @@ class Checker:
             doubts += found
             best += numbers
         kept = tuple(number for number in given if number in best)
-        held = not any(found.weight in ("unsupported", "contradicted") for found in doubts)
+        held = not any(found.support in ("unsupported", "contradicted") for found in doubts)
         return _claim(text, kept or (tuple(dict.fromkeys(best))[:3] if held or not given else given), doubts)
 
     def _judge(
         self, claim: Annotation, body: Body, given: Sequence[int], asked: frozenset[str]
-    ) -> tuple[list[Doubt], list[int]]:
+    ) -> tuple[list[Break], list[int]]:
         pictures_only = not claim.concepts and not claim.quantities
         if pictures_only and (claim.denies or not (claim.modalities or claim.planes)):
             reason = "This says nothing that could be looked up in the sources."
-            return [doubt("unrelated", claim.text[:120], reason, "partly")], list(given)
+            return [Break("unrelated", claim.text[:120], reason, "partly")], list(given)
         weights = body.weights(claim)
         matches = body.match(claim, given)
         chosen = matching.aligned(matches, weights)
@@ -98,14 +100,14 @@ class Checker:
         found = terms.doubts(claim, chosen, body, asked, held)
         if held < FAINT:
             reason = "No source says this, or anything near it."
-            found.insert(0, doubt("unrelated", claim.text[:120], reason, "unsupported"))
+            found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [match.unit.number for match in chosen[:1]]
         found += agreement.laterality(claim, chosen, body, held)
         found += agreement.negation(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
         if held < HELD and not found:
-            found.append(doubt("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
+            found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [match.unit.number for match in chosen]
 
 
@@ -115,12 +117,11 @@ def _body(evidence: tuple[Evidence, ...]) -> Body:
     return Body(evidence)
 
 
-def _missing(number: int, count: int) -> Doubt:
+def _missing(number: int, count: int) -> Break:
     there = f"there are only {count} sources" if count else "there are no sources"
-    return doubt("citation", f"[{number}]", f"The sentence points at [{number}]; {there}.", "partly")
+    return Break("citation", f"[{number}]", f"The sentence points at [{number}]; {there}.", "partly")
 
 
-def _claim(text: str, cites: tuple[int, ...], doubts: Sequence[Doubt], *, quoted: bool = False) -> Claim:
-    worst = max((ORDER.index(item.weight) for item in doubts), default=0)
-    support = ORDER[worst]
-    return Claim(text, cites, support, tuple(item.broken for item in doubts), quoted=quoted)
+def _claim(text: str, cites: tuple[int, ...], doubts: Sequence[Break], *, quoted: bool = False) -> Claim:
+    worst = max((_ORDER.index(item.support) for item in doubts), default=0)
+    return Claim(text, cites, _ORDER[worst], tuple(doubts), quoted=quoted)

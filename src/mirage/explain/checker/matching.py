@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
-from mirage.explain.evidence import Break, BreakKind, Evidence, Support
+from mirage.explain.evidence import Evidence
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut
 from mirage.language.words import fold
@@ -25,31 +23,6 @@ _ABOUT, _AROUND = 0.7, 0.5
 _KIND_WEIGHT = {"anatomy": 1.0, "disease": 1.2, "finding": 1.0, "": 0.6}
 MOST_ALIGNED = 4
 _ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
-
-
-Weight = Literal["partly", "unsupported", "contradicted"]
-ORDER: tuple[Support, ...] = ("supported", "partly", "unsupported", "contradicted")
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One break and what it makes of the sentence."""
-
-    broken: Break
-    weight: Weight
-
-
-def doubt(kind: BreakKind, words: str, reason: str, weight: Weight) -> Doubt:
-    """Put a doubt together; the parameters are those of `Break`, and what it makes of the sentence.
-
-    Parameters
-    ----------
-    kind, words, reason : str
-        As in `Break`.
-    weight : {"partly", "unsupported", "contradicted"}
-        What it makes of the sentence.
-    """
-    return Doubt(Break(kind, words, reason), weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,16 +87,15 @@ class Body:
     @cached_property
     def around(self) -> dict[int, frozenset[str]]:
         """Evidence number to all concepts of the passage."""
-        found: dict[int, set[str]] = {item.number: set() for item in self.evidence}
+        found: dict[int, frozenset[str]] = dict.fromkeys(self.by_number, frozenset())
         for unit in self.units:
             found[unit.number] |= unit.reading.concepts.keys()
-        return {number: frozenset(concepts) for number, concepts in found.items()}
+        return found
 
     @cached_property
     def concepts(self) -> frozenset[str]:
         """All that any evidence holds, titles included."""
-        held = {concept for unit in self.units for concept in unit.reading.concepts}
-        return frozenset(held | {concept for reading in self.about.values() for concept in reading.concepts})
+        return frozenset().union(*self.around.values(), *(reading.concepts for reading in self.about.values()))
 
     @cached_property
     def prefixes(self) -> frozenset[str]:
@@ -144,24 +116,18 @@ class Body:
 
     def near(self, chosen: Iterable[EvidenceMatch]) -> frozenset[str]:
         """All concepts of those passages, titles included."""
-        found: set[str] = set()
-        for item in self.case_of(chosen):
-            found |= self.around[item.number] | self.about[item.number].concepts.keys()
-        return frozenset(found)
+        numbers = [item.number for item in self.case_of(chosen)]
+        return frozenset().union(*(self.around[number] | self.about[number].concepts.keys() for number in numbers))
 
     @cached_property
-    def _frequency(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for unit in self.units:
-            for concept in unit.reading.concepts:
-                counts[concept] = counts.get(concept, 0) + 1
-        return counts
+    def _frequency(self) -> Counter[str]:
+        return Counter(concept for unit in self.units for concept in unit.reading.concepts)
 
     def weights(self, reading: Annotation) -> dict[str, float]:
         """How much each concept of a sentence tells: rare ones more than those that every sentence has."""
         count = max(1, len(self.units))
         return {
-            concept: _KIND_WEIGHT.get(kind, 0.6) * math.log(2 + count / (1 + self._frequency.get(concept, 0)))
+            concept: _KIND_WEIGHT.get(kind, 0.6) * math.log(2 + count / (1 + self._frequency[concept]))
             for concept, kind in reading.kinds.items()
         }
 
@@ -253,14 +219,12 @@ class SentenceSimilarity:
     ----------
     encoder : Encoder
     kept : int
-        How many vectors are remembered.
+        About how many vectors are remembered.
     """
 
     def __init__(self, encoder: Encoder, kept: int = 4096) -> None:
-        self._encoder = encoder
-        self._kept = kept
-        self._lock = threading.Lock()
-        self._vectors: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+        self._encoder, self._kept = encoder, kept
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def of(self, sentence: str, others: Sequence[str]) -> list[float]:
         """Cosine of a sentence with each of some others; what is not yet known is encoded in one call.
@@ -270,16 +234,9 @@ class SentenceSimilarity:
         sentence : str
         others : sequence of str
         """
-        wanted = list(dict.fromkeys([sentence, *others]))
-        with self._lock:
-            known = {text: self._vectors[text] for text in wanted if text in self._vectors}
-        missing = [text for text in wanted if text not in known]
+        # Another thread finds either the vectors before or those after, never some between.
+        known = self._vectors if len(self._vectors) < self._kept else {}
+        missing = [text for text in dict.fromkeys([sentence, *others]) if text not in known]
         if missing:
-            known |= dict(zip(missing, self._encoder.encode_texts(missing), strict=True))
-        with self._lock:
-            for text in wanted:
-                self._vectors[text] = known[text]
-                self._vectors.move_to_end(text)
-            while len(self._vectors) > self._kept:
-                self._vectors.popitem(last=False)
+            self._vectors = known = known | dict(zip(missing, self._encoder.encode_texts(missing), strict=True))
         return [float(known[sentence] @ known[other]) for other in others]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mirage.explain.checker.matching import Body, Doubt, EvidenceMatch, doubt
+from mirage.explain.checker.matching import Body, EvidenceMatch
+from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.lexicon import Token, is_uncommon, vocabulary
 
@@ -21,7 +22,7 @@ _DIAGNOSIS = re.compile(
 
 def doubts(
     claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, asked: frozenset[str], share: float
-) -> list[Doubt]:
+) -> list[Break]:
     """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
 
     Parameters
@@ -52,16 +53,16 @@ def doubts(
             elsewhere.append(token.text)
     found = []
     if nowhere:
-        found.append(doubt("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
+        found.append(Break("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
     if elsewhere:
         reason = (
             f"The sources nearest to this sentence do not mention {listed(elsewhere)}; only one about something else does."
         )
-        found.append(doubt("term", ", ".join(elsewhere), reason, "unsupported"))
+        found.append(Break("term", ", ".join(elsewhere), reason, "unsupported"))
     if not found and chosen and share >= _RETOLD:
         found += _swapped(claim, chosen, asked)
     if wider and not found:
-        found.append(doubt("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
+        found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
     return found + _opposite(claim, chosen, here)
 
 
@@ -85,7 +86,7 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
 
 
-def _swapped(claim: Annotation, chosen: Sequence[EvidenceMatch], asked: frozenset[str]) -> list[Doubt]:
+def _swapped(claim: Annotation, chosen: Sequence[EvidenceMatch], asked: frozenset[str]) -> list[Break]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
     said = {concept for match in chosen for concept in match.unit.reading.concepts}
     mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
@@ -95,11 +96,11 @@ def _swapped(claim: Annotation, chosen: Sequence[EvidenceMatch], asked: frozense
         other = next((there for there in theirs if there.kind == token.kind), None)
         if other is not None:
             reason = f"The sentence says “{token.text}” where [{chosen[0].unit.number}] says “{other.text}”."
-            return [doubt("term", token.text, reason, "contradicted")]
+            return [Break("term", token.text, reason, "contradicted")]
     return []
 
 
-def _opposite(claim: Annotation, chosen: Sequence[EvidenceMatch], here: frozenset[str]) -> list[Doubt]:
+def _opposite(claim: Annotation, chosen: Sequence[EvidenceMatch], here: frozenset[str]) -> list[Break]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, words in claim.concepts.items():
@@ -110,7 +111,7 @@ def _opposite(claim: Annotation, chosen: Sequence[EvidenceMatch], here: frozense
             if other := opposites & match.unit.reading.concepts.keys():
                 said = match.unit.reading.concepts[min(other)]
                 reason = f"The sentence says “{words}”; [{match.unit.number}] says “{said}”."
-                found.append(doubt("term", words, reason, "contradicted"))
+                found.append(Break("term", words, reason, "contradicted"))
                 break
     return found
 

@@ -255,7 +255,9 @@ class _Chat:
 
         here = self._place.hostname in ("localhost", "127.0.0.1", "::1")
         timeout = httpx.Timeout(self._timeout, connect=min(_CONNECT, self._timeout))
-        headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        # A connection that is kept may be closed at the other end just when it is asked again.
+        headers = {"Accept": "text/event-stream", "Connection": "close"}
+        headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             client = httpx.AsyncClient(timeout=timeout, headers=headers, trust_env=not here)
         except (ValueError, UnicodeError):
