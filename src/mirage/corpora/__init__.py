@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from mirage.corpora.base import Corpus, CorpusCard, CorpusOption
@@ -32,15 +33,12 @@ def card(name: str) -> CorpusCard:
 
 def shipped() -> list[str]:
     """Names of the corpora that are in this installation as a whole, so that an atlas can be begun with them."""
-    return [name for name in available() if (found := _card_or_none(name)) and found.ships]
-
-
-def _card_or_none(name: str) -> CorpusCard | None:
-    """Its card; None for one of another package that cannot be used, which must not be in the way of the others."""
-    try:
-        return card(name)
-    except MirageError:
-        return None
+    found = []
+    for name in available():
+        with suppress(MirageError):  # one of another package that cannot be used must not be in the way of the others
+            if card(name).ships:
+                found.append(name)
+    return found
 
 
 def load(name: str, /, **options: Any) -> Corpus:

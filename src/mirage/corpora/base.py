@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from pydantic import TypeAdapter
+
 from mirage.errors import BadInput
-from mirage.figure import Case, Figure, Licence
+from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
 
 Steps = Callable[[str, int, int | None], None]
@@ -21,6 +23,36 @@ What it raises stops the work, which goes on where it broke when it is called ag
 def digest(words: str) -> str:
     """A short digest of words, for fingerprints."""
     return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def plane_of(word: str) -> str:
+    """The one of `mirage.figure.PLANES` that a source's word means; empty for montages and what is not specified."""
+    plane = word.lower()
+    return plane if plane in PLANES else _PLANE_WORDS.get(plane, "")
+
+
+_PLANE_WORDS = {"transverse": "axial", "transaxial": "axial", "ap": "frontal", "pa": "frontal"}
+
+
+def checked_splits(splits: Sequence[str], known: Sequence[str], title: str) -> tuple[str, ...]:
+    """The splits that were chosen.
+
+    Parameters
+    ----------
+    splits, known : sequence of str
+        Those chosen, and those that there are.
+    title : str
+        Of the corpus.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there are none, or one is unknown.
+    """
+    unknown = [split for split in splits if split not in known]
+    if unknown or not splits:
+        raise BadInput(f"{title} has no split “{', '.join(unknown)}”. It has {', '.join(known)}.")
+    return tuple(splits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +108,15 @@ class CorpusOption:
         text = str(value).strip() if isinstance(value, (str, Path)) else value
         if self.choices and text not in self.choices:
             raise BadInput(f"{self.name} is one of {', '.join(self.choices)}; not {value!r}.")
-        if self.type is Path and isinstance(text, str) and text:
-            return Path(text).expanduser()
-        if self.type is bool and isinstance(text, str) and text.lower() in _TRUTH:
-            return _TRUTH[text.lower()]
-        if self.type is int and isinstance(text, str) and text.lstrip("-").isdecimal():
-            return int(text)
-        if not isinstance(text, self.type) or (self.type is int and isinstance(text, bool)):
-            raise BadInput(f"{self.name} is {_KINDS.get(self.type, 'text')}, not {value!r}.")
-        return text
+        try:
+            if self.type is Path and not text:
+                raise ValueError
+            read: Any = TypeAdapter(self.type).validate_python(text, strict=not isinstance(text, str))
+        except ValueError as error:
+            raise BadInput(f"{self.name} is {_KINDS.get(self.type, 'text')}, not {value!r}.") from error
+        return read.expanduser() if isinstance(read, Path) else read
 
 
-_TRUTH = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 _KINDS = {Path: "a path", bool: "yes or no", int: "a whole number"}
 
 

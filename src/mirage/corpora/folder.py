@@ -6,16 +6,15 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
 from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
-from mirage.figure import Case, Figure
+from mirage.figure import Case
 from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
@@ -28,12 +27,6 @@ _NO_PICTURES = {
     ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml", ".xml", ".html", ".pdf",
     ".py", ".zip", ".gz", ".tar", ".doc", ".docx", ".xls", ".xlsx", ".log", ".db", ".sqlite",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    path: Path
-    frame: int
 
 
 class FolderCorpus:
@@ -127,7 +120,7 @@ class FolderCorpus:
         self._allow_burned_in = allow_burned_in
         self._frames = frames
         self._limits = limits
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
@@ -153,21 +146,15 @@ class FolderCorpus:
         mirage.errors.BadPicture
         """
         _ = self._entries
-        entry = self._places.get(item.figure.id)
-        if entry is None:
+        if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
-        if not entry.frame:
-            return read_picture(entry.path, name=item.label, limits=self._limits, allow_burned_in=self._allow_burned_in)
+        path, frame = self._places[item.figure.id]
+        how: dict[str, Any] = {"name": item.label, "limits": self._limits, "allow_burned_in": self._allow_burned_in}
+        if not frame:
+            return read_picture(path, **how)
         from mirage.images.dicom import dicom_frame  # noqa: PLC0415 - pydicom is slow to import
 
-        image = dicom_frame(
-            entry.path,
-            entry.frame,
-            name=item.label,
-            limits=self._limits,
-            allow_burned_in=self._allow_burned_in,
-        )
-        return DecodedPicture(image, "DICOM")
+        return DecodedPicture(dicom_frame(path, frame, **how), "DICOM")
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -197,18 +184,18 @@ class FolderCorpus:
             listed.add(place)
             ids.add(own)
             rows.append((place, row))
-        cases: dict[str, list[TableRow]] = {}
+        cases: dict[str, list[Mapping[str, str]]] = {}
         for _, row in rows:
             if case := row.words.get("case"):
-                cases.setdefault(case, []).append(row)
+                cases.setdefault(case, []).append(row.words)
         made = {case: case_of(self.name, slug_id(case), members, self._defaults) for case, members in cases.items()}
         for place, row in rows:
-            yield from self._figures(place, row, made.get(row.words.get("case", "")))
+            yield from self._figures(place, row.words, made.get(row.words.get("case", "")))
         for place in self._walk():
             if isinstance(place, Refused):
                 yield place
             elif place not in listed:
-                yield from self._figures(place, None, None)
+                yield from self._figures(place, {}, None)
 
     def _place(self, row: TableRow) -> Path | Refused:
         """The file that a row names, inside the folder."""
@@ -239,45 +226,41 @@ class FolderCorpus:
                 label = path.relative_to(self.folder).as_posix()
                 yield path if self._inside(path) else Refused(label, "It is a link to a file outside the folder.")
 
-    def _figures(self, path: Path, row: TableRow | None, case: Case | None) -> Iterator[Item | Refused]:
+    def _figures(self, path: Path, words: Mapping[str, str], case: Case | None) -> Iterator[Item | Refused]:
+        """The figures of a file, with its row's words and the case that it shares with others."""
         label = path.relative_to(self.folder).as_posix()
         try:
             stat = path.stat()
-            if not stat.st_size:
-                yield Refused(label, "The file is empty (0 bytes). Copy or export it again.")
-                return
-            header = _dicom_header(path, label, self._limits)
+            header = _dicom_header(path, label, self._limits) if stat.st_size else None
         except (OSError, BadPicture) as error:
             yield Refused(label, str(error))
             return
-        if header is not None and header.synthetic:
-            yield Refused(label, "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones.")
+        if reason := self._refusal(stat.st_size, header):
+            yield Refused(label, reason)
             return
-        if header is not None and header.burned_in and not self._allow_burned_in:
-            yield Refused(
-                label,
-                "Its header says that text is burned into the pixels, which may name the patient. Look at it, and "
-                "allow burned-in text only if it names nobody.",
-            )
-            return
-        own = row.words.get("id", "") if row else ""
-        identity = slug_id(own or label)
-        if case is None and row is not None and any(row.words.get(name) for name in STORY):
-            case = case_of(self.name, identity, [row], self._defaults)
+        identity = slug_id(words.get("id") or label)
+        if case is None and any(words.get(name) for name in STORY):
+            case = case_of(self.name, identity, [words], self._defaults)
         several = header is not None and header.frames > 1
         for frame in sampled(header.frames, self._frames) if header is not None else [0]:
-            figure = figure_of(
-                f"{self.name}:{identity}" + (f"-f{frame:04d}" if several else ""),
-                self.name,
-                row,
-                self._defaults,
-                header,
-                case.id if case else "",
-            )
-            self._places[figure.id] = _Place(path, frame)
+            own = f"{self.name}:{identity}" + (f"-f{frame:04d}" if several else "")
+            figure = figure_of(own, words, self._defaults, header, case)
+            self._places[figure.id] = (path, frame)
             name = f"{label}, frame {frame}" if several else label
-            called = row.words.get("case", "") if row else ""
-            yield Item(figure, case, name, _fingerprint(figure, case, stat), called)
+            fingerprint = digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))
+            yield Item(figure, case, name, fingerprint, words.get("case", ""))
+
+    def _refusal(self, size: int, header: DicomHeader | None) -> str:
+        if not size:
+            return "The file is empty (0 bytes). Copy or export it again."
+        if header is not None and header.synthetic:
+            return "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones."
+        if header is not None and header.burned_in and not self._allow_burned_in:
+            return (
+                "Its header says that text is burned into the pixels, which may name the patient. Look at it, and "
+                "allow burned-in text only if it names nobody."
+            )
+        return ""
 
 
 def slug(text: str) -> str:
@@ -306,7 +289,3 @@ def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
     from mirage.images.dicom_header import dicom_header  # noqa: PLC0415 - pydicom is slow to import
 
     return dicom_header(path, name=label, limits=limits)
-
-
-def _fingerprint(figure: Figure, case: Case | None, stat: os.stat_result) -> str:
-    return digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))

@@ -116,19 +116,13 @@ def _csv_rows(text: str) -> tuple[list[str], _Rows]:
     header = [cell.strip() for cell in next(reader, [])]
 
     def rows() -> _Rows:
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, f"The row cannot be read: {error}."
-                continue
+        line = reader.line_num + 1
+        for cells in reader:
             if len(cells) > len(header) and any(cell.strip() for cell in cells):
                 yield line, f"It has {len(cells)} cells and the header {len(header)}: put text that holds a comma in quotes."
             elif any(cell.strip() for cell in cells):
                 yield line, dict(reversed([*zip(header, cells, strict=False)]))  # of two columns alike, the first
+            line = reader.line_num + 1
 
     return header, rows()
 

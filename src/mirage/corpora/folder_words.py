@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mirage.corpora.folder_table import TableRow
-from mirage.figure import MODALITIES, PLANES, Case, Figure, Licence, Source
+from mirage.corpora.base import plane_of
+from mirage.figure import MODALITIES, Case, Figure, Licence, Source
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -18,7 +18,6 @@ _MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
     "sonography": "US", "echocardiography": "US", "angiogram": "XA", "mammogram": "MG", "fundus": "OP",
     "histology": "SM", "histopathology": "SM", "pathology": "SM", "pet": "PT", "nuclear": "NM",
 }  # fmt: skip
-_PLANE_WORDS = {"transverse": "axial", "transaxial": "axial", "ap": "frontal", "pa": "frontal"}
 STORY = ("history", "findings", "differential", "discussion")
 """Words that make a case of a single row."""
 _AGE_AND_SEX = re.compile(
@@ -39,40 +38,34 @@ def licence_of(name: str, url: str) -> Licence:
 
 
 def figure_of(
-    identity: str,
-    corpus: str,
-    row: TableRow | None,
-    defaults: Mapping[str, str],
-    header: DicomHeader | None,
-    case_id: str = "",
+    identity: str, words: Mapping[str, str], defaults: Mapping[str, str], header: DicomHeader | None, case: Case | None
 ) -> Figure:
     """Make a figure of a row and a header; the row's words come before the header's.
 
     Parameters
     ----------
-    identity, corpus : str
-    row : TableRow or None
-        None for a picture without words.
+    identity : str
+        ``corpus:name``.
+    words : mapping
+        The row, by the names of `mirage.corpora.folder_table.COLUMNS`; empty for a picture without words.
     defaults : mapping
         ``licence``, ``licence_url`` and ``attribution`` for what the row leaves open.
     header : DicomHeader or None
-    case_id : str
+    case : Case or None
     """
-    words = row.words if row else {}
     told = words.get("modality", "")
-    plane = words.get("plane", "").lower()
     modality = modality_of(told)
     return Figure(
         id=identity,
         caption=words.get("caption", ""),
-        source=source_of(corpus, words, defaults),
+        source=source_of(identity.partition(":")[0], words, defaults),
         title=words.get("title", ""),
         diagnosis=words.get("diagnosis", ""),
         modality=modality or (header.modality if header and not told else ""),
         modality_detail=told if told and told.upper() != modality else "",
-        plane=(plane if plane in PLANES else _PLANE_WORDS.get(plane, "")) or (header.plane if header else ""),
+        plane=plane_of(words.get("plane", "")) or (header.plane if header else ""),
         region=words.get("region", "").lower() or (header.region if header else ""),
-        case_id=case_id,
+        case_id=case.id if case else "",
         patient=age_and_sex(words.get("patient", "")),
     )
 
@@ -98,23 +91,15 @@ def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]
     defaults : mapping
         As for `figure_of`.
     """
-    url = words.get("url", "")
-    own = words.get("licence", "")
-    licence = licence_of(
-        own or defaults.get("licence", ""),
-        words.get("licence_url", "") if own else defaults.get("licence_url", ""),
-    )
+    told = words if words.get("licence") else defaults
+    licence = licence_of(told.get("licence", ""), told.get("licence_url", ""))
     attribution = words.get("attribution") or defaults["attribution"]
-    return Source(
-        corpus,
-        attribution,
-        url=url if _is_link(url) else "",
-        url_of="figure" if _is_link(url) else "collection",
-        licence=licence,
-    )
+    if _is_link(url := words.get("url", "")):
+        return Source(corpus, attribution, url, "figure", licence)
+    return Source(corpus, attribution, licence=licence)
 
 
-def case_of(corpus: str, identity: str, rows: Sequence[TableRow], defaults: Mapping[str, str]) -> Case:
+def case_of(corpus: str, identity: str, rows: Sequence[Mapping[str, str]], defaults: Mapping[str, str]) -> Case:
     """The case that some rows share: of each passage, the first that says something.
 
     Parameters
@@ -122,18 +107,19 @@ def case_of(corpus: str, identity: str, rows: Sequence[TableRow], defaults: Mapp
     corpus : str
     identity : str
         Its name in the id.
-    rows : sequence of TableRow
+    rows : sequence of mapping
+        As for `figure_of`.
     defaults : mapping
         As for `figure_of`.
     """
 
     def first(name: str) -> str:
-        return next((row.words[name] for row in rows if row.words.get(name)), "")
+        return next((row[name] for row in rows if row.get(name)), "")
 
     return Case(
         id=f"{corpus}:case-{identity}",
         title=first("title") or first("diagnosis"),  # what the case is called may be whose it is
-        source=source_of(corpus, rows[0].words, defaults),
+        source=source_of(corpus, rows[0], defaults),
         **{name: first(name) for name in (*STORY, "diagnosis")},
     )
 

@@ -278,18 +278,16 @@ _PLANES = (
     ("frontal", rf"(?i:\b(?:frontal|postero-?anterior|antero-?posterior))[ -]{_OF}{_PICTURE}"),
     ("frontal", rf"\b(?:AP|PA)[ -]{_OF}{_PICTURE}"),
 )
-_READ_MODALITIES = tuple((key, re.compile(pattern)) for key, pattern in _MODALITIES)
-_READ_PLANES = tuple((key, re.compile(pattern)) for key, pattern in _PLANES)
 
 
 def modality_in(text: str) -> str:
     """The one modality that a text names, a key of `mirage.figure.MODALITIES`; empty when it names none or several."""
-    return _only(_named(text, _READ_MODALITIES))
+    return _only(_named(text, _MODALITIES))
 
 
 def plane_in(text: str) -> str:
     """The one plane that a text names, of `mirage.figure.PLANES`; empty when it names none or several."""
-    return _only(_named(text, _READ_PLANES))
+    return _only(_named(text, _PLANES))
 
 
 def with_words(figure: Figure, concepts: Iterable[str] = ()) -> Figure:
@@ -310,10 +308,10 @@ def with_words(figure: Figure, concepts: Iterable[str] = ()) -> Figure:
     return replace(figure, **new, inferred=(*figure.inferred, *new)) if new else figure  # type: ignore[arg-type]
 
 
-def _named(text: str, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> set[str]:
+def _named(text: str, patterns: Sequence[tuple[str, str]]) -> set[str]:
     found: set[str] = set()
     for key, pattern in patterns:
-        text, count = pattern.subn(" | ", text)
+        text, count = re.subn(pattern, " | ", text)
         if count:
             found.add(key)
     return found

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from platformdirs import user_cache_path
+from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps, digest
+from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps, checked_splits, digest, plane_of
 from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
-from mirage.corpora.medpix_words import case_passages, modality_of, patient_of, plane_of, region_of
+from mirage.corpora.medpix_words import case_passages, inside, modality_of, patient_of, region_of
 from mirage.errors import BadInput
-from mirage.figure import Case, Figure, LinkKind, Source, clean_text
+from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
+from mirage.models.runtime import loaded_once
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
@@ -31,8 +33,8 @@ SPLITS = ("train", "dev", "test")
 FOLDER = "MedPix-2-0"
 _PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 _CASES = "Case_topic.json"
-# The file was called Description.json in the repository's first revisions.
-_DESCRIPTIONS = ("Descriptions.json", "Description.json")
+_UIDS = TypeAdapter(dict[str, list[str]])
+_DESCRIPTIONS = "Descriptions.json"
 
 
 class MedPixCorpus:
@@ -78,30 +80,26 @@ class MedPixCorpus:
         release: Release = RELEASE,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        unknown = [split for split in splits if split not in SPLITS]
-        if unknown or not splits:
-            raise BadInput(f"MedPix 2.0 has no split “{', '.join(unknown)}”. It has {', '.join(SPLITS)}.")
-        self._splits = tuple(splits)
+        self._splits = checked_splits(splits, SPLITS, self.card.title)
         self._limits = limits
         self._folder = find_folder(Path(path).expanduser()) if path is not None else None
         self._release = release
         self._downloads = downloads or user_cache_path("mirage", appauthor=False)
-        self._read: _Copy | None = None
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is the pinned revision, or a digest of the copy's words."""
-        version = self._release.revision if self._folder is None else self._copy().version
+        version = self._release.revision if self._folder is None else self._copy.version
         return CorpusInfo(
             name="medpix",
             title=self.card.title,
-            summary=("CT and MR images of teaching cases, with history, findings, differential and discussion."),
+            summary="CT and MR images of teaching cases, with history, findings, differential and discussion.",
             version=version,
             homepage=HOMEPAGE,
         )
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure of the chosen splits in the order of the collection."""
-        return self._copy().items(self._splits)
+        return self._copy.items(self._splits)
 
     @property
     def ready(self) -> bool:
@@ -125,23 +123,21 @@ class MedPixCorpus:
         ------
         mirage.errors.BadPicture
         """
-        copy = self._copy()
         name = item.figure.id.partition(":")[2]
-        return read_picture(copy.pictures.get(name, copy.folder / "images" / f"{name}.png"), limits=self._limits)
+        path = self._copy.pictures.get(name, self._copy.folder / "images" / f"{name}.png")
+        return read_picture(path, limits=self._limits)
 
     def split_of(self, item: Item) -> str:
         """Name the split that an item's case belongs to: ``train``, ``dev`` or ``test``."""
-        return self._copy().split_of.get(item.figure.case_id.partition(":")[2], "")
+        return self._copy.split_of.get(item.figure.case_id.partition(":")[2], "")
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
-        return sum(1 for _ in self._copy().chosen(self._splits))
+        return sum(1 for _ in self._copy.chosen(self._splits))
 
+    @loaded_once
     def _copy(self) -> _Copy:
-        if self._read is None:
-            folder = self._folder or download(self._release, self._downloads, None)
-            self._read = _Copy(folder)
-        return self._read
+        return _Copy(self._folder or download(self._release, self._downloads, None))
 
 
 def find_folder(path: Path) -> Path:
@@ -156,16 +152,12 @@ def find_folder(path: Path) -> Path:
         what = "is a file, not a folder" if path.exists() else "is not there"
         raise BadInput(f"{path} {what}. Give the folder of a MedPix 2.0 checkout.")
     for folder in (path, path / FOLDER, *sorted(path.glob("*/")), *sorted(path.glob(f"*/{FOLDER}/"))):
-        if (folder / _CASES).is_file() and _first(folder, _DESCRIPTIONS) is not None:
+        if (folder / _CASES).is_file() and (folder / _DESCRIPTIONS).is_file():
             return folder
     raise BadInput(
-        f"{path} holds no MedPix 2.0: {_CASES} and {_DESCRIPTIONS[0]} are neither in it nor in {FOLDER}. "
+        f"{path} holds no MedPix 2.0: {_CASES} and {_DESCRIPTIONS} are neither in it nor in {FOLDER}. "
         f"Give the folder of a checkout of {HOMEPAGE}."
     )
-
-
-def _first(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 class _Copy:
@@ -173,20 +165,18 @@ class _Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        descriptions = _first(folder, _DESCRIPTIONS) or folder / _DESCRIPTIONS[0]
         read = hashlib.sha256()
-        self.descriptions = _read_list(descriptions, read)
+        self.descriptions = _read_list(folder / _DESCRIPTIONS, read)
         raw_cases = _read_list(folder / _CASES, read)
         self.version = f"sha256-{read.hexdigest()[:16]}"
         self.links = _read_links(folder / "images_overview.csv")
-        self._case_links: dict[str, str] = {}
-        self._case_digests: dict[str, str] = {}
-        for name, link in self.links.items():
-            self._case_links.setdefault(name.partition("_")[0], link)
+        # Of a case, the page of its first figure that has one.
+        self._case_links = {name.partition("_")[0]: link for name, link in reversed(self.links.items())}
         self.cases: dict[str, Case] = {}
         for raw in raw_cases:
-            if case := self._case(raw):
-                self.cases.setdefault(case.id.partition(":")[2], case)
+            if isinstance(raw, dict) and (uid := str(raw.get("U_id") or "")) and uid not in self.cases:
+                self.cases[uid] = Case(id=f"medpix:{uid}", source=self._source(uid), **case_passages(raw))
+        self._case_digests = {case.id: digest(repr(case)) for case in self.cases.values()}
         self.split_of = _read_splits(folder / "splitted_dataset")
         self.pictures = _find_pictures(folder / "images")
 
@@ -194,7 +184,7 @@ class _Copy:
         everything = set(splits) == set(SPLITS)
         for number, raw in enumerate(self.descriptions):
             if not isinstance(raw, dict) or not isinstance(raw.get("image"), str):
-                yield f"entry {number + 1} of {_DESCRIPTIONS[0]}"
+                yield f"entry {number + 1} of {_DESCRIPTIONS}"
             elif everything or self.split_of.get(str(raw.get("U_id"))) in splits:
                 yield raw
 
@@ -216,18 +206,19 @@ class _Copy:
                 seen.add(name)
                 figure = self._figure(name, raw)
                 case = self.cases.get(str(raw.get("U_id")))
-                yield Item(figure, case, picture.name, self._fingerprint(figure, case, size))
+                # The time of a copied file changes with every checkout, so its size stands for the picture.
+                fingerprint = digest(f"{figure!r}{self._case_digests.get(figure.case_id, '')}{size}")
+                yield Item(figure, case, picture.name, fingerprint)
 
     def _figure(self, name: str, raw: dict[str, Any]) -> Figure:
         uid = str(raw.get("U_id") or name.partition("_")[0])
-        told = raw.get("Description")
-        words: dict[str, Any] = told if isinstance(told, dict) else {}
+        words = inside(raw, "Description")
         case = self.cases.get(uid)
         detail = clean_text(words.get("Modality"))
         return Figure(
             id=f"medpix:{name}",
             caption=clean_text(words.get("Caption")),
-            source=self._source(name, uid),
+            source=self._source(uid, name),
             title=case.title if case else "",
             diagnosis=case.diagnosis if case else "",
             modality=modality_of(clean_text(raw.get("Type")), detail, clean_text(words.get("Plane"))),
@@ -238,27 +229,13 @@ class _Copy:
             patient=patient_of(clean_text(words.get("Age")), clean_text(words.get("Sex"))),
         )
 
-    def _fingerprint(self, figure: Figure, case: Case | None, size: int) -> str:
-        if case is not None and case.id not in self._case_digests:
-            self._case_digests[case.id] = digest(repr(case))
-        # The time of a copied file changes with every checkout, so its size stands for the picture.
-        return digest(f"{figure!r}{self._case_digests.get(figure.case_id, '')}{size}")
-
-    def _source(self, name: str, uid: str) -> Source:
-        link: tuple[str, LinkKind] = (HOMEPAGE, "collection")
+    def _source(self, uid: str, name: str = "") -> Source:
+        """Where a figure comes from, or a case where no figure is named."""
         if name in self.links:
-            link = (self.links[name], "figure")
-        elif uid in self._case_links:
-            link = (self._case_links[uid], "case")
-        return Source("medpix", ATTRIBUTION, url=link[0], url_of=link[1])
-
-    def _case(self, raw: Any) -> Case | None:
-        if not isinstance(raw, dict) or not raw.get("U_id"):
-            return None
-        uid = str(raw["U_id"])
-        url = self._case_links.get(uid)
-        source = Source("medpix", ATTRIBUTION, url=url or HOMEPAGE, url_of="case" if url else "collection")
-        return Case(id=f"medpix:{uid}", source=source, **case_passages(raw))
+            return Source("medpix", ATTRIBUTION, self.links[name], "figure")
+        if uid in self._case_links:
+            return Source("medpix", ATTRIBUTION, self._case_links[uid], "case")
+        return Source("medpix", ATTRIBUTION, HOMEPAGE, "collection")
 
 
 def _read_list(path: Path, read: hashlib._Hash) -> list[Any]:
@@ -286,32 +263,15 @@ def _read_links(path: Path) -> dict[str, str]:
 
 
 def _read_splits(folder: Path) -> dict[str, str]:
-    """Split of each case, from ``uid_list.json`` or from the splits' own files."""
-    found: dict[str, str] = {}
-    listed = folder / "uid_list.json"
-    if listed.is_file():
-        try:
-            uids = json.loads(listed.read_bytes())
-        except ValueError:
-            uids = {}
-        for split in SPLITS:
-            found.update({str(uid): split for uid in uids.get(split, ())} if isinstance(uids, dict) else {})
-    if not found and folder.is_dir():
-        for split in SPLITS:
-            for path in sorted(folder.glob(f"data_{split}*.jsonl")):
-                for line in path.read_text("utf-8", errors="replace").splitlines():
-                    try:
-                        found.setdefault(str(json.loads(line)["U_id"]), split)
-                    except (ValueError, KeyError, TypeError):
-                        continue
-    return found
+    """Split of each case; empty where the list is missing or damaged."""
+    try:
+        uids = _UIDS.validate_json((folder / "uid_list.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(uid): split for split in SPLITS for uid in uids.get(split, ())}
 
 
 def _find_pictures(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        return {}
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _PICTURE_ENDINGS:
-            found.setdefault(path.stem, path)
-    return found
+    """The pictures by name; of two that differ in their endings, the first."""
+    files = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []
+    return {path.stem: path for path in files if path.suffix.lower() in _PICTURE_ENDINGS}

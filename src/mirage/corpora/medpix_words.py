@@ -7,45 +7,22 @@ from typing import Any
 
 from mirage.figure import clean_text
 
-_PLANES = {
-    "axial": "axial",
-    "transverse": "axial",
-    "coronal": "coronal",
-    "sagittal": "sagittal",
-    "lateral": "lateral",
-    "frontal": "frontal",
-    "ap": "frontal",
-    "pa": "frontal",
-    "oblique": "oblique",
-}
 # Where the source names an organ system rather than a region, its own word stays.
 _REGIONS = {
     "brain and neuro": "brain",
     "nerve, central": "central nervous system",
     "nerve, peripheral": "peripheral nerves",
-    "spine": "spine",
     "chest, pulmonary": "thorax",
-    "abdomen": "abdomen",
-    "gastrointestinal": "gastrointestinal",
-    "genitourinary": "genitourinary",
-    "musculoskeletal": "musculoskeletal",
-    "head and neck": "head and neck",
     "eye and orbit": "orbit",
     "ophthalmology": "orbit",
     "breast and mammography": "breast",
     "cardiovascular": "heart and great vessels",
-    "vascular": "vascular",
-    "endocrine": "endocrine",
-    "hematopoietic": "hematopoietic",
     "dental, oral, or tooth": "mouth and teeth",
 }
-_CATEGORIES = {
-    "head": "head",
-    "thorax": "thorax",
-    "abdomen": "abdomen",
-    "spine and muscles": "musculoskeletal",
-    "reproductive and urinary system": "genitourinary",
-}
+_REGIONS |= {own: own for own in ("spine", "abdomen", "gastrointestinal", "genitourinary", "musculoskeletal")}
+_REGIONS |= {own: own for own in ("head and neck", "vascular", "endocrine", "hematopoietic")}
+_CATEGORIES = {"spine and muscles": "musculoskeletal", "reproductive and urinary system": "genitourinary"}
+_CATEGORIES |= {own: own for own in ("head", "thorax", "abdomen")}
 _SEES_TOPIC = re.compile(
     r"(?i)^\W*(please\s+)?(for discussion,?\s+)?(please\s+)?(see|read)\s+(the\s+)?\W*(factoid|topic)\W*$"
 )
@@ -74,11 +51,6 @@ def modality_of(kind: str, detail: str, plane: str) -> str:
     return kind if kind in ("CT", "MR") else ""
 
 
-def plane_of(word: str) -> str:
-    """Name the plane in the words of `mirage.figure.PLANES`; empty for montages and what is not specified."""
-    return _PLANES.get(word.lower(), "")
-
-
 def region_of(location: str, category: str) -> str:
     """Name the region from the source's location, or from its broader category where the location is none.
 
@@ -104,11 +76,8 @@ def patient_of(age: str, sex: str) -> str:
     kind = sex.lower() if sex.lower() in ("male", "female") else ""
     if not years:
         return kind
-    if not kind:
-        return f"{years}-year-old"
-    young = {"male": "boy", "female": "girl"}
-    grown = {"male": "man", "female": "woman"}
-    return f"{years}-year-old {(young if years < 18 else grown)[kind]}"
+    who = {"male": ("boy", "man"), "female": ("girl", "woman")}.get(kind)
+    return f"{years}-year-old" + (f" {who[years >= 18]}" if who else "")
 
 
 def case_passages(raw: dict[str, Any]) -> dict[str, str]:
@@ -117,9 +86,7 @@ def case_passages(raw: dict[str, Any]) -> dict[str, str]:
     The discussion is the case's own; what the source says of the disease in general follows it under the
     topic's title, because a topic may be wider than the case, or beside it.
     """
-    told, about = raw.get("Case"), raw.get("Topic")
-    case: dict[str, Any] = told if isinstance(told, dict) else {}
-    topic: dict[str, Any] = about if isinstance(about, dict) else {}
+    case, topic = inside(raw, "Case"), inside(raw, "Topic")
     words = {name: _passage(case.get(key)) for name, key in _PASSAGES.items()}
     own = _passage(case.get("Discussion"))
     general = _passage(topic.get("Disease Discussion"))
@@ -128,12 +95,20 @@ def case_passages(raw: dict[str, Any]) -> dict[str, str]:
     if general and general != own:
         general = f"About {subject}:\n{general}" if subject else general
         own = f"{own}\n\n{general}" if own else general
-    return {
-        "title": title or _one_line(words["diagnosis"]) or subject,
-        **words,
-        "discussion": own,
-        "topic": subject,
-    }
+    title = title or _one_line(words["diagnosis"]) or subject
+    return {"title": title, **words, "discussion": own, "topic": subject}
+
+
+def inside(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    """What an entry holds under a name; nothing where it is no object.
+
+    Parameters
+    ----------
+    raw : dict
+    name : str
+    """
+    found = raw.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _passage(text: object) -> str:

@@ -17,9 +17,9 @@ from typing import Any
 
 from mirage.corpora.base import CorpusInfo, CorpusOption, Item
 from mirage.corpora.inferring import with_words
-from mirage.corpora.parquet import EACH_ITS_OWN, SPLITS, ParquetFigures, Shards, licence_of, parquet_card
+from mirage.corpora.parquet import SPLITS, ParquetFigures, licence_of, parquet_card
 from mirage.errors import BadInput
-from mirage.figure import INFERABLE, Figure, Licence, Source, clean_text
+from mirage.figure import Figure, Licence, Source, clean_text
 from mirage.images import DEFAULT_LIMITS, Limits
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
@@ -191,7 +191,7 @@ class RocoCorpus(ParquetFigures):
         HOMEPAGE,
         CorpusOption("annotations", f"A checkout of {ANNOTATIONS}; left out, it is looked for in the folder.", Path),
     )
-    infers = INFERABLE
+    name = "roco"
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class RocoCorpus(ParquetFigures):
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         folder = Path(path).expanduser()
-        shards = Shards(folder, splits=splits, title="ROCO")
+        super().__init__(folder, splits=splits, limits=limits)
         where = find_annotations(folder if annotations is None else Path(annotations).expanduser())
         if where is None and annotations is not None:
             raise BadInput(
@@ -210,20 +210,13 @@ class RocoCorpus(ParquetFigures):
                 f"under it, nor one of another split. Give a checkout of {ANNOTATIONS}."
             )
         self.annotations = Annotations(where, splits) if where is not None else None
-        listed = self.annotations.split_of if self.annotations is not None else {}
-        super().__init__(shards, "roco", self._figure, listed=listed, limits=limits)
+        if self.annotations is not None:
+            self.listed = self.annotations.split_of
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of the parquet files and the annotations."""
         known = "" if self.annotations else " Its annotations are not there, so that articles and licences are not known."
-        return CorpusInfo(
-            name="roco",
-            title="ROCO",
-            summary=f"Radiology figures of articles at PubMed Central, each with its caption and its own licence.{known}",
-            version=self.version(self.annotations.version if self.annotations else ""),
-            homepage=HOMEPAGE,
-            licence=EACH_ITS_OWN,
-        )
+        return self._info(f" and its own licence.{known}", self.annotations.version if self.annotations else "")
 
     def keywords_of(self, item: Item) -> tuple[str, ...]:
         """The annotations' keywords: words of the caption in base forms. Not in the figure, whose caption has them."""

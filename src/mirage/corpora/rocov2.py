@@ -17,10 +17,10 @@ from typing import Any
 
 from mirage.corpora.base import CorpusInfo, CorpusOption
 from mirage.corpora.inferring import with_words
-from mirage.corpora.parquet import EACH_ITS_OWN, SPLITS, ParquetFigures, Shards, licence_of, name_of, parquet_card
+from mirage.corpora.parquet import SPLITS, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.corpora.roco import ARTICLES
 from mirage.errors import BadInput
-from mirage.figure import INFERABLE, Figure, Licence, Source, clean_text
+from mirage.figure import Figure, Licence, Source, clean_text
 from mirage.images import DEFAULT_LIMITS, Limits
 
 FILE = "license_information.csv"
@@ -81,8 +81,8 @@ class LicenceTable:
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror or error}. Give {FILE} of ROCOv2.") from error
         self.version = hashlib.sha256(data).hexdigest()[:16]
-        rows = csv.reader(data.decode("utf-8-sig", "replace").splitlines())
-        header = [each.strip() for each in next(rows, [])]
+        rows = csv.DictReader(data.decode("utf-8-sig", "replace").splitlines())
+        rows.fieldnames = header = [each.strip() for each in rows.fieldnames or ()]
         self.columns = _chosen(header)
         if missing := [name for name in ("id", "licence") if name not in self.columns]:
             wanted = {"id": "image (ID)", "licence": "licence (Attribution or License)"}
@@ -90,11 +90,10 @@ class LicenceTable:
                 f"{path} has no column for the {' and the '.join(wanted[name] for name in missing)}; "
                 f"its columns are {', '.join(filter(None, header)) or 'none'}. Give {FILE} of ROCOv2 as it was published."
             )
-        places = {name: header.index(column) for name, column in self.columns.items()}
         one_column = self.columns["licence"] == self.columns.get("authors")
         self._terms: dict[str, Terms] = {}
         for row in rows:
-            words = {name: clean_text(row[place]) if place < len(row) else "" for name, place in places.items()}
+            words = {name: clean_text(row[column]) for name, column in self.columns.items()}
             if name := name_of(words["id"]):
                 self._terms.setdefault(name, _terms(words, one_column=one_column))
 
@@ -162,7 +161,8 @@ class Rocov2Corpus(ParquetFigures):
         HOMEPAGE,
         CorpusOption("licences", f"{FILE} of the release at Zenodo; left out, it is looked for in the folder.", Path),
     )
-    infers = INFERABLE
+    name = "rocov2"
+    columns = ("cui",)
 
     def __init__(
         self,
@@ -173,10 +173,9 @@ class Rocov2Corpus(ParquetFigures):
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         folder = Path(path).expanduser()
-        shards = Shards(folder, splits=splits, title="ROCOv2")
+        super().__init__(folder, splits=splits, limits=limits)
         table = Path(licences).expanduser() if licences is not None else find_table(folder)
         self.licences = LicenceTable(table) if table is not None else None
-        super().__init__(shards, "rocov2", self._figure, columns=("cui",), limits=limits)
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of the parquet files and the table of licences."""
@@ -185,14 +184,7 @@ class Rocov2Corpus(ParquetFigures):
         else:
             columns = ", ".join(dict.fromkeys(self.licences.columns.values()))
             known = f"Licences are those of {FILE} (columns {columns})."
-        return CorpusInfo(
-            name="rocov2",
-            title="ROCOv2",
-            summary=f"Radiology figures of articles at PubMed Central, each with its caption. {known}",
-            version=self.version(self.licences.version if self.licences else ""),
-            homepage=HOMEPAGE,
-            licence=EACH_ITS_OWN,
-        )
+        return self._info(f". {known}", self.licences.version if self.licences else "")
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
         terms = self.licences.of(name) if self.licences else Terms()

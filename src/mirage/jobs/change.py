@@ -12,7 +12,7 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Downloads
 from mirage.jobs.job import Cancelled, Update
-from mirage.storage.archive_import import import_open
+from mirage.storage import archive_import
 from mirage.storage.ingest import Progress, add
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
 
@@ -92,7 +92,7 @@ def import_file(
     """
     update(message="Checking the file.")
     moved = partial(_tell, update)
-    done = import_open(path, atlas, encode=encode, replace=replace, progress=moved, stop=stopped)
+    done = archive_import.import_file(path, atlas, encode=encode, replace=replace, progress=moved, stop=stopped)
     again = ", encoded anew" if done.encoded else ""
     message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
     if done.stopped:

@@ -157,7 +157,7 @@ class Jobs:
         return self._start(REBUILD, title, partial(change.rebuild, self._atlas, encoder, model), asked)
 
     def start_import(self, path: Path, *, encode: bool = False, replace: bool = False) -> Job:
-        """Queue the importing of an atlas file; see `mirage.storage.archive_import.import_open`.
+        """Queue the importing of an atlas file; see `mirage.storage.archive_import.import_file`.
 
         Parameters
         ----------

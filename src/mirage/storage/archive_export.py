@@ -13,7 +13,7 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
-from mirage.storage.ingest import Progress
+from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.records import CorpusRecord, FigureRow, PictureRow
 from mirage.storage.store import Store
 
@@ -74,7 +74,7 @@ def export(
     corpora: tuple[str, ...] = (),
     picture_side: int = 0,
     include_unlicensed: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Tell = lambda _: None,
 ) -> ExportReport:
     """Write an atlas into one file.
 
@@ -157,16 +157,15 @@ class _Writing:
         pictures: PictureStore,
         encoder: EncoderInfo,
         side: int,
-        progress: Callable[[Progress], None],
+        progress: Tell,
     ) -> None:
         self._archive, self._store, self._pictures, self._encoder = archive, store, pictures, encoder
-        self._side, self._progress = side, progress
+        self._side, self._meter = side, ProgressMeter(len(store.keys()), progress)
         self._parts: dict[str, str] = {}
         self._written: dict[str, PictureRow] = {}  # a picture's name in the atlas to what stands in the file
         self._names = set[str]()
         self._licences: Counter[str] = Counter()
         self._lost = Counter[str]()
-        self._started = time.perf_counter()
 
     def all(self, corpora: list[CorpusRecord], include_unlicensed: bool) -> ArchiveManifest:
         self._put(atlasfile.README, _README.encode())
@@ -176,7 +175,6 @@ class _Writing:
         licences = tempfile.SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - read back below
         table = csv.writer(licences)
         table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
-        total = len(self._store.keys())
         for number, block in enumerate(self._blocks(names, include_unlicensed)):
             records = [_record(row, self._fingerprints[row.figure.id], self._written[row.picture.name]) for row in block]
             self._put(atlasfile.figures_name(number), _lines(records))
@@ -189,7 +187,6 @@ class _Writing:
             cases |= {row.figure.case_id for row in block} - {""}
             self._put(atlasfile.vectors_name(number), self._vectors(block), zipfile.ZIP_STORED)
             rows += len(block)
-            self._progress(Progress.since(self._started, self._looked, total, rows))
         if not rows:
             left = self._lost["unlicensed"]
             why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."
@@ -221,12 +218,11 @@ class _Writing:
     def _blocks(self, corpora: set[str], include_unlicensed: bool) -> Iterator[list[FigureRow]]:
         """The figures that go, in blocks, their pictures already written."""
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
-        self._looked = 0
         block: list[FigureRow] = []
         for rows in self._store.each(batch=200):
             there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
+            self._meter.move(len(rows), len(rows))
             for row in rows:
-                self._looked += 1
                 if row.figure.source.corpus not in corpora:
                     continue
                 if not include_unlicensed and not row.figure.source.licence.allows_sharing:

@@ -6,15 +6,13 @@ The figures come with their vectors, so nothing is encoded where the same encode
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import replace as altered
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
@@ -26,10 +24,8 @@ from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.ingest import BATCH, Progress, batched, encode_captions
-from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, keyed, keyed_id
-
-Vector = npt.NDArray[np.float32]
+from mirage.storage.ingest import BATCH, ProgressMeter, Tell, batched, encode_captions
+from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, Vector, keyed, keyed_id
 
 
 class WouldReplace(BadInput):
@@ -42,7 +38,6 @@ class Imported:
 
     Attributes
     ----------
-    manifest : mirage.storage.archive.ArchiveManifest
     added : int
         Figures that are new or were replaced.
     kept : int
@@ -53,7 +48,6 @@ class Imported:
     seconds : float
     """
 
-    manifest: archive.ArchiveManifest
     added: int
     kept: int
     encoded: bool
@@ -63,14 +57,14 @@ class Imported:
 
 def import_file(
     path: Path,
-    folder: Path,
+    into: Path | AtlasFolder,
     *,
     encode: bool = False,
     replace: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Tell = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Imported:
-    """Put an atlas file into an atlas, which is made when there is none.
+    """Put an atlas file into an atlas.
 
     Stopped or killed at any point and run again, it goes on where it broke.
 
@@ -78,8 +72,8 @@ def import_file(
     ----------
     path : Path
         What `mirage.storage.archive_export.export` wrote.
-    folder : Path
-        The atlas.
+    into : Path or AtlasFolder
+        The atlas's folder, in which one is made when there is none; or an atlas that is open in this process.
     encode : bool
         Encode the pictures anew with the atlas's encoder, where it is not the one that the file was made with.
     replace : bool
@@ -100,41 +94,17 @@ def import_file(
     mirage.errors.Unavailable
         When the disk is full. What is stored stays.
     """
-    with archive.opened(path) as file:
+    with archive.opened(path) as file, ExitStack() as stack:
         file.check()
-        with AtlasFolder.open(folder, create=True, encoder=_for_new(folder, file, encode)) as atlas:
-            return _import(file, atlas, encode, replace, progress, stop)
-
-
-def import_open(
-    path: Path,
-    atlas: AtlasFolder,
-    *,
-    encode: bool = False,
-    replace: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Imported:
-    """Put an atlas file into an atlas that is open in this process; otherwise as `import_file`.
-
-    Parameters
-    ----------
-    path : Path
-        What `mirage.storage.archive_export.export` wrote.
-    atlas : AtlasFolder
-        Open in this process.
-    encode : bool
-        Encode the pictures anew with the atlas's encoder, where it is not the one that the file was made with.
-    replace : bool
-        Replace figures and cases of the same id that differ. A record of another corpus is never replaced.
-    progress : callable
-        Told how far it is.
-    stop : callable
-        Asked between batches.
-    """
-    with archive.opened(path) as file:
-        file.check()
-        return _import(file, atlas, encode, replace, progress, stop)
+        atlas = into
+        if not isinstance(atlas, AtlasFolder):
+            atlas = stack.enter_context(AtlasFolder.open(atlas, create=True, encoder=_for_new(atlas, file, encode)))
+        if not encode:
+            _check_encoder(file, atlas.encoder.info(), atlas.path)
+        importing = _Importing(atlas, file, progress)
+        importing.compare(replace)
+        stopped = importing.run(stop)
+        return Imported(importing.added, importing.kept, importing.encodes, stopped, importing.meter.seconds)
 
 
 def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
@@ -173,42 +143,16 @@ def _check_encoder(file: AtlasFile, mine: EncoderInfo, folder: Path) -> None:
         )
 
 
-def _import(
-    file: AtlasFile,
-    atlas: AtlasFolder,
-    encode: bool,
-    replace: bool,
-    progress: Callable[[Progress], None],
-    stop: Callable[[], bool],
-) -> Imported:
-    started = time.perf_counter()
-    anew = atlas.encoder.info().digest != file.manifest.encoder.digest
-    if not encode:
-        _check_encoder(file, atlas.encoder.info(), atlas.path)
-    importing = _Importing(atlas, file, anew, progress, started)
-    importing.compare(replace)
-    stopped = importing.run(stop)
-    return Imported(file.manifest, importing.added, importing.kept, anew, stopped, time.perf_counter() - started)
-
-
-class _ArchivedEntry(NamedTuple):
-    """A figure of the file with its vectors, (d,) each."""
-
-    figure: ArchivedFigure
-    image: Vector
-    caption: Vector | None
-
-
 class _Importing:
     """One import under way."""
 
-    def __init__(
-        self, atlas: AtlasFolder, file: AtlasFile, encode: bool, progress: Callable[[Progress], None], started: float
-    ) -> None:
-        self._atlas, self._file, self._encode = atlas, file, encode
-        self._progress, self._started = progress, started
+    def __init__(self, atlas: AtlasFolder, file: AtlasFile, progress: Tell) -> None:
+        self._atlas, self._file = atlas, file
+        self.encodes = atlas.encoder.info().digest != file.manifest.encoder.digest
+        self.meter = ProgressMeter(file.manifest.figures, progress)
         self._known = {corpus.name: corpus for corpus in atlas.store.corpora()}
-        self._prints = {name: atlas.store.fingerprints(name) for name in self._known}
+        marks = {corpus: atlas.store.fingerprints(corpus) for corpus in self._known}
+        self._there = {own: (corpus, mark) for corpus, those in marks.items() for own, mark in those.items()}
         self._titles = set[tuple[str, str]]()  # of figures, with their cases
         self.added = self.kept = 0
 
@@ -237,10 +181,10 @@ class _Importing:
         figures = cases = 0
         for block in range(self._file.blocks):
             for figure in self._figures(block):
-                for corpus, prints in self._prints.items():
-                    if figure.id in prints and corpus != figure.source.corpus:
-                        raise self._foreign("figure", figure.id, corpus)
-                figures += self._print(figure) not in (None, figure.fingerprint)
+                corpus, mark = self._there.get(figure.id, (figure.source.corpus, figure.fingerprint))
+                if corpus != figure.source.corpus:
+                    raise self._foreign("figure", figure.id, corpus)
+                figures += mark != figure.fingerprint
                 self._titles.add((figure.case_id, figure.title))
         for batch in batched(self._cases(), BATCH):
             there = self._atlas.store.cases([case.id for case in batch])
@@ -254,9 +198,6 @@ class _Importing:
                 f"{self._file.path} holds {figures:,} figures and {cases:,} cases that are in the atlas already and differ "
                 "there. Nothing was changed. Import it with --replace to replace them."
             )
-
-    def _print(self, figure: ArchivedFigure) -> str | None:
-        return self._prints.get(figure.source.corpus, {}).get(figure.id)
 
     def _foreign(self, what: str, identity: str, corpus: str) -> AtlasError:
         return AtlasError(
@@ -273,14 +214,14 @@ class _Importing:
             for batch in batched(self._new(), BATCH):
                 put(self._records(batch))
                 self.added += len(batch)
-                self._tell()
+                self.meter.move(len(batch), len(batch))
                 if stop():
                     stopped = True
                     break
             if not stopped:
                 # A part of a corpus, as an export of what may be shared is, has every figure that was meant to come.
                 self._put_corpora(complete=True)
-        self._tell()
+        self.meter.move()
         return stopped
 
     def _put_corpora(self, *, complete: bool) -> None:
@@ -289,25 +230,28 @@ class _Importing:
             known = self._known.get(corpus.name, corpus)
             self._atlas.store.put_corpus(altered(known, complete=complete and (known.complete or corpus.complete)))
 
-    def _new(self) -> Iterator[_ArchivedEntry]:
+    def _new(self) -> Iterator[tuple[ArchivedFigure, Vector]]:
+        """Figures that are new or differ, with their vectors: (2, d), of the picture and of its words."""
         for block in range(self._file.blocks):
             pairs = self._file.vectors(block).astype(np.float32)
-            for figure, (image, caption) in zip(self._figures(block), pairs, strict=True):
-                if self._print(figure) == figure.fingerprint:
+            for figure, pair in zip(self._figures(block), pairs, strict=True):
+                if self._there.get(figure.id) == (figure.source.corpus, figure.fingerprint):
                     self.kept += 1
+                    self.meter.move(1, seldom=True)
                 else:
-                    yield _ArchivedEntry(figure, image, None if np.isnan(caption).any() else caption)
+                    yield figure, pair
 
-    def _records(self, batch: list[_ArchivedEntry]) -> list[FigureRecord]:
-        encoder, figures = self._atlas.encoder, [entry.figure.figure() for entry in batch]
-        pictures = [self._picture(entry.figure) for entry in batch]
-        images, captions = [entry.image for entry in batch], [entry.caption for entry in batch]
-        if self._encode:
+    def _records(self, batch: list[tuple[ArchivedFigure, Vector]]) -> list[FigureRecord]:
+        encoder, figures = self._atlas.encoder, [figure.figure() for figure, _ in batch]
+        pictures = [self._picture(figure) for figure, _ in batch]
+        images = [pair[0] for _, pair in batch]
+        captions = [None if np.isnan(pair[1]).any() else pair[1] for _, pair in batch]
+        if self.encodes:
             images = list(encoder.encode_images([picture.image for picture, _ in pictures]))
             captions = encode_captions(encoder, figures)
         return [
-            FigureRecord(figure, None, entry.figure.fingerprint, kept, image, caption)
-            for figure, entry, (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
+            FigureRecord(figure, None, told.fingerprint, kept, image, caption)
+            for figure, (told, _), (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
         ]
 
     def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:
@@ -319,7 +263,3 @@ class _Importing:
         kept = self._atlas.pictures.put(decoded)
         # The hash of the original, not of its smaller copy: near-duplicates are the same as where the file was made.
         return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, figure.picture.look)
-
-    def _tell(self) -> None:
-        done, total = self.added + self.kept, self._file.manifest.figures
-        self._progress(Progress.since(self._started, done, total, self.added))

@@ -22,7 +22,7 @@ from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, Vector, rounded
+from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, Vector
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
@@ -213,7 +213,8 @@ class AtlasFolder:
             nonlocal added
             check_room(self.path)
             keys = self.store.put(records, self.encoder_info.digest, stamp)
-            self.index.add([point_of_record(key, record) for key, record in zip(keys, records, strict=True)])
+            rows = self.store.rows(keys)
+            self._index([rows[key] for key in keys])
             self.renewed()
             added += len(records)
 
@@ -288,18 +289,6 @@ class AtlasFolder:
     def idle(self, index: Index) -> bool:
         """Whether nobody answers from an index any more, waiting for a while if somebody does."""
         return True
-
-
-def point_of_record(key: int, record: FigureRecord) -> Point:
-    """What the index is given of a record: its vectors as they would come back from the store.
-
-    Parameters
-    ----------
-    key : int
-    record : FigureRecord
-    """
-    caption = None if record.caption is None else rounded(record.caption)
-    return point_of(FigureRow(key, record.figure, record.picture), rounded(record.image), caption)
 
 
 def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
-from mirage.errors import BadInput, BadPicture, MirageError
+from mirage.errors import BadInput, BadPicture
 from mirage.figure import Figure
 from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
@@ -55,20 +55,49 @@ class Progress:
     seconds_left: float | None
     what: str = ""
 
-    @classmethod
-    def since(cls, started: float, done: int, total: int, worked: int, what: str = "") -> Self:
-        """How far something is that began at ``time.perf_counter() == started``.
+
+Tell = Callable[[Progress], None]
+
+
+class ProgressMeter:
+    """Counts what is done of some work that begins now, and tells it.
+
+    Parameters
+    ----------
+    total : int
+    tell : callable
+    what : str
+        See `Progress`.
+    """
+
+    def __init__(self, total: int, tell: Tell, what: str = "") -> None:
+        self._total, self._tell, self._what = total, tell, what
+        self._started, self._told = time.perf_counter(), 0.0
+        self._done = self._worked = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the work began."""
+        return time.perf_counter() - self._started
+
+    def move(self, done: int = 0, worked: int = 0, *, seldom: bool = False) -> None:
+        """Count more of what is done.
 
         Parameters
         ----------
-        started : float
-        done, total : int
+        done : int
         worked : int
-            How many of those that are done took time; the rate is theirs.
-        what : str
+            How many of those took time; the rate is theirs.
+        seldom : bool
+            Tell it only when it was not told in the last quarter of a second.
         """
-        rate = worked / (time.perf_counter() - started)
-        return cls(done, total, rate, (total - done) / rate if rate else None, what)
+        self._done, self._worked = min(self._done + done, self._total), self._worked + worked
+        if seldom and self.seconds - self._told < 0.25:
+            return
+        self._told = self.seconds
+        rate = self._worked / self._told
+        left = (self._total - self._done) / rate if rate else None
+        self._tell(Progress(self._done, self._total, rate, left, self._what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +128,11 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """An item as the corpus knows it, and as the atlas keeps it."""
+class _Ready:
+    """An item as the corpus knows it and as the atlas keeps it, with its picture."""
 
     own: Item
     kept: Item
-    name: str = ""
-    case_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    entry: _Wanted
     picture: PictureRow
     decoded: DecodedPicture
 
@@ -119,7 +141,7 @@ def add(
     atlas: AtlasFolder,
     corpus: Corpus,
     *,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Tell = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     workers: int = 2,
 ) -> IngestReport:
@@ -142,57 +164,53 @@ def add(
     mirage.errors.MirageError
         When the corpus as a whole cannot be read, or the disk is full. What was stored by then stays.
     """
-    started = time.perf_counter()
     info = corpus.info()
     if not len(corpus):
         raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
-    keep: Callable[[Item], _Wanted] = _as_it_is
-    if _is_private(corpus):
+    is_private = (card := getattr(corpus, "card", None)) is not None and card.private
+    if is_private:
         info = _hidden(atlas, corpus.card.title, info)
-        keep = _keyed(atlas.store.id_key, info.name)
     known = atlas.store.fingerprints(info.name)
     infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
-    counts = _Counts(len(corpus), progress, started)
+    meter = ProgressMeter(len(corpus), progress)
     seen: set[str] = set()
+    refused: list[Refused] = []
+    added = kept_before = 0
+    stopped = False
 
-    def wanted() -> Iterator[_Wanted]:
+    def refuse(label: str, reason: str) -> None:
+        refused.append(Refused(label, reason))
+        meter.move(1, seldom=True)
+
+    def wanted() -> Iterator[tuple[Item, Item]]:
+        nonlocal kept_before
         for entry in corpus.items():
             if isinstance(entry, Refused):
-                counts.refused.append(entry)
-            elif entry.figure.id in seen:
-                reason = f"The id {entry.figure.id} occurs twice; the first one was taken."
-                counts.refused.append(Refused(entry.label, reason))
+                refuse(entry.label, entry.reason)
+                continue
+            if entry.figure.id in seen:
+                refuse(entry.label, f"The id {entry.figure.id} occurs twice; the first one was taken.")
+                continue
+            seen.add(entry.figure.id)
+            kept = _keyed(atlas.store.id_key, info.name, entry) if is_private else entry
+            if known.get(kept.figure.id) != kept.fingerprint:
+                yield entry, kept
             else:
-                seen.add(entry.figure.id)
-                kept = keep(entry)
-                if known.get(kept.kept.figure.id) != kept.kept.fingerprint:
-                    yield kept
-                    continue
-                counts.kept += 1
-            counts.tell()
+                kept_before += 1
+                meter.move(1, seldom=True)
 
-    stopped = False
     with atlas.adding() as put:
         atlas.store.put_corpus(_record_of(info, complete=False))
-        for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, counts), BATCH):
+        for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, refuse), BATCH):
             put(_records(atlas.encoder, batch, infer))
-            counts.added += len(batch)
-            counts.tell(force=True)
+            added += len(batch)
+            meter.move(len(batch), len(batch))
             if stop():
                 stopped = True
                 break
         atlas.store.put_corpus(_record_of(info, complete=not stopped))
-    counts.tell(force=True)
-    return IngestReport(info, counts.added, counts.kept, tuple(counts.refused), time.perf_counter() - started, stopped)
-
-
-def _is_private(corpus: Corpus) -> bool:
-    card = getattr(corpus, "card", None)
-    return card is not None and card.private
-
-
-def _as_it_is(item: Item) -> _Wanted:
-    return _Wanted(item, item)
+    meter.move()
+    return IngestReport(info, added, kept_before, tuple(refused), meter.seconds, stopped)
 
 
 def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:
@@ -207,25 +225,14 @@ def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:
     return named
 
 
-def _keyed(key: bytes, corpus: str) -> Callable[[Item], _Wanted]:
+def _keyed(key: bytes, corpus: str, item: Item) -> Item:
     """Give ids and fingerprints from which nobody without the atlas's key can tell, or try, the names they were made of."""
-
-    def keep(item: Item) -> _Wanted:
-        figure, case = item.figure, item.case
-        kept = Item(
-            replace(
-                figure,
-                id=keyed_id(key, figure.id, corpus),
-                case_id=keyed_id(key, figure.case_id, corpus),
-                source=replace(figure.source, corpus=corpus),
-            ),
-            case and replace(case, id=keyed_id(key, case.id, corpus), source=replace(case.source, corpus=corpus)),
-            item.label,
-            keyed(key, item.fingerprint),
-        )
-        return _Wanted(item, kept, item.label, item.case_label)
-
-    return keep
+    figure, case = item.figure, item.case
+    own, of_case = keyed_id(key, figure.id, corpus), keyed_id(key, figure.case_id, corpus)
+    if case is not None:
+        case = replace(case, id=keyed_id(key, case.id, corpus), source=replace(case.source, corpus=corpus))
+    figure = replace(figure, id=own, case_id=of_case, source=replace(figure.source, corpus=corpus))
+    return replace(item, figure=figure, case=case, fingerprint=keyed(key, item.fingerprint))
 
 
 def _record_of(info: CorpusInfo, *, complete: bool) -> CorpusRecord:
@@ -233,60 +240,41 @@ def _record_of(info: CorpusInfo, *, complete: bool) -> CorpusRecord:
     return CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete)
 
 
-class _Counts:
-    """What has happened so far, and telling it four times a second."""
-
-    def __init__(self, total: int, progress: Callable[[Progress], None], started: float) -> None:
-        self.total = total
-        self.added = self.kept = 0
-        self.refused: list[Refused] = []
-        self._progress = progress
-        self._started = started
-        self._told = 0.0
-
-    def tell(self, *, force: bool = False) -> None:
-        now = time.perf_counter()
-        if not force and now - self._told < 0.25:
-            return
-        self._told = now
-        done = min(self.total, self.added + self.kept + len(self.refused))
-        self._progress(Progress.since(self._started, done, self.total, self.added))
+_Refuse = Callable[[str, str], None]
 
 
 def _decoded(
-    entries: Iterator[_Wanted], corpus: Corpus, pictures: PictureStore, workers: int, counts: _Counts
+    entries: Iterator[tuple[Item, Item]], corpus: Corpus, pictures: PictureStore, workers: int, refuse: _Refuse
 ) -> Iterator[_Ready]:
     """Decode and keep pictures on threads, a bounded number ahead, in the corpus's order."""
     with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
         waiting: deque[tuple[Item, Future[_Ready]]] = deque()
         try:
-            for entry in entries:
-                waiting.append((entry.own, pool.submit(_prepare, entry, corpus, pictures)))
+            for own, kept in entries:
+                waiting.append((own, pool.submit(_prepare, own, kept, corpus, pictures)))
                 if len(waiting) >= _AHEAD:
-                    yield from _result(*waiting.popleft(), counts)
+                    yield from _result(*waiting.popleft(), refuse)
             while waiting:
-                yield from _result(*waiting.popleft(), counts)
+                yield from _result(*waiting.popleft(), refuse)
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
-def _result(item: Item, future: Future[_Ready], counts: _Counts) -> Iterator[_Ready]:
+def _result(item: Item, future: Future[_Ready], refuse: _Refuse) -> Iterator[_Ready]:
     try:
         yield future.result()
     except BadPicture as error:
-        counts.refused.append(Refused(item.label, str(error)))
-    except MirageError:
-        raise
+        refuse(item.label, str(error))
     except (OSError, ValueError, MemoryError) as error:
-        counts.refused.append(Refused(item.label, f"The picture could not be read: {error}."))
+        refuse(item.label, f"The picture could not be read: {error}.")
 
 
-def _prepare(entry: _Wanted, corpus: Corpus, pictures: PictureStore) -> _Ready:
-    decoded = corpus.read(entry.own)
+def _prepare(own: Item, kept: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
+    decoded = corpus.read(own)
     _refuse_synthetic(decoded)
-    kept = pictures.put(decoded)
-    return _Ready(entry, PictureRow(kept.name, kept.width, kept.height, kept.size, look(decoded.image)), decoded)
+    put = pictures.put(decoded)
+    return _Ready(own, kept, PictureRow(put.name, put.width, put.height, put.size, look(decoded.image)), decoded)
 
 
 def _refuse_synthetic(picture: DecodedPicture) -> None:
@@ -336,13 +324,14 @@ def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray
 
 def _records(encoder: Encoder, batch: list[_Ready], infer: Inference | None) -> list[FigureRecord]:
     images = encoder.encode_images([ready.decoded.image for ready in batch])
-    figures = [ready.entry.kept.figure for ready in batch]
+    figures = [ready.kept.figure for ready in batch]
     if infer is not None:
         figures = infer(figures, images)
     captions = encode_captions(encoder, figures)
     records = []
     for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True):
-        entry, kept = ready.entry, ready.entry.kept
-        made = FigureRecord(figure, kept.case, kept.fingerprint, ready.picture, image, caption, entry.name, entry.case_name)
-        records.append(made)
+        kept = ready.kept
+        # What a private corpus calls a file and a case.
+        called = (kept.label, kept.case_label) if kept is not ready.own else ()
+        records.append(FigureRecord(figure, kept.case, kept.fingerprint, ready.picture, image, caption, *called))
     return records

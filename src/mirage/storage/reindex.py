@@ -9,7 +9,6 @@ opening removes what is left of the old one.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from mirage import encoders, indexes
+from mirage import encoders, indexes, plugins
 from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, check_room
 from mirage.images import PictureStore, decode
@@ -25,7 +24,7 @@ from mirage.indexes.base import Index
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder, point_of
-from mirage.storage.ingest import BATCH, Progress, encode_captions
+from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
 from mirage.storage.migrations import upgrade
 from mirage.storage.records import FigureRow
 from mirage.storage.store import Store
@@ -45,8 +44,6 @@ class Stopped(Exception):
     """Somebody asked a rebuild to stop; the atlas is what it was, and what was encoded is kept."""
 
 
-Tell = Callable[[Progress], None]
-"""Told how far it is; `Progress.what` is ``encoding``, then ``indexing``."""
 Stop = Callable[[], bool]
 
 
@@ -69,6 +66,7 @@ def rebuild(
     encoder : str, optional
         Adapter's name; the one the atlas was made with when left out.
     progress : callable
+        Told how far it is; `Progress.what` is ``encoding``, then ``indexing``.
     model : str
         For adapters that open more than one: a hub id or a folder.
     stop : callable
@@ -162,16 +160,11 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
         When there is no such encoder, or it cannot be used.
     """
     name = encoder or known.encoder.name
-    no_model = f"The encoder {name} takes no model; leave --model out. Nothing was changed."
-    if model and name == encoders.DEFAULT:
-        raise BadInput(no_model)
     chosen = model or (known.encoder.model if name == known.encoder.name else "")
-    try:
-        return encoders.configured(name, Settings.load(), chosen)
-    except TypeError as error:
-        if not model:
-            raise
-        raise BadInput(no_model) from error
+    options_for = getattr(plugins.load("mirage.encoders", name), "options_for", None)
+    if model and options_for is not None and options_for(model) == options_for(""):
+        raise BadInput(f"The encoder {name} takes no model; leave --model out. Nothing was changed.")
+    return encoders.configured(name, Settings.load(), chosen)
 
 
 def _known(folder: Path) -> manifest.AtlasManifest:
@@ -223,7 +216,7 @@ class _Work:
 
     def encode(self) -> int:
         """Encode the figures that this encoder has not encoded yet, and say how many those were."""
-        counting, encoded = _Counting(ENCODING, len(self._store.keys()), self._progress), 0
+        meter, encoded = ProgressMeter(len(self._store.keys()), self._progress, ENCODING), 0
         for rows in self._store.each(batch=BATCH):
             there = self._store.vectors([row.key for row in rows], self._digest)
             missing = [row for row in rows if row.key not in there]
@@ -231,7 +224,7 @@ class _Work:
                 check_room(self._folder)
                 self._encode(missing)
                 encoded += len(missing)
-            counting.tell(len(rows), len(missing))
+            meter.move(len(rows), len(missing))
             self._look()
         return encoded
 
@@ -253,12 +246,12 @@ class _Work:
         shutil.rmtree(place, ignore_errors=True)
         made = indexes.load(indexes.DEFAULT, path=place, dimension=dimension)
         try:
-            counting = _Counting(INDEXING, len(self._store.keys()), self._progress)
+            meter = ProgressMeter(len(self._store.keys()), self._progress, INDEXING)
             for rows in self._store.each(batch=_AT_ONCE):
                 check_room(self._folder)
                 found = self._store.vectors([row.key for row in rows], self._digest)
                 made.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
-                counting.tell(len(rows), len(rows))
+                meter.move(len(rows), len(rows))
                 self._look()
             made.optimise()
         except BaseException:
@@ -269,17 +262,6 @@ class _Work:
     def _look(self) -> None:
         if self._stop():
             raise Stopped
-
-
-class _Counting:
-    def __init__(self, what: str, total: int, progress: Tell) -> None:
-        self._what, self._total, self._progress = what, total, progress
-        self._started, self._done, self._worked = time.perf_counter(), 0, 0
-
-    def tell(self, done: int, worked: int) -> None:
-        self._done += done
-        self._worked += worked
-        self._progress(Progress.since(self._started, self._done, self._total, self._worked, self._what))
 
 
 def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:
