@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,33 +27,11 @@ _FEWEST_WORDS = 4  # "Axial CT" is no sign of a copy
 _ROWS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LookAlikes:
-    """Pairs of figures, one asked about and one of another split, that are as good as the same.
-
-    Attributes
-    ----------
-    identical, near : int
-        Pairs.
-    figures : frozenset of int
-        Places of the figures asked about that are in such a pair.
-    """
-
-    identical: int
-    near: int
-    figures: frozenset[int]
+# Pairs that are identical, and near; and the places of the figures asked about that are in one.
+LookAlikes = tuple[int, int, frozenset[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaks:
-    """Pictures and captions across splits; `others` is how many figures of other splits they were compared with."""
-
-    pictures: LookAlikes
-    captions: LookAlikes
-    others: int
-
-
-def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) -> Leaks:
+def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) -> tuple[dict[str, Any], frozenset[int]]:
     """Compare the figures asked about with those of other splits, other cases alone.
 
     Parameters
@@ -62,6 +41,13 @@ def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) ->
     asked : sequence of int
         Places.
 
+    Returns
+    -------
+    table : dict
+        ``compared with`` how many figures of other splits, and counts for ``pictures`` and ``captions``, without names.
+    figures : frozenset of int
+        Places of the figures asked about that have a look-alike.
+
     Notes
     -----
     Pictures are identical when their files are, near when their difference hashes and their vectors agree as far as those of
@@ -70,7 +56,14 @@ def across(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int]) ->
     """
     mine = {pool.splits[place] for place in asked}
     others = [place for place in range(len(pool)) if pool.splits[place] not in mine]
-    return Leaks(_pictures(pool, vectors.images, asked, others), _captions(pool, vectors, asked, others), len(others))
+    found = {
+        "pictures": _pictures(pool, vectors.images, asked, others),
+        "captions": _captions(pool, vectors, asked, others),
+    }
+    table: dict[str, Any] = {"compared with": len(others)}
+    for what, (identical, near, touched) in found.items():
+        table[what] = {"identical pairs": identical, "near pairs": near, "figures asked about": len(touched)}
+    return table, found["pictures"][2] | found["captions"][2]
 
 
 def _pictures(pool: EvaluationSet, images: Matrix, asked: Sequence[int], others: Sequence[int]) -> LookAlikes:
@@ -83,7 +76,7 @@ def _pictures(pool: EvaluationSet, images: Matrix, asked: Sequence[int], others:
 
     pairs = list(_close_pairs(pool, asked, others, close))
     identical = sum(pool.rows[a].picture.name == pool.rows[b].picture.name for a, b in pairs)
-    return LookAlikes(identical, len(pairs) - identical, frozenset(a for a, _ in pairs))
+    return identical, len(pairs) - identical, frozenset(a for a, _ in pairs)
 
 
 def _close_pairs(
@@ -125,7 +118,7 @@ def _captions(pool: EvaluationSet, vectors: FigureVectors, asked: Sequence[int],
         for a, b in _close_pairs(pool, asked, others, close)
         if folded[a] != folded[b] and _share(words(a), words(b)) >= SAME_WORDS
     ]
-    return LookAlikes(len(alike), len(near), frozenset(a for a, _ in (*alike, *near)))
+    return len(alike), len(near), frozenset(a for a, _ in (*alike, *near))
 
 
 def _share(a: frozenset[int], b: frozenset[int]) -> float:
@@ -223,16 +216,3 @@ def refuse_trained(pool: EvaluationSet, asked: Sequence[int], training: Training
         "Ask about another split (--split dev), or about the cases set aside from training "
         "(--split train --cases aside)."
     )
-
-
-def numbers(leaks: Leaks) -> dict[str, object]:
-    """The counts, without names."""
-
-    def told(leak: LookAlikes) -> dict[str, int]:
-        return {"identical pairs": leak.identical, "near pairs": leak.near, "figures asked about": len(leak.figures)}
-
-    return {
-        "compared with": leaks.others,
-        "pictures": told(leaks.pictures),
-        "captions": told(leaks.captions),
-    }

@@ -116,7 +116,7 @@ def evaluate(
         trained = [leakage.training_of(one.encoder, one.model) for one in used]
         asked = _asked(pool, used, choices, trained)
         read = time.perf_counter()
-        leaks = leakage.across(pool, vectors[0], asked)
+        leaks, touched = leakage.across(pool, vectors[0], asked)
         encoders = {one.label: (one.encoder, whole) for one, whole in zip(used, vectors, strict=True)}
         found = []
         for number, name in enumerate(tasks.PAIRS):
@@ -126,7 +126,6 @@ def evaluate(
         found = [task for task in found if task.cases]
         failures = {task.name: _worst(task, pool) for task in found if task.shown}
         small = thumbnails(pool, failures) if choices.thumbnails else {}
-    touched = leaks.pictures.figures | leaks.captions.figures
     table: Table = {
         "version": __version__,
         "corpus": source.corpus or "atlas",
@@ -136,7 +135,7 @@ def evaluate(
         "encoders": [_told(one, known) for one, known in zip(used, trained, strict=True)],
         "figures": {"pool": len(pool), "asked": len(asked)}
         | {"by split": {split: pool.splits.count(split) for split in sorted(set(pool.splits))}},
-        "look-alikes across splits": leakage.numbers(leaks),
+        "look-alikes across splits": leaks,
         "tasks": {task.name: tasks.numbers_of(task, pool, touched) for task in found},
         "seconds": {
             "reading and encoding": round(read - started, 1),

@@ -51,17 +51,11 @@ class TextTower(nn.Module):
     def __init__(self, trunk: nn.Module, dimension: int, tuned: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.tuned = tuned
         self.head = nn.Linear(int(trunk.config.hidden_size), dimension)
-        for part in trunk.parameters():
-            part.requires_grad_(False)
-        for layer in self._tuned_layers():
-            for part in layer.parameters():
-                part.requires_grad_(True)
-
-    def _tuned_layers(self) -> list[nn.Module]:
-        layers = list(self.trunk.encoder.layer)
-        return layers[len(layers) - self.tuned :]
+        trunk.requires_grad_(False)
+        layers = list(trunk.encoder.layer)
+        for layer in layers[len(layers) - tuned :]:
+            layer.requires_grad_(True)
 
     def features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Mean of the token vectors, unit length: (n, 384).
@@ -206,13 +200,9 @@ def parameter_groups(towers: StarterTowers, config: EncoderConfig) -> list[dict[
 
 def pad(tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Pad token ids to one length: (n, longest) ids and mask."""
-    longest = max(len(row) for row in tokens)
-    ids = torch.zeros((len(tokens), longest), dtype=torch.long)
-    mask = torch.zeros((len(tokens), longest), dtype=torch.long)
-    for number, row in enumerate(tokens):
-        ids[number, : len(row)] = torch.tensor(row)
-        mask[number, : len(row)] = 1
-    return ids, mask
+    rows = [torch.tensor(row, dtype=torch.long) for row in tokens]
+    mask = [torch.ones_like(row) for row in rows]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True), nn.utils.rnn.pad_sequence(mask, batch_first=True)
 
 
 @torch.no_grad()
