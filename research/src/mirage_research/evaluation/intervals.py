@@ -31,9 +31,6 @@ class MeanInterval:
     high: float
     count: int
 
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
     def row(self, digits: int = 4) -> list[float]:
         """``[value, low, high]``, rounded."""
         return [round(number, digits) for number in (self.value, self.low, self.high)]
@@ -41,27 +38,6 @@ class MeanInterval:
     def counted(self, digits: int = 4) -> list[float]:
         """``[value, low, high, count]``, rounded."""
         return [*self.row(digits), self.count]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much better the first of two systems is.
-
-    Attributes
-    ----------
-    value, low, high : float
-        Mean difference over queries with its 95 % bootstrap interval over cases.
-    p : float
-        Two-sided, of a permutation test; `holm` adjusts several.
-    queries, cases : int
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-    queries: int
-    cases: int
 
 
 def told(row: Sequence[float]) -> str:
@@ -99,7 +75,9 @@ def bootstrap(values: Floats, cases: Sequence[Hashable], *, draws: int = 2000, s
     return MeanInterval(mean, float(drawn.low), float(drawn.high), len(values))
 
 
-def compare(first: Floats, second: Floats, cases: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0) -> Difference:
+def compare(
+    first: Floats, second: Floats, cases: Sequence[Hashable], *, draws: int = DRAWS, seed: int = 0
+) -> tuple[MeanInterval, float]:
     """Compare two systems query by query.
 
     Parameters
@@ -112,10 +90,12 @@ def compare(first: Floats, second: Floats, cases: Sequence[Hashable], *, draws: 
 
     Returns
     -------
-    Difference
-        The p-value is that of a permutation test: were the systems alike, the sign of a case's summed difference could as
-        well be the other (Smucker, Allan and Carterette, "A comparison of statistical significance tests for information
-        retrieval evaluation", CIKM 2007), here with whole cases flipped.
+    difference : MeanInterval
+        How much better the first is, over queries, with its bootstrap interval over cases.
+    p : float
+        Two-sided; `holm` adjusts several. It is that of a permutation test: were the systems alike, the sign of a case's
+        summed difference could as well be the other (Smucker, Allan and Carterette, "A comparison of statistical
+        significance tests for information retrieval evaluation", CIKM 2007), here with whole cases flipped.
     """
     gained = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     mean, (totals, _) = bootstrap(gained, cases, seed=seed), _sums(gained, cases)
@@ -124,7 +104,7 @@ def compare(first: Floats, second: Floats, cases: Sequence[Hashable], *, draws: 
         rng = np.random.default_rng(seed)
         flips = {"permutation_type": "samples", "n_resamples": draws, "batch": _AT_ONCE, "rng": rng}
         p = float(stats.permutation_test((totals,), np.sum, vectorized=True, **flips).pvalue)
-    return Difference(mean.value, mean.low, mean.high, p, len(gained), len(totals))
+    return mean, p
 
 
 def holm(ps: Sequence[float]) -> list[float]:

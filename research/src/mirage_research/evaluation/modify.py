@@ -9,7 +9,6 @@ diagnosis three cases. Three ways are compared: the plain query, the modified on
 from __future__ import annotations
 
 import random
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import corpora
-from mirage.atlas import Atlas
 from mirage.compare.keyness import WrittenForms
 from mirage.compare.phrases import phrases
 from mirage.figure import MODALITIES, Figure
 from mirage.query import Query
 from mirage.search.searcher import Searcher
-from mirage.storage.ingest import add
+from mirage_research.evaluation.evaluation_set import temporary_atlas
 from mirage_research.evaluation.intervals import told
 
 KINDS = ("modality", "plane", "region", "diagnosis")
@@ -168,11 +166,7 @@ def evaluate(
         ``triples``, ``chance`` and, by kind and for ``all``, way to ``[value, low, high]``; ``gain`` is modified − plain and
         ``behind`` is written − modified, both paired. ``all`` weighs the four kinds alike.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="mirage-modify-") as folder,
-        Atlas.open(Path(folder) / "atlas", create=True) as atlas,
-    ):
-        add(atlas, corpora.load("medpix", path=medpix, splits=splits))
+    with temporary_atlas(corpora.load("medpix", path=medpix, splits=splits)) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
         stored = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
         images = np.stack([stored[row.key][0] for row in rows])

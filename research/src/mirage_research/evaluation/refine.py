@@ -13,7 +13,6 @@ Every query is asked over the figures of ``train`` and ``dev`` together.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,7 +36,8 @@ from mirage.search.answer import Answer
 from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.query_vector import Feedback
 from mirage.search.searcher import Searcher
-from mirage.storage.ingest import Progress, add
+from mirage.storage.ingest import Progress
+from mirage_research.evaluation.evaluation_set import temporary_atlas
 from mirage_research.evaluation.intervals import bootstrap
 
 AT = (1, 5, 10)
@@ -94,8 +94,7 @@ def run(
     if not cases & there:
         raise BadInput(f"{medpix} has none of the cases to ask about (“{split}”).")
     compared = ways() if split == "aside" else {"chosen": refine.DEFAULT, "paper": PAPER}
-    with tempfile.TemporaryDirectory(prefix="mirage-refining-") as folder, Atlas.open(folder, create=True) as atlas:
-        add(atlas, collection, progress=adding)
+    with temporary_atlas(collection, adding) as atlas:
         return {"split": split, "seed": seed, **measure(atlas, items, cases & there, compared, seed=seed, progress=asking)}
 
 

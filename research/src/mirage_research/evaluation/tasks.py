@@ -274,14 +274,10 @@ def _system(values: Mapping[str, Floats], cases: Sequence[str]) -> Table:
 def _compared(task: RetrievalTask) -> Table:
     first = task.systems[task.main][task.by]
     found = {n: compare(first, values[task.by], task.cases) for n, values in task.systems.items() if n != task.main}
-    adjusted = holm([one.p for one in found.values()])
+    adjusted = holm([p for _, p in found.values()])
     return {
-        name: {
-            "difference": [round(value, 4) for value in (one.value, one.low, one.high)],
-            "p": round(one.p, 5),
-            "p adjusted": round(p, 5),
-        }
-        for (name, one), p in zip(found.items(), adjusted, strict=True)
+        name: {"difference": difference.row(), "p": round(p, 5), "p adjusted": round(corrected, 5)}
+        for (name, (difference, p)), corrected in zip(found.items(), adjusted, strict=True)
     }
 
 

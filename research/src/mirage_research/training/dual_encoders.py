@@ -154,10 +154,7 @@ def parameter_groups(towers: DualEncoder, config: FineTuningConfig) -> list[dict
     for name, part in towers.model.named_parameters():
         if part.requires_grad:
             (decays if part.ndim > 1 and "position" not in name else others).append(part)
-    return [
-        {"params": decays, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    return [{"params": decays, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def check_tokens(ids: torch.Tensor, vocabulary: int, name: str) -> None:

@@ -173,7 +173,7 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
     averaged = copy.deepcopy(towers).requires_grad_(False)
     per_epoch = max(1, len(choose_epoch(samples, config, random.Random(0))) // config.batch)  # noqa: S311
     total = per_epoch * config.epochs
-    first, step, best, history = 0, 0, -1.0, []
+    first, step, history = 0, 0, []
     checkpoint = out / CHECKPOINT
     if resume and checkpoint.is_file():
         kept = read_checkpoint(checkpoint)
@@ -185,7 +185,7 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
                 f"The checkpoint in {out} was made from other data. Give the same corpora as then, or another --out."
             ) from error
         optimiser.load_state_dict(kept["optimiser"])
-        first, step, best, history = kept["epoch"], kept["step"], kept["best"], kept["history"]
+        first, step, history = kept["epoch"], kept["step"], kept["history"]
         rng.setstate(kept["rng"])
         generator.set_state(kept["generator"])
         tell(f"resumed after epoch {first}")
@@ -225,9 +225,9 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
         scores = holdout_scores(averaged, holdout, holdout_squares, config.pixels, tokenise) if holdout else {}
         history.append({"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4), **scores})
         tell(f"epoch {epoch + 1}: {history[-1]}")
-        score = sum(scores.values()) if scores else float(epoch)
-        if score > best:
-            best = score
+        sums = [sum(v for k, v in row.items() if k.startswith("R@")) for row in history]
+        best = int(np.argmax(sums)) if scores else epoch
+        if best == epoch:
             write_checkpoint(out / "best.pt", {"averaged": averaged.state_dict(), "history": history})
         write_checkpoint(
             checkpoint,
@@ -237,14 +237,12 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
                 "optimiser": optimiser.state_dict(),
                 "epoch": epoch + 1,
                 "step": step,
-                "best": best,
                 "history": history,
                 "rng": rng.getstate(),
                 "generator": generator.get_state(),
             },
         )
-        bests = [sum(v for k, v in row.items() if k.startswith("R@")) for row in history]
-        if scores and len(bests) - 1 - int(np.argmax(bests)) >= config.patience:
+        if scores and epoch - best >= config.patience:
             tell(f"stopped: {config.patience} epochs without a better holdout score")
             break
     averaged.load_state_dict(read_checkpoint(out / "best.pt")["averaged"])

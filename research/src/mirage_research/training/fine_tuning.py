@@ -33,7 +33,7 @@ from mirage_research.training.contrastive import backward, encode_images, encode
 from mirage_research.training.curves import WAYS, RecallCurves, describe, score
 from mirage_research.training.dual_encoders import DualEncoder, Tokens, for_training, load_dual_encoder, parameter_groups
 from mirage_research.training.examples import ExampleSplits, Tell, TrainingExample, read_examples, split, words_for
-from mirage_research.training.model_card import MODEL, ModelCard
+from mirage_research.training.model_card import MODEL, ModelCard, best_of
 from mirage_research.training.runs import (
     CHECKPOINT,
     FineTuningConfig,
@@ -127,7 +127,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         parameter_groups(towers, config), lr=config.rate, betas=(config.beta1, config.beta2), eps=config.epsilon
     )
     scaler = torch.amp.GradScaler(torch.device(where.device).type, enabled=where.dtype == "float16")
-    step, best = 0, -1.0
+    step = 0
     history: list[dict[str, float]] = []
     made_from = {"base": base.digest, "set of figures": splits.digest}
     if resume and (out / CHECKPOINT).is_file():
@@ -138,7 +138,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         towers.model.load_state_dict(kept["model"])
         optimiser.load_state_dict(kept["optimiser"])
         scaler.load_state_dict(kept["scaler"])
-        step, history, best = kept["step"], kept["history"], kept["best"]
+        step, history = kept["step"], kept["history"]
         tell(f"going on from step {step:,} of {total:,}")
     card.write_records(out)
     _tell_data(tell, splits, towers, config)
@@ -154,20 +154,17 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
                 "scaler": scaler.state_dict(),
                 "step": step,
                 "history": history,
-                "best": best,
             },
         )
 
     def evaluate() -> dict[str, float]:
         """Recall on the held-out pool; the best weights so far become the model."""
-        nonlocal best
         if not pool:
             return {}
         row = measure(towers, feeder, pool, config.chunk, where)
         history.append({"step": step, **row})
         tell(f"step {step:,}, {'held out' if step else 'the base itself'}: {describe(row)}")
-        if step and score(row) > best:
-            best = score(row)
+        if step and best_of(history) is history[-1]:
             tell(f"the best so far is in {card.save(towers, history, out)}")
         return row
 
@@ -245,7 +242,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
         card.save(towers, [], out)
     else:
         card.write(out / MODEL, history)
-        if best <= score(history[0]):
+        if score(max(history, key=score)) <= score(history[0]):
             tell("on the held-out figures the base itself does as well; another rate, or more figures, may help")
     return out / MODEL
 

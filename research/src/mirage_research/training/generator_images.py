@@ -21,10 +21,9 @@ _COLOURED = 12  # mean difference between the channels, of 255; from there on it
 _KINDS = {"MR": "MRI", "XR": "X-ray"}
 _REGIONS = {location.lower(): region for location, region in LOCATIONS.items()}
 _PARTS = (
-    "knee shoulder hip ankle foot wrist hand elbow thigh femur leg,lumbar spine,cervical spine,thoracic spine,"
-    "spine pelvis orbit sinus neck liver kidney pancreas heart breast brain chest abdomen pituitary,temporal bone"
-)
-_PARTS_LIST = tuple(word for part in _PARTS.split(",") for word in ([part] if part.count(" ") == 1 else part.split()))
+    "knee|shoulder|hip|ankle|foot|wrist|hand|elbow|thigh|femur|leg|lumbar spine|cervical spine|thoracic spine|spine|pelvis|"
+    "orbit|sinus|neck|liver|kidney|pancreas|heart|breast|brain|chest|abdomen|pituitary|temporal bone"
+).split("|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def words_of(sample: TrainingSample) -> ImageTexts:
     known = sample.attributes
     kind, plane = _KINDS.get(known["modality"], known["modality"]), known.get("plane", "")
     told = f"{sample.caption} {sample.title}".lower()
-    part = next((part for part in _PARTS_LIST if part in told), "")
+    part = next((part for part in _PARTS if part in told), "")
     region = _REGIONS.get(known.get("region", ""), "") or part
     sequence = known.get("sequence", "").upper()
 

@@ -61,29 +61,33 @@ class TrainingSample:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
+# What a modality's wording says, in lower case; what it shows: the CT contrast or the MR sequence; and how it is called.
+_SEQUENCES = (
+    (("flair",), "flair", "FLAIR"),
+    (("gre", "t2*", "swan"), "gre", "GRE"),
+    (("adc",), "adc", "ADC map"),
+    (("dwi",), "dwi", "DWI"),
+    (("stir",), "stir", "STIR"),
+    (("fiesta",), "fiesta", ""),
+    (("mra", "venography"), "mra", "MR angiography"),
+    (("fat suppressed",), "t1 gd fs", "T1 fat-suppressed post-contrast"),
+    (("gadolinium",), "t1 gd", "T1 post-contrast"),
+    (("t1w", "t1 ", "t1-"), "t1", "T1"),
+    (("t2",), "t2", "T2"),
+    (("pdw", "proton"), "pd", "proton density"),
+    (("cta", "ct angiography"), "cta", "CT angiography"),
+    (("gi & iv",), "ct gi iv", "CT with oral and IV contrast"),
+    (("w/contrast", "contrast (iv)"), "ct iv", "contrast-enhanced CT"),
+    (("gi contrast",), "ct gi", ""),
+    (("noncontrast",), "ct plain", "non-contrast CT"),
+)
+_CALLED = {sequence: name for _, sequence, name in _SEQUENCES}
+
+
 def sequence_of(detail: str) -> str:
     """Fold MedPix's modality wording into what a picture shows: the CT contrast or the MR sequence."""
     words = detail.lower()
-    table = (
-        (("flair",), "flair"),
-        (("gre", "t2*", "swan"), "gre"),
-        (("adc",), "adc"),
-        (("dwi",), "dwi"),
-        (("stir",), "stir"),
-        (("fiesta",), "fiesta"),
-        (("mra", "venography"), "mra"),
-        (("fat suppressed",), "t1 gd fs"),
-        (("gadolinium",), "t1 gd"),
-        (("t1w", "t1 ", "t1-"), "t1"),
-        (("t2",), "t2"),
-        (("pdw", "proton"), "pd"),
-        (("cta", "ct angiography"), "cta"),
-        (("gi & iv",), "ct gi iv"),
-        (("w/contrast", "contrast (iv)"), "ct iv"),
-        (("gi contrast",), "ct gi"),
-        (("noncontrast",), "ct plain"),
-    )
-    return next((name for keys, name in table if any(key in words for key in keys)), "")
+    return next((sequence for keys, sequence, _ in _SEQUENCES if any(key in words for key in keys)), "")
 
 
 def tidied(text: str) -> str:
@@ -259,25 +263,6 @@ def set_aside(
     )
 
 
-_SHORT_SEQUENCES = {
-    "flair": "FLAIR",
-    "t1": "T1",
-    "t2": "T2",
-    "t1 gd": "T1 post-contrast",
-    "t1 gd fs": "T1 fat-suppressed post-contrast",
-    "gre": "GRE",
-    "dwi": "DWI",
-    "adc": "ADC map",
-    "mra": "MR angiography",
-    "pd": "proton density",
-    "stir": "STIR",
-    "ct iv": "contrast-enhanced CT",
-    "ct gi iv": "CT with oral and IV contrast",
-    "ct plain": "non-contrast CT",
-    "cta": "CT angiography",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Words for a picture.
@@ -336,7 +321,7 @@ def kind_of(sample: TrainingSample, rng: random.Random) -> str:
     """
     given = sample.attributes
     plain = MODALITIES.get(given.get("modality", ""), "")
-    sequence = _SHORT_SEQUENCES.get(given.get("sequence", ""), "")
+    sequence = _CALLED.get(given.get("sequence", ""), "")
     modality = rng.choice([plain, sequence or plain, f"{sequence} {plain}" if "CT" not in sequence else sequence])
     region = given.get("region", "").replace("brain and neuro", "brain").replace("chest, pulmonary", "chest")
     parts = [given.get("plane", ""), modality, region]
@@ -355,10 +340,7 @@ def _shorten(query: str, rng: random.Random) -> str:
 
 
 def load_pixels(
-    samples: Sequence[TrainingSample],
-    pixels: int,
-    folder: Path,
-    tell: Callable[[str], None] = lambda line: None,
+    samples: Sequence[TrainingSample], pixels: int, folder: Path, tell: Callable[[str], None] = lambda line: None
 ) -> tuple[npt.NDArray[np.uint8], list[bool]]:
     """Decode every picture to a square, or read the squares that an earlier run kept.
 
