@@ -11,11 +11,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mirage.errors import BadInput
-from mirage.generate.generators import copies
 from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage_research.evaluation import copies as planted
 from mirage_research.evaluation import generation, image_features
+from mirage_research.training.generator_images import write_fingerprints
 
 KINDS = {
     "axial chest CT": ("CT", "Axial", "Chest, Pulmonary", "Thorax"),
@@ -170,7 +170,7 @@ def test_copies_of_training_images_are_counted(medpix: Path, good: generation.Ge
 
 
 def _saved(file: Path, images: list[Image.Image]) -> Path:
-    copies.save(file, copies.fingerprints(images, [str(n) for n in range(len(images))]))
+    write_fingerprints(file, images, [str(n) for n in range(len(images))])
     return file
 
 
@@ -209,7 +209,7 @@ def test_copies_are_planted_and_real_images_put_before_the_check(medpix: Path) -
     names = [f"train-{kind.replace(' ', '-')}-{number}" for kind in KINDS for number in range(8)]
     images = [Image.open(medpix / "images" / f"{name}.png").convert("L") for name in names]
     file = medpix.parent / "planted.npz"
-    copies.save(file, copies.fingerprints(images, [f"medpix:{name}" for name in names]))
+    write_fingerprints(file, images, [f"medpix:{name}" for name in names])
     table = planted.evaluate(medpix, TrainingFingerprints.load(file), each=2)
     assert set(table["caught"]) == set(planted.CHANGES)
     assert table["caught"]["JPEG 50 to 75"]["published"][0] >= 0.5

@@ -15,6 +15,7 @@ from mirage.generate.generators import copies
 from mirage.generate.generators.base import GeneratorInfo
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.latents import framed
+from mirage_research.training.generator_images import write_fingerprints
 
 
 def scan(seed: int, side: int = 320) -> Image.Image:
@@ -35,7 +36,7 @@ TRAINED = [scan(seed) for seed in range(40)]
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> TrainingFingerprints:
     file = tmp_path_factory.mktemp("copies") / "fingerprints.npz"
-    copies.save(file, copies.fingerprints(map(framed, TRAINED), [f"scan-{n}" for n in range(len(TRAINED))]))
+    write_fingerprints(file, map(framed, TRAINED), [f"scan-{n}" for n in range(len(TRAINED))])
     return TrainingFingerprints.load(file)
 
 
@@ -84,7 +85,8 @@ def test_an_image_that_shows_nothing_is_no_copy(known: TrainingFingerprints, ima
 
 
 def test_a_fingerprint_is_256_signs_and_no_picture(tmp_path: Path) -> None:
-    made = copies.fingerprints(TRAINED[:5], list("abcde"))
+    write_fingerprints(tmp_path / "five.npz", TRAINED[:5], list("abcde"))
+    made = dict(np.load(tmp_path / "five.npz"))
     assert made["signs"].shape == (5, 32)
     assert made["signs"].dtype == np.uint8
     per_image = [array for array in made.values() if array.shape[:1] == (5,)]
@@ -95,7 +97,7 @@ def test_fingerprints_that_are_missing_or_damaged_are_said_to_be(tmp_path: Path)
     file = tmp_path / "fingerprints.npz"
     with pytest.raises(Unavailable, match=r"fingerprints\.npz"):
         TrainingFingerprints.load(file)
-    copies.save(file, copies.fingerprints(TRAINED[:5], list("abcde")))
+    write_fingerprints(file, TRAINED[:5], list("abcde"))
     whole = file.read_bytes()
     for part in (b"", b"not a file", whole[: len(whole) // 2]):
         file.write_bytes(part)
@@ -104,18 +106,19 @@ def test_fingerprints_that_are_missing_or_damaged_are_said_to_be(tmp_path: Path)
 
 
 def test_fingerprints_of_another_kind_are_refused(tmp_path: Path) -> None:
-    made = copies.fingerprints(TRAINED[:3], list("abc"))
-    copies.save(tmp_path / "a.npz", {**made, "kind": np.array("other")})
+    write_fingerprints(tmp_path / "three.npz", TRAINED[:3], list("abc"))
+    made = dict(np.load(tmp_path / "three.npz"))
+    np.savez(tmp_path / "a.npz", **{**made, "kind": np.array("other")})
     with pytest.raises(Unavailable, match="other"):
         TrainingFingerprints.load(tmp_path / "a.npz")
-    copies.save(tmp_path / "b.npz", {**made, "names": made["names"][:2]})
+    np.savez(tmp_path / "b.npz", **{**made, "names": made["names"][:2]})
     with pytest.raises(Unavailable, match="sizes"):
         TrainingFingerprints.load(tmp_path / "b.npz")
 
 
-def test_every_image_wants_a_name() -> None:
+def test_every_image_wants_a_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="2 names"):
-        copies.fingerprints(TRAINED[:3], ["a", "b"])
+        write_fingerprints(tmp_path / "three.npz", TRAINED[:3], ["a", "b"])
 
 
 def test_fingerprints_are_those_that_the_generator_names() -> None:

@@ -9,8 +9,7 @@ from mirage import encoders
 from mirage.errors import Unavailable
 from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.latents import PatchBasis
-from mirage.generate.generators.starter import MOST_TEXTS, course, flow, times
-from mirage.generate.generators.text_states import TextStates, with_output
+from mirage.generate.generators.starter import MOST_TEXTS, TextStates, course, flow, times, with_output
 from mirage.models.runtime import onnx_session
 from mirage.settings import SHIPPED
 
@@ -77,9 +76,10 @@ def test_leading_away_has_a_bound() -> None:
 def test_patches_of_a_full_basis_bring_an_image_back() -> None:
     rng = np.random.default_rng(2)
     basis, _ = np.linalg.qr(rng.standard_normal((64, 64)))
-    patches = PatchBasis(
-        rng.standard_normal(64).astype(np.float32), basis.astype(np.float32), rng.uniform(0.5, 2, 64).astype(np.float32)
-    )
+    mean, scale = rng.standard_normal(64), rng.uniform(0.5, 2, 64)
+    decoder = np.zeros((9 * 64 + 1, 64))  # of the nine patches around a place, the middle one alone counts here
+    decoder[4 * 64 : 5 * 64], decoder[-1] = scale[:, None] * basis.T, mean
+    patches = PatchBasis(*(part.astype(np.float32) for part in (mean, basis, scale, decoder)))
     image = rng.uniform(-1, 1, (32, 32)).astype(np.float32)
     latents = patches.encode(image)
     assert latents.shape == (64, 4, 4)

@@ -17,9 +17,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from PIL import Image
 
-from mirage.generate.generators import copies
 from mirage.generate.generators.latents import PatchBasis
-from mirage.generate.generators.text_states import TextStates
+from mirage.generate.generators.starter import TextStates
 from mirage.settings import SHIPPED
 from mirage_research.training import generator_images
 from mirage_research.training.generator_batches import Batches, Words, fit_basis
@@ -93,8 +92,8 @@ def make_generator(
     folder = out / "generator"
     export(made, config, basis, SHIPPED / "encoder", folder)
     names = [examples[number].id for number in train]
-    arrays = copies.fingerprints((Image.fromarray(images[number]) for number in train), names)
-    copies.save(folder / "fingerprints.npz", arrays)
+    trained = (Image.fromarray(images[number]) for number in train)
+    generator_images.write_fingerprints(folder / "fingerprints.npz", trained, names)
     groups = sorted({examples[number].group for number in held_out})
     splits = {"held_out": groups, "digest": hashlib.sha256("\n".join(names).encode()).hexdigest()}
     (out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from mirage.generate.generators.latents import PATCH, PatchBasis, with_neighbours
-from mirage.generate.generators.text_states import TextStates
+from mirage.generate.generators.starter import TextStates
 from mirage_research.training.generator_images import ImageTexts, Pixels
 from mirage_research.training.generator_network import POOLED_SCALE
 from mirage_research.training.runs import GeneratorConfig
@@ -131,7 +131,8 @@ def fit_basis(images: Any, config: GeneratorConfig, path: Path) -> float:
     scale = scale * (values / scale**2).mean().sqrt()
     found = {"mean": mean.numpy(), "basis": vectors.numpy(), "scale": scale.numpy()}
     some = plain(images[:: max(1, len(images) // _DECODED)], pixels)[:, 0].numpy()
-    np.savez(path, **found, decoder=fit_decoder(PatchBasis(**found), some, _NOISE))
+    unfitted = PatchBasis(**found, decoder=np.zeros((9 * config.components + 1, PATCH**2), np.float32))
+    np.savez(path, **found, decoder=fit_decoder(unfitted, some, _NOISE))
     return float(values.sum() / centred.var(0, correction=0).sum())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mirage.generate.generators.copies import KIND, THRESHOLD, middle_coefficients
 from mirage.generate.generators.latents import SIDE, framed, squared
 from mirage_research.evaluation.medpix import LOCATIONS, NOT_PLAIN
 from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, tidied
@@ -144,3 +145,33 @@ def set_aside(examples: Sequence[ImageTexts], share: float, seed: int) -> tuple[
     chosen = set(np.random.default_rng(seed).choice(groups, int(len(groups) * share), replace=False).tolist())
     train = [number for number, example in enumerate(examples) if example.group not in chosen]
     return train, [number for number, example in enumerate(examples) if example.group in chosen]
+
+
+def write_fingerprints(path: Path, images: Iterable[Image.Image], names: Sequence[str]) -> None:
+    """Write the fingerprints of training images, as `mirage.generate.generators.copies.TrainingFingerprints` reads them.
+
+    Parameters
+    ----------
+    path : Path
+        The file, .npz, which is replaced.
+    images : iterable of PIL.Image.Image
+        As the generator saw them (`mirage.generate.generators.latents.framed`), or as they were published.
+    names : sequence of str
+        One for each.
+
+    Raises
+    ------
+    ValueError
+        When there are not as many names as images, or none.
+    """
+    sizes = np.stack([middle_coefficients(image) for image in images])
+    if len(sizes) != len(names):
+        raise ValueError(f"{len(sizes)} images and {len(names)} names: give one name for each image")
+    np.savez_compressed(
+        path,
+        kind=np.array(KIND),
+        signs=np.packbits(sizes > 0, axis=1),
+        spread=np.maximum(sizes.std(0), 1e-6).astype(np.float32),
+        names=np.array(list(names)),
+        threshold=np.array(THRESHOLD, dtype=np.float32),
+    )

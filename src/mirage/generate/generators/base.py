@@ -272,3 +272,17 @@ def _side(what: str, given: int | None, info: GeneratorInfo) -> int:
             f"The {what} is from {info.smallest} to {info.largest} pixels, a multiple of {info.multiple}; {given} is not."
         )
     return given
+
+
+def unread_words(text: str, cut: int) -> str:
+    """The end of a text that is not read, in whole words: one of which only a part was read was not read.
+
+    Parameters
+    ----------
+    text : str
+    cut : int
+        Place in `text` of the first letter that is not read.
+    """
+    while 0 < cut < len(text) and not text[cut - 1].isspace() and not text[cut].isspace():
+        cut -= 1
+    return text[cut:].strip()

@@ -15,7 +15,6 @@ signs and one with sizes: Gordo and others, *Asymmetric distances for binary emb
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -44,7 +43,7 @@ _CLIP = 1.5  # times the mean size: no single coefficient decides
 _CLOSER = 3  # training images that are looked at again
 _WORTH = 0.4  # likeness from which it is worth while
 _TURNS = (-5.0, -2.5, 0.0, 2.5, 5.0)  # degrees
-_KIND = "dct-signs-1"
+KIND = "dct-signs-1"
 
 Floats = npt.NDArray[np.float32]
 View = tuple[float, float, float]  # centre and side, shares of the frame
@@ -101,7 +100,7 @@ class TrainingFingerprints:
 
     @classmethod
     def load(cls, path: Path) -> TrainingFingerprints:
-        """Read what `save` wrote.
+        """Read what `mirage train generator` wrote.
 
         Raises
         ------
@@ -110,8 +109,8 @@ class TrainingFingerprints:
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                if str(file["kind"]) != _KIND:
-                    raise ValueError(f"of the kind {file['kind']}, not {_KIND}")
+                if str(file["kind"]) != KIND:
+                    raise ValueError(f"of the kind {file['kind']}, not {KIND}")
                 signs = np.unpackbits(file["signs"], axis=1).astype(np.float32) * 2 - 1
                 names = tuple(str(name) for name in file["names"])
                 if signs.shape != (len(names), _SIGNS) or file["spread"].shape != (_SIGNS,):
@@ -193,54 +192,10 @@ class TrainingFingerprints:
         return np.asarray((sizes @ signs.T) / weight, dtype=np.float32)
 
 
-def fingerprints(
-    images: Iterable[Image.Image], names: Sequence[str], progress: Callable[[int], None] = lambda done: None
-) -> dict[str, npt.NDArray[np.generic]]:
-    """Make the fingerprints of training images, as `save` writes them.
-
-    Parameters
-    ----------
-    images : iterable of PIL.Image.Image
-        As the generator saw them (`mirage.generate.generators.latents.framed`), or as they were published.
-    names : sequence of str
-        One for each.
-    progress : callable
-        Told how many are done.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``kind``, ``signs`` (n, 32) uint8, ``spread`` (256,) float32, ``names`` (n,), ``threshold``.
-    """
-    rows, middle = [], _waves([0.5], _MIDDLE)
-    for done, image in enumerate(images, 1):
-        rows.append(_coefficients(_pixels(_framed(image))[None], middle, middle)[0, 0, 0])
-        progress(done)
-    if len(rows) != len(names) or not rows:
-        raise ValueError(f"{len(rows)} images and {len(names)} names: give one name for each image, and at least one")
-    sizes = np.stack(rows)
-    return {
-        "kind": np.array(_KIND),
-        "signs": np.packbits(sizes > 0, axis=1),
-        "spread": np.maximum(sizes.std(0), 1e-6).astype(np.float32),
-        "names": np.array(list(names)),
-        "threshold": np.array(THRESHOLD, dtype=np.float32),
-    }
-
-
-def save(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    """Write what `fingerprints` made into one file, .npz.
-
-    Parameters
-    ----------
-    path : Path
-        The file, which is replaced; its folder is made when there is none.
-    arrays : dict of str to numpy.ndarray
-        As `fingerprints` returns them.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for any name
+def middle_coefficients(image: Image.Image) -> Floats:
+    """(256,) float32: the coefficients of the middle of an image. Their signs are its fingerprint."""
+    middle = _waves([0.5], _MIDDLE)
+    return _coefficients(_pixels(_framed(image))[None], middle, middle)[0, 0, 0]
 
 
 def _pairs() -> npt.NDArray[np.int64]:

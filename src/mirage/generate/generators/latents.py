@@ -107,15 +107,15 @@ class PatchBasis:
         Unit columns, largest variance first.
     scale : (k,) float32
         A component's coordinate is divided by this: half the way to equal variances, together of unit mean.
-    decoder : (9k + 1, 64) float32 or None
+    decoder : (9k + 1, 64) float32
         From the numbers of 3 × 3 patches (row by row, k for each) and a 1 to the pixels of the middle one, by least squares
-        over training images whose numbers had some noise added; None takes the basis alone.
+        over training images whose numbers had some noise added.
     """
 
     mean: Floats
     basis: Floats
     scale: Floats
-    decoder: Floats | None = None
+    decoder: Floats
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -127,13 +127,12 @@ class PatchBasis:
         """
         try:
             with np.load(path, allow_pickle=False) as parts:
-                known = {name: np.asarray(parts[name], dtype=np.float32) for name in parts.files}
-                made = cls(known["mean"], known["basis"], known["scale"], known.get("decoder"))
+                made = cls(*(np.asarray(parts[name], dtype=np.float32) for name in ("mean", "basis", "scale", "decoder")))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise Unavailable(f"{path} is damaged and cannot be read ({error}). Install MIRAGE again.") from error
         if made.mean.shape != (PATCH * PATCH,) or made.basis.shape != (PATCH * PATCH, len(made.scale)):
             raise Unavailable(f"{path} is of another kind of generator: {made.basis.shape} is no basis of patches.")
-        if made.decoder is not None and made.decoder.shape != (9 * made.components + 1, PATCH * PATCH):
+        if made.decoder.shape != (9 * made.components + 1, PATCH * PATCH):
             raise Unavailable(f"{path} is of another kind of generator: {made.decoder.shape} is no decoder of patches.")
         return made
 
@@ -152,10 +151,7 @@ class PatchBasis:
     def decode(self, latents: Floats) -> Floats:
         """(k, n, n) to (8n, 8n), about in [−1, 1]."""
         side = latents.shape[1]
-        if self.decoder is not None:
-            patches = with_neighbours(latents) @ self.decoder
-        else:
-            patches = (latents.reshape(self.components, -1).T * self.scale) @ self.basis.T + self.mean
+        patches = with_neighbours(latents) @ self.decoder
         image = patches.reshape(side, side, PATCH, PATCH).transpose(0, 2, 1, 3).reshape(side * PATCH, side * PATCH)
         return np.asarray(image, dtype=np.float32)
 

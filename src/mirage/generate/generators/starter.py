@@ -20,12 +20,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mirage.encoders.tokenizing import TowerTokenizer, for_tower
 from mirage.errors import Unavailable
-from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, PromptTerm
+from mirage.generate.generators.base import (
+    DrawnImage,
+    GenerationRequest,
+    GenerationStep,
+    GeneratorInfo,
+    PromptTerm,
+    unread_words,
+)
 from mirage.generate.generators.copies import SHIPPED as FINGERPRINTS
 from mirage.generate.generators.latents import PatchBasis, framed
-from mirage.generate.generators.text_states import ONNX_ENTRIES, TextStates
-from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, sha256_of
+from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, onnx_session, sha256_of
 from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "generator"
@@ -33,7 +40,8 @@ ENCODER = SHIPPED / "encoder"
 _FORMAT = 1
 _FILES = ("config.json", "patches.npz", "unet.onnx")
 _LEARNT = ("CT", "MR", "XR")  # what `mirage train generator` trains on: MedPix and chest X-rays
-_DECODER = "decoder.onnx"
+# Weights ship as 8-bit numbers and are brought back to 32 bits once, when the model is opened, not at every step.
+_ONNX_ENTRIES = {"session.disable_quant_qdq": "1"}
 
 Floats = npt.NDArray[np.float32]
 Velocity = Callable[[Floats, float], Floats]
@@ -81,7 +89,7 @@ class StarterGenerator:
     def __init__(self, path: Path | str | None = None, *, encoder: Path | str | None = None, threads: int = 2) -> None:
         self._folder = Path(path).expanduser() if path is not None else FOLDER
         self._encoder = Path(encoder).expanduser() if encoder is not None else ENCODER
-        self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", ONNX_ENTRIES)
+        self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", _ONNX_ENTRIES)
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
@@ -206,23 +214,17 @@ class StarterGenerator:
         return self._patches.encode(np.asarray(square, dtype=np.float32) / 127.5 - 1)
 
     def _image(self, latents: Floats) -> Image.Image:
-        if (self._folder / _DECODER).is_file():
-            pixels = self._sessions[_DECODER].run(None, {"latents": latents[None]})[0][0, 0]
-        else:
-            pixels = self._patches.decode(latents)
+        pixels = self._patches.decode(latents)
         return Image.fromarray(np.clip(np.round((pixels + 1) * 127.5), 0, 255).astype(np.uint8))
 
     @loaded_once
     def _digest(self) -> str:
-        return digest_of_files(self._folder, [name for name in (*_FILES, _DECODER) if (self._folder / name).is_file()])
+        return digest_of_files(self._folder, _FILES)
 
     @loaded_once
     def _encoder_is_right(self) -> bool:
         """Whether the encoder is the one that it learnt with; the token states of another would lead it anywhere."""
-        path = self._encoder / "text.onnx"
-        if not path.is_file():
-            raise Unavailable(f"The encoder in {self._encoder} lacks text.onnx. Install MIRAGE again.")
-        return sha256_of(path) == self._config.text_sha256
+        return sha256_of(self._encoder / "text.onnx") == self._config.text_sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,3 +318,103 @@ def flow(velocity: Velocity, noise: Floats, pulls: Sequence[float], at: Floats) 
         speed = told[0] + (strength * (told[1:] - told[0])).sum(axis=0)
         yield np.asarray(latents - now * speed, dtype=np.float32)
         latents = np.asarray(latents + (after - now) * speed, dtype=np.float32)
+
+
+# -- what a text says ---------------------------------------------------------------------------------------------------
+
+
+class TextStates:
+    """Texts to the states of their tokens in the encoder that ships.
+
+    The encoder's ``text.onnx`` gives one vector for a text; its last layer's token states are inside and not given out. A
+    model in ONNX is one protobuf message, and when protobuf meets a field of a message twice it merges them. So a second,
+    tiny ``graph`` with one more output, appended to the file's bytes in memory, makes ONNX Runtime give the states too: no
+    second copy of the weights, and no package that edits models.
+
+    Parameters
+    ----------
+    encoder : Path
+        Folder of the encoder.
+    output : str
+        Name of the inner value that holds the states.
+    most_tokens : int
+        How many tokens of a text are read, its two marks counted.
+    threads : int
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When the encoder lacks a file.
+    """
+
+    def __init__(self, encoder: Path, output: str, most_tokens: int, threads: int = 2) -> None:
+        self._folder, self._output, self._most, self._threads = encoder, output, most_tokens, threads
+        for name in ("tokenizer.json", "text.onnx"):
+            if not (encoder / name).is_file():
+                raise Unavailable(f"The encoder in {encoder} lacks {name}. Install MIRAGE again.")
+
+    def __call__(self, texts: list[str]) -> tuple[Floats, Floats, Floats]:
+        """Read texts.
+
+        Returns
+        -------
+        states : (n, tokens, d) float32
+            Padded with zeros to the longest text.
+        mask : (n, tokens) float32
+            1 where there is a token.
+        pooled : (n, e) float32
+            The encoder's own vectors, unit length.
+        """
+        rows = self._tokenizer.ids(texts)
+        longest = max(map(len, rows))
+        pooled, parts = [], []
+        mask = np.zeros((len(rows), longest), dtype=np.float32)
+        for line, ids in enumerate(rows):
+            # One by one: a text must mean the same whichever others are read beside it, to the last bit.
+            given = np.array([ids], dtype=np.int64)
+            vector, states = self._session.run(["vectors", self._output], {"ids": given, "mask": np.ones_like(given)})
+            pooled.append(vector[0] / max(float(np.linalg.norm(vector[0])), 1e-6))
+            parts.append(np.pad(states[0], ((0, longest - len(ids)), (0, 0))))
+            mask[line, : len(ids)] = 1
+        return np.stack(parts).astype(np.float32), mask, np.stack(pooled).astype(np.float32)
+
+    def unread(self, text: str) -> str:
+        """The end of a text that is not read; empty when all of it is."""
+        return unread_words(text, len(text) - len(self._tokenizer.unread(text)))
+
+    @loaded_once
+    def _tokenizer(self) -> TowerTokenizer:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is drawn
+
+        return for_tower(Tokenizer.from_file(str(self._folder / "tokenizer.json")), self._most, pad=0, trims=True)
+
+    @loaded_once
+    def _session(self) -> Any:
+        path = self._folder / "text.onnx"
+        model = with_output(path.read_bytes(), self._output)
+        return onnx_session(model, self._threads, "Install MIRAGE again.", path=path, entries=_ONNX_ENTRIES)
+
+
+def with_output(model: bytes, name: str) -> bytes:
+    """An ONNX model that also gives out one of its inner values, float32.
+
+    Parameters
+    ----------
+    model : bytes
+        A file of an ONNX model.
+    name : str
+        The inner value's name, which is the output's name as well.
+
+    Returns
+    -------
+    bytes
+        The model's file with that output after its others.
+    """
+    tensor = _field(1, b"\x08\x01")  # TypeProto { tensor_type { elem_type: FLOAT } }
+    value = _field(1, name.encode()) + _field(2, tensor)  # ValueInfoProto { name, type }
+    return model + _field(7, _field(12, value))  # ModelProto { graph { output } }
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message; its length, below 2¹⁴, is written in two groups of 7 bits."""
+    return bytes([number << 3 | 2, len(content) & 127 | 128, len(content) >> 7]) + content
