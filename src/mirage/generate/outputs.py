@@ -8,22 +8,22 @@ import json
 import re
 import time
 from collections.abc import Container
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
 
 from PIL import Image
+from pydantic import TypeAdapter
 
-from mirage.errors import NotFound, Unavailable
+from mirage.errors import NotFound, Unavailable, first_fault
 from mirage.generate import provenance
-from mirage.generate.generators.copies import CopyCheck
-from mirage.generate.synthesis import PromptMatch, SyntheticImage
+from mirage.generate.synthesis import SyntheticImage
 from mirage.images.marks import SyntheticRecord
 from mirage.images.store import cannot_write
 from mirage.query import shown
 
 FOLDER = "synthetic"
 _ID = re.compile(r"[0-9a-f]{16}")
+_KEPT = TypeAdapter(SyntheticImage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +34,13 @@ class OutputEntry:
     ----------
     record : SyntheticRecord
     withheld : bool
-    has_picture : bool
-        Whether there is one to show.
     reason : str
-        Why there is none to show; empty when there is.
+        Why there is no picture to show; empty when there is one.
     """
 
     record: SyntheticRecord
     withheld: bool
-    has_picture: bool
     reason: str
-
-    @classmethod
-    def of(cls, synthetic: SyntheticImage, *, has_picture: bool) -> Self:
-        """Leave the picture of an image out.
-
-        Parameters
-        ----------
-        synthetic : SyntheticImage
-        has_picture : bool
-        """
-        reason = "" if has_picture else " ".join(synthetic.remarks) or "The generator drew nothing. Try another seed."
-        if synthetic.withheld:
-            reason = synthetic.copy.said
-        return cls(synthetic.record, synthetic.withheld, has_picture, reason)
 
 
 class Outputs:
@@ -80,21 +63,13 @@ class Outputs:
         mirage.errors.Unavailable
             When the disk is full or the folder cannot be written.
         """
-        known = {
-            "record": json.loads(synthetic.record.print()),
-            "nearest": list(synthetic.nearest),
-            "match": asdict(synthetic.match) if synthetic.match else None,
-            "copy": asdict(synthetic.copy),
-            "withheld": synthetic.withheld,
-            "remarks": list(synthetic.remarks),
-        }
         picture, words = self._paths(synthetic.record.id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if synthetic.data:
                 _write(picture, synthetic.data)
             # Last: what has its words is whole.
-            _write(words, json.dumps(known, ensure_ascii=False, indent=1).encode())
+            _write(words, _KEPT.dump_json(synthetic, exclude={"data"}, indent=1))
         except OSError as error:
             for path in (picture, words):
                 with contextlib.suppress(OSError):
@@ -133,17 +108,18 @@ class Outputs:
         found = []
         for path in paths[first : None if most is None else first + most]:
             with contextlib.suppress(NotFound):
-                has_picture = path.with_suffix(".png").is_file()
-                found.append(OutputEntry.of(self._known(path.stem), has_picture=has_picture))
+                known = self._known(path.stem)
+                reason = "" if path.with_suffix(".png").is_file() else known.reason
+                found.append(OutputEntry(known.record, known.withheld, reason))
         return found
 
     def _known(self, image_id: str) -> SyntheticImage:
         """What is known of an image, without its picture."""
         try:
-            return _read(json.loads(self._paths(image_id)[1].read_text("utf-8")))
+            return _KEPT.validate_python({**json.loads(self._paths(image_id)[1].read_text("utf-8")), "data": b""})
         except FileNotFoundError:
             raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise _damaged(image_id, error) from error
 
     def prune(self, images: int, days: int, spare: Container[str] = ()) -> int:
@@ -205,10 +181,8 @@ class Outputs:
             When there is no such format.
         """
         found = self.get(image_id)
-        if not found.data:
-            raise NotFound(
-                found.copy.said if found.withheld else "Nothing came out of this generation, so there is no picture."
-            )
+        if found.reason:
+            raise NotFound(found.reason)
         with Image.open(io.BytesIO(found.data)) as image:
             image.load()
             return provenance.rewrite(image, found.record, format)
@@ -227,20 +201,7 @@ def _kept_at(path: Path) -> tuple[int, str]:
 
 
 def _damaged(image_id: str, error: Exception) -> NotFound:
-    return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({error}). Make it again.")
-
-
-def _read(known: dict[str, Any]) -> SyntheticImage:
-    match = known["match"]
-    return SyntheticImage(
-        record=SyntheticRecord.parse(json.dumps(known["record"])),
-        data=b"",
-        nearest=tuple(known["nearest"]),
-        match=PromptMatch(**match) if match else None,
-        copy=CopyCheck(**known["copy"]),
-        withheld=bool(known["withheld"]),
-        remarks=tuple(known["remarks"]),
-    )
+    return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({first_fault(error)}). Make it again.")
 
 
 def _write(path: Path, data: bytes) -> None:

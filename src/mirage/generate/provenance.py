@@ -57,8 +57,6 @@ def mark(image: Image.Image, record: SyntheticRecord, format: str = "png") -> by
     mirage.errors.Unavailable
         When signing is configured and its package is not installed. No file leaves unsigned then.
     """
-    if format not in FORMATS:
-        raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
     if not re.fullmatch(r"[0-9a-f]{16}", record.id):
         raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
     if len(xmp_packet(record)) > _MOST_PACKET:
@@ -131,6 +129,7 @@ def _as_dicom(image: Image.Image, record: SyntheticRecord) -> bytes:
     """
     import pydicom  # noqa: PLC0415 - slow to import
     from pydicom.dataset import FileDataset, FileMetaDataset  # noqa: PLC0415
+    from pydicom.pixels.utils import set_pixel_data  # noqa: PLC0415
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid  # noqa: PLC0415
 
     meta = FileMetaDataset()
@@ -160,16 +159,9 @@ def _as_dicom(image: Image.Image, record: SyntheticRecord) -> bytes:
     ds.BurnedInAnnotation = "YES"
     block = ds.private_block(DICOM_GROUP, DICOM_CREATOR, create=True)
     block.add_new(0x01, "UT", record.print())
+    colour = image.mode == "RGB"
     pixels = np.asarray(image)
-    ds.Rows, ds.Columns = pixels.shape[:2]
-    ds.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
-    ds.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
-    if pixels.ndim == 3:
-        ds.PlanarConfiguration = 0
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit, ds.PixelRepresentation = 7, 0
-    data = pixels.tobytes()
-    ds.PixelData = data + b"\0" * (len(data) % 2)
+    set_pixel_data(ds, pixels, "RGB" if colour else "MONOCHROME2", bits_stored=8, generate_instance_uid=False)
     file = io.BytesIO()
     pydicom.dcmwrite(file, ds, enforce_file_format=True)
     return file.getvalue()
@@ -241,22 +233,13 @@ def _pem(path: Path, setting: str, what: str) -> str:
 
 def _claim(record: SyntheticRecord) -> dict[str, Any]:
     name, _, version = record.software.rpartition(" ")
+    agent = {"name": name or "MIRAGE", "version": version}
+    created = {"action": "c2pa.created", "digitalSourceType": TRAINED, "softwareAgent": agent}
     return {
-        "claim_generator_info": [{"name": name or "MIRAGE", "version": version}],
+        "claim_generator_info": [agent],
         "title": f"Synthetic image {record.id}",
         "assertions": [
-            {
-                "label": "c2pa.actions",
-                "data": {
-                    "actions": [
-                        {
-                            "action": "c2pa.created",
-                            "digitalSourceType": TRAINED,
-                            "softwareAgent": {"name": name or "MIRAGE", "version": version},
-                        }
-                    ]
-                },
-            },
+            {"label": "c2pa.actions", "data": {"actions": [created]}},
             {"label": c2pa.ASSERTION, "data": {"record": record.print()}},
         ],
     }

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -139,6 +139,13 @@ class SyntheticImage:
     withheld: bool
     remarks: tuple[str, ...] = ()
 
+    @property
+    def reason(self) -> str:
+        """Why there is no picture; empty when there is one."""
+        if self.withheld:
+            return self.copy.said
+        return "" if self.data else " ".join(self.remarks) or "The generator drew nothing. Try another seed."
+
     def save(self, path: Path | str) -> None:
         """Write the marked image as a PNG file.
 
@@ -147,8 +154,8 @@ class SyntheticImage:
         mirage.errors.BadInput
             When there is no image: it is withheld, or nothing came out.
         """
-        if not self.data:
-            raise BadInput(self.copy.said if self.withheld else " ".join(self.remarks) or "There is no image to save.")
+        if self.reason:
+            raise BadInput(self.reason)
         Path(path).write_bytes(self.data)
 
     def _repr_png_(self) -> bytes | None:
@@ -218,36 +225,26 @@ def request_of(
         if start is not None:
             raise BadInput("An image begins from a figure or from a picture, not from both.")
         start = decode(atlas.picture(options.figure))
-    seed = options.seed if options.seed is not None else new_seed()
-    request = GenerationRequest(
-        terms=tuple(wanted),
-        negative=options.negative,
-        seed=seed,
-        steps=options.steps,
-        guidance=options.guidance,
-        width=options.width,
-        height=options.height,
-        count=options.count,
-        start=start,
-        strength=options.strength,
-    )
-    return filled(request, info), tuple(remarks)
+    chosen = {name: value for name, value in asdict(options).items() if name not in ("figure", "generator", "insist")}
+    if options.seed is None:
+        chosen["seed"] = new_seed()
+    return filled(GenerationRequest(tuple(wanted), start=start, **chosen), info), tuple(remarks)
 
 
 def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     if term.text:
         return PromptTerm(term.text, term.weight)
     if term.figure:
-        words = words_of(atlas.figure(term.figure))
-        remarks.append(f"The figure {term.figure} spoke by its words: “{words}”.")
-        return PromptTerm(words, term.weight)
-    hits = atlas.search(Query((replace(term, weight=1.0),), k=1)).hits
-    if not hits:
+        figure, who = atlas.figure(term.figure), f"The figure {term.figure} spoke by its words"
+    elif hits := atlas.search(Query((replace(term, weight=1.0),), k=1)).hits:
+        figure = hits[0].figure
+        who = f"The dropped picture spoke by the words of the figure nearest to it ({figure.id})"
+    else:
         raise BadInput(
             "A dropped picture speaks by the words of the figure nearest to it, and this atlas is empty. Use words."
         )
-    words = words_of(hits[0].figure)
-    remarks.append(f"The dropped picture spoke by the words of the figure nearest to it ({hits[0].figure.id}): “{words}”.")
+    words = words_of(figure)
+    remarks.append(f"{who}: “{words}”.")
     return PromptTerm(words, term.weight)
 
 

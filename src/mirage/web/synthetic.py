@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage import query
 from mirage.errors import MirageError, NotFound
-from mirage.generate.outputs import OutputEntry
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.query import Term
@@ -98,7 +97,7 @@ def image(site: Site, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
     outputs = site.outputs
     found = outputs.get(image_id)
-    if reason := OutputEntry.of(found, has_picture=bool(found.data)).reason:
+    if reason := found.reason:
         raise NotFound(f"There is no picture of {image_id}. {reason}")
     kind = format or "png"
     how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{ENDINGS[kind]}"'

@@ -195,7 +195,8 @@ class TrainingFingerprints:
 def middle_coefficients(image: Image.Image) -> Floats:
     """(256,) float32: the coefficients of the middle of an image. Their signs are its fingerprint."""
     middle = _waves([0.5], _MIDDLE)
-    return _coefficients(_pixels(_framed(image))[None], middle, middle)[0, 0, 0]
+    found: Floats = _coefficients(_pixels(_framed(image))[None], middle, middle)[0, 0, 0]
+    return found
 
 
 def _pairs() -> npt.NDArray[np.int64]:

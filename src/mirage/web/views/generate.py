@@ -190,7 +190,7 @@ def query_of(terms: Sequence[WantedBody]) -> Query:
     return Query(found)
 
 
-def brief_view(entry: OutputEntry) -> SyntheticBriefView:
+def brief_view(entry: OutputEntry | SyntheticImage) -> SyntheticBriefView:
     """Show a synthetic image in a list."""
     record = entry.record
     return SyntheticBriefView.of(
@@ -213,7 +213,7 @@ def synthetic_view(synthetic: SyntheticImage, nearest: Sequence[FigureView]) -> 
         Those real figures that look most like it which the atlas still holds, best first.
     """
     record = synthetic.record
-    brief = brief_view(OutputEntry.of(synthetic, has_picture=bool(synthetic.data)))
+    brief = brief_view(synthetic)
     width, height = record.width, record.height
     if synthetic.data:
         with Image.open(io.BytesIO(synthetic.data)) as image:
