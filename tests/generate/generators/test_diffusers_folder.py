@@ -187,7 +187,7 @@ def test_the_papers_model_is_pinned_and_not_fetched_unasked(tmp_path: Path, monk
         with pytest.raises(
             Unavailable, match=f"{PAPER} is not on this machine.*mirage models pull {PAPER} --revision {PINNED}"
         ):
-            generator.memory()
+            generator._folder()
     assert site.asked == []
 
 
@@ -226,7 +226,7 @@ def test_when_allowed_the_whole_commit_behind_the_pin_is_fetched(
 def test_a_download_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_the_hub(monkeypatch, tmp_path)
     with pytest.raises(NoNetwork, match=r"No network, or none to http://127\.0\.0\.1:9"):
-        DiffusersGenerator("some/model", download=True).memory()
+        DiffusersGenerator("some/model", download=True)._folder()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("diffusers") is not None, reason="the extra is installed here")

@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import MirageError, Unavailable
-from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, filled
-from mirage.generate.generators.diffusers_folder import PipelineFolder, look_over, missing
+from mirage.generate.generators.base import (
+    DrawnImage,
+    GenerationRequest,
+    GenerationStep,
+    GeneratorInfo,
+    filled,
+    unread_words,
+)
+from mirage.generate.generators.diffusers_folder import PipelineFolder, look_over
 from mirage.generate.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,
@@ -33,14 +40,15 @@ from mirage.generate.generators.diffusers_pipeline import (
 from mirage.models.files import NOT_STATED, licence_of
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
-from mirage.models.registry import find_here, is_folder
-from mirage.models.runtime import Placement, first_line, free_memory, release_memory
+from mirage.models.registry import is_folder
+from mirage.models.runtime import first_line, free_memory, release_memory
 from mirage.settings import Settings
 
 PAPER = "Nihirc/Prompt2MedImage"
 _GUIDANCE = 7.5
 _MOST_STEPS = 150
-_SIZE, _MULTIPLE, _TOKENS = 512, 8, 75  # of Stable Diffusion 1, until the model's own files are here
+# What is usual for Stable Diffusion 1, until the model's own files are here.
+_USUAL = PipelineFolder(Path(), digest="", size=512, multiple=8, tokens=75, scheduler="", parameters=0, widest=0)
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +73,6 @@ class DiffusersGenerator:
     download : bool, optional
         Whether a model that is not on this machine may be fetched; the setting ``generator_download`` when left out. The
         network is not reached unasked.
-    attention_slicing : bool
-        Compute attention in slices: less memory, slower.
     vae_tiling : bool, optional
         Decode in tiles: less memory, possible seams; above 768 × 768 pixels when left out.
     """
@@ -79,7 +85,6 @@ class DiffusersGenerator:
         device: str = "",
         dtype: str = "",
         download: bool | None = None,
-        attention_slicing: bool = False,
         vae_tiling: bool | None = None,
     ) -> None:
         settings = Settings.load()
@@ -88,32 +93,29 @@ class DiffusersGenerator:
         self.revision = revision or (self._pin.revision if self._pin is not None else "")
         self._device, self._dtype = device, dtype
         self._download = settings.generator_download if download is None else download
-        self._slicing, self._tiling = attention_slicing, vae_tiling
+        self._tiling = vae_tiling
         self._tokenizers: dict[str, Any] = {}
 
     def info(self) -> GeneratorInfo:
         """Tell who draws. Loads no weights; without the model's files, tells what is usual for Stable Diffusion 1."""
-        path = find_here(self.model, self.revision)
-        folder: PipelineFolder | None = None
-        if path is not None:
-            with suppress(Unavailable):
-                folder = look_over(path)
-        size = folder.size if folder else _SIZE
-        multiple = folder.multiple if folder else _MULTIPLE
-        own = folder.scheduler if folder else ""
+        path, folder = None, _USUAL
+        with suppress(MirageError):
+            path = locate(self.model, self.revision, part="generator").folder
+            folder = look_over(path)
+        by_hub = path.name if path is not None else self.revision
         return GeneratorInfo(
             name="diffusers",
             model=Path(self.model).expanduser().name if is_folder(self.model) else self.model,
-            revision=self._revision(path, folder),
+            revision=folder.digest if is_folder(self.model) else by_hub,
             licence=self._pin.licence if self._pin else licence_of(path) if path is not None else NOT_STATED,
-            size=size,
-            smallest=-(-size // 2 // multiple) * multiple,
-            largest=2 * size,
-            multiple=multiple,
-            steps=FEW_STEPS.get(own, STEPS),
+            size=folder.size,
+            smallest=-(-folder.size // 2 // folder.multiple) * folder.multiple,
+            largest=2 * folder.size,
+            multiple=folder.multiple,
+            steps=FEW_STEPS.get(folder.scheduler, STEPS),
             most_steps=_MOST_STEPS,
             guidance=_GUIDANCE,
-            most_tokens=folder.tokens if folder else _TOKENS,
+            most_tokens=folder.tokens,
             from_picture=True,
         )
 
@@ -124,29 +126,7 @@ class DiffusersGenerator:
             text, truncation=False, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         places = told["offset_mapping"]
-        if len(places) <= folder.tokens:
-            return ""
-        cut = int(places[folder.tokens][0])
-        if cut < len(text) and cut > 0 and not text[cut].isspace() and not text[cut - 1].isspace():
-            cut = max(text.rfind(" ", 0, cut) + 1, 0)
-        return text[cut:].strip()
-
-    def memory(self, width: int | None = None, height: int | None = None) -> int:
-        """Bytes that the model takes while it draws, from the sizes of its files; nothing is loaded.
-
-        Parameters
-        ----------
-        width, height : int, optional
-            Of the image, in pixels; the side that the model was trained at when left out.
-
-        Raises
-        ------
-        mirage.errors.Unavailable
-            When it is not on this machine, or not whole.
-        """
-        folder = self._folder()
-        place = place_for(folder, self._device, self._dtype)
-        return folder.memory(width or folder.size, height or folder.size, place.bytes_each)
+        return unread_words(text, int(places[folder.tokens][0])) if len(places) > folder.tokens else ""
 
     def close(self) -> None:
         """Let go of the model and its memory."""
@@ -180,7 +160,9 @@ class DiffusersGenerator:
         """
         request = filled(request, self.info())
         libraries()
-        remarks = self._remarks(request)
+        remarks: tuple[str, ...] = ()
+        if request.guidance == 1 and (request.negative or any(term.weight < 0 for term in request.terms)):
+            remarks = ("Without guidance (1) the model cannot draw away from what is unwanted; that was left out.",)
         for number in range(request.count):
             # Held for one image only: whoever reads on slowly, or not at all, keeps nobody else waiting.
             with _one_at_a_time:
@@ -241,17 +223,6 @@ class DiffusersGenerator:
             release_memory()
             raise _failed(self.model, error) from error
 
-    def _remarks(self, request: GenerationRequest) -> tuple[str, ...]:
-        texts = [*(term.text for term in request.terms), *([request.negative] if request.negative else [])]
-        most = self._folder().tokens
-        remarks = [
-            f"Not read, because the model reads {most} tokens of a text: “{end}”." for end in map(self.unread, texts) if end
-        ]
-        against = request.negative or any(term.weight < 0 for term in request.terms)
-        if against and (request.guidance or 0) <= 1:
-            remarks.append("Without guidance (1) the model cannot draw away from what is unwanted; that was left out.")
-        return tuple(remarks)
-
     # -- loading ----------------------------------------------------------------------------------------------------
 
     def _folder(self) -> PipelineFolder:
@@ -260,42 +231,27 @@ class DiffusersGenerator:
     def _ready(self, request: GenerationRequest) -> LoadedPipeline:
         folder = self._folder()
         place = place_for(folder, self._device, self._dtype)
-        which = (folder.path.resolve(), folder.digest, place, self._slicing)
-        self._check_memory(folder, place, request, loaded=which in _kept)
-        if which not in _kept:
-            _kept.clear()
-            release_memory()
-            log.info(
-                "Loading %s as %s on %s, about %.1f GB.",
-                self.model,
-                place.dtype,
-                place.device,
-                folder.memory(folder.size, folder.size, place.bytes_each) / 1e9,
-            )
-            _kept[which] = load(folder, place, slicing=self._slicing)
-        return _kept[which]
-
-    def _check_memory(self, folder: PipelineFolder, place: Placement, request: GenerationRequest, *, loaded: bool) -> None:
+        which = (folder.path.resolve(), folder.digest, place)
         needed = folder.memory(int(request.width or folder.size), int(request.height or folder.size), place.bytes_each)
-        needed -= folder.parameters * place.bytes_each if loaded else 0
+        log.info("%s needs about %.1f GB as %s on %s.", self.model, needed / 1e9, place.dtype, place.device)
+        needed -= folder.parameters * place.bytes_each if which in _kept else 0
         free = free_memory(libraries()[0], place.device)
         if free is not None and needed > free:
             raise Unavailable(
                 f"The model {self.model} needs about {needed / 1e9:.1f} GB for {request.width} × {request.height} pixels, "
                 f"and {free / 1e9:.1f} GB are free. Close other programs, draw a smaller image, or use the starter."
             )
-
-    def _revision(self, path: Path | None, folder: PipelineFolder | None) -> str:
-        if not is_folder(self.model):
-            return path.name if path is not None else self.revision
-        return folder.digest if folder else ""
+        if which not in _kept:
+            _kept.clear()
+            release_memory()
+            _kept[which] = load(folder, place)
+        return _kept[which]
 
     def _tokenizer(self, folder: PipelineFolder) -> Any:
         if folder.digest not in self._tokenizers:
-            try:
-                import transformers  # noqa: PLC0415 - only when this generator reads
-            except ImportError as error:
-                raise missing(error) from error
+            libraries()
+            import transformers  # noqa: PLC0415 - only when this generator reads
+
             try:
                 made = transformers.AutoTokenizer.from_pretrained(str(folder.path / "tokenizer"), local_files_only=True)
             except Exception as error:  # whatever its files hold

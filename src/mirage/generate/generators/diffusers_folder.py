@@ -78,9 +78,9 @@ def look_over(path: Path) -> PipelineFolder:
     mirage.errors.Unavailable
         When it is no Stable Diffusion pipeline, or not a whole one; the message names the file and what to do.
     """
-    if not (path / INDEX).is_file():
-        raise Unavailable(_of_another_kind(path))
     model = LocalModel(str(path), path)
+    if not (path / INDEX).is_file():
+        raise Unavailable(_of_another_kind(model))
     index = model.json(INDEX)
     kind = index.get("_class_name")
     if kind not in _PIPELINES:
@@ -121,20 +121,12 @@ def look_over(path: Path) -> PipelineFolder:
         raise Unavailable(f"The configuration in {path} lacks {first_line(error)} Fetch the model anew.") from error
 
 
-def missing(error: ImportError) -> Unavailable:
-    """What to say when the extra is not installed."""
-    return Unavailable(
-        f"The diffusers generator needs {error.name}, which is not installed: "
-        "`pip install torch transformers diffusers accelerate`."
-    )
-
-
-def _of_another_kind(path: Path) -> str:
-    told = ""
+def _of_another_kind(model: LocalModel) -> str:
+    path, told = model.folder, ""
     with suppress(Unavailable):
-        config = LocalModel(str(path), path).json("config.json")
+        config = model.json("config.json")
         kinds = config.get("architectures") or [config.get("model_type")]
-        told = f" It holds a {kinds[0]}, a model of another kind." if kinds and kinds[0] else ""
+        told = f" It holds a {kinds[0]}, a model of another kind." if kinds[0] else ""
     if not told and (single := sorted([*path.glob("*.safetensors"), *path.glob("*.ckpt")])):
         told = f" {single[0].name} alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer."
     return f"{path} is no Stable Diffusion pipeline: it has no {INDEX}.{told} {OTHERWISE}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image, ImageOps
 
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import GenerationRequest
-from mirage.generate.generators.diffusers_folder import PipelineFolder, missing
+from mirage.generate.generators.diffusers_folder import PipelineFolder
 from mirage.models.runtime import Placement, first_line, select_device, whole_memory
 
 # Schedulers that belong to distilled models and their few steps; any other is exchanged for DPM-Solver++.
@@ -22,27 +21,22 @@ FEW_STEPS = {"LCMScheduler": 8, "TCDScheduler": 8}
 STEPS = 20
 _UNTILED = 768 * 768  # pixels up to which an image is decoded in one piece
 
-log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LoadedPipeline:
-    """A pipeline that draws from words, and one of the same parts that begins from a picture."""
+    """A pipeline in memory, where it is, and what its files tell."""
 
     pipe: Any
     place: Placement
     folder: PipelineFolder
-    _again: list[Any] = field(default_factory=list)
 
     @property
     def from_picture(self) -> Any:
-        """The pipeline that begins from a picture; it shares every weight."""
-        if not self._again:
-            _, diffusers = libraries()
-            pipe = diffusers.StableDiffusionImg2ImgPipeline(**self.pipe.components, requires_safety_checker=False)
-            pipe.set_progress_bar_config(disable=True)
-            self._again.append(pipe)
-        return self._again[0]
+        """A pipeline of the same parts that begins from a picture; it shares every weight."""
+        _, diffusers = libraries()
+        pipe = diffusers.StableDiffusionImg2ImgPipeline(**self.pipe.components, requires_safety_checker=False)
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
 
 
 def libraries() -> tuple[Any, Any]:
@@ -58,7 +52,10 @@ def libraries() -> tuple[Any, Any]:
         import torch  # noqa: PLC0415
         import transformers  # noqa: F401, PLC0415 - diffusers comes without it, its Stable Diffusion does not
     except ImportError as error:
-        raise missing(error) from error
+        raise Unavailable(
+            f"The diffusers generator needs {error.name}, which is not installed: "
+            "`pip install torch transformers diffusers accelerate`."
+        ) from error
     return torch, diffusers
 
 
@@ -82,7 +79,7 @@ def place_for(folder: PipelineFolder, device: str = "", dtype: str = "") -> Plac
     return select_device(torch, device, dtype, on_cpu)
 
 
-def load(folder: PipelineFolder, place: Placement, *, slicing: bool = False) -> LoadedPipeline:
+def load(folder: PipelineFolder, place: Placement) -> LoadedPipeline:
     """Load a pipeline from safetensors and make it quick.
 
     DPM-Solver++ (multistep, second order; Lu et al. 2022, arXiv 2211.01095) takes the place of the pipeline's own
@@ -94,8 +91,6 @@ def load(folder: PipelineFolder, place: Placement, *, slicing: bool = False) -> 
         As `mirage.generate.generators.diffusers_folder.look_over` reads it.
     place : Placement
         The device and the precision to draw in.
-    slicing : bool
-        Compute attention in slices: less memory, slower.
 
     Raises
     ------
@@ -121,8 +116,6 @@ def load(folder: PipelineFolder, place: Placement, *, slicing: bool = False) -> 
         pipe.tokenizer.model_max_length = min(pipe.tokenizer.model_max_length, folder.tokens + 2)
         for part in (pipe.unet, pipe.vae):
             part.to(memory_format=torch.channels_last)
-        if slicing:
-            pipe.enable_attention_slicing()
         return LoadedPipeline(pipe, place, folder)
     except Unavailable:
         raise

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage.encoders.tokenizing import TowerTokenizer, for_tower
+from mirage.encoders.tokenizer import TowerTokenizer, for_tower
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import (
     DrawnImage,
