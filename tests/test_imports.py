@@ -93,7 +93,6 @@ NAMED_ELSEWHERE = {
     "generate/generators/diffusers_folder.py",  # the library that a part of a pipeline is of
     "models/pins.py",  # which adapter opens what is pinned
     *(f"{folder}/__init__.py" for folder in PORTS.values()),  # a port's DEFAULT
-    *("calibrate/run.py", "calibrate/queries.py", "cli/evaluate.py"),  # measures on the starter atlas
 }
 
 

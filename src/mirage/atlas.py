@@ -24,7 +24,7 @@ from mirage.figure import Case, Figure
 from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
 from mirage.search.answer import Answer, Hit
-from mirage.search.confidence import Calibration
+from mirage.search.confidence import Calibration, calibration_for
 from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
 from mirage.storage.folder import AtlasFolder
@@ -139,6 +139,7 @@ class Atlas(AtlasFolder):
         return self._snapshots.now.searcher
 
     def _snapshot(self, checker: Checker, calibration: Calibration | None = None) -> Snapshot:
+        calibration = calibration or calibration_for(self.encoder_info.digest, self.path)
         searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration)
         return Snapshot(self.encoder, self.encoder_info, self.index, checker, searcher)
 

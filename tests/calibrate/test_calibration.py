@@ -8,7 +8,7 @@ import pytest
 from mirage.atlas import Atlas
 from mirage.calibrate import confidence as calibration
 from mirage.calibrate.confidence import JudgedHit
-from mirage.calibrate.queries import RelevanceJudgement
+from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.errors import BadInput
 from mirage.query import Query
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
@@ -61,11 +61,11 @@ def test_the_cuts_keep_their_promises() -> None:
     model = calibration.choose(made)
     assert 0.5 <= model.likely <= model.strong < 1
     quality = calibration.quality(made, Calibration("", {}, model, model))
-    assert quality.off_topic_quiet >= calibration.OFF_TOPIC_QUIET
-    assert quality.strong >= 10
-    assert quality.strong_right >= calibration.STRONG_PRECISION
-    assert quality.on_topic_heard > 0.8
-    assert quality.hits == len(made)
+    assert quality["off-topic queries that see nothing likely"] >= calibration.OFF_TOPIC_QUIET
+    assert quality["strong hits"] >= 10
+    assert quality["strong hits that are right"] >= calibration.STRONG_PRECISION
+    assert quality[calibration.HEARD] > 0.8
+    assert quality["hits"] == len(made)
 
 
 def test_where_nothing_is_right_often_enough_hardly_anything_is_called_strong() -> None:
@@ -75,16 +75,22 @@ def test_where_nothing_is_right_often_enough_hardly_anything_is_called_strong() 
 
 
 def test_quality_of_nothing_is_not_a_number_rather_than_an_error() -> None:
-    assert np.isnan(calibration.quality([], Calibration("", {}, TRUE, TRUE)).strong_right)
+    assert np.isnan(calibration.quality([], Calibration("", {}, TRUE, TRUE))["strong hits that are right"])
 
 
 def test_signs_are_collected_from_a_real_atlas(starter: Atlas) -> None:
-    judged = [
-        RelevanceJudgement(Query.of("axial brain MRI"), lambda hit: hit.figure.plane == "axial"),
-        RelevanceJudgement(Query.of("a bicycle"), lambda _: False, off_topic=True),
+    rows = [row.figure for rows in starter.store.each() for row in rows]
+    axial = frozenset(figure.id for figure in rows if figure.plane == "axial")
+    asked = [
+        KnownAnswerQuery("title", "", Query.of("axial brain MRI"), axial),
+        KnownAnswerQuery("off topic", "", Query.of("a bicycle"), frozenset()),
+        KnownAnswerQuery("title", "", Query.of("axial brain MRI"), axial, without=axial),
+        KnownAnswerQuery("title", "", Query.of("axial brain MRI"), axial, axial, lambda figure: figure.modality == "MR"),
     ]
-    found = calibration.collect(starter, judged)
-    assert {sample.query for sample in found} == {0, 1}
-    assert any(sample.relevant for sample in found)
+    found = calibration.collect(starter, asked)
+    assert {sample.query for sample in found} == {0, 1, 2, 3}
+    assert all(sample.relevant for sample in found if sample.query == 0)
+    assert not any(sample.relevant for sample in found if sample.query in (1, 2))
+    assert any(sample.relevant for sample in found if sample.query == 3)
     assert all(sample.off_topic == (sample.query == 1) for sample in found)
     assert all(0 <= sample.features.words <= 1 for sample in found)

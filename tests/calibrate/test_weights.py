@@ -1,32 +1,35 @@
-"""Choosing the weights of the channels."""
+"""Choosing the weights of the channels, and calibrating an atlas as a whole."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import medpix_maker
 from mirage.atlas import Atlas
 from mirage.calibrate import queries, run, weights
 from mirage.calibrate.queries import KnownAnswerQuery
-from mirage.calibrate.weights import ChannelLists, ChannelReader, copied, gain, ordered, uncaptioned, untitled
-from mirage.corpora.base import Item
+from mirage.calibrate.weights import Weights, copied, gain, uncaptioned
 from mirage.corpora.medpix import MedPixCorpus
-from mirage.errors import BadInput
+from mirage.errors import BadInput, NotFound
 from mirage.query import Query
-from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration
-from parts import copy_atlas
+from mirage.search.answer import Hit
+from mirage.search.confidence import CALIBRATION_FILE, DEFAULT_CALIBRATION, Calibration
+from mirage.storage.ingest import add
+from parts import copy_atlas, mirage
 
-ODD = {"image": 0.3, "caption": 2.0, "words": 0.5, "coverage": 1.0}
+EQUAL: Weights = DEFAULT_CALIBRATION.weights
 
 
 @pytest.fixture(scope="module")
-def half(starter: Atlas, tmp_path_factory: pytest.TempPathFactory):
+def half(starter: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """The starter atlas, every second figure without a caption."""
     ids = sorted(row.figure.id for rows in starter.store.each() for row in rows)
     silent = set(ids[::2])
@@ -36,26 +39,6 @@ def half(starter: Atlas, tmp_path_factory: pytest.TempPathFactory):
         yield atlas
 
 
-@pytest.mark.parametrize("given", [weights.EQUAL, ODD])
-@pytest.mark.parametrize("text", ["hippocampus coronal T1 MRI", "chest X-ray", "where is the thalamus"])
-def test_what_is_put_in_order_in_memory_is_what_a_search_shows(half: Atlas, text: str, given: dict[str, float]) -> None:
-    query = Query.of(text)
-    half.calibrate(replace(DEFAULT_CALIBRATION, weights=given))
-    shown = [(hit.figure.id, *hit.folded) for hit in half.search(query).hits]
-    assert ordered(ChannelReader(half).look(KnownAnswerQuery("starter", "", query, frozenset())), given) == shown
-
-
-def test_a_picture_is_put_in_order_with_the_weights_for_pictures(starter: Atlas, half: Atlas) -> None:
-    some = next(row.figure.id for rows in starter.store.each() for row in rows)
-    with Image.open(starter.picture(some)) as stored:
-        query = Query.of(pictures=[starter.embed(stored.convert("RGB"))])
-    half.calibrate(replace(DEFAULT_CALIBRATION, picture_weights=ODD))
-    shown = [(hit.figure.id, *hit.folded) for hit in half.search(query).hits]
-    seen = ChannelReader(half).look(KnownAnswerQuery("picture", "", query, frozenset()))
-    assert ordered(seen, ODD) == shown
-    assert ordered(seen, weights.EQUAL) != shown
-
-
 def test_figures_without_a_caption_are_found_beside_figures_that_have_one(half: Atlas) -> None:
     half.calibrate(replace(DEFAULT_CALIBRATION, weights={"image": 0.0, "caption": 0.25, "words": 1.0, "coverage": 1.0}))
     hits = half.search(Query.of("neuroanatomy lesson")).hits  # words that no figure has
@@ -63,67 +46,81 @@ def test_figures_without_a_caption_are_found_beside_figures_that_have_one(half: 
     assert any(hit.figure.caption for hit in hits)
 
 
-def test_gain_is_ndcg_at_ten() -> None:
+def hits(atlas: Atlas, *shown: tuple[str, ...]) -> list[Hit]:
+    """Hits of the starter atlas under other ids; further ids of a hit are folded into it."""
+    hit = atlas.search("brain")[0]
+    return [replace(hit, figure=replace(hit.figure, id=first), folded=tuple(folded)) for first, *folded in shown]
+
+
+def test_gain_is_ndcg_at_ten(starter: Atlas) -> None:
     asked = KnownAnswerQuery("short", "", Query.of("x"), frozenset({"a", "b"}))
     best = 1 + 1 / np.log2(3)
-    assert gain([("a",), ("b",)], asked) == 1
-    assert gain([("z",), ("a",)], asked) == pytest.approx(1 / np.log2(3) / best)
-    assert gain([("z", "a"), ("y",)], asked) == pytest.approx(1 / best)  # a near-duplicate stands for it
-    assert gain([("z",)] * 10 + [("a",)], asked) == 0
+    assert gain(hits(starter, ("a",), ("b",)), asked) == 1
+    assert gain(hits(starter, ("z",), ("a",)), asked) == pytest.approx(1 / np.log2(3) / best)
+    assert gain(hits(starter, ("z", "a"), ("y",)), asked) == pytest.approx(1 / best)  # a near-duplicate stands for it
+    assert gain(hits(starter, *[("z",)] * 10, ("a",)), asked) == 0
     assert gain([], asked) == 0
 
 
-def test_hits_that_a_query_does_without_are_passed_over() -> None:
+def test_hits_that_a_query_does_without_are_passed_over(starter: Atlas) -> None:
     asked = KnownAnswerQuery("condition", "", Query.of("x"), frozenset({"b"}), frozenset({"a"}))
-    assert gain([("a",), ("b",)], asked) == 1
+    assert gain(hits(starter, ("a",), ("b",)), asked) == 1
 
 
-def made(kind: str, case: str, image_right: bool) -> ChannelLists:
-    """A query whose right figure heads the image channel's list, or else the words channel's."""
-    lists = {"image": [(1, 0.9), (2, 0.5)], "words": [(2, 9.0), (1, 3.0)]}
-    asked = KnownAnswerQuery(kind, case, Query.of("x"), frozenset({"one" if image_right else "two"}))
-    return ChannelLists(asked, lists, {1: 0.0, 2: 0.0}, {1: "one", 2: "two"}, {}, {}, frozenset())
+def test_every_candidate_is_searched_with(starter: Atlas) -> None:
+    figure = next(row.figure for rows in starter.store.each() for row in rows if row.figure.plane == "coronal")
+    asked = [KnownAnswerQuery("caption", "", Query.of(figure.caption), frozenset({figure.id}))]
+    told: list[int] = []
+    silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "coverage": 0.0}
+    table = weights.gains(starter, asked, [EQUAL, silent], lambda: told.append(1))
+    assert table[0, 0] == 1
+    assert table[0, 1] < 1  # without weights the figures stand as they were added
+    assert len(told) == 2
 
 
-CANDIDATES = [weights.EQUAL, {**weights.EQUAL, "image": 0.5}, {**weights.EQUAL, "image": 2.0}]
+CANDIDATES = [EQUAL, {**EQUAL, "image": 0.5}, {**EQUAL, "image": 2.0}]
+
+
+def judged(*sorts: tuple[str, Callable[[int], bool]]) -> tuple[list[KnownAnswerQuery], np.ndarray]:
+    """Sixty queries of each kind, which a smaller weight of the image channel helps, or else a larger one."""
+    asked, table = [], []
+    for kind, helped in sorts:
+        for number in range(60):
+            asked.append(KnownAnswerQuery(kind, f"case {number}", Query.of("x"), frozenset({"a"})))
+            table.append([0.6, 1.0, 0.6] if helped(number) else [0.6, 0.3, 0.6])
+    return asked, np.array(table)
 
 
 def test_weights_that_help_are_chosen_and_what_they_gain_on_unseen_cases_is_told() -> None:
-    found = weights.choose([made("short", f"medpix:{n}", n % 10 == 0) for n in range(60)], CANDIDATES)
+    found = weights.choose(*judged(("short", lambda n: n % 10 > 0)), CANDIDATES)
+    value, low, high = found.unseen
     assert found.weights["image"] == 0.5
-    assert 0 < found.unseen.low <= found.unseen.value <= found.unseen.high
-    assert found.compared.chosen["short"] > found.compared.equal["short"]
-    assert found.compared.queries == {"short": 60}
+    assert 0 < low <= value <= high
+    assert found.ndcg_best["short"] > found.ndcg_now["short"]
+    assert found.queries == {"short": 60}
 
 
-def test_equal_weights_stay_when_nothing_is_measurably_better() -> None:
-    found = weights.choose([made("short", f"medpix:{n}", n % 2 == 0) for n in range(60)], CANDIDATES)
-    assert found.weights == weights.EQUAL
-    assert found.unseen.low <= 0
+def test_the_weights_of_now_stay_when_nothing_is_measurably_better() -> None:
+    found = weights.choose(*judged(("short", lambda n: n % 2 == 0)), CANDIDATES)
+    assert found.weights == EQUAL
+    assert found.unseen[1] <= 0
 
 
 def test_one_kind_is_not_bought_at_anothers_cost() -> None:
-    # Less weight for the image channel would help two kinds and harm the third.
-    helped = [made(kind, f"medpix:{n}", False) for kind in ("short", "caption") for n in range(60)]
-    harmed = [made("long", f"medpix:{n}", True) for n in range(60)]
-    assert weights.choose(helped, CANDIDATES).best["image"] == 0.5
-    assert weights.choose([*helped, *harmed], CANDIDATES).best["image"] >= 1
+    helped = [(kind, lambda _: True) for kind in ("short", "caption")]
+    assert weights.choose(*judged(*helped), CANDIDATES).best["image"] == 0.5
+    assert weights.choose(*judged(*helped, ("long", lambda _: False)), CANDIDATES).best["image"] >= 1
 
 
 def test_too_few_cases_are_refused() -> None:
+    asked, table = judged(("short", lambda _: True))
     with pytest.raises(BadInput, match="12 cases"):
-        weights.choose([made("short", f"medpix:{n % 3}", True) for n in range(60)], CANDIDATES)
-
-
-def test_candidates_hold_equal_weights_and_are_few() -> None:
-    for candidates in (weights.for_words(), weights.for_pictures()):
-        assert candidates.count(weights.EQUAL) == 1
-        assert len(candidates) <= 100
+        weights.choose(asked[:3], table[:3], CANDIDATES)
 
 
 def test_a_copied_atlas_holds_the_figures_that_it_should_without_their_names(starter: Atlas, tmp_path: Path) -> None:
     some = {row.figure.id: row for rows in starter.store.each() for row in rows[:20]}
-    with copied(starter, tmp_path / "atlas", lambda f: untitled(f) if f.id in some else None) as bare:
+    with copied(starter, tmp_path / "atlas", lambda f: replace(f, title="", diagnosis="") if f.id in some else None) as bare:
         there = {row.figure.id: row for rows in bare.store.each() for row in rows}
         assert set(there) == set(some)
         assert all(not row.figure.title and not row.figure.diagnosis for row in there.values())
@@ -142,57 +139,137 @@ def test_figures_without_a_caption_are_told_from_those_with_one(half: Atlas) -> 
     assert half.store.uncaptioned([]) == frozenset()
 
 
-def medpix(folder: Path, monkeypatch: pytest.MonkeyPatch, train: int = 14, dev: int = 3) -> Path:
-    splits = ["train"] * train + ["dev"] * dev
-    cases = {
-        f"MPX{n:04}": (split, [f"MPX{n:04}_synpic{2 * n}", f"MPX{n:04}_synpic{2 * n + 1}"]) for n, split in enumerate(splits)
+# -- an atlas of somebody's own -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas of 14 cases with two figures each, closed."""
+    folder = tmp_path_factory.mktemp("own")
+    cases = {f"MPX{n:04}": ("train", [f"MPX{n:04}_synpic{2 * n}", f"MPX{n:04}_synpic{2 * n + 1}"]) for n in range(14)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(medpix_maker, "CASES", cases)
+        collection = MedPixCorpus(medpix_maker.make_medpix(folder))
+    with Atlas.open(folder / "atlas", create=True) as atlas:
+        add(atlas, collection)
+    return folder / "atlas"
+
+
+@pytest.fixture
+def own(own_folder: Path, tmp_path: Path) -> Iterator[Atlas]:
+    with Atlas.open(copy_atlas(own_folder, tmp_path / "atlas")) as atlas:
+        yield atlas
+
+
+def test_queries_are_drawn_of_an_atlass_own_words_and_pictures(own: Atlas) -> None:
+    asked = list(queries.queries(own, queries.items_of(own)))
+    assert {one.kind for one in asked} >= {"caption", "title", "condition", "picture"}
+    titles = [one for one in asked if one.kind == "title" and one.case.startswith("medpix:MPX0001")]
+    everything = {row.figure.id for rows in own.store.each() for row in rows}
+    assert [one.query.text for one in titles] == ["Invented syndrome of MPX0001", "Circle of MPX0001"]
+    assert all(one.right == everything for one in titles)  # all cases share the topic “Circles”
+    for one in asked:
+        assert one.right.isdisjoint(one.without)
+
+
+def test_sentences_of_findings_are_cut_where_the_language_ends_them(own: Atlas) -> None:
+    items = queries.items_of(own)
+    case = replace(items[0].case, findings="Lesion of 3.5 cm, cf. Fig. 1, in the left lobe. No midline shift is seen")
+    asked = queries.queries(own, [replace(item, case=case) for item in items[:2]])
+    assert {one.query.text for one in asked if one.kind in ("short", "long")} == {
+        "Lesion of 3.5 cm, cf. Fig. 1, in the left lobe.",
+        "No midline shift is seen",
     }
-    monkeypatch.setattr(medpix_maker, "CASES", cases)
-    monkeypatch.setattr(run, "set_aside", lambda: {f"medpix:MPX{n:04}" for n in range(train)})
-    return medpix_maker.make_medpix(folder)
 
 
-def test_a_withheld_title_is_answered_by_every_case_of_the_same_topic(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    items = [item for item in MedPixCorpus(medpix(tmp_path, monkeypatch)).items() if isinstance(item, Item)]
-    asked = list(queries.withheld(items, {"medpix:MPX0001"}))
-    assert [one.query.text for one in asked] == ["Invented syndrome of MPX0001", "Circle of MPX0001"]
-    assert all(one.right == {item.figure.id for item in items} for one in asked)  # all cases share the topic “Circles”
+def test_a_long_caption_is_asked_in_part(own: Atlas) -> None:
+    item = queries.items_of(own)[0]
+    wordy = replace(item, figure=replace(item.figure, caption="a wall that is thick, " * 1000))
+    asked = [one for one in queries.queries(own, [wordy]) if one.kind == "caption"]
+    assert 0 < len(asked[0].query.text) <= 500
 
 
-def test_calibrating_chooses_on_the_cases_set_aside_and_reports_on_dev(
-    starter_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep = copy_atlas(starter_folder, tmp_path / "kept")
-    asked: list[int] = []
-    drawn = queries.off_topic_pictures
-    monkeypatch.setattr(queries, "off_topic_pictures", lambda rng: drawn(rng, 6))
-    monkeypatch.setattr(queries, "OFF_TOPIC", queries.OFF_TOPIC[:8])
+def test_what_is_chosen_for_an_atlas_is_what_its_searches_go_by(own: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
-    result = run.calibrate(
-        medpix(tmp_path, monkeypatch), keep=keep, starter_queries=5, asking=lambda done, total: asked.append(total)
-    )
-    run.write(result, tmp_path / "out" / "calibration.json")
-    assert Calibration.read(tmp_path / "out" / "calibration.json") == result.calibration
-    written = json.loads((tmp_path / "out" / "calibration.json").read_text("utf-8"))
-    assert written["weights_chosen"]["words"]["compared"]["queries"]["withheld"] == 28
-    assert set(written["weights_on_dev"]) == {"words", "pictures"}
-    assert set(written["quality_on_dev"]) == {"MedPix, words", "MedPix, pictures"}
-    assert result.calibration.weights in weights.for_words()
-    assert result.calibration.picture_weights in weights.for_pictures()
-    assert result.quality["MedPix, words"].on_topic == 28
-    assert result.dev["MedPix, words"].on_topic == 6
-    assert asked
-    assert any(title == "weights, words" for title, _ in run.rows(result))
+    monkeypatch.setattr(queries, "OFF_TOPIC", queries.OFF_TOPIC[:8])
+    told: list[tuple[int, int]] = []
+    before = own.search("a circle in the liver")
+    result = run.calibrate(own, progress=lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1] == len(told)
+    assert any(name == "weights, words" for name, _ in result.report)
+    assert result.calibration.encoder == own.encoder_info.digest
+    run.write(result, own.path / CALIBRATION_FILE)
+    now = own.search("a circle in the liver")
+    own.close()
+    with Atlas.open(own.path) as again:
+        assert [(hit.figure.id, hit.confidence, hit.score) for hit in again.search("a circle in the liver").hits] == [
+            (hit.figure.id, hit.confidence, hit.score) for hit in now.hits
+        ]
+        with again.snapshot() as seen:
+            assert seen.searcher.calibration == result.calibration
+    (own.path / CALIBRATION_FILE).unlink()
+    with Atlas.open(own.path) as again:
+        assert [hit.score for hit in again.search("a circle in the liver").hits] == [hit.score for hit in before.hits]
 
 
-def test_a_copy_without_the_cases_set_aside_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="set aside"):
-        run.calibrate(medpix_maker.make_medpix(tmp_path))
+def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_not(own_folder: Path, tmp_path: Path) -> None:
+    folder = copy_atlas(own_folder, tmp_path / "atlas")
+    with Atlas.open(folder) as atlas:
+        digest, before = atlas.encoder_info.digest, atlas.search("a circle").hits
+    odd = replace(DEFAULT_CALIBRATION, weights={"image": 9.0, "caption": 0.0, "words": 0.0, "coverage": 0.0})
+    for encoder, same in (("another", True), (digest, False)):
+        replace(odd, encoder=encoder).write(folder / CALIBRATION_FILE)
+        with Atlas.open(folder) as atlas:
+            assert ([hit.score for hit in atlas.search("a circle").hits] == [hit.score for hit in before]) is same
 
 
-def test_the_shipped_encoders_calibration_lies_beside_it_and_anothers_in_the_users_folder() -> None:
-    shipped = json.loads(run.SHIPPED_CALIBRATION.read_text("utf-8"))["encoder"]
-    assert run.place_for(shipped) == run.SHIPPED_CALIBRATION
-    assert run.place_for("ab12").name == "ab12.json"
+def test_the_command_calibrates_an_atlas(own_folder: Path, tmp_path: Path) -> None:
+    folder = copy_atlas(own_folder, tmp_path / "atlas")
+    done = mirage("evaluate", "calibrate", "--atlas", folder)
+    assert done.returncode == 0, done.stderr
+    assert "weights, words" in done.stdout
+    assert f"Written to {folder / CALIBRATION_FILE}" in re.sub(r"\s*\n\s*", " ", done.stderr)
+    assert Calibration.read(folder / CALIBRATION_FILE).encoder
+    assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"]
+
+
+def test_an_atlas_with_too_few_words_is_told_so_and_stays_as_it_is(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    folder = tmp_path / "atlas"
+    assert mirage("add", "folder", pictures(3), "--atlas", folder).returncode == 0
+    done = mirage("evaluate", "calibrate", "--atlas", folder)
+    said = re.sub(r"\s+", " ", done.stderr)
+    assert done.returncode == 2
+    assert "needs 12 cases or more with words" in said
+    assert "Traceback" not in said
+    assert not (folder / CALIBRATION_FILE).exists()
+
+
+def test_only_the_corpora_that_are_named_are_asked_for(own: Atlas) -> None:
+    with pytest.raises(NotFound, match=r"no corpus “elsewhere”. It has medpix"):
+        run.calibrate(own, ["elsewhere"])
+
+
+def test_without_figures_that_share_something_pictures_keep_their_weights(
+    own: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
+    drawn = queries.queries
+    monkeypatch.setattr(queries, "queries", lambda *a, **b: (one for one in drawn(*a, **b) if one.kind != "picture"))
+    with own.snapshot() as now:
+        before = now.searcher.calibration
+    result = run.calibrate(own)
+    assert "by picture" in " ".join(result.notes)
+    assert result.calibration.picture == before.picture
+    assert result.calibration.picture_weights == before.weights_for(words=False, picture=True)
+
+
+def test_a_calibration_that_cannot_be_written_or_read_is_told(own_folder: Path, tmp_path: Path) -> None:
+    folder = copy_atlas(own_folder, tmp_path / "atlas")
+    (folder / CALIBRATION_FILE).write_text("{}", "utf-8")
+    with pytest.raises(BadInput, match="is no calibration"):
+        Atlas.open(folder)
+    shutil.rmtree(folder)
+    folder.write_text("", "utf-8")
+    result = run.CalibrationResult(DEFAULT_CALIBRATION, [], [])
+    with pytest.raises(BadInput, match="cannot be written"):
+        run.write(result, folder / CALIBRATION_FILE)

@@ -8,6 +8,7 @@ off-topic queries see no likely hit this often.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.atlas import Atlas
-from mirage.calibrate.queries import RelevanceJudgement
+from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.errors import BadInput
-from mirage.query import Query
+from mirage.query import MAX_K
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
 
 STRONG_PRECISION = 0.9
 OFF_TOPIC_QUIET = 0.98
+HEARD = "on-topic queries that see something likely"
+QUIET = "off-topic queries that see nothing likely"
 _HITS = 12
 
 
@@ -36,28 +39,27 @@ class JudgedHit:
     off_topic: bool
 
 
-def collect(atlas: Atlas, judged: Iterable[RelevanceJudgement]) -> list[JudgedHit]:
+def collect(atlas: Atlas, asked: Iterable[KnownAnswerQuery]) -> list[JudgedHit]:
     """Ask an atlas every query and keep the features of its first hits.
 
     Parameters
     ----------
     atlas : Atlas
         The weights of its calibration decide which hits come first.
-    judged : iterable of RelevanceJudgement
+    asked : iterable of KnownAnswerQuery
 
     Returns
     -------
     list of JudgedHit
-        `JudgedHit.query` is the query's place in `judged`, from 0.
+        `JudgedHit.query` is the query's place in `asked`, from 0.
     """
     samples: list[JudgedHit] = []
-    for number, entry in enumerate(judged):
-        answer = atlas.search(Query(entry.query.terms, entry.query.filters, _HITS))
-        samples += [
-            JudgedHit(number, hit.features, bool(entry.query.text), entry.relevant(hit), entry.off_topic)
-            for hit in answer.hits
-            if hit.features is not None
-        ]
+    for number, one in enumerate(asked):
+        answer = atlas.search(replace(one.query, k=min(MAX_K, _HITS + len(one.without))))
+        for hit in [hit for hit in answer.hits if hit.figure.id not in one.without][:_HITS]:
+            if hit.features is not None:
+                relevant = hit.figure.id in one.right or one.fits(hit.figure)
+                samples.append(JudgedHit(number, hit.features, bool(one.query.text), relevant, not one.right))
     return samples
 
 
@@ -93,9 +95,7 @@ def fit(samples: Sequence[JudgedHit], *, ridge: float = 1.0) -> ConfidenceModel:
         raise BadInput("Calibration needs hits that are right and hits that are wrong; these queries gave only one kind.")
     table = np.array([[1.0, s.features.image, s.features.caption, s.features.words] for s in samples])
     wanted = np.array([s.relevant for s in samples], dtype=float)
-    counts: dict[int, int] = {}
-    for sample in samples:
-        counts[sample.query] = counts.get(sample.query, 0) + 1
+    counts = Counter(sample.query for sample in samples)
     weight = np.array([_HITS / counts[s.query] for s in samples])
     used = np.array([True, *(np.ptp(table[:, 1:], axis=0) > 1e-9)])
     while True:
@@ -158,23 +158,8 @@ def cuts(samples: Sequence[JudgedHit], probability: Callable[[JudgedHit], float]
     return round(likely, 3), 0.99
 
 
-@dataclass(frozen=True, slots=True)
-class ConfidenceQuality:
-    """How a calibration does: shares over hits and over queries, with how many there were."""
-
-    hits: int
-    strong: int
-    strong_right: float
-    likely: int
-    likely_right: float
-    off_topic: int
-    off_topic_quiet: float
-    on_topic: int
-    on_topic_heard: float
-
-
-def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> ConfidenceQuality:
-    """Measure a calibration on judged hits.
+def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> dict[str, float]:
+    """How a calibration does on judged hits: shares of hits and of queries, and how many there are.
 
     Parameters
     ----------
@@ -182,24 +167,21 @@ def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> Confidenc
         As `collect` gives them.
     calibration : Calibration
         Its cuts are measured. Its weights play no part, since the hits are there already.
+
+    Returns
+    -------
+    dict of str to float
+        What was counted to its number, and to a share from 0 to 1, or NaN of nothing.
     """
     called = [(s, calibration.confidence(s.features, s.has_words)) for s in samples]
-    strong = [s.relevant for s, word in called if word == "strong"]
-    likely = [s.relevant for s, word in called if word == "likely"]
-    off = {s.query for s in samples if s.off_topic}
-    on = {s.query for s in samples if not s.off_topic}
-    loud = {s.query for s, word in called if word != "weak"}
-    return ConfidenceQuality(
-        hits=len(samples),
-        strong=len(strong),
-        strong_right=_share(sum(strong), len(strong)),
-        likely=len(likely),
-        likely_right=_share(sum(likely), len(likely)),
-        off_topic=len(off),
-        off_topic_quiet=_share(len(off - loud), len(off)),
-        on_topic=len(on),
-        on_topic_heard=_share(len(on & loud), len(on)),
-    )
+    told: dict[str, float] = {"hits": len(samples)}
+    for word in ("strong", "likely"):
+        right = [sample.relevant for sample, said in called if said == word]
+        told |= {f"{word} hits": len(right), f"{word} hits that are right": _share(sum(right), len(right))}
+    loud = {sample.query for sample, word in called if word != "weak"}
+    on, off = ({sample.query for sample in samples if sample.off_topic == where} for where in (False, True))
+    told |= {"on-topic queries": len(on), HEARD: _share(len(on & loud), len(on))}
+    return told | {"off-topic queries": len(off), QUIET: _share(len(off - loud), len(off))}
 
 
 def _share(part: int, whole: int) -> float:

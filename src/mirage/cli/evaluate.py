@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mirage.cli.client import AtlasOption, Several, folder_of
 from mirage.cli.output import facts, progress_bar, say
-from mirage.errors import BadInput, Unavailable
-from mirage.settings import Settings
+from mirage.errors import Unavailable
+from mirage.search.confidence import CALIBRATION_FILE
 
 
 class PartlyInstalled(TyperGroup):
@@ -55,42 +56,29 @@ def _group() -> None:
 
 @app.command()
 def calibrate(
-    medpix: Annotated[
-        Path | None, typer.Option(help="A copy of MedPix 2.0.", envvar="MIRAGE_MEDPIX", show_default=False)
-    ] = None,
-    encoder: Annotated[str, typer.Option(help="Which encoder to calibrate.")] = Settings.model_fields["encoder"].default,
-    model: Annotated[str, typer.Option(help="Its model: a folder or hub id.", show_default="the encoder's own")] = "",
+    atlas: AtlasOption = None,
+    corpus: Annotated[Several, typer.Option(help="Ask only for figures of this corpus.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write it.", show_default="beside the encoder that ships; else where it is looked for"),
-    ] = None,
-    keep: Annotated[
-        Path | None, typer.Option(help="Keep the encoded atlas in this folder, so that the next run need not encode.")
+        typer.Option(help="Write it to this file, which no search looks at.", show_default="calibration.json in the atlas"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the queries and the intervals.")] = 0,
 ) -> None:
-    """Choose the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.
+    """Choose for an atlas the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.
 
-    Asks queries whose answers are known: of the atlas that ships, of MedPix cases set aside from training, and off-topic
-    ones. MedPix's dev split is only reported on.
+    Asks the atlas for its own figures, by their captions, titles, findings and pictures, and for what no atlas holds.
+    Searches of the atlas then go by what was chosen; delete calibration.json in its folder to go back.
     """
-    from mirage import encoders  # noqa: PLC0415 - loads the engine
-    from mirage.calibrate import run as calibration  # noqa: PLC0415 - reads corpora and builds an atlas
+    from mirage.atlas import Atlas  # noqa: PLC0415 - loads the engine
+    from mirage.calibrate import run as calibration  # noqa: PLC0415 - as above
 
-    where = medpix or Settings.load().corpora.get("medpix")
-    if where is None:
-        raise BadInput("Calibration asks MedPix cases: name a copy with --medpix or MIRAGE_MEDPIX.")
-    used = encoders.configured(encoder, Settings.load(), model)
-    with progress_bar("Building a measuring atlas and asking it", unit="/s") as move:
+    with Atlas.open(folder_of(atlas)) as opened, progress_bar("Asking the atlas", unit="/s") as move:
         result = calibration.calibrate(
-            where,
-            encoder=used,
-            seed=seed,
-            keep=keep,
-            progress=lambda p: move(p.done, p.total, p.rate, p.seconds_left),
-            asking=lambda done, total: move(done, total, 0.0, None),
+            opened, corpus or (), seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
         )
-    target = out or calibration.place_for(used.info().digest)
-    calibration.write(result, target)
-    facts(calibration.rows(result))
+        target = out or opened.path / CALIBRATION_FILE
+        calibration.write(result, target)
+    facts(result.report)
+    for note in result.notes:
+        say(note)
     say(f"Written to {target}.")

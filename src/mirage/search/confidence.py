@@ -19,6 +19,7 @@ from typing import Literal
 
 from platformdirs import user_data_path
 
+from mirage.errors import BadInput
 from mirage.settings import SHIPPED
 
 Confidence = Literal["strong", "likely", "weak"]
@@ -129,10 +130,21 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
-        """Read what `write` wrote."""
-        values = json.loads(path.read_text("utf-8"))
-        models = {name: ConfidenceModel(**values[name]) for name in ("text", "picture")}
-        return cls(values["encoder"], values["weights"], **models, picture_weights=values.get("picture_weights"))
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When the file cannot be read or holds something else.
+        """
+        try:
+            values = json.loads(path.read_text("utf-8"))
+            models = {name: ConfidenceModel(**values[name]) for name in ("text", "picture")}
+            return cls(values["encoder"], dict(values["weights"]), **models, picture_weights=values.get("picture_weights"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                f"{path} is no calibration ({error}). Delete it or name another; `mirage evaluate calibrate` writes one."
+            ) from error
 
     def write(self, path: Path, **more: object) -> None:
         """Write as JSON, with whatever else should be known of how it was made."""
@@ -145,7 +157,8 @@ DEFAULT_CALIBRATION = Calibration(
     text=ConfidenceModel(-5.0, 2.0, 4.0, 5.0),
     picture=ConfidenceModel(-8.5, 8.0, 5.0, 0.0),
 )
-SHIPPED_CALIBRATION = SHIPPED / "encoder" / "calibration.json"
+CALIBRATION_FILE = "calibration.json"  # in the folder of an atlas, and beside the encoder that ships
+SHIPPED_CALIBRATION = SHIPPED / "encoder" / CALIBRATION_FILE
 # Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
 OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"
 
@@ -155,9 +168,23 @@ def own_calibration(encoder_digest: str) -> Path:
     return OWN_CALIBRATIONS / f"{encoder_digest[:32]}.json"
 
 
-def calibration_for(encoder_digest: str) -> Calibration:
-    """The calibration fitted for an encoder, or cautious defaults where there is none."""
-    for path in (SHIPPED_CALIBRATION, own_calibration(encoder_digest)):
+def calibration_for(encoder_digest: str, atlas: Path | None = None) -> Calibration:
+    """The calibration for an encoder: the atlas's own, else the encoder's, or cautious defaults where there is none.
+
+    Parameters
+    ----------
+    encoder_digest : str
+        A calibration that was chosen for another encoder does not count.
+    atlas : Path, optional
+        The folder of an atlas.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When one of the files is no calibration.
+    """
+    own = [atlas / CALIBRATION_FILE] if atlas else []
+    for path in (*own, SHIPPED_CALIBRATION, own_calibration(encoder_digest)):
         if path.exists():
             fitted = Calibration.read(path)
             if fitted.encoder == encoder_digest:

@@ -92,7 +92,7 @@ def retrieval(
         aside=cases == "aside",
         refined=refined,
         seed=seed,
-        calibration=_calibration(calibration, Calibration),
+        calibration=Calibration.read(calibration) if calibration else None,
         thumbnails=report is not None,
     )
     with counting("Measuring") as move:
@@ -138,15 +138,6 @@ def _pool(name: str, split: str, whole: str) -> tuple[str, ...]:
     if not name or split == whole:
         return ()
     return tuple(dict.fromkeys((TRAIN, split))) if name == MEDPIX else (split,)
-
-
-def _calibration(path: Path | None, kind: Any) -> Any:
-    if path is None:
-        return None
-    try:
-        return kind.read(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path} is no calibration ({error}). `mirage evaluate calibrate` writes one.") from error
 
 
 def tell(table: dict[str, Any]) -> None:

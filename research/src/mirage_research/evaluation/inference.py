@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from mirage.calibrate.run import set_aside
 from mirage.corpora.base import Item
 from mirage.corpora.inferring import Inference, Looking, Rule, Vectors, with_words
 from mirage.corpora.medpix import MedPixCorpus
@@ -22,6 +21,7 @@ from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import SHIPPED
+from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.intervals import bootstrap, told
 
 # A wrong modality hides a figure from its filter, and is the easier one to get right.
@@ -89,7 +89,7 @@ def unseen_cases(encoder: Encoder) -> set[str] | None:
 
     if not (SHIPPED / "encoder").is_dir() or encoder.info().digest != load("starter").info().digest:
         return None
-    return set_aside()
+    return set(holdout(SHIPPED / "encoder" / "splits.json"))
 
 
 def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:

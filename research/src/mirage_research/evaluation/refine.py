@@ -24,8 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.atlas import Atlas
-from mirage.calibrate.queries import KINDS, KnownAnswerQuery, queries
-from mirage.calibrate.run import set_aside
+from mirage.calibrate.queries import KnownAnswerQuery, queries
 from mirage.corpora.base import Item
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput
@@ -36,10 +35,13 @@ from mirage.search.answer import Answer
 from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.query_vector import Feedback
 from mirage.search.searcher import Searcher
+from mirage.settings import SHIPPED
 from mirage.storage.ingest import Progress
+from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.evaluation_set import temporary_atlas
 from mirage_research.evaluation.intervals import bootstrap
 
+KINDS = ("caption", "short", "long", "condition", "picture")
 AT = (1, 5, 10)
 ONCE = "once"
 PAPER = Refinement(share=1.0, hits=3, whole=True)
@@ -90,7 +92,10 @@ def run(
     collection = MedPixCorpus(medpix, splits=("train", "dev"))
     items = [item for item in collection.items() if isinstance(item, Item)]
     there = {item.figure.case_id for item in items}
-    cases = set_aside() if split == "aside" else {i.figure.case_id for i in items if collection.split_of(i) == "dev"}
+    if split == "aside":
+        cases = set(holdout(SHIPPED / "encoder" / "splits.json"))
+    else:
+        cases = {item.figure.case_id for item in items if collection.split_of(item) == "dev"}
     if not cases & there:
         raise BadInput(f"{medpix} has none of the cases to ask about (“{split}”).")
     compared = ways() if split == "aside" else {"chosen": refine.DEFAULT, "paper": PAPER}
@@ -188,7 +193,7 @@ def measure(
         the ``difference`` of each to searching once, as ``[value, low, high]`` with paired 95 % intervals over cases.
     """
     trial = RefineTrial(atlas)
-    asked = list(queries(atlas, items, cases, seed))
+    asked = [one for one in queries(atlas, items, cases, seed) if one.kind in KINDS]
     names = [ONCE, *compared]
     ranks = np.zeros((len(asked), len(names)))
     for number, one in enumerate(asked):

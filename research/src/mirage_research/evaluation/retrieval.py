@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirage import __version__
+from mirage.calibrate.weights import CachedEncoder
 from mirage.errors import BadInput
 from mirage.search.confidence import Calibration
 from mirage_research.evaluation import leakage, systems, tasks
@@ -190,7 +191,7 @@ def _searched(
     sample = [by_name[number] for number in drawn]
     rankings: dict[str, dict[str, list[Ranking]]] = {NAMES: {}, TWICE: {}, PICTURES: {}}
     for number, (one, whole) in enumerate(zip(used, vectors, strict=True)):
-        encoder = systems.CachedEncoder(one.encoder)
+        encoder = CachedEncoder(one.encoder)
         kept = systems.without_names(pool, whole, encoder)
         of = "" if not number else f" ({one.label})"
         looking = encoder.encode_texts([topic.text for topic in by_name])

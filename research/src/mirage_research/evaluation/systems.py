@@ -18,10 +18,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import sqlalchemy as sa
-from PIL import Image
 
 from mirage.atlas import Atlas
-from mirage.encoders.base import Encoder, EncoderInfo
+from mirage.encoders.base import Encoder
 from mirage.figure import Figure
 from mirage.indexes import Index, IndexQuery, Point, load
 from mirage.indexes.base import FILTER_FIELDS
@@ -38,28 +37,6 @@ from mirage_research.evaluation.ranking import RandomOrder, Ranking, best_first
 
 DEPTH = 1000  # of a channel's list
 _ROWS = 512
-
-
-class CachedEncoder:
-    """An encoder that reads each text once: many systems ask with the same words."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._read: dict[str, Matrix] = {}
-        self.info: Callable[[], EncoderInfo] = encoder.info
-        self.unread: Callable[[str], str] = encoder.unread
-
-    def encode_texts(self, texts: Sequence[str]) -> Matrix:
-        """As the encoder itself."""
-        if not texts:
-            return self._encoder.encode_texts(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in self._read]
-        self._read.update(zip(new, self._encoder.encode_texts(new), strict=True))
-        return np.stack([self._read[text] for text in texts])
-
-    def encode_images(self, images: Sequence[Image.Image]) -> Matrix:
-        """As the encoder itself."""
-        return self._encoder.encode_images(images)
 
 
 def by_vectors(looking: Matrix, at: Matrix, ids: Sequence[str], topics: Sequence[Topic]) -> list[Ranking]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mirage.calibrate.weights import CachedEncoder
 from mirage.encoders.base import Encoder
 from mirage.storage.ingest import caption_text
 from mirage_research.evaluation import error_analysis, ranking, systems
@@ -191,7 +192,7 @@ def _captions_alone(pool: EvaluationSet, vectors: FigureVectors, encoder: Encode
     longer = [n for n, figure in enumerate(pool.figures) if figure.caption and caption_text(figure) != figure.caption]
     if longer:
         texts = [pool.figures[place].caption for place in longer]
-        found[longer] = systems.CachedEncoder(encoder).encode_texts(texts)
+        found[longer] = CachedEncoder(encoder).encode_texts(texts)
     return found
 
 
