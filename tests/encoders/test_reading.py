@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mirage.encoders.tokenizer import TowerTokenizer, cleaning, clip_tokenizer, for_tower, saved_tokenizer
+from mirage.encoders.tokenizer import TowerTokenizer, cleaning, clip_tokenizer, saved_tokenizer
 from tiny_duals import WORDS, transformers_library
 from vision import vision
 
@@ -35,14 +35,14 @@ def open_clip() -> Any:
 
 @pytest.fixture(scope="module")
 def clip(open_clip: Any) -> TowerTokenizer:
-    return for_tower(clip_tokenizer(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"), 77, 0, True)
+    return TowerTokenizer(clip_tokenizer(Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"), 77, 0, True)
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("kind", ["lower", "whitespace", "canonicalize"])
 def test_clip_reads_as_open_clip_reads(open_clip: Any, kind: str) -> None:
     merges = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    ours = for_tower(clip_tokenizer(merges, kind), 77, 0, False)
+    ours = TowerTokenizer(clip_tokenizer(merges, kind), 77, 0, False)
     theirs = open_clip.SimpleTokenizer(clean=kind)(TEXTS).tolist()
     assert ours.padded(ours.ids(TEXTS)).tolist() == theirs
 
@@ -97,7 +97,7 @@ def test_siglip_s_pieces_are_read_as_its_own_tokenizer_reads_them(tmp_path: Path
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "SiglipTokenizer"}')
     (tmp_path / "spiece.vocab").unlink()
     theirs = transformers.SiglipTokenizer(vocab_file=str(tmp_path / "spiece.model"))
-    ours = for_tower(saved_tokenizer(tmp_path), 64, theirs.pad_token_id, False)
+    ours = TowerTokenizer(saved_tokenizer(tmp_path), 64, theirs.pad_token_id, False)
     texts = ["axial CT of the brain", "T2-weighted,  contrast;\nedema", "Frontal LOBE (1.5 cm)", "finding " * 90]
     wanted = theirs(texts, padding="max_length", max_length=64, truncation=True)["input_ids"]
     assert ours.padded(ours.ids(texts)).tolist() == wanted

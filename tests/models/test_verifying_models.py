@@ -111,8 +111,10 @@ def test_the_cache_is_checked_by_the_names_of_its_blobs(site: Site, tmp_path: Pa
 
 class TestShipped:
     @pytest.fixture
-    def root(self, tmp_path: Path) -> Path:
-        return Path(shutil.copytree(SHIPPED, tmp_path / "shipped", ignore=shutil.ignore_patterns("atlas")))
+    def root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        copy = Path(shutil.copytree(SHIPPED, tmp_path / "shipped", ignore=shutil.ignore_patterns("atlas")))
+        monkeypatch.setattr("mirage.models.registry.SHIPPED", copy)
+        return copy
 
     def test_the_encoder_is_what_its_card_says(self) -> None:
         (verdict,) = models.verify("starter-encoder")
@@ -129,13 +131,13 @@ class TestShipped:
         body = bytearray(file.read_bytes())
         body[len(body) // 2] ^= 1
         file.write_bytes(body)
-        (verdict,) = models.verify("starter-encoder", root=root)
+        (verdict,) = models.verify("starter-encoder")
         assert "is not what the card states" in verdict.faults[0]
         assert "Install MIRAGE again" in verdict.remedy
 
     def test_a_missing_file_is_named(self, root: Path) -> None:
         (root / "encoder" / "tokenizer.json").unlink()
-        (verdict,) = models.verify("starter-encoder", root=root)
+        (verdict,) = models.verify("starter-encoder")
         assert verdict.faults == ("tokenizer.json is missing",)
 
     def test_all_that_is_here_is_checked_when_nothing_is_named(self, pulled: Path) -> None:

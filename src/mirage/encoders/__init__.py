@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +55,13 @@ def configured(name: str, settings: Settings, model: str = "") -> Encoder:
         As `load`.
     """
     mine = model or (settings.encoder_model if name == settings.encoder else "")
-    options_for = getattr(_adapter(name), "options_for", None)
-    if options_for is not None:
-        return load(name, **options_for(mine, settings))
-    # Of another package: what it takes is its own matter, but a model that is named is handed on.
-    return load(name, **({"model": model} if model else {}))
+    return load(name, **_options(name, mine, settings))
+
+
+def _options(name: str, model: str, settings: Settings | None = None) -> dict[str, Any]:
+    """The keywords that open an encoder; of one of another package, which may not tell them, the model if one is named."""
+    options_for: Callable[..., dict[str, Any]] | None = getattr(_adapter(name), "options_for", None)
+    return options_for(model, settings) if options_for else {"model": model} if model else {}
 
 
 # -- exports ------------------------------------------------------------------------------------------------------------
@@ -173,8 +175,7 @@ def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
         raise BadInput(
             f"The files in {folder} do not say which encoder opens them. Name it with --adapter: {', '.join(available())}."
         )
-    options_for = getattr(_adapter(kind), "options_for", None)
-    return Opening(str(folder), kind, options_for(str(folder)) if options_for else {"model": str(folder)})
+    return Opening(str(folder), kind, _options(kind, str(folder)))
 
 
 def adapter_of(folder: Path) -> str:

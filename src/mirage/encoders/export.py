@@ -9,13 +9,12 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from mirage.encoders.base import EncoderInfo
 from mirage.encoders.onnx import ExportConfig, OnnxEncoder
 from mirage.encoders.towers import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, TorchEncoder, missing_package
 from mirage.errors import BadInput, Unavailable
@@ -88,11 +87,14 @@ def export(
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
         _write(encoder, partial, precision, progress)
-        origin = encoder.info()
-        _describe(partial, precision, origin, encoder, {})
+        read = encoder.tokenizer
+        told = ExportConfig(
+            FORMAT, precision, encoder.info(), encoder.preprocessing, read.max_tokens, read.pad, read.trims, {}
+        )
+        (partial / CONFIG).write_text(told.print(), "utf-8")
         progress("Checking against the original.")
         checked = _checked(encoder, OnnxEncoder(partial))
-        _describe(partial, precision, origin, encoder, checked)
+        (partial / CONFIG).write_text(replace(told, checked=checked).print(), "utf-8")
         texts, images = checked["text_min"], checked["image_min"]
         if not min(texts, images) >= BARS[precision]:
             raise Unavailable(
@@ -160,14 +162,6 @@ def _to_onnx(torch: Any, module: Any, example: Any, path: Path, name: str, axes:
             )
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-
-
-def _describe(folder: Path, precision: str, origin: EncoderInfo, encoder: TorchEncoder, checked: dict[str, float]) -> None:
-    tokenizer = encoder.tokenizer
-    told = ExportConfig(
-        FORMAT, precision, origin, encoder.preprocessing, tokenizer.max_tokens, tokenizer.pad, tokenizer.trims, checked
-    )
-    (folder / CONFIG).write_text(told.print(), "utf-8")
 
 
 def _checked(original: TorchEncoder, exported: OnnxEncoder) -> dict[str, float]:

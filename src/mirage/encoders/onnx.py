@@ -83,9 +83,7 @@ class OnnxEncoder(OnnxTowerEncoder):
     def _understand(self, config: dict[str, Any]) -> None:
         self.exported = _CONFIGS.validate_python(config)
         self.dimension = self.exported.made_from.dimension
-
-    def _reading(self) -> tuple[int, int, bool]:
-        return self.exported.max_tokens, self.exported.pad, self.exported.trims
+        self._reading = (self.exported.max_tokens, self.exported.pad, self.exported.trims)
 
     @staticmethod
     def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class OpenClipEncoder(TorchEncoder):
         else:
             made = tokenizer.clip_tokenizer(_merges(), kind)
         pad = int(made.padding["pad_id"]) if made.padding else int(text.get("pad_id", 0))
-        found = tokenizer.for_tower(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
+        found = TowerTokenizer(made, int(text.get("context_length", 77)), pad, _is_causal(self._config))
         tokenizer.check(found, None if _is_hf(text) else int(text.get("vocab_size", 49_408)), _end(text))
         return found
 
@@ -133,29 +133,12 @@ class OpenClipEncoder(TorchEncoder):
 
         return locate(self._config["text_cfg"]["hf_tokenizer_name"], download=self._download, weights=False).folder
 
-    def _load(self, torch: Any, where: Placement) -> TorchTowers:
-        try:
-            import open_clip  # noqa: PLC0415 - as torch
+    def _load(self, torch: Any, library: Any, where: Placement) -> TorchTowers:
+        from mirage.encoders import modules  # noqa: PLC0415 - imports torch
 
-            from mirage.encoders import modules  # noqa: PLC0415
-        except ImportError as error:
-            raise missing_package("open_clip", error) from error
-        except RuntimeError as error:
-            raise Unavailable(
-                f"open_clip cannot be loaded: {first_line(error)} Its torchvision has to be built for the torch that is "
-                "installed; `pip install --force-reinstall torch torchvision` from one source mends that."
-            ) from error
-        try:
-            with _alone(offline=not self._download):
-                model = _built(open_clip, self._local, self._config, where.dtype, where.device)
-                open_clip.load_checkpoint(model, str(self._weights), strict=True)
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError, ImportError) as error:
-            raise Unavailable(
-                f"The model {self._local.name} cannot be loaded: {first_line(error)} Its weights and its {CONFIG} may not "
-                "belong together; fetch it anew, or name another (setting encoder_model)."
-            ) from error
-        except Exception as error:  # safetensors has an error of its own that shares no base
-            raise Unavailable(f"{self._weights} is damaged: {first_line(error)} Fetch the model anew.") from error
+        with _alone(offline=not self._download):
+            model = _built(library, self._local, self._config, where.dtype, where.device)
+            library.load_checkpoint(model, str(self._weights), strict=True)
         model = model.eval().requires_grad_(False)
         is_bert = _is_hf(self._config["text_cfg"]) and model.text.config.model_type == "bert"
         foreign = modules.OpenClipBertText if is_bert else modules.OpenClipText

@@ -44,10 +44,7 @@ class StarterEncoder(OnnxTowerEncoder):
 
     def _understand(self, config: dict[str, Any]) -> None:
         self._pixels, self.dimension = int(config["pixels"]), int(config["dimension"])
-        self._max_tokens = int(config["max_tokens"])
-
-    def _reading(self) -> tuple[int, int, bool]:
-        return self._max_tokens, 0, True
+        self._reading = (int(config["max_tokens"]), 0, True)
 
     @staticmethod
     def options_for(model: str = "", settings: Settings | None = None) -> dict[str, Any]:
@@ -64,7 +61,7 @@ class StarterEncoder(OnnxTowerEncoder):
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes."""
-        return EncoderInfo("starter", self._digest, self.dimension, self._max_tokens)
+        return EncoderInfo("starter", self._digest, self.dimension, self._reading[0])
 
     @loaded_once
     def _digest(self) -> str:

@@ -46,7 +46,7 @@ class TowerTokenizer:
     Attributes
     ----------
     tokenizer : tokenizers.Tokenizer
-        Without padding, cut at `max_tokens`.
+        Its padding is taken away, and it is set to cut at `max_tokens`.
     max_tokens : int
         Special tokens included.
     pad : int
@@ -60,6 +60,10 @@ class TowerTokenizer:
     max_tokens: int
     pad: int
     trims: bool
+
+    def __post_init__(self) -> None:
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(self.max_tokens)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text, special tokens included, at most `max_tokens`."""
@@ -80,22 +84,6 @@ class TowerTokenizer:
             return ""
         ends = [end for (_, end), special in zip(row.offsets, row.special_tokens_mask, strict=True) if not special]
         return text[ends[-1] if ends else 0 :].lstrip()
-
-
-def for_tower(tokenizer: Any, max_tokens: int, pad: int, trims: bool) -> TowerTokenizer:
-    """Set a tokenizer up for a tower.
-
-    Parameters
-    ----------
-    tokenizer : tokenizers.Tokenizer
-        Its padding and truncation are changed.
-    max_tokens, pad : int
-    trims : bool
-        See `TowerTokenizer`.
-    """
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return TowerTokenizer(tokenizer, max_tokens, pad, trims)
 
 
 def sound(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.preprocessing import Preprocessing
-from mirage.encoders.tokenizer import TowerTokenizer, for_tower
+from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.models.files import LocalModel
 from mirage.models.runtime import (
@@ -43,16 +44,18 @@ class OutOfMemory(Exception):
     """A tower had no memory for so many at once."""
 
 
-def _through(some: Callable[[int, int], int], total: int, at_once: int) -> None:
-    """Work through all, with half as many at once each time that memory runs out."""
-    done = 0
-    while done < total:
+def _in_batches(encode: Callable[[Sequence[Any]], Raw], items: Sequence[Any], at_once: int) -> Raw:
+    """Encode one item or more, with half as many at once each time that memory runs out."""
+    made, done = [], 0
+    while done < len(items):
         try:
-            done += some(done, at_once)
+            made.append(encode(items[done : done + at_once]))
+            done += at_once
         except OutOfMemory:
             if at_once == 1:
                 raise
-            at_once = max(1, at_once // 2)
+            at_once //= 2
+    return np.concatenate(made)
 
 
 def unit(vectors: Raw) -> Vectors:
@@ -99,31 +102,18 @@ class TowerEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode n texts to (n, d) float32, unit length; tokens past `max_tokens` are not read."""
         rows = self.tokenizer.ids(texts) if len(texts) else []
-        # Texts of like length go together: where short texts are given short, padding would cost as much as reading.
-        order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
         vectors = np.zeros((len(rows), self.dimension), dtype=np.float32)
-
-        def some(start: int, count: int) -> int:
-            chosen = order[start : start + count]
-            vectors[chosen] = self._text_vectors([rows[number] for number in chosen])
-            return len(chosen)
-
         if rows:
-            _through(some, len(rows), self._at_once[0])
+            # Texts of like length go together: where short texts are given short, padding would cost as much as reading.
+            order = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+            vectors[order] = _in_batches(self._text_vectors, [rows[number] for number in order], self._at_once[0])
         return unit(vectors)
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Encode n pictures of any mode and size to (n, d) float32, unit length."""
-        vectors = np.zeros((len(images), self.dimension), dtype=np.float32)
-
-        def some(start: int, count: int) -> int:
-            chosen = images[start : start + count]
-            vectors[start : start + len(chosen)] = self._image_vectors(chosen)
-            return len(chosen)
-
-        if len(images):
-            _through(some, len(images), self._at_once[1])
-        return unit(vectors)
+        if not len(images):
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return unit(_in_batches(self._image_vectors, images, self._at_once[1]))
 
     def unread(self, text: str) -> str:
         """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
@@ -150,6 +140,9 @@ class OnnxTowerEncoder(TowerEncoder):
         When a file is missing or damaged, or the folder is of a newer MIRAGE.
     """
 
+    # Most tokens, number of the padding, and whether short texts are given short; see `TowerTokenizer`.
+    _reading: tuple[int, int, bool]
+
     def __init__(self, folder: Path, threads: int, remedy: str) -> None:
         self._folder, self._remedy = folder, remedy
         self._sessions = OnnxSessions(folder, threads, remedy)
@@ -164,11 +157,7 @@ class OnnxTowerEncoder(TowerEncoder):
             raise Unavailable(f"{folder / CONFIG} is damaged ({first_line(error)[:-1]}). {remedy}") from error
 
     def _understand(self, config: dict[str, Any]) -> None:
-        """Take over what the configuration says."""
-        raise NotImplementedError
-
-    def _reading(self) -> tuple[int, int, bool]:
-        """Most tokens, number of the padding, and whether short texts are given short; see `TowerTokenizer`."""
+        """Take over what the configuration says, `_reading` and `dimension` among it."""
         raise NotImplementedError
 
     @loaded_once
@@ -180,7 +169,7 @@ class OnnxTowerEncoder(TowerEncoder):
             made = Tokenizer.from_file(str(self._folder / TOKENIZER))
         except Exception as error:  # the tokenizers library raises nothing narrower
             raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {self._remedy}") from error
-        return for_tower(made, *self._reading())
+        return TowerTokenizer(made, *self._reading)
 
     def _run(self, name: str, given: dict[str, Any]) -> Raw:
         return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)
@@ -325,12 +314,27 @@ class TorchEncoder(TowerEncoder):
         """Both towers, loaded and placed."""
         try:
             import torch  # noqa: PLC0415 - seconds, and only when something is encoded
+
+            library = import_module(self.adapter)  # an adapter is called as its library is
         except ImportError as error:
             raise missing_package(self.adapter, error) from error
+        except RuntimeError as error:
+            raise Unavailable(
+                f"{self.adapter} cannot be loaded: {first_line(error)} It and torchvision have to be built for the torch "
+                "that is installed; `pip install --force-reinstall torch torchvision` from one source mends that."
+            ) from error
         where = select_device(torch, self._device, self._dtype)
         if self._threads and where.device == "cpu":
             torch.set_num_threads(self._threads)
-        return self._load(torch, where)
+        try:
+            return self._load(torch, library, where)
+        except MirageError:
+            raise
+        except Exception as error:  # safetensors and the libraries have errors that share no base
+            raise Unavailable(
+                f"The model {self._local.name} cannot be loaded: {first_line(error)} Its weights and its configuration may "
+                "not belong together. Fetch it anew, or name another (setting encoder_model)."
+            ) from error
 
     @loaded_once
     def _digest(self) -> str:
@@ -348,7 +352,7 @@ class TorchEncoder(TowerEncoder):
         """What of the model itself changes its vectors, by name: digests of files, and values."""
         raise NotImplementedError
 
-    def _load(self, torch: Any, where: Placement) -> TorchTowers:
+    def _load(self, torch: Any, library: Any, where: Placement) -> TorchTowers:
         raise NotImplementedError
 
     @loaded_once

@@ -12,7 +12,7 @@ from typing import Any
 from mirage.encoders import tokenizer
 from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, three
 from mirage.encoders.tokenizer import TowerTokenizer
-from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package
+from mirage.encoders.towers import TorchEncoder, TorchTowers
 from mirage.errors import Unavailable
 from mirage.models.files import LocalModel, shards
 from mirage.models.runtime import Placement, first_line, remembered_sha256
@@ -81,7 +81,7 @@ class TransformersEncoder(TorchEncoder):
         last = row[-1] if row else 0
         # CLIP fills up with its end token, of which the first counts; SigLIP sees what it is filled up with.
         pad = last if self._family.trims or not made.padding else int(made.padding["pad_id"])
-        found = tokenizer.for_tower(made, tokens, pad, self._family.trims)
+        found = TowerTokenizer(made, tokens, pad, self._family.trims)
         tokenizer.check(found, vocabulary, self._end(vocabulary))
         return found
 
@@ -99,30 +99,16 @@ class TransformersEncoder(TorchEncoder):
             *((path.name, remembered_sha256(path)) for path in files),
         ]
 
-    def _load(self, torch: Any, where: Placement) -> TorchTowers:
-        try:
-            import transformers  # noqa: PLC0415 - as torch
+    def _load(self, torch: Any, library: Any, where: Placement) -> TorchTowers:
+        from mirage.encoders import modules  # noqa: PLC0415 - imports torch
 
-            from mirage.encoders import modules  # noqa: PLC0415
-
-            made = getattr(transformers, self._family.kind)
-        except ImportError as error:
-            raise missing_package("transformers", error) from error
-        except RuntimeError as error:
-            raise Unavailable(f"The transformers library cannot be loaded: {first_line(error)}") from error
-        try:
-            model, told = made.from_pretrained(
-                str(self._local.folder),
-                dtype=getattr(torch, where.dtype),
-                use_safetensors=True,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-        except Exception as error:  # safetensors and the library have errors that share no base
-            raise Unavailable(
-                f"The model {self._local.name} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
-                "(setting encoder_model)."
-            ) from error
+        model, told = getattr(library, self._family.kind).from_pretrained(
+            str(self._local.folder),
+            dtype=getattr(torch, where.dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
         lacking = sorted(name for name in told["missing_keys"] if not name.endswith("position_ids"))
         if lacking:
             raise Unavailable(

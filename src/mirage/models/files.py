@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, TypeAdapter
+from pydantic import TypeAdapter
 
 from mirage.errors import Unavailable, first_fault
 from mirage.models.runtime import first_line, git_id_of, sha256_of
@@ -45,20 +45,6 @@ _MARKS = {
 _LONGEST_HEADER = 100_000_000
 
 
-def inside(path: str) -> str:
-    """A path, written with slashes, that stays below the folder it is joined to.
-
-    Raises
-    ------
-    ValueError
-        When it does not.
-    """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or {"\\", ":", "\0"} & set(path) or ".." in parts:
-        raise ValueError("a file lies outside the folder")
-    return path
-
-
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """A file of a model, at a hub or in a folder.
@@ -73,12 +59,22 @@ class ModelFile:
         Of its content, where that is known; else empty.
     git_id : str
         Git's name of its content, where the source states that; else empty.
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When it would lie outside the folder that its path is joined to.
     """
 
-    path: Annotated[str, AfterValidator(inside)]
+    path: str
     size: int
     sha256: str = ""
     git_id: str = ""
+
+    def __post_init__(self) -> None:
+        parts = PurePosixPath(self.path).parts
+        if not parts or parts[0] == "/" or ".." in parts or {"\\", ":", "\0"} & set(self.path):
+            raise Unavailable(f"A file of the model lies outside its folder: {self.path!r}. It is not taken.")
 
     def is_at(self, path: Path, progress: Callable[[int], None] | None = None) -> bool:
         """Whether a file on this machine is this one: in size and, where a digest is known, in content.

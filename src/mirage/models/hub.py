@@ -24,7 +24,6 @@ from mirage.models.files import (
     ModelFile,
     ModelRecord,
     choose,
-    inside,
     lacking,
     licence_of,
     named_by_cache,
@@ -230,11 +229,6 @@ class _Hub:
             for entry in self._api.list_repo_tree(self._name, recursive=True, revision=commit):
                 if (blob := getattr(entry, "blob_id", None)) is None:  # a folder
                     continue
-                try:
-                    inside(entry.path)
-                except ValueError:
-                    told = f"{self._name} has a file that lies outside its folder: {entry.path!r}. Not fetched."
-                    raise Unavailable(told) from None
                 sha256 = entry.lfs.sha256.lower() if entry.lfs else ""
                 found.append(ModelFile(entry.path, entry.size, sha256, "" if sha256 else blob.lower()))
         return found

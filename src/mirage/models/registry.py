@@ -257,11 +257,11 @@ class ShippedModel:
         return ""
 
 
-def shipped(root: Path = SHIPPED) -> dict[str, ShippedModel]:
+def shipped() -> dict[str, ShippedModel]:
     """The models that ship, by id."""
     models = (
-        ShippedModel(STARTER_ENCODER, root / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json")),
-        ShippedModel(STARTER_GENERATOR, root / "generator", ("config.json", "patches.npz", "unet.onnx")),
+        ShippedModel(STARTER_ENCODER, SHIPPED / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json")),
+        ShippedModel(STARTER_GENERATOR, SHIPPED / "generator", ("config.json", "patches.npz", "unet.onnx")),
     )
     return {model.id: model for model in models}
 

@@ -55,9 +55,7 @@ class Verdict:
         return not self.faults
 
 
-def verify(
-    model: str = "", *, revision: str = "", progress: VerifyProgress = lambda *_: None, root: Path | None = None
-) -> list[Verdict]:
+def verify(model: str = "", *, revision: str = "", progress: VerifyProgress = lambda *_: None) -> list[Verdict]:
     """Check one model, or all that are on this machine.
 
     Parameters
@@ -68,8 +66,6 @@ def verify(
         Of an id; as for `mirage.models.find` when left out.
     progress : callable, optional
         See `VerifyProgress`.
-    root : Path, optional
-        Where the models that ship lie, when not in the package.
 
     Raises
     ------
@@ -78,12 +74,11 @@ def verify(
     mirage.errors.BadInput
         When a folder holds no record of what it should be.
     """
-    ours = shipped(root) if root else shipped()
     if not model:
-        return _all(ours, progress)
+        return _all(progress)
     name = bare(model)
-    if name in ours:
-        return [_shipped(ours[name], progress)]
+    if name in shipped():
+        return [_shipped(shipped()[name], progress)]
     place = find_here(model, revision)
     if place is None:
         place = next((folder for folder, record in records(name) if not record.whole), None)
@@ -94,8 +89,8 @@ def verify(
     return [_pulled(place, progress)]
 
 
-def _all(ours: dict[str, ShippedModel], progress: VerifyProgress) -> list[Verdict]:
-    found = [_shipped(model, progress) for model in ours.values()]
+def _all(progress: VerifyProgress) -> list[Verdict]:
+    found = [_shipped(model, progress) for model in shipped().values()]
     own = [_pulled(folder, progress) for folder in folders()]
     there = {verdict.id for verdict in [*found, *own]}
     others = {pin.id: cached(pin.id, pin.revision) for pin in PINS if pin.id not in there}
