@@ -11,11 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Pixels = npt.NDArray[np.float32]
-Square = npt.NDArray[np.uint8]
 
-# Pictures are squeezed into the square up to this ratio of sides; longer ones get black margins, so that a spine
-# stays a spine.
-MOST_SQUEEZE = 1.3
 # Means and deviations of CLIP's training pictures, red, green, blue (Radford et al., 2021), where a model says nothing.
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _MODES = ("shortest", "longest", "squash")
@@ -41,35 +37,6 @@ def to_rgb(image: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         return Image.alpha_composite(ground, rgba).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def to_square(image: Image.Image, pixels: int) -> Square:
-    """Fit a picture into a square.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Any mode and size.
-    pixels : int
-        Side of the square.
-
-    Returns
-    -------
-    numpy.ndarray
-        (pixels, pixels, 3) uint8.
-    """
-    width, height = image.size
-    across = min(pixels, max(1, round(pixels * MOST_SQUEEZE * width / height)))
-    down = min(pixels, max(1, round(pixels * MOST_SQUEEZE * height / width)))
-    # Grey is resized before it becomes three channels: the same result for a third of the work.
-    ready = image if image.mode == "L" and "transparency" not in image.info else to_rgb(image)
-    fitted = ready.resize((across, down), Image.Resampling.BILINEAR, reducing_gap=2.0).convert("RGB")
-    if (across, down) == (pixels, pixels):
-        return np.asarray(fitted, dtype=np.uint8)
-    square = np.zeros((pixels, pixels, 3), dtype=np.uint8)
-    top, left = (pixels - down) // 2, (pixels - across) // 2
-    square[top : top + down, left : left + across] = np.asarray(fitted, dtype=np.uint8)
-    return square
 
 
 def three(given: Any) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mirage.corpora.base import Refused
 from mirage.corpora.medpix import MedPixCorpus, find_folder
-from mirage.encoders.preprocessing import to_square
+from mirage.encoders.starter import to_square
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import MODALITIES, clean_text
 from mirage.images import read_picture

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage.encoders.tokenizer import TowerTokenizer, for_tower
+from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import (
     DrawnImage,
@@ -386,7 +386,7 @@ class TextStates:
     def _tokenizer(self) -> TowerTokenizer:
         from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is drawn
 
-        return for_tower(Tokenizer.from_file(str(self._folder / "tokenizer.json")), self._most, pad=0, trims=True)
+        return TowerTokenizer(Tokenizer.from_file(str(self._folder / "tokenizer.json")), self._most, pad=0, trims=True)
 
     @loaded_once
     def _session(self) -> Any:
