@@ -101,9 +101,10 @@ def to_square(image: Image.Image, pixels: int) -> npt.NDArray[np.uint8]:
     # Grey is resized before it becomes three channels: the same result for a third of the work.
     ready = image if image.mode == "L" and "transparency" not in image.info else to_rgb(image)
     fitted = ready.resize((across, down), Image.Resampling.BILINEAR, reducing_gap=2.0).convert("RGB")
+    seen = np.asarray(fitted, dtype=np.uint8)
     if (across, down) == (pixels, pixels):
-        return np.asarray(fitted, dtype=np.uint8)
+        return seen
     square = np.zeros((pixels, pixels, 3), dtype=np.uint8)
     top, left = (pixels - down) // 2, (pixels - across) // 2
-    square[top : top + down, left : left + across] = np.asarray(fitted, dtype=np.uint8)
+    square[top : top + down, left : left + across] = seen
     return square

@@ -336,9 +336,11 @@ def listed(*, everything: bool = False, adapter_of: Callable[[Path], str] = lamb
     if everything:
         known = {row.id for row in rows}
         rows += [_list_cached(name) for name in _in_cache() if name not in known]
-    measured = {row.id: speed for row in rows if row.where and (speed := speeds().get(row.id))}
+    measured = speeds()
     return [
-        replace(row, speed=measured[row.id], memory=measured[row.id].memory or row.memory) if row.id in measured else row
+        replace(row, speed=speed, memory=speed.memory or row.memory)
+        if row.where and (speed := measured.get(row.id))
+        else row
         for row in rows
     ]
 
@@ -352,53 +354,44 @@ def _known(model_id: str) -> Listed:
     return Listed(pin.id, pinned=pin.revision, size=pin.size, memory=pin.memory, **told)
 
 
+def _in_folder(row: Listed, where: str, folder: Path, *, whole: bool, licence: str = "", size: int = 0) -> Listed:
+    return replace(
+        row,
+        where=where,
+        path=str(folder),
+        revision=folder.name,
+        whole=whole,
+        size=size or bytes_of(folder),
+        memory=(_memory(folder) if whole else 0) or row.memory,
+        licence=row.licence if row.role else licence or licence_of(folder),
+    )
+
+
 def _list_shipped(model: ShippedModel) -> Listed:
     digest = ""
     with suppress(OSError):  # as when a file is missing
         digest = model.digest()
-    row = replace(_known(model.id), where="shipped", path=str(model.folder), revision=digest[:12], digest=digest)
-    return replace(row, whole=not model.missing(), size=bytes_of(model.folder))
+    row = _in_folder(_known(model.id), "shipped", model.folder, whole=not model.missing())
+    return replace(row, revision=digest[:12], digest=digest)
 
 
 def _list_pulled(folder: Path, adapter_of: Callable[[Path], str]) -> Listed:
-    row = _known(folder.parent.name.replace("--", "/", 1))
-    row = replace(row, where="mirage", path=str(folder), revision=folder.name, size=bytes_of(folder))
-    record = None
+    row, record = _known(folder.parent.name.replace("--", "/", 1)), None
     with suppress(Unavailable):
         record = ModelRecord.read(folder)
     if record is None:
-        return row
+        return _in_folder(row, "mirage", folder, whole=False)
     whole = record.whole and all((folder / file.path).is_file() for file in record.files)
+    row = _in_folder(row, "mirage", folder, whole=whole, licence=record.licence, size=record.size)
     adapter = row.adapter or adapter_of(folder)
-    return replace(
-        row,
-        role=row.role or (ENCODER if adapter else ""),
-        adapter=adapter,
-        licence=row.licence if row.role else record.licence or licence_of(folder),
-        revision=record.revision,
-        digest=record.digest if record.whole else "",
-        whole=whole,
-        size=record.size or row.size,
-        memory=(_memory(folder) if whole else 0) or row.memory,
-    )
+    role, digest = row.role or (ENCODER if adapter else ""), record.digest if record.whole else ""
+    return replace(row, role=role, adapter=adapter, revision=record.revision, digest=digest)
 
 
 def _list_cached(model_id: str) -> Listed:
     row = _known(model_id)
     snapshot = cached(row.id, row.pinned)
-    if snapshot is None:
-        return row
-    whole = not lacking(snapshot)
-    return replace(
-        row,
-        where="cache",
-        path=str(snapshot),
-        revision=snapshot.name,
-        whole=whole,
-        size=bytes_of(snapshot),
-        memory=(_memory(snapshot) if whole else 0) or row.memory,
-        licence=row.licence if row.role else licence_of(snapshot),
-    )
+    return _in_folder(row, "cache", snapshot, whole=not lacking(snapshot)) if snapshot else row
 
 
 def _memory(folder: Path) -> int:
@@ -440,25 +433,21 @@ def card(model_id: str, revision: str = "") -> str:
 
 def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
     record = ModelRecord.read(folder) if folder else None
-    lines = [f"# {name}", ""]
     licence = pin.licence if pin else record.licence if record else licence_of(folder) if folder else NOT_STATED
-    lines.append(f"- licence: {licence}")
-    if pin and pin.gated:
-        lines.append("- its terms must be accepted at the hub before it is given")
-    if pin and not pin.ships:
-        lines.append(f"- pinned revision: {pin.revision or 'not pinned'}")
     if record and record.revision:
-        lines.append(f"- revision on this machine: {record.revision}, from {record.source}")
+        here = f"revision on this machine: {record.revision}, from {record.source}"
     elif folder and name in shipped():
-        lines.append(f"- digest stated in its card: {shipped()[name].stated() or 'none'}")
-    elif folder:
-        lines.append(f"- revision on this machine: {folder.name}")
+        here = f"digest stated in its card: {shipped()[name].stated() or 'none'}"
     else:
-        lines.append("- not on this machine")
-    if pin and pin.used_for:
-        lines.append(f"- MIRAGE uses it for: {pin.used_for}")
-    lines += [f"- mind: {caveat}" for caveat in (pin.caveats if pin else ())]
-    return lines
+        here = f"revision on this machine: {folder.name}" if folder else "not on this machine"
+    facts = [f"licence: {licence}", here]
+    if pin is not None:
+        if pin.gated:
+            facts.append("its terms must be accepted at the hub before it is given")
+        if not pin.ships:
+            facts.append(f"pinned revision: {pin.revision or 'not pinned'}")
+        facts += [f"MIRAGE uses it for: {pin.used_for}", *(f"mind: {caveat}" for caveat in pin.caveats)]
+    return [f"# {name}", "", *(f"- {fact}" for fact in facts)]
 
 
 def _own_card(name: str, folder: Path | None) -> str:
