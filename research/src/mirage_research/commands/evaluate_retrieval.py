@@ -149,10 +149,9 @@ def tell(table: dict[str, Any]) -> None:
     )
     for name, task in table["tasks"].items():
         out.print(_system_table(name, task))
-        if task.get("confusions"):
-            for system, counts in task["confusions"].items():
-                kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
-                out.print(f"  first figure wrong, {escape(system)}: {kinds}", style="dim", soft_wrap=True)
+        for system, counts in task.get("confusions", {}).items():
+            kinds = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+            out.print(f"  first figure wrong, {escape(system)}: {kinds}", style="dim", soft_wrap=True)
         out.print()
     for one in table["encoders"]:
         if not one["training known"]:

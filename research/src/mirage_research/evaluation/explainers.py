@@ -20,7 +20,7 @@ from typing import Any
 
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.errors import BadInput, Unavailable
+from mirage.errors import Unavailable
 from mirage.explain import explainers, explanation
 from mirage.explain.explainers.base import Explainer
 from mirage.explain.explanation import Explanation
@@ -57,10 +57,7 @@ def questions(atlas: Atlas, count: int, seed: int = 0) -> list[str]:
 
 
 def measure(
-    atlas: Atlas,
-    explainer: Explainer,
-    asked: list[str],
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    atlas: Atlas, explainer: Explainer, asked: list[str], progress: Callable[[int, int], object] = lambda done, total: None
 ) -> list[Explanation]:
     """Explain each question.
 
@@ -157,8 +154,6 @@ def evaluate(
     mirage.errors.MirageError
         When the explainer or the data set is not there.
     """
-    if count < 1:
-        raise BadInput(f"At least one question has to be asked; {count} were.")
     dev = corpora.load("medpix", path=medpix, splits=("dev",))
     with temporary_atlas(dev) as atlas, ExitStack() as stack:
         asked = questions(atlas, count, seed)

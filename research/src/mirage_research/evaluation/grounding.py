@@ -313,22 +313,19 @@ def _written(row: dict[str, Any], held: CaseSet) -> LabelledSentence:
         raise BadInput(
             f"The pair “{row['claim']}” names the case {row['case']}, which is not in this copy's {held.split} split."
         )
-    told = {f"caption:{figure.id.partition(':')[2]}" for figure in held.figures[case]} | held.cases[case].passages.keys()
-    wanted = list(row["evidence"])
-    if missing := [name for name in wanted if name not in told]:
+    figures, passages = held.figures[case], held.cases[case].passages
+    captions = {f"caption:{figure.id.partition(':')[2]}": figure for figure in figures}
+    if missing := [name for name in row["evidence"] if name not in {*captions, *passages}]:
         raise BadInput(f"The case {row['case']} has no {', '.join(missing)} in this copy of MedPix.")
-    captions = {f"caption:{figure.id.partition(':')[2]}": figure for figure in held.figures[case]}
     kept: list[Evidence] = []
-    for name in wanted:
+    for name in row["evidence"]:
         # Passages are taken one by one: where a caption is the same as the findings, gathering would keep only one of them.
-        chosen = [captions[name]] if name in captions else list(held.figures[case])
-        text = captions[name].caption if name in captions else held.cases[case].passages[name]
-        said = [replace(figure, caption=text) for figure in chosen]
-        known = gather([Hit(1, figure, "strong", (), 0.0) for figure in said], {})
-        base = known[0] if known else None
-        if base is not None and text.strip():
+        chosen = [captions[name]] if name in captions else figures
+        text = captions[name].caption if name in captions else passages[name]
+        known = gather([Hit(1, replace(figure, caption=text), "strong", (), 0.0) for figure in chosen], {})
+        if known and text.strip():
             kind = "caption" if name in captions else name
-            kept.append(replace(base, number=len(kept) + 1, kind=kind, text=text.strip()))
+            kept.append(replace(known[0], number=len(kept) + 1, kind=kind, text=text.strip()))
     return LabelledSentence(case, row["claim"], tuple(kept), row["label"], row["kind"], row["split"])
 
 

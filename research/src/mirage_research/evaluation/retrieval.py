@@ -138,10 +138,7 @@ def evaluate(
         | {"by split": {split: pool.splits.count(split) for split in sorted(set(pool.splits))}},
         "look-alikes across splits": leaks,
         "tasks": {task.name: tasks.numbers_of(task, pool, touched) for task in found},
-        "seconds": {
-            "reading and encoding": round(read - started, 1),
-            "measuring": round(time.perf_counter() - read, 1),
-        },
+        "seconds": {"reading and encoding": round(read - started, 1), "measuring": round(time.perf_counter() - read, 1)},
     }
     return RetrievalEvaluation(table, pool, tuple(found), failures, small)
 
@@ -161,8 +158,8 @@ def _asked(
         what = f"the cases of {what} that were set aside from training {used[0].label}"
     for one, known in zip(used, trained, strict=True):
         leakage.refuse_trained(pool, asked, known, one.label, what)
-    if len(asked) < FEWEST or len({pool.groups[place] for place in asked}) < 2:
-        cases = len({pool.groups[place] for place in asked})
+    cases = len({pool.groups[place] for place in asked})
+    if len(asked) < FEWEST or cases < 2:
         raise BadInput(
             f"There are {len(asked)} figures of {cases} cases in {what}: too few to measure. "
             f"It wants {FEWEST} figures or more, of two cases or more."

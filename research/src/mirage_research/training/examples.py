@@ -121,25 +121,20 @@ def read_examples(corpus: Corpus, tell: Tell) -> tuple[list[TrainingExample], Co
     split_of: Callable[[Item], str] = getattr(corpus, "split_of", lambda _: "")
     examples: list[TrainingExample] = []
     left_out: Counter[str] = Counter()
-    told = 0
     for number, entry in enumerate(corpus.items()):
         if isinstance(entry, Refused):
-            left_out["refused by the corpus"] += 1
-            if told < 5:
-                told += 1
+            if left_out["refused by the corpus"] < 5:
                 tell(f"left out {entry.label}: {entry.reason}")
+            left_out["refused by the corpus"] += 1
         elif not (caption := tidied(entry.figure.caption)):
             left_out["without a caption"] += 1
         else:
             examples.append(TrainingExample(number, entry, group_of(entry), caption, split_of(entry).lower()))
     if not examples:
-        title = corpus.info().title
-        if left_out["without a caption"]:
-            raise BadInput(
-                f"None of the {left_out['without a caption']:,} figures of {title} has a caption, and fine-tuning learns "
-                "from captions. For a folder, put a table with the columns file and caption into it."
-            )
-        raise BadInput(f"{title} holds no figures that can be used.")
+        raise BadInput(
+            f"None of the {left_out.total():,} figures of {corpus.info().title} has a caption and can be used: fine-tuning "
+            "learns from captions. For a folder, put a table with the columns file and caption into it."
+        )
     return examples, left_out
 
 
