@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from mirage.corpora.base import Corpus
+from mirage.corpora.parquet import ParquetFigures
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.models.runtime import Placement, select_device
 from mirage_research.evaluation.intervals import codes
@@ -43,9 +44,7 @@ from mirage_research.training.runs import (
     write_checkpoint,
 )
 
-# Corpora whose pictures lie in groups of rows; see `order_of`.
-_IN_PARQUET = ("roco", "rocov2")
-_NEIGHBOURS = 32
+_NEIGHBOURS = 32  # read in a row where pictures lie in groups of rows; see `order_of`
 _TELL_SECONDS = 20.0
 _TYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
@@ -110,7 +109,7 @@ def fine_tune(  # noqa: PLR0912, PLR0915 - a run is read from top to bottom
             "train on. Make batch smaller."
         )
     total = config.steps or per_epoch * config.epochs
-    run = config.run or (_NEIGHBOURS if info.name in _IN_PARQUET else 1)
+    run = config.run or (_NEIGHBOURS if isinstance(corpus, ParquetFigures) else 1)
     feeder = PairFeeder(corpus, towers, dataclasses.replace(config, run=run), tell)
     pool = pool_of(splits.held_out, config.measured, config.seed)
     card = ModelCard(base, info, splits, config, f"{where.dtype} on {where.device}", total)
