@@ -71,6 +71,13 @@ def test_a_damaged_file_is_replaced_by_the_pull_that_the_remedy_names(pulled: Pa
     assert one().sound
 
 
+def test_a_file_of_the_right_size_and_another_content_is_replaced_when_it_is_looked_at(site: Site, tmp_path: Path) -> None:
+    copy = models.pull(MODEL, to=tmp_path / "mine").path
+    (copy / "model.safetensors").write_bytes(weights(seed=9))
+    models.pull(MODEL, to=tmp_path / "mine")
+    assert (copy / "model.safetensors").read_bytes() == weights()
+
+
 def test_what_was_fetched_in_part_says_how_to_go_on(site: Site) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

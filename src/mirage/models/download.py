@@ -1,4 +1,4 @@
-"""Files from the network: fetched over a bad line, resumed where it broke off, and verified.
+"""Files from the network: fetched over a bad line, and resumed where it broke off.
 
 The client of the model hub (huggingface_hub) throws away what had arrived when a download is stopped, and knows no other
 sites; so the bytes of models and of archives both come through here.
@@ -7,7 +7,6 @@ sites; so the bytes of models and of archives both come through here.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -53,7 +52,6 @@ def fetch(
     url: str,
     target: Path,
     *,
-    sha256: str | None = None,
     size: int | None = None,
     progress: Progress | None = None,
     headers: Mapping[str, str] | None = None,
@@ -65,15 +63,13 @@ def fetch(
 
     The bytes go to ``target.part``, with a ``target.part.json`` beside it that says which version of the file
     they are of; when the file has changed since, or the server cannot resume, it starts anew. A target that is
-    there already, and fits `sha256` and `size`, is left as it is. Proxies are taken from the environment.
+    there already, and of that `size`, is left as it is. Proxies are taken from the environment.
 
     Parameters
     ----------
     url : str
     target : Path
-        Where the whole, verified file will be.
-    sha256 : str, optional
-        Digest in hexadecimal that the file must have.
+        Where the whole file will be.
     size : int, optional
         Bytes that it must have.
     progress : callable, optional
@@ -100,24 +96,23 @@ def fetch(
         When the disk is full, the server refuses (`FetchRefused`), or the file is not the one that was wanted.
     """
     if target.is_file():
-        if _fits(target, sha256, size):
+        if size in (None, target.stat().st_size):
             return target
         target.unlink()
-    job = _Download(url, target, size, progress or (lambda *_: None), instead, headers or {})
+    part, side = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
+    job = _Download(url, part, side, size, progress or (lambda *_: None), instead, headers or {})
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         job.run(attempts, pause)
     except OSError as error:
         raise Unavailable(disk_words(target.parent, error)) from error
-    if not _fits(job.part, sha256, size):
-        found = job.length
+    if size not in (None, found := job.length):
         job.forget()
-        wanted = f"{size:,} bytes" if size is not None and found != size else f"SHA-256 {sha256}"
         raise Unavailable(
-            f"{url} is not the file that was wanted ({wanted}); {found:,} bytes arrived and were thrown away. "
+            f"{url} is not the file that was wanted ({size:,} bytes); {found:,} bytes arrived and were thrown away. "
             f"Try again. If it happens again, the file has changed at its source. {instead}".rstrip()
         )
-    job.part.replace(target)
+    part.replace(target)
     job.forget()
     return target
 
@@ -127,21 +122,12 @@ class _Download:
     """A file on its way."""
 
     url: str
-    target: Path
+    part: Path  # what has arrived
+    side: Path  # of which version of the file that is
     size: int | None
     progress: Progress
     instead: str
     headers: Mapping[str, str]
-
-    @property
-    def part(self) -> Path:
-        """What has arrived."""
-        return self.target.with_name(self.target.name + ".part")
-
-    @property
-    def side(self) -> Path:
-        """Of which version of the file that is."""
-        return self.target.with_name(self.target.name + ".part.json")
 
     @property
     def length(self) -> int:
@@ -183,7 +169,7 @@ class _Download:
                 if answer.status_code == 416:
                     return
                 if total is not None:
-                    check_room(self.target.parent, total - have + _SPARE)
+                    check_room(self.part.parent, total - have + _SPARE)
                 with self.part.open("ab" if have else "wb") as file:
                     # No chunk size: waiting to fill one would lose what came before the line broke.
                     for chunk in answer.iter_raw():
@@ -235,15 +221,6 @@ def _content_range(header: str) -> tuple[int | None, int | None]:
     span, _, total = header.removeprefix("bytes").strip().partition("/")
     start = span.partition("-")[0]
     return (int(start) if start.isdigit() else None), (int(total) if total.isdigit() else None)
-
-
-def _fits(path: Path, sha256: str | None, size: int | None) -> bool:
-    if size is not None and path.stat().st_size != size:
-        return False
-    if sha256 is None:
-        return True
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256.lower()
 
 
 def reason(error: Exception) -> str:

@@ -245,7 +245,6 @@ class _Hub:
             fetch(
                 f"{self.told}/{quote(self._name)}/resolve/{commit}/{quote(file.path)}",
                 target,
-                sha256=file.sha256 or None,
                 size=file.size,
                 progress=lambda done, _: tell(done),
                 headers=self._headers,
@@ -390,6 +389,7 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
                 def tell(there: int, path: str = file.path, before: int = done) -> None:
                     progress(path, before + there, total)
 
+                target.unlink(missing_ok=True)
                 fetched += source.bring(file, commit, target, tell)
                 if not file.is_at(target):
                     target.unlink()

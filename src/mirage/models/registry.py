@@ -180,6 +180,13 @@ def _spelt(model_id: str) -> str:
     return model_id.replace("/", "--")
 
 
+def cache_folder() -> Path:
+    """Where the Hugging Face libraries keep models."""
+    from huggingface_hub import constants  # noqa: PLC0415 - wanted only for models of a hub
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def cached(model_id: str, revision: str = "", cache: Path | None = None) -> Path | None:
     """The snapshot of a model in a cache of the Hugging Face libraries, or None.
 
@@ -193,11 +200,7 @@ def cached(model_id: str, revision: str = "", cache: Path | None = None) -> Path
     cache : Path, optional
         Theirs when left out (``HF_HUB_CACHE``, ``HF_HOME``).
     """
-    if cache is None:
-        from huggingface_hub import constants  # noqa: PLC0415 - wanted only for models of a hub
-
-        cache = Path(constants.HF_HUB_CACHE)
-    kept = cache / f"models--{_spelt(model_id)}"
+    kept = (cache or cache_folder()) / f"models--{_spelt(model_id)}"
     commit = revision
     with suppress(OSError, ValueError):
         commit = (kept / "refs" / (revision or "main")).read_text("ascii").strip()
@@ -209,11 +212,8 @@ def cached(model_id: str, revision: str = "", cache: Path | None = None) -> Path
 
 def _in_cache() -> list[str]:
     """Ids of all models in the cache of the Hugging Face libraries."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir  # noqa: PLC0415 - imports an HTTP client
-
-    with suppress(CacheNotFound, OSError):
-        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model" and repo.revisions)
-    return []
+    kept = sorted(path.name for path in cache_folder().glob("models--*"))
+    return [name.removeprefix("models--").replace("--", "/") for name in kept]
 
 
 # -- what ships ----------------------------------------------------------------------------------------------------------
