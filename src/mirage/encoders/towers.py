@@ -302,12 +302,9 @@ class TorchEncoder(TowerEncoder):
             raise
         except ImportError as error:
             raise missing_package(self.adapter, error) from error
-        except (OSError, ValueError, KeyError) as error:
-            raise Unavailable(
-                f"The tokenizer of {name} cannot be used: {first_line(error)} Fetch the model anew."
-            ) from error
         except Exception as error:  # the tokenizers library raises nothing narrower
-            raise Unavailable(f"The tokenizer of {name} is damaged: {first_line(error)} Fetch the model anew.") from error
+            told = f"The tokenizer of {name} cannot be used: {first_line(error)} Fetch the model anew."
+            raise Unavailable(told) from error
 
     @loaded_once
     def loaded(self) -> TorchTowers:

@@ -303,7 +303,7 @@ class _Folder:
         self._name, self._revision = name, revision
         self._commit = ""
         self._record: ModelRecord | None = None
-        self._folder = self._in_cache(source) or self._in_folder(source)
+        self._folder = self._found(source)
         self.told = str(self._folder)
 
     def commit(self, pin: Pin | None, *, named: bool) -> str:
@@ -328,18 +328,11 @@ class _Folder:
         copy_file(source, target, tell)
         return file.size
 
-    def _in_cache(self, source: Path) -> Path | None:
+    def _found(self, source: Path) -> Path:
         for root in (source, source / "hub"):
             if snapshot := cached(self._name, self._revision, root):
                 self._commit = snapshot.name
                 return snapshot
-            if (root / f"models--{self._name.replace('/', '--')}").is_dir():
-                raise NotFound(
-                    f"{root} holds {self._name}, but not revision {self._revision} of it. Name another with --revision."
-                )
-        return None
-
-    def _in_folder(self, source: Path) -> Path:
         name, named = self._name, "" if self._revision == "main" else self._revision
         kept = source / name.replace("/", "--")
         places = [*sorted(kept.glob(f"*/{RECORD}")), kept / RECORD, source / name / RECORD, source / RECORD]
