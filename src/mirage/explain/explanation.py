@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from typing import NamedTuple
 
 from mirage.errors import MirageError
 from mirage.explain import explainers
@@ -89,19 +91,15 @@ class Explanation:
             doubt = f" ({claim.support})" if claim.support != "supported" else ""
             lines.append(f"{claim.text}{' ' + marks if marks else ''}{doubt}")
         used = {number for claim in self.claims for number in claim.cites}
-        if used:
-            lines.append("\nEvidence")
-        for item in self.evidence:
-            if item.number in used:
-                source = item.source
-                place = f" {source.url}" if source.url else ""
-                lines.append(
-                    f"[{item.number}] {item.title or item.figures[0]}, {item.kind}. {source.attribution} "
-                    f"Licence: {source.licence}.{place}"
-                )
+        lines += ["\nEvidence"] if used else []
+        for item in (item for item in self.evidence if item.number in used):
+            source = item.source
+            lines.append(
+                f"[{item.number}] {item.title or item.figures[0]}, {item.kind}. {source.attribution} "
+                f"Licence: {source.licence}. {source.url}".rstrip()
+            )
         lines += [f"\nNote: {remark}" for remark in self.remarks]
-        lines.append("\nMade by MIRAGE for teaching; it does not diagnose.")
-        return "\n".join(lines)
+        return "\n".join([*lines, "\nMade by MIRAGE for teaching; it does not diagnose."])
 
 
 def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", first: int = 1) -> tuple[Evidence, ...]:
@@ -118,50 +116,46 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
         Number of the first passage.
     """
     used = [hit.figure for hit in hits if hit.confidence != "weak"][:MOST_HITS]
-    of_case: dict[str, list[Figure]] = {}
-    for figure in used:
-        if figure.case_id:
-            of_case.setdefault(figure.case_id, []).append(figure)
-    found: list[Evidence] = []
-    said: set[tuple[str, str]] = set()
-
-    def say(kind: str, text: str, figures: Sequence[Figure], case: Case | None) -> None:
-        text = text.strip()
-        key = (figures[0].case_id or figures[0].id, text)
-        if not text or key in said:
-            return
-        said.add(key)
-        lead = figures[0]
-        found.append(
-            Evidence(
-                number=first + len(found),
-                kind=kind,
-                text=text,
-                figures=tuple(figure.id for figure in figures),
-                source=case.source if case else lead.source,
-                case=lead.case_id,
-                title=(case.title if case else "") or lead.title,
-                diagnosis=(case.diagnosis if case else "") or lead.diagnosis,
-                # A claim is checked against what the sources say, not against what was inferred.
-                modality=_common(figure.stated("modality") for figure in figures),
-                plane=_common(figure.stated("plane") for figure in figures),
-                region=_common(figure.region for figure in figures),
-                side=side,
-            )
+    distinct: dict[tuple[str, str], _Passage] = {}
+    for passage in _passages(used, cases):
+        if passage.text:
+            distinct.setdefault((passage.figures[0].case_id or passage.figures[0].id, passage.text), passage)
+    return tuple(
+        Evidence(
+            number=number,
+            kind=kind,
+            text=text,
+            figures=tuple(figure.id for figure in figures),
+            source=case.source if case else figures[0].source,
+            case=figures[0].case_id,
+            title=(case.title if case else "") or figures[0].title,
+            diagnosis=(case.diagnosis if case else "") or figures[0].diagnosis,
+            # A claim is checked against what the sources say, not against what was inferred.
+            modality=_common(figure.stated("modality") for figure in figures),
+            plane=_common(figure.stated("plane") for figure in figures),
+            region=_common(figure.region for figure in figures),
+            side=side,
         )
+        for number, (kind, text, figures, case) in enumerate(distinct.values(), first)
+    )
 
-    told: set[str] = set()
+
+class _Passage(NamedTuple):
+    kind: str
+    text: str
+    figures: Sequence[Figure]
+    case: Case | None
+
+
+def _passages(used: Sequence[Figure], cases: Mapping[str, Case]) -> Iterator[_Passage]:
+    """What the figures and their cases say, in the order of the figures; a case's passages come with each of its figures."""
     for figure in used:
+        of_case = [other for other in used if other.case_id == figure.case_id] if figure.case_id else [figure]
         # One caption for several figures of a case ("see previous") is one passage that speaks of all of them.
-        same = [other for other in of_case.get(figure.case_id, [figure]) if other.caption == figure.caption]
-        say("caption", figure.caption, same, None)
-        case = cases.get(figure.case_id)
-        if case is None or case.id in told:
-            continue
-        told.add(case.id)
-        for name in PASSAGES:
-            say(name, case.passages.get(name, ""), of_case[case.id], case)
-    return tuple(found)
+        same = [other for other in of_case if other.caption == figure.caption]
+        yield _Passage("caption", figure.caption.strip(), same, None)
+        if case := cases.get(figure.case_id):
+            yield from (_Passage(name, case.passages.get(name, "").strip(), of_case, case) for name in PASSAGES)
 
 
 def _common(values: Iterable[str]) -> str:
@@ -241,10 +235,7 @@ def collect(question: str, events: Iterable[Event]) -> Explanation:
     question : str
     events : iterable of Event
     """
-    whole = Explanation(question)
-    for event in events:
-        whole = with_event(whole, event)
-    return whole
+    return reduce(with_event, events, Explanation(question))
 
 
 def with_event(whole: Explanation, event: Event) -> Explanation:

@@ -16,7 +16,7 @@ import numpy as np
 from mirage.encoders.base import Encoder
 from mirage.explain import explainers, explanation
 from mirage.explain.evidence import Draft
-from mirage.explain.explainers.base import Explainer, ExplanationRequest
+from mirage.explain.explainers.base import ExplanationRequest
 from mirage.figure import Case
 from mirage.query import Query
 from mirage.search.answer import Answer, Hit
@@ -104,7 +104,7 @@ def search(
     return _answered(searcher.search(query, feedback), query, _note(quoted, unread), started)
 
 
-def quote(answer: Answer, cases: Mapping[str, Case], hits: int, explainer: Explainer | None = None) -> Quoted:
+def quote(answer: Answer, cases: Mapping[str, Case], hits: int) -> Quoted:
     """Explain the strong and likely ones among the first hits in their sources' words.
 
     Parameters
@@ -114,15 +114,12 @@ def quote(answer: Answer, cases: Mapping[str, Case], hits: int, explainer: Expla
         Case id to Case.
     hits : int
         How many hits, at most.
-    explainer : Explainer, optional
-        The extractive one when left out.
     """
     evidence = explanation.gather(answer.hits[:hits], cases)
     if not evidence:
         return Quoted()
-    speaker = explainer or explainers.load(explainers.DEFAULT)
     request = ExplanationRequest(explanation.words_of(answer), evidence)
-    drafts = [piece for piece in speaker.explain(request) if isinstance(piece, Draft)]
+    drafts = [piece for piece in explainers.load().explain(request) if isinstance(piece, Draft)]
     by_number = {item.number: item for item in evidence}
     figures = [by_number[draft.cites[0]].figures[0] for draft in drafts if draft.cites]
     return Quoted(tuple(draft.text for draft in drafts), tuple(dict.fromkeys(figures)))

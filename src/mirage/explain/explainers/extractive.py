@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import zip_longest
 
 from mirage.explain.evidence import Aspect, Draft, Evidence
 from mirage.explain.explainers import cues
@@ -34,7 +36,6 @@ _WANTED: tuple[Aspect, ...] = (
 # Where the question names no disease, definitions of what happens to be found would lead astray.
 _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "where", "look", "differential", "look", "look")
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")
-_SPACES = re.compile(r"\s+")
 
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
@@ -119,36 +120,33 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence], stopped
         return
     if both:
         yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left aside.")
-    chosen: dict[str, list[tuple[Aspect, Candidate]]] = {"a": [], "b": []}
-    for place, side in enumerate(("a", "b")):
+    chosen: list[tuple[Aspect, Candidate]] = []
+    for side, name in zip(("a", "b"), request.sides, strict=True):
         mine = [item for item in own if item.side == side]
         if not mine:
-            yield Remark(f"Nothing that stands only for {request.sides[place] or f'side {side.upper()}'} was found.")
+            yield Remark(f"Nothing that stands only for {name or f'side {side.upper()}'} was found.")
             continue
         typical = _typical(mine, [item for item in own if item.side != side])
-        asked = request.sides[place] or request.question
+        asked = name or request.question
         found = candidates(mine, focus_of(asked, mine), modality_of(asked, mine))
-        told = [*chosen["a"], *chosen["b"]]
-        before = len(told)
 
         def tells_apart(candidate: Candidate, typical: Counter[int] = typical) -> float:
-            best = sorted((typical[word] for word in candidate.words), reverse=True)[:4]
-            return 0.5 * sum(best) / 4
+            return 0.5 * sum(nlargest(4, (typical[word] for word in candidate.words))) / 4
 
-        choose(found, _CONTRAST[: max(request.most // 2, 1)], told, tells_apart)
-        chosen[side] = told[before:]
+        choose(found, _CONTRAST[: max(request.most // 2, 1)], chosen, tells_apart)
     for aspect, candidate in _alternate(chosen):
         if stopped():
             return
         yield _draft(aspect, candidate, own)
 
 
-def _alternate(chosen: dict[str, list[tuple[Aspect, Candidate]]]) -> Iterator[tuple[Aspect, Candidate]]:
+def _alternate(chosen: Sequence[tuple[Aspect, Candidate]]) -> Iterator[tuple[Aspect, Candidate]]:
     """Aspect by aspect, one side and then the other."""
     for aspect in cues.ORDER:
-        sides = [[one for one in chosen[side] if one[0] == aspect] for side in ("a", "b")]
-        for place in range(max(map(len, sides))):
-            yield from (side[place] for side in sides if place < len(side))
+        of = [one for one in chosen if one[0] == aspect]
+        sides = ([one for one in of if one[1].evidence.side == side] for side in ("a", "b"))
+        for pair in zip_longest(*sides):
+            yield from filter(None, pair)
 
 
 def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[int]:
@@ -176,7 +174,7 @@ def _of_both(draft: Draft, evidence: Sequence[Evidence]) -> Draft:
 
 
 def _folded(text: str) -> str:
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 # -- which sentences ------------------------------------------------------------------------------------------------------
@@ -206,10 +204,6 @@ class Candidate:
     topic: float
     base: float
     strengths: dict[Aspect, float]
-
-    def score(self, aspect: Aspect) -> float:
-        """Its worth as a sentence about one aspect."""
-        return self.base + _ASPECT * min(self.strengths[aspect], _STRONGEST)
 
 
 def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> list[Candidate]:
@@ -302,12 +296,10 @@ def choose(
     for aspect in wanted:
         best, best_score = None, _FLOOR
         for candidate in found:
-            if (
-                candidate.topic < (_WHAT_FLOOR if aspect == "what" else _TOPIC_FLOOR)
-                or candidate.strengths[aspect] < _LEAST[aspect]
-            ):
+            told_of = candidate.strengths[aspect]
+            if candidate.topic < (_WHAT_FLOOR if aspect == "what" else _TOPIC_FLOOR) or told_of < _LEAST[aspect]:
                 continue
-            score = candidate.score(aspect) + bonus(candidate)
+            score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
             if score <= best_score:
                 continue
             told = max((similarity(candidate, other) for _, other in chosen), default=0.0)
