@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mirage.explain.checker.matching import Body, EvidenceMatch, EvidenceSentence
+from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
@@ -22,13 +22,13 @@ _SAME_THING = 2.0
 _NORMAL = frozenset(("normal", "intact"))
 
 
-def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Break]:
+def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
     """What the sentence denies and the evidence states, and the other way round.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of EvidenceMatch
+    chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
     share : float
         How much of the sentence they hold, 0 to 1.
@@ -37,21 +37,15 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, sha
     if not chosen:
         return found
     for denial in claim.denials:
-        upheld = any(denial.heads & match.unit.reading.denied for match in chosen) or _is_called_normal(claim, chosen, body)
-        against = [
-            match
-            for match in chosen
-            if denial.heads & match.unit.reading.affirmed and not _other_side(claim, match.unit.reading)
-        ]
-        if not upheld and against:
-            number = against[0].unit.number
-            words = _named(claim, denial.heads & against[0].unit.reading.affirmed)
-            found.append(
-                Break("negation", denial.words, f"The sentence denies {words}; [{number}] states it.", "contradicted")
-            )
-    if claim.denials and not found and share >= _RETOLD and not any(match.unit.reading.denies for match in chosen):
+        upheld = any(denial.heads & unit.reading.denied for unit in chosen) or _is_called_normal(claim, chosen, body)
+        stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
+        if not upheld and (against := next(stating, None)):
+            words = _named(claim, denial.heads & against.reading.affirmed)
+            reason = f"The sentence denies {words}; [{against.number}] states it."
+            found.append(Break("negation", denial.words, reason, "contradicted"))
+    if claim.denials and not found and share >= _RETOLD and not any(unit.reading.denies for unit in chosen):
         words = claim.denials[0].words
-        reason = f"The sentence says “{words}”; [{chosen[0].unit.number}] says the same without the denial."
+        reason = f"The sentence says “{words}”; [{chosen[0].number}] says the same without the denial."
         found.append(Break("negation", words, reason, "contradicted"))
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
 
@@ -62,15 +56,15 @@ def _other_side(claim: Annotation, source: Annotation) -> bool:
     return bool(mine) and bool(theirs) and not mine & theirs and "both" not in mine | theirs
 
 
-def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
+def _stated(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
     """What the sentence states and the case that it is about denies, and states nowhere."""
     if any(token.word in REMOVED for token in claim.tokens):
         return []
     units = body.sentences_of(chosen)
     stated = {concept for unit in units for concept in unit.reading.affirmed}
-    stated_here = {concept for match in chosen for concept in match.unit.reading.affirmed}
-    for unit in [match.unit for match in chosen[:1]] + units:
-        known = stated_here if unit is chosen[0].unit else stated
+    stated_here = {concept for unit in chosen for concept in unit.reading.affirmed}
+    for unit in [*chosen[:1], *units]:
+        known = stated_here if unit is chosen[0] else stated
         for denial in (*unit.reading.denials, *unit.reading.questions):
             wrong = (denial.heads & claim.affirmed) - known
             if wrong and not denial.heads & claim.denied:
@@ -81,7 +75,7 @@ def _stated(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> l
     return []
 
 
-def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> bool:
+def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> bool:
     """Whether the case calls all the structures of a sentence normal or intact, so that it may deny that they are ill."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     return bool(anatomy) and any(
@@ -89,7 +83,7 @@ def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: 
     )
 
 
-def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
+def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
     anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
     wrong = {
@@ -108,22 +102,22 @@ def _called_normal(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Bod
     return []
 
 
-def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
+def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
     """Numbers that the evidence gives otherwise, or not at all.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of EvidenceMatch
+    chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
     body : Body
         All evidence.
     """
     found: list[Break] = []
-    of = {match.unit.number for match in chosen}
+    of = {unit.number for unit in chosen}
     cited = [unit for unit in body.units if unit.number in of]
     for quantity in claim.quantities:
-        known = [(other, match.unit.number) for match in chosen for other in match.unit.reading.quantities]
+        known = [(other, unit.number) for unit in chosen for other in unit.reading.quantities]
         if any(numbers.same(quantity, other) for other, _ in known):
             continue
         against = [(other, number) for other, number in known if numbers.comparable(quantity, other)]
@@ -137,13 +131,13 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -
     return found
 
 
-def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> list[Break]:
+def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
     """Modalities and planes that are not those of the evidence.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of EvidenceMatch
+    chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
     body : Body
         All evidence.
@@ -151,12 +145,12 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> 
     if not chosen:
         return []
     found: list[Break] = []
-    lead, here = chosen[0].unit, body.case_of(chosen)
+    lead, here = chosen[0], body.case_of(chosen)
     of_case = {item.modality for item in here} | {
         kind for unit in body.sentences_of(chosen) for kind in unit.reading.modalities
     }
     for modality, words in claim.modalities.items():
-        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.modalities}
+        said = {kind: unit.number for unit in reversed(chosen) for kind in unit.reading.modalities}
         alike = sorted(kind for kind in said if is_sequence(kind) == is_sequence(modality))
         held = modality in of_case or (modality == "MR" and any(map(is_sequence, said)))
         if modality in said or (held and not alike):
@@ -165,7 +159,7 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body) -> 
         other, number = (alike[0], said[alike[0]]) if alike else (known, lead.number)
         found.append(_picture("modality", words, modality_name(other), number, f"No source here speaks of {words}."))
     for plane, words in claim.planes.items():
-        said = {kind: match.unit.number for match in reversed(chosen) for kind in match.unit.reading.planes}
+        said = {kind: unit.number for unit in reversed(chosen) for kind in unit.reading.planes}
         if plane in said or (not said and any(item.plane == plane for item in here)):
             continue
         other, number = min(said.items(), default=(lead.evidence.plane, lead.number))
@@ -186,13 +180,13 @@ def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
 # -- sides --------------------------------------------------------------------------------------------------------------
 
 
-def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, share: float) -> list[Break]:
+def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
     """Sides that the evidence gives otherwise, or not at all.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of EvidenceMatch
+    chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
     body : Body
     share : float
@@ -221,15 +215,15 @@ def laterality(claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, s
     return list({item.reason: item for item in found}.values())
 
 
-def _counted(claim: Annotation, chosen: Sequence[EvidenceMatch]) -> list[Break]:
+def _counted(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
     """A sentence retold with as many sides, but not the same ones."""
     if len(chosen) != 1:
         return []
     mine = sorted(mention.side for mention in claim.sides)
-    theirs = sorted(mention.side for mention in chosen[0].unit.reading.sides)
+    theirs = sorted(mention.side for mention in chosen[0].reading.sides)
     if mine == theirs or len(mine) != len(theirs):
         return []
-    number = chosen[0].unit.number
+    number = chosen[0].number
     reason = f"The sentence says {_sides(mine)}; [{number}] says {_sides(theirs)}."
     return [Break("laterality", claim.sides[0].words, reason, "contradicted")]
 
@@ -238,14 +232,14 @@ def _sides(sides: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(name(side) for side in sides))
 
 
-def _verdict(mention: SideMention, chosen: Sequence[EvidenceMatch]) -> tuple[str, int] | tuple[()] | None:
+def _verdict(mention: SideMention, chosen: Sequence[EvidenceSentence]) -> tuple[str, int] | tuple[()] | None:
     """Empty when a source agrees; the other side and its source when one disagrees; None when none tells."""
     against: tuple[str, int] | None = None
-    for match in chosen:
+    for unit in chosen:
         nearest: dict[str, float] = {}
-        for other in match.unit.reading.sides:
+        for other in unit.reading.sides:
             near = _likeness(mention, other)
-            if near >= _SAME_THING or (near > 0 and len({side.side for side in match.unit.reading.sides}) == 1):
+            if near >= _SAME_THING or (near > 0 and len({side.side for side in unit.reading.sides}) == 1):
                 nearest[other.side] = max(near, nearest.get(other.side, 0.0))
         same, opposite = (
             max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0)),
@@ -254,16 +248,14 @@ def _verdict(mention: SideMention, chosen: Sequence[EvidenceMatch]) -> tuple[str
         if same >= 0 and same >= opposite - _MUCH_NEARER:
             return ()
         if opposite >= 0 and against is None:
-            against = (OTHER[mention.side], match.unit.number)
+            against = (OTHER[mention.side], unit.number)
     return against
 
 
-def _fits_best(mention: SideMention, case: Sequence[EvidenceMatch], chosen: Sequence[EvidenceMatch]) -> bool:
+def _fits_best(mention: SideMention, case: Sequence[EvidenceSentence], chosen: Sequence[EvidenceSentence]) -> bool:
     """Whether a sentence elsewhere in the case has the side with as much around it as any has the other side."""
-    same = [_likeness(mention, side) for match in case for side in match.unit.reading.sides if side.side == mention.side]
-    other = [
-        _likeness(mention, side) for match in chosen for side in match.unit.reading.sides if side.side == OTHER[mention.side]
-    ]
+    same = [_likeness(mention, side) for unit in case for side in unit.reading.sides if side.side == mention.side]
+    other = [_likeness(mention, side) for unit in chosen for side in unit.reading.sides if side.side == OTHER[mention.side]]
     return max(same, default=0.0) >= max(other, default=0.0) > 0
 
 
@@ -272,17 +264,16 @@ def _likeness(one: SideMention, other: SideMention) -> float:
     return 2.0 * len(one.anchors & other.anchors) + len(one.window & other.window)
 
 
-def _anywhere(mention: SideMention, chosen: Sequence[EvidenceMatch], body: Body) -> bool:
+def _anywhere(mention: SideMention, chosen: Sequence[EvidenceSentence], body: Body) -> bool:
     """Whether the case has something on that side."""
     return any(side.side in (mention.side, "both") for unit in body.sentences_of(chosen) for side in unit.reading.sides)
 
 
-def _same_case(mention: SideMention, chosen: Sequence[EvidenceMatch], body: Body) -> list[EvidenceMatch]:
+def _same_case(mention: SideMention, chosen: Sequence[EvidenceSentence], body: Body) -> list[EvidenceSentence]:
     if not chosen:
         return []
-    lead = chosen[0].unit.evidence
+    lead = chosen[0].evidence
     about = EvidenceSentence(lead, -1, lead.about, body.about[lead.number])
-    with_it = [
+    return [
         unit for unit in body.sentences_of(chosen[:1]) if any(side.anchors & mention.anchors for side in unit.reading.sides)
-    ]
-    return [EvidenceMatch(unit, 0.0, frozenset()) for unit in (*with_it, about)]
+    ] + [about]

@@ -88,27 +88,28 @@ class Checker:
             return [Break("unrelated", claim.text[:120], reason, "partly")], list(given)
         weights = body.weights(claim)
         matches = body.match(claim, given)
-        chosen = matching.aligned(matches, weights)
-        held = matching.share(chosen, weights)
+        aligned = matching.aligned(matches, weights)
+        held = matching.share(aligned, weights)
         if held < SURE and matches:
             similar = self._similarity.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
             ranked = sorted(zip(matches, similar, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
-            chosen = matching.aligned([match for match, _ in ranked], weights)
-            held = matching.share(chosen, weights)
+            aligned = matching.aligned([match for match, _ in ranked], weights)
+            held = matching.share(aligned, weights)
             meant = max(similar)
             held = max((held + meant) / 2, meant - 0.1, held if held >= SURE else 0.0)
+        chosen = [match.unit for match in aligned]
         found = terms.doubts(claim, chosen, body, asked, held)
         if held < FAINT:
             reason = "No source says this, or anything near it."
             found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
-            return found, [match.unit.number for match in chosen[:1]]
+            return found, [unit.number for unit in chosen[:1]]
         found += agreement.laterality(claim, chosen, body, held)
         found += agreement.negation(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
         if held < HELD and not found:
             found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
-        return found, [match.unit.number for match in chosen]
+        return found, [unit.number for unit in chosen]
 
 
 @lru_cache(maxsize=_KEPT_BODIES)

@@ -103,18 +103,18 @@ class Body:
         texts = [item.text for item in self.evidence] + [item.about for item in self.evidence]
         return frozenset(word[:6] for text in texts for word in map(fold, re.findall(r"[^\W\d_]{6,}", text)))
 
-    def case_of(self, chosen: Iterable[EvidenceMatch]) -> list[Evidence]:
+    def case_of(self, chosen: Iterable[EvidenceSentence]) -> list[Evidence]:
         """The passages that some sentences stand in, and all others of the same cases."""
-        numbers = {match.unit.number for match in chosen}
+        numbers = {unit.number for unit in chosen}
         cases = {self.by_number[number].case for number in numbers} - {""}
         return [item for item in self.evidence if item.number in numbers or item.case in cases]
 
-    def sentences_of(self, chosen: Iterable[EvidenceMatch]) -> list[EvidenceSentence]:
+    def sentences_of(self, chosen: Iterable[EvidenceSentence]) -> list[EvidenceSentence]:
         """The sentences of those passages."""
         numbers = {item.number for item in self.case_of(chosen)}
         return [unit for unit in self.units if unit.number in numbers]
 
-    def near(self, chosen: Iterable[EvidenceMatch]) -> frozenset[str]:
+    def near(self, chosen: Iterable[EvidenceSentence]) -> frozenset[str]:
         """All concepts of those passages, titles included."""
         numbers = [item.number for item in self.case_of(chosen)]
         return frozenset().union(*(self.around[number] | self.about[number].concepts.keys() for number in numbers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mirage.explain.checker.matching import Body, EvidenceMatch
+from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.lexicon import Token, is_uncommon, vocabulary
@@ -21,14 +21,14 @@ _DIAGNOSIS = re.compile(
 
 
 def doubts(
-    claim: Annotation, chosen: Sequence[EvidenceMatch], body: Body, asked: frozenset[str], share: float
+    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], share: float
 ) -> list[Break]:
     """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
 
     Parameters
     ----------
     claim : Annotation
-    chosen : sequence of EvidenceMatch
+    chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
     body : Body
     asked : frozenset of str
@@ -86,31 +86,31 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
 
 
-def _swapped(claim: Annotation, chosen: Sequence[EvidenceMatch], asked: frozenset[str]) -> list[Break]:
+def _swapped(claim: Annotation, chosen: Sequence[EvidenceSentence], asked: frozenset[str]) -> list[Break]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
-    said = {concept for match in chosen for concept in match.unit.reading.concepts}
+    said = {concept for unit in chosen for concept in unit.reading.concepts}
     mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
-    best = chosen[0].unit.reading
+    best = chosen[0].reading
     theirs = [token for token in _named(best) if not _held(token, frozenset(claim.concepts))]
     for token in mine:
         other = next((there for there in theirs if there.kind == token.kind), None)
         if other is not None:
-            reason = f"The sentence says “{token.text}” where [{chosen[0].unit.number}] says “{other.text}”."
+            reason = f"The sentence says “{token.text}” where [{chosen[0].number}] says “{other.text}”."
             return [Break("term", token.text, reason, "contradicted")]
     return []
 
 
-def _opposite(claim: Annotation, chosen: Sequence[EvidenceMatch], here: frozenset[str]) -> list[Break]:
+def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], here: frozenset[str]) -> list[Break]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, words in claim.concepts.items():
         opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
         if not opposites or concept in here or concept not in claim.affirmed:
             continue
-        for match in chosen[:2]:
-            if other := opposites & match.unit.reading.concepts.keys():
-                said = match.unit.reading.concepts[min(other)]
-                reason = f"The sentence says “{words}”; [{match.unit.number}] says “{said}”."
+        for unit in chosen[:2]:
+            if other := opposites & unit.reading.concepts.keys():
+                said = unit.reading.concepts[min(other)]
+                reason = f"The sentence says “{words}”; [{unit.number}] says “{said}”."
                 found.append(Break("term", words, reason, "contradicted"))
                 break
     return found
