@@ -197,8 +197,7 @@ def _spoken(
     request: ExplanationRequest, explainer: Explainer | str, checker: Checker, stopped: Callable[[], bool]
 ) -> Iterator[Event]:
     name = explainer if isinstance(explainer, str) else explainer.info().name
-    why = ""
-    claims = 0
+    claims, why = 0, "it wrote no sentence"
     try:
         speaker = explainers.load(explainer) if isinstance(explainer, str) else explainer
         info = speaker.info()
@@ -213,18 +212,18 @@ def _spoken(
                 return
         if claims:
             return
-        why = "it wrote no sentence"
     except MirageError as error:
         why = str(error).rstrip(".")
-    if stopped() or name == explainers.DEFAULT:
-        if why and not claims and not stopped():
-            yield Remark(NO_WORDS)
+    if stopped():
         return
-    yield Remark(
-        f"The explainer {name} {'stopped half-way' if claims else 'could not be used'}: {why}. "
-        "What follows quotes the sources instead."
-    )
-    yield from _spoken(request, explainers.DEFAULT, checker, stopped)
+    if name != explainers.DEFAULT:
+        yield Remark(
+            f"The explainer {name} {'stopped half-way' if claims else 'could not be used'}: {why}. "
+            "What follows quotes the sources instead."
+        )
+        yield from _spoken(request, explainers.DEFAULT, checker, stopped)
+    elif not claims:
+        yield Remark(NO_WORDS)
 
 
 def collect(question: str, events: Iterable[Event]) -> Explanation:

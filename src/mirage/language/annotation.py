@@ -25,6 +25,7 @@ _SEQUENCES = {
     "t1": "T1", "t1w": "T1", "t1wi": "T1", "t2": "T2", "t2w": "T2", "t2wi": "T2", "flair": "FLAIR", "dwi": "DWI",
     "diffusion weighted": "DWI", "adc": "ADC", "stir": "STIR", "gre": "GRE", "swi": "SWI",
 }  # fmt: skip
+_IMAGING_WORDS = _MODALITY_WORDS | _SEQUENCES
 _PLANES = {
     "axial": "axial", "transverse": "axial", "transaxial": "axial", "coronal": "coronal", "sagittal": "sagittal",
     "parasagittal": "sagittal", "midsagittal": "sagittal",
@@ -153,13 +154,11 @@ def _imaging(tokens: Sequence[Token]) -> Mentions:
     planes: dict[str, str] = {}
     places: set[int] = set()
     for place, token in enumerate(tokens):
-        pair = f"{token.word} {tokens[place + 1].word}" if place + 1 < len(tokens) else ""
-        triple = f"{pair} {tokens[place + 2].word}" if place + 2 < len(tokens) else ""
-        for name, count in ((triple, 3), (pair, 2), (token.word, 1)):
-            kind = _MODALITY_WORDS.get(name) or _SEQUENCES.get(name)
-            if kind and place not in places:
-                modalities.setdefault(kind, token.text if count == 1 else name)
-                places.update(range(place, place + count))
+        for span in (tokens[place : place + count] for count in (3, 2, 1)):
+            name = " ".join(other.word for other in span)
+            if place not in places and (kind := _IMAGING_WORDS.get(name)):
+                modalities.setdefault(kind, token.text if len(span) == 1 else name)
+                places.update(range(place, place + len(span)))
                 break
         following = tokens[place + 1].word.split()[0] if place + 1 < len(tokens) else ""
         plane = _PLANES.get(token.word)

@@ -21,6 +21,8 @@ HELD, FAINT = 0.5, 0.33
 _LOOKED_AT = 8
 _KEPT_BODIES = 16
 _ORDER: tuple[Support, ...] = get_args(Support)
+# All sentences of an explanation are checked against the same evidence, read once.
+_body = lru_cache(maxsize=_KEPT_BODIES)(Body)
 
 
 class Checker:
@@ -49,9 +51,9 @@ class Checker:
         """
         body = _body(tuple(evidence))
         text = without_marks(draft.text)
-        given = tuple(dict.fromkeys(number for number in draft.cites if number in body.by_number))
-        missing = tuple(dict.fromkeys(number for number in draft.cites if number not in body.by_number))
-        doubts = [_missing(number, len(body.evidence)) for number in missing]
+        cites = tuple(dict.fromkeys(draft.cites))
+        given = tuple(number for number in cites if number in body.by_number)
+        doubts = [_missing(number, len(body.evidence)) for number in cites if number not in body.by_number]
         parts = cut(text)
         if not parts:
             doubts.append(
@@ -110,12 +112,6 @@ class Checker:
         if held < HELD and not found:
             found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [unit.number for unit in chosen]
-
-
-@lru_cache(maxsize=_KEPT_BODIES)
-def _body(evidence: tuple[Evidence, ...]) -> Body:
-    """Evidence read; all sentences of an explanation are checked against the same."""
-    return Body(evidence)
 
 
 def _missing(number: int, count: int) -> Break:

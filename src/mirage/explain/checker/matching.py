@@ -176,20 +176,16 @@ def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tupl
     """
     if not matches:
         return ()
-    chosen = [matches[0]]
-    held = set(matches[0].shared)
-    total = sum(weights.values()) or 1.0
-    while len(chosen) < MOST_ALIGNED:
-        best, most = None, 0.0
-        for match in matches:
-            new = match.shared - held
-            gain = sum(weights[concept] for concept in new) / total
-            same = match.unit.evidence.case == chosen[0].unit.evidence.case or match.unit.number == chosen[0].unit.number
-            enough = gain >= _ADDS if same else gain >= _ADDS_OF_ANOTHER and len(new) > 1
-            if enough and gain > most and match not in chosen:
-                best, most = match, gain
-        if best is None:
-            break
+    chosen, held = [matches[0]], set(matches[0].shared)
+    lead, total = matches[0].unit, sum(weights.values()) or 1.0
+
+    def gain(match: EvidenceMatch) -> float:
+        new = match.shared - held
+        added = sum(weights[concept] for concept in new) / total
+        same = match.unit.evidence.case == lead.evidence.case or match.unit.number == lead.number
+        return added if (added >= _ADDS if same else added >= _ADDS_OF_ANOTHER and len(new) > 1) else 0.0
+
+    while len(chosen) < MOST_ALIGNED and gain(best := max(matches, key=gain)) > 0:
         chosen.append(best)
         held |= best.shared
     return tuple(chosen)
