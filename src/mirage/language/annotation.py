@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 from mirage.figure import MODALITIES
 from mirage.language import laterality, negation, numbers
-from mirage.language.lexicon import Kind, Token, spelled_out, tokenize
+from mirage.language.lexicon import Token, spelled_out, tokenize
 
 _MODALITY_WORDS: dict[str, str] = {
     "ct": "CT", "cta": "CT", "ctpa": "CT", "hrct": "CT", "cat scan": "CT", "computed tomography": "CT",
@@ -57,17 +57,8 @@ class Annotation:
         return tokenize(self._spelled)
 
     @cached_property
-    def concepts(self) -> dict[str, str]:
-        """Concept to the words it stands in, for those that say something: no stop words, sides or bare verbs of showing."""
-        return {concept: token.text for concept, token in self._telling.items()}
-
-    @cached_property
-    def kinds(self) -> dict[str, Kind]:
-        """Concept to its kind."""
-        return {concept: token.kind for concept, token in self._telling.items()}
-
-    @cached_property
-    def _telling(self) -> dict[str, Token]:
+    def concepts(self) -> dict[str, Token]:
+        """Concept to the first word for it, of those that say something: no stop words, sides or bare verbs of showing."""
         silent = self._imaging[2] | self._numbers[1] | {place for cue in self._cues for place in cue.places}
         found: dict[str, Token] = {}
         for place, token in enumerate(self.tokens):

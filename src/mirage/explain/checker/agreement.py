@@ -10,6 +10,7 @@ from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import OTHER, SideMention, name
+from mirage.language.lexicon import Kind
 from mirage.language.negation import REMOVED
 
 # How much of a sentence the source's must hold for every denial in it to need one there, and for its sides, counted, to be
@@ -37,7 +38,9 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
     if not chosen:
         return found
     for denial in claim.denials:
-        upheld = any(denial.heads & unit.reading.denied for unit in chosen) or _is_called_normal(claim, chosen, body)
+        upheld = any(denial.heads & unit.reading.denied for unit in chosen) or _calling_normal(
+            claim, body.sentences_of(chosen)
+        )
         stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
         if not upheld and (against := next(stating, None)):
             words = _named(claim, denial.heads & against.reading.affirmed)
@@ -75,31 +78,31 @@ def _stated(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -
     return []
 
 
-def _is_called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> bool:
-    """Whether the case calls all the structures of a sentence normal or intact, so that it may deny that they are ill."""
-    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
-    return bool(anatomy) and any(
-        _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys() for unit in body.sentences_of(chosen)
-    )
-
-
 def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
-    anatomy = {concept for concept, kind in claim.kinds.items() if kind == "anatomy"}
-    wrong = {
-        concept for concept, kind in claim.kinds.items() if kind in ("disease", "finding") and concept in claim.affirmed
-    } - _NORMAL
-    if not anatomy or not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
+    wrong = (_of_kind(claim, "disease", "finding") & claim.affirmed) - _NORMAL
+    if not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
         return []
-    units = body.sentences_of(chosen)
-    for unit in units:
-        calm = anatomy & unit.reading.concepts.keys() if _NORMAL & unit.reading.affirmed else set()
-        if not calm or wrong & unit.reading.concepts.keys() or not anatomy <= unit.reading.concepts.keys():
-            continue
-        if not any(wrong & other.reading.affirmed and calm & other.reading.concepts.keys() for other in units):
+    units, anatomy = body.sentences_of(chosen), _of_kind(claim, "anatomy")
+    if any(wrong & unit.reading.affirmed and anatomy & unit.reading.concepts.keys() for unit in units):
+        return []
+    for unit in _calling_normal(claim, units):
+        if not wrong & unit.reading.concepts.keys():
             reason = f"The sentence says {_named(claim, wrong)} of what [{unit.number}] calls normal or intact."
             return [Break("negation", _named(claim, wrong), reason, "contradicted")]
     return []
+
+
+def _calling_normal(claim: Annotation, units: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:
+    """The sentences that call all structures of a sentence normal or intact; it may deny that these are ill."""
+    anatomy = _of_kind(claim, "anatomy")
+    if not anatomy:
+        return []
+    return [unit for unit in units if _NORMAL & unit.reading.affirmed and anatomy <= unit.reading.concepts.keys()]
+
+
+def _of_kind(claim: Annotation, *kinds: Kind) -> frozenset[str]:
+    return frozenset(concept for concept, token in claim.concepts.items() if token.kind in kinds)
 
 
 def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
@@ -174,7 +177,8 @@ def _picture(kind: Literal["modality", "plane"], words: str, other: str, number:
 
 
 def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
-    return ", ".join(f"“{claim.concepts.get(concept, concept)}”" for concept in sorted(concepts))
+    words = {concept: token.text for concept, token in claim.concepts.items()}
+    return ", ".join(f"“{words.get(concept, concept)}”" for concept in sorted(concepts))
 
 
 # -- sides --------------------------------------------------------------------------------------------------------------
@@ -241,10 +245,8 @@ def _verdict(mention: SideMention, chosen: Sequence[EvidenceSentence]) -> tuple[
             near = _likeness(mention, other)
             if near >= _SAME_THING or (near > 0 and len({side.side for side in unit.reading.sides}) == 1):
                 nearest[other.side] = max(near, nearest.get(other.side, 0.0))
-        same, opposite = (
-            max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0)),
-            nearest.get(OTHER[mention.side], -1.0),
-        )
+        same = max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0))
+        opposite = nearest.get(OTHER[mention.side], -1.0)
         if same >= 0 and same >= opposite - _MUCH_NEARER:
             return ()
         if opposite >= 0 and against is None:

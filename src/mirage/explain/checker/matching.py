@@ -127,8 +127,8 @@ class Body:
         """How much each concept of a sentence tells: rare ones more than those that every sentence has."""
         count = max(1, len(self.units))
         return {
-            concept: _KIND_WEIGHT.get(kind, 0.6) * math.log(2 + count / (1 + self._frequency[concept]))
-            for concept, kind in reading.kinds.items()
+            concept: _KIND_WEIGHT.get(token.kind, 0.6) * math.log(2 + count / (1 + self._frequency[concept]))
+            for concept, token in reading.concepts.items()
         }
 
     def match(self, reading: Annotation, cited: Iterable[int] = ()) -> tuple[EvidenceMatch, ...]:

@@ -103,15 +103,15 @@ def _swapped(claim: Annotation, chosen: Sequence[EvidenceSentence], asked: froze
 def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], here: frozenset[str]) -> list[Break]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
-    for concept, words in claim.concepts.items():
+    for concept, token in claim.concepts.items():
         opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
         if not opposites or concept in here or concept not in claim.affirmed:
             continue
         for unit in chosen[:2]:
             if other := opposites & unit.reading.concepts.keys():
-                said = unit.reading.concepts[min(other)]
-                reason = f"The sentence says “{words}”; [{unit.number}] says “{said}”."
-                found.append(Break("term", words, reason, "contradicted"))
+                said = unit.reading.concepts[min(other)].text
+                reason = f"The sentence says “{token.text}”; [{unit.number}] says “{said}”."
+                found.append(Break("term", token.text, reason, "contradicted"))
                 break
     return found
 
