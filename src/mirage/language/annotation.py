@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
 from mirage.figure import MODALITIES
@@ -32,7 +31,6 @@ _PLANES = {
 }  # fmt: skip
 # In anatomy "transverse" and "coronal" are parts of names: transverse colon, process, sinus; coronal suture.
 _NOT_A_PLANE = frozenset("colon sinus process ligament myelitis foramen diameter fracture suture large bowel".split())
-Mentions = tuple[dict[str, str], dict[str, str], frozenset[int]]
 
 
 class Annotation:
@@ -125,8 +123,25 @@ class Annotation:
         return negation.denials(self.tokens, self._cues, self._imaging[2]) if self._cues else ()
 
     @cached_property
-    def _imaging(self) -> Mentions:
-        return _imaging(self.tokens)
+    def _imaging(self) -> tuple[dict[str, str], dict[str, str], frozenset[int]]:
+        """Modalities and planes with the words that say them, and the tokens that they take up."""
+        tokens = self.tokens
+        modalities: dict[str, str] = {}
+        planes: dict[str, str] = {}
+        places: set[int] = set()
+        for place, token in enumerate(tokens):
+            for span in (tokens[place : place + count] for count in (3, 2, 1)):
+                name = " ".join(other.word for other in span)
+                if place not in places and (kind := _IMAGING_WORDS.get(name)):
+                    modalities.setdefault(kind, token.text if len(span) == 1 else name)
+                    places.update(range(place, place + len(span)))
+                    break
+            following = tokens[place + 1].word.split()[0] if place + 1 < len(tokens) else ""
+            plane = _PLANES.get(token.word)
+            if plane and following not in _NOT_A_PLANE:
+                planes.setdefault(plane, token.text)
+                places.add(place)
+        return modalities, planes, frozenset(places)
 
     @cached_property
     def _numbers(self) -> tuple[tuple[numbers.Quantity, ...], frozenset[int]]:
@@ -137,26 +152,6 @@ class Annotation:
 def annotate(sentence: str) -> Annotation:
     """Annotate one sentence."""
     return Annotation(sentence)
-
-
-def _imaging(tokens: Sequence[Token]) -> Mentions:
-    """Modalities and planes with the words that say them, and the tokens that they take up."""
-    modalities: dict[str, str] = {}
-    planes: dict[str, str] = {}
-    places: set[int] = set()
-    for place, token in enumerate(tokens):
-        for span in (tokens[place : place + count] for count in (3, 2, 1)):
-            name = " ".join(other.word for other in span)
-            if place not in places and (kind := _IMAGING_WORDS.get(name)):
-                modalities.setdefault(kind, token.text if len(span) == 1 else name)
-                places.update(range(place, place + len(span)))
-                break
-        following = tokens[place + 1].word.split()[0] if place + 1 < len(tokens) else ""
-        plane = _PLANES.get(token.word)
-        if plane and following not in _NOT_A_PLANE:
-            planes.setdefault(plane, token.text)
-            places.add(place)
-    return modalities, planes, frozenset(places)
 
 
 def modality_name(kind: str) -> str:

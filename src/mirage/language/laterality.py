@@ -12,7 +12,6 @@ SIDES = {
     "bilateral": "both", "bilaterally": "both", "both": "both",
 }  # fmt: skip
 OTHER = {"left": "right", "right": "left"}
-_NAMES = {"left": "left", "right": "right", "both": "both sides"}
 _GENERIC = frozenset("side sided".split())
 _BREAKS = frozenset("and but however although though while whereas who with".split())
 _STATEMENTS = frozenset("; : but however although whereas while though".split())
@@ -51,7 +50,7 @@ def is_side(word: str) -> bool:
 
 def name(side: str) -> str:
     """A side in words."""
-    return _NAMES.get(side, side)
+    return "both sides" if side == "both" else side
 
 
 def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
@@ -71,11 +70,9 @@ def _is_verb(tokens: Sequence[Token], place: int) -> bool:
     """Whether "left" is what somebody did: "was left in place"."""
     before = tokens[place - 1].word if place else ""
     after = tokens[place + 1].word if place + 1 < len(tokens) else ""
-    if tokens[place].word == "right" and after in ("angle", "away"):
-        return True
-    return tokens[place].word == "left" and (
-        before in ("was", "were", "been", "be", "be") or after in ("untreated", "alone")
-    )
+    if tokens[place].word == "right":
+        return after in ("angle", "away")
+    return tokens[place].word == "left" and (before in ("was", "were", "been", "be") or after in ("untreated", "alone"))
 
 
 def _set_apart(tokens: Sequence[Token], place: int) -> bool:

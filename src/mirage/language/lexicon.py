@@ -190,10 +190,7 @@ def _common() -> frozenset[str]:
 
     The list comes with the shipped encoder's tokenizer (Wu et al. 2016, Devlin et al. 2019).
     """
-    try:
-        pieces = json.loads((SHIPPED / "encoder" / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
-    except (OSError, ValueError, KeyError):
-        return frozenset()
+    pieces = json.loads((SHIPPED / "encoder" / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
     return frozenset(piece for piece in pieces if piece.isalpha())
 
 
@@ -204,4 +201,4 @@ def is_uncommon(word: str) -> bool:
         return False
     bases = [word, word.removesuffix("s"), word.removesuffix("es"), word[:-1] + "e", word.removesuffix("al"), word + "s"]
     bases += [word.removeprefix(prefix) for prefix in _PREFIXES if word.startswith(prefix)]
-    return bool(_common()) and not any(base in _common() for base in bases if len(base) > 2)
+    return not any(base in _common() for base in bases if len(base) > 2)

@@ -203,16 +203,14 @@ _ENGLISH = frozenset(
     "the a an of in on is are was were with and or to from by for at no not this that there which it its as be has have "
     "within without shows seen case patient".split()
 )
-_OTHERS = tuple(
-    frozenset(words.split())
-    for words in (
-        "el la los las de del en un una unos con que y se por para es son está no hay muestra lesión como",
-        "le la les des du de un une dans avec et est sont pas pour sur qui que au aux il une à",
-        "der die das den dem ein eine einer mit und ist sind nicht im in von zu auf für bei es",
-        "il lo la i gli le di del della un una con che e è sono non per nel nella da",
-        "o a os as de do da em um uma com que e é são não por para no na ao",
-    )
-)
+_OTHERS = """
+    el la los las de del en un una unos con que y se por para es son está no hay muestra lesión como
+    le la les des du de un une dans avec et est sont pas pour sur qui que au aux il une à
+    der die das den dem ein eine einer mit und ist sind nicht im in von zu auf für bei es
+    il lo la i gli le di del della un una con che e è sono non per nel nella da
+    o a os as de do da em um uma com que e é são não por para no na ao
+"""
+_OTHER_LANGUAGES = [frozenset(line.split()) for line in _OTHERS.strip().splitlines()]
 
 
 def is_english(text: str) -> bool:
@@ -227,5 +225,5 @@ def is_english(text: str) -> bool:
     if len(words) < 4:
         return True
     english = sum(word in _ENGLISH for word in words)
-    other = max(sum(word in small for word in words) for small in _OTHERS)
+    other = max(sum(word in small for word in words) for small in _OTHER_LANGUAGES)
     return other < 2 or other <= english

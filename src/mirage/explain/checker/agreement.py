@@ -275,7 +275,7 @@ def _same_case(mention: SideMention, chosen: Sequence[EvidenceSentence], body: B
     if not chosen:
         return []
     lead = chosen[0].evidence
-    about = EvidenceSentence(lead, -1, lead.about, body.about[lead.number])
+    about = EvidenceSentence(lead, body.about[lead.number])
     return [
         unit for unit in body.sentences_of(chosen[:1]) if any(side.anchors & mention.anchors for side in unit.reading.sides)
     ] + [about]

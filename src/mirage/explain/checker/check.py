@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from mirage.encoders.base import Encoder
 from mirage.explain.checker import agreement, matching, terms
-from mirage.explain.checker.matching import Body, SentenceSimilarity
+from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
 from mirage.language.annotation import Annotation, annotate
@@ -19,7 +22,7 @@ SURE = 0.75
 # Below, shared words and nearness in meaning count alike; from these on it is held, or held in part.
 HELD, FAINT = 0.5, 0.33
 _LOOKED_AT = 8
-_KEPT_BODIES = 16
+_KEPT_BODIES, _KEPT_VECTORS = 16, 4096
 _ORDER: tuple[Support, ...] = get_args(Support)
 # All sentences of an explanation are checked against the same evidence, read once.
 _body = lru_cache(maxsize=_KEPT_BODIES)(Body)
@@ -35,7 +38,8 @@ class Checker:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self._similarity = SentenceSimilarity(encoder)
+        self._encoder = encoder
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
 
     def check(self, draft: Draft, evidence: Sequence[Evidence], question: str = "") -> Claim:
         """Judge one sentence.
@@ -93,7 +97,7 @@ class Checker:
         aligned = matching.aligned(matches, weights)
         held = matching.share(aligned, weights)
         if held < SURE and matches:
-            similar = self._similarity.of(claim.text, [match.unit.text for match in matches[:_LOOKED_AT]])
+            similar = self._cosines(claim.text, [match.unit.reading.text for match in matches[:_LOOKED_AT]])
             ranked = sorted(zip(matches, similar, strict=False), key=lambda pair: -(pair[0].score + pair[1]))
             aligned = matching.aligned([match for match, _ in ranked], weights)
             held = matching.share(aligned, weights)
@@ -112,6 +116,15 @@ class Checker:
         if held < HELD and not found:
             found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [unit.number for unit in chosen]
+
+    def _cosines(self, sentence: str, others: Sequence[str]) -> list[float]:
+        """Cosine of a sentence with each of some others; what is not yet known is encoded in one call."""
+        # Another thread finds either the vectors before or those after, never some between.
+        known = self._vectors if len(self._vectors) < _KEPT_VECTORS else {}
+        missing = [text for text in dict.fromkeys([sentence, *others]) if text not in known]
+        if missing:
+            self._vectors = known = known | dict(zip(missing, self._encoder.encode_texts(missing), strict=True))
+        return [float(known[sentence] @ known[other]) for other in others]
 
 
 def _missing(number: int, count: int) -> Break:

@@ -9,10 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
-from mirage.encoders.base import Encoder
 from mirage.explain.evidence import Evidence
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut
@@ -30,8 +26,6 @@ class EvidenceSentence:
     """One sentence of the evidence, read."""
 
     evidence: Evidence
-    place: int
-    text: str
     reading: Annotation
 
     @property
@@ -73,11 +67,7 @@ class Body:
     @cached_property
     def units(self) -> tuple[EvidenceSentence, ...]:
         """Every sentence of every passage."""
-        return tuple(
-            EvidenceSentence(item, place, text, annotate(text))
-            for item in self.evidence
-            for place, text in enumerate(cut(item.text))
-        )
+        return tuple(EvidenceSentence(item, annotate(text)) for item in self.evidence for text in cut(item.text))
 
     @cached_property
     def about(self) -> dict[int, Annotation]:
@@ -206,33 +196,3 @@ def share(chosen: Sequence[EvidenceMatch], weights: dict[str, float]) -> float:
     held = frozenset(concept for match in chosen for concept in match.shared)
     best = max((match.score for match in chosen), default=0.0)
     return min(1.0, max(best, sum(weights[concept] for concept in held) / (sum(weights.values()) or 1.0)))
-
-
-class SentenceSimilarity:
-    """Cosines between sentences. Safe to share between threads.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    kept : int
-        About how many vectors are remembered.
-    """
-
-    def __init__(self, encoder: Encoder, kept: int = 4096) -> None:
-        self._encoder, self._kept = encoder, kept
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
-
-    def of(self, sentence: str, others: Sequence[str]) -> list[float]:
-        """Cosine of a sentence with each of some others; what is not yet known is encoded in one call.
-
-        Parameters
-        ----------
-        sentence : str
-        others : sequence of str
-        """
-        # Another thread finds either the vectors before or those after, never some between.
-        known = self._vectors if len(self._vectors) < self._kept else {}
-        missing = [text for text in dict.fromkeys([sentence, *others]) if text not in known]
-        if missing:
-            self._vectors = known = known | dict(zip(missing, self._encoder.encode_texts(missing), strict=True))
-        return [float(known[sentence] @ known[other]) for other in others]

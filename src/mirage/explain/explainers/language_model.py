@@ -39,7 +39,7 @@ _CITE = re.compile(
 )
 _RANGE = re.compile(r"(\d{1,4})\s*(?:[-–—]|to)\s*(\d{1,4})|(\d{1,4})")
 _BULLET = re.compile(r"^\s*(?:[-*•–]\s+|\d{1,2}[.)]\s+|#{1,6}\s*|>\s+)+")
-_STOP = re.compile(r"""[.!?…]+["'”’)*]*""")
+_STOP = re.compile(r"""\n|[.!?…]+["'”’)*]*""")
 _AFTER = re.compile(r"\s*(?:\[[^\]\n]{0,40}\]|\((?:see\s+)?(?:evidence|source|passage)[^)\n]{0,40}\))", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
@@ -246,22 +246,16 @@ def _unmarked(held: str, ends: tuple[str, ...]) -> str:
 def _cut(text: str, *, final: bool) -> tuple[list[str], str]:
     """Sentences that are over, and the rest; a citation right after a stop belongs to the sentence before it."""
     parts: list[str] = []
-    start = 0
-    place = 0
-    while place < len(text):
-        line = text.find("\n", place)
-        match = _STOP.search(text, place)
-        if line >= 0 and (match is None or line < match.start()):
-            if text[start:line].strip():
-                parts.append(text[start:line])
-            start = place = line + 1
-            continue
-        if match is None:
-            break
+    start = place = 0
+    while match := _STOP.search(text, place):
         end = match.end()
+        if match[0] == "\n":
+            parts += [text[start : match.start()]] if text[start : match.start()].strip() else []
+            start = place = end
+            continue
         while after := _AFTER.match(text, end):
             end = after.end()
-            end += len(text[end:]) - len(text[end:].lstrip(".")) if text[end : end + 1] == "." else 0
+            end += len(text[end:]) - len(text[end:].lstrip("."))
         # What follows must be seen first: "3." may become "3.5", and a citation may still come.
         known = end < len(text) and text[end:].strip() and not text[end:].lstrip().startswith(("[", "("))
         if not final and not known and "\n" not in text[end:]:
