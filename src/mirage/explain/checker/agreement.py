@@ -37,10 +37,9 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
     found: list[Break] = []
     if not chosen:
         return found
+    calm = _calling_normal(claim, body.sentences_of(chosen))
     for denial in claim.denials:
-        upheld = any(denial.heads & unit.reading.denied for unit in chosen) or _calling_normal(
-            claim, body.sentences_of(chosen)
-        )
+        upheld = calm or any(denial.heads & unit.reading.denied for unit in chosen)
         stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
         if not upheld and (against := next(stating, None)):
             words = _named(claim, denial.heads & against.reading.affirmed)

@@ -63,9 +63,8 @@ _SIGN = _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|de
     flow void|rim|ring|halo|nodul\\w+|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass""")
 _PICTURE = _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?|angiogra\\w+
     contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
-_SEEN = _any(
-    "appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed|sign|characteristic|classic\\w*|typical\\w*"
-)
+_SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed
+    sign|characteristic|classic\\w*|typical\\w*""")
 _OTHERS = _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
     indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
 # Each cue counts once.
@@ -108,9 +107,9 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     cues = sum(weight for weight, cue in _CUES[aspect] if cue.search(text))
     if aspect == "what" and kind in ("caption", "findings"):
         cues *= 0.3
-    if (aspect == "where" and _NO_PLACE.search(text)) or (
-        aspect == "look" and kind == "discussion" and not _SIGN.search(text)
-    ):
+    if aspect == "where" and _NO_PLACE.search(text):
+        cues *= 0.3
+    if aspect == "look" and kind == "discussion" and not _SIGN.search(text):
         cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2
@@ -139,8 +138,7 @@ def defines(text: str, focus: Focus) -> float:
 
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_COMMANDS = re.compile(
-    r"""(?ixm)
+_COMMANDS = re.compile(r"""(?ixm)
     \b(?:ignore|disregard|forget|override|bypass|do\s+not\s+(?:use|cite|follow)|stop\s+(?:using|citing))\b
         [^.!?\n]{0,60}\b(?:instructions?|prompts?|sources?|evidence|rules|guidelines?|context|above|previous|citations?)\b
     | \b(?:system|developer)\s+(?:prompt|message)\b | \bas\s+an?\s+(?:ai|language\s+model)\b
@@ -151,10 +149,8 @@ _COMMANDS = re.compile(
     | \#\#\#\s*(?:instruction|response|system|end)\b
     | \b(?:repeat|print|output|write)\s+(?:after\s+me|the\s+(?:following|word|phrase|sentence)|exactly)\b
     | \b(?:new|following|these|my|your)\s+instructions?\s*[:.!]
-    """
-)
-_NO_CONTENT = re.compile(
-    r"""(?ix)
+""")
+_NO_CONTENT = re.compile(r"""(?ix)
     ^\W*(?:(?:please\s+)?(?:see|refer\s+to|read|click|go\s+to|as)\s+(?:the\s+)?(?:above|below|factoid|topic|case|discussion|
         findings?|images?|figures?|text|caption|link|previous|attached|history|full)\b
       | as\s+above | n/?a\b | none\b | unknown\W*$ | not\s+(?:available|applicable|stated|given) | same\s+as | ditto
@@ -162,31 +158,25 @@ _NO_CONTENT = re.compile(
       | key\s*words? | references?\b | bibliography | further\s+reading | acknowledg | copyright | disclaimer
       | contributed\s+by | notes?\s*: | please\b | (?:for\s+)?(?:more|further|additional)\s+information
       | (?:figure|image)\s+\d+\W*$ | test\s+question | question\s+\d | the\s+(?:opinions|views)\s+expressed)
-    """
-)
-_REFERENCES = re.compile(
-    r"""(?ix)
+""")
+_REFERENCES = re.compile(r"""(?ix)
     https?:// | \bwww\. | \bdoi\b | \bpmid\b | \bet\s+al\b | \bISBN\b
     | \b(?:19|20)\d\d\s*;\s*\d | ;\s*\d+\s*(?:\(\d+\))?\s*:\s*[A-Z]?\d+ | \b\d+\s*:\s*\d{2,}\s*[-–]\s*\d+
     | \bvol(?:ume)?\.?\s*\d | \bpp?\.\s*\d | \baccessed\b.{0,30}\d{4} | \(address\s+left\s+out\)
     | \b(?:Radiographics|Radiology|AJR|AJNR|NEJM|Lancet|JAMA|Springer|Elsevier|Mosby|Saunders|Lippincott|
         Williams\s*(?:&|and)\s*Wilkins|eMedicine|UpToDate|StatDx|Radiopaedia|Wikipedia|ed(?:ition)?\.,|Textbook)\b
     | \bJ(?:ournal)?\s+(?:of\s+)?[A-Z]\w+\.?.{0,40}\d{4} | (?-i:\b[A-Z][a-z]+\s+[A-Z]{1,2},\s+[A-Z][a-z]+\s+[A-Z]{1,2}\b)
-    """
-)
-_PERSON = re.compile(
-    r"""(?x)
+""")
+_PERSON = re.compile(r"""(?x)
     \b(?:Dr|Drs|Prof|Mr|Mrs|Ms)\.?\s+[A-Z] | \b(?:MD|M\.D\.|DO|PhD|MBBS|CPT|LCDR|Maj|Capt|Col)\b[.,]?
     | (?i:\b(?:the|this|our|his|her)\s+(?:patient|pt|family|mother|father|wife|husband)\b)
     | (?i:\b(?:he|she|his|her|him|pt)\b)
     | (?i:\b(?:we|our|us|my|I)\b\s+(?:present|report|saw|performed|believe|thank|would|will|have|did|describe|found)\b)
     | (?i:\b\d{1,3}\s*[- ]?\s*(?:year|yr|y/?o|month|day|week)s?[- ]?(?:old)?\b\s*(?:male|female|man|woman|boy|girl|[mf]\b))
     | (?i:\bpatient\s+(?:was|is|has|had|reports|presented|denied|underwent|complain|did|does)\b)
-    """
-)
+""")
 # What leans on a sentence that is not quoted beside it.
-_LEANS = re.compile(
-    r"""(?ix)
+_LEANS = re.compile(r"""(?ix)
     ^\W*(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|there\s+are\s+(?:also|other)|however|therefore|
       thus|hence|also|in\s+addition|additionally|furthermore|moreover|further|similarly|likewise|conversely|instead|another|
       other|others|both|either|neither|but|and|or|so|then|otherwise|nevertheless|as\s+such|when\s+(?:this|it|they)|
@@ -196,8 +186,7 @@ _LEANS = re.compile(
       the\s+(?:latter|former|same|above|other|study|disease|condition|lesion|syndrome|disorder|process|remaining))\b
     | \b(?:described|mentioned|noted|listed|shown|seen|discussed|stated)\s+(?:above|below|previously)\b
     | \bdiscussed\s+(?:in|later|elsewhere|separately)\b | \bon\s+above\b | \bsee\s+(?:fig|image|below|above)
-    """
-)
+""")
 # A source's own reference marks would be read as ours.
 _MARKS = re.compile(
     r"\[\d+(?:\s*[,–-]\s*\d+)*\]|(?<=[a-z]{3})\d{1,2}(?:,\d{1,2})*(?=[.,;\s]|$)|\(\s*\d{1,2}(?:\s*[,–-]\s*\d{1,2})*\s*\)"
@@ -206,14 +195,12 @@ _UNFINISHED = re.compile(
     r"(?i)(?:\b(?:the|a|an|of|and|or|with|in|is|are|by|to|from|include|includes|including)|[,:;(])\s*\.?$"
 )
 # About the course of care rather than about what pictures show.
-_CARE = re.compile(
-    r"""(?ix)
+_CARE = re.compile(r"""(?ix)
     \b(?:treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)|prognos\w*|mortality|
       surviv\w+|dos(?:e|es|age)|mg|antibiotic\w*|chemotherap\w*|follow-?up|resect\w*|incidence|prevalence|per\s+100|studies|
       trials?|recommend\w*|guidelines?|anticoagula\w*|medication\w*|complain\w*|symptoms?|present(?:s|ation)?\s+with|
       hospital|screening|biopsy)\b
-    """
-)
+""")
 _NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? normal)\b")
 # About how a picture was made or what it costs.
 _MAKING = re.compile(

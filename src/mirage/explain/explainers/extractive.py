@@ -22,17 +22,8 @@ from mirage.language.words import lowered, stems
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
-    "what",
-    "look",
-    "look",
-    "differential",
-    "where",
-    "what",
-    "look",
-    "differential",
-    "where",
-    "look",
-)
+    "what", "look", "look", "differential", "where", "what", "look", "differential", "where", "look",
+)  # fmt: skip
 # Where the question names no disease, definitions of what happens to be found would lead astray.
 _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "where", "look", "differential", "look", "look")
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")

@@ -66,16 +66,12 @@ class Focus:
         denied = {place for denial in said.denials for place in denial.places}
         if not denied:
             return False
-        missing, there = (
-            self.held(
-                word
-                for place, token in enumerate(said.tokens)
-                if (place in denied) is inside
-                for word in lowered(token.text)
-            )
-            for inside in (True, False)
-        )
-        return missing > 0.4 and missing >= 0.5 * there
+
+        def held(inside: bool) -> float:
+            tokens = (token for place, token in enumerate(said.tokens) if (place in denied) is inside)
+            return self.held(word for token in tokens for word in lowered(token.text))
+
+        return held(True) > 0.4 and held(True) >= 0.5 * held(False)
 
     def _match(self, word: str) -> tuple[str, float]:
         if word not in self._known:

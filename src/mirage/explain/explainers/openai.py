@@ -321,7 +321,7 @@ class _Chat:
 
     async def _read(self, response: Any, tell: Callable[[str], None]) -> None:
         """Hand on what comes: events, or one answer that is not streamed."""
-        held, rest, streams, heard = "", "", False, time.monotonic()
+        held, rest, streams, self._heard = "", "", False, time.monotonic()
         async for text in response.aiter_text():
             *lines, rest = _LINE_END.split(rest + text)
             if len(rest) > _LONGEST_LINE:
@@ -331,51 +331,49 @@ class _Chat:
                 if field == "data":
                     if data.strip() == "[DONE]":
                         return
-                    held, alive = self._event(held if streams else "", data, tell)
-                    streams, heard = True, time.monotonic() if alive else heard
+                    held, streams = self._event(held if streams else "", data, tell), True
                 elif streams:
                     held = held if line else ""
                 elif field not in ("", "event", "id", "retry"):
                     held = f"{held}{line}\n"[:_LONGEST_LINE]
-            if time.monotonic() - heard > self._timeout:
+            if time.monotonic() - self._heard > self._timeout:
                 raise Unavailable(f"{self._server} kept the line open but wrote nothing for {self._timeout:g} s")
-        if streams:
+        if (held + rest).strip():
             self._event(held, rest.removeprefix("data:"), tell)
-        elif (held + rest).strip() and not self._event(held, rest, tell)[1]:
+        if (held + rest).strip() and not (streams or self.spoken or self.thought):
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             raise Unavailable(
                 f"{self._server} answered with {kind or 'something'} that is no chat completion. Is explainer_url right?"
             )
 
-    def _event(self, before: str, data: str, tell: Callable[[str], None]) -> tuple[str, bool]:
-        """Read one line of data: what belongs to an event that is not whole yet, and whether the model did something."""
+    def _event(self, before: str, data: str, tell: Callable[[str], None]) -> str:
+        """Read one line of data; gives what belongs to an event that is not whole yet."""
         # An event may have several lines, and some servers leave out the empty line between two events.
         for whole in (before + data, data):
             with suppress(ValueError):
-                return "", self._content(json.loads(whole), tell)
-        return f"{before}{data}\n"[:_LONGEST_LINE], False
+                self._content(json.loads(whole), tell)
+                return ""
+        return f"{before}{data}\n"[:_LONGEST_LINE]
 
-    def _content(self, found: object, tell: Callable[[str], None]) -> bool:
-        """Hand on the text of an event, or of a whole answer; whether the model wrote or thought."""
+    def _content(self, found: object, tell: Callable[[str], None]) -> None:
+        """Hand on the text of an event, or of a whole answer."""
         if problem := _problem(found):
             raise Unavailable(f"{self._server} reported an error: {self._hidden(problem)}")
         choices = found.get("choices") if isinstance(found, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(first, dict):
-            return False
+            return
         self.ended = str(first.get("finish_reason") or self.ended)
         message = first.get("delta") or first.get("message")
         message = message if isinstance(message, dict) else {"content": first.get("text")}
         text = message.get("content")
         if isinstance(text, list):
             text = "".join(str(part.get("text") or "") for part in text if isinstance(part, dict))
-        thinks = bool(message.get("reasoning_content") or message.get("reasoning"))
-        self.thought = self.thought or thinks
-        if not isinstance(text, str) or not text:
-            return thinks
-        self.spoken, self.spoilt = True, self.spoilt or "\ufffd" in text
-        tell(text)
-        return True
+        if message.get("reasoning_content") or message.get("reasoning"):
+            self.thought, self._heard = True, time.monotonic()
+        if isinstance(text, str) and text:
+            self.spoken, self._heard, self.spoilt = True, time.monotonic(), self.spoilt or "\ufffd" in text
+            tell(text)
 
 
 def _problem(found: object) -> str:
