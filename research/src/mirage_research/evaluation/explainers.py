@@ -139,8 +139,10 @@ def evaluate(
     name : str
         Of an adapter; ``smollm2`` starts SmolLM2 on a server and asks it through the openai adapter.
     medpix : Path
-    count : int
-        How many questions.
+    count, seed : int
+        How many questions, and what draws them.
+    progress : callable
+        Told how many questions are explained, and of how many.
 
     Returns
     -------

@@ -88,6 +88,9 @@ def evaluate(
 
     Parameters
     ----------
+    medpix : Path
+        A copy of MedPix 2.0.
+    generator : Generator
     copies : TrainingFingerprints or None
         Fingerprints of the generator's training images, where it has some.
     network : callable

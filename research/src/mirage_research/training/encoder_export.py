@@ -57,9 +57,19 @@ def export(
 
     Parameters
     ----------
+    towers : StarterTowers
+        With the averaged weights; left in evaluation mode.
+    config : EncoderConfig
+    tokenizer : Path
+        As ``tokenizer.json``.
+    folder : Path
+    max_tokens : int
+        How many tokens of a text are read.
     small : bool
         Text weights in int8, with a scale for every 128 of them, and picture weights kept in fp16 (computed in fp32);
         otherwise all in fp32, to measure what the small ones cost.
+    tell : callable
+        Given a line for each model that was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     towers.eval()

@@ -149,8 +149,11 @@ def split(
 
     Parameters
     ----------
+    examples : sequence of TrainingExample
     held_out : float
         Share of the groups to set aside where the corpus has no validation split.
+    seed : int
+        Draws those groups.
     left_out : Counter, optional
         What was left out before; it is added to.
 
@@ -191,6 +194,7 @@ def words_for(example: TrainingExample, share: float, rng: random.Random) -> str
 
     Parameters
     ----------
+    example : TrainingExample
     share : float
         How often the caption is varied, from 0 to 1.
     rng : random.Random

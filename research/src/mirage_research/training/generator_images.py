@@ -96,6 +96,8 @@ def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) ->
         A copy of MedPix 2.0; its training split is read. Colour pictures, drawings and montages are left out.
     radiographs : Path or None
         Labelled chest X-rays.
+    tell : callable
+        Told in a line how many images there are, and how many were left out.
 
     Returns
     -------

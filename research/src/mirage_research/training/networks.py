@@ -158,6 +158,9 @@ def build(config: EncoderConfig, values: dict[str, list[str]], text_folder: Path
 
     Parameters
     ----------
+    config : EncoderConfig
+    values : dict of str to list of str
+        Known values of each attribute.
     text_folder : Path
         The folder of all-MiniLM-L6-v2, as transformers saves it.
     """
