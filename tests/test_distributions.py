@@ -93,7 +93,7 @@ def test_distributions_whose_commands_fail_are_named_in_a_line_each_and_the_othe
 def test_a_command_that_cannot_be_built_breaks_none_of_ours() -> None:
     done = run_with(["theirs=__main__:unbuilt"], "--version")
     assert done.stdout.startswith("mirage ")
-    assert "another distribution" in done.stderr
+    assert "The commands of “theirs” (__main__:unbuilt) are missing" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -77,45 +77,21 @@ def extend() -> list[str]:
     """
     troubles = []
     for name, entry in plugins.available("mirage.commands").items():
-        before = _commands()
+        ours: list[list[Any]] = [app.registered_commands, app.registered_groups]
+        ours += [evaluate.app.registered_commands, evaluate.app.registered_groups]
+        before = [list(each) for each in ours]
         try:
             entry.load()(app, evaluate.app)
+            typer.main.get_command(app)  # one that cannot be built would take ours with it
         except (Exception, SystemExit) as error:
-            _restore(before)
-            troubles.append(_told(f"The commands of “{name}” ({entry.value}) are missing", error))
+            for each, those in zip(ours, before, strict=True):
+                each[:] = those
+            told = f"The commands of “{name}” ({entry.value}) are missing: {type(error).__name__}: {error}"
+            troubles.append(" ".join(told.split())[:500])
     return troubles
 
 
-def _told(what: str, error: BaseException) -> str:
-    """One line, however long the error is."""
-    return " ".join(f"{what}: {type(error).__name__}: {error}".split())[:500]
-
-
-def _commands() -> list[list[Any]]:
-    return [list(each) for typer_ in (app, evaluate.app) for each in (typer_.registered_commands, typer_.registered_groups)]
-
-
-def _restore(before: list[list[Any]]) -> None:
-    for typer_, commands, groups in zip((app, evaluate.app), before[::2], before[1::2], strict=True):
-        typer_.registered_commands[:], typer_.registered_groups[:] = commands, groups
-
-
-_OWN = _commands()
 _TROUBLES = extend()
-
-
-def _built() -> Any:
-    """The whole command; without the commands of other distributions where one of theirs cannot be built."""
-    try:
-        return typer.main.get_command(app)
-    except Exception as error:
-        if _commands() == _OWN:
-            raise
-        _restore(_OWN)
-        _TROUBLES.append(
-            _told("A command that another distribution adds cannot be built, so all of theirs are missing", error)
-        )
-        return typer.main.get_command(app)
 
 
 def _version(wanted: bool) -> None:
@@ -139,10 +115,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign still shows the rest
     try:
-        command = _built()
         for trouble in _TROUBLES:
             complain(trouble)
-        command(prog_name="mirage")
+        app(prog_name="mirage")
     except Exception as error:
         if "MIRAGE_TRACEBACK" in os.environ:
             raise

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
-from mirage.cli.output import counted, duration, print_json, progress_bar, say, size
+from mirage.cli.output import counted, duration, figures_bar, print_json, say, size
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
-from mirage.storage.ingest import Progress
 
 
 def export(
@@ -36,14 +33,14 @@ def export(
     Works while the atlas is served. Figures whose licence is not stated or forbids sharing stay out, and it says how many.
     """
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
-    with progress_bar("Exporting", unit=" figures/s") as move:
+    with figures_bar("Exporting") as tell:
         written = export_atlas(
             folder_of(atlas),
             file,
             corpora=tuple(corpus or ()),
             picture_side=picture_side,
             include_unlicensed=include_unlicensed,
-            progress=partial(_tell, move),
+            progress=tell,
         )
     made = written.manifest
     if json:
@@ -65,10 +62,6 @@ def export(
             say(f"Left out: {counted(number, 'figure')}: {why}.")
 
 
-def _tell(move: Callable[..., None], progress: Progress) -> None:
-    move(progress.done, progress.total, progress.rate, progress.seconds_left)
-
-
 def import_(
     file: Annotated[Path, typer.Argument(help="What `mirage export` wrote.", show_default=False)],
     encode: Annotated[
@@ -88,8 +81,8 @@ def import_(
     folder = folder_of(atlas)
     # Not through the API where nobody serves it: the file may say with which encoder the atlas is to be made.
     try:
-        with progress_bar("Importing", unit=" figures/s") as move:
-            done = import_file(file, folder, encode=encode, replace=replace, progress=partial(_tell, move))
+        with figures_bar("Importing") as tell:
+            done = import_file(file, folder, encode=encode, replace=replace, progress=tell)
     except WouldReplace as differs:
         if json or not sys.stdin.isatty() or not typer.confirm(f"{differs}\nReplace them now?", err=True):
             raise

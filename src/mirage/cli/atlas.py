@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
-from mirage.cli.output import counted, facts, print_json, progress_bar, say, size
+from mirage.cli.output import counted, facts, figures_bar, print_json, say, size
 from mirage.errors import AtlasHeld
-from mirage.storage.ingest import Progress
-from mirage.storage.reindex import Rebuilt
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
 app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
@@ -57,7 +53,8 @@ def rebuild(
     folder, model = folder_of(atlas), _in_full(model)
     # Not through the API where nobody serves it: what is to be mended here may keep the atlas from being opened.
     try:
-        figures, encoded = _rebuild_here(folder, encoder, model)
+        with figures_bar("Rebuilding") as tell:
+            figures, encoded = rebuild_atlas(folder, encoder, tell, model=model)
     except AtlasHeld as held:
         with served(folder, held) as client:
             say(f"The atlas is served at {client.url}; rebuilding through it.")
@@ -65,19 +62,6 @@ def rebuild(
             say(client.follow(job)["message"])
         return
     say(f"The index of {folder} was made anew: {figures:,} figures, {encoded:,} of them encoded now.")
-
-
-def _rebuild_here(folder: Path, encoder: str | None, model: str) -> Rebuilt:
-    with ExitStack() as bars:
-        moves: dict[str, Callable[..., None]] = {}
-
-        def tell(step: Progress) -> None:
-            if step.what not in moves:
-                bars.close()
-                moves[step.what] = bars.enter_context(progress_bar(step.what.capitalize(), unit=" figures/s"))
-            moves[step.what](step.done, step.total, step.rate, step.seconds_left)
-
-        return rebuild_atlas(folder, encoder, tell, model=model)
 
 
 def _in_full(model: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,6 +163,23 @@ class AtlasClient:
         """Search; the answer as the HTTP API gives it."""
         answer: dict[str, Any] = self.ask("POST", "/api/search", json=query_view(query).model_dump(exclude={"url"}))
         return answer
+
+
+def asked(words: Sequence[str], more: Several, less: Several, **given: Any) -> Query:
+    """The query of a command.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Its arguments; an address among them is refused, since nothing is fetched.
+    more, less : list of str or None
+        Its options of these names.
+    **given
+        As for `Query.of`.
+    """
+    text = " ".join(words)
+    refuse_address(text)
+    return Query.of(text, more=more or (), less=less or (), **given)
 
 
 def folder_of(atlas: Path | None) -> Path:

@@ -17,8 +17,8 @@ from mirage.cli.client import (
     MoreOption,
     PlaneOption,
     RegionOption,
+    asked,
     connect,
-    refuse_address,
 )
 from mirage.cli.output import out, plain, print_json
 from mirage.compare.dual import Dual
@@ -46,9 +46,7 @@ def explain(
 
     Example: mirage explain subdural hematoma --modality CT
     """
-    text = " ".join(words)
-    refuse_address(text)
-    query = Query.of(text, more=more or (), less=less or (), modality=modality, plane=plane, region=region)
+    query = asked(words, more, less, modality=modality, plane=plane, region=region)
     with connect(atlas, explainer=explainer or None) as client:
         whole = explained(client, "/api/explain", query, explainer)
     if json:
@@ -95,7 +93,7 @@ def compare(
         show(whole)
 
 
-def explained(client: AtlasClient, path: str, asked: Query | Dual, explainer: str = "") -> dict[str, Any]:
+def explained(client: AtlasClient, path: str, query: Query | Dual, explainer: str = "") -> dict[str, Any]:
     """Ask for a whole explanation.
 
     Parameters
@@ -103,13 +101,13 @@ def explained(client: AtlasClient, path: str, asked: Query | Dual, explainer: st
     client : AtlasClient
     path : str
         Of the API.
-    asked : Query or Dual
+    query : Query or Dual
     explainer : str
         Who speaks; the settings' one when empty.
     """
     options = urlencode({"stream": "0", **({"explainer": explainer} if explainer else {})})
     # A model may write for minutes.
-    whole: dict[str, Any] = client.ask("GET", f"{path}?{asked.print()}&{options}", timeout=None)
+    whole: dict[str, Any] = client.ask("GET", f"{path}?{query.print()}&{options}", timeout=None)
     return whole
 
 

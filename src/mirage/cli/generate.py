@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import typer
 
 from mirage.cli import explain
-from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, connect, refuse_address
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect
 from mirage.cli.output import complain, facts, hits_table, out, print_json, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
@@ -56,8 +56,6 @@ def generate(
 
     Example: mirage generate axial brain MRI --seed 7 --out brain.png
     """
-    text = " ".join(words)
-    refuse_address(text)
     width, height = _size(size)
     file = Path(start).expanduser() if start and Path(start).expanduser().is_file() else None
     options = GenerationOptions(
@@ -73,7 +71,7 @@ def generate(
         generator=generator,
         insist=insist,
     )
-    query = Query.of(text, more=more or (), less=less or ())
+    query = asked(words, more, less)
     kind = _format(format, out)
     with connect(atlas, create=True) as client:
         made = _made(client, query, options, out, kind, file)
@@ -101,11 +99,9 @@ def ask(
 
     Examples: mirage ask pneumonia; mirage ask "brain MRI" --versus "brain CT"
     """
-    text = " ".join(words)
-    refuse_address(text)
     if versus and (more or less):
         raise BadQuery("Compare with a second question, or have --more and --less of something; not both at once.")
-    queries = [Query.of(text, more=more or (), less=less or (), k=k)]
+    queries = [asked(words, more, less, k=k)]
     if versus:
         queries.append(Query.of(versus, k=k))
     if seed is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +12,14 @@ from rich.markup import escape
 
 from mirage import encoders
 from mirage.cli.client import JsonOption
-from mirage.cli.output import complain, counted, download_bar, facts, out, print_json, progress_bar, say, size
+from mirage.cli.output import bytes_bar, complain, counted, facts, out, print_json, say, size
 from mirage.encoders import Encoder, Opening, opening
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.models import pins
 from mirage.models.hub import pull as pull_model
 from mirage.models.registry import Listed, is_beginning, listed
 from mirage.models.registry import card as card_of
-from mirage.models.speed import keep, measure
+from mirage.models.speed import Speed, keep, measure
 from mirage.models.verification import Verdict
 from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
@@ -75,7 +74,7 @@ def pull(
 
     The hub is HF_ENDPOINT, or the public one. A model with terms to accept wants your token as HF_TOKEN.
     """
-    with download_bar(pins.bare(model)) as tell:
+    with bytes_bar(f"Downloading {pins.bare(model)}") as tell:
         got = pull_model(model, revision=revision, source=source, to=to, progress=lambda _, *sizes: tell(*sizes))
     if got.record is None:
         say("It is in the Hugging Face cache already, and stays there.")
@@ -101,15 +100,14 @@ def verify(
 ) -> None:
     """Check a model's files against the digests kept when it was pulled. Ends with 1 when one is damaged."""
     read = 0
-    with progress_bar("Reading", unit=" MB/s") as move:
-        start = time.monotonic()
+    with bytes_bar("Reading") as tell:
 
-        def tell(_: str, more: int) -> None:
+        def count(_: str, more: int) -> None:
             nonlocal read
             read += more
-            move(read // 1_000_000, 0, read / 1e6 / max(time.monotonic() - start, 1e-3), None)
+            tell(read, None)
 
-        verdicts = verify_models(model, revision=revision, progress=tell)
+        verdicts = verify_models(model, revision=revision, progress=count)
     if json:
         print_json([{**asdict(verdict), "sound": verdict.sound} for verdict in verdicts])
     else:
@@ -188,16 +186,18 @@ def _print(row: Listed) -> None:
     style = "green" if row.whole else "yellow" if row.where else "dim"
     out.print(f"[bold]{escape(row.id)}[/]  [{style}]{place}[/]", soft_wrap=True)
     use = f"{row.role or 'not known to MIRAGE'}" + (f" ({row.adapter})" if row.adapter else "")
+    measured = bool(row.speed and row.speed.memory)
+    memory = f"{'' if measured else '~'}{size(row.memory)}{' measured' if measured else ''}" if row.memory else "not known"
     rows = [
         ("use", use + (f": {row.used_for}" if row.used_for else "")),
         ("revision", _revision(row)),
         ("licence", row.licence + (", terms to accept at the hub" if row.gated else "")),
-        ("size", (("" if row.where else "~") + size(row.size) if row.size else "not known") + f", memory {_memory(row)}"),
+        ("size", (("" if row.where else "~") + size(row.size) if row.size else "not known") + f", memory {memory}"),
     ]
     if row.digest:
         rows.append(("digest", row.digest))
     if row.role == pins.ENCODER and row.where:
-        rows.append(("speed", _speed(row)))
+        rows.append(("speed", _speed(row.speed)))
     if row.where in ("mirage", "cache"):
         rows.append(("folder", row.path))
     facts([(f"  {name}", value) for name, value in rows])
@@ -212,20 +212,11 @@ def _revision(row: Listed) -> str:
     return pinned if not here or row.revision == row.pinned else f"{here}; {pinned}"
 
 
-def _memory(row: Listed) -> str:
-    if not row.memory:
-        return "not known"
-    return f"{size(row.memory)} measured" if row.speed and row.speed.memory else f"~{size(row.memory)}"
-
-
-def _speed(row: Listed) -> str:
-    if row.speed is None:
+def _speed(speed: Speed | None) -> str:
+    if speed is None:
         return "not measured here; --measure does"
-    speed = row.speed
-    return (
-        f"{speed.texts:,g} texts/s, {speed.images:,g} images/s, one query {speed.query * 1000:,.3g} ms "
-        f"({speed.measured[:10]}, {speed.machine})"
-    )
+    rates = f"{speed.texts:,g} texts/s, {speed.images:,g} images/s, one query {speed.query * 1000:,.3g} ms"
+    return f"{rates} ({speed.measured[:10]}, {speed.machine})"
 
 
 def _print_verdict(verdict: Verdict) -> None:

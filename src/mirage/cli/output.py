@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
+
+from mirage.storage.ingest import Progress as IngestProgress
 
 
 class _Console(Console):
@@ -83,7 +85,7 @@ class _RateAndTime(ProgressColumn):
 
 @contextmanager
 def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
-    """Yield a function ``(done, total, rate, seconds_left, text="")`` that moves a bar with rate and time left.
+    """Yield a function ``(done, total, rate, seconds_left, text="", title=title)`` that moves a bar with rate and time left.
 
     Parameters
     ----------
@@ -95,24 +97,29 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=None, unit=unit)
 
-        def move(done: int, total: int, rate: float, left: float | None, text: str = "") -> None:
-            progress.update(task, completed=done, total=total or None, rate=rate, left=left, text=text)
+        def move(done: int, total: int, rate: float, left: float | None, text: str = "", title: str = title) -> None:
+            progress.update(task, description=title, completed=done, total=total or None, rate=rate, left=left, text=text)
 
         yield move
 
 
 @contextmanager
-def download_bar(what: str) -> Iterator[Any]:
-    """Yield a function ``(done, total)`` that shows how many bytes have been fetched, and how fast."""
+def figures_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
+    """Yield what shows a `mirage.storage.ingest.Progress`, under the name of its step where it has one."""
+    with progress_bar(title, unit=" figures/s") as move:
+        yield lambda step: move(step.done, step.total, step.rate, step.seconds_left, title=step.what.capitalize() or title)
+
+
+@contextmanager
+def bytes_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function ``(done, total)`` that shows how many bytes have been fetched or read, and how fast."""
     since = time.monotonic()
-    with progress_bar(f"Downloading {what}") as move:
+    with progress_bar(title) as move:
 
         def tell(done: int, total: int | None) -> None:
             rate = done / max(time.monotonic() - since, 1e-3)
-            of = f" of {size(total)}" if total else ""
-            move(
-                done, total or 0, 0.0, (total - done) / rate if total and rate else None, f"{size(done)}{of}, {size(rate)}/s"
-            )
+            left = (total - done) / rate if total and rate else None
+            move(done, total or 0, 0.0, left, f"{size(done)}{f' of {size(total)}' if total else ''}, {size(rate)}/s")
 
         yield tell
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -19,13 +20,13 @@ from mirage.cli.client import (
     PlaneOption,
     RegionOption,
     Several,
+    asked,
     connect,
     folder_of,
-    refuse_address,
 )
 from mirage.cli.output import facts, hits_table, out, print_json
 from mirage.errors import NotFound
-from mirage.query import MAX_K, Query
+from mirage.query import MAX_K
 
 
 def search(
@@ -50,29 +51,12 @@ def search(
 
     Examples: mirage search subdural hematoma --modality CT; mirage search --image scan.png --more "with contrast"
     """
-    text = " ".join(words or [])
-
-    def make(pictures: list[Any]) -> Query:
-        return Query.of(
-            text,
-            pictures=pictures,
-            more=more or (),
-            less=less or (),
-            like=like or (),
-            k=k,
-            refine=refine,
-            modality=modality,
-            plane=plane,
-            region=region,
-            corpus=corpus,
-            licence=licence,
-        )
-
-    refuse_address(text)
+    filters = {"modality": modality, "plane": plane, "region": region, "corpus": corpus, "licence": licence}
+    ask = partial(asked, words or (), more, less, like=like or (), k=k, refine=refine, **filters)
     if image is None:
-        make([])  # what is wrong with the query is told before the atlas is opened
+        ask()  # what is wrong with the query is told before the atlas is opened
     with connect(atlas) as client:
-        answer = client.search(make([client.picture(image)] if image else []))
+        answer = client.search(ask(pictures=[client.picture(image)] if image else []))
     if json:
         print_json(answer)
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import shutil
-import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +15,10 @@ import typer
 from mirage import __version__, corpora, encoders
 from mirage.atlas import Atlas
 from mirage.cli.add import add_corpus
-from mirage.cli.client import AtlasOption, connect, folder_of
+from mirage.cli.client import AtlasOption, connect
 from mirage.cli.output import facts, say, size
-from mirage.errors import AtlasHeld, MirageError
-from mirage.settings import SHIPPED, Settings
+from mirage.errors import AtlasHeld, MirageError, Unavailable
+from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.manifest import Holder
 from mirage.web.server import listen
@@ -69,52 +70,61 @@ def doctor(atlas: AtlasOption = None) -> None:
     ]
     faults = 0
 
-    def check(name: str, fine: str, fault: str | None) -> None:
+    def check(name: str, look: Callable[[], str]) -> None:
         nonlocal faults
-        faults += fault is not None
-        rows.append((f"{'✗' if fault else '✓'} {name}", fault or fine))
+        try:
+            sign, found = "✓", look()
+        except MirageError as error:
+            sign, found = "✗", str(error)
+            faults += 1
+        rows.append((f"{sign} {name}", found))
 
     default: str = Settings.model_fields["encoder"].default  # which ships
-    check("starter atlas", str(SHIPPED / "atlas"), _missing(SHIPPED / "atlas" / "figures.jsonl"))
-    try:
-        info = encoders.load(default).info()
-        check(f"{default} encoder", f"{info.digest[:12]}, {info.dimension} dimensions", None)
-    except MirageError as error:
-        check(f"{default} encoder", "", str(error))
-    folder = folder_of(atlas)
-    check("atlas", *_atlas_state(folder))
-    there = folder
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    check("disk", f"{size(free)} free at {there}", None if free > 1e9 else f"only {size(free)} free at {there}")
-    check(f"port {settings.port}", *_port_state(settings))
+    for name in corpora.shipped():
+        check(f"{name} corpus", partial(_corpus_state, name))
+    check(f"{default} encoder", partial(_encoder_state, default))
+    check("atlas", partial(_atlas_state, settings.atlas))
+    check("disk", partial(_disk_state, settings.atlas))
+    check(f"port {settings.port}", partial(_port_state, settings))
     facts(rows)
     if faults:
-        sys.exit(1)
+        raise typer.Exit(MirageError.exit_code)
 
 
-def _missing(path: Path) -> str | None:
-    return None if path.exists() else f"{path} is missing. Install MIRAGE again."
+def _corpus_state(name: str) -> str:
+    info = corpora.load(name).info()
+    return f"{info.title}, version {info.version}"
 
 
-def _atlas_state(folder: Path) -> tuple[str, str | None]:
+def _encoder_state(name: str) -> str:
+    info = encoders.load(name).info()
+    return f"{info.digest[:12]}, {info.dimension} dimensions"
+
+
+def _atlas_state(folder: Path) -> str:
     try:
         if manifest.read(folder) is None:
-            return f"none at {folder} yet; `mirage up` builds the one that ships", None
+            return f"none at {folder} yet; `mirage up` builds the one that ships"
         with Atlas.open(folder) as opened:
-            return f"{folder}, {opened.info().figures:,} figures", None
+            return f"{folder}, {opened.info().figures:,} figures"
     except AtlasHeld as held:
-        return str(held), None
-    except MirageError as error:
-        return "", str(error)
+        return str(held)
 
 
-def _port_state(settings: Settings) -> tuple[str, str | None]:
+def _disk_state(folder: Path) -> str:
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(there).free
+    if free < 1e9:
+        raise Unavailable(f"only {size(free)} free at {there}")
+    return f"{size(free)} free at {there}"
+
+
+def _port_state(settings: Settings) -> str:
     holder = Holder.read(settings.atlas)
     try:
         listen(settings.host, settings.port).close()
-    except MirageError as error:
-        served = holder is not None and holder.url.endswith(f":{settings.port}")
-        return (f"this atlas is served there: {holder.url}", None) if holder and served else ("", str(error))
-    return "free", None
+    except MirageError:
+        if holder and holder.url.endswith(f":{settings.port}"):
+            return f"this atlas is served there: {holder.url}"
+        raise
+    return "free"

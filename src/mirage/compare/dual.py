@@ -45,12 +45,6 @@ class Dual:
     b: Query
     modified: bool = False
 
-    def __post_init__(self) -> None:
-        if self.modified:
-            gone = Counter(self.a.terms) - Counter(self.b.terms)
-            if gone or (self.a.filters, self.a.k) != (self.b.filters, self.b.k):
-                raise BadQuery("A modified query keeps all terms and filters of the query it comes from, and adds to them.")
-
     @classmethod
     def of(cls, a: str | Query, b: str | Query) -> Self:
         """Two queries that stand for themselves.
@@ -59,7 +53,8 @@ class Dual:
         ----------
         a, b : str or Query
         """
-        return cls(_query(a), _query(b))
+        first, second = (each if isinstance(each, Query) else Query.of(each) for each in (a, b))
+        return cls(first, second)
 
     @classmethod
     def modify(cls, query: str | Query, *, less: Iterable[str | Term] = (), more: Iterable[str | Term] = ()) -> Self:
@@ -183,10 +178,6 @@ class Dual:
     def print(self) -> str:
         """Write as a URL's query string. `parse` of it is this pair again."""
         return urlencode(self.pairs())
-
-
-def _query(given: str | Query) -> Query:
-    return given if isinstance(given, Query) else Query.of(given)
 
 
 def _side(side: str, pairs: Sequence[tuple[str, str]]) -> Query:

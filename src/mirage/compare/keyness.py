@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from mirage.compare.phrases import Key, best_form, modality_of, phrases
@@ -83,18 +84,17 @@ class WrittenForms:
 
 @dataclass(frozen=True, slots=True)
 class AtlasCounts:
-    """How many cases of the atlas say each phrase, and have each region, modality and plane."""
+    """How many cases the atlas has, and how many of them say each phrase."""
 
     size: int
     phrases: Mapping[Key, int]
-    fields: Mapping[tuple[str, str], int]
 
     def share(self, key: Key) -> float:
         """Share of the atlas's cases that say a phrase; never 0, for then it could not be said at all."""
         return max(self.phrases.get(key, 0), 1) / max(self.size, 2)
 
 
-def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenForms | None = None) -> list[CaseWords]:
+def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenForms) -> list[CaseWords]:
     """Put figures together by case, and read what each case says.
 
     Parameters
@@ -103,7 +103,7 @@ def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenFo
         Best first.
     cases : mapping
         Case id to Case.
-    forms : WrittenForms, optional
+    forms : WrittenForms
         Told how each phrase is written.
     """
     found: dict[str, CaseWords] = {}
@@ -122,17 +122,16 @@ def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenFo
     return list(found.values())
 
 
-def _read(unit: CaseWords, text: str, ids: Sequence[str], forms: WrittenForms | None, *, names: bool = False) -> set[Key]:
+def _read(unit: CaseWords, text: str, ids: Sequence[str], forms: WrittenForms, *, names: bool = False) -> set[Key]:
     keys: set[Key] = set()
     for phrase in phrases(text):
         # Of a name only what names a disease: not the "autosomal" of a polycystic kidney disease.
         if names and not (phrase.disease or phrase.whole):
             continue
         keys.add(phrase.key)
-        if forms is not None:
-            forms.written.setdefault(phrase.key, Counter())[phrase.words] += 1
-            if phrase.known:
-                forms.known.add(phrase.key)
+        forms.written.setdefault(phrase.key, Counter())[phrase.words] += 1
+        if phrase.known:
+            forms.known.add(phrase.key)
     for key in keys:
         shown = unit.says.setdefault(key, [])
         shown += [name for name in ids if name not in shown]
@@ -149,17 +148,13 @@ def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> AtlasCou
     cases : mapping
         Case id to Case.
     """
-    counts: Counter[Key] = Counter()
-    fields: Counter[tuple[str, str]] = Counter()
-    all_units = units(figures, cases)
-    for unit in all_units:
-        counts.update(unit.says.keys())
-        fields.update({(name, getattr(figure, name)) for figure in unit.figures for name in _FIELDS})
+    all_units = units(figures, cases, WrittenForms())
+    counts = Counter(key for unit in all_units for key in unit.says)
     # What one case alone says is as rare as what none says.
-    return AtlasCounts(len(all_units), {key: count for key, count in counts.items() if count > 1}, dict(fields))
+    return AtlasCounts(len(all_units), {key: count for key, count in counts.items() if count > 1})
 
 
-def apart(a: float, of_a: int, b: float, of_b: int, share: float, prior: float = PRIOR) -> float:
+def apart(a: float, of_a: int, b: float, of_b: int, share: float) -> float:
     """How much more of A's cases than of B's say something, in standard deviations of the log-odds ratio.
 
     Parameters
@@ -170,16 +165,14 @@ def apart(a: float, of_a: int, b: float, of_b: int, share: float, prior: float =
         Cases of each side.
     share : float
         Share of the atlas's cases that say it.
-    prior : float
-        Weight of the atlas, in cases.
 
     Notes
     -----
     ``δ = log((a + α) / (of_a + α₀ − a − α)) − log((b + α) / (of_b + α₀ − b − α))`` with ``α = α₀ · share``, and
-    ``z = δ / sqrt(1 / (a + α) + 1 / (b + α))``: equations 16 and 22 of Monroe et al. with ``α₀`` the prior.
+    ``z = δ / sqrt(1 / (a + α) + 1 / (b + α))``: equations 16 and 22 of Monroe et al. with ``α₀`` `PRIOR`.
     """
-    alpha = prior * share
-    odds = [(count + alpha) / (of + prior - count - alpha) for count, of in ((a, of_a), (b, of_b))]
+    alpha = PRIOR * share
+    odds = [(count + alpha) / (of + PRIOR - count - alpha) for count, of in ((a, of_a), (b, of_b))]
     return math.log(odds[0] / odds[1]) / math.sqrt(1 / (a + alpha) + 1 / (b + alpha))
 
 
@@ -209,7 +202,11 @@ class Keyness:
         self._sides = units(a, cases, self._forms), units(b, cases, self._forms)
         self._atlas = atlas
         self._asked = asked
-        self._said = tuple({key: [u for u in side if key in u.says] for key in _keys(side)} for side in self._sides)
+        self._said: tuple[dict[Key, list[CaseWords]], dict[Key, list[CaseWords]]] = ({}, {})
+        for side, said in zip(self._sides, self._said, strict=True):
+            for unit in side:
+                for key in unit.says:
+                    said.setdefault(key, []).append(unit)
 
     def apart(self) -> tuple[tuple[KeyPhrase, ...], tuple[KeyPhrase, ...]]:
         """What tells A from B, and B from A; most telling first."""
@@ -220,13 +217,11 @@ class Keyness:
         scored: dict[Key, float] = {}
         for key in self._said[0].keys() & self._said[1].keys():
             share = self._atlas.share(key)
-            over = [
-                apart(len(self._said[n][key]), len(self._sides[n]), share * self._atlas.size, self._atlas.size, share)
-                for n in (0, 1)
-            ]
-            if all(self._enough(n, key) for n in (0, 1)) and min(over) > TELLS / 2:
-                scored[key] = min(over)
-        found = self._chosen(scored, {key: set(map(id, [*self._said[0][key], *self._said[1][key]])) for key in scored})
+            atlas = share * self._atlas.size, self._atlas.size, share
+            over = min(apart(len(self._said[n][key]), len(self._sides[n]), *atlas) for n in (0, 1))
+            if all(self._enough(n, key) for n in (0, 1)) and over > TELLS / 2:
+                scored[key] = over
+        found = self._chosen(scored, {key: len(self._said[0][key]) + len(self._said[1][key]) for key in scored})
         alike = [one for name in _FIELDS for one in self._fields(name) if min(one.share_a, one.share_b) >= 0.5]
         return (*alike, *found[:MOST])
 
@@ -240,16 +235,9 @@ class Keyness:
             score = apart(one, of_one, other, of_other, self._atlas.share(key))
             if score >= TELLS and one / of_one > 1.5 * other / of_other:
                 scored[key] = score
-        phrases = self._chosen(scored, {key: set(map(id, self._said[side][key])) for key in scored})[:MOST]
-        return (*self._regions(side), *phrases)
-
-    def _regions(self, side: int) -> list[KeyPhrase]:
-        found = []
-        for one in self._fields("region"):
-            shares = (one.share_a, one.share_b)
-            if shares[side] >= 0.5 and shares[1 - side] < 0.25:
-                found.append(one)
-        return found
+        phrases = self._chosen(scored, {key: len(self._said[side][key]) for key in scored})[:MOST]
+        regions = ((one, (one.share_a, one.share_b)) for one in self._fields("region"))
+        return (*(one for one, shares in regions if shares[side] >= 0.5 and shares[1 - side] < 0.25), *phrases)
 
     def _counted(self, side: int, key: Key) -> tuple[int, int]:
         """Cases that say a phrase, and cases that could: density is compared among CT, signal among MR."""
@@ -265,19 +253,17 @@ class Keyness:
             wanted = max(2, math.ceil(of / 4))
         return len(self._said[side].get(key, ())) >= wanted
 
-    def _chosen(self, scored: Mapping[Key, float], cases: Mapping[Key, set[int]]) -> tuple[KeyPhrase, ...]:
+    def _chosen(self, scored: Mapping[Key, float], cases: Mapping[Key, int]) -> tuple[KeyPhrase, ...]:
         """The best phrases, without what another one says already: a phrase swallows its parts."""
         kept: list[Key] = []
         for key in sorted(scored, key=lambda key: (-scored[key], -len(key), self._forms.words(key))):
-            longer = [o for o in scored if len(o) > len(key) and _holds(o, key) and len(cases[o]) >= 0.6 * len(cases[key])]
-            if longer or any(_overlap(key, other) for other in kept):
+            longer = [o for o in scored if len(o) > len(key) and _holds(o, key) and cases[o] >= 0.6 * cases[key]]
+            if longer or any(not set(key).isdisjoint(other) for other in kept):
                 continue
             kept.append(key)
         made = {key: self._key_phrase(key) for key in kept}
-        return tuple(one for key, one in made.items() if one.kind == "diagnosis" or not self._is_asked(key))
-
-    def _is_asked(self, key: Key) -> bool:
-        return any(_holds(asked, key) for asked in self._asked)
+        asked = {key for key in made if any(_holds(longer, key) for longer in self._asked)}
+        return tuple(one for key, one in made.items() if one.kind == "diagnosis" or key not in asked)
 
     def _key_phrase(self, key: Key) -> KeyPhrase:
         saying = [self._said[n].get(key, []) for n in (0, 1)]
@@ -296,20 +282,12 @@ class Keyness:
     def _fields(self, name: Literal["region", "modality", "plane"]) -> Iterator[KeyPhrase]:
         for value in sorted({getattr(f, name) for side in self._sides for unit in side for f in unit.figures} - {""}):
             words = MODALITIES.get(value, value) if name == "modality" else value
-
-            def shows(unit: CaseWords, value: str = value) -> list[str]:
-                return [figure.id for figure in unit.figures if getattr(figure, name) == value]
-
-            yield self._made(name, words, shows)
+            yield self._made(name, words, partial(_having, name, value))
 
 
-def _keys(side: Iterable[CaseWords]) -> set[Key]:
-    return {key for unit in side for key in unit.says}
+def _having(name: str, value: str, unit: CaseWords) -> list[str]:
+    return [figure.id for figure in unit.figures if getattr(figure, name) == value]
 
 
 def _holds(longer: Key, key: Key) -> bool:
     return any(longer[start : start + len(key)] == key for start in range(len(longer) - len(key) + 1))
-
-
-def _overlap(one: Key, other: Key) -> bool:
-    return bool(set(one) & set(other))
