@@ -7,7 +7,8 @@ import pytest
 
 from mirage import encoders
 from mirage.encoders import Encoder
-from mirage.query import Query
+from mirage.errors import BadQuery
+from mirage.query import Query, Term
 from mirage.search.query_vector import QueryEncoder
 from mirage.search.searcher import depth_of
 
@@ -27,6 +28,14 @@ def test_what_a_query_wants_less_of_counts_four_fifths_from_the_common_centroid(
     first, other = encoder.encode_texts(["axial brain MRI", "cerebellum"])
     total = (first - made.centroid) + 0.8 * query.terms[1].weight * (other - made.centroid)
     np.testing.assert_allclose(made.vector(query, []), total / np.linalg.norm(total), atol=1e-5)
+
+
+@pytest.mark.parametrize("terms", [(1.0, -1.0), (-1.0, 1.0), (2.0, -0.5, -1.5)])
+def test_terms_that_cancel_each_other_leave_nothing_to_look_for(encoder: Encoder, terms: tuple[float, ...]) -> None:
+    # What is changed counts less, so the sum that is searched with is not quite nothing.
+    query = Query(tuple(Term(text="subdural haematoma", weight=weight) for weight in terms))
+    with pytest.raises(BadQuery, match="cancel each other out"):
+        QueryEncoder(encoder, no_figure).vector(query, [])
 
 
 def test_the_note_on_unread_text_counts_the_word_pieces_without_the_two_marks(encoder: Encoder) -> None:

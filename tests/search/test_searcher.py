@@ -1,0 +1,87 @@
+"""A search of the starter atlas: what is left out, what lifts a figure, and how sure the answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from mirage.atlas import Atlas
+from mirage.language import words
+from mirage.query import Query, Term
+from mirage.search.answer import Answer, Hit
+from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
+from mirage.search.fusion import RRF_K
+from mirage.search.searcher import Searcher
+
+
+def channels_of(hit: Hit) -> list[str]:
+    return [match.channel for match in hit.channels]
+
+
+def fused_score(hit: Hit, weights: Mapping[str, float]) -> float:
+    """Weighted reciprocal rank fusion, and what a figure gains that holds the query's words."""
+    assert hit.features is not None
+    ranks = sum(weights[match.channel] / (RRF_K + match.rank) for match in hit.channels)
+    return ranks + weights["coverage"] / (RRF_K + 1) * hit.features.words**2
+
+
+def test_a_channel_whose_full_list_lacks_a_figure_scored_it_no_higher_than_its_last_entry(starter: Atlas) -> None:
+    hits = starter.search("axial brain MRI", k=12).hits
+    features = {hit.figure.id: hit.features for hit in hits if hit.features is not None}
+    unlisted = [features[hit.figure.id].image for hit in hits if "image" not in channels_of(hit)]
+    listed = [features[hit.figure.id].image for hit in hits if "image" in channels_of(hit)]
+    assert unlisted, "the test needs a figure that the image channel did not list"
+    assert len(set(unlisted)) == 1
+    assert 0 < unlisted[0] <= min(listed)
+
+
+def test_less_of_leaves_out_what_word_search_alone_found_and_names_it(starter: Atlas) -> None:
+    stem = words.stems("MRI")
+    found = starter.search(Query.of("brain", less=["MRI"], k=40)).hits
+    naming = [hit for hit in found if stem <= words.stems(hit.figure.words)]
+    assert not [hit.figure.id for hit in naming if channels_of(hit) == ["words"]]
+    assert naming, "what another channel found too stays"
+
+
+def test_a_figure_to_look_like_is_not_among_its_own_hits(starter: Atlas) -> None:
+    own = starter.search("axial brain MRI", k=1)[0].figure.id
+    alike = [hit.figure.id for hit in starter.search(Query((Term(figure=own),), k=8))]
+    assert len(alike) == 8
+    assert own not in alike
+
+
+@pytest.mark.parametrize("text", ["axial brain MRI", "chest X-ray", "ultrasound"])
+def test_how_many_are_asked_for_does_not_change_which_come_first(starter: Atlas, text: str) -> None:
+    few, many = (starter.search(text, k=k).hits for k in (2, 24))
+    assert [hit.figure.id for hit in few] == [hit.figure.id for hit in many[:2]]
+
+
+def test_a_query_has_the_calibrated_weights_and_one_with_less_of_something_equal_ones(starter: Atlas) -> None:
+    with starter.snapshot() as now:
+        fitted = now.searcher.calibration.weights
+    assert dict(fitted) != dict(DEFAULT_CALIBRATION.weights)
+    for query, weights in (
+        (Query.of("axial brain MRI"), fitted),
+        (Query.of("axial brain MRI", less=["coronal"]), DEFAULT_CALIBRATION.weights),
+    ):
+        hits = [hit for hit in starter.search(query) if hit.figure.caption]
+        assert hits
+        for hit in hits:
+            assert hit.score == pytest.approx(fused_score(hit, weights))
+
+
+def answered(atlas: Atlas, model: ConfidenceModel) -> Answer:
+    with atlas.snapshot() as now:
+        calibration = replace(now.searcher.calibration, text=model)
+        return Searcher(atlas.store, now.index, now.encoder, atlas.pictures, calibration).search(Query.of("brain MRI"))
+
+
+def test_an_answer_fits_when_one_hit_is_likely_and_does_not_when_all_are_weak(starter: Atlas) -> None:
+    likely = answered(starter, ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.4, strong=0.6))
+    assert {hit.confidence for hit in likely} == {"likely"}
+    assert likely.fits
+    weak = answered(starter, ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.6, strong=0.8))
+    assert {hit.confidence for hit in weak} == {"weak"}
+    assert not weak.fits
