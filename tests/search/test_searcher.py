@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -52,10 +53,20 @@ def test_a_figure_to_look_like_is_not_among_its_own_hits(starter: Atlas) -> None
     assert own not in alike
 
 
-@pytest.mark.parametrize("text", ["axial brain MRI", "chest X-ray", "ultrasound"])
-def test_how_many_are_asked_for_does_not_change_which_come_first(starter: Atlas, text: str) -> None:
-    few, many = (starter.search(text, k=k).hits for k in (2, 24))
+def searched(atlas: Atlas, query: Query, **changed: Any) -> Answer:
+    """The answer with another calibration."""
+    with atlas.snapshot() as now:
+        calibration = replace(now.searcher.calibration, **changed)
+        return Searcher(atlas.store, now.index, now.encoder, atlas.pictures, calibration).search(query)
+
+
+@pytest.mark.parametrize("text", ["chest X-ray", "lesion of the brain"])
+def test_words_lift_a_figure_from_beyond_those_that_are_shown(starter: Atlas, text: str) -> None:
+    weights = {"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 2.0}
+    few, many = (searched(starter, Query.of(text, k=k), weights=weights).hits for k in (2, 24))
     assert [hit.figure.id for hit in few] == [hit.figure.id for hit in many[:2]]
+    by_picture = sorted(match.rank for hit in few for match in hit.channels if match.channel == "image")
+    assert by_picture[-1] > 2, "the pictures alone would have shown others"
 
 
 def test_a_query_has_the_calibrated_weights_and_one_with_less_of_something_equal_ones(starter: Atlas) -> None:
@@ -72,16 +83,10 @@ def test_a_query_has_the_calibrated_weights_and_one_with_less_of_something_equal
             assert hit.score == pytest.approx(fused_score(hit, weights))
 
 
-def answered(atlas: Atlas, model: ConfidenceModel) -> Answer:
-    with atlas.snapshot() as now:
-        calibration = replace(now.searcher.calibration, text=model)
-        return Searcher(atlas.store, now.index, now.encoder, atlas.pictures, calibration).search(Query.of("brain MRI"))
-
-
 def test_an_answer_fits_when_one_hit_is_likely_and_does_not_when_all_are_weak(starter: Atlas) -> None:
-    likely = answered(starter, ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.4, strong=0.6))
+    likely = searched(starter, Query.of("brain MRI"), text=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.4, strong=0.6))
     assert {hit.confidence for hit in likely} == {"likely"}
     assert likely.fits
-    weak = answered(starter, ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.6, strong=0.8))
+    weak = searched(starter, Query.of("brain MRI"), text=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.6, strong=0.8))
     assert {hit.confidence for hit in weak} == {"weak"}
     assert not weak.fits
