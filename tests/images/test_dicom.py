@@ -14,7 +14,6 @@ from test_decode import refusal_of
 from dicom_maker import make_dicom
 from mirage.errors import BadPicture
 from mirage.images import Limits, decode, read_picture
-from mirage.images.dicom import dicom_frame
 from mirage.images.dicom_header import dicom_header
 from mirage.images.limits import sampled
 
@@ -70,11 +69,17 @@ def test_frames_are_sampled_evenly_and_counted_from_one() -> None:
     data = make_dicom(volume)
     assert sampled(100, 4) == [13, 38, 63, 88]
     assert sampled(100, 500) == list(range(1, 101))
-    assert np.asarray(dicom_frame(data, 100)).shape == (8, 30)
+    assert np.asarray(read_picture(data, frame=100).image).shape == (8, 30)
     decoded = read_picture(data, name="cine")
     assert "number 51" in decoded.notes[0]
     with pytest.raises(BadPicture, match="no frame 101"):
-        dicom_frame(data, 101)
+        read_picture(data, frame=101)
+
+
+def test_a_frame_that_is_named_says_too_that_a_generator_made_it() -> None:
+    volume = np.stack([RAMP, RAMP[::-1]])
+    assert read_picture(make_dicom(volume, SyntheticData="YES"), frame=2).synthetic
+    assert not read_picture(make_dicom(volume), frame=2).synthetic
 
 
 def test_the_header_is_read_in_coded_words() -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
 from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
@@ -149,12 +149,7 @@ class FolderCorpus:
         if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         path, frame = self._places[item.figure.id]
-        how: dict[str, Any] = {"name": item.label, "limits": self._limits, "allow_burned_in": self._allow_burned_in}
-        if not frame:
-            return read_picture(path, **how)
-        from mirage.images.dicom import dicom_frame  # noqa: PLC0415 - pydicom is slow to import
-
-        return DecodedPicture(dicom_frame(path, frame, **how), "DICOM")
+        return read_picture(path, name=item.label, limits=self._limits, allow_burned_in=self._allow_burned_in, frame=frame)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""

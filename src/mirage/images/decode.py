@@ -9,29 +9,22 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 
 from mirage.errors import BadPicture, Busy
 from mirage.images import metadata
 from mirage.images.formats import ACCEPTED, HEAD_BYTES, format_of, looks_like
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes, megapixels
 from mirage.images.marks.reading import declared
 from mirage.images.pixels import DecodedPicture, bare, flatten, grey_if_grey, window
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 # Bytes a pixel at the peak of decoding, by mode, measured: the pixels themselves and every copy on their way to 8 bits.
 _BYTES_A_PIXEL = {"1": 3, "L": 3, "I;16": 8, "P": 10, "RGB": 10}
+_CALLED = {"WEBP": "WebP"}
 _BYTES_A_PIXEL_OTHERWISE = 16  # transparent ones, CMYK, 32 bits, and all of WebP
 
 
@@ -62,7 +55,12 @@ def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMIT
 
 
 def read_picture(
-    data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS, allow_burned_in: bool = False
+    data: bytes | Path,
+    *,
+    name: str = "",
+    limits: Limits = DEFAULT_LIMITS,
+    allow_burned_in: bool = False,
+    frame: int = 0,
 ) -> DecodedPicture:
     """Decode a picture of any accepted format, safely: nothing is written to disk, metadata is dropped.
 
@@ -78,6 +76,8 @@ def read_picture(
     limits : Limits
     allow_burned_in : bool
         Take a DICOM file whose header says that text is burned into its pixels.
+    frame : int
+        Of a DICOM file with several, the one to take, from 1; 0 takes the middle one.
 
     Raises
     ------
@@ -89,12 +89,17 @@ def read_picture(
     if kind == "DICOM":
         from mirage.images.dicom import read_dicom  # noqa: PLC0415 - pydicom is slow to import
 
-        return read_dicom(data, name=name, limits=limits, allow_burned_in=allow_burned_in)
+        return read_dicom(data, name, limits, allow_burned_in, frame)
     if not kind:
         seems = looks_like(head)
         what = f"{name} is {seems}, not a picture" if seems else f"{name} is not a picture that can be read"
         raise BadPicture(f"{what}. Use {ACCEPTED}.")
-    size = _size(data, name, limits)
+    size = data.stat().st_size if isinstance(data, Path) else len(data)
+    if size > limits.file_bytes:
+        raise BadPicture(
+            f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.file_bytes)}. "
+            "Save it smaller, as PNG or JPEG."
+        )
     # The file, and what is left of it without its metadata.
     with ExitStack() as reserved:
         reserved.enter_context(BUDGET.reserve((3 if isinstance(data, Path) else 2) * size, name=name))
@@ -115,16 +120,6 @@ def _head(data: bytes | Path, name: str) -> bytes:
     if not head:
         raise BadPicture(f"{name} is empty (0 bytes). Copy or export it again.")
     return head
-
-
-def _size(data: bytes | Path, name: str, limits: Limits) -> int:
-    size = data.stat().st_size if isinstance(data, Path) else len(data)
-    if size > limits.file_bytes:
-        raise BadPicture(
-            f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.file_bytes)}. "
-            "Save it smaller, as PNG or JPEG."
-        )
-    return size
 
 
 def _read(data: bytes | Path, name: str) -> bytes:
@@ -150,9 +145,10 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
                 notes.append(f"{name} holds several frames; the first was taken.")
             opened.load()
             image, plain = _to_eight_bits(opened, name, notes)
-            turn = _UPRIGHT.get(stripped.orientation)
-            if turn is not None:
-                image = image.transpose(turn)
+            turned = 2 <= stripped.orientation <= 8
+            if turned:
+                image.getexif()[Base.Orientation] = stripped.orientation
+                image = ImageOps.exif_transpose(image)
             deep = kind == "PNG" and stripped.bits == 16
             image = bare(image)
     except (BadPicture, Busy):
@@ -160,14 +156,15 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
     except Image.DecompressionBombError as error:
         found = re.search(r"(\d{6,})", str(error))
         size = f"{megapixels(int(found[1]))}" if found else "too many pixels"
-        raise BadPicture(_too_large(name, size, limits)) from None
+        least = f"the limit is {megapixels(limits.pixels)}"
+        raise BadPicture(f"{name} has {size}, and {least}. Save it with fewer pixels.") from None
     except MemoryError:
         raise BadPicture(f"{name} needs more memory than there is. Save it smaller.") from None
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(
-            f"{name} is damaged or cut short: its {_called(kind)} data cannot be decoded. Copy or export it again."
+            f"{name} is damaged or cut short: its {_CALLED.get(kind, kind)} data cannot be decoded. Copy or export it again."
         ) from error
-    keep = plain and turn is None and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
+    keep = plain and not turned and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
     return DecodedPicture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
 
 
@@ -179,21 +176,11 @@ def _declared(data: bytes) -> str:
     return " ".join(mark.said for mark in told.marks if mark.found)
 
 
-def _called(kind: str) -> str:
-    return "WebP" if kind == "WEBP" else kind
-
-
-def _too_large(name: str, size: str, limits: Limits) -> str:
-    return f"{name} has {size}, and the limit is {megapixels(limits.pixels)}. Save it with fewer pixels."
-
-
 def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise BadPicture(f"{name} has no pixels ({width} × {height}). Export it again.")
-    if width * height > limits.pixels:
-        words = f"{width:,} × {height:,} pixels ({megapixels(width * height)})"
-        raise BadPicture(_too_large(name, words, limits))
+    check_pixels(width, height, name, limits)
 
 
 def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Image.Image, bool]:

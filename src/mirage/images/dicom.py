@@ -17,8 +17,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 
 from mirage.errors import BadPicture
-from mirage.images.dicom_header import TAGS, DicomHeader, of_frame, opened
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, sampled
+from mirage.images.dicom_header import DicomHeader, of_frame, opened
+from mirage.images.limits import BUDGET, Limits, sampled
 from mirage.images.pixels import DecodedPicture, by_blocks, robust_range, sample, spread
 
 _SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
@@ -27,73 +27,38 @@ _MOST_STRETCHED = 10.0  # a pixel that is said to be longer than that is an erro
 Function = Callable[[Any], Any]
 
 
-def dicom_frame(
-    data: bytes | Path,
-    number: int,
-    *,
-    name: str = "",
-    limits: Limits = DEFAULT_LIMITS,
-    allow_burned_in: bool = False,
-) -> Image.Image:
-    """Decode one frame.
+def read_dicom(data: bytes | Path, name: str, limits: Limits, allow_burned_in: bool, frame: int = 0) -> DecodedPicture:
+    """Decode a frame of a DICOM file; see `mirage.images.decode.read_picture`.
 
     Parameters
     ----------
     data : bytes or Path
-    number : int
-        Of the frame, from 1.
     name : str
-        What to call the file in messages; its own name when left out.
+        What to call the file in messages.
     limits : Limits
     allow_burned_in : bool
         Take a file whose header says that text is burned into its pixels.
-
-    Returns
-    -------
-    PIL.Image.Image
-        ``L`` or ``RGB``.
+    frame : int
+        From 1; 0 for the middle one, which is noted where there are several.
 
     Raises
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    return _read(data, number, name, limits, allow_burned_in)[0]
-
-
-def read_dicom(data: bytes | Path, *, name: str, limits: Limits, allow_burned_in: bool = False) -> DecodedPicture:
-    """Decode the only frame of a DICOM file, or the middle one of several.
-
-    Parameters
-    ----------
-    data : bytes or Path
-    name, limits, allow_burned_in
-        As for `dicom_frame`.
-
-    Raises
-    ------
-    mirage.errors.BadPicture, mirage.errors.Busy
-    """
-    image, number, header = _read(data, None, name, limits, allow_burned_in)
-    notes = (f"{name} holds {header.frames} frames; number {number} was taken.",) if header.frames > 1 else ()
-    synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
-    return DecodedPicture(image, "DICOM", notes, synthetic=synthetic)
-
-
-def _read(
-    data: bytes | Path, number: int | None, name: str, limits: Limits, allow_burned_in: bool
-) -> tuple[Image.Image, int, DicomHeader]:
-    """A frame, the middle one for None, its number, and what the header says."""
-    name = name or (data.name if isinstance(data, Path) else "the DICOM file")
     with opened(data, name, limits) as (file, tags, header):
         if header.burned_in and not allow_burned_in:
             raise BadPicture(
                 f"{name} says that text is burned into its pixels (Burned In Annotation: YES), which may name "
                 "the patient. Look at it, and allow burned-in text only if it names nobody."
             )
-        number = number if number is not None else sampled(header.frames, 1)[0]
+        number = frame or sampled(header.frames, 1)[0]
         if not 1 <= number <= header.frames:
             raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
-        return _frame(file, tags, header, number, name, limits), number, header
+        image = _frame(file, tags, header, number, name, limits)
+    noted = not frame and header.frames > 1
+    notes = (f"{name} holds {header.frames} frames; number {number} was taken.",) if noted else ()
+    synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
+    return DecodedPicture(image, "DICOM", notes, synthetic=synthetic)
 
 
 def _frame(
@@ -111,40 +76,25 @@ def _frame(
 
 
 def _values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
-    syntax = getattr(tags.file_meta, "TransferSyntaxUID", None) if hasattr(tags, "file_meta") else None
-    compressed = syntax is not None and _compressed(syntax, name)
+    meta = getattr(tags, "file_meta", pydicom.Dataset())
+    # Old files without file meta information do not name their form; reading the header has told it.
+    implicit = pydicom.uid.ImplicitVRLittleEndian if tags.original_encoding[0] else pydicom.uid.ExplicitVRLittleEndian
+    syntax = meta.get("TransferSyntaxUID") or implicit
+    compressed = _compressed(syntax, name)
     file.seek(0)
     try:
-        return pixel_array(file, index=number - 1)
-    except AttributeError as error:
-        # Old files without file meta information are read whole.
-        return _read_whole(file, number, name, error)
+        return pixel_array(file, index=number - 1, transfer_syntax_uid=syntax)
     except MemoryError:
         raise BadPicture(f"{name} needs more memory than there is.") from None
+    except AttributeError as error:
+        raise BadPicture(
+            f"{name} is a DICOM file without a picture: it has no pixel data, or nothing that describes them."
+        ) from error
     except Exception as error:  # decoders of strangers' bytes raise anything
         otherwise = f", or needs the package {package}" if compressed and (package := _package(syntax)) else ""
         raise BadPicture(
             f"{name} is damaged or cut short{otherwise}: frame {number} cannot be decoded. Export it again, uncompressed."
         ) from error
-
-
-def _read_whole(file: BinaryIO, number: int, name: str, error: Exception) -> Any:
-    file.seek(0)
-    try:
-        tags = pydicom.dcmread(file, force=True, specific_tags=[*TAGS, "PixelData"])
-        if "PixelData" not in tags:
-            raise BadPicture(f"{name} is a DICOM file without a picture: it has no pixel data.")
-        if not getattr(tags.file_meta, "TransferSyntaxUID", None):
-            implicit = bool(tags.original_encoding[0])
-            tags.file_meta = pydicom.dataset.FileMetaDataset()
-            tags.file_meta.TransferSyntaxUID = (
-                pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
-            )
-        return pixel_array(tags, index=number - 1)
-    except BadPicture:
-        raise
-    except Exception:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} is damaged or cut short. Export it again.") from error
 
 
 def _compressed(syntax: Any, name: str) -> bool:

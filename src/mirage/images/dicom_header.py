@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import pydicom
 
 from mirage.errors import BadPicture
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes, megapixels
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes
 
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -68,14 +68,7 @@ _REGIONS = {
     "ORBIT": "orbit", "SINUS": "sinuses", "CAROTID": "neck", "EXTREMITY": "extremity",
     "WHOLEBODY": "whole body",
 }  # fmt: skip
-_VIEWS = {
-    "AP": "frontal",
-    "PA": "frontal",
-    "LL": "lateral",
-    "RL": "lateral",
-    "LLD": "lateral",
-    "RLD": "lateral",
-}
+_VIEWS = dict.fromkeys(("AP", "PA"), "frontal") | dict.fromkeys(("LL", "RL", "LLD", "RLD"), "lateral")
 _SLICED = {"CT", "MR", "PT", "NM"}
 _OBLIQUE_BELOW = 0.85
 
@@ -249,11 +242,7 @@ def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
         raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
     if not width or not height:
         raise BadPicture(f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out.")
-    if width * height > limits.pixels:
-        raise BadPicture(
-            f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
-            f"{megapixels(limits.pixels)}. Save it with fewer pixels."
-        )
+    check_pixels(width, height, name, limits)
     return DicomHeader(modality, plane, region, frames, width, height, burned_in, synthetic)
 
 

@@ -13,19 +13,16 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
 )
-_KNOWN_OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a zip archive (or an Office document)"),
-    (b"\x1f\x8b", "a gzip archive (perhaps NIfTI)"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
-    (b"\xff\x0a", "a JPEG XL"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<!doctype", "a web page"),
-    (b"<html", "a web page"),
-    (b"<svg", "an SVG drawing"),
-    (b"<?xml", "an XML file (perhaps an SVG drawing)"),
-    (b"8BPS", "a Photoshop document"),
+_KNOWN_OTHERS: tuple[tuple[tuple[bytes, ...], str], ...] = (
+    ((b"%PDF",), "a PDF"),
+    ((b"PK\x03\x04",), "a zip archive (or an Office document)"),
+    ((b"\x1f\x8b",), "a gzip archive (perhaps NIfTI)"),
+    ((b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000"),
+    ((b"\xff\x0a",), "a JPEG XL"),
+    ((b"<!DOCTYPE", b"<!doctype", b"<html"), "a web page"),
+    ((b"<svg",), "an SVG drawing"),
+    ((b"<?xml",), "an XML file (perhaps an SVG drawing)"),
+    ((b"8BPS",), "a Photoshop document"),
 )
 ACCEPTED = "PNG, JPEG, WebP, TIFF, BMP, GIF or DICOM"
 HEAD_BYTES = 512

@@ -175,3 +175,24 @@ def sampled(frames: int, at_most: int) -> list[int]:
         return list(range(1, frames + 1))
     count = max(at_most, 1)
     return [(2 * part + 1) * frames // (2 * count) + 1 for part in range(count)]
+
+
+def check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
+    """Refuse a picture that has too many pixels.
+
+    Parameters
+    ----------
+    width, height : int
+    name : str
+        What to call it in messages.
+    limits : Limits
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    if width * height > limits.pixels:
+        raise BadPicture(
+            f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
+            f"{megapixels(limits.pixels)}. Save it with fewer pixels."
+        )

@@ -7,6 +7,7 @@ Formats: PNG (ISO/IEC 15948), JPEG (ITU-T T.81, annex B), WebP container (RFC 96
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -84,26 +85,9 @@ def strip(data: bytes, kind: str) -> Stripped:
     return Stripped(None, data)
 
 
-class _Spans:
-    """Parts of a file, neighbours joined, so that a million tiny chunks cost no memory."""
-
-    def __init__(self, data: bytes, end: int) -> None:
-        self._data = data
-        self._spans = [(0, end)]
-
-    def add(self, start: int, end: int) -> None:
-        if self._spans[-1][1] == start:
-            self._spans[-1] = (self._spans[-1][0], end)
-        else:
-            self._spans.append((start, end))
-
-    def joined(self) -> bytes:
-        view = memoryview(self._data)
-        return b"".join(view[start:end] for start, end in self._spans)
-
-
 def _strip_png(data: bytes) -> Stripped:
-    kept = _Spans(data, _PNG_START)
+    view, kept = memoryview(data), io.BytesIO()
+    kept.write(view[:_PNG_START])
     animated, bits, turn, xmp = False, 8, 1, b""
     at, kind = _PNG_START, b""
     while kind != b"IEND":
@@ -114,7 +98,7 @@ def _strip_png(data: bytes) -> Stripped:
         if kind == b"IHDR":
             bits = data[at + 16]
         if kind in _PNG_KEPT:
-            kept.add(at, end)
+            kept.write(view[at:end])
         elif kind == b"eXIf":
             turn = _orientation(data[at + 8 : end - 4])
         elif kind == b"acTL":
@@ -122,7 +106,7 @@ def _strip_png(data: bytes) -> Stripped:
         elif kind in (b"iTXt", b"zTXt") and not xmp and data.startswith(_PNG_XMP, at + 8):
             xmp = _png_text(kind, data[at + 8 + len(_PNG_XMP) : end - 4])
         at = end
-    pixels = kept.joined()
+    pixels = kept.getvalue()
     return Stripped(pixels, pixels, animated, bits, turn, xmp)
 
 
@@ -140,7 +124,8 @@ def _png_text(kind: bytes, rest: bytes) -> bytes:
 
 
 def _strip_jpeg(data: bytes) -> Stripped:
-    kept = _Spans(data, 2)
+    view, kept = memoryview(data), io.BytesIO()
+    kept.write(view[:2])
     turn, xmp, at = 1, b"", 2
     try:
         while True:
@@ -149,8 +134,8 @@ def _strip_jpeg(data: bytes) -> Stripped:
                 at += 1
             marker = data[at + 1]
             if marker == 0xD9:
-                kept.add(at, at + 2)
-                pixels = kept.joined()
+                kept.write(view[at : at + 2])
+                pixels = kept.getvalue()
                 return Stripped(pixels, pixels, orientation=turn, xmp=xmp)
             (length,) = struct.unpack_from(">H", data, at + 2)
             end = at + 2 + length
@@ -161,10 +146,10 @@ def _strip_jpeg(data: bytes) -> Stripped:
             colours = (marker == 0xE0 and body.startswith(b"JFIF\0")) or (marker == 0xEE and body.startswith(b"Adobe"))
             if marker == 0xDA:
                 found = _JPEG_MARKER.search(data, end)
-                kept.add(at, found.start() if found else len(data))
                 end = found.start() if found else len(data)
+                kept.write(view[at:end])
             elif colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
-                kept.add(at, end)
+                kept.write(view[at:end])
             elif body.startswith(_JPEG_EXIF):
                 turn = _orientation(data[at + 4 + len(_JPEG_EXIF) : end])
             elif body == _JPEG_XMP:
@@ -172,7 +157,7 @@ def _strip_jpeg(data: bytes) -> Stripped:
             at = end
     except (ValueError, struct.error, IndexError):
         # Decoders forgive a missing end mark. Whether the pixels are all there is theirs to say.
-        return Stripped(None, kept.joined(), orientation=turn, xmp=xmp)
+        return Stripped(None, kept.getvalue(), orientation=turn, xmp=xmp)
 
 
 def _strip_webp(data: bytes) -> Stripped:
@@ -202,12 +187,8 @@ def _strip_webp(data: bytes) -> Stripped:
     # Flags of VP8X: ICC 0x20, alpha 0x10, EXIF 0x08, XMP 0x04, animation 0x02. Only alpha stays.
     if header and header[8] & 0x10:
         kept.insert(0, header[:8] + b"\x10" + header[9:])
-    return replace(told, to_keep=_riff(kept))
-
-
-def _riff(chunks: list[bytes]) -> bytes:
-    body = b"WEBP" + b"".join(chunk + b"\x00" * (len(chunk) & 1) for chunk in chunks)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    body = b"WEBP" + b"".join(chunk + b"\x00" * (len(chunk) & 1) for chunk in kept)
+    return replace(told, to_keep=b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
 def _orientation(exif: bytes) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from mirage.errors import BadInput, NotFound, Unavailable
-from mirage.images.pixels import THUMBNAIL_SIDE, DecodedPicture, thumbnail
+from mirage.images.pixels import DecodedPicture, thumbnail
 
 _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
@@ -50,13 +50,10 @@ class PictureStore:
     ----------
     folder : Path
         Made when the first picture is put.
-    thumbnail_side : int
-        Longer side of thumbnails in pixels.
     """
 
-    def __init__(self, folder: Path, *, thumbnail_side: int = THUMBNAIL_SIDE) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.thumbnail_side = thumbnail_side
 
     def put(self, picture: DecodedPicture | Image.Image) -> KeptPicture:
         """Keep a picture and make its thumbnail.
@@ -81,7 +78,7 @@ class PictureStore:
         if not self.path(name).is_file():
             self._write(self.path(name), original)
         if not self.thumbnail_path(name).is_file():
-            self._write(self.thumbnail_path(name), thumbnail(image, self.thumbnail_side))
+            self._write(self.thumbnail_path(name), thumbnail(image))
         return KeptPicture(name, image.width, image.height, len(original))
 
     def path(self, name: str) -> Path:
@@ -92,17 +89,20 @@ class PictureStore:
         mirage.errors.BadInput
             When the name is none that this store gives.
         """
-        if not _NAME.fullmatch(name):
-            raise BadInput(f"“{name[:80]}” is no name of a picture.")
-        return self.folder / name[:2] / name
+        return Path(self.places(name)[0])
 
     def thumbnail_path(self, name: str) -> Path:
         """Where a picture's thumbnail lies, whether or not it is there."""
-        path = self.path(name)
-        return path.with_name(path.stem + _THUMBNAIL_ENDING)
+        return Path(self.places(name)[1])
 
     def places(self, name: str) -> tuple[str, str]:
-        """`path` and `thumbnail_path` as text, for many pictures at once: paths are slow to join."""
+        """`path` and `thumbnail_path` as text, for many pictures at once: paths are slow to join.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When the name is none that this store gives.
+        """
         if not _NAME.fullmatch(name):
             raise BadInput(f"“{name[:80]}” is no name of a picture.")
         start = os.path.join(self.folder, name[:2], name)  # noqa: PTH118
