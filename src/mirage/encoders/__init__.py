@@ -13,7 +13,7 @@ from PIL import Image
 from mirage.encoders.base import Encoder, EncoderInfo, Vectors
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.models.pins import ENCODER, bare, pin_of
-from mirage.models.registry import find_here, shipped
+from mirage.models.registry import find_here
 from mirage.plugins import Port
 from mirage.settings import Settings
 
@@ -122,11 +122,10 @@ def exported_for(wanted: EncoderInfo, settings: Settings) -> Encoder | None:
         It goes by the name and digest of the one it stands for, so that vectors of both are kept as what they are: of one
         space, as closely as the export measured.
     """
-    if not settings.encoder_model or settings.encoder == wanted.name or exportable(settings.encoder):
+    mine = settings.encoder
+    if not settings.encoder_model or mine == wanted.name or exportable(mine) or not exportable(wanted.name):
         return None
-    if not exportable(wanted.name):
-        return None
-    found = configured(settings.encoder, settings)
+    found = configured(mine, settings)
     return StandIn(found, wanted) if found.info().made_from == wanted.digest else None
 
 
@@ -165,7 +164,7 @@ def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
     pin = pin_of(name)
     if pin is not None and pin.role != ENCODER:
         raise BadInput(f"{name} is for {pin.role}s, not an encoder.")
-    if pin is not None and name in shipped():
+    if pin is not None and pin.ships:
         return Opening(name, pin.adapter, {})
     folder = find_here(model, revision)
     if folder is None:

@@ -105,9 +105,8 @@ class OnnxEncoder(OnnxTowerEncoder):
 
     def info(self) -> EncoderInfo:
         """Tell name, digest and sizes, and whose vectors these are."""
-        origin = self.exported.made_from
-        read = self.exported.max_tokens
-        return EncoderInfo("onnx", self._digest, self.dimension, read, str(self._folder), made_from=origin.digest)
+        origin, read = self.exported.made_from.digest, self._reading[0]
+        return EncoderInfo("onnx", self._digest, self.dimension, read, str(self._folder), made_from=origin)
 
     @loaded_once
     def _digest(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ENCODER, GENERATOR, EXPLAINER = "encoder", "generator", "explainer"
-STARTER_ENCODER, STARTER_GENERATOR = "starter-encoder", "starter-generator"
 
 # Estimates take a quarter more than the weights: activations, and what a library keeps beside them.
 SPARE = 1.25
@@ -40,8 +39,8 @@ class Pin:
         What one has to know of it, as sentences.
     gated : bool
         Whether its terms must be accepted at the hub first.
-    ships : bool
-        Whether it comes with MIRAGE, and not from a hub.
+    files : tuple of str
+        Of one that comes with MIRAGE, and not from a hub: those without which it cannot be used.
     """
 
     id: str
@@ -54,27 +53,32 @@ class Pin:
     used_for: str = ""
     caveats: tuple[str, ...] = ()
     gated: bool = False
-    ships: bool = False
+    files: tuple[str, ...] = ()
+
+    @property
+    def ships(self) -> bool:
+        """Whether it comes with MIRAGE."""
+        return bool(self.files)
 
 
 PINS: tuple[Pin, ...] = (
     Pin(
-        id=STARTER_ENCODER,
+        id="starter-encoder",
         licence="Apache-2.0",
         role=ENCODER,
         adapter="starter",
         memory=333_000_000,
         used_for="Words and pictures to vectors, offline, when nothing else is chosen.",
-        ships=True,
+        files=("config.json", "image.onnx", "text.onnx", "tokenizer.json"),
     ),
     Pin(
-        id=STARTER_GENERATOR,
+        id="starter-generator",
         licence="Apache-2.0",
         role=GENERATOR,
         adapter="starter",
         memory=290_000_000,
         used_for="Small synthetic images, offline, when nothing else is chosen.",
-        ships=True,
+        files=("config.json", "patches.npz", "unet.onnx"),
     ),
     Pin(
         id="luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO",

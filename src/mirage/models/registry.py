@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirage.errors import BadInput, MirageError, NotFound, Unavailable
 from mirage.models.files import NOT_STATED, RECORD, ModelRecord, lacking, licence_of, parameters, weight_files
-from mirage.models.pins import ENCODER, PINS, SPARE, STARTER_ENCODER, STARTER_GENERATOR, Pin, bare, pin_of
+from mirage.models.pins import ENCODER, PINS, SPARE, Pin, bare, pin_of
 from mirage.models.runtime import digest_of_files
 from mirage.settings import SHIPPED, Settings
 
@@ -91,12 +91,11 @@ def find(model_id: str, revision: str = "") -> Path | None:
         When the record beside a pulled model is damaged.
     """
     name = bare(model_id)
-    if name in shipped():
-        folder = shipped()[name].folder
-        return folder if folder.is_dir() else None
+    pin = pin_of(name)
+    if pin is not None and pin.ships:
+        return shipped_folder(pin) if shipped_folder(pin).is_dir() else None
     if not is_id(name):
         return None
-    pin = pin_of(name)
     wanted = revision or (pin.revision if pin else "")
     return pulled(name, wanted) or cached(name, wanted)
 
@@ -219,51 +218,18 @@ def _in_cache() -> list[str]:
 # -- what ships ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ShippedModel:
-    """A model under ``shipped/``.
-
-    Attributes
-    ----------
-    id : str
-    folder : Path
-    needed : tuple of str
-        Files without which it cannot be used.
-    """
-
-    id: str
-    folder: Path
-    needed: tuple[str, ...]
-
-    def missing(self) -> list[str]:
-        """Needed files that are not there."""
-        return [name for name in self.needed if not (self.folder / name).is_file()]
-
-    def digest(self) -> str:
-        """SHA-256 over name and SHA-256 of each file, as the encoder and the generator themselves tell it.
-
-        Raises
-        ------
-        OSError
-        """
-        return digest_of_files(self.folder, self.needed)
-
-    def stated(self) -> str:
-        """The digest that its card states; empty when it states none."""
-        with suppress(OSError, ValueError):
-            card = (self.folder / "card.md").read_text("utf-8")
-            if found := re.search(r"^\|\s*digest\s*\|\s*`?([0-9a-f]{64})`?\s*\|", card, re.MULTILINE):
-                return found[1]
-        return ""
+def shipped_folder(pin: Pin) -> Path:
+    """Where a model that ships lies."""
+    return SHIPPED / pin.role
 
 
-def shipped() -> dict[str, ShippedModel]:
-    """The models that ship, by id."""
-    models = (
-        ShippedModel(STARTER_ENCODER, SHIPPED / "encoder", ("config.json", "image.onnx", "text.onnx", "tokenizer.json")),
-        ShippedModel(STARTER_GENERATOR, SHIPPED / "generator", ("config.json", "patches.npz", "unet.onnx")),
-    )
-    return {model.id: model for model in models}
+def stated_digest(pin: Pin) -> str:
+    """The digest that the card of a model that ships states; empty when it states none."""
+    with suppress(OSError, ValueError):
+        card = (shipped_folder(pin) / "card.md").read_text("utf-8")
+        if found := re.search(r"^\|\s*digest\s*\|\s*`?([0-9a-f]{64})`?\s*\|", card, re.MULTILINE):
+            return found[1]
+    return ""
 
 
 # -- the list -----------------------------------------------------------------------------------------------------------
@@ -328,10 +294,9 @@ def listed(*, everything: bool = False, adapter_of: Callable[[Path], str] = lamb
     from mirage.models.speed import speeds  # noqa: PLC0415 - imports numpy and Pillow, which a look for a model does not need
 
     own = [_list_pulled(folder, adapter_of) for folder in folders()]
-    rows = [_list_shipped(model) for model in shipped().values()]
+    rows: list[Listed] = []
     for pin in PINS:
-        if not pin.ships:
-            rows += [row for row in own if row.id == pin.id] or [_list_cached(pin.id)]
+        rows += [_list_shipped(pin)] if pin.ships else [row for row in own if row.id == pin.id] or [_list_cached(pin.id)]
     rows += [row for row in own if pin_of(row.id) is None]
     if everything:
         known = {row.id for row in rows}
@@ -367,11 +332,11 @@ def _in_folder(row: Listed, where: str, folder: Path, *, whole: bool, licence: s
     )
 
 
-def _list_shipped(model: ShippedModel) -> Listed:
-    digest = ""
+def _list_shipped(pin: Pin) -> Listed:
+    folder, digest = shipped_folder(pin), ""
     with suppress(OSError):  # as when a file is missing
-        digest = model.digest()
-    row = _in_folder(_known(model.id), "shipped", model.folder, whole=not model.missing())
+        digest = digest_of_files(folder, pin.files)
+    row = _in_folder(_known(pin.id), "shipped", folder, whole=bool(digest))
     return replace(row, revision=digest[:12], digest=digest)
 
 
@@ -436,8 +401,8 @@ def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
     licence = pin.licence if pin else record.licence if record else licence_of(folder) if folder else NOT_STATED
     if record and record.revision:
         here = f"revision on this machine: {record.revision}, from {record.source}"
-    elif folder and name in shipped():
-        here = f"digest stated in its card: {shipped()[name].stated() or 'none'}"
+    elif folder and pin and pin.ships:
+        here = f"digest stated in its card: {stated_digest(pin) or 'none'}"
     else:
         here = f"revision on this machine: {folder.name}" if folder else "not on this machine"
     facts = [f"licence: {licence}", here]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.models.files import RECORD, ModelFile, ModelRecord, lacking, named_by_cache
-from mirage.models.pins import PINS, bare
-from mirage.models.registry import ShippedModel, bytes_of, cached, find, find_here, folders, records, shipped
+from mirage.models.pins import PINS, Pin, bare, pin_of
+from mirage.models.registry import bytes_of, cached, find, find_here, folders, records, shipped_folder, stated_digest
+from mirage.models.runtime import digest_of_files
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
@@ -76,9 +77,9 @@ def verify(model: str = "", *, revision: str = "", progress: VerifyProgress = la
     """
     if not model:
         return _all(progress)
-    name = bare(model)
-    if name in shipped():
-        return [_shipped(shipped()[name], progress)]
+    name, pin = bare(model), pin_of(model)
+    if pin is not None and pin.ships:
+        return [_shipped(pin, progress)]
     place = find_here(model, revision)
     if place is None:
         place = next((folder for folder, record in records(name) if not record.whole), None)
@@ -90,28 +91,29 @@ def verify(model: str = "", *, revision: str = "", progress: VerifyProgress = la
 
 
 def _all(progress: VerifyProgress) -> list[Verdict]:
-    found = [_shipped(model, progress) for model in shipped().values()]
+    found = [_shipped(pin, progress) for pin in PINS if pin.ships]
     own = [_pulled(folder, progress) for folder in folders()]
     there = {verdict.id for verdict in [*found, *own]}
     others = {pin.id: cached(pin.id, pin.revision) for pin in PINS if pin.id not in there}
     return [*found, *own, *(_cached(name, snapshot, progress) for name, snapshot in others.items() if snapshot)]
 
 
-def _shipped(model: ShippedModel, progress: VerifyProgress) -> Verdict:
-    verdict = Verdict(model.id, str(model.folder), "shipped", remedy=_AGAIN)
-    if missing := model.missing():
+def _shipped(pin: Pin, progress: VerifyProgress) -> Verdict:
+    folder = shipped_folder(pin)
+    verdict = Verdict(pin.id, str(folder), "shipped", remedy=_AGAIN)
+    if missing := [name for name in pin.files if not (folder / name).is_file()]:
         return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
     try:
-        digest = model.digest()
+        digest = digest_of_files(folder, pin.files)
     except OSError as error:
         return replace(verdict, faults=(f"it cannot be read: {error.strerror or error}",))
-    progress(model.id, bytes_of(model.folder))
-    verdict = replace(verdict, revision=digest[:12])
-    if model.stated() != digest:
-        names, stated = ", ".join(model.needed), model.stated()[:12]
-        told = f"one of {names} is not what the card states: its digest {stated}… is {digest[:12]}… here"
+    progress(pin.id, bytes_of(folder))
+    verdict, stated = replace(verdict, revision=digest[:12]), stated_digest(pin)
+    if stated != digest:
+        names = ", ".join(pin.files)
+        told = f"one of {names} is not what the card states: its digest {stated[:12]}… is {digest[:12]}… here"
         return replace(verdict, faults=(told,))
-    return replace(verdict, remedy="", checked=len(model.needed))
+    return replace(verdict, remedy="", checked=len(pin.files))
 
 
 def _pulled(folder: Path, progress: VerifyProgress) -> Verdict:
