@@ -6,9 +6,12 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from mirage import cli
 from mirage.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +28,8 @@ PAGES = sorted(
 # Where a path in a page may begin, and what is made or fetched rather than kept.
 ROOTS = (ROOT, ROOT / "src/mirage", ROOT / "research/src/mirage_research")
 PATH = re.compile(r"`((?:src|tests|docs|scripts|examples|benchmarks|research|[a-z]+)/[\w./-]+\.(?:py|md|toml|json|txt))`")
+TO_RUN = re.compile(r"""[=\s"']((?:tests|scripts|benchmarks|research)/[\w./-]+\.py)\b""")  # in a command
+COMMAND = re.compile(r"(?:^|^\w*\$ +|=\S+ )mirage ((?:[a-z][a-z-]*|--?[a-z])[^`\n#|;()]*)", re.MULTILINE)
 NAME = re.compile(r"\b(mirage(?:_research)?(?:\.[A-Za-z_]\w*)+)(?!\S*\.whl)")
 NOT_NAMES = {"mirage.toml", "mirage.model.json"}
 GROUPS = {"mirage.commands", "mirage.explainers", "mirage.generators"}  # entry points
@@ -35,13 +40,44 @@ def test_every_module_class_and_file_that_a_page_names_is_there(page: Path) -> N
     text = page.read_text("utf-8")
     names = {name for name in NAME.findall(text) if not name.startswith(tuple(NOT_NAMES)) and name not in GROUPS}
     missing = [name for name in sorted(names) if not _is_there(name)]
-    missing += [path for path in sorted(set(PATH.findall(text))) if not _file_is_there(page, path)]
+    missing += [path for path in sorted({*PATH.findall(text), *TO_RUN.findall(text)}) if not _file_is_there(page, path)]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    faults = {told: _fault_of(told.split()) for told in _commands_in(text)}
+    assert {told: fault for told, fault in faults.items() if fault} == {}
 
 
 def test_every_setting_is_told_on_a_page() -> None:
     told = "\n".join(page.read_text("utf-8") for page in PAGES)
     assert [name for name in Settings.model_fields if f"`{name}`" not in told] == []
+
+
+def _commands_in(text: str) -> list[str]:
+    """What follows `mirage` in code spans and in blocks of commands."""
+    code = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
+    return [told.strip() for told in COMMAND.findall(code)]
+
+
+def _fault_of(words: list[str]) -> str:
+    """Which command or option of a line is not there; empty when all are."""
+    command: Any = _mirage()
+    context = command.context_class(command)
+    while hasattr(command, "get_command") and words and re.fullmatch(r"[a-z][a-z0-9-]*", words[0]):
+        if (found := command.get_command(context, words[0])) is None:
+            return words[0]
+        command, context, words = found, found.context_class(found, parent=context), words[1:]
+    options = {name for parameter in command.get_params(context) for name in parameter.opts}
+    return next((word for word in words if re.match(r"--?[a-z]", word) and word not in options), "")
+
+
+@cache
+def _mirage() -> Any:
+    cli.extend()
+    return typer.main.get_command(cli.app)
 
 
 def _file_is_there(page: Path, path: str) -> bool:
