@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from mirage.query import Query
-from mirage.web import compare
-from mirage.web.views import explain, figures, generate, jobs, search
+from mirage.web import compare, explain
+from mirage.web.views import figures, generate, jobs, search
 
 
 @pytest.fixture

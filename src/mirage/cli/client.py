@@ -26,7 +26,7 @@ from mirage.jobs import Jobs
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
-from mirage.web.app import create_app
+from mirage.web.server import create_app
 from mirage.web.views.search import query_view
 
 Several = list[str] | None

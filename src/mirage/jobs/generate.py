@@ -44,7 +44,7 @@ def asked_of(query: Query, options: GenerationOptions, start: Image.Image | None
     dict or None
         ``query`` as it prints, and ``options`` by name: all of it can be written as JSON.
     """
-    if start is not None or any(term.picture is not None for term in query.terms):
+    if start is not None or query.has_picture:
         return None
     return {"query": query.print(), "options": asdict(options)}
 

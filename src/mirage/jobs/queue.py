@@ -61,7 +61,6 @@ class Jobs:
         self._atlas = atlas
         self.outputs = Outputs(atlas.path / FOLDER)
         self._lock = threading.Lock()
-        self._jobs: dict[str, Job] = {}
         # Of each job that has not ended: its work, and what tells it to stop.
         self._works: dict[str, tuple[Work, threading.Event]] = {}
         self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
@@ -69,7 +68,7 @@ class Jobs:
         self._kept_at = 0.0
         self._closing = False
         left = [Job.of(record) for record in reversed(atlas.store.jobs())] if resume else []
-        self._jobs = {job.id: job for job in left}
+        self._jobs: dict[str, Job] = {job.id: job for job in left}
         for job in left:
             if not job.ended:
                 self._left_behind(job)
@@ -77,7 +76,7 @@ class Jobs:
 
     def _left_behind(self, job: Job) -> None:
         if job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
-            self._give_up(job, _DIED_AGAIN)
+            self._update(job.id, state="failed", message=_DIED_AGAIN)
             return
         again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
         if job.kind == REBUILD and job.asked is not None:
@@ -88,11 +87,7 @@ class Jobs:
                 self._queue(again, self._generation(*generate.of_asked(job.asked), None))
                 return
         lost = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
-        self._give_up(job, generate.LOST if job.kind == GENERATE else lost)
-
-    def _give_up(self, job: Job, message: str) -> None:
-        self._jobs[job.id] = replace(job, state="failed", message=message, finished=time.time(), seconds_left=None)
-        self._keep(self._jobs[job.id])
+        self._update(job.id, state="failed", message=generate.LOST if job.kind == GENERATE else lost)
 
     def _prune(self) -> None:
         """Forget jobs that ended long ago, and the oldest of many."""
@@ -127,9 +122,8 @@ class Jobs:
         mirage.errors.MirageError
             When there is no such corpus, or the path cannot be used.
         """
-        known, title = corpora.available(), f"Add {corpus}"
-        if corpus not in known:
-            raise NotFound(f"There is no corpus {shown(corpus)}. There are: {', '.join(known)}.")
+        corpora.card(corpus)  # which refuses what is no corpus
+        title = f"Add {corpus}"
         if path is not None:
             if not Path(path).exists():
                 raise BadInput(f"There is no folder {path}. Check its name.")

@@ -1,6 +1,5 @@
 """The site and the HTTP API."""
 
-from mirage.web.app import create_app
-from mirage.web.server import serve
+from mirage.web.server import create_app, serve
 
 __all__ = ["create_app", "serve"]

@@ -5,12 +5,10 @@ Among the twins is the paper's one gesture: hits, an explanation of them, and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
@@ -18,17 +16,14 @@ from starlette.responses import Response
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import SIDES, Dual, Side
 from mirage.errors import MirageError, Unavailable
-from mirage.query import Query
 from mirage.search.answer import Answer
-from mirage.web import explain, forms, generate, links, openapi, uploads
-from mirage.web.explain import STREAMED, ExplainRequest, Whose
+from mirage.web import explain, forms, generate, openapi, uploads
+from mirage.web.explain import STREAMED, DrawnExplanation, ExplanationView, Whose, nothing
 from mirage.web.forms import Pairs, first, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.streaming import DrawnExplanation, nothing
 from mirage.web.templating import page
-from mirage.web.views.explain import ExplanationView
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.generate import ChoicesBody
 from mirage.web.views.jobs import JobView
@@ -117,24 +112,21 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     pairs = [urlencode({"a.q": a, "b.q": b}) for a, b in zip(plain[::2], plain[1::2], strict=False)]
     found: list[dict[str, Any]] = []
     for query_string in dict.fromkeys((*_EXAMPLES, *pairs)) if site.holds().figures else ():
-        found += _example(site, Dual.parse(query_string))
+        dual = Dual.parse(query_string)
+        a, b = (site.atlas.search(query) for query in (dual.a, dual.b))
+        if not (a.fits and b.fits):
+            continue
+        first_a = a.hits[0]
+        # Of a modified query what it finds anew.
+        first_b = next((hit for hit in b.hits if hit.figure.id != first_a.figure.id), b.hits[0])
+        words = f"{dual.a.text} and {dual.b.text}"
+        if dual.modified:
+            words = ", ".join((dual.a.text, *(f"{'less' if t.weight < 0 else 'more'} {t.text}" for t in dual.changes)))
+        figures = {"a": hit_view(first_a).figure, "b": hit_view(first_b).figure}
+        found.append({"words": words, "url": forms.compare_address(dual), **figures})
         if len(found) == MOST_EXAMPLES:
             break
     return found
-
-
-def _example(site: RunningSite, dual: Dual) -> Iterator[dict[str, Any]]:
-    a, b = (site.atlas.search(query) for query in (dual.a, dual.b))
-    if not (a.fits and b.fits):
-        return
-    first_a = a.hits[0]
-    # Of a modified query what it finds anew.
-    first_b = next((hit for hit in b.hits if hit.figure.id != first_a.figure.id), b.hits[0])
-    words = f"{dual.a.text} and {dual.b.text}"
-    if dual.modified:
-        words = ", ".join((dual.a.text, *(f"{'less' if t.weight < 0 else 'more'} {t.text}" for t in dual.changes)))
-    figures = {"a": hit_view(first_a).figure, "b": hit_view(first_b).figure}
-    yield {"words": words, "url": links.compare(dual), **figures}
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
@@ -161,7 +153,7 @@ def compare_by_post(site: Site, body: CompareBody) -> Response:
 )
 async def explain_difference(request: Request) -> Response:
     """Explain how two sides differ: sentences with their sources of both, each checked against them."""
-    return await explain.by_api(request, forms.read(Dual, ExplainRequest.of(request).pairs, in_address=True))
+    return await explain.by_api(request, forms.read(Dual, explain.fields_of(request), in_address=True))
 
 
 @twins.post(
@@ -185,11 +177,17 @@ async def ask(request: Request, body: AskBody) -> Response:
 
     Two sides are drawn from the same seed. Where no generator is installed, the rest is answered and `no_image` says so.
     """
-    site = site_of(request)
     queries = [side.query() for side in (body.a, body.b) if side is not None]
-    seed, jobs, why = await _drawn(site, queries, body)
+    seed: int | None = None
+    jobs: list[JobView] = []
+    wanted, why = generate.drawable(queries), NO_WORDS
+    if wanted:
+        try:
+            (seed, jobs), why = await generate.started(site_of(request), wanted, body.options()), ""
+        except Unavailable as error:
+            why = str(error)
     asked = Dual.of(*queries) if len(queries) > 1 else queries[0]
-    found, make, drawing = await explain.prepared(site, asked, body.explainer)
+    found, make, drawing = await explain.prepared(request, asked, explainer=body.explainer)
     view = AskView(
         search=answer_view(found) if isinstance(found, Answer) else None,
         comparison=comparison_view(found) if isinstance(found, Comparison) else None,
@@ -201,31 +199,13 @@ async def ask(request: Request, body: AskBody) -> Response:
     return sent(view)
 
 
-async def _drawn(site: RunningSite, queries: Sequence[Query], body: AskBody) -> tuple[int | None, list[JobView], str]:
-    """The seed and the jobs; or why there are none."""
-    wanted = generate.drawable(queries)
-    if not wanted:
-        return None, [], NO_WORDS
-    try:
-        return (*await generate.started(site, wanted, body.options()), "")
-    except Unavailable as error:
-        return None, [], str(error)
-
-
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
 @router.api_route("/compare", methods=["GET", "POST"])
 async def compare_page(request: Request) -> Response:
     """Show two queries side by side."""
-    dual = await _asked(request)
-    if isinstance(dual, Response):
-        return dual
-    try:
-        comparison = await run_sync(site_of(request).compare, dual)
-    except MirageError as error:
-        return await run_sync(_form_page, request, dual.pairs(), error)
-    return await run_sync(_shown, request, comparison)
+    return await explain.on_page(request, await _asked(request), _form_page, _shown)
 
 
 @router.api_route("/compare/explain/stream", methods=["GET", "POST"])
@@ -266,20 +246,21 @@ def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     )
 
 
-def _shown(
-    request: Request, comparison: Comparison, explained: DrawnExplanation | None = None, side: Whose = ""
-) -> Response:
+def _shown(request: Request, comparison: Comparison, explained: DrawnExplanation | None, side: Whose = "") -> Response:
     """Both answers beside each other, one of them or their difference explained."""
     site, dual, view = site_of(request), comparison.dual, comparison_view(comparison)
     pairs = dual.pairs()
     if request.method == "GET":  # a weight of 0 is no term, but it is a slider
-        pairs = tidied(pair for pair in request.query_params.multi_items() if pair[0] not in uploads.BESIDE)
+        pairs = explain.fields_of(request)
     panels: dict[Whose, tuple[str, str]] = {}
     whole: dict[Whose, DrawnExplanation] = {} if explained is None else {side: explained}
     sides: dict[Whose, SearchView | None] = {"": None, "a": view.a, "b": view.b}
     for name, answer in sides.items():
         path = "/compare/explain" + (f"/{name}" if name else "")
-        panels[name] = (links.compare(dual, f"{path}/stream"), "" if dual.has_picture else links.compare(dual, path))
+        panels[name] = (
+            forms.compare_address(dual, f"{path}/stream"),
+            "" if dual.has_picture else forms.compare_address(dual, path),
+        )
         if answer and not answer.fits:
             whole.setdefault(name, nothing())
     return page(

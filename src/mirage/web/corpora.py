@@ -116,23 +116,23 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
         raise NotFound(f"There is no collection {corpus!r} to add from here. There are: {there}.")
     card = corpora.card(corpus)
     options = {name: value for name, value in given.items() if value not in (None, "")}
-    for option in card.options:
-        if option.by_command and option.name in options and not by_command:
-            command = f"mirage add {corpus} --{option.name.replace('_', '-')}"
-            raise RefusedError(f"Only a command of the user who serves this atlas may choose that: `{command}`.")
     folder = card.folder_option
     if folder and "path" in options:
         options[folder.name] = options.pop("path")
+    chosen = [option for option in card.options if option.name in options and not by_command]
+    for option in chosen:
+        if option.by_command:
+            command = f"mirage add {corpus} --{option.name.replace('_', '-')}"
+            raise RefusedError(f"Only a command of the user who serves this atlas may choose that: `{command}`.")
+    for option in chosen:
+        if option.type is Path:
+            path = str(options[option.name])
+            options[option.name] = allowed_path(path, site.settings.folder_roots, folder=option.is_folder)
     if folder and folder.name not in options:
         if corpus in site.settings.corpora:
             options[folder.name] = site.settings.corpora[corpus]
         elif folder.required:
             raise BadInput("Say which folder to add.")
-    elif not by_command:
-        for option in card.options:
-            if option.type is Path and option.name in options:
-                path = allowed_path(str(options[option.name]), site.settings.folder_roots, folder=option.is_folder)
-                options[option.name] = path
     return job_view(site.jobs.start_add(corpus=corpus, **card.read(options)))
 
 

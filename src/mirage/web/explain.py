@@ -1,30 +1,48 @@
-"""Explanations: the page that shows one whole, its pieces while they are written, and the JSON twin."""
+"""Explanations: written in a thread, sent as server-sent events or whole, by the JSON twin or as pieces of a page.
+
+So many are written at once, and each is stopped when nobody reads on. The pieces of a page are the same whether they come
+one by one or all at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from pydantic import Field
+from pydantic_core import to_json
+from starlette.responses import Response, StreamingResponse
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
-from mirage.errors import MirageError
+from mirage.errors import MirageError, Unavailable
 from mirage.explain import explanation
-from mirage.explain.explanation import Event, Explanation
+from mirage.explain.evidence import Claim, Evidence
+from mirage.explain.explainers.base import ExplainerInfo, Remark, Writing
+from mirage.explain.explanation import Began, Ended, Event, Explanation
+from mirage.figure import MODALITIES
 from mirage.query import Query
 from mirage.search.answer import Answer
-from mirage.web import forms, openapi, search, streaming, uploads
+from mirage.web import forms, openapi, uploads
 from mirage.web.forms import Asked, Pairs
 from mirage.web.openapi import EVENTS, PROBLEM, sent
+from mirage.web.problems import defect, problem_of
 from mirage.web.site import RunningSite, site_of
-from mirage.web.streaming import Drawing, DrawnExplanation, WritesEvents, drawn_whole, places_of
-from mirage.web.views.explain import ExplanationView, event_view, explanation_view
+from mirage.web.templating import render
+from mirage.web.views.figures import ApiModel, SourceView, source_view
 from mirage.web.views.search import QueryBody
+
+HEARTBEAT = 10.0
+"""Seconds of silence after which a sign of life is sent, so that nobody on the way hangs up."""
+MOST_WAITING = 16
+BUSY = "Too many explanations are being written for others. Try again in a moment."
 
 STREAMED = openapi.streamed(
     "The explanation as it is written: events `began`, `writing`, `claim`, `remark` and `ended`, each with a JSON object "
@@ -34,52 +52,359 @@ STREAMED = openapi.streamed(
 
 Whose = Literal["a", "b", ""]
 
+Sent = tuple[str, object]
+
 twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainRequest:
-    """What stands in the address of an explanation.
+# -- as the API shows them -----------------------------------------------------------------------------------------------
+
+
+class EvidenceView(ApiModel):
+    """One numbered passage that an explanation may use."""
+
+    number: int
+    kind: str = Field(description="caption, or a passage of a case: findings, differential, diagnosis, discussion.")
+    text: str
+    figures: list[str] = Field(description="Ids of the figures found that it speaks of, best first.")
+    case_id: str
+    title: str
+    diagnosis: str
+    modality: str
+    modality_name: str
+    plane: str
+    region: str
+    side: Literal["", "a", "b"] = Field(description="In a comparison, whose evidence it is.")
+    source: SourceView
+    page: str = Field(description="Page of the case for a case's passage, else of the figure.")
+
+
+class ExplanationView(ApiModel):
+    """An explanation with all that it stands on."""
+
+    question: str
+    evidence: list[EvidenceView]
+    claims: list[Claim]
+    remarks: list[str]
+    explainers: list[ExplainerInfo] = Field(description="Who spoke, in order; more than one after a failure.")
+    stopped: bool
+    seconds: float
+    cited: str = Field(description="The text with its citations and what they point to, to paste elsewhere.")
+
+
+class BeganView(ApiModel):
+    """Event `began`: an explainer is about to speak, over this evidence."""
+
+    question: str
+    explainer: ExplainerInfo
+    evidence: list[EvidenceView]
+
+
+class EndedView(ApiModel):
+    """Event `ended`: the last one."""
+
+    stopped: bool
+    seconds: float
+    cited: str = Field(description="As in `ExplanationView`.")
+
+
+def evidence_view(evidence: Evidence) -> EvidenceView:
+    """Show a numbered passage with its addresses."""
+    of_case = bool(evidence.case) and evidence.kind != "caption"
+    return EvidenceView.of(
+        evidence,
+        case_id=evidence.case,
+        modality_name=MODALITIES.get(evidence.modality, evidence.modality),
+        source=source_view(evidence.source),
+        page=forms.address("case", evidence.case) if of_case else forms.address("figure", evidence.figures[0]),
+    )
+
+
+def explanation_view(whole: Explanation) -> ExplanationView:
+    """Show a whole explanation."""
+    return ExplanationView.of(whole, evidence=[evidence_view(each) for each in whole.evidence], cited=whole.cited())
+
+
+def event_view(event: Event, whole: Explanation) -> tuple[str, object]:
+    """Name and show one event of an explanation: ``began``, ``writing``, ``claim``, ``remark`` or ``ended``, as its class.
+
+    Parameters
+    ----------
+    event : mirage.explain.explanation.Event
+    whole : mirage.explain.explanation.Explanation
+        What there is of the explanation so far, this event included.
+    """
+    view: object = event
+    if isinstance(event, Began):
+        evidence = [evidence_view(each) for each in event.evidence]
+        view = BeganView.of(event, question=whole.question, evidence=evidence)
+    elif isinstance(event, Ended):
+        view = EndedView.of(event, cited=whole.cited())
+    return type(event).__name__.lower(), view
+
+
+# -- while they are written ----------------------------------------------------------------------------------------------
+
+
+class WritesEvents(Protocol):
+    """Yields the events of an explanation, told how to know that it was stopped. Called in a thread."""
+
+    def __call__(self, *, stopped: Callable[[], bool]) -> Iterator[Event]: ...
+
+
+async def written(site: RunningSite, make: WritesEvents) -> AsyncGenerator[Event | None, None]:
+    """The events of an explanation as they come; None when nothing has come for a while.
+
+    Closing this generator stops the explainer.
+
+    Parameters
+    ----------
+    site : RunningSite
+    make : WritesEvents
+
+    Raises
+    ------
+    mirage.errors.Unavailable
+        When too many wait already.
+    """
+    if len(site.writing) >= site.explaining.total_tokens + MOST_WAITING:
+        raise Unavailable(BUSY)
+    stopped = threading.Event()
+    queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def put(event: Event | Exception | None) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    def work() -> None:
+        try:
+            for event in make(stopped=stopped.is_set) if not stopped.is_set() else ():
+                put(event)
+            put(None)
+        except Exception as error:
+            put(error)
+
+    # Kept until its thread ends, which may be a little after the reader has gone: only then is its place free.
+    task = asyncio.ensure_future(run_sync(work, limiter=site.explaining))
+    site.writing.add(task)
+    task.add_done_callback(site.writing.discard)
+    try:
+        while True:
+            try:
+                event = await asyncio.wait_for(queue.get(), HEARTBEAT)
+            except TimeoutError:
+                yield None
+                continue
+            if event is None:
+                return
+            if isinstance(event, Exception):
+                raise event
+            if isinstance(event, Writing) and not queue.empty():
+                continue  # a later one replaces it
+            yield event
+    finally:
+        stopped.set()
+
+
+def event_stream(events: AsyncGenerator[Sent | None, None]) -> StreamingResponse:
+    """Answer with server-sent events (the WHATWG's ``text/event-stream``), until they end or the reader goes away.
+
+    Parameters
+    ----------
+    events : async generator of (str, object) or None
+        Name and content of each event; None is a sign of life.
+    """
+
+    async def parts() -> AsyncIterator[str]:
+        async with aclosing(events):
+            async for event in events:
+                yield f"event: {event[0]}\ndata: {to_json(event[1]).decode()}\n\n" if event else ": still here\n\n"
+
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(parts(), headers=headers, media_type="text/event-stream")
+
+
+async def drawn(request: Request, make: WritesEvents, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
+    """The events of an explanation for `event_stream`.
+
+    What goes wrong half-way becomes an event ``error`` that holds problem details.
+
+    Parameters
+    ----------
+    request : Request
+    make : callable
+        As for `written`.
+    draw : callable
+        An event to its name and content. Called once for each, in order.
+    """
+    try:
+        async with aclosing(written(site_of(request), make)) as events:
+            async for event in events:
+                yield draw(event) if event is not None else None
+    except MirageError as error:
+        yield "error", problem_of(request.url.path, error.status, str(error))
+    except Exception:
+        yield "error", problem_of(request.url.path, 500, defect(request.method, request.url.path))
+
+
+async def whole(request: Request, make: WritesEvents) -> list[Event]:
+    """Wait for all events; when the reader goes away meanwhile, those so far.
+
+    Parameters
+    ----------
+    request : Request
+    make : callable
+        As for `written`.
+    """
+    events: list[Event] = []
+    async with aclosing(written(site_of(request), make)) as coming:
+        async for event in coming:
+            if event is not None:
+                events.append(event)
+            elif await request.is_disconnected():
+                break
+    return events
+
+
+# -- as pieces of a page --------------------------------------------------------------------------------------------------
+
+Places = Mapping[tuple[str, str], str]
+"""Side and figure id to the id of its card on the page."""
+
+
+class PagePiece(ApiModel):
+    """One event, drawn.
 
     Attributes
     ----------
-    pairs : list of (str, str)
-        The fields of the query.
-    explainer : str
-        Who shall speak; empty for the settings' own.
-    stream : bool
-        Whether the answer goes out as events.
+    html : str
+    evidence : str
+        Items for the list of evidence: what this sentence cites and no sentence before it did.
+    text : str
+        Of a sentence being written, its words so far; of a sentence and of the last piece, what "Copy with citations"
+        copies when it stops here.
     """
 
-    pairs: Pairs
-    explainer: str
-    stream: bool
+    html: str = ""
+    evidence: str = ""
+    text: str = ""
 
-    @classmethod
-    def of(cls, request: Request) -> Self:
-        """Read the query string."""
-        pairs = forms.tidied(request.query_params.multi_items())
-        given = dict(pairs)
-        accepted = request.headers.get("accept", "")
-        as_json = "application/json" in accepted and EVENTS not in accepted
-        kept = [(name, value) for name, value in pairs if name not in ("explainer", "stream")]
-        return cls(kept, given.get("explainer", ""), given.get("stream", "0" if as_json else "1") != "0")
+
+@dataclass
+class Drawing:
+    """Draws event after event, and remembers what the page has been given.
+
+    Attributes
+    ----------
+    so_far : Explanation
+    places : mapping
+        Where the figures stand on the page.
+    prefix : str
+        Goes before the ids of evidence, where a page holds several explanations.
+    """
+
+    so_far: Explanation
+    places: Places
+    prefix: str = ""
+    _shown: set[int] = field(default_factory=set)
+    _aspect: str = ""
+
+    def draw(self, event: Event) -> tuple[str, PagePiece]:
+        """One event's name and piece."""
+        whole = self.so_far = explanation.with_event(self.so_far, event)
+        name, view = event_view(event, whole)
+        if isinstance(view, Writing):
+            return name, PagePiece(text=view.text)
+        text, evidence, more = "", "", {"whole": whole, "places": self.places, "prefix": self.prefix}
+        if isinstance(view, Claim):
+            known = {each.number: evidence_view(each) for each in whole.evidence}
+            fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
+            self._shown |= {each.number for each in fresh}
+            more |= {"known": known, "heading": view.aspect if view.aspect != self._aspect else ""}
+            self._aspect = view.aspect
+            evidence = render("explain_piece.html", kind="evidence", items=fresh, **more) if fresh else ""
+            text = whole.cited()
+        elif isinstance(view, EndedView) and whole.claims:
+            text = view.cited
+        return name, PagePiece(html=render("explain_piece.html", kind=name, view=view, **more), evidence=evidence, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnExplanation:
+    """A whole explanation, drawn."""
+
+    sentences: str
+    evidence: str
+    foot: str
+    text: str
+
+
+def drawn_whole(drawing: Drawing, events: list[Event]) -> DrawnExplanation:
+    """Draw all events and put them together, with the evidence that no sentence cites last.
+
+    Parameters
+    ----------
+    drawing : Drawing
+    events : list of Event
+    """
+    sentences, evidence, foot, text = "", "", "", ""
+    for event in events:
+        name, piece = drawing.draw(event)
+        if name in ("claim", "remark"):
+            sentences += piece.html
+        elif name == "ended":
+            foot, text = piece.html, piece.text
+        evidence += piece.evidence
+    return DrawnExplanation(sentences, evidence, foot, text)
+
+
+def nothing() -> DrawnExplanation:
+    """What is shown where no figure fits, so that there is nothing to explain."""
+    return drawn_whole(Drawing(Explanation(""), {}), [Remark(explanation.NO_EVIDENCE), Ended(stopped=False, seconds=0.0)])
+
+
+def places_of(answer: Answer, *, side: str = "", prefix: str = "") -> dict[tuple[str, str], str]:
+    """Where an answer's figures stand: the ids of their cards.
+
+    Parameters
+    ----------
+    answer : mirage.search.fusion.Answer
+    side : {"", "a", "b"}
+        Of a comparison, whose evidence it is.
+    prefix : str
+        Of the cards' ids.
+    """
+    return {(side, hit.figure.id): f"{prefix}hit-{hit.rank}" for hit in answer.hits}
+
+
+# -- asked for -------------------------------------------------------------------------------------------------------------
+
+
+def fields_of(request: Request) -> Pairs:
+    """Read the query, or the two queries, that stand in the address of an explanation."""
+    return forms.tidied(pair for pair in request.query_params.multi_items() if pair[0] not in uploads.BESIDE)
+
+
+def _streams(request: Request) -> bool:
+    """Whether the answer goes out as events."""
+    accepted = request.headers.get("accept", "")
+    as_json = "application/json" in accepted and EVENTS not in accepted
+    return (request.query_params.get("stream") or ("0" if as_json else "1")) != "0"
 
 
 async def prepared(
-    site: RunningSite, asked: Query | Dual, explainer: str, side: Whose = ""
+    request: Request, asked: Query | Dual, side: Whose = "", *, explainer: str = ""
 ) -> tuple[Answer | Comparison, WritesEvents, Drawing]:
     """Search or compare, and prepare to explain what is found.
 
     Parameters
     ----------
-    site : RunningSite
+    request : Request
     asked : mirage.query.Query or mirage.compare.dual.Dual
-    explainer : str
-        Who shall speak.
     side : {"a", "b", ""}
         Of two queries, which is explained; empty for the difference.
+    explainer : str
+        Who shall speak, when the address does not say.
 
     Returns
     -------
@@ -92,12 +417,12 @@ async def prepared(
         When a visitor may not choose that explainer.
     mirage.errors.BadQuery
     """
-    speaker = await run_sync(site.explainer, explainer)
-    if isinstance(asked, Query):
-        answer = await run_sync(site.atlas.search, asked)
-        drawing = Drawing(Explanation(explanation.words_of(answer)), places_of(answer))
-        return answer, partial(site.atlas.explaining, answer, explainer=speaker), drawing
-    found = await run_sync(site.compare, asked)
+    site = site_of(request)
+    speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
+    found = await run_sync(_found, site, asked)
+    if isinstance(found, Answer):
+        drawing = Drawing(Explanation(explanation.words_of(found)), places_of(found))
+        return found, partial(site.atlas.explaining, found, explainer=speaker), drawing
     if side:
         answer, words = (found.a, found.words[0]) if side == "a" else (found.b, found.words[1])
         drawing = Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
@@ -107,6 +432,10 @@ async def prepared(
     return found, partial(site.atlas.contrasting, found, explainer=speaker), drawing
 
 
+def _found(site: RunningSite, asked: Query | Dual) -> Answer | Comparison:
+    return site.atlas.search(asked) if isinstance(asked, Query) else site.compare(asked)
+
+
 async def explained(request: Request, make: WritesEvents, question: str) -> ExplanationView:
     """Wait for the whole explanation.
 
@@ -114,11 +443,11 @@ async def explained(request: Request, make: WritesEvents, question: str) -> Expl
     ----------
     request : Request
     make : callable
-        As for `mirage.web.streaming.written`.
+        As for `written`.
     question : str
         What is explained, in words.
     """
-    return explanation_view(explanation.collect(question, await streaming.whole(request, make)))
+    return explanation_view(explanation.collect(question, await whole(request, make)))
 
 
 async def by_api(request: Request, asked: Query | Dual) -> Response:
@@ -129,18 +458,17 @@ async def by_api(request: Request, asked: Query | Dual) -> Response:
     request : Request
     asked : mirage.query.Query or mirage.compare.dual.Dual
     """
-    given = ExplainRequest.of(request)
-    _, make, drawing = await prepared(site_of(request), asked, given.explainer)
+    _, make, drawing = await prepared(request, asked)
     so_far = drawing.so_far
-    if not given.stream:
+    if not _streams(request):
         return sent(await explained(request, make, so_far.question))
 
-    def draw(event: Event) -> streaming.Sent:
+    def draw(event: Event) -> Sent:
         nonlocal so_far
         so_far = explanation.with_event(so_far, event)
         return event_view(event, so_far)
 
-    return streaming.event_stream(streaming.drawn(request, make, draw))
+    return event_stream(drawn(request, make, draw))
 
 
 async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Response:
@@ -153,20 +481,20 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     side : {"a", "b", ""}
         As for `prepared`.
     """
-    given, posted = ExplainRequest.of(request), await uploads.posted_pairs(request)
-    asked = forms.read(kind, given.pairs if posted is None else posted, in_address=posted is None)
-    _, make, drawing = await prepared(site_of(request), asked, given.explainer, side)
-    return streaming.event_stream(streaming.drawn(request, make, drawing.draw))
+    posted = await uploads.posted_pairs(request)
+    asked = forms.read(kind, fields_of(request) if posted is None else posted, in_address=posted is None)
+    _, make, drawing = await prepared(request, asked, side)
+    return event_stream(drawn(request, make, drawing.draw))
 
 
 async def on_page(
     request: Request,
     asked: Query | Dual | Response,
     instead: Callable[[Request, Pairs, MirageError], Response],
-    show: Callable[[Request, Any, DrawnExplanation], Response],
-    side: Whose = "",
+    show: Callable[[Request, Any, DrawnExplanation | None], Response],
+    side: Whose | None = None,
 ) -> Response:
-    """Show a page with the whole explanation, for browsers without scripts.
+    """Show a page with what is found and, for browsers without scripts, a whole explanation of it.
 
     Parameters
     ----------
@@ -177,17 +505,18 @@ async def on_page(
         What to show when it cannot be answered.
     show : callable
         Given what was found and its explanation, in a thread.
-    side : {"a", "b", ""}
-        As for `prepared`.
+    side : {"a", "b", ""} or None
+        As for `prepared`; None explains nothing.
     """
     if isinstance(asked, Response):
         return asked
     try:
-        found, make, drawing = await prepared(site_of(request), asked, ExplainRequest.of(request).explainer, side)
+        if side is None:
+            return await run_sync(show, request, await run_sync(_found, site_of(request), asked), None)
+        found, make, drawing = await prepared(request, asked, side)
     except MirageError as error:
         return await run_sync(instead, request, asked.pairs(), error)
-    whole = drawn_whole(drawing, await streaming.whole(request, make))
-    return await run_sync(show, request, found, whole)
+    return await run_sync(show, request, found, drawn_whole(drawing, await whole(request, make)))
 
 
 @twins.get(
@@ -198,22 +527,10 @@ async def on_page(
 )
 async def explain(request: Request) -> Response:
     """Explain what a query finds: sentences with their sources, each checked against them."""
-    return await by_api(request, forms.read(Query, ExplainRequest.of(request).pairs, in_address=True))
+    return await by_api(request, forms.read(Query, fields_of(request), in_address=True))
 
 
 @twins.post("/explain", response_model=ExplanationView, openapi_extra={"parameters": openapi.EXPLAIN}, responses=STREAMED)
 async def explain_by_post(request: Request, body: QueryBody) -> Response:
     """The same for a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
     return await by_api(request, body.query())
-
-
-@router.api_route("/explain", methods=["GET", "POST"])
-async def explain_page(request: Request) -> Response:
-    """Show the results with the whole explanation beside them, for browsers without scripts."""
-    return await on_page(request, await search.query_asked(request), search.refused, search.results)
-
-
-@router.api_route("/explain/stream", methods=["GET", "POST"])
-async def explain_pieces(request: Request) -> Response:
-    """Send the explanation in pieces of HTML, for the page's script."""
-    return await in_pieces(request, Query)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from mirage import query
-from mirage.web import generate, links
+from mirage.web import forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import Site, site_of
 from mirage.web.templating import FOREVER, page
@@ -34,14 +34,14 @@ router = APIRouter(include_in_schema=False)
 def figure(site: Site, figure_id: str) -> Response:
     """One figure with all its words, source and licence."""
     view = figure_in(site.atlas, figure_id)
-    return sent(view) if view.id == figure_id else RedirectResponse(links.figure_json(view.id), 308)
+    return sent(view) if view.id == figure_id else RedirectResponse(forms.address("api/figures", view.id), 308)
 
 
 @twins.get("/cases/{case_id:path}", response_model=CaseView)
 def case(site: Site, case_id: str) -> Response:
     """One case: its passages in reading order, and its figures."""
     view = case_in(site.atlas, case_id)
-    return sent(view) if view.id == case_id else RedirectResponse(links.case_json(view.id), 308)
+    return sent(view) if view.id == case_id else RedirectResponse(forms.address("api/cases", view.id), 308)
 
 
 @twins.get("/atlas", response_model=AtlasView)
@@ -84,7 +84,7 @@ def figure_page(site: Site, figure_id: str) -> Response:
     """A figure: the picture large, all its words, source and licence, and others like it."""
     view = figure_in(site.atlas, figure_id)
     if view.id != figure_id:  # an address from before its id was changed
-        return RedirectResponse(links.figure(view.id), 308)
+        return RedirectResponse(forms.address("figure", view.id), 308)
     like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
     story = case_in(site.atlas, view.case_id) if view.case_id else None
     return page("figure.html", figure=view, like=like, case=story, begin_url=generate.address_from(site, view))
@@ -95,5 +95,5 @@ def case_page(site: Site, case_id: str, answer: str = "shown") -> Response:
     """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
     view = case_in(site.atlas, case_id)
     if view.id != case_id:
-        return RedirectResponse(links.case(view.id), 308)
+        return RedirectResponse(forms.address("case", view.id), 308)
     return page("case.html", case=view, hidden=answer == "hidden")

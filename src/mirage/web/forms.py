@@ -1,11 +1,13 @@
-"""From the fields of a URL or a form to a `Query`, in whatever shape a browser without scripts sends them, and back."""
+"""From the fields of a URL or a form to a `Query`, in whatever shape a browser without scripts sends them, and back
+to addresses on this site."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
+from urllib.parse import quote, urlencode
 
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
@@ -148,39 +150,130 @@ class SearchForm:
     words : str
         The main box.
     rows : list of TermRow
-        Further words, more of and less of.
-    pictures, likes : list of TermRow
-        Dropped pictures by embedding; figures by id.
-    filters : mapping
+        Everything else that is looked for: further words, dropped pictures, figures.
     method : str
         ``post`` when a dropped picture is in it, for that never becomes an address.
-    refine : bool
-        Kept by the form, so that a filter does not drop it.
     """
 
     words: str = ""
     rows: list[TermRow] = field(default_factory=list)
-    pictures: list[TermRow] = field(default_factory=list)
-    likes: list[TermRow] = field(default_factory=list)
-    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     method: str = "get"
-    refine: bool = False
 
     @classmethod
     def of(cls, query: Query) -> Self:
         """Fill in the form for a query."""
         pairs = query.pairs()
-        return cls(
-            words=first(pairs, "q"),
-            rows=term_rows(pairs, "more", "less"),
-            pictures=term_rows(pairs, "picture"),
-            likes=term_rows(pairs, "like"),
-            filters=query.filters,
-            method="post" if query.has_picture else "get",
-            refine=query.refine,
-        )
+        return cls(first(pairs, "q"), term_rows(pairs, *_WEIGHTED), "post" if query.has_picture else "get")
 
-    @property
-    def advanced(self) -> bool:
-        """Whether anything is filled in that the main box does not show."""
-        return bool(self.rows) or self.refine
+
+# -- addresses on this site --------------------------------------------------------------------------------------------
+# Ids hold colons and may hold slashes and dots; only these functions quote them.
+
+
+def address(path: str, identifier: str) -> str:
+    """Address of what has an id: ``address("figure", "starter:1")`` is the page of a figure.
+
+    Parameters
+    ----------
+    path : str
+        Of its kind, without strokes at its ends.
+    identifier : str
+    """
+    return f"/{path}/{quote(identifier, safe=':')}"
+
+
+def picture_address(kind: str, figure_id: str, version: str) -> str:
+    """A figure's picture as a file.
+
+    Parameters
+    ----------
+    kind : {"pictures", "thumbnails"}
+        As it is stored, or at most 320 pixels wide or high.
+    figure_id : str
+    version : str
+        Names the picture's content, so that a browser may keep it for good.
+    """
+    return f"{address(f'api/{kind}', figure_id)}?v={quote(version[:20])}"
+
+
+def similar_address(figure_id: str) -> str:
+    """Search page for the like of a figure."""
+    return "/search?" + urlencode({"like": figure_id})
+
+
+def search_address(query: Query) -> str:
+    """Search page of a query; empty when a dropped picture is in it, for that never becomes an address."""
+    return "" if query.has_picture else f"/search?{query.print()}"
+
+
+def explain_address(query: Query, *, stream: bool = False) -> str:
+    """Page that explains what a query finds; without the query where a picture is in it.
+
+    Parameters
+    ----------
+    query : mirage.query.Query
+    stream : bool
+        Whether the stream of the page's pieces is meant.
+    """
+    path = "/explain/stream" if stream else "/explain"
+    return path if query.has_picture else f"{path}?{query.print()}"
+
+
+def image_address(image_id: str, format: str = "") -> str:
+    """A synthetic image, marked.
+
+    Parameters
+    ----------
+    image_id : str
+    format : str
+        Of a file to keep; empty for the image to look at.
+    """
+    return address("api/synthetic", image_id) + "/image" + (f"?format={format}" if format else "")
+
+
+def preview_address(job_id: str, step: int) -> str:
+    """The image that a job draws, as far as it has come.
+
+    Parameters
+    ----------
+    job_id : str
+    step : int
+        Keeps addresses apart.
+    """
+    return f"{address('api/jobs', job_id)}/preview?step={step}"
+
+
+def compare_address(dual: Dual, path: str = "/compare") -> str:
+    """Address of a comparison, or of a part of its page; without the queries where a picture is in one.
+
+    Parameters
+    ----------
+    dual : mirage.compare.dual.Dual
+    path : str
+    """
+    return path if dual.has_picture else f"{path}?{dual.print()}"
+
+
+def comparing(query: Query) -> dict[str, str]:
+    """From a page of results: where to say what to compare it with, and its comparison with the unmodified query."""
+    if query.has_picture:
+        return {"compare_url": "", "unmodified_url": ""}
+    given = urlencode([(f"a.{name}", value) for name, value in query.pairs()])
+    try:
+        dual = Dual.modify(query)
+    except BadQuery:
+        return {"compare_url": f"/compare?{given}", "unmodified_url": ""}
+    return {"compare_url": f"/compare?{given}", "unmodified_url": compare_address(dual) if dual.changes else ""}
+
+
+def generate_address(query: Query | None, **choices: str) -> str:
+    """Page that makes a synthetic image, its form filled in.
+
+    Parameters
+    ----------
+    query : mirage.query.Query or None
+    **choices
+        Other fields of the form; empty ones are left out.
+    """
+    pairs = (query.pairs() if query else []) + [(name, value) for name, value in choices.items() if value]
+    return "/generate" + (f"?{urlencode(pairs)}" if pairs else "")

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from mirage.compare.dual import SIDES
@@ -23,7 +22,7 @@ from mirage.generate.generators.base import MOST_GUIDANCE, MOST_IMAGES, MOST_SEE
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions, filter_words
 from mirage.jobs.job import GENERATE
 from mirage.query import Query, Term, shown
-from mirage.web import links, uploads
+from mirage.web import forms, uploads
 from mirage.web.forms import Pairs, check_fields, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent, takes
 from mirage.web.security import check_token
@@ -136,7 +135,7 @@ def offer(site: RunningSite, *queries: Query) -> dict[str, Any] | None:
         "token": site.token,
         "generator": generator_view(site),
         "always": site.settings.generate_always,
-        "page": links.generate(drawn[0]) if len(drawn) == 1 else "",
+        "page": forms.generate_address(drawn[0]) if len(drawn) == 1 else "",
     }
 
 
@@ -151,7 +150,7 @@ def address_from(site: RunningSite, figure: FigureView) -> str:
     if not site.generator()[0].from_picture:
         return ""
     words = figure.title or " ".join(word for word in (figure.plane, figure.modality_name, figure.region) if word)
-    return links.generate(Query.of(words[:300]) if words else None, figure=figure.id)
+    return forms.generate_address(Query.of(words[:300]) if words else None, figure=figure.id)
 
 
 def generator_view(site: RunningSite) -> GeneratorView:
@@ -210,15 +209,13 @@ async def started(
     return options.seed, jobs
 
 
-async def _form_of(request: Request) -> tuple[Pairs, FormData]:
-    form = await uploads.read_form(request)
-    return tidied(uploads.texts_of(form)), form
-
-
 async def _started_by_form(
-    request: Request, pairs: Pairs, form: FormData, sides: Sequence[str]
+    request: Request, sides: Sequence[str], pairs: Pairs | None = None
 ) -> tuple[int | None, list[JobView]]:
-    site = site_of(request)
+    """Begin what a form asks for; `pairs` gets its fields, so that they are there where it is refused."""
+    site, form = site_of(request), await uploads.read_form(request)
+    pairs = [] if pairs is None else pairs
+    pairs += tidied(uploads.texts_of(form))
     check_token(request, str(form.get("token", "")))
     common = [pair for pair in pairs if "." not in pair[0]] if sides != ("",) else pairs
     asked = []
@@ -241,7 +238,7 @@ def _by_command(request: Request) -> dict[str, Any]:
 async def _begun(request: Request, model: type[GenerateBody] | type[PairBody]) -> tuple[int | None, list[JobView]]:
     """Begin what JSON or a form asks for."""
     if uploads.kind_of(request.headers) != "application/json":
-        return await _started_by_form(request, *await _form_of(request), model.sides)
+        return await _started_by_form(request, model.sides)
     check_token(request, None)
     try:
         body = model.model_validate_json(await request.body())
@@ -263,14 +260,7 @@ def generator(site: Site) -> Response:
     "/generate",
     response_model=JobView,
     status_code=202,
-    openapi_extra=takes(
-        json="GenerateBody",
-        form={
-            "q": {"type": "string", "description": "What the image shall show."},
-            "file": {"type": "string", "format": "binary", "description": "A picture to begin from."},
-        },
-        required="q",
-    ),
+    openapi_extra=takes("GenerateBody", q="What the image shall show.", file="A picture to begin from."),
 )
 async def generate(request: Request) -> Response:
     """Begin a synthetic image: JSON, or a form that may carry a picture to begin from. Wants the token.
@@ -281,7 +271,7 @@ async def generate(request: Request) -> Response:
     return sent(jobs[0], 202)
 
 
-@twins.post("/compare/generate", response_model=PairView, status_code=202, openapi_extra=takes(json="PairBody"))
+@twins.post("/compare/generate", response_model=PairView, status_code=202, openapi_extra=takes("PairBody"))
 async def generate_pair(request: Request) -> Response:
     """Begin a synthetic image of each of two queries, from the same seed. Wants the token."""
     seed, jobs = await _begun(request, PairBody)
@@ -317,18 +307,17 @@ async def generate_by_form(request: Request) -> Response:
     """Begin from the form, and lead to the job's page; or say what is wrong, with what was typed."""
     pairs: Pairs = []
     try:
-        pairs, form = await _form_of(request)
-        _, jobs = await _started_by_form(request, pairs, form, ("",))
+        _, jobs = await _started_by_form(request, ("",), pairs)
     except MirageError as error:
         return await run_sync(_page, request, pairs, error)
-    return RedirectResponse(links.generating(jobs[0].id), 303)
+    return RedirectResponse(forms.address("generate", jobs[0].id), 303)
 
 
 @router.post("/compare/generate")
 async def generate_pair_by_form(request: Request) -> Response:
     """Begin one image of each side, and lead to the page that shows both."""
-    _, (a, b) = await _started_by_form(request, *await _form_of(request), SIDES)
-    return RedirectResponse(f"{links.generating(a.id)}?beside={b.id}", 303)
+    _, (a, b) = await _started_by_form(request, SIDES)
+    return RedirectResponse(f"{forms.address('generate', a.id)}?beside={b.id}", 303)
 
 
 def _generation(site: RunningSite, job_id: str) -> JobView:

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mirage.jobs.job import GENERATE
-from mirage.web import links
+from mirage.web import forms
+from mirage.web.explain import HEARTBEAT, Sent, event_stream
 from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
-from mirage.web.security import RefusedError, check_token
+from mirage.web.security import NEEDS_TOKEN, RefusedError, check_token
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.streaming import HEARTBEAT, Sent, event_stream
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.generate import ProgressView
@@ -63,7 +63,7 @@ async def followed(site: RunningSite, job_id: str) -> AsyncGenerator[Sent | None
                 return
             yield "progress", view
             if view.kind == GENERATE and view.done and (last is None or last.done != job.done):
-                yield "preview", ProgressView(image=links.preview(job_id, job.done))
+                yield "preview", ProgressView(image=forms.preview_address(job_id, job.done))
             last, quiet_since = job, time.monotonic()
         elif time.monotonic() - quiet_since > HEARTBEAT:
             quiet_since = time.monotonic()
@@ -86,11 +86,10 @@ def job(site: Site, job_id: str) -> Response:
     return sent(job_view(site.jobs.get(job_id)))
 
 
-@twins.post("/jobs/{job_id}/cancel", response_model=JobView)
-def cancel(request: Request, job_id: str) -> Response:
+@twins.post("/jobs/{job_id}/cancel", response_model=JobView, dependencies=[NEEDS_TOKEN])
+def cancel(site: Site, job_id: str) -> Response:
     """Stop a job; what it has added stays. Wants this start's token in the header X-Mirage-Token."""
-    check_token(request, None)
-    return sent(job_view(site_of(request).jobs.cancel(job_id)))
+    return sent(job_view(site.jobs.cancel(job_id)))
 
 
 @twins.get(
@@ -159,4 +158,4 @@ def job_page(site: Site, job_id: str) -> Response:
 def cancel_by_form(site: Site, job_id: str, _form: TokenForm) -> Response:
     """Stop a job from its page."""
     site.jobs.cancel(job_id)
-    return RedirectResponse(links.job(job_id), 303)
+    return RedirectResponse(forms.address("jobs", job_id), 303)

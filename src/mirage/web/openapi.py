@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -21,45 +22,46 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
     }
 }
 EVENTS = "text/event-stream"
-_STRING = {"type": "string"}
-_STRINGS = {"type": "array", "items": _STRING}
-_SEARCH = {
-    "q": "What to look for, in words.",
-    "more": "A further term: words@weight. May be repeated.",
-    "less": "Less of this: words@weight. May be repeated.",
-    "like": "Id of a figure to find the like of. May be repeated.",
-    **{name: f"Keep figures whose {name} is this. May be repeated: any of them." for name in FILTERS},
-}
-_COMPARE = {
-    "a.q": "What A looks for, in words. All names of a search may follow a. and b.",
-    "b.q": "What B looks for.",
-    "q": "Instead of both: one query, and what B has less and more of.",
-    "less": "Less of this: words@weight. May be repeated.",
-    "more": "More of this: words@weight. May be repeated.",
-}
-_EXPLAIN = {
-    "explainer": "Who shall speak: the one that the settings choose (when left out), or extractive, which only quotes.",
-    "stream": "0 for the whole as one JSON object.",
-}
-
+_STRING: dict[str, Any] = {"type": "string"}
+_YES = _STRING | {"enum": ["0", "1"]}
 Parameters = list[dict[str, Any]]
 
 
-def _parameter(name: str, description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": dict(schema)}
+def _parameters(words: Mapping[str, str], schema: Mapping[str, Any] = _STRING) -> Parameters:
+    shape = {"in": "query", "required": False, "schema": dict(schema)}
+    return [{"name": name, "description": description, **shape} for name, description in words.items()]
 
 
-FACETS: Parameters = [_parameter(name, words, _STRING if name == "q" else _STRINGS) for name, words in _SEARCH.items()]
+FACETS = _parameters({"q": "What to look for, in words."}) + _parameters(
+    {
+        "more": "A further term: words@weight. May be repeated.",
+        "less": "Less of this: words@weight. May be repeated.",
+        "like": "Id of a figure to find the like of. May be repeated.",
+        **{name: f"Keep figures whose {name} is this. May be repeated: any of them." for name in FILTERS},
+    },
+    {"type": "array", "items": _STRING},
+)
 """The query string of facets; `mirage.query.Query.parse` is what reads it."""
-SEARCH: Parameters = [
-    *FACETS,
-    _parameter(
-        "refine", "1 to search twice, the second time with what explains the first hits.", _STRING | {"enum": ["0", "1"]}
-    ),
-    _parameter("k", "How many hits at most.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K}),
-]
-COMPARE: Parameters = [_parameter(name, words, _STRING) for name, words in _COMPARE.items()]
-EXPLAIN: Parameters = [_parameter(name, words, _STRING) for name, words in _EXPLAIN.items()]
+SEARCH = (
+    FACETS
+    + _parameters({"refine": "1 to search twice, the second time with what explains the first hits."}, _YES)
+    + _parameters({"k": "How many hits at most."}, {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K})
+)
+COMPARE = _parameters(
+    {
+        "a.q": "What A looks for, in words. All names of a search may follow a. and b.",
+        "b.q": "What B looks for.",
+        "q": "Instead of both: one query, and what B has less and more of.",
+        "less": "Less of this: words@weight. May be repeated.",
+        "more": "More of this: words@weight. May be repeated.",
+    }
+)
+EXPLAIN = _parameters(
+    {
+        "explainer": "Who shall speak: the one that the settings choose (when left out), or extractive, which only quotes.",
+        "stream": "0 for the whole as one JSON object.",
+    }
+)
 
 
 def streamed(description: str) -> dict[int | str, dict[str, Any]]:
@@ -79,28 +81,27 @@ def files(description: str, *kinds: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": description, "content": {kind: {} for kind in kinds}}}
 
 
-def takes(*, json: str = "", form: Mapping[str, dict[str, Any]] | None = None, required: str = "file") -> dict[str, Any]:
+def takes(json: str = "", **form: str) -> dict[str, Any]:
     """Describe a body that is read by hand.
 
     Parameters
     ----------
     json : str
         Name of the schema, where it may be JSON.
-    form : mapping, optional
-        Field to schema, where it may be a form with a file.
-    required : str
-        The field that the form must have.
+    **form : str
+        Fields, where it may be a form, with what each is; the first is required, and ``file`` is a file.
     """
     content: dict[str, Any] = {}
     if json:
         content["application/json"] = {"schema": {"$ref": f"#/components/schemas/{json}"}}
     if form:
-        schema = {"type": "object", "required": [required], "properties": dict(form)}
-        content["multipart/form-data"] = {"schema": schema}
+        fields = {name: _STRING | {"description": words} for name, words in form.items()}
+        fields["file"]["format"] = "binary"
+        content["multipart/form-data"] = {"schema": {"type": "object", "required": [*form][:1], "properties": fields}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-TAKES_PICTURE = takes(form={"file": {"type": "string", "format": "binary"}})
+TAKES_PICTURE = takes(file="The picture.")
 
 
 def sent(view: object, status: int = 200) -> Response:
@@ -121,11 +122,9 @@ def describe(app: FastAPI) -> None:
     def described() -> dict[str, Any]:
         if not app.openapi_schema:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            schemas = made.setdefault("components", {}).setdefault("schemas", {})
-            for model in (Problem, GenerateBody, PairBody):
-                one = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(one.pop("$defs", {}))
-                schemas[model.__name__] = one
+            models = [(model, "validation") for model in (Problem, GenerateBody, PairBody)]
+            _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+            made["components"]["schemas"] |= found["$defs"]
             app.openapi_schema = made
         return app.openapi_schema
 

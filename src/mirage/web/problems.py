@@ -81,13 +81,15 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
     return shown
 
 
-async def _expected(request: Request, error: Exception) -> Response:
-    assert isinstance(error, MirageError)
-    later = {"Retry-After": RETRY_AFTER} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
-    return answer(request, error.status, str(error), later)
-
-
-async def _http(request: Request, error: Exception) -> Response:
+async def _answered(request: Request, error: Exception) -> Response:
+    match error:
+        case MirageError():
+            later = {"Retry-After": RETRY_AFTER} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+            return answer(request, error.status, str(error), later)
+        case RequestValidationError():
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"] if part != "body")
+            return answer(request, 422, f"The request cannot be read: {where + ': ' if where else ''}{first['msg']}.")
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
@@ -97,15 +99,7 @@ async def _http(request: Request, error: Exception) -> Response:
     return answer(request, error.status_code, detail, dict(error.headers or {}))
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return answer(request, 422, f"The request cannot be read: {where + ': ' if where else ''}{first['msg']}.")
-
-
 def install(app: FastAPI) -> None:
     """Answer every error that a route raises."""
-    app.add_exception_handler(MirageError, _expected)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    for kind in (MirageError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answered)

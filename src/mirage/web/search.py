@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from mirage.errors import BadPicture, BadQuery, MirageError, NotFound
+from mirage.errors import BadPicture, BadQuery, MirageError
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
 from mirage.search.answer import Answer
-from mirage.web import forms, generate, links, openapi, streaming, uploads
+from mirage.web import explain, forms, generate, openapi, uploads
 from mirage.web.corpora import addable
+from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.streaming import DrawnExplanation
 from mirage.web.templating import page
-from mirage.web.views.figures import CorpusView, FacetsView, facets_in, figure_in
+from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.jobs import AddableView
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 
@@ -48,13 +47,13 @@ def facets(request: Request) -> Response:
     """Count figures by modality, plane, region, corpus and licence, under a query or under filters alone."""
     atlas, pairs = site_of(request).atlas, tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
-        return sent(facets_in(atlas, forms.read(Query, pairs, in_address=True), {}))
+        return sent(FacetsView(facets=atlas.facets_of(forms.read(Query, pairs, in_address=True))))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in FILTERS:
             raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
         given.setdefault(name, []).append(value)
-    return sent(facets_in(atlas, None, given))
+    return sent(FacetsView(facets=atlas.facets(given)))
 
 
 @twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)
@@ -72,13 +71,24 @@ async def embed(request: Request) -> Response:
 @router.api_route("/search", methods=["GET", "POST"])
 async def results_page(request: Request) -> Response:
     """Show what a query finds."""
-    query = await query_asked(request)
-    return query if isinstance(query, Response) else await run_sync(found, request, query)
+    return await explain.on_page(request, await query_asked(request), refused, results)
 
 
 async def query_asked(request: Request) -> Query | Response:
     """Read the query that stands in the address or that a form posts, or say where to go instead."""
     return await uploads.asked(request, Query, refused, lambda pairs, _: forms.is_blank(pairs))
+
+
+@router.api_route("/explain", methods=["GET", "POST"])
+async def explain_page(request: Request) -> Response:
+    """Show the results with the whole explanation beside them, for browsers without scripts."""
+    return await explain.on_page(request, await query_asked(request), refused, results, "")
+
+
+@router.api_route("/explain/stream", methods=["GET", "POST"])
+async def explain_pieces(request: Request) -> Response:
+    """Send the explanation in pieces of HTML, for the page's script."""
+    return await explain.in_pieces(request, Query)
 
 
 def refused(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
@@ -95,22 +105,6 @@ def refused(request: Request, pairs: Pairs, error: MirageError | None) -> Respon
         return RedirectResponse("/", 303)
     words = forms.first(pairs, "q")
     return start_page(site_of(request), words=words, problem=str(error), status=error.status)
-
-
-def found(request: Request, query: Query) -> Response:
-    """Search and show what is found, or why nothing can be.
-
-    Parameters
-    ----------
-    request : Request
-    query : mirage.query.Query
-    """
-    try:
-        return results(request, site_of(request).atlas.search(query))
-    except NotFound as error:
-        return refused(request, [], error)
-    except MirageError as error:
-        return refused(request, query.pairs(), error)
 
 
 def results(request: Request, answer: Answer, explained: DrawnExplanation | None = None) -> Response:
@@ -132,20 +126,20 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         synthetic_warning=getattr(request.state, "synthetic", ""),
         view=view,
         atlas=atlas,
-        facets=facets_in(site.atlas, query, {}).facets,
+        facets=site.atlas.facets_of(query),
         form=forms.SearchForm.of(query),
         # The figures that a query wants the like of stand beside its words.
         likes={term.figure: figure_in(site.atlas, term.figure) for term in query.terms if term.figure},
         next_k=next_k if more else 0,
-        more_url=links.search(replace(query, k=next_k)) if more else "",
-        unfiltered_url=links.search(query.with_filters({})),
+        more_url=forms.search_address(replace(query, k=next_k)) if more else "",
+        unfiltered_url=forms.search_address(query.with_filters({})),
         offer=None if view.fits else _absent(site, atlas.corpora),
-        explained=explained if view.fits else streaming.nothing(),
-        explain_stream=links.explain(query, stream=True),
-        explain_url="" if query.has_picture else links.explain(query),
+        explained=explained if view.fits else explain.nothing(),
+        explain_stream=forms.explain_address(query, stream=True),
+        explain_url="" if query.has_picture else forms.explain_address(query),
         costly=site.costly,
         making=generate.offer(site, query),
-        **links.comparing(query),
+        **forms.comparing(query),
     )
 
 
@@ -164,7 +158,7 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     for query in site.atlas.examples(6):
         view = answer_view(site.atlas.search(query))
         if view.fits and view.hits:
-            found.append({"words": query.text, "url": links.search(query), "figure": view.hits[0].figure})
+            found.append({"words": query.text, "url": forms.search_address(query), "figure": view.hits[0].figure})
     return found
 
 
@@ -204,9 +198,4 @@ def about(site: Site) -> Response:
 @router.get("/api")
 def api(request: Request) -> Response:
     """Show the HTTP API in words, made from its OpenAPI description."""
-    operations = [
-        {"method": method.upper(), "path": path, **operation}
-        for path, methods in request.app.openapi()["paths"].items()
-        for method, operation in methods.items()
-    ]
-    return page("api.html", operations=operations)
+    return page("api.html", paths=request.app.openapi()["paths"])

@@ -1,9 +1,10 @@
-"""Serve an atlas until somebody stops it."""
+"""The site as an ASGI application, served until somebody stops it."""
 
 from __future__ import annotations
 
 import errno
 import logging
+import secrets
 import signal
 import socket
 import sys
@@ -15,15 +16,69 @@ from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 
+from mirage import __version__
+from mirage.atlas import Atlas
 from mirage.errors import BadInput
-from mirage.web.app import create_app
+from mirage.jobs import Jobs
+from mirage.web import compare, corpora, explain, figures, generate, jobs, openapi, problems, search, synthetic, templating
+from mirage.web.security import Guard
+from mirage.web.site import RunningSite
+from mirage.web.uploads import BodyLimits
 
 if TYPE_CHECKING:
     from mirage.settings import Settings
 
+DESCRIPTION = (
+    "Find real medical images by words, by pictures, and by both. For teaching; nothing here diagnoses. "
+    "Every page of the site has its twin here. Errors are RFC 9457 problem details."
+)
 _PATIENCE = 5  # seconds that a stop waits for requests under way
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None) -> FastAPI:
+    """Make the site of an open atlas.
+
+    It starts no thread and reads nothing, so that a program may make one for a single request and ask it in process
+    (``httpx.ASGITransport(create_app(atlas, settings))``). The atlas's jobs are made when a request first needs them;
+    who made none then closes those of ``app.state.site.given_jobs``, where there are some.
+
+    Parameters
+    ----------
+    atlas : mirage.atlas.Atlas
+    settings : mirage.settings.Settings
+    jobs_of : mirage.jobs.Jobs, optional
+        The atlas's jobs; made when first needed, when left out.
+    token : str, optional
+        What a request must show to change state; made anew when left out. A request may show the atlas's own token,
+        ``atlas.holder.token``, instead.
+    """
+    app = FastAPI(
+        title="MIRAGE",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        # FastAPI's own pages load scripts from elsewhere; ours is /api.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
+    for feature in (search, figures, explain, compare, generate, synthetic, corpora, jobs):
+        app.include_router(feature.twins)
+    # The pages of synthetic images in the making have the widest addresses among those of their kind.
+    for pages in (corpora, jobs, generate, synthetic, compare, search, figures, templating):
+        app.include_router(pages.router)
+    problems.install(app)
+    openapi.describe(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimits, upload_bytes=settings.upload_max_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
+    app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host))
+    return app
 
 
 def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) -> None:
@@ -45,9 +100,6 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
     mirage.errors.AtlasError
         When the atlas cannot be opened.
     """
-    from mirage.atlas import Atlas  # noqa: PLC0415 - a taken port is told before the engine is loaded
-    from mirage.jobs import Jobs  # noqa: PLC0415
-
     listening = listen(host, port)
     taken: int = listening.getsockname()[1]
     url = address(host, taken)
@@ -59,7 +111,9 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
     ):
         here = settings.model_copy(update={"host": host, "port": taken})
         app = create_app(atlas, here, jobs_of=jobs)
-        _log_to_stderr()
+        if not logging.getLogger().handlers:
+            logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+            logging.getLogger("mirage").setLevel(logging.INFO)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -87,8 +141,7 @@ def address(host: str, port: int) -> str:
     host : str
     port : int
     """
-    everywhere = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-    name = "localhost" if host in everywhere or host in _LOOPBACK else host
+    name = "localhost" if host in (*_EVERYWHERE, *_LOOPBACK) else host
     return f"http://{f'[{name}]' if ':' in name else name}:{port}"
 
 
@@ -108,11 +161,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError:
-        raise BadInput(f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out.") from None
-    family, _, _, _, where = found[0]
-    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-    try:
+        family, _, _, _, where = found[0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         return socket.create_server(where[:2], family=family, backlog=128, dualstack_ipv6=both)
     except OSError as error:
         raise BadInput(_why_not(error, host, port)) from None
@@ -127,7 +177,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
         return f"Port {port} is taken by another program. Stop that one, or use another port: {other}."
     if error.errno == errno.EACCES:
         return f"This user may not take port {port}; ports below 1024 are reserved. Use {other}."
-    if error.errno == errno.EADDRNOTAVAIL:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out."
     return f"Port {port} cannot be used: {error.strerror or error}. Use {other}."
 
@@ -155,12 +205,6 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _log_to_stderr() -> None:
-    if not logging.getLogger().handlers:
-        logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-        logging.getLogger("mirage").setLevel(logging.INFO)
 
 
 def _say(words: str) -> None:

@@ -51,8 +51,6 @@ class RunningSite:
         How many pictures are decoded, and how many explanations written, at once.
     writing : set of Future
         Explanations being written or waiting.
-    explainers : dict
-        Explainers in use, by name.
     """
 
     atlas: Atlas
@@ -64,8 +62,6 @@ class RunningSite:
     # As many explanations are written at once; the others wait.
     explaining: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
     writing: set[asyncio.Future[None]] = field(default_factory=set)
-    # Kept from one request to the next: a model is not loaded anew for each.
-    explainers: dict[str, Explainer] = field(default_factory=dict)
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
@@ -141,12 +137,10 @@ class RunningSite:
         allowed = list(dict.fromkeys((self.settings.explainer, explainers.DEFAULT)))
         if name not in allowed:
             raise BadInput(f"There is no explainer {shown(name)} to choose here. There is: {', '.join(allowed)}.")
-        if name not in self.explainers:
-            try:
-                self.explainers[name] = explainers.load(name)
-            except MirageError:
-                return name
-        return self.explainers[name]
+        try:
+            return self.kept(f"explainer {name}", "", lambda: explainers.load(name))
+        except MirageError:
+            return name
 
     @property
     def costly(self) -> bool:

@@ -15,7 +15,7 @@ from mirage.errors import MirageError, NotFound
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.query import Term
-from mirage.web import links
+from mirage.web import forms
 from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
@@ -144,8 +144,8 @@ def image_page(site: Site, image_id: str) -> Response:
         problem=site.generator()[1],
         again=_fields(record, {"seed": str(record.seed)}),
         another=_fields(record, {}),
-        change=links.generate(asked, negative=record.negative, seed=str(record.seed)),
-        real=links.search(asked) if asked else "",
+        change=forms.generate_address(asked, negative=record.negative, seed=str(record.seed)),
+        real=forms.search_address(asked) if asked else "",
         token=site.token,
     )
 

@@ -19,8 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.query import FILTERS
-from mirage.web import links
-from mirage.web.forms import SearchForm
+from mirage.web.forms import SearchForm, preview_address
 
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -78,10 +77,8 @@ def bytes_words(size: float) -> str:
     return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
 
 
-def seconds_words(seconds: float | None) -> str:
-    """Time left in words a person would use; empty when it is not known."""
-    if seconds is None:
-        return ""
+def seconds_words(seconds: float) -> str:
+    """Time left in words a person would use."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     if seconds < 3600:
@@ -170,32 +167,22 @@ async def robots() -> Response:
 # -- pages ----------------------------------------------------------------------------------------------------------------
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("mirage.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    made.filters |= {
-        "bytes": bytes_words,
-        "seconds": seconds_words,
-        "number": lambda value: f"{value:,}",
-        "underlined": underlined,
-    }
-    made.globals |= {
-        "asset": address,
-        "form": SearchForm(),
-        "links": links,
-        "value_words": value_words,
-        **_WORDS,
-    }
-    return made
-
-
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("mirage.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_ENVIRONMENT.globals["value_words"] = value_words
+_ENVIRONMENT.filters |= {
+    "bytes": bytes_words,
+    "seconds": seconds_words,
+    "number": lambda value: f"{value:,}",
+    "underlined": underlined,
+}
+_ENVIRONMENT.globals |= {"asset": address, "form": SearchForm(), "preview_address": preview_address, **_WORDS}
 
 
 def render(template: str, **values: Any) -> str:

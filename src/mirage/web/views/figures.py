@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirage.figure import MODALITIES, Figure, Licence, Source
-from mirage.web import links
+from mirage.web import forms
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
-    from mirage.query import Query
 
 
 class ApiModel(BaseModel):
@@ -199,12 +197,12 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
         source=source_view(figure.source),
         citation=citation(figure.id, figure.title or figure.alt, figure.source),
         links=LinksView(
-            page=links.figure(figure.id),
-            twin=links.figure_json(figure.id),
-            picture=links.picture(figure.id, version),
-            thumbnail=links.thumbnail(figure.id, version),
-            case=links.case(figure.case_id) if figure.case_id else "",
-            similar=links.similar(figure.id),
+            page=forms.address("figure", figure.id),
+            twin=forms.address("api/figures", figure.id),
+            picture=forms.picture_address("pictures", figure.id, version),
+            thumbnail=forms.picture_address("thumbnails", figure.id, version),
+            case=forms.address("case", figure.case_id) if figure.case_id else "",
+            similar=forms.similar_address(figure.id),
         ),
     )
 
@@ -243,23 +241,9 @@ def case_in(atlas: Atlas, case_id: str) -> CaseView:
         case,
         source=source_view(case.source),
         citation=citation(case.id, case.title, case.source),
-        page=links.case(case.id),
+        page=forms.address("case", case.id),
         figures=[figure_in(atlas, figure) for figure in atlas.figures_of(case.id)],
     )
-
-
-def facets_in(atlas: Atlas, query: Query | None, filters: Mapping[str, Sequence[str]]) -> FacetsView:
-    """Count figures of an atlas by field and value.
-
-    Parameters
-    ----------
-    atlas : mirage.atlas.Atlas
-    query : mirage.query.Query or None
-        Count what its filters leave; None counts under `filters` alone.
-    filters : mapping
-        Field to values.
-    """
-    return FacetsView(facets=atlas.facets_of(query) if query else atlas.facets(filters))
 
 
 def atlas_view(atlas: Atlas) -> AtlasView:

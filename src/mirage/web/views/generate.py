@@ -16,7 +16,7 @@ from mirage.generate.outputs import OutputEntry
 from mirage.generate.provenance import FORMATS
 from mirage.generate.synthesis import GenerationOptions, PromptMatch, SyntheticImage
 from mirage.query import Query, Term
-from mirage.web import links
+from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView
 from mirage.web.views.jobs import JobView
 
@@ -195,8 +195,8 @@ def brief_view(entry: OutputEntry | SyntheticImage) -> SyntheticBriefView:
     record = entry.record
     return SyntheticBriefView.of(
         record,
-        page=links.synthetic(record.id),
-        image="" if entry.reason else links.synthetic_image(record.id),
+        page=forms.address("synthetic", record.id),
+        image="" if entry.reason else forms.image_address(record.id),
         alt=f"Synthetic image: {record.prompt}",
         withheld=entry.withheld,
         reason=entry.reason,
@@ -228,5 +228,5 @@ def synthetic_view(synthetic: SyntheticImage, nearest: Sequence[FigureView]) -> 
         record=RecordView.of(record, terms=[WantedBody(text=text, weight=weight) for text, weight in record.terms]),
         copy_check=synthetic.copy,
         nearest=list(nearest),
-        downloads={each: links.synthetic_image(record.id, each) for each in FORMATS} if brief.image else {},
+        downloads={each: forms.image_address(record.id, each) for each in FORMATS} if brief.image else {},
     )

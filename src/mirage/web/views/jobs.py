@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mirage.corpora.base import Refused
 from mirage.jobs.job import GENERATE, Job
-from mirage.web import links
+from mirage.web import forms
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
 
 
@@ -103,5 +103,5 @@ def job_view(job: Job) -> JobView:
         job,
         title=job.shown_title,
         finished=job.finished or None,
-        page=links.generating(job.id) if job.kind == GENERATE else links.job(job.id),
+        page=forms.address("generate", job.id) if job.kind == GENERATE else forms.address("jobs", job.id),
     )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from mirage.compare.comparison import Comparison
+from mirage.compare.keyness import KeyPhrase
 from mirage.figure import MODALITIES
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
 from mirage.search.answer import Answer, ChannelMatch, Hit
-from mirage.web import links
+from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView, figure_view
-
-if TYPE_CHECKING:
-    from mirage.compare.comparison import Comparison
-    from mirage.compare.keyness import KeyPhrase
 
 
 class HitView(ApiModel):
@@ -54,12 +51,7 @@ class QueryBody(ApiModel):
         mirage.errors.BadQuery
         """
         terms = tuple(
-            Term(
-                text=term.text,
-                picture=PictureTerm.parse(term.picture) if term.picture else None,
-                figure=term.figure,
-                weight=term.weight,
-            )
+            Term(term.text, PictureTerm.parse(term.picture) if term.picture else None, term.figure, term.weight)
             for term in self.terms
             if term.weight != 0
         )
@@ -98,17 +90,6 @@ class CompareBody(ApiModel):
     b: QueryBody
 
 
-class TraitView(ApiModel):
-    """Something that figures of one side, or of both, show."""
-
-    kind: Literal["diagnosis", "finding", "region", "modality", "plane"]
-    words: str
-    a: list[str] = Field(description="Ids of A's figures that show it, best first.")
-    b: list[str]
-    share_a: float = Field(description="Share of A's cases that have it, 0 to 1.")
-    share_b: float
-
-
 class PairingView(ApiModel):
     """Figures of both sides taken in one way, to look at together."""
 
@@ -128,9 +109,9 @@ class ComparisonView(ApiModel):
     words: tuple[str, str]
     a: SearchView
     b: SearchView
-    shared: list[TraitView] = Field(description="What both sides have, and more of than the atlas at large.")
-    of_a: list[TraitView] = Field(description="What A has and B has not, or less of.")
-    of_b: list[TraitView]
+    shared: list[KeyPhrase] = Field(description="What both sides have, and more of than the atlas at large.")
+    of_a: list[KeyPhrase] = Field(description="What A has and B has not, or less of.")
+    of_b: list[KeyPhrase]
     alike: list[PairingView]
     both: list[str] = Field(description="Ids of figures that fit both sides.")
     notes: list[str]
@@ -140,7 +121,7 @@ class ComparisonView(ApiModel):
 def query_view(query: Query) -> QueryView:
     """Show a query as it was understood."""
     terms = [TermView.of(term, picture=term.picture.print() if term.picture else "") for term in query.terms]
-    return QueryView.of(query, terms=terms, filters=dict(query.filters), url=links.search(query))
+    return QueryView.of(query, terms=terms, filters=dict(query.filters), url=forms.search_address(query))
 
 
 def hit_view(hit: Hit) -> HitView:
@@ -167,20 +148,10 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
     ]
     return ComparisonView.of(
         comparison,
-        url=links.compare(dual) if not dual.has_picture else "",
+        url=forms.compare_address(dual) if not dual.has_picture else "",
         modified=dual.modified,
         same=dual.same,
         a=answer_view(comparison.a),
         b=answer_view(comparison.b),
-        shared=_traits(comparison.shared),
-        of_a=_traits(comparison.of_a),
-        of_b=_traits(comparison.of_b),
         alike=pairings,
     )
-
-
-def _traits(traits: Iterable[KeyPhrase]) -> list[TraitView]:
-    def words(trait: KeyPhrase) -> str:
-        return MODALITIES.get(trait.words, trait.words) if trait.kind == "modality" else trait.words
-
-    return [TraitView.of(trait, words=words(trait)) for trait in traits]
