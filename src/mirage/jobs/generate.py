@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -25,33 +24,6 @@ from mirage.settings import Settings
 
 LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again."
 _PREVIEW = 256  # pixels
-
-
-def asked_of(query: Query, options: GenerationOptions, start: Image.Image | None) -> dict[str, Any] | None:
-    """What is kept to begin a generation again; None for one that needs an upload, since nothing of that is kept.
-
-    Parameters
-    ----------
-    query : Query
-        What was asked.
-    options : GenerationOptions
-        How it was asked.
-    start : PIL.Image.Image or None
-        An uploaded picture to begin from.
-
-    Returns
-    -------
-    dict or None
-        ``query`` as it prints, and ``options`` by name: all of it can be written as JSON.
-    """
-    if start is not None or query.has_picture:
-        return None
-    return {"query": query.print(), "options": asdict(options)}
-
-
-def of_asked(asked: dict[str, Any]) -> tuple[Query, GenerationOptions]:
-    """Read what `asked_of` wrote."""
-    return Query.parse(asked["query"]), GenerationOptions(**asked["options"])
 
 
 @dataclass(eq=False)
@@ -77,7 +49,6 @@ class GenerateWork:
     start: Image.Image | None
     _step: GenerationStep | None = None
     _shown: tuple[GenerationStep, bytes] | None = None
-    _began: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
@@ -85,7 +56,7 @@ class GenerateWork:
         update(message="Opening the generator.")
         done: list[SyntheticImage] = []
         failed = ""
-        self._began = time.monotonic()
+        began = time.monotonic()
         try:
             for image in synthesis.draw(
                 self.atlas,
@@ -93,7 +64,7 @@ class GenerateWork:
                 self.options,
                 self.generator(),
                 start=self.start,
-                progress=lambda step: self._tell(update, step, stopped()),
+                progress=lambda step: self._tell(update, step, began, stopped()),
                 stopped=stopped,
             ):
                 self.outputs.put(image)
@@ -105,7 +76,10 @@ class GenerateWork:
                 raise
         finally:
             self._step = self.start = None
-        self._prune({each.record.id for each in done})
+        settings = Settings.load()
+        with suppress(MirageError):  # what was drawn now stays, whatever the settings say of older images
+            drawn = {each.record.id for each in done}
+            self.outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
         told = _told(done)
         if failed:
             update(state="failed", message=f"{told} Then it failed: {failed}")
@@ -114,16 +88,10 @@ class GenerateWork:
         else:
             update(state="done", message=told)
 
-    def _prune(self, drawn: set[str]) -> None:
-        """What was drawn now stays, whatever the settings say of older images."""
-        settings = Settings.load()
-        with suppress(MirageError):
-            self.outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
-
-    def _tell(self, update: Update, step: GenerationStep, stopping: bool) -> None:
+    def _tell(self, update: Update, step: GenerationStep, began: float, stopping: bool) -> None:
         self._step = step
         done, total = (step.image - 1) * step.steps + step.step, step.images * step.steps
-        seconds = max(time.monotonic() - self._began, 1e-3)
+        seconds = max(time.monotonic() - began, 1e-3)
         which = f"Image {step.image} of {step.images}, step" if step.images > 1 else "Step"
         message = "Stopping." if stopping else f"{which} {step.step} of {step.steps}."
         left = (total - done) * seconds / done

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ class Jobs:
             return
         if job.kind == GENERATE and job.asked is not None:
             with suppress(MirageError, TypeError, KeyError):  # kept by another version
-                self._queue(again, self._generation(*generate.of_asked(job.asked), None))
+                query, options = Query.parse(job.asked["query"]), GenerationOptions(**job.asked["options"])
+                self._queue(again, self._generation(query, options, None))
                 return
         lost = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
         self._update(job.id, state="failed", message=generate.LOST if job.kind == GENERATE else lost)
@@ -191,7 +192,9 @@ class Jobs:
         synthesis.request_of(self._atlas, query, options, info, start)
         title = f"Generate: {query.text or 'an image like a figure'}"[:200]
         pinned = replace(options, figure=self._atlas.reference(options.figure)) if options.figure else options
-        asked = generate.asked_of(self._atlas.pinned(query), pinned, start)
+        asked = None
+        if start is None and not query.has_picture:  # nothing is kept of an upload, so not of what needs one
+            asked = {"query": self._atlas.pinned(query).print(), "options": asdict(pinned)}
         return self._start(GENERATE, title, self._generation(query, options, start), asked)
 
     def _check_room(self) -> None:

@@ -64,28 +64,12 @@ def first(pairs: Pairs, name: str) -> str:
 def read(kind: type[Asked], pairs: Pairs, *, in_address: bool) -> Asked:
     """Make the query, or the two queries, that tidied fields mean.
 
+    An address in place of words or of a picture is refused, and so is a picture's embedding in a URL.
+
     Parameters
     ----------
     kind : {Query, Dual}
     pairs : list of (str, str)
-    in_address : bool
-        Whether they stood in a URL, where a picture's embedding must not be.
-
-    Raises
-    ------
-    mirage.errors.BadQuery
-    """
-    check_fields(pairs, in_address=in_address)
-    return kind.parse(pairs)
-
-
-def check_fields(pairs: Pairs, *, in_address: bool) -> None:
-    """Refuse an address in place of words or of a picture, and a picture's embedding in a URL.
-
-    Parameters
-    ----------
-    pairs : list of (str, str)
-        Of one query, or of two with ``a.`` and ``b.`` before the names.
     in_address : bool
         Whether they stood in a URL.
 
@@ -94,14 +78,15 @@ def check_fields(pairs: Pairs, *, in_address: bool) -> None:
     mirage.errors.BadQuery
     """
     for name, value in pairs:
-        kind = name.rpartition(".")[2]
-        if kind in ("q", "picture") and _ADDRESS.fullmatch(value):
+        what = name.rpartition(".")[2]
+        if what in ("q", "picture") and _ADDRESS.fullmatch(value):
             raise BadQuery(
                 "That is an address, and nothing is fetched from the network. Save the picture and drop the "
                 "file, or type what it shows."
             )
-        if in_address and kind == "picture":
+        if in_address and what == "picture":
             raise BadQuery(NO_PICTURE_IN_ADDRESS)
+    return kind.parse(pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions, filter_words
 from mirage.jobs.job import GENERATE
 from mirage.query import Query, Term, shown
 from mirage.web import forms, uploads
-from mirage.web.forms import Pairs, check_fields, term_rows, tidied
+from mirage.web.forms import Pairs, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent, takes
 from mirage.web.security import check_token
 from mirage.web.site import RunningSite, Site, site_of
@@ -76,7 +76,6 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     known = sorted({*_WORDS, *ChoicesBody.model_fields, "size"})
     if unknown := [name for name, _ in pairs if name not in known]:
         raise BadInput(f"There is no choice named {shown(unknown[0])}. There are: {', '.join(known)}.")
-    check_fields(pairs, in_address=False)
     words = [(name, value) for name, value in pairs if name in _WORDS]
     if not any(name in ("q", "more") for name, _ in words):
         raise BadQuery(EMPTY)
@@ -84,7 +83,7 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     if size := chosen.pop("size", ""):
         chosen = {"width": size, "height": size, **chosen}
     try:
-        return Query.parse(words), ChoicesBody.model_validate(chosen).options()
+        return forms.read(Query, words, in_address=False), ChoicesBody.model_validate(chosen).options()
     except ValidationError as error:
         wrong = error.errors()[0]
         name, kind = str(wrong["loc"][0]), "whole number" if wrong["type"].startswith("int") else "number"

@@ -71,40 +71,24 @@ async def embed(request: Request) -> Response:
 @router.api_route("/search", methods=["GET", "POST"])
 async def results_page(request: Request) -> Response:
     """Show what a query finds."""
-    return await explain.on_page(request, await query_asked(request), refused, results)
+    return await explain.on_page(request, await query_asked(request), start_page, results)
 
 
 async def query_asked(request: Request) -> Query | Response:
     """Read the query that stands in the address or that a form posts, or say where to go instead."""
-    return await uploads.asked(request, Query, refused, lambda pairs, _: forms.is_blank(pairs))
+    return await uploads.asked(request, Query, start_page, lambda pairs, _: forms.is_blank(pairs))
 
 
 @router.api_route("/explain", methods=["GET", "POST"])
 async def explain_page(request: Request) -> Response:
     """Show the results with the whole explanation beside them, for browsers without scripts."""
-    return await explain.on_page(request, await query_asked(request), refused, results, "")
+    return await explain.on_page(request, await query_asked(request), start_page, results, "")
 
 
 @router.api_route("/explain/stream", methods=["GET", "POST"])
 async def explain_pieces(request: Request) -> Response:
     """Send the explanation in pieces of HTML, for the page's script."""
     return await explain.in_pieces(request, Query)
-
-
-def refused(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
-    """Show the start page with what was typed still in the box, and what is wrong with it; lead there without an error.
-
-    Parameters
-    ----------
-    request : Request
-    pairs : list of (str, str)
-        What was asked for.
-    error : mirage.errors.MirageError or None
-    """
-    if error is None:
-        return RedirectResponse("/", 303)
-    words = forms.first(pairs, "q")
-    return start_page(site_of(request), words=words, problem=str(error), status=error.status)
 
 
 def results(request: Request, answer: Answer, explained: DrawnExplanation | None = None) -> Response:
@@ -162,23 +146,29 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     return found
 
 
-def start_page(site: RunningSite, *, words: str = "", problem: str = "", status: int = 200) -> Response:
+def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
     """Show the search box, a place for a picture, and examples that work on the atlas that is open.
 
     Parameters
     ----------
-    site : RunningSite
-    words : str
-        What was typed.
-    problem : str
-        What is wrong with it.
-    status : int
-        Of HTTP.
+    request : Request
+    pairs : list of (str, str)
+        What was asked for; its words are still in the box.
+    error : mirage.errors.MirageError or None
+        What is wrong with it; where nothing is, another address leads here.
     """
+    if error is None and request.url.path != "/":
+        return RedirectResponse("/", 303)
+    site = site_of(request)
     atlas = site.holds()
-    examples = site.kept("examples", atlas.figures, lambda: _examples(site))
-    form = forms.SearchForm(words=words[:2000])
-    return page("home.html", status, atlas=atlas, examples=examples, form=form, problem=problem)
+    return page(
+        "home.html",
+        error.status if error else 200,
+        atlas=atlas,
+        examples=site.kept("examples", atlas.figures, lambda: _examples(site)),
+        form=forms.SearchForm(words=forms.first(pairs, "q")[:2000]),
+        problem=str(error) if error else "",
+    )
 
 
 @router.get("/")
@@ -186,7 +176,7 @@ def home(request: Request) -> Response:
     """Start."""
     if request.url.query:
         return RedirectResponse(f"/search?{request.url.query}", 307)
-    return start_page(site_of(request))
+    return start_page(request, [], None)
 
 
 @router.get("/about")
