@@ -159,7 +159,7 @@ def test_a_full_disk_does_not_take_the_jobs_down(
 
 
 def test_what_cannot_be_started_is_refused_at_once(jobs: Jobs, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"There is no corpus 'pixels'\. There are: .*folder"):
+    with pytest.raises(NotFound, match=r"There is no corpus “pixels”\. There are: .*folder"):
         jobs.start_add(corpus="pixels")
     with pytest.raises(BadInput, match=r"There is no folder .*nowhere"):
         jobs.start_add(corpus="folder", path=tmp_path / "nowhere")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
 
     if isinstance(source, Downloads) and not source.ready:
         source.prepare(fetching)
-    report = add(atlas, source, progress=lambda progress: _tell(update, progress), stop=stopped)
+    report = add(atlas, source, progress=partial(_tell, update), stop=stopped)
     new, old = f"{report.added:,} figures added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
@@ -66,14 +67,10 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
     )
 
 
-def _tell(update: Update, progress: Progress, what: str = "") -> None:
-    update(
-        done=progress.done,
-        total=progress.total,
-        rate=progress.rate,
-        seconds_left=progress.seconds_left,
-        message=f"{progress.done:,} of {progress.total:,}{what}.",
-    )
+def _tell(update: Update, progress: Progress) -> None:
+    told = asdict(progress)
+    what = _DOING.get(told.pop("what"), "")
+    update(**told, message=f"{progress.done:,} of {progress.total:,}{what}.")
 
 
 def import_file(
@@ -91,8 +88,8 @@ def import_file(
         As for `mirage.storage.archive_import.import_file`.
     """
     update(message="Checking the file.")
-    moved = partial(_tell, update)
-    done = archive_import.import_file(path, atlas, encode=encode, replace=replace, progress=moved, stop=stopped)
+    report = partial(_tell, update)
+    done = archive_import.import_file(path, atlas, encode=encode, replace=replace, progress=report, stop=stopped)
     again = ", encoded anew" if done.encoded else ""
     message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
     if done.stopped:
@@ -123,7 +120,7 @@ def rebuild(
             update(state="done", message="The new index was there already when MIRAGE was stopped.")
             return
     try:
-        done = rebuild_open(atlas, used, lambda step: _tell(update, step, _DOING[step.what]), stop=stopped)
+        done = rebuild_open(atlas, used, partial(_tell, update), stop=stopped)
     except Stopped:
         message = "Cancelled. The atlas is what it was; what was encoded is kept for the next time."
         update(state="cancelled", message=message)

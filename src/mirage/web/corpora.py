@@ -75,9 +75,7 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
 def _folders_under(roots: tuple[Path, ...]) -> list[str]:
     """The roots and the folders right under them, as far as they are there."""
     found: list[str] = []
-    for root in roots:
-        if not root.is_dir():
-            continue
+    for root in filter(Path.is_dir, roots):
         inside = (entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
         found += [str(root), *sorted(str(entry) for entry in inside)]
     return found[:_MOST_FOLDERS]

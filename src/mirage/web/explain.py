@@ -481,8 +481,9 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     side : {"a", "b", ""}
         As for `prepared`.
     """
-    posted = await uploads.posted_pairs(request)
-    asked = forms.read(kind, fields_of(request) if posted is None else posted, in_address=posted is None)
+    posted = request.method == "POST"
+    pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if posted else fields_of(request)
+    asked = forms.read(kind, pairs, in_address=not posted)
     _, make, drawing = await prepared(request, asked, side)
     return event_stream(drawn(request, make, drawing.draw))
 

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mirage.jobs import Job
 from mirage.jobs.job import GENERATE
 from mirage.web import forms
 from mirage.web.explain import HEARTBEAT, Sent, event_stream
@@ -23,9 +23,6 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.generate import ProgressView
 from mirage.web.views.jobs import ImportBody, JobsView, JobView, RebuildBody, job_view
-
-if TYPE_CHECKING:
-    from mirage.jobs import Job
 
 _LOOK_EVERY = 0.1
 

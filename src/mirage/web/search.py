@@ -18,8 +18,7 @@ from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
-from mirage.web.views.figures import CorpusView, FacetsView, figure_in
-from mirage.web.views.jobs import AddableView
+from mirage.web.views.figures import FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
@@ -103,6 +102,9 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
     """
     site, query, view = site_of(request), answer.query, answer_view(answer)
     atlas = site.holds()
+    # A corpus that can be had by a click and is not there yet, for somebody who finds nothing.
+    held = {corpus.name for corpus in atlas.corpora}
+    offered = [] if view.fits else addable(site, atlas.corpora)
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
     return page(
@@ -117,7 +119,7 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         next_k=next_k if more else 0,
         more_url=forms.search_address(replace(query, k=next_k)) if more else "",
         unfiltered_url=forms.search_address(query.with_filters({})),
-        offer=None if view.fits else _absent(site, atlas.corpora),
+        offer=next((each for each in offered if each.downloads and each.name not in held), None),
         explained=explained if view.fits else explain.nothing(),
         explain_stream=forms.explain_address(query, stream=True),
         explain_url="" if query.has_picture else forms.explain_address(query),
@@ -125,12 +127,6 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         making=generate.offer(site, query),
         **forms.comparing(query),
     )
-
-
-def _absent(site: RunningSite, held: list[CorpusView]) -> AddableView | None:
-    """A corpus that can be had by a click and is not there yet, for somebody who finds nothing."""
-    names = {corpus.name for corpus in held}
-    return next((each for each in addable(site, held) if each.downloads and each.name not in names), None)
 
 
 # -- the start page and the help --------------------------------------------------------------------------------------

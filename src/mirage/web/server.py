@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
@@ -23,13 +22,11 @@ from mirage import __version__
 from mirage.atlas import Atlas
 from mirage.errors import BadInput
 from mirage.jobs import Jobs
+from mirage.settings import Settings
 from mirage.web import compare, corpora, explain, figures, generate, jobs, openapi, problems, search, synthetic, templating
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
-
-if TYPE_CHECKING:
-    from mirage.settings import Settings
 
 DESCRIPTION = (
     "Find real medical images by words, by pictures, and by both. For teaching; nothing here diagnoses. "

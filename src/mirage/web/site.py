@@ -7,13 +7,13 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio
 from fastapi import Depends, Request
 
+from mirage.atlas import Atlas
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
 from mirage.errors import BadInput, MirageError
@@ -21,14 +21,10 @@ from mirage.explain import explainers
 from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
 from mirage.generate.generators import GeneratorInfo
-from mirage.generate.outputs import FOLDER, Outputs
 from mirage.jobs import Jobs
 from mirage.query import shown
+from mirage.settings import Settings
 from mirage.web.views.figures import AtlasView, atlas_view
-
-if TYPE_CHECKING:
-    from mirage.atlas import Atlas
-    from mirage.settings import Settings
 
 # Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
 _MOMENT = 2.0
@@ -66,22 +62,12 @@ class RunningSite:
     _lock: RLock = field(default_factory=RLock)
 
     @property
-    def command_token(self) -> str:
-        """What commands of the same user find in atlas.lock; it also opens folders outside the settings' roots."""
-        return self.atlas.holder.token
-
-    @property
     def jobs(self) -> Jobs:
         """The atlas's jobs."""
         with self._lock:
             if self.given_jobs is None:
                 self.given_jobs = Jobs(self.atlas)
         return self.given_jobs
-
-    @cached_property
-    def outputs(self) -> Outputs:
-        """The synthetic images that were made."""
-        return Outputs(self.atlas.path / FOLDER)
 
     def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
         """Make something once, and anew when what it was made of has changed.

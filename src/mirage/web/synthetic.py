@@ -47,7 +47,7 @@ def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticVie
     ------
     mirage.errors.NotFound
     """
-    synthetic = site.outputs.get(found) if isinstance(found, str) else found
+    synthetic = site.jobs.outputs.get(found) if isinstance(found, str) else found
     nearest: list[FigureView] = []
     for name in synthetic.nearest:
         with suppress(NotFound):
@@ -66,10 +66,10 @@ def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> Synthet
     size : int
         How many stand on a page.
     """
-    total = len(site.outputs)
+    total = len(site.jobs.outputs)
     pages = max(1, math.ceil(total / size))
     number = min(max(number, 1), pages)
-    some = site.outputs.list((number - 1) * size, size)
+    some = site.jobs.outputs.list((number - 1) * size, size)
     return SyntheticsView(images=[brief_view(each) for each in some], total=total, page=number, pages=pages)
 
 
@@ -95,7 +95,7 @@ def synthetic(site: Site, image_id: str) -> Response:
 )
 def image(site: Site, image_id: str, format: Chosen = "") -> Response:
     """The image as a file. Every format carries the marks that say that it is synthetic."""
-    outputs = site.outputs
+    outputs = site.jobs.outputs
     found = outputs.get(image_id)
     if reason := found.reason:
         raise NotFound(f"There is no picture of {image_id}. {reason}")
@@ -109,7 +109,7 @@ def image(site: Site, image_id: str, format: Chosen = "") -> Response:
 @twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, image_id: str) -> Response:
     """Delete a synthetic image and its record. Wants the token."""
-    site.outputs.remove(image_id)
+    site.jobs.outputs.remove(image_id)
     return sent(DeletedView(id=image_id))
 
 
@@ -136,7 +136,7 @@ def list_page(site: Site, number: Annotated[int, Query(alias="page")] = 1) -> Re
 @router.get("/synthetic/{image_id}")
 def image_page(site: Site, image_id: str) -> Response:
     """One synthetic image with all that stands beside it."""
-    found = site.outputs.get(image_id)
+    found = site.jobs.outputs.get(image_id)
     record, asked = found.record, _query(found.record)
     return page(
         "synthetic.html",
@@ -159,7 +159,7 @@ def image_piece(site: Site, image_id: str) -> Response:
 @router.post("/synthetic/{image_id}/delete")
 def delete_by_form(site: Site, image_id: str, _form: TokenForm) -> Response:
     """Delete from the page."""
-    site.outputs.remove(image_id)
+    site.jobs.outputs.remove(image_id)
     return RedirectResponse("/synthetic", 303)
 
 

@@ -288,11 +288,6 @@ async def embed(form: FormData, site: RunningSite) -> EmbeddingView:
     return await decoded(form, site, embedded)
 
 
-async def posted_pairs(request: Request) -> Pairs | None:
-    """Read the fields of a posted form that are words; None where nothing was posted."""
-    return tidied(texts_of(await read_form(request))) if request.method == "POST" else None
-
-
 async def asked(
     request: Request,
     kind: type[Asked],

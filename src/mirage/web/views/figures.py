@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mirage.atlas import Atlas
 from mirage.figure import MODALITIES, Figure, Licence, Source
 from mirage.web import forms
-
-if TYPE_CHECKING:
-    from mirage.atlas import Atlas
 
 
 class ApiModel(BaseModel):
