@@ -113,7 +113,7 @@ def sent(view: object, status: int = 200) -> Response:
     status : int
         Of HTTP.
     """
-    return Response(to_json(view), status, media_type="application/json")
+    return Response(to_json(view, inf_nan_mode="null"), status, media_type="application/json")
 
 
 def describe(app: FastAPI) -> None:
