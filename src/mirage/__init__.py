@@ -12,13 +12,19 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mirage.atlas import Atlas
-    from mirage.compare.comparison import Comparison
-    from mirage.compare.dual import Dual
-    from mirage.errors import MirageError
-    from mirage.figure import Case, Figure, Licence, Source
-    from mirage.query import PictureTerm, Query, Term
-    from mirage.search.answer import Answer, Hit
+    from mirage.atlas import Atlas as Atlas
+    from mirage.compare.comparison import Comparison as Comparison
+    from mirage.compare.dual import Dual as Dual
+    from mirage.errors import MirageError as MirageError
+    from mirage.figure import Case as Case
+    from mirage.figure import Figure as Figure
+    from mirage.figure import Licence as Licence
+    from mirage.figure import Source as Source
+    from mirage.query import PictureTerm as PictureTerm
+    from mirage.query import Query as Query
+    from mirage.query import Term as Term
+    from mirage.search.answer import Answer as Answer
+    from mirage.search.answer import Hit as Hit
 
 # ONNX Runtime's published builds report what they run to their maker, from version 1.29 on. They read this once, when they
 # are imported, and then neither send anything nor write an identifier of this machine into the user's cache.
@@ -29,38 +35,18 @@ try:
 except PackageNotFoundError:  # pragma: no cover - run from a source tree that is not installed
     __version__ = "0"
 
-_HOMES = {
-    "Answer": "mirage.search.answer",
-    "Atlas": "mirage.atlas",
-    "Case": "mirage.figure",
-    "Comparison": "mirage.compare.comparison",
-    "Dual": "mirage.compare.dual",
-    "Figure": "mirage.figure",
-    "Hit": "mirage.search.answer",
-    "Licence": "mirage.figure",
-    "MirageError": "mirage.errors",
-    "PictureTerm": "mirage.query",
-    "Query": "mirage.query",
-    "Source": "mirage.figure",
-    "Term": "mirage.query",
+_MODULES = {
+    "mirage.atlas": ("Atlas",),
+    "mirage.query": ("Query", "PictureTerm", "Term"),
+    "mirage.search.answer": ("Answer", "Hit"),
+    "mirage.figure": ("Case", "Figure", "Licence", "Source"),
+    "mirage.compare.comparison": ("Comparison",),
+    "mirage.compare.dual": ("Dual",),
+    "mirage.errors": ("MirageError",),
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [  # noqa: RUF022 - the two that everybody wants come first
-    "Atlas",
-    "Query",
-    "Answer",
-    "Case",
-    "Comparison",
-    "Dual",
-    "Figure",
-    "Hit",
-    "Licence",
-    "MirageError",
-    "PictureTerm",
-    "Source",
-    "Term",
-    "__version__",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

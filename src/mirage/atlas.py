@@ -176,12 +176,8 @@ class Atlas(AtlasFolder):
         mirage.errors.BadQuery
             When the query is empty, too long, names an unknown filter or value, or its terms cancel out.
         """
-        if isinstance(query, str):
-            query = Query.of(query, **filters)
-        elif filters:
-            raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
         with self.snapshot() as now:
-            return self._answer(now, query)
+            return self._answer(now, _query(query, filters))
 
     def _answer(self, now: Snapshot, query: Query) -> Answer:
         if query.refine:
@@ -277,9 +273,9 @@ class Atlas(AtlasFolder):
         elif b is not None:
             if less or more:
                 raise BadQuery("Give a second query, or what the first should have less and more of, not both.")
-            dual = Dual.of(_filtered(a, filters), _filtered(b, filters))
+            dual = Dual.of(_query(a, filters), _query(b, filters))
         else:
-            dual = Dual.modify(_filtered(a, filters), less=less, more=more)
+            dual = Dual.modify(_query(a, filters) if filters else a, less=less, more=more)
         with self.snapshot() as now:
             answers = self._answer(now, dual.a), self._answer(now, dual.b)
         return self._comparer.compare(dual, *answers)
@@ -385,9 +381,9 @@ class Atlas(AtlasFolder):
         return self._examples[:n]
 
 
-def _filtered(query: str | Query, filters: Mapping[str, Any]) -> str | Query:
-    if not filters:
-        return query
-    if isinstance(query, Query):
+def _query(query: str | Query, filters: Mapping[str, Any]) -> Query:
+    if isinstance(query, str):
+        return Query.of(query, **filters)
+    if filters:
         raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
-    return Query.of(query, **filters)
+    return query

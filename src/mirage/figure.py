@@ -155,11 +155,7 @@ class Figure:
         parts = [self.caption, self.title, self.diagnosis, self.plane, MODALITIES.get(self.modality, "")]
         parts += [self.modality, self.modality_detail, self.region]
         parts += [ALSO_CALLED.get(self.modality, ""), ALSO_CALLED.get(self.region, "")]
-        seen: dict[str, None] = {}
-        for part in parts:
-            if part.strip():
-                seen.setdefault(part.strip(), None)
-        return ". ".join(seen)
+        return ". ".join(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
     @property
     def alt(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -32,6 +32,9 @@ PROFILES = {
 }
 
 
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
 class Settings(BaseSettings):
     """What a person or an institution may choose.
 
@@ -43,7 +46,7 @@ class Settings(BaseSettings):
         env_prefix="MIRAGE_", toml_file="mirage.toml", extra="forbid", frozen=True, env_ignore_empty=True
     )
 
-    atlas: Path = Field(
+    atlas: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
     )
     profile: Literal["starter", "paper", "custom"] = Field(
@@ -68,10 +71,10 @@ class Settings(BaseSettings):
         default=("localhost", "127.0.0.1", "[::1]"),
         description="Names under which the site may be asked for; add yours when it is served to others.",
     )
-    folder_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+    folder_roots: Annotated[tuple[UserPath, ...], NoDecode] = Field(
         default=(), description="Folders under which the Corpora page may add folders of pictures."
     )
-    corpora: dict[str, Path] = Field(
+    corpora: dict[str, UserPath] = Field(
         default={},
         description="Folders to read corpora from where none is named, by the name of the corpus, in place of downloading. "
         "MIRAGE_ and the name in capitals, or the name alone in mirage.toml, does the same for a corpus that is installed.",
@@ -112,7 +115,7 @@ class Settings(BaseSettings):
         default=1_000, ge=0, description="How many synthetic images an atlas keeps, the newest; 0 for all."
     )
     synthetic_days: int = Field(default=0, ge=0, description="How many days it keeps them; 0 for any time.")
-    generator_path: Path | None = Field(
+    generator_path: UserPath | None = Field(
         default=None, description="Folder of a starter generator that mirage train generator made; the shipped one if unset."
     )
     generator_model: str = Field(
@@ -121,7 +124,7 @@ class Settings(BaseSettings):
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
-    models: Path = Field(
+    models: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
         description="Where mirage models pull keeps models.",
     )
@@ -165,21 +168,6 @@ class Settings(BaseSettings):
             return json.loads(given)
         parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
         return tuple(part.strip() for part in parts if part.strip())
-
-    @field_validator("atlas", "models", "generator_path", mode="after")
-    @classmethod
-    def _expand(cls, path: Path | None) -> Path | None:
-        return path.expanduser() if path is not None else None
-
-    @field_validator("folder_roots", mode="after")
-    @classmethod
-    def _expand_all(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path.expanduser() for path in paths)
-
-    @field_validator("corpora", mode="after")
-    @classmethod
-    def _expand_each(cls, folders: dict[str, Path]) -> dict[str, Path]:
-        return {name: path.expanduser() for name, path in folders.items()}
 
     @classmethod
     def settings_customise_sources(

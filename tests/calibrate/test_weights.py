@@ -225,12 +225,13 @@ def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_no
 
 def test_the_command_calibrates_an_atlas(own_folder: Path, tmp_path: Path) -> None:
     folder = copy_atlas(own_folder, tmp_path / "atlas")
-    done = mirage("evaluate", "calibrate", "--atlas", folder)
+    done = mirage("evaluate", "calibrate", "--atlas", folder, "--json")
     assert done.returncode == 0, done.stderr
-    assert "weights, words" in done.stdout
-    assert f"Written to {folder / CALIBRATION_FILE}" in re.sub(r"\s*\n\s*", " ", done.stderr)
+    told = json.loads(done.stdout)
+    assert told["file"] == str(folder / CALIBRATION_FILE)
+    assert any(name == "weights, words" for name, _ in told["report"])
     assert Calibration.read(folder / CALIBRATION_FILE).encoder
-    assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"]
+    assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"] == told["report"]
 
 
 def test_an_atlas_with_too_few_words_is_told_so_and_stays_as_it_is(tmp_path: Path, pictures: Callable[..., Path]) -> None:

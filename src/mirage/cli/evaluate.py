@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mirage.cli.client import AtlasOption, Several, folder_of
-from mirage.cli.output import facts, progress_bar, say
+from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
+from mirage.cli.output import facts, print_json, progress_bar, say
 from mirage.errors import Unavailable
 from mirage.search.confidence import CALIBRATION_FILE
 
@@ -63,6 +63,7 @@ def calibrate(
         typer.Option(help="Write it to this file, which no search looks at.", show_default="calibration.json in the atlas"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the queries and the intervals.")] = 0,
+    json: JsonOption = False,
 ) -> None:
     """Choose for an atlas the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.
 
@@ -78,6 +79,9 @@ def calibrate(
         )
         target = out or opened.path / CALIBRATION_FILE
         calibration.write(result, target)
+    if json:
+        print_json({"file": str(target), "report": result.report, "notes": result.notes})
+        return
     facts(result.report)
     for note in result.notes:
         say(note)
