@@ -66,10 +66,7 @@ class Vocabulary:
         word : str
             Folded.
         """
-        listed = self.kinds.get(concept)
-        if listed is not None:
-            return listed
-        return "disease" if len(word) > 5 and word.endswith(self.endings) else ""
+        return self.kinds.get(concept) or ("disease" if len(word) > 5 and word.endswith(self.endings) else "")
 
     def is_tumor(self, concept: str) -> bool:
         """Whether a concept is a kind of tumour."""
@@ -149,11 +146,8 @@ def vocabulary() -> Vocabulary:
 
 def _lines(table: str) -> list[list[tuple[str, ...]]]:
     """The names on each line of a table, folded, empty ones left out."""
-    lines = []
-    for line in table.splitlines():
-        names = [tuple(fold(word) for word in re.findall(r"[^\W_]+", name)) for name in line.split("|")]
-        lines.append([name for name in names if name])
-    return [names for names in lines if names]
+    lines = ([tuple(map(fold, re.findall(r"[^\W_]+", name))) for name in line.split("|")] for line in table.splitlines())
+    return [names for line in lines if (names := [name for name in line if name])]
 
 
 def spelled_out(sentence: str) -> str:

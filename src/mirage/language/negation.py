@@ -274,12 +274,10 @@ def _begins_a_cause(tokens: Sequence[Token], place: int) -> bool:
 def _new_statement(tokens: Sequence[Token], start: int) -> bool:
     """Whether what follows a comma says something of its own: it has a verb before the next stop."""
     for token in tokens[start : start + 9]:
-        if token.word in (",", ";", ":"):
+        if token.word in (",", ";", ":", "with"):
             return False
-        if token.word in _VERBS:
+        if token.word in _VERBS or token.word in ("no", "not", "without"):
             return True
-        if token.word in ("with", "no", "not", "without", "there"):
-            return token.word != "with"
     return False
 
 

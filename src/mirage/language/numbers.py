@@ -123,10 +123,7 @@ def _value(word: str) -> float:
 
 
 def _counted(tokens: Sequence[Token], end: int) -> str:
-    for token in tokens:
-        if token.start >= end and token.concept:
-            return token.concept
-    return ""
+    return next((token.concept for token in tokens if token.start >= end and token.concept), "")
 
 
 def same(claimed: Quantity, known: Quantity) -> bool:

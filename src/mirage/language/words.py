@@ -78,9 +78,6 @@ def words(text: str) -> dict[int, str]:
     """Stem to the first word that has it, in order, stop words and `FILLERS` left out."""
     found: dict[int, str] = {}
     for word in _WORD.findall(text):
-        if word.lower() in FILLERS:
-            continue
-        number = stem(word)
-        if number is not None:
+        if word.lower() not in FILLERS and (number := stem(word)) is not None:
             found.setdefault(number, word)
     return found

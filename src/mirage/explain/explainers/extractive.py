@@ -142,10 +142,7 @@ def _alternate(chosen: Sequence[tuple[Aspect, Candidate]]) -> Iterator[tuple[Asp
 
 def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[int]:
     """Stems by how many more of one side's passages hold them than of the other's, 0 to 1."""
-    here, there = Counter[int](), Counter[int]()
-    for items, counted in ((mine, here), (others, there)):
-        for item in items:
-            counted.update(stems(item.text))
+    here, there = (Counter(word for item in items for word in stems(item.text)) for items in (mine, others))
     shares = {word: here[word] / len(mine) - there[word] / max(len(others), 1) for word in here}
     return Counter({word: share for word, share in shares.items() if share > 0})
 

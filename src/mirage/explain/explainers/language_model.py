@@ -233,13 +233,8 @@ def pieces(
 
 def _unmarked(held: str, ends: tuple[str, ...]) -> str:
     """What to show of an unfinished sentence: without marks, and without what may yet become a mark of the end."""
-    shown = held
-    for mark in ends:
-        for size in range(min(len(mark), len(held)), 0, -1):
-            if held.endswith(mark[:size]):
-                shown = held[:-size]
-                break
-    shown = re.sub(r"[\[(][^\])]*$", "", shown)
+    may_end = [size for mark in ends for size in range(1, len(mark) + 1) if held.endswith(mark[:size])]
+    shown = re.sub(r"[\[(][^\])]*$", "", held[: len(held) - max(may_end, default=0)])
     return cites_of(_EMPHASIS.sub("", _BULLET.sub("", shown)))[0]
 
 
