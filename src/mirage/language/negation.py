@@ -250,14 +250,13 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
         start += 1
     if start < len(tokens) and tokens[start].word in _COURSE:
         return start + 1
-    while start < len(tokens) and tokens[start].word in (
-        _VERBS if cue.role == "open" or cue.words in _BEFORE_VERBS else _ADVERBS
-    ):
+    passed = _VERBS if cue.role == "open" or cue.words in _BEFORE_VERBS else _ADVERBS
+    while start < len(tokens) and tokens[start].word in passed:
         start += 1
     whole = cue.words in ("neither", "none", "nor", "nothing")
     while end < len(tokens):
-        word = tokens[end].word
-        if word in (";", ":", ")", "(") or word in _ENDS or _begins_a_cause(tokens, end):
+        word, after = tokens[end].word, [token.word for token in tokens[end + 1 : end + 2]]
+        if word in (";", ":", ")", "(") or word in _ENDS or (word == "secondary" and "to" in after):
             break
         if word in _VERBS and end > start and not whole and tokens[end - 1].word not in ("not", "be", "been"):
             break
@@ -265,10 +264,6 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
             break
         end += 1
     return end
-
-
-def _begins_a_cause(tokens: Sequence[Token], place: int) -> bool:
-    return tokens[place].word == "secondary" and place + 1 < len(tokens) and tokens[place + 1].word == "to"
 
 
 def _new_statement(tokens: Sequence[Token], start: int) -> bool:

@@ -216,10 +216,8 @@ _OTHER_LANGUAGES = [frozenset(line.split()) for line in _OTHERS.strip().splitlin
 def is_english(text: str) -> bool:
     """Guess from letters and small words; a text too short to tell counts as English."""
     letters = [letter for letter in text if letter.isalpha()]
-    if not letters:
-        return False
     latin = sum(1 for letter in letters if letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")))
-    if latin < 0.7 * len(letters):
+    if not letters or latin < 0.7 * len(letters):
         return False
     words = re.findall(r"[^\W\d_]+", text.lower())
     if len(words) < 4:

@@ -15,9 +15,7 @@ _RETOLD = 0.6
 # How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
 _HELD = 0.4
 _PREFIX = 6
-_DIAGNOSIS = re.compile(
-    r"\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)", re.IGNORECASE
-)
+_DIAGNOSIS = re.compile(r"(?i)\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)")
 
 
 def doubts(
@@ -37,18 +35,15 @@ def doubts(
         How much of the sentence they hold, 0 to 1.
     """
     here = body.near(chosen)
-    nowhere: list[str] = []
-    elsewhere: list[str] = []
-    wider: list[str] = []
+    nowhere, elsewhere, wider = list[str](), list[str](), list[str]()
     names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
         if token.concept in asked or _held(token, here):
             continue
         if not _held(token, body.concepts, prefixes=body.prefixes):
-            plain = token.concept in vocabulary().narrower or (
-                not token.kind and token.text.islower() and not names_a_diagnosis
-            )
-            (wider if plain and share >= _HELD else nowhere).append(token.text)
+            plain = not token.kind and token.text.islower() and not names_a_diagnosis
+            manner = plain or token.concept in vocabulary().narrower
+            (wider if manner and share >= _HELD else nowhere).append(token.text)
         elif token.kind in ("anatomy", "disease"):
             elsewhere.append(token.text)
     found = []
@@ -88,13 +83,11 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
 
 def _swapped(claim: Annotation, chosen: Sequence[EvidenceSentence], asked: frozenset[str]) -> list[Break]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
-    said = {concept for unit in chosen for concept in unit.reading.concepts}
-    mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, frozenset(said))]
-    best = chosen[0].reading
-    theirs = [token for token in _named(best) if not _held(token, frozenset(claim.concepts))]
+    said = frozenset(concept for unit in chosen for concept in unit.reading.concepts)
+    mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, said)]
+    theirs = [token for token in _named(chosen[0].reading) if not _held(token, frozenset(claim.concepts))]
     for token in mine:
-        other = next((there for there in theirs if there.kind == token.kind), None)
-        if other is not None:
+        if other := next((there for there in theirs if there.kind == token.kind), None):
             reason = f"The sentence says “{token.text}” where [{chosen[0].number}] says “{other.text}”."
             return [Break("term", token.text, reason, "contradicted")]
     return []

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 from mirage.explain.evidence import Aspect, Draft, Evidence
 from mirage.explain.explainers import cues
@@ -77,13 +77,12 @@ class ExtractiveExplainer:
             yield Remark(
                 "The question gives orders to a machine. This explainer follows none; it only quotes what was found."
             )
-        if request.task == "contrast":
-            yield from _contrast(request, evidence, stopped)
-        else:
-            yield from _describe(request.question, evidence, request.most, stopped)
+        contrasts = request.task == "contrast"
+        told = _contrast(request, evidence) if contrasts else _describe(request.question, evidence, request.most)
+        yield from takewhile(lambda _: not stopped(), told)
 
 
-def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: Callable[[], bool]) -> Iterator[Piece]:
+def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterator[Piece]:
     focus = focus_of(question, evidence)
     found = candidates(evidence, focus, modality_of(question, evidence))
     if question and not focus.asked and found:
@@ -94,19 +93,17 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int, stopped: C
     if not chosen and found:
         chosen = [("", found[0])]
     for aspect, candidate in sorted(chosen, key=lambda one: cues.ORDER.index(one[0]) if one[0] else 0):
-        if stopped():
-            return
         yield _draft(aspect, candidate, evidence)
 
 
-def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence], stopped: Callable[[], bool]) -> Iterator[Piece]:
-    texts = {side: {_folded(item.text) for item in evidence if item.side == side} for side in ("a", "b")}
-    both = texts["a"] & texts["b"]
+def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iterator[Piece]:
+    of_a, of_b = ({_folded(item.text) for item in evidence if item.side == side} for side in ("a", "b"))
+    both = of_a & of_b
     own = [item for item in evidence if _folded(item.text) not in both]
     if not own:
         yield Remark("Both sides stand on the same passages, so nothing here tells them apart. This is what they share.")
         shared = [item for item in evidence if item.side == "a"] or list(evidence)
-        for piece in _describe(request.sides[0] or request.question, shared, request.most, stopped):
+        for piece in _describe(request.sides[0] or request.question, shared, request.most):
             yield _of_both(piece, evidence) if isinstance(piece, Draft) else piece
         return
     if both:
@@ -126,8 +123,6 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence], stopped
 
         choose(found, _CONTRAST[: max(request.most // 2, 1)], chosen, tells_apart)
     for aspect, candidate in _alternate(chosen):
-        if stopped():
-            return
         yield _draft(aspect, candidate, own)
 
 

@@ -72,9 +72,8 @@ class TransformersExplainer:
 
     def info(self) -> ExplainerInfo:
         """Tell who speaks. Loads nothing."""
-        return ExplainerInfo(
-            "transformers", Path(self.model).name if is_folder(self.model) else self.model, self.revision, True
-        )
+        name = Path(self.model).name if is_folder(self.model) else self.model
+        return ExplainerInfo("transformers", name, self.revision, generative=True)
 
     def close(self) -> None:
         """Let go of the model and its memory."""
@@ -115,15 +114,13 @@ class TransformersExplainer:
     # -- loading ----------------------------------------------------------------------------------------------------
 
     def _ready(self) -> tuple[Any, Any]:
-        which = (self.model, self.revision, self._place())
-        if which not in _kept:
-            _kept.clear()
-            _kept[which] = self._load()
-        return _kept[which]
-
-    def _load(self) -> tuple[Any, Any]:
         torch, transformers = _libraries()
-        place, needed = self._place(), self.memory()
+        place = self._place()
+        which = (self.model, self.revision, place)
+        if which in _kept:
+            return _kept[which]
+        _kept.clear()
+        needed = self.memory()
         free = free_memory(torch, place.device)
         if free is not None and needed > free:
             raise Unavailable(
@@ -137,7 +134,8 @@ class TransformersExplainer:
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 named, dtype=getattr(torch, place.dtype), use_safetensors=True, low_cpu_mem_usage=True, **options
             )
-            return tokenizer, model.to(place.device).eval()
+            _kept[which] = tokenizer, model.to(place.device).eval()
+            return _kept[which]
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             release_memory()
             raise Unavailable(
