@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from mirage.language.lexicon import Token
 
@@ -13,10 +14,13 @@ SIDES = {
 }  # fmt: skip
 OTHER = {"left": "right", "right": "left"}
 _GENERIC = frozenset("side sided".split())
-_BREAKS = frozenset("and but however although though while whereas who with".split())
 _STATEMENTS = frozenset("; : but however although whereas while though".split())
 _REACH = 7
-_PREPOSITIONS = frozenset("of in on within to from at for by into near along through under over around between".split())
+# What follows one of these does not stand with the side before it.
+_ENDS = SIDES.keys() | frozenset(
+    "and but however although though while whereas who with of in on within to from at for by into near along through under "
+    "over around between".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +93,23 @@ def _after(tokens: Sequence[Token], place: int) -> tuple[frozenset[str], str]:
     words = [tokens[place].text]
     of = False
     for token in tokens[place + 1 : place + 9]:
-        if token.word in (",", ";", ":", "(", ")") or token.word in _BREAKS or token.word in SIDES:
-            break
         if token.word == "of" and not of and len(words) < 4:
             of = True
             continue
-        if token.word in _PREPOSITIONS or len(anchors) >= 4:
-            break
-        if not token.concept and token.word not in ("the", "a", "an"):
+        article = token.word in ("the", "a", "an")
+        if token.word in _ENDS or len(anchors) >= 4 or not (token.concept or article):
             break
         if _means(token):
             anchors.append(token.concept)
-        if token.word not in ("the", "a", "an"):
+        if not article:
             words.append(token.text)
     return frozenset(anchors), " ".join(words)
 
 
 def _before(tokens: Sequence[Token], place: int) -> frozenset[str]:
-    anchors: list[str] = []
-    for token in reversed(tokens[max(0, place - 14) : place]):
-        if token.word in (";", ":") or token.word in ("but", "however", "although"):
-            break
-        if _means(token):
-            anchors.append(token.concept)
-        if len(anchors) >= 6:
-            break
-    return frozenset(anchors)
+    back = reversed(tokens[max(0, place - 14) : place])
+    clause = takewhile(lambda token: token.word not in (";", ":", "but", "however", "although"), back)
+    return frozenset(token.concept for token in islice(filter(_means, clause), 6))
 
 
 def _window(tokens: Sequence[Token], place: int) -> frozenset[str]:

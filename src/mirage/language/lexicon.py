@@ -68,10 +68,6 @@ class Vocabulary:
         """
         return self.kinds.get(concept) or ("disease" if len(word) > 5 and word.endswith(self.endings) else "")
 
-    def is_tumor(self, concept: str) -> bool:
-        """Whether a concept is a kind of tumour."""
-        return concept.endswith("oma") or concept in self.tumors
-
 
 @dataclass(frozen=True, slots=True)
 class Token:

@@ -78,7 +78,8 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
         return True
     if prefixes is not None and not token.kind and len(token.word) >= _PREFIX and token.word[:_PREFIX] in prefixes:
         return True
-    return token.concept in vocabulary().tumors and any(vocabulary().is_tumor(concept) for concept in concepts)
+    tumors = vocabulary().tumors
+    return token.concept in tumors and any(concept.endswith("oma") or concept in tumors for concept in concepts)
 
 
 def _swapped(claim: Annotation, chosen: Sequence[EvidenceSentence], asked: frozenset[str]) -> list[Break]:
