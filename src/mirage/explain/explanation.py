@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import NamedTuple
 
 from mirage.errors import MirageError
 from mirage.explain import explainers
@@ -23,6 +22,7 @@ from mirage.search.answer import Answer, Hit
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")
 MOST_HITS = 12
+_Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
 NO_WORDS = "The figures that fit carry no words to explain them from."
 
@@ -117,9 +117,9 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
     """
     used = [hit.figure for hit in hits if hit.confidence != "weak"][:MOST_HITS]
     distinct: dict[tuple[str, str], _Passage] = {}
-    for passage in _passages(used, cases):
-        if passage.text:
-            distinct.setdefault((passage.figures[0].case_id or passage.figures[0].id, passage.text), passage)
+    for kind, text, figures, case in _passages(used, cases):
+        if text:
+            distinct.setdefault((figures[0].case_id or figures[0].id, text), (kind, text, figures, case))
     return tuple(
         Evidence(
             number=number,
@@ -140,22 +140,15 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
     )
 
 
-class _Passage(NamedTuple):
-    kind: str
-    text: str
-    figures: Sequence[Figure]
-    case: Case | None
-
-
 def _passages(used: Sequence[Figure], cases: Mapping[str, Case]) -> Iterator[_Passage]:
     """What the figures and their cases say, in the order of the figures; a case's passages come with each of its figures."""
     for figure in used:
         of_case = [other for other in used if other.case_id == figure.case_id] if figure.case_id else [figure]
         # One caption for several figures of a case ("see previous") is one passage that speaks of all of them.
         same = [other for other in of_case if other.caption == figure.caption]
-        yield _Passage("caption", figure.caption.strip(), same, None)
+        yield "caption", figure.caption.strip(), same, None
         if case := cases.get(figure.case_id):
-            yield from (_Passage(name, case.passages.get(name, "").strip(), of_case, case) for name in PASSAGES)
+            yield from ((name, case.passages.get(name, "").strip(), of_case, case) for name in PASSAGES)
 
 
 def _common(values: Iterable[str]) -> str:

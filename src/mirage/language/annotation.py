@@ -88,11 +88,8 @@ class Annotation:
     def affirmed(self) -> frozenset[str]:
         """Concepts that stand outside every denial and every question."""
         inside = {place for denial in self._denials for place in denial.places}
-        return frozenset(
-            token.concept
-            for place, token in enumerate(self.tokens)
-            if token.concept in self.concepts and place not in inside
-        )
+        outside = frozenset(token.concept for place, token in enumerate(self.tokens) if place not in inside)
+        return outside & self.concepts.keys()
 
     @cached_property
     def sides(self) -> tuple[laterality.SideMention, ...]:

@@ -108,13 +108,8 @@ def _lines(text: str) -> list[tuple[str, bool]]:
             fresh = True
             continue
         before = lines[-1][0] if lines else ""
-        continues = (
-            not (fresh or bullet)
-            and (line[0].islower() or before.endswith((",", " and", " or", " the", " of", " with")))
-            and not before.endswith((".", "!", "?", ":"))
-            and len(before) > 50
-        )
-        if continues:
+        broken = len(before) > 50 and not (fresh or bullet) and not before.endswith((".", "!", "?", ":"))
+        if broken and (line[0].islower() or before.endswith((",", " and", " or", " the", " of", " with"))):
             lines[-1] = (f"{before} {line}", lines[-1][1])
         else:
             lines.append((line, bool(bullet)))

@@ -41,15 +41,16 @@ class Focus:
         total = sum(weights.values()) or 1.0
         self.weights = {word: weight / total for word, weight in weights.items()}
         self.asked = asked
-        self._known: dict[str, tuple[str, float]] = {}
+        self._known: dict[str, tuple[float, str]] = {}
 
     def held(self, words: Iterable[str]) -> float:
         """Which share of the focus some words hold, 0 to 1; a word that is only like one of it counts for less."""
         found: dict[str, float] = {}
         for word in words:
-            match, likeness = self._match(word)
-            found[match] = max(found.get(match, 0.0), likeness)
-        return sum(self.weights[word] * likeness for word, likeness in found.items() if word)
+            likest, own = self._match(word)
+            if likest:
+                found[own] = max(found.get(own, 0.0), likest)
+        return sum(self.weights[own] * likest for own, likest in found.items())
 
     def named(self, evidence: Sequence[Evidence]) -> bool:
         """Whether it names a thing that cases are about, rather than a region, a kind of picture or a finding."""
@@ -73,10 +74,9 @@ class Focus:
 
         return held(True) > 0.4 and held(True) >= 0.5 * held(False)
 
-    def _match(self, word: str) -> tuple[str, float]:
+    def _match(self, word: str) -> tuple[float, str]:
         if word not in self._known:
-            likest = max(((likeness(own, word), own) for own in self.weights), default=(0.0, ""))
-            self._known[word] = (likest[1], likest[0]) if likest[0] else ("", 0.0)
+            self._known[word] = max(((likeness(own, word), own) for own in self.weights), default=(0.0, ""))
         return self._known[word]
 
 
