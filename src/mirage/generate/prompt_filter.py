@@ -27,11 +27,10 @@ _IMAGING = frozenset(
     "gadolinium barium endoscopy colonoscopy dermoscopy scintigram".split()
 )
 _CLINICAL = frozenset(
-    "anteroposterior arm avulsion cell consolidation contusion ear echo facial film foot fundus ground-glass hand "
-    "head joint leg "
-    "limb lip lobe drusen lymph nail nerve oblique organ pain palate paranasal pathology penis plaque rash scalp "
-    "scan sepsis shock "
-    "skeleton throat tissue tooth wound defect duct catheter shunt tube ossification infiltration tendon poisoning".split()
+    "anteroposterior arm avulsion cell consolidation contusion ear echo facial film foot fundus ground-glass hand head "
+    "joint leg limb lip lobe drusen lymph nail nerve oblique organ pain palate paranasal pathology penis plaque rash scalp "
+    "scan sepsis shock skeleton throat tissue tooth wound defect duct catheter shunt tube ossification infiltration tendon "
+    "poisoning".split()
 )
 _DISEASES = frozenset(
     "covid gout rickets measle syndrome disease chickenpox smallpox goiter jaundice palsy gangrene leprosy eczema "
@@ -41,39 +40,36 @@ _DISEASES = frozenset(
 _IN_CAPITALS = frozenset("pet mr us stir flair gre rf".split())
 # Names of diseases that everyday English has for other things.
 _EVERYDAY = frozenset(
-    "cancer stroke collapse stone tear mass shock pregnancy swelling swollen dislocation rupture perforation "
-    "obstruction injury "
-    "trauma infection contraction depression fall cold virus".split()
+    "cancer stroke collapse stone tear mass shock pregnancy swelling swollen dislocation rupture perforation obstruction "
+    "injury trauma infection contraction depression fall cold virus".split()
 )
 # What can be seen of a person without any instrument.
 _SURFACE = frozenset("face eye lip ear nose hand foot leg arm head neck skin hair breast chest thigh buttock".split())
 # Who has a disease, and how it is said, tell neither for nor against.
 _NEUTRAL = FILLERS | frozenset(
-    "normal abnormal acute chronic severe mild moderate early late left right bilateral upper lower adult "
-    "pediatric paediatric "
-    "neonatal newborn infant baby child boy girl man woman men women male female patient person old young year month week "
-    "day pa ap lateral anterior posterior medial coronal axial sagittal transverse frontal large small multiple "
+    "normal abnormal acute chronic severe mild moderate early late left right bilateral upper lower adult pediatric "
+    "paediatric neonatal newborn infant baby child boy girl man woman men women male female patient person old young year "
+    "month week day pa ap lateral anterior posterior medial coronal axial sagittal transverse frontal large small multiple "
     "single typical classic showing weighted contrast high low with without after before due".split()
 )
 _EPONYM_HEADS = frozenset(
-    "syndrome disease malformation sign deformity node nodes anomaly phenomenon palsy dystrophy ataxia triad "
-    "tetralogy foramen "
-    "ligament canal gland duct line angle body bodies ring contracture esophagus area procedure shunt type "
+    "syndrome disease malformation sign deformity node nodes anomaly phenomenon palsy dystrophy ataxia triad tetralogy "
+    "foramen ligament canal gland duct line angle body bodies ring contracture esophagus area procedure shunt type "
     "classification grade".split()
 )
 # Names of two or more people that stand for a disease, or another thing of medicine, without such a word.
 _EPONYMS = frozenset(
     name.strip()
     for name in """
-    arnold chiari | budd chiari | osgood schlatter | guillain barre | legg calve | calve perthes | charcot marie |
-    marie tooth
-    wolff parkinson | sturge weber | dandy walker | hippel lindau | klippel feil | klippel trenaunay | creutzfeldt jakob
-    ehlers danlos | peutz jeghers | stevens johnson | zollinger ellison | osler weber | schuller christian | salter harris
-    henoch schonlein | epstein barr | mallory weiss | tolosa hunt | brown sequard | plummer vinson | prader willi
-    hallervorden spatz | marchiafava bignami | erdheim chester | rosai dorfman | birt hogg | swyer james | churg strauss
-    lhermitte duclos | hill sachs | sinding larsen | larsen johansson | takotsubo | mayer rokitansky | rokitansky kuster
-    eisenmenger | caroli | crouzon | treacher collins | pierre robin | parry romberg | ramsay hunt | gorlin goltz
-    mounier kuhn | williams campbell | lemierre | may thurner | paget schroetter | blalock taussig | ivor lewis | moya moya
+    arnold chiari | budd chiari | osgood schlatter | guillain barre | legg calve | calve perthes | charcot marie
+    marie tooth | wolff parkinson | sturge weber | dandy walker | hippel lindau | klippel feil | klippel trenaunay
+    creutzfeldt jakob | ehlers danlos | peutz jeghers | stevens johnson | zollinger ellison | osler weber
+    schuller christian | salter harris | henoch schonlein | epstein barr | mallory weiss | tolosa hunt | brown sequard
+    plummer vinson | prader willi | hallervorden spatz | marchiafava bignami | erdheim chester | rosai dorfman
+    birt hogg | swyer james | churg strauss | lhermitte duclos | hill sachs | sinding larsen | larsen johansson
+    takotsubo | mayer rokitansky | rokitansky kuster | eisenmenger | caroli | crouzon | treacher collins | pierre robin
+    parry romberg | ramsay hunt | gorlin goltz | mounier kuhn | williams campbell | lemierre | may thurner
+    paget schroetter | blalock taussig | ivor lewis | moya moya
     """.replace("\n", "|").split("|")
 )
 # A long word that general English hardly has is most often one of medicine, where it is no surname.

@@ -47,7 +47,6 @@ class IndexQuery:
     words: str
     limit: int
     filters: Mapping[str, Sequence[str]]
-    image_channel: bool = True
     caption_channel: bool = True
 
 

@@ -168,8 +168,7 @@ class EmbeddedIndex:
         asked: dict[str, Any] = {}
         if ask.vector is not None:
             vector = ask.vector.tolist()
-            if ask.image_channel:
-                asked["image"] = edge.Query.Nearest(vector, using="image")
+            asked["image"] = edge.Query.Nearest(vector, using="image")
             if ask.caption_channel:
                 asked["caption"] = edge.Query.Nearest(vector, using="caption")
         if ask.words:

@@ -62,8 +62,21 @@ class Hit:
     features: HitFeatures | None = None
 
     def _repr_html_(self) -> str:
-        """Show the hit as a picture in a notebook."""
-        return hit_html(self)
+        """Show the hit in a notebook: thumbnail, what it is, how sure, source and licence."""
+        figure = self.figure
+        source = escape(figure.source.attribution)
+        if figure.source.url.startswith(("https://", "http://")):
+            source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
+        thumbnail = Path(self.thumbnail)
+        picture = ""
+        if self.thumbnail and thumbnail.is_file():
+            data = base64.b64encode(thumbnail.read_bytes()).decode()
+            picture = f'<img alt="{escape(figure.alt, quote=True)}" style="{_PICTURE}" src="data:image/webp;base64,{data}">'
+        return (
+            f'<div style="{_CARD}">{picture}<div><b>{self.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
+            f"<div>{escape(_cut(figure.caption, 160))}</div><div><i>{self.confidence}</i> · {escape(figure.id)}</div>"
+            f"<div>{source} · licence: {escape(str(figure.source.licence))}</div></div>"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,36 +109,12 @@ class Answer:
         return self.hits[number]
 
     def _repr_html_(self) -> str:
-        """Show the hits as pictures in a notebook."""
-        return answer_html(self)
-
-
-def hit_html(hit: Hit) -> str:
-    """One hit: thumbnail, what it is, how sure, source and licence."""
-    figure = hit.figure
-    source = escape(figure.source.attribution)
-    if figure.source.url.startswith(("https://", "http://")):
-        source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
-    thumbnail = Path(hit.thumbnail)
-    picture = ""
-    if hit.thumbnail and thumbnail.is_file():
-        data = base64.b64encode(thumbnail.read_bytes()).decode()
-        picture = f'<img alt="{escape(figure.alt, quote=True)}" style="{_PICTURE}" src="data:image/webp;base64,{data}">'
-    words = _cut(figure.caption, 160)
-    return (
-        f'<div style="{_CARD}">{picture}<div><b>{hit.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
-        f"<div>{escape(words)}</div><div><i>{hit.confidence}</i> · {escape(figure.id)}</div>"
-        f"<div>{source} · licence: {escape(str(figure.source.licence))}</div></div>"
-    )
+        """Show the hits as pictures in a notebook, with the notes."""
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        if not self.fits:
+            notes += "<p><b>Nothing in this atlas fits.</b>" + (" The nearest there is:" if self.hits else "") + "</p>"
+        return f"<div>{notes}{''.join(hit._repr_html_() for hit in self.hits)}</div>"
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def answer_html(answer: Answer) -> str:
-    """All hits of an answer, with its notes."""
-    notes = "".join(f"<p>{escape(note)}</p>" for note in answer.notes)
-    if not answer.fits:
-        notes += "<p><b>Nothing in this atlas fits.</b>" + (" The nearest there is:" if answer.hits else "") + "</p>"
-    return f"<div>{notes}{''.join(hit_html(hit) for hit in answer.hits)}</div>"

@@ -110,8 +110,7 @@ class Searcher:
         else:
             features = self._features(vector, [entry.key for entry in fused[: query.k]], covered)
         hits = self._hits(query, fused[: query.k], rows, folded, features)
-        if folded and any(hit.folded for hit in hits):
-            count = sum(len(hit.folded) for hit in hits)
+        if count := sum(len(hit.folded) for hit in hits):
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)

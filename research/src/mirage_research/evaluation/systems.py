@@ -72,7 +72,7 @@ def by_words(index: Index, topics: Sequence[Topic], places: Callable[[int], int]
     """
     answers: list[Ranking] = []
     for topic in topics:
-        ask = IndexQuery(None, topic.text, DEPTH, {}, image_channel=False, caption_channel=False)
+        ask = IndexQuery(None, topic.text, DEPTH, {})
         answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])] if topic.text else [])
     return answers
 
