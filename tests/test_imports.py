@@ -90,7 +90,7 @@ PORTS = {"corpora": "corpora", "encoders": "encoders", "explainers": "explain/ex
 }
 NAMED_ELSEWHERE = {
     "settings.py",  # the profiles
-    "generate/generators/diffusers_folder.py",  # the library that a part of a pipeline is of
+    "generate/generators/diffusers_pipeline.py",  # the library that a part of a pipeline is of
     "models/pins.py",  # which adapter opens what is pinned
     *(f"{folder}/__init__.py" for folder in PORTS.values()),  # a port's DEFAULT
 }

@@ -14,7 +14,7 @@ from mirage.errors import NoNetwork, Unavailable
 from mirage.generate import generators
 from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.diffusers import PAPER, DiffusersGenerator
-from mirage.generate.generators.diffusers_folder import look_over
+from mirage.generate.generators.diffusers_pipeline import look_over
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
 from mirage.models.registry import find_here

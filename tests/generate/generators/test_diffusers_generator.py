@@ -22,8 +22,15 @@ from mirage.errors import BadInput, Unavailable
 from mirage.generate import generators
 from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, PromptTerm
 from mirage.generate.generators.diffusers import DiffusersGenerator
-from mirage.generate.generators.diffusers_folder import look_over
-from mirage.generate.generators.diffusers_pipeline import AGAIN, OVERFLOWED, UNDECODED, UNSAFE, embeddings, quick_scheduler
+from mirage.generate.generators.diffusers_pipeline import (
+    AGAIN,
+    OVERFLOWED,
+    UNDECODED,
+    UNSAFE,
+    embeddings,
+    look_over,
+    quick_scheduler,
+)
 
 pytestmark = pytest.mark.torch
 

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from PIL import Image
 
 from mirage.errors import BadInput
-from mirage.query import MAX_TERMS, MAX_TEXT, MAX_WEIGHT, shown, tidy
+from mirage.query import MAX_TEXT, Query, Term, shown, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +225,14 @@ def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest
 
     Raises
     ------
-    mirage.errors.BadInput
+    mirage.errors.BadInput, mirage.errors.BadQuery
         Naming the value that cannot be used and those that can.
     """
     terms = tuple(replace(term, text=tidy(term.text)) for term in request.terms if tidy(term.text) and term.weight != 0)
     if not any(term.weight > 0 for term in terms):
         raise BadInput("Say what the image shall show, as in “axial brain MRI”.")
-    if len(terms) > MAX_TERMS:
-        raise BadInput(f"At most {MAX_TERMS} terms can be weighed against each other; these are {len(terms)}.")
-    for term in terms:
-        if len(term.text) > MAX_TEXT:
-            raise BadInput(f"A text has at most {MAX_TEXT:,} characters; one has {len(term.text):,}. Shorten it.")
-        if not math.isfinite(term.weight) or abs(term.weight) > MAX_WEIGHT:
-            raise BadInput(f"A weight is a number from −{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {term.weight}.")
+    # A query refuses too many terms, texts that are too long, and weights that are no numbers.
+    Query(tuple(Term(text=term.text, weight=term.weight) for term in terms))
     if request.start is not None and not info.from_picture:
         raise BadInput(f"The generator {info} cannot begin from a picture.")
     return replace(

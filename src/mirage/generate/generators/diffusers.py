@@ -23,16 +23,17 @@ from mirage.generate.generators.base import (
     filled,
     unread_words,
 )
-from mirage.generate.generators.diffusers_folder import PipelineFolder, look_over
 from mirage.generate.generators.diffusers_pipeline import (
     FEW_STEPS,
     STEPS,
     LoadedPipeline,
+    PipelineFolder,
     embeddings,
     finished,
     inputs,
     libraries,
     load,
+    look_over,
     place_for,
     preview,
     tile,
