@@ -9,12 +9,11 @@ import csv
 import hashlib
 import io
 import json
-import tempfile
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,6 @@ For teaching; it does not diagnose.
 """
 _LEAST_SIDE = 64
 _QUALITY = 90
-_SPOOL = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +101,7 @@ def export(
     """
     if picture_side and picture_side < _LEAST_SIDE:
         raise BadInput(f"Pictures have a side of at least {_LEAST_SIDE} pixels, not {picture_side}; 0 keeps the originals.")
-    known = manifest.read(folder)
-    if known is None or not (folder / "records.sqlite").exists():
-        raise AtlasError(f"{folder} is not an atlas, or was never finished.")
+    known = manifest.finished(folder)
     if target.is_dir():
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
     started = time.perf_counter()
@@ -116,11 +112,13 @@ def export(
         wanted = _wanted(store, corpora)
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
-            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, progress)
+            meter = ProgressMeter(len(store.keys()), progress)
+            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, meter)
             written = writing.all(wanted, include_unlicensed)
         if _state(folder, store) != before:
             raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
-        digest = _sha256(partial)
+        with partial.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         partial.replace(target)
     except OSError as error:
         raise Unavailable(cannot_write(target.parent, error)) from error
@@ -147,42 +145,35 @@ def _wanted(store: Store, corpora: tuple[str, ...]) -> list[CorpusRecord]:
     return [corpus for corpus in there if not corpora or corpus.name in corpora]
 
 
+@dataclass
 class _Writing:
     """One export under way."""
 
-    def __init__(
-        self,
-        archive: zipfile.ZipFile,
-        store: Store,
-        pictures: PictureStore,
-        encoder: EncoderInfo,
-        side: int,
-        progress: Tell,
-    ) -> None:
-        self._archive, self._store, self._pictures, self._encoder = archive, store, pictures, encoder
-        self._side, self._meter = side, ProgressMeter(len(store.keys()), progress)
-        self._parts: dict[str, str] = {}
-        self._written: dict[str, PictureRow] = {}  # a picture's name in the atlas to what stands in the file
-        self._names = set[str]()
-        self._licences: Counter[str] = Counter()
-        self._lost = Counter[str]()
+    _archive: zipfile.ZipFile
+    _store: Store
+    _pictures: PictureStore
+    _encoder: EncoderInfo
+    _side: int
+    _meter: ProgressMeter
+    _parts: dict[str, str] = field(default_factory=dict)
+    _written: dict[str, PictureRow] = field(default_factory=dict)  # a picture's name in the atlas to what the file has
+    _licences: Counter[str] = field(default_factory=Counter)
+    _lost: Counter[str] = field(default_factory=Counter)
 
     def all(self, corpora: list[CorpusRecord], include_unlicensed: bool) -> ArchiveManifest:
         self._put(atlasfile.README, _README.encode())
         self._put(atlasfile.CORPORA, _lines([asdict(corpus) for corpus in corpora]))
         names = {corpus.name for corpus in corpora}
         rows, cases = 0, set[str]()
-        licences = tempfile.SpooledTemporaryFile(_SPOOL, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - read back below
+        licences = io.StringIO(newline="")
         table = csv.writer(licences)
         table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
         for number, block in enumerate(self._blocks(names, include_unlicensed)):
-            records = [_record(row, self._fingerprints[row.figure.id], self._written[row.picture.name]) for row in block]
-            self._put(atlasfile.figures_name(number), _lines(records))
+            self._put(atlasfile.figures_name(number), _lines([self._record(row) for row in block]))
             for row in block:
-                figure, source = row.figure, row.figure.source
-                licence = source.licence
+                source, licence = row.figure.source, row.figure.source.licence
                 terms = source.attribution, str(licence), licence.url
-                table.writerow((figure.id, source.corpus, *terms, source.url, source.url_of))
+                table.writerow((row.figure.id, source.corpus, *terms, source.url, source.url_of))
                 self._licences[str(licence)] += 1
             cases |= {row.figure.case_id for row in block} - {""}
             self._put(atlasfile.vectors_name(number), self._vectors(block), zipfile.ZIP_STORED)
@@ -191,9 +182,7 @@ class _Writing:
             left = self._lost["unlicensed"]
             why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."
             raise BadInput(f"There is nothing to export. {why if left else 'The atlas is empty.'}")
-        licences.seek(0)
-        self._put(atlasfile.LICENCES, licences.read().encode())
-        licences.close()
+        self._put(atlasfile.LICENCES, licences.getvalue().encode())
         found = self._store.cases(cases)
         self._put(atlasfile.CASES, _lines([asdict(found[key]) for key in sorted(found)]))
         card = SHIPPED / "encoder" / "card.md"
@@ -206,7 +195,7 @@ class _Writing:
             encoder=self._encoder,
             figures=rows,
             cases=len(found),
-            pictures=len(self._names),
+            pictures=len({picture.name for picture in self._written.values()}),
             picture_side=self._side,
             left_out=LeftOut(**self._lost),
             licences=dict(self._licences),
@@ -246,9 +235,9 @@ class _Writing:
             data, kept = self._sized(picture, self._pictures.read(picture.name))
         except MirageError:
             return False
-        if kept.name not in self._names:
-            self._names.add(kept.name)
-            self._archive.writestr(atlasfile.picture_name(kept.name), data, zipfile.ZIP_STORED)
+        member = atlasfile.picture_name(kept.name)
+        if member not in self._archive.NameToInfo:
+            self._archive.writestr(member, data, zipfile.ZIP_STORED)
         self._written[picture.name] = kept
         return True
 
@@ -271,19 +260,14 @@ class _Writing:
         np.save(out, np.stack([np.stack([image, nothing if caption is None else caption]) for image, caption in pairs]))
         return out.getvalue()
 
+    def _record(self, row: FigureRow) -> dict[str, Any]:
+        told = {"fingerprint": self._fingerprints[row.figure.id], "picture": self._written[row.picture.name].written()}
+        return {**asdict(row.figure), **told}
+
     def _put(self, name: str, data: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
         self._archive.writestr(name, data, how)
         self._parts[name] = hashlib.sha256(data).hexdigest()
 
 
-def _record(row: FigureRow, fingerprint: str, picture: PictureRow) -> dict[str, Any]:
-    return {**asdict(row.figure), "fingerprint": fingerprint, "picture": picture.written()}
-
-
 def _lines(records: list[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

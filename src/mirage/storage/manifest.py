@@ -73,16 +73,22 @@ class AtlasManifest:
             "[corpora]",
             *(f"{_toml(name)} = {_toml(version)}" for name, version in self.corpora.items()),
         ]
-        target = folder / NAME
-        partial = folder / f"{NAME}.partial"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
+        _put(folder / NAME, "\n".join(lines) + "\n")
+
+
+def _put(path: Path, text: str, mode: int = 0o666) -> None:
+    """Write a file of an atlas's folder in one step; while it is not whole, it has another name."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise cannot_write(path.parent, error) from error
 
 
 def cannot_write(folder: Path, error: OSError) -> MirageError:
@@ -128,6 +134,20 @@ def read(folder: Path) -> AtlasManifest | None:
             f"{path} is damaged ({first_fault(error)}). Restore it from a copy; the records beside it were not touched."
         ) from error
     return found
+
+
+def finished(folder: Path) -> AtlasManifest:
+    """What ``atlas.toml`` says of an atlas that is there and has records.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        As `read`, and when there is none.
+    """
+    known = read(folder)
+    if known is None or not (folder / "records.sqlite").exists():
+        raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
+    return known
 
 
 def beside(index: str, digest: str) -> str:
@@ -217,16 +237,7 @@ class Holder:
 
     def write(self, folder: Path) -> None:
         """Leave word in the folder, for this user's eyes only."""
-        path = folder / LOCK
-        partial = folder / f"{LOCK}.partial"
-        try:
-            partial.unlink(missing_ok=True)
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file)
-            partial.replace(path)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
+        _put(folder / LOCK, json.dumps(asdict(self)), 0o600)
 
     @classmethod
     def read(cls, folder: Path) -> Holder | None:

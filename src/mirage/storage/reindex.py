@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,33 +80,24 @@ def rebuild(
         When there is no such encoder, it cannot be used, or the disk is full.
     Stopped
     """
-    known = _known(folder)
+    known = manifest.finished(folder)
     with _holding(folder, known):  # told before anything is encoded
         upgrade(folder / "records.sqlite")
     used = opened(known, encoder, model)
-    store = Store.at(folder / "records.sqlite")
-    try:
+    with closing(Store.at(folder / "records.sqlite")) as store:
         work = _Work(folder, store, PictureStore(folder / "pictures"), used, progress, stop)
         encoded = work.encode()
-        known = _known(folder)
+        known = manifest.finished(folder)
         with _holding(folder, known):
             encoded += work.encode()  # what was added meanwhile
             name = manifest.beside(known.index, used.info().digest)
-            index = work.index(name)
-            try:
-                manifest.AtlasManifest(manifest.FORMAT, used.info(), known.corpora, name).write(folder)
-            except MirageError:
-                _discard(index, folder / name)
-                raise
+            new = manifest.AtlasManifest(manifest.FORMAT, used.info(), known.corpora, name)
+            index = work.index(name, lambda _: new.write(folder))
             with suppress(MirageError):  # they are only in the way
                 store.forget_vectors(used.info().digest)
-        try:
+        with closing(index):
             shutil.rmtree(folder / known.index, ignore_errors=True)
             return Rebuilt(len(index), encoded)
-        finally:
-            index.close()
-    finally:
-        store.close()
 
 
 def rebuild_open(
@@ -130,13 +121,7 @@ def rebuild_open(
     work = _Work(atlas.path, atlas.store, atlas.pictures, encoder, progress, stop)
     encoded = work.encode()
     name = manifest.beside(atlas.index_name, encoder.info().digest)
-    index = work.index(name)
-    try:
-        atlas.swap(encoder, index, name)
-    except MirageError:
-        _discard(index, atlas.path / name)
-        raise
-    return Rebuilt(len(index), encoded)
+    return Rebuilt(len(work.index(name, lambda index: atlas.swap(encoder, index, name))), encoded)
 
 
 def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str = "") -> Encoder:
@@ -167,41 +152,24 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
     return encoders.configured(name, Settings.load(), chosen)
 
 
-def _known(folder: Path) -> manifest.AtlasManifest:
-    known = manifest.read(folder)
-    if known is None or not (folder / "records.sqlite").exists():
-        raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
-    return known
-
-
 @contextmanager
 def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
     """Hold an atlas by its index; one that is damaged beyond opening is nobody's."""
-    held: Index | None = None
-    try:
-        held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
-    except AtlasHeld as error:
-        holder = manifest.Holder.read(folder)
-        raise AtlasHeld(
-            f"The atlas {folder} is open in {holder or 'another process'}. Stop that and run this again; what is encoded "
-            "stays."
-        ) from error
-    except AtlasError:
-        pass
-    try:
-        if held is not None:
+    with ExitStack() as stack:
+        try:
+            held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
+        except AtlasHeld as error:
+            who = manifest.Holder.read(folder) or "another process"
+            raise AtlasHeld(
+                f"The atlas {folder} is open in {who}. Stop that and run this again; what is encoded stays."
+            ) from error
+        except AtlasError:
+            pass
+        else:
+            stack.callback(held.close)
+            stack.callback(manifest.Holder.clear, folder)
             manifest.Holder.mine().write(folder)
         yield
-    finally:
-        if held is not None:
-            manifest.Holder.clear(folder)
-            held.close()
-
-
-def _discard(index: Index, place: Path) -> None:
-    with suppress(MirageError):
-        index.close()
-    shutil.rmtree(place, ignore_errors=True)
 
 
 class _Work:
@@ -233,8 +201,8 @@ class _Work:
         captions = encode_captions(self._encoder, [row.figure for row in rows])
         self._store.put_vectors(rows, images, captions, self._digest)
 
-    def index(self, name: str) -> Index:
-        """Make an index of all figures in a folder of that name, and leave it open."""
+    def index(self, name: str, use: Callable[[Index], None]) -> Index:
+        """Make an index of all figures in a folder of that name, and leave it open for who uses it."""
         place, dimension = self._folder / name, self._encoder.info().dimension
         if place.exists():  # a rebuild that was cut short left it, unless somebody is at it
             try:
@@ -245,6 +213,12 @@ class _Work:
                 pass
         shutil.rmtree(place, ignore_errors=True)
         made = indexes.load(indexes.DEFAULT, path=place, dimension=dimension)
+
+        def discard() -> None:
+            with suppress(MirageError):
+                made.close()
+            shutil.rmtree(place, ignore_errors=True)
+
         try:
             meter = ProgressMeter(len(self._store.keys()), self._progress, INDEXING)
             for rows in self._store.each(batch=_AT_ONCE):
@@ -255,7 +229,12 @@ class _Work:
                 self._look()
             made.optimise()
         except BaseException:
-            _discard(made, place)
+            discard()
+            raise
+        try:
+            use(made)
+        except MirageError:  # of anything else, nobody knows whether it is in use already
+            discard()
             raise
         return made
 

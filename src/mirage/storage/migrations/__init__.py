@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,29 +72,21 @@ def _run(connection: sa.Connection, found: str) -> None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     folder = str(Path(__file__).parent)
-    config = Config()
-    config.set_main_option("script_location", folder.replace("%", "%%"))
-    config.set_main_option("version_locations", folder.replace("%", "%%"))
-    config.set_main_option("path_separator", "newline")
-    scripts = ScriptDirectory.from_config(config)
+    scripts = ScriptDirectory(folder, version_locations=[folder])
     if found and found not in {script.revision for script in scripts.walk_revisions()}:
         raise AtlasError(
             f"The atlas's records have version {found[:40]!r}; this MIRAGE knows those up to {VERSION}. Update MIRAGE, or "
             "open another atlas. Nothing was changed."
         )
-    with EnvironmentContext(config, scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision)) as context:
+    with EnvironmentContext(Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision)) as context:
         context.configure(connection=connection, render_as_batch=True, transactional_ddl=True)
         context.run_migrations()
 
 
 def _copy(path: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
-    source, copy = sqlite3.connect(path), sqlite3.connect(target)
-    try:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
-    finally:
-        copy.close()
-        source.close()
 
 
 def _own_transactions(connection: Any, _record: object) -> None:
