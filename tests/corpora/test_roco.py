@@ -120,7 +120,7 @@ def test_annotations_of_the_repositorys_older_revisions_are_read_too(tmp_path: P
         (place / old).rename(place / new)
     found = Annotations(tmp_path / "data", ["train"])
     assert found.articles["ROCO_00002"].licence.name == "CC BY-NC-ND"
-    assert found.keywords["ROCO_00002"] == ("drawn", "thicknes")
+    assert found.lists["keywords"]["ROCO_00002"] == ("drawn", "thicknes")
 
 
 def test_an_article_is_known_from_the_links_where_the_licences_lack_it(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_real_annotations_are_read_whole() -> None:
     assert [str(article.licence) for article in found.articles.values()] == [
         "not stated" if code == "NO-CC CODE" else code for code in stated
     ]
-    assert found.keywords["ROCO_00001"] == ("axial", "coronal", "mri", "view")
+    assert found.lists["keywords"]["ROCO_00001"] == ("axial", "coronal", "mri", "view")
 
 
 # -- pictures -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from mirage.corpora.base import Corpus, CorpusCard, Item, Refused
+from mirage.corpora.base import Corpus, CorpusCard, Item
 from mirage.errors import MirageError
 from mirage.figure import MODALITIES, PLANES
 
@@ -34,8 +34,10 @@ def faults(corpus: object, *, pictures: int = 8) -> list[str]:
     if len({item.figure.id for item in items}) != len(items):
         found.append("Two figures have the same id.")
     for entry in entries:
-        told = _of_refused(entry) if isinstance(entry, Refused) else _of_item(entry, info.name)
-        found += [f"{entry.label}: {what}" for what in told]
+        if isinstance(entry, Item):
+            found += [f"{entry.label}: {what}" for what in _of_item(entry, info.name)]
+        elif not entry.label or not entry.reason.endswith("."):
+            found.append(f"{entry.label}: what is refused has a label, and a sentence why.")
     for item in items[:: max(1, len(items) // pictures)]:
         try:
             picture = corpus.read(item)
@@ -62,12 +64,9 @@ def _of_card(adapter: type) -> list[str]:
     return found
 
 
-def _of_refused(entry: Refused) -> list[str]:
-    return [] if entry.label and entry.reason.endswith(".") else ["what is refused has a label, and a sentence why."]
-
-
 def _of_item(item: Item, corpus: str) -> list[str]:
     figure = item.figure
+    texts = (figure.caption, figure.title, figure.diagnosis)
     checks = {
         "its id begins with the name of the corpus and a colon.": figure.id.startswith(f"{corpus}:"),
         "its source names the corpus.": figure.source.corpus == corpus,
@@ -77,10 +76,9 @@ def _of_item(item: Item, corpus: str) -> list[str]:
         "its region is in lower case.": figure.region == figure.region.lower(),
         "it has an attribution.": bool(figure.source.attribution),
         "its address begins with http, or is empty.": not figure.source.url or figure.source.url.startswith("http"),
+        "what is not known is empty, and texts have no blanks around them.": not any(
+            text != text.strip() or text.lower() in _NOTHING for text in texts
+        ),
         "its case is the one that goes with it.": figure.case_id == (item.case.id if item.case else ""),
     }
-    texts = (figure.caption, figure.title, figure.diagnosis)
-    checks["what is not known is empty, and texts have no blanks around them."] = all(
-        text == text.strip() and text.lower() not in _NOTHING for text in texts
-    )
     return [what for what, kept in checks.items() if not kept]

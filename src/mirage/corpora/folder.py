@@ -15,7 +15,7 @@ from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case
-from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
+from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
 
@@ -52,7 +52,6 @@ class FolderCorpus:
         Take DICOM files whose header says that text is burned into the pixels.
     frames : int
         How many frames to take of a DICOM file with more, evenly spread.
-    limits : Limits
 
     Raises
     ------
@@ -97,7 +96,6 @@ class FolderCorpus:
         attribution: str = "",
         allow_burned_in: bool = False,
         frames: int = 12,
-        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.folder = Path(path).expanduser().absolute()
         if not self.folder.is_dir():
@@ -119,7 +117,6 @@ class FolderCorpus:
         }
         self._allow_burned_in = allow_burned_in
         self._frames = frames
-        self._limits = limits
         self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
 
     def info(self) -> CorpusInfo:
@@ -149,7 +146,7 @@ class FolderCorpus:
         if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         path, frame = self._places[item.figure.id]
-        return read_picture(path, name=item.label, limits=self._limits, allow_burned_in=self._allow_burned_in, frame=frame)
+        return read_picture(path, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -226,7 +223,7 @@ class FolderCorpus:
         label = path.relative_to(self.folder).as_posix()
         try:
             stat = path.stat()
-            header = _dicom_header(path, label, self._limits) if stat.st_size else None
+            header = _dicom_header(path, label) if stat.st_size else None
         except (OSError, BadPicture) as error:
             yield Refused(label, str(error))
             return
@@ -277,10 +274,10 @@ def _is_picture(path: Path) -> bool:
         return False
 
 
-def _dicom_header(path: Path, label: str, limits: Limits) -> DicomHeader | None:
+def _dicom_header(path: Path, label: str) -> DicomHeader | None:
     with path.open("rb") as file:
         if format_of(file.read(HEAD_BYTES)) != "DICOM":
             return None
     from mirage.images.dicom_header import dicom_header  # noqa: PLC0415 - pydicom is slow to import
 
-    return dicom_header(path, name=label, limits=limits)
+    return dicom_header(path, name=label)

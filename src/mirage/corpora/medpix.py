@@ -22,7 +22,7 @@ from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
 from mirage.corpora.medpix_words import case_passages, inside, modality_of, patient_of, region_of
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
+from mirage.images import DecodedPicture, read_picture
 from mirage.models.runtime import loaded_once
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
@@ -51,7 +51,6 @@ class MedPixCorpus:
         Where downloads are kept; the user's cache folder when left out.
     release : Release
         Which revision to download.
-    limits : Limits
 
     Raises
     ------
@@ -78,10 +77,8 @@ class MedPixCorpus:
         splits: Sequence[str] = SPLITS,
         downloads: Path | None = None,
         release: Release = RELEASE,
-        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._splits = checked_splits(splits, SPLITS, self.card.title)
-        self._limits = limits
         self._folder = find_folder(Path(path).expanduser()) if path is not None else None
         self._release = release
         self._downloads = downloads or user_cache_path("mirage", appauthor=False)
@@ -124,8 +121,7 @@ class MedPixCorpus:
         mirage.errors.BadPicture
         """
         name = item.figure.id.partition(":")[2]
-        path = self._copy.pictures.get(name, self._copy.folder / "images" / f"{name}.png")
-        return read_picture(path, limits=self._limits)
+        return read_picture(self._copy.pictures.get(name, self._copy.folder / "images" / f"{name}.png"))
 
     def split_of(self, item: Item) -> str:
         """Name the split that an item's case belongs to: ``train``, ``dev`` or ``test``."""

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, checked_splits, digest
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text
-from mirage.images import DEFAULT_LIMITS, DecodedPicture, Limits, read_picture
+from mirage.images import DecodedPicture, read_picture
 from mirage.models.runtime import loaded_once
 
 SPLITS = ("train", "validation", "test")
@@ -29,6 +29,7 @@ _LINK = re.compile(
 )
 _NOTHING = re.compile(r"(?i)^(no[ -]?cc[ -]?code|none|unknown|not stated|not found|n/?a|nan|-)?$")
 _NEEDED = ("image", "image_id", "caption")
+ARTICLES = "https://www.ncbi.nlm.nih.gov/pmc/articles/"
 _BEGINS = re.compile(r"(?i)^(train|validation|valid|val|test)(?=[-_.]|$)")
 _SHARD_OF = re.compile(r"-(\d{5})-of-(\d{5})")
 _KEPT = 2  # row groups whose pictures are kept: the threads that decode pictures are not far apart
@@ -43,6 +44,31 @@ class Shard:
     split: str
     rows: int
     columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """Where a figure was printed, and under which terms.
+
+    Attributes
+    ----------
+    pmc : str
+        Of the article at PubMed Central: ``PMC4608653``; empty when not known.
+    file : str
+        The figure's file name there; may be empty.
+    licence : Licence
+        Empty when none is stated.
+    authors : str
+        Whom to name; may be empty.
+    link : str
+        The collection's own link to the article; may be empty.
+    """
+
+    pmc: str = ""
+    file: str = ""
+    licence: Licence = Licence()
+    authors: str = ""
+    link: str = ""
 
 
 class RowPlace(NamedTuple):
@@ -64,7 +90,6 @@ class ParquetFigures:
         A folder that holds the files, or its folder ``data``; or one file.
     splits : sequence of str
         ``train``, ``validation``, ``test``; told by the files' names (``train-00000-of-00027.parquet``) or their folder's.
-    limits : Limits
 
     Attributes
     ----------
@@ -89,7 +114,7 @@ class ParquetFigures:
     columns: ClassVar[tuple[str, ...]] = ()
     infers = INFERABLE
 
-    def __init__(self, path: Path, *, splits: Sequence[str] = SPLITS, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, path: Path, splits: Sequence[str]) -> None:
         title = self.card.title
         try:
             from pyarrow import parquet  # noqa: PLC0415 - optional, and slow to import
@@ -100,7 +125,7 @@ class ParquetFigures:
             ) from error
         checked_splits(splits, SPLITS, title)
         self.listed: Mapping[str, str] = {}
-        self._parquet, self._limits = parquet, limits
+        self._parquet = parquet
         found = _find(path, title)
         wanted = {*splits, ""} if set(splits) == set(SPLITS) else set(splits)
         chosen = [(file, split) for file in found if (split := split_of(file)) in wanted]
@@ -166,7 +191,7 @@ class ParquetFigures:
         if not data:
             where = f" It only names {image['path']!r}." if isinstance(image, dict) and image.get("path") else ""
             raise BadPicture(f"{label} has no picture: the column image holds no bytes in its row.{where}")
-        return read_picture(bytes(data), name=label, limits=self._limits)
+        return read_picture(bytes(data), name=label)
 
     def split_of(self, item: Item) -> str:
         """Name the split of the file that an item is in; empty when neither it nor its folder says."""
@@ -302,10 +327,9 @@ def _find(path: Path, title: str) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise BadInput(f"{path} is not there. Give the folder that holds the parquet files of {title}.")
-    for folder in (path, path / "data", *sorted(each for each in path.iterdir() if each.is_dir())):
-        here = folder.glob("*.parquet") if folder == path else folder.rglob("*.parquet")
-        if found := sorted(file for file in here if not file.name.startswith(".")):
-            return found if folder in (path, path / "data") else sorted(path.rglob("*.parquet"))
+    for where in ("*.parquet", "data/**/*.parquet", "**/*.parquet"):
+        if found := sorted(file for file in path.glob(where) if not file.name.startswith(".")):
+            return found
     raise BadInput(
         f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
     )

@@ -8,24 +8,22 @@ doi 10.1007/978-3-030-01364-6_20. The pictures come in parquet files from the Hu
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mirage.corpora.base import CorpusInfo, CorpusOption, Item
 from mirage.corpora.inferring import with_words
-from mirage.corpora.parquet import SPLITS, ParquetFigures, licence_of, parquet_card
+from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, parquet_card
 from mirage.errors import BadInput
-from mirage.figure import Figure, Licence, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits
+from mirage.figure import Figure, Source, clean_text
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
 ANNOTATIONS = "https://github.com/razorx89/roco-dataset"
 CITED = "ROCO (Pelka et al., 2018, doi 10.1007/978-3-030-01364-6_20)"
-ARTICLES = "https://www.ncbi.nlm.nih.gov/pmc/articles/"
 # The files were renamed twice; any revision will do.
 _FILES = {
     "licences": ("licences*.txt", "cc_*.csv"),
@@ -34,25 +32,6 @@ _FILES = {
     "cuis": ("cuis*.txt",),
 }
 _ARTICLE = re.compile(r"PMC\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Article:
-    """Where a figure was printed, and under which terms.
-
-    Attributes
-    ----------
-    pmc : str
-        Of the article at PubMed Central: ``PMC4608653``; empty when not known.
-    file : str
-        The figure's file name there; may be empty.
-    licence : Licence
-        Empty when the annotations found none, or have no row for the figure.
-    """
-
-    pmc: str = ""
-    file: str = ""
-    licence: Licence = Licence()
 
 
 class Annotations:
@@ -77,26 +56,24 @@ class Annotations:
         self._splits = splits
         self._digest = hashlib.sha256()
         for split in splits:
-            for name, article in self._read_links(split):
-                self._put(name, split, article)
-            for name, article in self._read_licences(split):
-                self._put(name, split, article)
+            for name, article in (*self._read_links(split), *self._read_licences(split)):
+                known = self.articles.get(name, Article())
+                self.articles[name] = Article(article.pmc or known.pmc, article.file or known.file, article.licence)
+                self.split_of.setdefault(name, split)
         self.version = self._digest.hexdigest()[:16]
 
     @cached_property
-    def keywords(self) -> dict[str, tuple[str, ...]]:
-        """Words of each caption in their base forms, as the annotations have them; read when first asked for."""
-        return self._read_lists("keywords")
+    def lists(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """By image, the ``keywords`` (words of its caption in their base forms) and ``cuis`` (UMLS concepts found in it).
 
-    @cached_property
-    def cuis(self) -> dict[str, tuple[str, ...]]:
-        """UMLS concepts that were found in each caption; read when first asked for."""
-        return self._read_lists("cuis")
-
-    def _put(self, name: str, split: str, article: Article) -> None:
-        known = self.articles.get(name, Article())
-        self.articles[name] = Article(article.pmc or known.pmc, article.file or known.file, article.licence)
-        self.split_of.setdefault(name, split)
+        They are read when first asked for.
+        """
+        found: dict[str, dict[str, tuple[str, ...]]] = {"keywords": {}, "cuis": {}}
+        for kind, split in itertools.product(found, self._splits):
+            for _, _, line in self._lines(split, kind):
+                name, *values = line.split("\t")
+                found[kind][name.strip()] = tuple(value for each in values if (value := each.strip()))
+        return found
 
     def _lines(self, split: str, kind: str) -> Iterator[tuple[Path, int, str]]:
         path = _first(self.folder / split / "radiology", _FILES[kind])
@@ -130,17 +107,9 @@ class Annotations:
 
     def _read_links(self, split: str) -> Iterator[tuple[str, Article]]:
         for _, _, line in self._lines(split, "dlinks"):
-            parts = line.split("\t")
-            found = _ARTICLE.search(parts[1]) if len(parts) > 1 else None
-            yield parts[0].strip(), Article(found[0] if found else "", parts[2].strip() if len(parts) > 2 else "")
-
-    def _read_lists(self, kind: str) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
-        for split in self._splits:
-            for _, _, line in self._lines(split, kind):
-                name, *values = line.split("\t")
-                found[name.strip()] = tuple(value for each in values if (value := each.strip()))
-        return found
+            name, link, file = [*line.split("\t"), "", ""][:3]
+            found = _ARTICLE.search(link)
+            yield name.strip(), Article(found[0] if found else "", file.strip())
 
 
 def find_annotations(path: Path) -> Path | None:
@@ -154,7 +123,7 @@ def find_annotations(path: Path) -> Path | None:
     if not path.is_dir():
         return None
     for folder in (path, path / "data", *(inner for each in sorted(path.glob("*/")) for inner in (each, each / "data"))):
-        if any(_first(folder / split / "radiology", _FILES["licences"]) for split in ("train", "validation", "test")):
+        if any(_first(folder / split / "radiology", _FILES["licences"]) for split in SPLITS):
             return folder
     return None
 
@@ -175,7 +144,6 @@ class RocoCorpus(ParquetFigures):
         article and licence of the figures are not known.
     splits : sequence of str
         Which of ``train``, ``validation`` and ``test`` to take.
-    limits : Limits
 
     Raises
     ------
@@ -193,16 +161,9 @@ class RocoCorpus(ParquetFigures):
     )
     name = "roco"
 
-    def __init__(
-        self,
-        path: Path | str,
-        *,
-        annotations: Path | str | None = None,
-        splits: Sequence[str] = SPLITS,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
+    def __init__(self, path: Path | str, *, annotations: Path | str | None = None, splits: Sequence[str] = SPLITS) -> None:
         folder = Path(path).expanduser()
-        super().__init__(folder, splits=splits, limits=limits)
+        super().__init__(folder, splits)
         where = find_annotations(folder if annotations is None else Path(annotations).expanduser())
         if where is None and annotations is not None:
             raise BadInput(
@@ -220,11 +181,11 @@ class RocoCorpus(ParquetFigures):
 
     def keywords_of(self, item: Item) -> tuple[str, ...]:
         """The annotations' keywords: words of the caption in base forms. Not in the figure, whose caption has them."""
-        return self.annotations.keywords.get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
+        return self.annotations.lists["keywords"].get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
 
     def cuis_of(self, item: Item) -> tuple[str, ...]:
         """The UMLS concepts that the annotations found in the caption."""
-        return self.annotations.cuis.get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
+        return self.annotations.lists["cuis"].get(item.figure.id.partition(":")[2], ()) if self.annotations else ()
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
         article = self.annotations.articles.get(name, Article()) if self.annotations else Article()

@@ -11,17 +11,14 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mirage.corpora.base import CorpusInfo, CorpusOption
 from mirage.corpora.inferring import with_words
-from mirage.corpora.parquet import SPLITS, ParquetFigures, licence_of, name_of, parquet_card
-from mirage.corpora.roco import ARTICLES
+from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.errors import BadInput
-from mirage.figure import Figure, Licence, Source, clean_text
-from mirage.images import DEFAULT_LIMITS, Limits
+from mirage.figure import Figure, Source, clean_text
 
 FILE = "license_information.csv"
 # The published columns first; others as people rename them.
@@ -34,27 +31,6 @@ _COLUMNS = {
 }
 _ARTICLE = re.compile(r"PMC\d+")
 _BRACKETS = re.compile(r"\[(.+)\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the table says of one image.
-
-    Attributes
-    ----------
-    licence : Licence
-    authors : str
-        As the table credits them; may be empty.
-    article : str
-        ``PMC4608653``; may be empty.
-    link : str
-        The table's own link to the article; may be empty.
-    """
-
-    licence: Licence = Licence()
-    authors: str = ""
-    article: str = ""
-    link: str = ""
 
 
 class LicenceTable:
@@ -91,15 +67,15 @@ class LicenceTable:
                 f"its columns are {', '.join(filter(None, header)) or 'none'}. Give {FILE} of ROCOv2 as it was published."
             )
         one_column = self.columns["licence"] == self.columns.get("authors")
-        self._terms: dict[str, Terms] = {}
+        self._terms: dict[str, Article] = {}
         for row in rows:
             words = {name: clean_text(row[column]) for name, column in self.columns.items()}
             if name := name_of(words["id"]):
                 self._terms.setdefault(name, _terms(words, one_column=one_column))
 
-    def of(self, name: str) -> Terms:
+    def of(self, name: str) -> Article:
         """What it says of an image; nothing of one that it lacks."""
-        return self._terms.get(name, Terms())
+        return self._terms.get(name, Article())
 
 
 def find_table(path: Path) -> Path | None:
@@ -115,16 +91,16 @@ def _chosen(header: Sequence[str]) -> dict[str, str]:
     return {name: column for name, column in chosen.items() if column}
 
 
-def _terms(words: dict[str, str], *, one_column: bool) -> Terms:
+def _terms(words: dict[str, str], *, one_column: bool) -> Article:
     # "CC BY [Doe et al. (2020)]" is the licence, and whom to name.
     credit = words.get("authors", "")
     inside = _BRACKETS.search(credit)
     article = _ARTICLE.search(words.get("article", "") or words.get("link", ""))
     link = words.get("link", "")
-    return Terms(
+    return Article(
         licence=licence_of(_BRACKETS.sub("", words["licence"])),
         authors=inside[1].strip() if inside else "" if one_column else credit,
-        article=article[0] if article else "",
+        pmc=article[0] if article else "",
         link=link if re.fullmatch(r"https?://\S+", link) else "",
     )
 
@@ -145,7 +121,6 @@ class Rocov2Corpus(ParquetFigures):
         beside the folder ``data``; without it, article and licence of the figures are not known.
     splits : sequence of str
         Which of ``train``, ``validation`` and ``test`` to take.
-    limits : Limits
 
     Raises
     ------
@@ -164,16 +139,9 @@ class Rocov2Corpus(ParquetFigures):
     name = "rocov2"
     columns = ("cui",)
 
-    def __init__(
-        self,
-        path: Path | str,
-        *,
-        licences: Path | str | None = None,
-        splits: Sequence[str] = SPLITS,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
+    def __init__(self, path: Path | str, *, licences: Path | str | None = None, splits: Sequence[str] = SPLITS) -> None:
         folder = Path(path).expanduser()
-        super().__init__(folder, splits=splits, limits=limits)
+        super().__init__(folder, splits)
         table = Path(licences).expanduser() if licences is not None else find_table(folder)
         self.licences = LicenceTable(table) if table is not None else None
 
@@ -187,20 +155,20 @@ class Rocov2Corpus(ParquetFigures):
         return self._info(f". {known}", self.licences.version if self.licences else "")
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
-        terms = self.licences.of(name) if self.licences else Terms()
-        figure = Figure(id=f"rocov2:{name}", caption=clean_text(values["caption"]), source=_source(terms))
+        article = self.licences.of(name) if self.licences else Article()
+        figure = Figure(id=f"rocov2:{name}", caption=clean_text(values["caption"]), source=_source(article))
         return with_words(figure, concepts=_concepts(values["cui"]))
 
 
-def _source(terms: Terms) -> Source:
-    whose = f"{terms.authors}; " if terms.authors else ""
-    if terms.article:
-        attribution = f"{whose}article {terms.article} at PubMed Central; from {CITED}"
-        return Source("rocov2", attribution, terms.link or f"{ARTICLES}{terms.article}/", "article", terms.licence)
-    if terms.link:
-        return Source("rocov2", f"{whose}from {CITED}", terms.link, "article", terms.licence)
+def _source(article: Article) -> Source:
+    whose = f"{article.authors}; " if article.authors else ""
+    if article.pmc:
+        attribution = f"{whose}article {article.pmc} at PubMed Central; from {CITED}"
+        return Source("rocov2", attribution, article.link or f"{ARTICLES}{article.pmc}/", "article", article.licence)
+    if article.link:
+        return Source("rocov2", f"{whose}from {CITED}", article.link, "article", article.licence)
     stated = whose or "its article is not stated; "
-    return Source("rocov2", f"{stated}from {CITED}", HOMEPAGE, "collection", terms.licence)
+    return Source("rocov2", f"{stated}from {CITED}", HOMEPAGE, "collection", article.licence)
 
 
 def _concepts(value: object) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class StarterCorpus:
         return read_picture(data, name=item.label)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._entries)
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -94,12 +94,9 @@ class StarterCorpus:
             ) from error
 
     @cached_property
-    def _lines(self) -> list[str]:
-        return [line for line in self._bytes.decode("utf-8", "replace").split("\n") if line.strip()]
-
-    @cached_property
     def _entries(self) -> list[Item | Refused]:
-        return [self._entry(number, line) for number, line in enumerate(self._lines, start=1)]
+        lines = filter(str.strip, self._bytes.decode("utf-8", "replace").split("\n"))
+        return [self._entry(number, line) for number, line in enumerate(lines, start=1)]
 
     def _entry(self, number: int, line: str) -> Item | Refused:
         try:

@@ -52,8 +52,7 @@ _NAMES = re.compile(
     r"README\.txt|licences\.csv|(corpora|cases)\.jsonl|encoder/card\.md|manifest\.json"
     r"|figures/\d{5}\.jsonl|vectors/\d{5}\.npy|pictures/[0-9a-f]{2}/[0-9a-f]{64}\.(png|jpg|webp)"
 )
-_MOST_MANIFEST = 8_000_000
-_MOST_LINE = 8_000_000
+_MOST_LINE = 8_000_000  # bytes; of the manifest too
 _MOST_DIMENSION = 16_384
 # A part that unpacks to much more than it is packed is a bomb; records of a real atlas shrink five to thirty times.
 _MOST_SHRUNK, _SHRUNK_FROM = 100, 16_000_000
@@ -181,7 +180,7 @@ class AtlasFile:
         if MANIFEST not in self._sizes:
             raise AtlasError(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
         try:
-            raw = self.read(MANIFEST, _MOST_MANIFEST)
+            raw = self.read(MANIFEST, _MOST_LINE)
             given = from_json(raw)
             version = given.get("format") if isinstance(given, dict) else None
             if isinstance(version, int) and version > FORMAT:

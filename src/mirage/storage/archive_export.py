@@ -28,7 +28,7 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
-from mirage.storage.ingest import ProgressMeter, Tell
+from mirage.storage.ingest import ProgressMeter, Tell, batched
 from mirage.storage.records import CorpusRecord, FigureRow, PictureRow
 from mirage.storage.store import Store
 
@@ -168,7 +168,7 @@ class _Writing:
         licences = io.StringIO(newline="")
         table = csv.writer(licences)
         table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
-        for number, block in enumerate(self._blocks(names, include_unlicensed)):
+        for number, block in enumerate(batched(self._rows(names, include_unlicensed), atlasfile.BLOCK)):
             self._put(atlasfile.figures_name(number), _lines([self._record(row) for row in block]))
             for row in block:
                 source, licence = row.figure.source, row.figure.source.licence
@@ -204,10 +204,9 @@ class _Writing:
         self._archive.writestr(atlasfile.MANIFEST, made.print())
         return made
 
-    def _blocks(self, corpora: set[str], include_unlicensed: bool) -> Iterator[list[FigureRow]]:
-        """The figures that go, in blocks, their pictures already written."""
+    def _rows(self, corpora: set[str], include_unlicensed: bool) -> Iterator[FigureRow]:
+        """The figures that go, their pictures already written."""
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
-        block: list[FigureRow] = []
         for rows in self._store.each(batch=200):
             there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
             self._meter.move(len(rows), len(rows))
@@ -221,12 +220,7 @@ class _Writing:
                 elif not self._write_picture(row.picture):
                     self._lost["no_picture"] += 1
                 else:
-                    block.append(row)
-                if len(block) == atlasfile.BLOCK:
-                    yield block
-                    block = []
-        if block:
-            yield block
+                    yield row
 
     def _write_picture(self, picture: PictureRow) -> bool:
         if picture.name in self._written:

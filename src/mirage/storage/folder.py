@@ -300,14 +300,9 @@ def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:
     image, caption : (d,) float32
         Unit length; `caption` is None for a figure without words.
     """
-    figure = row.figure
-    fields = {
-        "modality": figure.modality,
-        "plane": figure.plane,
-        "region": figure.region,
-        "corpus": figure.source.corpus,
-        "licence": str(figure.source.licence),
-    }
+    figure, source = row.figure, row.figure.source
+    fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
+    fields |= {"corpus": source.corpus, "licence": str(source.licence)}
     assert set(fields) == set(FILTER_FIELDS)
     return Point(row.key, image, caption, figure.words, fields)
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from pydantic import BeforeValidator, Field
 
-from mirage.figure import Case, Figure, Licence, Source
+from mirage.figure import Case, Figure
 from mirage.images import LOOK_BITS
 
 Vector = npt.NDArray[np.float32]
@@ -199,11 +198,6 @@ def pack(vector: Vector) -> bytes:
     return vector.astype(np.float16).tobytes()
 
 
-def unpack(blob: bytes) -> Vector:
-    """A stored vector as (d,) float32 of unit length."""
-    return unit(np.frombuffer(blob, dtype=np.float16))
-
-
 def unit(half: Half) -> Vector:
     """A (d,) vector of 16 bits a component as float32 of unit length."""
     vector = half.astype(np.float32)
@@ -212,58 +206,4 @@ def unit(half: Half) -> Vector:
 
 def rounded(vector: Vector) -> Vector:
     """A vector as it comes back from the records; what the index is given, so that one made anew is the same."""
-    return unpack(pack(vector))
-
-
-def source_values(source: Source) -> dict[str, Any]:
-    """A source as the columns that figures and cases have alike."""
-    return {
-        "corpus": source.corpus,
-        "attribution": source.attribution,
-        "url": source.url,
-        "url_of": source.url_of,
-        "licence": source.licence.name,
-        "licence_url": source.licence.url,
-        "allows_sharing": source.licence.allows_sharing,
-    }
-
-
-def source_of(row: sa.RowMapping) -> Source:
-    """The source in the columns of `source_values`."""
-    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
-    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
-
-
-_licence = lru_cache(maxsize=256)(Licence)
-
-
-def row_of(row: Sequence[Any]) -> FigureRow:
-    """A row of `figures`, columns in their order, as what is kept."""
-    # By place: looking 64 rows' names up anew takes longer than reading them.
-    key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, _, name, width, height, size, look, _ = row[18:]
-    source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
-    values = (own, caption, source, *words, tuple(inferred.split()))
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
-
-
-def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
-    """A record as the columns of `figures`, the key left out.
-
-    Parameters
-    ----------
-    record : FigureRecord
-    stamp : int
-        Of the ingest that puts it.
-    """
-    figure, picture = record.figure, record.picture.written()
-    return {
-        "id": figure.id,
-        **{name: getattr(figure, name) for name in FIGURE_WORDS},
-        **source_values(figure.source),
-        "inferred": " ".join(figure.inferred),
-        "fingerprint": record.fingerprint,
-        "picture": picture.pop("name"),
-        **picture,
-        "stamp": stamp,
-    }
+    return unit(vector.astype(np.float16))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,21 +20,22 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, MirageError, NotFound, Unavailable
-from mirage.figure import Case
+from mirage.figure import Case, Figure, Licence, Source
 from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
     CASE_WORDS,
+    FIGURE_WORDS,
     HASH,
     VERSION,
     CorpusRecord,
     FigureRecord,
     FigureRow,
     Half,
+    PictureRow,
     Vector,
     cases,
     corpora,
-    figure_values,
     figures,
     former_ids,
     jobs,
@@ -42,9 +43,6 @@ from mirage.storage.records import (
     names,
     notes,
     pack,
-    row_of,
-    source_of,
-    source_values,
     unit,
     vectors,
     version,
@@ -175,7 +173,7 @@ class Store:
         with self._write() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             for record in records:
-                values = figure_values(record, stamp)
+                values = _figure_values(record, stamp)
                 key = connection.execute(
                     upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
                 ).scalar_one()
@@ -214,7 +212,7 @@ class Store:
             # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
             mine = vectors.c.key.in_(keys) & (vectors.c.encoder == encoder)
             connection.execute(sa.delete(vectors).where(mine))
-            now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
+            now = {found.key: _row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
             blobs = [
                 _blobs(row.key, encoder, image, caption)
                 for row, image, caption in zip(rows, images, captions, strict=True)
@@ -235,7 +233,7 @@ class Store:
 
     def rows(self, keys: Sequence[int]) -> dict[int, FigureRow]:
         """Figures by key; keys that are not there are left out."""
-        return {row.key: row_of(row) for row in self._rows_of(keys, _BY_KEY)}
+        return {row.key: _row_of(row) for row in self._rows_of(keys, _BY_KEY)}
 
     def row(self, figure_id: str) -> FigureRow:
         """One figure by its id, by an id that it had before, or by a reference; see `mirage.storage.records.reference_of`.
@@ -252,7 +250,7 @@ class Store:
             for condition in asked:
                 row = connection.execute(sa.select(figures).where(condition).order_by(figures.c.key).limit(1)).first()
                 if row is not None:
-                    return row_of(row)
+                    return _row_of(row)
         raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
 
     def name_of(self, own_id: str) -> str:
@@ -292,13 +290,13 @@ class Store:
         found: dict[str, Case] = {}
         for each in self._rows_of(sorted(case_ids), sa.select(cases).where(cases.c.id.in_(_KEYS))):
             row = each._mapping
-            found[row["id"]] = Case(id=row["id"], source=source_of(row), **{name: row[name] for name in CASE_WORDS})
+            found[row["id"]] = Case(id=row["id"], source=_source_of(row), **{name: row[name] for name in CASE_WORDS})
         return found
 
     def figures_of(self, case_id: str) -> list[FigureRow]:
         """The figures of a case, in the order they were added."""
         statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
-        return [row_of(row) for row in self._rows(statement)]
+        return [_row_of(row) for row in self._rows(statement)]
 
     def each(self, batch: int = 500, since: int = 0) -> Iterator[list[FigureRow]]:
         """Every figure whose stamp is `since` or later, in batches by key.
@@ -312,7 +310,7 @@ class Store:
         last = -1
         while True:
             statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
-            found = [row_of(row) for row in self._rows(statement.order_by(figures.c.key).limit(batch))]
+            found = [_row_of(row) for row in self._rows(statement.order_by(figures.c.key).limit(batch))]
             if not found:
                 return
             yield found
@@ -443,8 +441,55 @@ def _put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) 
 
 def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
     for case in found:
-        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
+        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **_source_values(case.source)}
         _put(connection, cases, values)
+
+
+def _source_values(source: Source) -> dict[str, Any]:
+    """A source as the columns that figures and cases have alike."""
+    return {
+        "corpus": source.corpus,
+        "attribution": source.attribution,
+        "url": source.url,
+        "url_of": source.url_of,
+        "licence": source.licence.name,
+        "licence_url": source.licence.url,
+        "allows_sharing": source.licence.allows_sharing,
+    }
+
+
+def _source_of(row: sa.RowMapping) -> Source:
+    """The source in the columns of `_source_values`."""
+    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
+    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
+
+
+_licence = lru_cache(maxsize=256)(Licence)
+
+
+def _row_of(row: Sequence[Any]) -> FigureRow:
+    """A row of `figures`, columns in their order, as what is kept."""
+    # By place: looking 64 rows' names up anew takes longer than reading them.
+    key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
+    inferred, _, name, width, height, size, look, _ = row[18:]
+    source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
+    values = (own, caption, source, *words, tuple(inferred.split()))
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
+
+
+def _figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
+    """A record as the columns of `figures`, the key left out; the stamp is that of the ingest that puts it."""
+    figure, picture = record.figure, record.picture.written()
+    return {
+        "id": figure.id,
+        **{name: getattr(figure, name) for name in FIGURE_WORDS},
+        **_source_values(figure.source),
+        "inferred": " ".join(figure.inferred),
+        "fingerprint": record.fingerprint,
+        "picture": picture.pop("name"),
+        **picture,
+        "stamp": stamp,
+    }
 
 
 def _now(former: str) -> sa.Select[Any]:
