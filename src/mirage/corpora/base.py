@@ -121,6 +121,36 @@ _KINDS = {Path: "a path", bool: "yes or no", int: "a whole number"}
 
 
 @dataclass(frozen=True, slots=True)
+class CorpusInfo:
+    """What a corpus is, before anything of it is read.
+
+    Attributes
+    ----------
+    name : str
+        Short name, the ``corpus`` of its figures' sources.
+    title, summary : str
+        For people.
+    version : str
+        Pinned revision, or a digest of what a folder holds; stored in the atlas beside its figures.
+    homepage : str
+        Where it comes from; may be empty.
+    licence : Licence
+        Of the collection as a whole; single figures may differ.
+    alias : str
+        Given where name and title may name a patient, as a folder's name may. An atlas then calls the corpus by this word
+        and a keyed hash of the name, and keeps the title where only its owner sees it. Only for a private corpus.
+    """
+
+    name: str
+    title: str
+    summary: str
+    version: str
+    homepage: str = ""
+    licence: Licence = field(default_factory=Licence)
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CorpusCard:
     """What there is to know of a corpus before it is opened: what ``mirage add`` and the page offer.
 
@@ -164,6 +194,17 @@ class CorpusCard:
         """The option that names the folder it is read from; None when it takes none."""
         return next((option for option in self.options if option.is_folder), None)
 
+    def info(self, name: str, version: str, summary: str = "") -> CorpusInfo:
+        """What an open corpus tells of itself, as far as the card says it.
+
+        Parameters
+        ----------
+        name, version : str
+        summary : str
+            The card's own when left out.
+        """
+        return CorpusInfo(name, self.title, summary or self.summary, version, self.homepage, self.licence)
+
     def read(self, given: Mapping[str, object]) -> dict[str, Any]:
         """Options as the adapter wants them, from text or as they are; None is as if left out.
 
@@ -180,36 +221,6 @@ class CorpusCard:
         if missing := [option for option in self.options if option.required and option.name not in values]:
             raise BadInput(f"{self.title} needs the option {missing[0].name}. {missing[0].help}")
         return values
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusInfo:
-    """What a corpus is, before anything of it is read.
-
-    Attributes
-    ----------
-    name : str
-        Short name, the ``corpus`` of its figures' sources.
-    title, summary : str
-        For people.
-    version : str
-        Pinned revision, or a digest of what a folder holds; stored in the atlas beside its figures.
-    homepage : str
-        Where it comes from; may be empty.
-    licence : Licence
-        Of the collection as a whole; single figures may differ.
-    alias : str
-        Given where name and title may name a patient, as a folder's name may. An atlas then calls the corpus by this word
-        and a keyed hash of the name, and keeps the title where only its owner sees it. Only for a private corpus.
-    """
-
-    name: str
-    title: str
-    summary: str
-    version: str
-    homepage: str = ""
-    licence: Licence = field(default_factory=Licence)
-    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)

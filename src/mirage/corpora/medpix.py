@@ -86,13 +86,8 @@ class MedPixCorpus:
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is the pinned revision, or a digest of the copy's words."""
         version = self._release.revision if self._folder is None else self._copy.version
-        return CorpusInfo(
-            name="medpix",
-            title=self.card.title,
-            summary="CT and MR images of teaching cases, with history, findings, differential and discussion.",
-            version=version,
-            homepage=HOMEPAGE,
-        )
+        summary = "CT and MR images of teaching cases, with history, findings, differential and discussion."
+        return self.card.info("medpix", version, summary)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure of the chosen splits in the order of the collection."""

@@ -201,14 +201,8 @@ class ParquetFigures:
     def _info(self, known: str, *more: object) -> CorpusInfo:
         """Tell what it is and what is known of its articles; the version is a digest of the rows and more."""
         files = [(shard.split, shard.rows, shard.path.stat().st_size) for shard in self._shards]
-        return CorpusInfo(
-            name=self.name,
-            title=self.card.title,
-            summary=f"Radiology figures of articles at PubMed Central, each with its caption{known}",
-            version=f"blake2b-{digest(repr((files, more)))}",
-            homepage=self.card.homepage,
-            licence=self.card.licence,
-        )
+        summary = f"Radiology figures of articles at PubMed Central, each with its caption{known}"
+        return self.card.info(self.name, f"blake2b-{digest(repr((files, more)))}", summary)
 
     def _figure(self, name: str, values: Mapping[str, Any]) -> Figure:
         raise NotImplementedError

@@ -51,13 +51,8 @@ class StarterCorpus:
         mirage.errors.Unavailable
             When the folder has no records.
         """
-        return CorpusInfo(
-            name="starter",
-            title=self.card.title,
-            summary=self.card.summary.replace("The pictures", f"{len(self)} pictures", 1),
-            version=hashlib.sha256(self._bytes).hexdigest()[:16],
-            licence=self.card.licence,
-        )
+        summary = self.card.summary.replace("The pictures", f"{len(self)} pictures", 1)
+        return self.card.info("starter", hashlib.sha256(self._bytes).hexdigest()[:16], summary)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure once, in order; a record that cannot be read is yielded as `Refused`."""

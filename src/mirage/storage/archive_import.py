@@ -120,8 +120,7 @@ def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
     theirs, settings = file.manifest.encoder, Settings.load()
     if export := encoders.exported_for(theirs, settings):
         return export
-    names = dict.fromkeys((theirs.name, settings.encoder)) if theirs.name in encoders.available() else (settings.encoder,)
-    for name in names:
+    for name in dict.fromkeys((theirs.name, settings.encoder)):
         try:
             found = encoders.configured(name, settings, theirs.model if name == theirs.name else "")
         except MirageError:
@@ -242,16 +241,16 @@ class _Importing:
                     yield figure, pair
 
     def _records(self, batch: list[tuple[ArchivedFigure, Vector]]) -> list[FigureRecord]:
-        encoder, figures = self._atlas.encoder, [figure.figure() for figure, _ in batch]
-        pictures = [self._picture(figure) for figure, _ in batch]
+        encoder, figures = self._atlas.encoder, [figure for figure, _ in batch]
+        pictures = [self._picture(figure) for figure in figures]
         images = [pair[0] for _, pair in batch]
         captions = [None if np.isnan(pair[1]).any() else pair[1] for _, pair in batch]
         if self.encodes:
             images = list(encoder.encode_images([picture.image for picture, _ in pictures]))
             captions = encode_captions(encoder, figures)
         return [
-            FigureRecord(figure, None, told.fingerprint, kept, image, caption)
-            for figure, (told, _), (_, kept), image, caption in zip(figures, batch, pictures, images, captions, strict=True)
+            FigureRecord(figure, None, figure.fingerprint, kept, image, caption)
+            for figure, (_, kept), image, caption in zip(figures, pictures, images, captions, strict=True)
         ]
 
     def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:

@@ -37,10 +37,6 @@ class ArchivedFigure(Figure):
     fingerprint: str
     picture: PictureRow
 
-    def figure(self) -> Figure:
-        """The figure alone."""
-        return Figure(**{field.name: getattr(self, field.name) for field in fields(Figure)})
-
 
 def read_record(kind: type[Read], line: bytes) -> Read:
     """A dataclass from a line of JSON in UTF-8: every field of its type, none missing or unknown, and each one possible.

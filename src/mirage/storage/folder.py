@@ -240,12 +240,11 @@ class AtlasFolder:
         self.pictures.tidy()
         there = set(self.index.keys())
         self.index.remove(sorted(there - set(keys)))
-        since = int(unfinished) if unfinished is not None else 0
-        missing = set(keys) - there
+        behind = set(keys) - there
+        if unfinished is not None:
+            behind |= {row.key for rows in self.store.each(since=int(unfinished)) for row in rows}
         for rows in self.store.each():
-            self._index([row for row in rows if row.key in missing])
-        for rows in self.store.each(since=since) if unfinished is not None else ():
-            self._index([row for row in rows if row.key not in missing])
+            self._index([row for row in rows if row.key in behind])
         self.index.optimise()
         self.store.set_note(UNFINISHED, None)
         self.renewed()

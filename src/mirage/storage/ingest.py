@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -272,18 +272,12 @@ def _result(item: Item, future: Future[_Ready], refuse: _Refuse) -> Iterator[_Re
 
 def _prepare(own: Item, kept: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
     decoded = corpus.read(own)
-    _refuse_synthetic(decoded)
-    put = pictures.put(decoded)
-    return _Ready(own, kept, PictureRow(put.name, put.width, put.height, put.size, look(decoded.image)), decoded)
-
-
-def _refuse_synthetic(picture: DecodedPicture) -> None:
-    """Keep generated images out: by what their metadata said, or by MIRAGE's watermark in the pixels."""
-    said = picture.synthetic
-    if not said and watermarked(picture.image):
-        said = "MIRAGE's watermark is in the pixels."
+    # Generated images stay out: by what their metadata said, or by MIRAGE's watermark in the pixels.
+    said = decoded.synthetic or ("MIRAGE's watermark is in the pixels." if watermarked(decoded.image) else "")
     if said:
         raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
+    put = pictures.put(decoded)
+    return _Ready(own, kept, PictureRow(put.name, put.width, put.height, put.size, look(decoded.image)), decoded)
 
 
 def batched(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
@@ -307,13 +301,13 @@ def caption_text(figure: Figure) -> str:
     return ". ".join(filter(None, [kind, figure.caption, figure.title if not figure.caption else ""])).strip()
 
 
-def encode_captions(encoder: Encoder, figures: list[Figure]) -> list[npt.NDArray[np.float32] | None]:
+def encode_captions(encoder: Encoder, figures: Sequence[Figure]) -> list[npt.NDArray[np.float32] | None]:
     """Caption vectors, None for a figure without words.
 
     Parameters
     ----------
     encoder : Encoder
-    figures : list of Figure
+    figures : sequence of Figure
     """
     texts = [caption_text(figure) for figure in figures]
     # The figures of a case often share their words; each text is read once.
