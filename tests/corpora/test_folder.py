@@ -13,7 +13,7 @@ from PIL import Image
 from dicom_maker import make_dicom
 from mirage.corpora.base import Item, Refused
 from mirage.corpora.folder import FolderCorpus
-from mirage.corpora.folder_words import age_and_sex
+from mirage.corpora.folder_table import age_and_sex
 from mirage.errors import BadInput
 
 

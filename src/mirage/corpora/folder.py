@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
-from mirage.corpora.folder_table import NAMES, TableRow, find_table, read_table
-from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of
+from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture

@@ -28,8 +28,8 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
-from mirage.storage.ingest import ProgressMeter, Tell, batched
-from mirage.storage.records import CorpusRecord, FigureRow, PictureRow
+from mirage.storage.ingest import ProgressMeter, Tell
+from mirage.storage.records import CorpusRecord, FigureRow, PictureRow, batched
 from mirage.storage.store import Store
 
 _README = """\

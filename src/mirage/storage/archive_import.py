@@ -24,8 +24,8 @@ from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.ingest import BATCH, ProgressMeter, Tell, batched, encode_captions
-from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, Vector, keyed, keyed_id
+from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
+from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, Vector, batched, keyed, keyed_id
 
 
 class WouldReplace(BadInput):

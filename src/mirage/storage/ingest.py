@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +24,8 @@ from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
 from mirage.images.store import PictureStore
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, keyed, keyed_id
+from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, batched, keyed, keyed_id
 
-Thing = TypeVar("Thing")
 BATCH = 32
 _AHEAD = 3 * BATCH
 
@@ -278,19 +275,6 @@ def _prepare(own: Item, kept: Item, corpus: Corpus, pictures: PictureStore) -> _
         raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
     put = pictures.put(decoded)
     return _Ready(own, kept, PictureRow(put.name, put.width, put.height, put.size, look(decoded.image)), decoded)
-
-
-def batched(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
-    """Things in lists of so many, the last one shorter.
-
-    Parameters
-    ----------
-    things : iterable
-    size : int
-    """
-    iterator = iter(things)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def caption_text(figure: Figure) -> str:

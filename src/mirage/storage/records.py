@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ from pydantic import BeforeValidator, Field
 from mirage.figure import Case, Figure
 from mirage.images import LOOK_BITS
 
+Thing = TypeVar("Thing")
 Vector = npt.NDArray[np.float32]
 Half = npt.NDArray[np.float16]
 HASH = 12  # hex digits of a picture's SHA-256 in a reference
@@ -207,3 +210,16 @@ def unit(half: Half) -> Vector:
 def rounded(vector: Vector) -> Vector:
     """A vector as it comes back from the records; what the index is given, so that one made anew is the same."""
     return unit(vector.astype(np.float16))
+
+
+def batched(things: Iterable[Thing], size: int) -> Iterator[list[Thing]]:
+    """Things in lists of so many, the last one shorter.
+
+    Parameters
+    ----------
+    things : iterable
+    size : int
+    """
+    iterator = iter(things)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -34,6 +34,7 @@ from mirage.storage.records import (
     Half,
     PictureRow,
     Vector,
+    batched,
     cases,
     corpora,
     figures,
@@ -48,8 +49,8 @@ from mirage.storage.records import (
     version,
 )
 
-Thing = TypeVar("Thing")
 ID_KEY = "id_key"  # note
+_AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(_KEYS))
@@ -146,7 +147,7 @@ class Store:
     def _rows_of(self, keys: Iterable[Any], statement: sa.Select[Any]) -> Iterator[Any]:
         """The rows for keys, as many of these at once as a statement takes; it has a parameter ``keys`` for them."""
         with self._read() as connection:
-            for part in _parts(list(keys)):
+            for part in batched(keys, _AT_ONCE):
                 yield from connection.execute(statement, {"keys": part})
 
     # -- figures and cases ------------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ class Store:
                     if name:
                         _put(connection, names, {"id": own_id, "name": name})
                 keys.append(key)
-            for part in _parts(keys):
+            for part in batched(keys, _AT_ONCE):
                 stale = vectors.c.key.in_(part) & (vectors.c.encoder != encoder)
                 connection.execute(sa.delete(vectors).where(stale))
         return keys
@@ -394,7 +395,7 @@ class Store:
     def remove_jobs(self, job_ids: Sequence[str]) -> None:
         """Forget jobs; unknown ids are no error."""
         with self._write() as connection:
-            for part in _parts(job_ids):
+            for part in batched(job_ids, _AT_ONCE):
                 connection.execute(sa.delete(jobs).where(jobs.c.id.in_(part)))
 
     def note(self, name: str) -> str | None:
@@ -425,11 +426,6 @@ class Store:
                 _put(connection, notes, {"name": name, "value": value})
 
 
-def _parts(things: Sequence[Thing]) -> Iterator[list[Thing]]:
-    """As many at once as a statement takes."""
-    return (list(things[start : start + 500]) for start in range(0, len(things), 500))
-
-
 def _blobs(key: int, encoder: str, image: Vector, caption: Vector | None) -> dict[str, Any]:
     return {"key": key, "encoder": encoder, "image": pack(image), "caption": None if caption is None else pack(caption)}
 
@@ -447,15 +443,9 @@ def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
 
 def _source_values(source: Source) -> dict[str, Any]:
     """A source as the columns that figures and cases have alike."""
-    return {
-        "corpus": source.corpus,
-        "attribution": source.attribution,
-        "url": source.url,
-        "url_of": source.url_of,
-        "licence": source.licence.name,
-        "licence_url": source.licence.url,
-        "allows_sharing": source.licence.allows_sharing,
-    }
+    licence = source.licence
+    terms = {"licence": licence.name, "licence_url": licence.url, "allows_sharing": licence.allows_sharing}
+    return {name: getattr(source, name) for name in ("corpus", "attribution", "url", "url_of")} | terms
 
 
 def _source_of(row: sa.RowMapping) -> Source:
