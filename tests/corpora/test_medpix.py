@@ -18,9 +18,8 @@ import pytest
 
 from medpix_maker import CASES, LINKED, describe, make_medpix, rewrite
 from mirage.corpora.base import Downloads, Item, Refused, plane_of
-from mirage.corpora.medpix import HOMEPAGE, MedPixCorpus
+from mirage.corpora.medpix import HOMEPAGE, MedPixCorpus, modality_of, patient_of, region_of
 from mirage.corpora.medpix_release import Release
-from mirage.corpora.medpix_words import modality_of, patient_of, region_of
 from mirage.errors import BadInput, BadPicture, NoNetwork, Unavailable
 
 COMMIT = "a" * 40

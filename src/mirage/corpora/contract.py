@@ -8,8 +8,6 @@ from mirage.corpora.base import Corpus, CorpusCard, Item
 from mirage.errors import MirageError
 from mirage.figure import MODALITIES, PLANES
 
-_NOTHING = ("n/a", "none", "nan")
-
 
 def faults(corpus: object, *, pictures: int = 8) -> list[str]:
     """Tell what is wrong with a corpus, a sentence each; nothing, when it keeps to the port.
@@ -77,7 +75,7 @@ def _of_item(item: Item, corpus: str) -> list[str]:
         "it has an attribution.": bool(figure.source.attribution),
         "its address begins with http, or is empty.": not figure.source.url or figure.source.url.startswith("http"),
         "what is not known is empty, and texts have no blanks around them.": not any(
-            text != text.strip() or text.lower() in _NOTHING for text in texts
+            text != text.strip() or text.lower() in ("n/a", "none", "nan") for text in texts
         ),
         "its case is the one that goes with it.": figure.case_id == (item.case.id if item.case else ""),
     }

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,11 +110,8 @@ class FolderCorpus:
         self.name = f"folder-{slug(self.title)}"
         self._alias = "" if name else "folder"
         self._columns = columns
-        self._defaults = {
-            "licence": licence,
-            "licence_url": licence_url,
-            "attribution": attribution or (f"From the collection “{name}”" if name else "From a folder of pictures"),
-        }
+        attribution = attribution or (f"From the collection “{name}”" if name else "From a folder of pictures")
+        self._defaults = {"licence": licence, "licence_url": licence_url, "attribution": attribution}
         self._allow_burned_in = allow_burned_in
         self._frames = frames
         self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
@@ -121,14 +119,10 @@ class FolderCorpus:
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
         marks = [entry.fingerprint for entry in self._entries if isinstance(entry, Item)]
-        return CorpusInfo(
-            name=self.name,
-            title=self.title,
-            summary=f"{len(marks)} pictures of a folder.",
-            version=f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}",
-            licence=licence_of(self._defaults["licence"], self._defaults["licence_url"]),
-            alias=self._alias,
-        )
+        version = f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}"
+        licence = licence_of(self._defaults["licence"], self._defaults["licence_url"])
+        told = self.card.info(self.name, version, f"{len(marks)} pictures of a folder.")
+        return replace(told, title=self.title, licence=licence, alias=self._alias)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every picture once: those of the table in its order, then the others by name."""

@@ -176,12 +176,12 @@ def _row(path: Path, line: int, given: dict[str, str] | str, places: Mapping[str
     label = file or f"{path.name}, line {line}"
     for name, cell in cells.items():
         if len(cell) > CELL_MOST:
-            words = f"Its {name} in line {line} of {path.name} has {len(cell):,} characters; {CELL_MOST:,} are allowed."
-            return Refused(label, words)
+            where = f"in line {line} of {path.name}"
+            return Refused(label, f"Its {name} {where} has {len(cell):,} characters; {CELL_MOST:,} are allowed.")
     if not file:
         return Refused(label, "It names no file.")
-    cleaned = {name: clean_text(cell) for name, cell in cells.items() if name != "file"}
-    return TableRow(line, {"file": file, **{name: text for name, text in cleaned.items() if text}})
+    cleaned = {name: clean_text(cell) for name, cell in cells.items()} | {"file": file}
+    return TableRow(line, {name: text for name, text in cleaned.items() if text})
 
 
 # -- rows as figures ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,16 +39,10 @@ _NAMES = {
     "PT": ("PET",),
     "RF": ("barium fluoroscopy",),
 }
-_WHOLE = {
-    "XR": ("chest X-ray",),
-    "MG": ("mammography",),
-    "OP": ("fundus photograph",),
-    "SM": ("histology micrograph",),
-}
+_WHOLE = {"XR": "chest X-ray", "MG": "mammography", "OP": "fundus photograph", "SM": "histology micrograph"}
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """Words that one kind of picture would fit."""
 
     modality: str
@@ -57,7 +52,7 @@ class Description:
 
 def descriptions() -> list[Description]:
     """What the encoder chooses from: each modality, in its planes, of each region."""
-    found = [Description(key, "", text) for key, texts in _WHOLE.items() for text in texts]
+    found = [Description(key, "", text) for key, text in _WHOLE.items()]
     for region in _REGIONS:
         found += [Description("XR", plane, f"{plane} X-ray of the {region}") for plane in ("frontal", "lateral")]
         for key, names in _NAMES.items():
@@ -119,8 +114,7 @@ def rule_for(digest: str) -> Rule | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """What an encoder would say of n pictures, however unsure.
 
     Attributes

@@ -275,10 +275,8 @@ class ParquetFigures:
             reason = f"It is no whole parquet file ({_first_line(error)}). It may be cut short: fetch it again."
             return Refused(path.name, reason)
         if missing := [name for name in _NEEDED if name not in columns]:
-            what = f"has no column {' and no column '.join(missing)}"
-            return Refused(
-                path.name, f"It {what}; its columns are {', '.join(sorted(columns))}. Rename them, or fetch it again."
-            )
+            told = f"no column {' and no column '.join(missing)}; its columns are {', '.join(sorted(columns))}"
+            return Refused(path.name, f"It has {told}. Rename them, or fetch it again.")
         if not kind.startswith(("struct", "binary", "large_binary")):
             return Refused(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
         return Shard(path, split, rows, columns)

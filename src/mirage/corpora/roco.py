@@ -120,8 +120,6 @@ def find_annotations(path: Path) -> Path | None:
     path : Path
         A checkout, its folder ``data``, or a folder that holds a checkout.
     """
-    if not path.is_dir():
-        return None
     for folder in (path, path / "data", *(inner for each in sorted(path.glob("*/")) for inner in (each, each / "data"))):
         if any(_first(folder / split / "radiology", _FILES["licences"]) for split in SPLITS):
             return folder

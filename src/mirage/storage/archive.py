@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Self, TypeVar, cast
+from typing import IO, TypeVar, cast
 
 import numpy as np
 from pydantic import NonNegativeInt
@@ -132,20 +132,6 @@ class ArchiveManifest:
         values["encoder"] = {name: value for name, value in values["encoder"].items() if value != ""}
         return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True)
 
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read what `print` wrote, encoded as UTF-8.
-
-        Raises
-        ------
-        ValueError
-            When it is no manifest.
-        """
-        read = read_record(cls, data)
-        if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
-            raise ValueError("the encoder's dimension or number of tokens is not possible")
-        return read
-
 
 class AtlasFile:
     """An atlas file, opened to read; use `opened`.
@@ -185,7 +171,10 @@ class AtlasFile:
             version = given.get("format") if isinstance(given, dict) else None
             if isinstance(version, int) and version > FORMAT:
                 raise AtlasError(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
-            return ArchiveManifest.parse(raw)
+            read = read_record(ArchiveManifest, raw)
+            if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
+                raise ValueError("the encoder's dimension or number of tokens is not possible")
+            return read
         except ValueError as error:
             raise AtlasError(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
 
@@ -211,9 +200,6 @@ class AtlasFile:
         told = {name for name in self._sizes if not name.startswith("pictures/")} - {MANIFEST}
         if unknown := told - set(self.manifest.parts):
             raise self._damaged(min(unknown))
-        self._check_records()
-
-    def _check_records(self) -> None:
         corpora, cases, figures = set[str](), set[str](), set[str]()
 
         def check(part: str, seen: set[str], identity: str, corpus: str) -> None:

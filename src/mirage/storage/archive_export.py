@@ -28,6 +28,7 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
+from mirage.storage.folder import UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.records import CorpusRecord, FigureRow, PictureRow, batched
 from mirage.storage.store import Store
@@ -104,15 +105,14 @@ def export(
     known = manifest.finished(folder)
     if target.is_dir():
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
-    started = time.perf_counter()
     partial = target.with_name(target.name + ".partial")
     store = Store.at(folder / "records.sqlite")
     try:
+        meter = ProgressMeter(len(store.keys()), progress)
         before = _state(folder, store)
         wanted = _wanted(store, corpora)
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
-            meter = ProgressMeter(len(store.keys()), progress)
             writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, meter)
             written = writing.all(wanted, include_unlicensed)
         if _state(folder, store) != before:
@@ -125,12 +125,11 @@ def export(
     finally:
         store.close()
         partial.unlink(missing_ok=True)
-    return ExportReport(target, target.stat().st_size, digest, written, time.perf_counter() - started)
+    return ExportReport(target, target.stat().st_size, digest, written, meter.seconds)
 
 
 def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
-    unfinished = store.note("unfinished")
-    if unfinished is not None:
+    if store.note(UNFINISHED) is not None:
         raise AtlasError(
             "The atlas is being added to, or an adding was cut short. Finish that, or open the atlas once, first."
         )

@@ -128,10 +128,8 @@ class AtlasFolder:
             name = known.index if known else manifest.INDEX
             index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
         except AtlasHeld as error:
-            other = manifest.Holder.read(folder)
-            raise AtlasHeld(
-                f"The atlas {folder} is open in {other or 'another process'}. Use that, or stop it first."
-            ) from error
+            who = manifest.Holder.read(folder) or "another process"
+            raise AtlasHeld(f"The atlas {folder} is open in {who}. Use that, or stop it first.") from error
         except OSError as error:
             raise manifest.cannot_write(folder, error) from error
         if known and manifest.read(folder) != known:  # a rebuild ended while this was opening

@@ -197,7 +197,9 @@ def add(
                 meter.move(1, seldom=True)
 
     with atlas.adding() as put:
-        atlas.store.put_corpus(_record_of(info, complete=False))
+        terms = info.licence.name, info.licence.url
+        record = CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete=False)
+        atlas.store.put_corpus(record)
         for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, refuse), BATCH):
             put(_records(atlas.encoder, batch, infer))
             added += len(batch)
@@ -205,7 +207,7 @@ def add(
             if stop():
                 stopped = True
                 break
-        atlas.store.put_corpus(_record_of(info, complete=not stopped))
+        atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
     return IngestReport(info, added, kept_before, tuple(refused), meter.seconds, stopped)
 
@@ -230,11 +232,6 @@ def _keyed(key: bytes, corpus: str, item: Item) -> Item:
         case = replace(case, id=keyed_id(key, case.id, corpus), source=replace(case.source, corpus=corpus))
     figure = replace(figure, id=own, case_id=of_case, source=replace(figure.source, corpus=corpus))
     return replace(item, figure=figure, case=case, fingerprint=keyed(key, item.fingerprint))
-
-
-def _record_of(info: CorpusInfo, *, complete: bool) -> CorpusRecord:
-    terms = info.licence.name, info.licence.url
-    return CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete)
 
 
 _Refuse = Callable[[str, str], None]

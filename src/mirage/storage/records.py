@@ -53,8 +53,7 @@ figures = sa.Table(
     *(_text(name, index=name == "case_id") for name in FIGURE_WORDS),
     *_source_columns(),
     _text("inferred", server_default=""),  # names of fields, separated by spaces
-    _string("fingerprint"),
-    _string("picture"),
+    *(_string(name) for name in ("fingerprint", "picture")),
     *(_number(name) for name in ("width", "height", "bytes")),
     _string("look"),  # `mirage.images.look`, in hex
     _number("stamp", index=True),

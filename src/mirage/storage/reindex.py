@@ -190,16 +190,13 @@ class _Work:
             missing = [row for row in rows if row.key not in there]
             if missing:
                 check_room(self._folder)
-                self._encode(missing)
+                images = self._encoder.encode_images([_decoded(self._pictures, row) for row in missing])
+                captions = encode_captions(self._encoder, [row.figure for row in missing])
+                self._store.put_vectors(missing, images, captions, self._digest)
                 encoded += len(missing)
             meter.move(len(rows), len(missing))
             self._look()
         return encoded
-
-    def _encode(self, rows: list[FigureRow]) -> None:
-        images = self._encoder.encode_images([_decoded(self._pictures, row) for row in rows])
-        captions = encode_captions(self._encoder, [row.figure for row in rows])
-        self._store.put_vectors(rows, images, captions, self._digest)
 
     def index(self, name: str, use: Callable[[Index], None]) -> Index:
         """Make an index of all figures in a folder of that name, and leave it open for who uses it."""
