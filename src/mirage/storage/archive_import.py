@@ -120,7 +120,8 @@ def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
     theirs, settings = file.manifest.encoder, Settings.load()
     if export := encoders.exported_for(theirs, settings):
         return export
-    for name in dict.fromkeys((theirs.name, settings.encoder)):
+    names = dict.fromkeys((theirs.name, settings.encoder)) if theirs.name in encoders.available() else (settings.encoder,)
+    for name in names:
         try:
             found = encoders.configured(name, settings, theirs.model if name == theirs.name else "")
         except MirageError:

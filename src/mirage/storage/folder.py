@@ -79,9 +79,7 @@ class AtlasFolder:
         holder: manifest.Holder,
         index_name: str = manifest.INDEX,
     ) -> None:
-        self.path = path
-        self.store = store
-        self.holder = holder
+        self.path, self.store, self.holder = path, store, holder
         self.pictures = PictureStore(path / "pictures")
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
