@@ -24,9 +24,9 @@ def samples(count: int = 4000, seed: int = 0, per_query: int = 10) -> list[Judge
         query = number // per_query
         off = query % 5 == 0
         image, caption, words = rng.uniform(0, 0.25 if off else 1.0, 3)
-        signs = HitFeatures(float(image), float(caption), float(words) * (not off))
-        right = not off and rng.random() < TRUE.probability(signs)
-        made.append(JudgedHit(query, signs, True, bool(right), off))
+        features = HitFeatures(float(image), float(caption), float(words) * (not off))
+        right = not off and rng.random() < TRUE.probability(features)
+        made.append(JudgedHit(query, features, True, bool(right), off))
     return made
 
 
@@ -37,7 +37,7 @@ def test_fitting_recovers_the_model_that_made_the_samples() -> None:
         assert getattr(found, name) == pytest.approx(getattr(TRUE, name), abs=0.6), name
 
 
-def test_a_sign_that_speaks_against_is_left_out_rather_than_held_against_a_hit() -> None:
+def test_a_feature_that_speaks_against_is_left_out_rather_than_held_against_a_hit() -> None:
     rng = np.random.default_rng(1)
     made = []
     for number in range(2000):
@@ -78,7 +78,7 @@ def test_quality_of_nothing_is_not_a_number_rather_than_an_error() -> None:
     assert np.isnan(calibration.quality([], Calibration("", {}, TRUE, TRUE))["strong hits that are right"])
 
 
-def test_signs_are_collected_from_a_real_atlas(starter: Atlas) -> None:
+def test_features_are_collected_from_a_real_atlas(starter: Atlas) -> None:
     rows = [row.figure for rows in starter.store.each() for row in rows]
     axial = frozenset(figure.id for figure in rows if figure.plane == "axial")
     asked = [
