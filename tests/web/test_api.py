@@ -8,8 +8,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from mirage.query import Query
-from mirage.web import compare, explain
-from mirage.web.views import figures, generate, jobs, search
+from mirage.web import compare, explain, generate, jobs
+from mirage.web.views import figures, search
+from mirage.web.views import generate as made
 
 
 @pytest.fixture
@@ -64,7 +65,9 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         success = openapi["paths"][path]["get"]["responses"]["200"]["content"]
         name = success["application/json"]["schema"]["$ref"].rpartition("/")[2]
         model = next(
-            found for where in (figures, search, explain, jobs, generate, compare) if (found := getattr(where, name, None))
+            found
+            for where in (figures, search, explain, jobs, generate, compare, made)
+            if (found := getattr(where, name, None))
         )
         assert model.model_validate_json(answer.text, strict=True)  # extra fields are refused, too
         assert set(openapi["components"]["schemas"][name]["properties"]) == set(answer.json())

@@ -15,7 +15,9 @@ from starlette.responses import Response
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import SIDES, Dual, Side
+from mirage.compare.keyness import KeyPhrase
 from mirage.errors import MirageError, Unavailable
+from mirage.figure import MODALITIES
 from mirage.search.answer import Answer
 from mirage.web import explain, forms, generate, openapi, uploads
 from mirage.web.explain import STREAMED, DrawnExplanation, ExplanationView, Whose, nothing
@@ -25,17 +27,8 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.views.figures import ApiModel
-from mirage.web.views.generate import ChoicesBody
-from mirage.web.views.jobs import JobView
-from mirage.web.views.search import (
-    CompareBody,
-    ComparisonView,
-    QueryBody,
-    SearchView,
-    answer_view,
-    comparison_view,
-    hit_view,
-)
+from mirage.web.views.generate import ChoicesBody, JobView
+from mirage.web.views.search import QueryBody, SearchView, answer_view, hit_view
 
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
@@ -57,6 +50,41 @@ twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
 
 
+class CompareBody(ApiModel):
+    """Two queries as JSON, either of which may hold a dropped picture."""
+
+    a: QueryBody
+    b: QueryBody
+
+
+class PairingView(ApiModel):
+    """Figures of both sides taken in one way, to look at together."""
+
+    modality: str
+    modality_name: str
+    plane: str = Field(description="Empty where the sources do not say.")
+    a: list[str] = Field(description="Ids of A's figures, best first.")
+    b: list[str]
+
+
+class ComparisonView(ApiModel):
+    """Two queries answered side by side."""
+
+    url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
+    modified: bool = Field(description="Whether B is A with less of some terms and more of others.")
+    same: bool = Field(description="Whether both sides ask the same.")
+    words: tuple[str, str]
+    a: SearchView
+    b: SearchView
+    shared: list[KeyPhrase] = Field(description="What both sides have, and more of than the atlas at large.")
+    of_a: list[KeyPhrase] = Field(description="What A has and B has not, or less of.")
+    of_b: list[KeyPhrase]
+    alike: list[PairingView]
+    both: list[str] = Field(description="Ids of figures that fit both sides.")
+    notes: list[str]
+    seconds: float
+
+
 class AskBody(ChoicesBody):
     """A question, or two to be compared: hits, an explanation and a synthetic image of each."""
 
@@ -74,6 +102,29 @@ class AskView(ApiModel):
     seed: int | None
     jobs: list[JobView] = Field(description="One for each query; follow `/api/jobs/{id}/events`.")
     no_image: str = Field(description="Why no image is being made; empty when one is.")
+
+
+def comparison_view(comparison: Comparison) -> ComparisonView:
+    """Show two queries answered side by side."""
+    dual = comparison.dual
+    pairings = [
+        PairingView.of(
+            pairing,
+            modality_name=MODALITIES.get(pairing.modality, pairing.modality),
+            a=[hit.figure.id for hit in pairing.a],
+            b=[hit.figure.id for hit in pairing.b],
+        )
+        for pairing in comparison.alike
+    ]
+    return ComparisonView.of(
+        comparison,
+        url=forms.compare_address(dual) if not dual.has_picture else "",
+        modified=dual.modified,
+        same=dual.same,
+        a=answer_view(comparison.a),
+        b=answer_view(comparison.b),
+        alike=pairings,
+    )
 
 
 # -- the form ----------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ BUSY = "Too many explanations are being written for others. Try again in a momen
 
 STREAMED = openapi.streamed(
     "The explanation as it is written: events `began`, `writing`, `claim`, `remark` and `ended`, each with a JSON object "
-    "(`BeganView`, `Writing`, `Claim`, `Remark`, `EndedView`); `error` holds a `Problem`. Closing "
+    "(`BeganView`, `Writing`, `ClaimView`, `Remark`, `EndedView`); `error` holds a `Problem`. Closing "
     "the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
 )
 
@@ -79,12 +79,32 @@ class EvidenceView(ApiModel):
     page: str = Field(description="Page of the case for a case's passage, else of the figure.")
 
 
+class BreakView(ApiModel):
+    """One thing in a sentence that its evidence does not bear out."""
+
+    kind: str
+    words: str = Field(description="The sentence's words in question.")
+    reason: str = Field(description="What is wrong, for a person to read.")
+
+
+class ClaimView(ApiModel):
+    """One sentence, with its citations and whether the evidence supports it."""
+
+    text: str
+    cites: list[int] = Field(description="Numbers of evidence.")
+    support: Literal["supported", "partly", "unsupported", "contradicted"]
+    breaks: list[BreakView]
+    by: str = Field(description="Name of the explainer that wrote it.")
+    quoted: bool = Field(description="Whether it stands word for word in the evidence it cites.")
+    aspect: Literal["", "what", "where", "look", "differential"] = Field(description="What the sentence tells of.")
+
+
 class ExplanationView(ApiModel):
     """An explanation with all that it stands on."""
 
     question: str
     evidence: list[EvidenceView]
-    claims: list[Claim]
+    claims: list[ClaimView]
     remarks: list[str]
     explainers: list[ExplainerInfo] = Field(description="Who spoke, in order; more than one after a failure.")
     stopped: bool
@@ -138,6 +158,8 @@ def event_view(event: Event, whole: Explanation) -> tuple[str, object]:
     if isinstance(event, Began):
         evidence = [evidence_view(each) for each in event.evidence]
         view = BeganView.of(event, question=whole.question, evidence=evidence)
+    elif isinstance(event, Claim):
+        view = ClaimView.of(event)
     elif isinstance(event, Ended):
         view = EndedView.of(event, cited=whole.cited())
     return type(event).__name__.lower(), view
@@ -316,7 +338,7 @@ class Drawing:
         if isinstance(view, Writing):
             return name, PagePiece(text=view.text)
         text, evidence, more = "", "", {"whole": whole, "places": self.places, "prefix": self.prefix}
-        if isinstance(view, Claim):
+        if isinstance(view, ClaimView):
             known = {each.number: evidence_view(each) for each in whole.evidence}
             fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
             self._shown |= {each.number for each in fresh}

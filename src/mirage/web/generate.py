@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from mirage.compare.dual import SIDES
@@ -29,9 +29,8 @@ from mirage.web.security import check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.synthetic import synthetic_in, synthetics_in
 from mirage.web.templating import page
-from mirage.web.views.figures import FigureView
-from mirage.web.views.generate import EMPTY, ChoicesBody, GenerateBody, GeneratorView, PairBody, PairView, SyntheticView
-from mirage.web.views.jobs import JobView, job_view
+from mirage.web.views.figures import ApiModel, FigureView
+from mirage.web.views.generate import EMPTY, ChoicesBody, GenerateBody, JobView, PairBody, SyntheticView, job_view
 
 LATEST = 8
 """How many images the form's page shows."""
@@ -43,6 +42,37 @@ _MOST_KEPT = 20_000
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
+
+
+class GeneratorView(ApiModel):
+    """Who draws, within which bounds, and how many wait."""
+
+    ready: bool
+    problem: str = Field(description="Why nothing can be made, for a person to read; empty when it can.")
+    name: str
+    model: str
+    revision: str
+    licence: str
+    size: int = Field(description="Side of an image in pixels when nobody asks for another.")
+    smallest: int
+    largest: int
+    multiple: int = Field(description="A side is a multiple of this.")
+    steps: int
+    most_steps: int
+    guidance: float
+    most_guidance: float
+    most_images: int
+    from_picture: bool = Field(description="Whether it can begin from a picture.")
+    waiting: int = Field(description="How many wait or run.")
+    most_waiting: int
+
+
+class PairView(ApiModel):
+    """The two jobs of a comparison."""
+
+    seed: int
+    a: JobView
+    b: JobView
 
 
 # -- the form ----------------------------------------------------------------------------------------------------------

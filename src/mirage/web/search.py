@@ -12,9 +12,9 @@ from mirage.errors import BadPicture, BadQuery, MirageError
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
 from mirage.search.answer import Answer
 from mirage.web import explain, forms, generate, openapi, uploads
-from mirage.web.corpora import addable
 from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
+from mirage.web.jobs import addable
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page

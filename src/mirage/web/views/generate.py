@@ -1,4 +1,4 @@
-"""Synthetic images and what makes them, as pages and the API show them; and the marks that a file carries."""
+"""Jobs, synthetic images and what makes them, as pages and the API show them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from PIL import Image
 from pydantic import Field
 
 from mirage.compare.dual import SIDES
+from mirage.corpora.base import Refused
 from mirage.errors import BadQuery
 from mirage.generate.generators.copies import CopyCheck
 from mirage.generate.outputs import OutputEntry
 from mirage.generate.provenance import FORMATS
 from mirage.generate.synthesis import GenerationOptions, PromptMatch, SyntheticImage
+from mirage.jobs.job import GENERATE, Job
 from mirage.query import Query, Term
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView
-from mirage.web.views.jobs import JobView
 
 EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
 STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
@@ -74,35 +75,28 @@ class PairBody(ChoicesBody):
         return [query_of(self.a), query_of(self.b)]
 
 
-class GeneratorView(ApiModel):
-    """Who draws, within which bounds, and how many wait."""
+class JobView(ApiModel):
+    """Long work, as it stands."""
 
-    ready: bool
-    problem: str = Field(description="Why nothing can be made, for a person to read; empty when it can.")
-    name: str
-    model: str
-    revision: str
-    licence: str
-    size: int = Field(description="Side of an image in pixels when nobody asks for another.")
-    smallest: int
-    largest: int
-    multiple: int = Field(description="A side is a multiple of this.")
-    steps: int
-    most_steps: int
-    guidance: float
-    most_guidance: float
-    most_images: int
-    from_picture: bool = Field(description="Whether it can begin from a picture.")
-    waiting: int = Field(description="How many wait or run.")
-    most_waiting: int
-
-
-class PairView(ApiModel):
-    """The two jobs of a comparison."""
-
-    seed: int
-    a: JobView
-    b: JobView
+    id: str
+    kind: str
+    title: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int
+    total: int
+    rate: float = Field(description="Entries a second.")
+    seconds_left: float | None
+    message: str
+    refused: list[Refused]
+    created: float = Field(description="Seconds since 1970-01-01 UTC.")
+    finished: float | None
+    ended: bool
+    page: str
+    results: list[str] = Field(description="Ids of the synthetic images that it has made.")
+    ahead: int = Field(description="How many wait before it.")
+    added: int = Field(0, description="Figures that it has put into the atlas, known when it has ended.")
+    kept: int = Field(0, description="Figures that were in the atlas already.")
+    exit_code: int = Field(0, description="What a command that waited for it ends with, when it failed; 0 otherwise.")
 
 
 class ProgressView(ApiModel):
@@ -174,6 +168,16 @@ class DeletedView(ApiModel):
     """What is gone."""
 
     id: str
+
+
+def job_view(job: Job) -> JobView:
+    """Show a job as it stands."""
+    return JobView.of(
+        job,
+        title=job.shown_title,
+        finished=job.finished or None,
+        page=forms.address("generate", job.id) if job.kind == GENERATE else forms.address("jobs", job.id),
+    )
 
 
 def query_of(terms: Sequence[WantedBody]) -> Query:

@@ -7,9 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from mirage.compare.comparison import Comparison
-from mirage.compare.keyness import KeyPhrase
-from mirage.figure import MODALITIES
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
 from mirage.search.answer import Answer, ChannelMatch, Hit
 from mirage.web import forms
@@ -83,41 +80,6 @@ class EmbeddingView(ApiModel):
     synthetic: str = Field(default="", description="What marks it as synthetic, in a sentence; empty without a mark.")
 
 
-class CompareBody(ApiModel):
-    """Two queries as JSON, either of which may hold a dropped picture."""
-
-    a: QueryBody
-    b: QueryBody
-
-
-class PairingView(ApiModel):
-    """Figures of both sides taken in one way, to look at together."""
-
-    modality: str
-    modality_name: str
-    plane: str = Field(description="Empty where the sources do not say.")
-    a: list[str] = Field(description="Ids of A's figures, best first.")
-    b: list[str]
-
-
-class ComparisonView(ApiModel):
-    """Two queries answered side by side."""
-
-    url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
-    modified: bool = Field(description="Whether B is A with less of some terms and more of others.")
-    same: bool = Field(description="Whether both sides ask the same.")
-    words: tuple[str, str]
-    a: SearchView
-    b: SearchView
-    shared: list[KeyPhrase] = Field(description="What both sides have, and more of than the atlas at large.")
-    of_a: list[KeyPhrase] = Field(description="What A has and B has not, or less of.")
-    of_b: list[KeyPhrase]
-    alike: list[PairingView]
-    both: list[str] = Field(description="Ids of figures that fit both sides.")
-    notes: list[str]
-    seconds: float
-
-
 def query_view(query: Query) -> QueryView:
     """Show a query as it was understood."""
     terms = [TermView.of(term, picture=term.picture.print() if term.picture else "") for term in query.terms]
@@ -132,26 +94,3 @@ def hit_view(hit: Hit) -> HitView:
 def answer_view(answer: Answer) -> SearchView:
     """Show what a query found."""
     return SearchView.of(answer, query=query_view(answer.query), hits=[hit_view(hit) for hit in answer.hits])
-
-
-def comparison_view(comparison: Comparison) -> ComparisonView:
-    """Show two queries answered side by side."""
-    dual = comparison.dual
-    pairings = [
-        PairingView.of(
-            pairing,
-            modality_name=MODALITIES.get(pairing.modality, pairing.modality),
-            a=[hit.figure.id for hit in pairing.a],
-            b=[hit.figure.id for hit in pairing.b],
-        )
-        for pairing in comparison.alike
-    ]
-    return ComparisonView.of(
-        comparison,
-        url=forms.compare_address(dual) if not dual.has_picture else "",
-        modified=dual.modified,
-        same=dual.same,
-        a=answer_view(comparison.a),
-        b=answer_view(comparison.b),
-        alike=pairings,
-    )
