@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mirage.language import negation
 from mirage.language.annotation import annotate
 
 # Sentence and a word of what it denies.
@@ -153,3 +154,10 @@ def test_no_increase_denies_the_increase() -> None:
 def test_a_denial_tells_its_words() -> None:
     (denial,) = annotate("The mass doesn’t enhance.").denials
     assert denial.words == "doesn’t enhance"
+
+
+@pytest.mark.parametrize("sentence", ["There is NO edema.", "The mass doesn’t enhance.", "No evidence (no edema), it says."])
+def test_a_sentence_that_may_deny_is_told_from_its_words_alone(sentence: str) -> None:
+    assert negation.may_deny(sentence)
+    assert annotate(sentence).denials
+    assert not negation.may_deny("A nodule is seen; nothingness and notable findings hold no such word.")

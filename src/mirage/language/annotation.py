@@ -25,6 +25,7 @@ _SEQUENCES = {
     "diffusion weighted": "DWI", "adc": "ADC", "stir": "STIR", "gre": "GRE", "swi": "SWI",
 }  # fmt: skip
 _IMAGING_WORDS = _MODALITY_WORDS | _SEQUENCES
+_BEGINNINGS = {" ".join(name.split()[:count]) for name in _IMAGING_WORDS for count in (1, 2, 3)}
 _PLANES = {
     "axial": "axial", "transverse": "axial", "transaxial": "axial", "coronal": "coronal", "sagittal": "sagittal",
     "parasagittal": "sagittal", "midsagittal": "sagittal",
@@ -127,17 +128,18 @@ class Annotation:
         planes: dict[str, str] = {}
         places: set[int] = set()
         for place, token in enumerate(tokens):
-            for span in (tokens[place : place + count] for count in (3, 2, 1)):
+            counts = (3, 2, 1) if token.word in _BEGINNINGS else ()
+            for span in (tokens[place : place + count] for count in counts):
                 name = " ".join(other.word for other in span)
                 if place not in places and (kind := _IMAGING_WORDS.get(name)):
                     modalities.setdefault(kind, token.text if len(span) == 1 else name)
                     places.update(range(place, place + len(span)))
                     break
-            following = tokens[place + 1].word.split()[0] if place + 1 < len(tokens) else ""
-            plane = _PLANES.get(token.word)
-            if plane and following not in _NOT_A_PLANE:
-                planes.setdefault(plane, token.text)
-                places.add(place)
+            if plane := _PLANES.get(token.word):
+                following = tokens[place + 1].word.split()[0] if place + 1 < len(tokens) else ""
+                if following not in _NOT_A_PLANE:
+                    planes.setdefault(plane, token.text)
+                    places.add(place)
         return modalities, planes, frozenset(places)
 
     @cached_property

@@ -233,6 +233,7 @@ def test_what_a_server_refuses_by_name_is_left_out_and_it_is_asked_again(
     drafts, _, calls = asked(refusing(400, says), saying("The cyst is bright [1]."), attempts=1)
     assert drafts == [Draft("The cyst is bright.", (1,))]
     assert len(calls) == 2
+    assert [call["headers"]["Connection"] for call in calls] == ["close", "close"], "the second might meet a closed line"
     assert changed(calls[1]["body"])
     assert "Use only the numbered evidence" in calls[1]["body"]["messages"][0]["content"]
 
@@ -341,6 +342,7 @@ def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
         ("http://", "http"),
         ("http://user:word@localhost:1/v1", "no name or password"),
         ("http://localhost:99999/v1", "http"),
+        ("http://localhost:8080/v1?key=x", "end at its path"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused_with_what_to_do(url: str, says: str) -> None:

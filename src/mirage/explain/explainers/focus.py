@@ -115,7 +115,7 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     everything = frozenset[str]().union(*held) if held else frozenset()
     weights: dict[str, float] = {}
     for word in words:
-        forms = {other for other in everything if likeness(word, other)}
+        forms = {other for other in everything if other[:3] == word[:3] and likeness(word, other)}
         if not forms:
             continue
         share = sum(1 for one in held if one & forms) / len(held)
