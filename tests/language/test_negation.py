@@ -160,4 +160,4 @@ def test_a_denial_tells_its_words() -> None:
 def test_a_sentence_that_may_deny_is_told_from_its_words_alone(sentence: str) -> None:
     assert negation.may_deny(sentence)
     assert annotate(sentence).denials
-    assert not negation.may_deny("A nodule is seen; nothingness and notable findings hold no such word.")
+    assert not negation.may_deny("A nodule is seen; nothingness and notable findings lie beside the notch.")
