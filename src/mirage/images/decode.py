@@ -134,7 +134,7 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
         stripped = metadata.strip(data, kind)
         # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
         with Image.open(io.BytesIO(stripped.for_decoding), formats=[kind]) as opened:
-            _check_size(opened.size, name, limits)
+            check_pixels(*opened.size, name, limits)
             each = _BYTES_A_PIXEL_OTHERWISE
             if kind != "WEBP" and not opened.has_transparency_data:
                 each = _BYTES_A_PIXEL.get(opened.mode, each)
@@ -174,13 +174,6 @@ def _declared(data: bytes) -> str:
         return ""
     told = declared(data)
     return " ".join(mark.said for mark in told.marks if mark.found)
-
-
-def _check_size(size: tuple[int, int], name: str, limits: Limits) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise BadPicture(f"{name} has no pixels ({width} × {height}). Export it again.")
-    check_pixels(width, height, name, limits)
 
 
 def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Image.Image, bool]:

@@ -49,11 +49,16 @@ class MemoryBudget:
     ----------
     size : int, optional
         Bytes; when left out, the setting ``picture_memory`` or `default_budget`, read at the first reservation.
+
+    Attributes
+    ----------
+    used : int
+        Bytes that are reserved now.
     """
 
     def __init__(self, size: int | None = None) -> None:
         self._size = size
-        self._used = 0
+        self.used = 0
         self._changed = threading.Condition()
 
     @property
@@ -63,11 +68,6 @@ class MemoryBudget:
             if self._size is None:
                 self._size = Settings.load().picture_memory or default_budget()
             return self._size
-
-    @property
-    def used(self) -> int:
-        """Bytes that are reserved now."""
-        return self._used
 
     def take(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> None:
         """Reserve bytes until `give_back` is called with the same number.
@@ -96,15 +96,15 @@ class MemoryBudget:
             )
         until = time.monotonic() + wait
         with self._changed:
-            while self._used + need > size:
+            while self.used + need > size:
                 if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
                     raise Busy(f"Too many pictures are being opened at once, and {name} has to wait. Try again in a minute.")
-            self._used += need
+            self.used += need
 
     def give_back(self, need: int) -> None:
         """Free bytes that `take` reserved."""
         with self._changed:
-            self._used -= need
+            self.used -= need
             self._changed.notify_all()
 
     @contextmanager
@@ -178,7 +178,7 @@ def sampled(frames: int, at_most: int) -> list[int]:
 
 
 def check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
-    """Refuse a picture that has too many pixels.
+    """Refuse a picture that has too many pixels, or none.
 
     Parameters
     ----------
@@ -191,6 +191,8 @@ def check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
     ------
     mirage.errors.BadPicture
     """
+    if width < 1 or height < 1:
+        raise BadPicture(f"{name} has no pixels ({width} × {height}). Export it again.")
     if width * height > limits.pixels:
         raise BadPicture(
             f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "

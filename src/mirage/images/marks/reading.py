@@ -168,15 +168,12 @@ def _of_file(data: bytes) -> tuple[list[Mark], bool, SyntheticRecord | None]:
     packet = _packet(data, kind)
     source, record = source_type(packet), record_in(packet)
     ours = bool(source) and record is not None
+    said = "XMP names no generator." if packet else "The file has no XMP metadata."
     if source:
         maker = creator_tool(packet)
         said = f"XMP says {source} ({SYNTHETIC_TYPES[source]}){', by ' + maker if maker else ''}."
-    else:
-        said = "XMP names no generator." if packet else "The file has no XMP metadata."
     marks = [Mark("xmp", bool(source), said)]
-    manifest = None
-    if kind in _MEDIA:
-        manifest = c2pa.read(data, _MEDIA[kind])
+    manifest = c2pa.read(data, _MEDIA[kind]) if kind in _MEDIA else None
     if manifest is None:
         marks.append(Mark("c2pa", False, "The file has no C2PA manifest."))
     else:
