@@ -76,7 +76,6 @@ def _fault_of(words: list[str]) -> str:
 
 @cache
 def _mirage() -> Any:
-    cli.extend()
     return typer.main.get_command(cli.app)
 
 
