@@ -253,7 +253,7 @@ def test_re_encoded_copies_fold_into_one_hit(starter: Atlas, tmp_path: Path) -> 
         answer = atlas.search(Query.of(pictures=[atlas.embed(Image.open(starter.picture(wanted[0])))]))
     assert len(answer) == 2
     assert [len(hit.folded) for hit in answer] == [2, 2]
-    assert any("4 near-duplicates folded" in note for note in answer.notes)
+    assert any("4 near-duplicates removed" in note for note in answer.notes)
 
 
 def test_neighbouring_slices_are_not_folded(starter: Atlas) -> None:

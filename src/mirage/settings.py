@@ -205,4 +205,4 @@ class Settings(BaseSettings):
                 f"It comes from MIRAGE_{field.upper()}, from mirage.toml, or from the option of that name."
             ) from None
         except (ValueError, OSError) as error:
-            raise BadInput(f"{Path('mirage.toml').resolve()} cannot be read: {error}. Mend it or remove it.") from None
+            raise BadInput(f"{Path('mirage.toml').resolve()} cannot be read: {error}. Correct it or remove it.") from None

@@ -120,7 +120,7 @@ def test_a_truncated_file_is_told(site: Site) -> None:
 
 
 def test_a_model_that_is_not_there_is_told_without_promising_that_it_is(site: Site) -> None:
-    with pytest.raises(Unavailable, match=r"does not show org/other to strangers.*HF_TOKEN"):
+    with pytest.raises(Unavailable, match=r"does not show org/other without a log-in.*HF_TOKEN"):
         models.pull("org/other")
 
 

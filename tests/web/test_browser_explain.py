@@ -106,7 +106,7 @@ def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chrom
             assert claim.locator(".verdict svg").is_visible()
             assert claim.locator(".reasons li").first.inner_text().strip()
         foot = page.locator("#explained [data-foot]")
-        expect(foot).to_contain_text("2 of 3 sentences are not borne out by the sources.")
+        expect(foot).to_contain_text("2 of 3 sentences are not supported by the sources.")
         page.context.close()
     assert complaints == []
 

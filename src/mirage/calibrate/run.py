@@ -66,7 +66,7 @@ def calibrate(
     corpora : collection of str
         Names of the corpora whose figures are asked for; all when left out. What they are told from is the whole atlas.
     seed : int
-        Draws the queries and the intervals.
+        Random seed of the queries and the intervals.
     most : int
         How many cases are asked about at most.
     progress : callable
@@ -126,7 +126,7 @@ def calibrate(
             found = fitted
         else:
             result.notes.append(
-                f"No cuts for {sort} keep off-topic queries quiet and answer most others: they stay as they were."
+                f"No thresholds for {sort} reject off-topic queries and answer most others: they stay as they were."
             )
         result.report.append((f"cuts, {sort}", ""))
         result.report.extend((f"  {name}", f"{value:.3g}") for name, value in quality(samples, found).items())

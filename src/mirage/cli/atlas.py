@@ -12,7 +12,7 @@ from mirage.cli.output import counted, facts, figures_bar, print_json, say, size
 from mirage.errors import AtlasHeld
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
-app = typer.Typer(help="What an atlas holds; making its index anew.", no_args_is_help=True)
+app = typer.Typer(help="Show what an atlas holds, or rebuild its index.", no_args_is_help=True)
 
 
 @app.command()

@@ -46,7 +46,7 @@ class _Evaluate(PartlyInstalled):
     )
 
 
-app = typer.Typer(cls=_Evaluate, help="Measure, and choose what depends on measurement.", no_args_is_help=True)
+app = typer.Typer(cls=_Evaluate, help="Measure MIRAGE, and choose weights and thresholds by measurement.", no_args_is_help=True)
 
 
 @app.callback()
@@ -62,7 +62,7 @@ def calibrate(
         Path | None,
         typer.Option(help="Write it to this file, which no search looks at.", show_default="calibration.json in the atlas"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the queries and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the queries and the intervals.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Choose for an atlas the weights of the channels, when a hit is strong, likely or weak, and when nothing fits.

@@ -25,7 +25,7 @@ from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.query import Query
 
-Speaker = Annotated[str, typer.Option("--explainer", help="Who speaks.", show_default="the settings'")]
+Speaker = Annotated[str, typer.Option("--explainer", help="Which explainer writes.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
 _SIGNS = {"partly": "~", "unsupported": "?", "contradicted": "✗"}
 _ASPECTS = {"what": "What it is", "where": "Where it is", "look": "How it looks", "differential": "What else it could be"}
@@ -140,7 +140,7 @@ def show(whole: Mapping[str, Any]) -> None:
         spoke = ", then ".join(
             f"{each['name']} ({each['model']})" if each["model"] else each["name"] for each in whole["explainers"]
         )
-        plain(f"\nSpoke: {spoke}. It teaches; it does not diagnose.")
+        plain(f"\nExplained by: {spoke}. It teaches; it does not diagnose.")
 
 
 def _print_comparison(found: Mapping[str, Any]) -> None:

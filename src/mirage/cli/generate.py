@@ -27,7 +27,7 @@ from mirage.web.views.generate import STATEMENT
 
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
 
-Seed = Annotated[int | None, typer.Option(help="Same prompt, settings and seed: same image. Drawn when left out.")]
+Seed = Annotated[int | None, typer.Option(help="Same prompt, settings and seed: same image. Random when left out.")]
 Out = Annotated[
     Path | None, typer.Option(help="A file, or a folder for several.", show_default="synthetic-ID.png in this folder")
 ]
@@ -40,12 +40,12 @@ def generate(
     negative: Annotated[str, typer.Option(help="What it shall not show; one more term to have less of.")] = "",
     seed: Seed = None,
     steps: Annotated[int | None, typer.Option(help="How many steps; more is slower.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="Weight of the words against none; 1 is no guidance.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How closely to follow the words; 1 is no guidance.")] = None,
     size: Annotated[str, typer.Option(help="Pixels: a side, or WIDTHxHEIGHT.", show_default="the generator's")] = "",
     count: Annotated[int, typer.Option(help="How many images, of this seed and those after it.")] = 1,
     start: Annotated[str, typer.Option(help="A picture file, or a figure's id, to begin from.")] = "",
     strength: Annotated[float, typer.Option(help="With --start: 0 keeps it, 1 draws anew.")] = 0.6,
-    generator: Annotated[str, typer.Option(help="Who draws.", show_default="the settings'")] = "",
+    generator: Annotated[str, typer.Option(help="Which generator draws.", show_default="the settings'")] = "",
     format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.", show_default="by the file's name, else png")] = "",
     insist: Annotated[bool, typer.Option("--insist", help="Also give near copies of training images.")] = False,
     out: Out = None,
@@ -95,7 +95,7 @@ def ask(
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Ask for all at once: real figures, an explanation of them, and a synthetic image, from one seed for two questions.
+    """Get real figures, an explanation of them and a synthetic image at once; two questions share one seed.
 
     Examples: mirage ask pneumonia; mirage ask "brain MRI" --versus "brain CT"
     """

@@ -24,7 +24,7 @@ from mirage.models.verification import Verdict
 from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
 
-app = typer.Typer(help="Models: what is known and here; getting, checking and converting them.", no_args_is_help=True)
+app = typer.Typer(help="List, get, check and convert models.", no_args_is_help=True)
 
 Revision = Annotated[
     str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
@@ -155,7 +155,7 @@ def card(
     model: Annotated[str, typer.Argument(metavar="ID", help="An id, or a folder that holds a model.")],
     revision: Revision = "",
 ) -> None:
-    """Print what to know of a model: licence, revision, what it is used for, what to mind, and its own card."""
+    """Print a model's licence, revision, use and limits, and its own card."""
     out.print(escape(card_of(model, revision)), soft_wrap=True)
 
 

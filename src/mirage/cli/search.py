@@ -31,10 +31,10 @@ from mirage.query import MAX_K
 
 def search(
     words: Annotated[list[str] | None, typer.Argument(help="What to look for, in words.")] = None,
-    image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file to look for the like of.")] = None,
+    image: Annotated[Path | None, typer.Option("--image", "-i", help="A picture file; finds figures like it.")] = None,
     more: MoreOption = None,
     less: LessOption = None,
-    like: Annotated[Several, typer.Option(help="Id of a figure to find the like of.")] = None,
+    like: Annotated[Several, typer.Option(help="Id of a figure; finds figures like it.")] = None,
     modality: ModalityOption = None,
     plane: PlaneOption = None,
     region: RegionOption = None,
@@ -42,7 +42,7 @@ def search(
     licence: Annotated[Several, typer.Option(help="Only this licence.")] = None,
     k: Annotated[int, typer.Option("-k", help=f"How many hits, 1 to {MAX_K}.")] = 12,
     refine: Annotated[
-        bool, typer.Option("--refine", help="Search twice, the second time with what explains the first hits.")
+        bool, typer.Option("--refine", help="Search twice, the second time also with the explanation of the first hits.")
     ] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,

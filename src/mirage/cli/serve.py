@@ -61,7 +61,7 @@ def _serve(settings: Settings) -> None:
 
 
 def doctor(atlas: AtlasOption = None) -> None:
-    """Look whether everything is in place, and say what to do where it is not."""
+    """Check whether everything is in place, and say what to do if it is not."""
     settings = Settings.load(atlas=atlas)
     rows = [
         ("python", f"{platform.python_version()} on {platform.platform()}"),

@@ -27,7 +27,7 @@ def card(name: str) -> CorpusCard:
     """
     found = getattr(_port.adapter(name), "card", None)
     if not isinstance(found, CorpusCard):
-        raise BadInput(f"The corpus {name!r} has no card that says what it is. Its package has to be mended.")
+        raise BadInput(f"The corpus {name!r} has no card that says what it is. Its package has to be repaired.")
     return found
 
 

@@ -318,7 +318,7 @@ class TorchEncoder(TowerEncoder):
         except RuntimeError as error:
             raise Unavailable(
                 f"{self.adapter} cannot be loaded: {first_line(error)} It and torchvision have to be built for the torch "
-                "that is installed; `pip install --force-reinstall torch torchvision` from one source mends that."
+                "that is installed; `pip install --force-reinstall torch torchvision` from one source repairs that."
             ) from error
         where = select_device(torch, self._device, self._dtype)
         if self._threads and where.device == "cpu":

@@ -235,13 +235,13 @@ def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     if term.text:
         return PromptTerm(term.text, term.weight)
     if term.figure:
-        figure, who = atlas.figure(term.figure), f"The figure {term.figure} spoke by its words"
+        figure, who = atlas.figure(term.figure), f"The figure {term.figure} was replaced by its own words"
     elif hits := atlas.search(Query((replace(term, weight=1.0),), k=1)).hits:
         figure = hits[0].figure
-        who = f"The dropped picture spoke by the words of the figure nearest to it ({figure.id})"
+        who = f"The dropped picture was replaced by the words of the figure nearest to it ({figure.id})"
     else:
         raise BadInput(
-            "A dropped picture speaks by the words of the figure nearest to it, and this atlas is empty. Use words."
+            "A dropped picture is replaced by the words of the figure nearest to it, and this atlas is empty. Use words."
         )
     words = words_of(figure)
     remarks.append(f"{who}: “{words}”.")

@@ -200,7 +200,7 @@ class Jobs:
     def _check_room(self) -> None:
         waiting = sum(job.kind == GENERATE and not job.ended for job in list(self._jobs.values()))
         if waiting >= MAX_AHEAD:
-            raise Busy(f"{waiting} generations wait already, which is as many as may. Try again in a minute.")
+            raise Busy(f"{waiting} generations wait already, and no more are taken. Try again in a minute.")
 
     def _generation(self, query: Query, options: GenerationOptions, start: Image.Image | None) -> GenerateWork:
         return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start)

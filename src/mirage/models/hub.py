@@ -281,7 +281,7 @@ class _Hub:
         name, address = self._name, self.told
         if code == "GatedRepo" or status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             return Unavailable(
-                f"{address} does not show {name} to strangers: it is spelt otherwise, private, or given only to those who "
+                f"{address} does not show {name} without a log-in: its name is wrong, or it is given only to those who "
                 f"accepted its terms. Look at {address}/{name}; if it is there, log in, accept them, make a token in your "
                 "settings there, and run this again with HF_TOKEN=… in the environment."
             )

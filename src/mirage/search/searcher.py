@@ -111,7 +111,7 @@ class Searcher:
             features = self._features(vector, [entry.key for entry in fused[: query.k]], covered)
         hits = self._hits(query, fused[: query.k], rows, folded, features)
         if count := sum(len(hit.folded) for hit in hits):
-            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} folded into the figure that stands for them.")
+            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
 

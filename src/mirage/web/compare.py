@@ -90,7 +90,7 @@ class AskBody(ChoicesBody):
 
     a: QueryBody
     b: QueryBody | None = None
-    explainer: str = Field("", description="Who shall speak; the settings' one when left out.")
+    explainer: str = Field("", description="Which explainer; the settings' one when left out.")
 
 
 class AskView(ApiModel):

@@ -260,7 +260,7 @@ def _by_command(request: Request) -> dict[str, Any]:
     """What stands in the address and only a command of the user who serves may choose."""
     given = {"generator": request.query_params.get("generator", ""), "insist": request.query_params.get("insist") == "1"}
     if any(given.values()) and not check_token(request, None):
-        raise BadInput("Another generator, or near copies of training images, are had by the command `mirage generate`.")
+        raise BadInput("For another generator, or to get near copies of training images, use the command `mirage generate`.")
     return given
 
 

@@ -36,7 +36,7 @@ FACETS = _parameters({"q": "What to look for, in words."}) + _parameters(
     {
         "more": "A further term: words@weight. May be repeated.",
         "less": "Less of this: words@weight. May be repeated.",
-        "like": "Id of a figure to find the like of. May be repeated.",
+        "like": "Id of a figure; finds figures like it. May be repeated.",
         **{name: f"Keep figures whose {name} is this. May be repeated: any of them." for name in FILTERS},
     },
     {"type": "array", "items": _STRING},
@@ -44,7 +44,7 @@ FACETS = _parameters({"q": "What to look for, in words."}) + _parameters(
 """The query string of facets; `mirage.query.Query.parse` is what reads it."""
 SEARCH = (
     FACETS
-    + _parameters({"refine": "1 to search twice, the second time with what explains the first hits."}, _YES)
+    + _parameters({"refine": "1 to search twice, the second time also with the explanation of the first hits."}, _YES)
     + _parameters({"k": "How many hits at most."}, {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K})
 )
 COMPARE = _parameters(
@@ -58,7 +58,7 @@ COMPARE = _parameters(
 )
 EXPLAIN = _parameters(
     {
-        "explainer": "Who shall speak: the one that the settings choose (when left out), or extractive, which only quotes.",
+        "explainer": "Which explainer: the one that the settings choose (when left out), or extractive, which only quotes.",
         "stream": "0 for the whole as one JSON object.",
     }
 )

@@ -99,7 +99,7 @@ def grounding(
     which: Annotated[str, typer.Option("--set", help="a: derived by documented edits; b: written by hand.")] = "a",
     split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all.")] = "dev",
     json_file: JsonFile = None,
-    seed: Annotated[int, typer.Option(help="Draws the sentences of set a.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the sentences of set a.")] = 0,
 ) -> None:
     """Measure the checker: what share of wrong sentences it marks, and how often it is right when it does."""
     from mirage import encoders  # noqa: PLC0415 - loads the engine
@@ -130,7 +130,7 @@ def grounding(
 def modify(
     medpix: MedPix = None,
     each: Annotated[int, typer.Option(min=1, help="How many triples of each kind.")] = 60,
-    seed: Annotated[int, typer.Option(help="Draws the triples.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the triples.")] = 1,
     json_file: JsonFile = None,
 ) -> None:
     """Measure "less of" and "more of": does a modified query find what its target, written out, finds?"""
@@ -150,7 +150,7 @@ def refine(
         str, typer.Option(help="aside: cases set aside from training, many ways; dev: the chosen one.")
     ] = "dev",
     json_file: JsonFile = None,
-    seed: Annotated[int, typer.Option(help="Draws the queries.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the queries.")] = 0,
 ) -> None:
     """Measure whether searching twice (`mirage search --refine`) finds more, for which kinds of queries."""
     from mirage_research.evaluation import refine as measurement  # noqa: PLC0415 - builds an atlas
@@ -169,7 +169,7 @@ def explainer(
     ] = "extractive",
     medpix: MedPix = None,
     questions: Annotated[int, typer.Option(min=1, help="How many to ask.")] = 20,
-    seed: Annotated[int, typer.Option(help="Draws the questions.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the questions.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every claim here too. It quotes MedPix: keep it to yourself.")
     ] = None,
@@ -187,7 +187,7 @@ def explainer(
 def copies(
     medpix: MedPix = None,
     each: Annotated[int, typer.Option(min=1, help="How many training images to plant.")] = 60,
-    seed: Annotated[int, typer.Option(help="Draws the images and their changes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the images and their changes.")] = 1,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the check for near copies: planted copies of training images caught, real images flagged."""
@@ -207,14 +207,15 @@ def generation(
     medpix: MedPix = None,
     name: Annotated[str, typer.Option("--generator", help="Which one.")] = "starter",
     limit: Annotated[int, typer.Option(min=2, help="Prompts of dev to draw.")] = 120,
-    seeds: Annotated[int, typer.Option(min=2, max=8, help="Images of one prompt, for the diversity.")] = 8,
-    classes: Annotated[int, typer.Option(min=1, help="Prompts of the diversity.")] = 12,
+    seeds: Annotated[int, typer.Option(min=2, max=8, help="Images of one prompt, to measure diversity.")] = 8,
+    classes: Annotated[int, typer.Option(min=1, help="Prompts to measure diversity with.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Draws the prompts; the first image's seed.")] = 0,
     steps: Annotated[int | None, typer.Option(min=1, show_default="the generator's own")] = None,
     guidance: Annotated[float | None, typer.Option(min=1, show_default="the generator's own")] = None,
     raw: Annotated[bool, typer.Option(help="Compare images as they are, with lettering, margins and all detail.")] = False,
     remember: Annotated[
-        Path | None, typer.Option(help="Keep what the network saw in this file, .npz; so the next run is quicker.")
+        Path | None,
+        typer.Option(help="Keep the features of the images in this file, .npz, so that the next run is quicker."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures here too, as JSON.")] = None,
     grid: Annotated[
@@ -290,7 +291,7 @@ def inference(
     table = {"split": split, **measurement.measure(looked, used, rule)}
     say(f"{split}: {table['figures']} figures of {table['cases']} cases. Shares with 95 % intervals over cases.")
     if rule is None:
-        say("This encoder has no rule yet, so it is asked nothing: --fit makes one.")
+        say("This encoder has no rule yet, so it is not used: --fit makes one.")
     facts(measurement.rows(table))
     write(table, json_file)
 

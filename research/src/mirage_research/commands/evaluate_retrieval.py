@@ -49,7 +49,7 @@ def retrieval(
         str, typer.Option(help="all, or aside: those that the encoder's training set aside (with --split train).")
     ] = "all",
     refined: Annotated[int, typer.Option(min=0, help="How many condition queries to ask with refine too.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Draws those.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of that choice.")] = 0,
     calibration: Annotated[
         Path | None,
         typer.Option(help="Weights of the fusion, as mirage evaluate calibrate writes them.", show_default=False),
@@ -68,7 +68,7 @@ def retrieval(
 ) -> None:
     """Measure retrieval: each channel, the fusion, refine, keyword search and encoders, asked the same queries.
 
-    From words to pictures and back, names of conditions with titles and diagnoses withheld, and pictures of other cases.
+    From words to pictures and back, conditions in an atlas without titles and diagnoses, and pictures of other cases.
     """
     from mirage.search.confidence import Calibration  # noqa: PLC0415
     from mirage_research.evaluation import evaluation_set as sets  # noqa: PLC0415

@@ -96,7 +96,7 @@ def evaluate(
         The fingerprints that are put to the test.
     each : int
     seed : int
-        Draws the images and their changes.
+        Random seed of the images and their changes.
     progress : callable
         Told how many images are checked, and of how many.
 

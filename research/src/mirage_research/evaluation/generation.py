@@ -347,7 +347,7 @@ def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("  synthetic / real", f"{told(table['diversity']['ratio'])}; {bar('diversity', 'at least 0.5')}"))
     copies = table["copies"]
     near = (
-        f"{copies['near']} of {copies['images']}; likest {copies['likest']:.2f}, withheld from {copies['threshold']:.2f}"
+        f"{copies['near']} of {copies['images']}; highest {copies['likest']:.2f}, withheld from {copies['threshold']:.2f}"
         if copies
         else "not checked: the generator ships no fingerprints"
     )

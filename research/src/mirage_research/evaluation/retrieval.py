@@ -52,7 +52,7 @@ class RetrievalOptions:
     refined : int
         How many condition queries are asked with and without `refine`; 0 for none.
     seed : int
-        Draws those.
+        Random seed of that choice.
     calibration : Calibration or None
         Weights and cuts of the fusion; those that go with the encoder when None.
     thumbnails : bool

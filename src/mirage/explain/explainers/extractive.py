@@ -101,18 +101,18 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
     both = of_a & of_b
     own = [item for item in evidence if _folded(item.text) not in both]
     if not own:
-        yield Remark("Both sides stand on the same passages, so nothing here tells them apart. This is what they share.")
+        yield Remark("Both sides have the same evidence, so nothing here tells them apart. This is what they share.")
         shared = [item for item in evidence if item.side == "a"] or list(evidence)
         for piece in _describe(request.sides[0] or request.question, shared, request.most):
             yield _of_both(piece, evidence) if isinstance(piece, Draft) else piece
         return
     if both:
-        yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left aside.")
+        yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left out.")
     chosen: list[tuple[Aspect, Candidate]] = []
     for side, name in zip(("a", "b"), request.sides, strict=True):
         mine = [item for item in own if item.side == side]
         if not mine:
-            yield Remark(f"Nothing that stands only for {name or f'side {side.upper()}'} was found.")
+            yield Remark(f"Nothing was found that is only about {name or f'side {side.upper()}'}.")
             continue
         typical = _typical(mine, [item for item in own if item.side != side])
         asked = name or request.question

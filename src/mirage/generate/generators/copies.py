@@ -132,9 +132,9 @@ class TrainingFingerprints:
         likeness, _ = self.nearest(image)
         near = likeness >= self.threshold
         said = (
-            "A near copy of a training image: its likeness to one is "
+            "A near copy of a training image: its similarity to one is "
             if near
-            else "Not a near copy of a training image: its likeness to the nearest one is "
+            else "Not a near copy of a training image: its similarity to the nearest one is "
         )
         said += f"{likeness:.2f}; from {self.threshold:.2f} on, an image is withheld."
         return CopyCheck(near=near, likeness=likeness, threshold=self.threshold, checked=True, said=said)

@@ -99,7 +99,7 @@ def look_over(path: Path) -> PipelineFolder:
     kind = index.get("_class_name")
     if kind not in _PIPELINES:
         raise Unavailable(
-            f"{path} holds a {kind}, which is called otherwise than a {_PIPELINES[0]} and is not supported. {OTHERWISE}"
+            f"{path} holds a {kind}, which takes other arguments than a {_PIPELINES[0]} and is not supported. {OTHERWISE}"
         )
     _check_parts(path, index)
     if lacking := missing_parts(path):

@@ -30,10 +30,10 @@ class ChoicesBody(ApiModel):
 
     negative: str = Field("", description="What the image shall not show: counts as one more term of weight -1.")
     seed: int | None = Field(
-        None, description="0 to 4,294,967,287. Same request, same seed, same image; drawn when left out."
+        None, description="0 to 4,294,967,287. Same request, same seed, same image; random when left out."
     )
     steps: int | None = None
-    guidance: float | None = Field(None, description="Weight of the words against none; 1 is no guidance.")
+    guidance: float | None = Field(None, description="How closely to follow the words; 1 is no guidance.")
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     count: int = Field(1, description="How many images, of this seed and those after it.")

@@ -38,7 +38,7 @@ class QueryBody(ApiModel):
     terms: list[TermView]
     filters: dict[str, list[str]] = Field(default_factory=dict)
     k: int = DEFAULT_K
-    refine: bool = Field(False, description="Search twice, the second time with what explains the first hits.")
+    refine: bool = Field(False, description="Search twice, the second time also with the explanation of the first hits.")
 
     def query(self) -> Query:
         """Make the query that this means; a term of weight 0 is left out.
