@@ -46,7 +46,9 @@ class _Evaluate(PartlyInstalled):
     )
 
 
-app = typer.Typer(cls=_Evaluate, help="Measure MIRAGE, and choose weights and thresholds by measurement.", no_args_is_help=True)
+app = typer.Typer(
+    cls=_Evaluate, help="Measure MIRAGE, and choose weights and thresholds by measurement.", no_args_is_help=True
+)
 
 
 @app.callback()
