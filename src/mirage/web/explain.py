@@ -390,7 +390,7 @@ def places_of(answer: Answer, *, side: str = "", prefix: str = "") -> dict[tuple
 
     Parameters
     ----------
-    answer : mirage.search.fusion.Answer
+    answer : mirage.search.answer.Answer
     side : {"", "a", "b"}
         Of a comparison, whose evidence it is.
     prefix : str
