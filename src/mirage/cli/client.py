@@ -26,8 +26,6 @@ from mirage.jobs import Jobs
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
-from mirage.web.server import create_app
-from mirage.web.views.search import query_view
 
 Several = list[str] | None
 AtlasOption = Annotated[
@@ -161,6 +159,8 @@ class AtlasClient:
 
     def search(self, query: Query) -> dict[str, Any]:
         """Search; the answer as the HTTP API gives it."""
+        from mirage.web.views.search import query_view  # noqa: PLC0415 - the site takes a third of a second to load
+
         answer: dict[str, Any] = self.ask("POST", "/api/search", json=query_view(query).model_dump(exclude={"url"}))
         return answer
 
@@ -214,6 +214,8 @@ def connect(path: Path | None, *, create: bool = False, **settings: Any) -> Iter
         with served(folder, held) as client:
             yield client
         return
+    from mirage.web.server import create_app  # noqa: PLC0415 - as above
+
     # A command may take in as large a picture as can be decoded, and does not begin again what a server left behind.
     chosen = Settings.load(upload_max_bytes=2**62, upload_max_pixels=DEFAULT_LIMITS.pixels, **settings)
     with atlas, closing(Jobs(atlas, resume=False)) as jobs:

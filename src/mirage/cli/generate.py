@@ -16,14 +16,12 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, 
 from mirage.cli.output import complain, facts, hits_table, out, print_json, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable
 from mirage.generate import synthesis
-from mirage.generate.provenance import FORMATS
+from mirage.generate.provenance import ENDINGS, FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions
 from mirage.images import DEFAULT_LIMITS, decode, read_picture
 from mirage.images.marks import Marks, reading
 from mirage.images.store import cannot_write
 from mirage.query import Query
-from mirage.web.synthetic import ENDINGS
-from mirage.web.views.generate import STATEMENT
 
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
 

@@ -21,8 +21,6 @@ from mirage.errors import AtlasHeld, MirageError, Unavailable
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.manifest import Holder
-from mirage.web.server import listen
-from mirage.web.server import serve as serve_site
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8000")]
@@ -57,6 +55,8 @@ def serve(
 
 
 def _serve(settings: Settings) -> None:
+    from mirage.web.server import serve as serve_site  # noqa: PLC0415 - the site takes a third of a second to load
+
     serve_site(settings.atlas, host=settings.host, port=settings.port, settings=settings)
 
 
@@ -120,6 +120,8 @@ def _disk_state(folder: Path) -> str:
 
 
 def _port_state(settings: Settings) -> str:
+    from mirage.web.server import listen  # noqa: PLC0415 - as above
+
     holder = Holder.read(settings.atlas)
     try:
         listen(settings.host, settings.port).close()

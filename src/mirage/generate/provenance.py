@@ -28,6 +28,8 @@ from mirage.images.marks.record import TRAINED
 from mirage.settings import Settings
 
 FORMATS = ("png", "jpeg", "webp", "dicom")
+ENDINGS = dict(zip(FORMATS, ("png", "jpg", "webp", "dcm"), strict=True))
+STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
 _QUALITY = 92
 _MOST_PACKET = 60_000  # bytes: a JPEG keeps its XMP in one segment of 64 kB
 _NAMESPACE = "urn:mirage:provenance:1"

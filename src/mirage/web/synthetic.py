@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage import query
 from mirage.errors import MirageError, NotFound
+from mirage.generate.provenance import ENDINGS
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.query import Term
@@ -27,7 +28,6 @@ from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
 _KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
-ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "dicom": "dcm"}
 Chosen = Annotated[Format, Query(description="A file to keep, in this format; without it, the PNG to look at.")]
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)

@@ -14,7 +14,7 @@ from mirage.corpora.base import Refused
 from mirage.errors import BadQuery
 from mirage.generate.generators.copies import CopyCheck
 from mirage.generate.outputs import OutputEntry
-from mirage.generate.provenance import FORMATS
+from mirage.generate.provenance import FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions, PromptMatch, SyntheticImage
 from mirage.jobs.job import GENERATE, Job
 from mirage.query import Query, Term
@@ -22,7 +22,6 @@ from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView
 
 EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
-STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
 
 
 class ChoicesBody(ApiModel):
