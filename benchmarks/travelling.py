@@ -47,6 +47,7 @@ def travelling(setting: Setting) -> Outcome:
     real, _ = many.real_atlas(setting)
     file, there = setting.folder / "travelling.mirage", setting.folder / "travelled"
     shutil.rmtree(there, ignore_errors=True)
+    file.unlink(missing_ok=True)
     before = load()
     written = _apart(_EXPORT, real, file)
     arrived = _apart(_IMPORT, file, there)

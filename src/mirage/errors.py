@@ -97,6 +97,23 @@ def first_fault(error: Exception) -> str:
     return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
 
 
+def check_new(path: Path) -> None:
+    """Stop before a file is written over.
+
+    Parameters
+    ----------
+    path : Path
+        Where a file is to be written.
+
+    Raises
+    ------
+    BadInput
+        When something is there already.
+    """
+    if path.exists():
+        raise BadInput(f"{path} is there already, and is not written over. Choose another name.")
+
+
 def check_room(folder: Path, needed: int = ROOM) -> None:
     """Stop before the disk is full: the memory-mapped files of an index that meet a full disk take the process down.
 

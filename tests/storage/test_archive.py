@@ -163,6 +163,16 @@ def test_pictures_can_be_made_smaller_and_the_hits_stay(starter: Atlas, starter_
                 assert max(image.size) <= 128
 
 
+def test_a_file_that_is_there_is_not_written_over(small: Path, tmp_path: Path) -> None:
+    file = tmp_path / "real.png"
+    file.write_bytes(b"precious")
+    done = CliRunner().invoke(app, ["export", str(file), "--include-unlicensed", "--atlas", str(small)])
+    assert done.exit_code == 2
+    assert f"{file} is there already" in " ".join(done.output.split())
+    assert file.read_bytes() == b"precious"
+    assert not (tmp_path / "real.png.partial").exists()
+
+
 def test_an_atlas_is_exported_while_it_is_open(starter: Atlas, tmp_path: Path) -> None:
     assert export(starter.path, tmp_path / "open.mirage").manifest.figures == 313
 

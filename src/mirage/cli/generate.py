@@ -14,7 +14,7 @@ import typer
 from mirage.cli import explain
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect
 from mirage.cli.output import complain, facts, hits_table, out, print_json, say
-from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable
+from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable, check_new
 from mirage.generate import synthesis
 from mirage.generate.provenance import ENDINGS, FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions
@@ -71,6 +71,7 @@ def generate(
     )
     query = asked(words, more, less)
     kind = _format(format, out)
+    _check_target(out)
     with connect(atlas, create=True) as client:
         made = _made(client, query, options, out, kind, file)
     if json:
@@ -100,7 +101,10 @@ def ask(
     if versus and (more or less):
         raise BadQuery("Compare with a second question, or have --more and --less of something; not both at once.")
     queries = [asked(words, more, less, k=k)]
+    _check_target(out)
     if versus:
+        if out is not None and out.suffix and not out.is_dir():
+            raise BadInput(f"Two questions have two images: give --out a folder, not a file as {out}.")
         queries.append(Query.of(versus, k=k))
     if seed is None:
         seed = synthesis.new_seed()
@@ -179,6 +183,11 @@ def _made(
     return made
 
 
+def _check_target(target: Path | None) -> None:
+    if target is not None and not target.is_dir():
+        check_new(target)
+
+
 def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:
     """Write one image; where, or empty when there is none."""
     if not data:
@@ -186,6 +195,7 @@ def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:
     path = Path(name)
     if target is not None:
         path = target if alone and target.suffix and not target.is_dir() else target / name
+    check_new(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

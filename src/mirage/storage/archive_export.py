@@ -21,7 +21,7 @@ import numpy as np
 
 from mirage import __version__, encoders
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
+from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new
 from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
 from mirage.settings import SHIPPED
@@ -96,7 +96,7 @@ def export(
     mirage.errors.AtlasError
         When the folder is no atlas, is being added to, or changed meanwhile.
     mirage.errors.BadInput
-        When there is nothing to export, or an option cannot be used.
+        When there is nothing to export, the file is there already, or an option cannot be used.
     mirage.errors.Unavailable
         When the disk is full.
     """
@@ -105,6 +105,7 @@ def export(
     known = manifest.finished(folder)
     if target.is_dir():
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
+    check_new(target)
     partial = target.with_name(target.name + ".partial")
     store = Store.at(folder / "records.sqlite")
     try:
