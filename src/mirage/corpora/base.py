@@ -77,6 +77,8 @@ class CorpusOption:
         The only values that there are; empty for any.
     by_command : bool
         Whether only the command line may choose it, as what concerns the privacy of patients; the page does not offer it.
+    label : str
+        What the page's form calls it; its name when empty.
     """
 
     name: str
@@ -88,6 +90,7 @@ class CorpusOption:
     several: bool = False
     choices: tuple[str, ...] = ()
     by_command: bool = False
+    label: str = ""
 
     def read(self, value: object) -> Any:
         """The value as the adapter wants it, from text or as it is.

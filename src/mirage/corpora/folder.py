@@ -70,7 +70,7 @@ class FolderCorpus:
             ),
             CorpusOption("name", "Name of the collection, for all to see; left out, a number stands for the folder's name."),
             CorpusOption("licence", "Licence of all the pictures, where you know it."),
-            CorpusOption("licence_url", "Where the licence's text is."),
+            CorpusOption("licence_url", "Where the licence's text is.", label="Address of the licence"),
             CorpusOption("attribution", "The line to print beside each picture."),
             CorpusOption(
                 "allow_burned_in",

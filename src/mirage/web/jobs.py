@@ -45,6 +45,7 @@ class OptionView(ApiModel):
     """Something that may be chosen when a corpus is added."""
 
     name: str
+    label: str = Field(description="What a form calls it.")
     help: str
     kind: Literal["text", "number", "yes or no"]
     required: bool
@@ -137,7 +138,9 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
             present=name in complete,
             folders=folders if card.folder_option else [],
             options=[
-                OptionView.of(option, kind=_KINDS[option.type])
+                OptionView.of(
+                    option, label=option.label or option.name.replace("_", " ").capitalize(), kind=_KINDS[option.type]
+                )
                 for option in card.options
                 if option.type in _KINDS and not option.by_command
             ],
