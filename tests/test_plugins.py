@@ -21,6 +21,7 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
         theirs = [
             EntryPoint("theirs", "mirage.indexes.base:Point", group),
             EntryPoint("broken", "no_such_package.of_theirs:Thing", group),
+            *([EntryPoint("leaving", "leaves:Thing", group)] if group == "mirage.encoders" else []),
         ]
         return [*found(group=group), *theirs]
 
@@ -50,6 +51,14 @@ def test_those_of_other_packages_are_found() -> None:
 def test_one_that_lacks_a_package_names_it() -> None:
     with pytest.raises(Unavailable, match="index “broken” needs the package 'no_such_package'"):
         plugins.load("mirage.indexes", "broken")
+
+
+@pytest.mark.usefixtures("others")
+def test_one_that_ends_the_process_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaves.py").write_text("raise SystemExit('\\x1b[2Jgone')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Unavailable, match=r"encoder “leaving” cannot be used: SystemExit: \[2Jgone"):
+        plugins.load("mirage.encoders", "leaving")
 
 
 @pytest.mark.usefixtures("others")

@@ -47,13 +47,14 @@ def load(group: str, name: str) -> Any:
     except ImportError as error:
         missing = f"needs the package {error.name!r}, which is not installed" if error.name else f"has a fault: {error}"
         raise Unavailable(f"The {kind} “{name}” {missing}.") from error
-    except Exception as error:  # of another package: whatever it raises must not break what does not need it
+    except (Exception, SystemExit) as error:  # of another package: it must not break what does not need it
         raise Unavailable(f"The {kind} “{name}” cannot be used{_added_by(known[name])}: {described(error)}") from error
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """What was raised, in a line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {''.join(sign for sign in said if sign.isprintable())}"
 
 
 def _added_by(entry: EntryPoint) -> str:

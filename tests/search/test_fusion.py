@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mirage.errors import BadInput
 from mirage.language import words
 from mirage.search import confidence, deduplication, fusion
 from mirage.search.answer import ChannelMatch
@@ -169,6 +170,35 @@ def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(t
     made.write(tmp_path / "calibration.json", quality={"hits": 3})
     assert Calibration.read(tmp_path / "calibration.json") == made
     assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("text", "bias", "much"),
+        ("text", "bias", float("nan")),
+        ("text", "image", None),
+        ("picture", "words", 10**400),
+        ("text", "strong", -1),
+        ("weights", "image", -5),
+        ("weights", "image", float("inf")),
+        ("weights", "smell", 1),
+        ("picture_weights", "words", "all"),
+    ],
+)
+def test_a_calibration_with_a_value_that_cannot_be_is_refused_by_its_name(
+    tmp_path: Path, part: str, name: str, value: object
+) -> None:
+    path = tmp_path / "calibration.json"
+    Calibration("ab12", EVEN, MODEL, MODEL, {"words": 1.0}).write(path)
+    written = json.loads(path.read_text())
+    written[part][name] = value
+    path.write_text(json.dumps(written))
+    with pytest.raises(BadInput, match=rf"no calibration \({part}\.{name}"):
+        Calibration.read(path)
+    path.write_text("[" * 200_000)
+    with pytest.raises(BadInput, match="no calibration"):
+        Calibration.read(path)
 
 
 def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,22 @@ def test_a_field_that_is_missing_is_told_by_its_name_or_has_its_default(few: Par
     assert all(why.startswith(place[0]) for place, why in said.items())
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("caption",), "\x1b]0;owned\x07"),
+        (("title",), "left\u202eright"),
+        (("source", "attribution"), "a\rb"),
+        (("id",), "{corpus}:a@2"),
+    ],
+)
+def test_what_would_steer_a_terminal_or_an_address_is_refused(few: Parts, place: tuple[str, ...], value: str) -> None:
+    record = records_of(few[FIGURES])[0]
+    put(record, place, value.format(corpus=record["source"]["corpus"]))
+    with pytest.raises(ValueError, match=rf"^{'[.]'.join(place)}: "):
+        read_record(ArchivedFigure, json.dumps(record).encode())
+
+
 def test_links_lead_to_web_pages_alone(few: Parts) -> None:
     for link in ("javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://host/x", "//host", "JaVaScRiPt:x"):
         for part, kind, place in (

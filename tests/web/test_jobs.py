@@ -80,6 +80,9 @@ def test_only_folders_under_the_named_roots_can_be_added(empty, roots, tmp_path)
                 answer = client.post("/api/jobs", json={"corpus": "folder", "path": str(path)})
                 assert answer.status_code == 400, path
                 assert "folder_roots" in answer.json()["detail"]
+            for path in (f"{roots}\0x", "~nobody-of-that-name/x"):
+                answer = client.post("/api/jobs", json={"corpus": "folder", "path": path})
+                assert (answer.status_code, "is no path" in answer.json()["detail"]) == (400, True)
             missing = client.post("/api/jobs", json={"corpus": "folder", "path": str(roots / "missing")})
             assert "no folder" in missing.json()["detail"]
             assert client.post("/api/jobs", json={"corpus": "folder"}).status_code == 400

@@ -72,6 +72,7 @@ def test_localhost_is_answered_under_all_its_names_and_any_forwarded_port(client
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://localhost:1"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},

@@ -171,7 +171,7 @@ def apart(a: float, of_a: int, b: float, of_b: int, share: float) -> float:
     ``δ = log((a + α) / (of_a + α₀ − a − α)) − log((b + α) / (of_b + α₀ − b − α))`` with ``α = α₀ · share``, and
     ``z = δ / sqrt(1 / (a + α) + 1 / (b + α))``: equations 16 and 22 of Monroe et al. with ``α₀`` `PRIOR`.
     """
-    alpha = PRIOR * share
+    alpha = PRIOR * min(share, 0.999)  # what all cases say would leave nothing to divide by
     odds = [(count + alpha) / (of + PRIOR - count - alpha) for count, of in ((a, of_a), (b, of_b))]
     return math.log(odds[0] / odds[1]) / math.sqrt(1 / (a + alpha) + 1 / (b + alpha))
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 # Longer than any sentence a person reads at once; a run without a stop is cut.
 LONGEST = 800
+_NEAR = 200
 
 # Lower case, without the last stop. What ends a sentence as often as not ("etc", "cm") is not among them.
 _ABBREVIATIONS = frozenset(
@@ -157,10 +158,11 @@ def ends_at(line: str, stop: int, end: int) -> bool:
     """
     if end >= len(line):
         return True
-    after = line[end:].lstrip()
+    # Near the stop only: a long line is full of stops.
+    after = line[end : end + _NEAR].lstrip()
     if not line[end].isspace() or not _STARTS.match(after):
         return False
-    return line[stop] != "." or not _abbreviates(line[:stop].split(), after)
+    return line[stop] != "." or not _abbreviates(line[max(0, stop - _NEAR) : stop].split(), after)
 
 
 def _abbreviates(words: list[str], after: str) -> bool:

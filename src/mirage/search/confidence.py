@@ -15,14 +15,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
+from pydantic import Field, TypeAdapter, ValidationError
 
-from mirage.errors import BadInput
+from mirage.errors import BadInput, first_fault
 from mirage.settings import SHIPPED
 
 Confidence = Literal["strong", "likely", "weak"]
+Weighted = Annotated[str, Field(pattern="^(image|caption|words|coverage)$")]
+Finite = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,12 @@ class HitFeatures:
 class ConfidenceModel:
     """How sure a hit is: a logistic model of its features, and the probabilities from which it is likely and strong."""
 
-    bias: float
-    image: float
-    caption: float
-    words: float
-    likely: float = 0.5
-    strong: float = 0.85
+    bias: Finite
+    image: Finite
+    caption: Finite
+    words: Finite
+    likely: Share = 0.5
+    strong: Share = 0.85
 
     def probability(self, features: HitFeatures) -> float:
         """How probable it is that a hit with these features fits its query."""
@@ -82,12 +87,12 @@ class Calibration:
     """
 
     encoder: str
-    weights: Mapping[str, float]
+    weights: Mapping[Weighted, Weight]
     text: ConfidenceModel
     picture: ConfidenceModel
-    picture_weights: Mapping[str, float] | None = None
+    picture_weights: Mapping[Weighted, Weight] | None = None
 
-    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[str, float]:
+    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[Weighted, Weight]:
         """The weights for a query that has words, pictures or figures, or both.
 
         With both, each channel has the larger weight of the two: a picture is known by the image channel, and words by the
@@ -138,17 +143,18 @@ class Calibration:
             When the file cannot be read or holds something else.
         """
         try:
-            values = json.loads(path.read_text("utf-8"))
-            models = {name: ConfidenceModel(**values[name]) for name in ("text", "picture")}
-            return cls(values["encoder"], dict(values["weights"]), **models, picture_weights=values.get("picture_weights"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
             raise BadInput(
-                f"{path} is no calibration ({error}). Delete it or name another; `mirage evaluate calibrate` writes one."
+                f"{path} is no calibration ({first_fault(error)}). Delete it or name another; "
+                "`mirage evaluate calibrate` writes one."
             ) from error
 
     def write(self, path: Path, **more: object) -> None:
         """Write as JSON, with whatever else should be known of how it was made."""
-        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
+        partial.replace(path)
 
 
 DEFAULT_CALIBRATION = Calibration(

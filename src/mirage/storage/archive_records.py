@@ -28,6 +28,7 @@ _LINKS = {"url", "licence_url", "homepage"}
 _IDS = {"id", "case_id"}
 _NAMES = {"corpus", "name", "url_of", "fingerprint", "version"} | _LINKS | _IDS
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")  # a terminal's commands, a text's direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ def _check_text(where: str, name: str, text: str) -> None:
     most = _MOST_PROSE if name in _PROSE else _MOST_NAME if name in _NAMES else _MOST_TEXT
     if len(text) > most:
         raise ValueError(f"{where}: {len(text):,} characters, where {most:,} may be")
-    if "\0" in text or (name in _NAMES and _CONTROL.search(text)):
+    if (_CONTROL if name in _NAMES else _UNSEEN).search(text):
         raise ValueError(f"{where}: it holds a control character")
     if name in _LINKS and text:
         try:
@@ -106,5 +107,5 @@ def _check_id(where: str, identity: str, wanted: str) -> None:
     corpus, _, name = identity.partition(":")
     if corpus != wanted:
         raise ValueError(f"{where}: {identity[:60]!r} does not belong to the corpus {wanted[:60]!r}")
-    if not name or name != name.strip() or {".", ".."} & set(name.split("/")):
+    if not name or name != name.strip() or "@" in name or {".", ".."} & set(name.split("/")):
         raise ValueError(f"{where}: {identity[:60]!r} is no id")

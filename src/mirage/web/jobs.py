@@ -231,7 +231,10 @@ def allowed_path(path: str, roots: tuple[Path, ...], *, folder: bool = True) -> 
             "Folders can be added from the page once the setting folder_roots names where they lie; "
             "until then use the command: mirage add folder PATH."
         )
-    found = Path(path).expanduser().resolve()
+    try:
+        found = Path(path).expanduser().resolve()
+    except (ValueError, RuntimeError, OSError) as error:  # a zero byte, an unknown user, a circle of links
+        raise BadInput(f"{path[:200]!r} is no path: {error}.") from error
     if not any(found.is_relative_to(root.resolve()) for root in roots):
         names = ", ".join(str(root) for root in roots)
         raise BadInput(f"{path} is not under a folder that the setting folder_roots names ({names}).")
