@@ -97,20 +97,20 @@ def first_fault(error: Exception) -> str:
     return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
 
 
-def check_new(path: Path) -> None:
+def check_new(path: Path | None) -> None:
     """Stop before a file is written over.
 
     Parameters
     ----------
-    path : Path
-        Where a file is to be written.
+    path : Path or None
+        Where a file is to be written; a folder, or nothing said, is no matter.
 
     Raises
     ------
     BadInput
-        When something is there already.
+        When a file is there already.
     """
-    if path.exists():
+    if path is not None and path.exists() and not path.is_dir():
         raise BadInput(f"{path} is there already, and is not written over. Choose another name.")
 
 

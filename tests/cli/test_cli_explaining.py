@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,22 @@ def test_what_cannot_be_compared_is_told(words: list[str], folder: Path) -> None
 def test_an_explainer_that_is_not_there_is_replaced_and_it_says_so(folder: Path) -> None:
     said = run("explain", "hippocampus", "coronal", "--explainer", "nobody", folder=folder)
     assert "nobody could not be used" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", "hippocampus", "coronal"],
+        ["explain", "zebra crossing at night"],
+        ["compare", "heart ultrasound", "axial brain MRI"],
+        ["ask", "hippocampus", "--versus", "heart ultrasound", "--no-image"],
+    ],
+    ids=" ".join,
+)
+def test_no_blank_line_is_stray(words: list[str], folder: Path) -> None:
+    lines = CliRunner().invoke(app, [*words, "--atlas", str(folder)]).stdout.rstrip("\n").split("\n")
+    assert lines[0].strip()
+    assert all(line.strip() or above.strip() for above, line in pairwise(lines))
+    for number, line in enumerate(lines[:-1]):
+        if line in ("The difference", "How it looks", "Evidence", "hippocampus"):
+            assert lines[number + 1].strip(), line

@@ -57,3 +57,11 @@ def test_two_questions_want_a_folder(folder: Path, tmp_path: Path) -> None:
     done = run(*words, str(tmp_path / "both"), folder=folder)
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "both").glob("*.png"))) == 2
+
+
+def test_an_empty_atlas_that_is_made_is_told(tmp_path: Path) -> None:
+    done = run("generate", "axial brain MRI", "--out", str(tmp_path / "one.png"), folder=tmp_path / "atlas")
+    assert done.exit_code == 0, done.output
+    assert f"an empty one was made in {tmp_path / 'atlas'}. `mirage up` builds" in flat(done)
+    again = run("generate", "axial brain MRI", "--out", str(tmp_path / "two.png"), folder=tmp_path / "atlas")
+    assert "empty one" not in flat(again)

@@ -114,7 +114,9 @@ ENDS: list[tuple[int, str, list[str]]] = [
     (2, "k is how many hits you want", ["search", "brain", "-k", "0"]),
     (2, "k is how many hits you want", ["search", "brain", "-k", "-1"]),
     (2, "k is how many hits you want", ["search", "brain", "-k", "1000000000"]),
-    (2, "valid integer", ["search", "brain", "-k", "abc"]),
+    (2, "'-k': give a whole number, in digits.", ["search", "brain", "-k", "abc"]),
+    (2, "'--seed': give a whole number, in digits.", ["generate", "brain", "--seed", "x"]),
+    (2, "'--strength': give a number, in digits.", ["generate", "brain", "--strength", "x"]),
     (2, "No figure in this atlas has the modality 'PT'", ["search", "brain", "--modality", "PT"]),
     (2, "A weight is a number", ["search", "brain", "--more", "contrast@inf"]),
     (2, "cancel each other out", ["search", "brain", "--less", "brain"]),
@@ -131,7 +133,8 @@ ENDS: list[tuple[int, str, list[str]]] = [
     (4, "no figure 'starter:nothing'", ["search", "--like", "starter:nothing"]),
     (4, "no figure and no case 'starter:nothing'", ["show", "starter:nothing"]),
     (3, "does not exist. `mirage up` builds", ["search", "brain", "--atlas", "/no/such/atlas"]),
-    (3, "is not an atlas", ["atlas", "rebuild", "--atlas", "/no/such/atlas"]),
+    (3, "does not exist. `mirage up` builds", ["atlas", "rebuild", "--atlas", "/no/such/atlas"]),
+    (3, "does not exist. `mirage up` builds", ["export", "new.mirage", "--atlas", "/no/such/atlas"]),
     (4, "nobodys", ["atlas", "rebuild", "--encoder", "nobodys"]),
 ]
 

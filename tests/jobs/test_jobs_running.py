@@ -40,6 +40,11 @@ def ended(jobs: Jobs, job: Job) -> Job:
     return jobs.get(job.id)
 
 
+def test_one_figure_is_told_as_one(jobs: Jobs, pictures: Callable[..., Path]) -> None:
+    done = ended(jobs, jobs.start_add(corpus="folder", path=pictures(1)))
+    assert done.message.startswith("1 figure added, 0 were there already.")
+
+
 def test_a_job_adds_a_corpus_and_tells_how_it_went(jobs: Jobs, atlas: Atlas, pictures: Callable[..., Path]) -> None:
     folder = pictures(40)
     (folder / "phantom-007.png").write_bytes(b"broken")

@@ -428,7 +428,7 @@ def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
         held = mirage("import", carried, atlas=small)
         assert held.returncode == 5
         said = " ".join(held.stderr.split())
-        assert f"is open in process {os.getpid()}. Use that, or stop it first." in said
+        assert f"is open in process {os.getpid()}. It is being built or changed there: wait" in said
         assert len(atlas.index) == 6
     started("serve", "--port", "0", atlas=small)
     until(lambda: (holder := manifest.Holder.read(small)) and holder.url)

@@ -104,7 +104,7 @@ def test_an_atlas_that_is_open_is_not_rebuilt(small: Path) -> None:
 
 
 def test_what_is_no_atlas_is_not_rebuilt(tmp_path: Path) -> None:
-    with pytest.raises(AtlasError, match="is not an atlas, or was never finished"):
+    with pytest.raises(AtlasError, match=r"is empty\. `mirage up` builds"):
         rebuild(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

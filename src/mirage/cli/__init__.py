@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from typing import Annotated, Any
 
@@ -30,6 +31,10 @@ class _Command(evaluate.PartlyInstalled):
         except MirageError as error:
             complain(str(error))
             sys.exit(error.exit_code)
+        except typer.BadParameter as error:
+            number = "Input should be a valid (?:integer|(number)).*"
+            error.message = re.sub(number, lambda found: f"give a {found[1] or 'whole number'}, in digits.", error.message)
+            raise
         except KeyboardInterrupt:
             complain("Interrupted. What was stored stays; run it again to go on.")
             sys.exit(130)

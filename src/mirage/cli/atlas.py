@@ -61,7 +61,7 @@ def rebuild(
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
             say(client.follow(job)["message"])
         return
-    say(f"The index of {folder} was made anew: {figures:,} figures, {encoded:,} of them encoded now.")
+    say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now.")
 
 
 def _in_full(model: str) -> str:

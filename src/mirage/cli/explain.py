@@ -20,7 +20,7 @@ from mirage.cli.client import (
     asked,
     connect,
 )
-from mirage.cli.output import out, plain, print_json
+from mirage.cli.output import counted, out, plain, print_json
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.query import Query
@@ -111,22 +111,24 @@ def explained(client: AtlasClient, path: str, query: Query | Dual, explainer: st
     return whole
 
 
-def show(whole: Mapping[str, Any]) -> None:
-    """Print an explanation as the API gives it."""
+def show(whole: Mapping[str, Any], gap: str = "") -> None:
+    """Print an explanation as the API gives it; `gap` stands between what was printed before and it."""
     sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
     aspect = ""
     for claim in whole["claims"]:
         if claim["aspect"] and claim["aspect"] != aspect:
             aspect = claim["aspect"]
-            out.print(f"\n[bold]{_ASPECTS.get(aspect, aspect)}[/]")
+            out.print(f"{gap}[bold]{_ASPECTS.get(aspect, aspect)}[/]")
         marks = "".join(f"[{sides.get(number, '')}{number}]" for number in claim["cites"])
         text = f"“{claim['text']}”" if claim["quoted"] else claim["text"]
         doubt = f" {_SIGNS[claim['support']]} {claim['support']}" if claim["support"] in _SIGNS else ""
         plain(f"{text} {marks}{doubt}")
         for found in claim["breaks"]:
             plain(f"    {found['reason']}")
+        gap = "\n"
     for remark in whole["remarks"]:
-        plain(f"\n{remark}")
+        plain(f"{gap}{remark}")
+        gap = "\n"
     used = {number for claim in whole["claims"] for number in claim["cites"]}
     if used:
         out.print("\n[bold]Evidence[/]")
@@ -140,14 +142,14 @@ def show(whole: Mapping[str, Any]) -> None:
         spoke = ", then ".join(
             f"{each['name']} ({each['model']})" if each["model"] else each["name"] for each in whole["explainers"]
         )
-        plain(f"\nExplained by: {spoke}. It teaches; it does not diagnose.")
+        plain(f"{gap}Explained by: {spoke}. It teaches; it does not diagnose.")
 
 
 def _print_comparison(found: Mapping[str, Any]) -> None:
     for side, words in zip("ab", found["words"], strict=True):
         answer = found[side]
         fitting = [hit for hit in answer["hits"] if hit["confidence"] != "weak"]
-        plain(f"{side.upper()}: {words} – {len(fitting)} figures that fit")
+        plain(f"{side.upper()}: {words} – {counted(len(fitting), 'figure')} that {'fits' if len(fitting) == 1 else 'fit'}")
         for hit in fitting[:3]:
             figure = hit["figure"]
             plain(f"   {figure['id']}  {figure['title'] or figure['alt']}"[:100])

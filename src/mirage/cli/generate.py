@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import typer
 
 from mirage.cli import explain
-from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect, folder_of
 from mirage.cli.output import complain, facts, hits_table, out, print_json, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable, check_new
 from mirage.generate import synthesis
@@ -22,6 +22,7 @@ from mirage.images import DEFAULT_LIMITS, decode, read_picture
 from mirage.images.marks import Marks, reading
 from mirage.images.store import cannot_write
 from mirage.query import Query
+from mirage.storage import manifest
 
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
 
@@ -71,8 +72,11 @@ def generate(
     )
     query = asked(words, more, less)
     kind = _format(format, out)
-    _check_target(out)
+    check_new(out)
+    new = manifest.read(folder_of(atlas)) is None
     with connect(atlas, create=True) as client:
+        if new:
+            say(f"There was no atlas; an empty one was made in {folder_of(atlas)}. {manifest.FILLED_BY}")
         made = _made(client, query, options, out, kind, file)
     if json:
         print_json({"images": made})
@@ -101,7 +105,7 @@ def ask(
     if versus and (more or less):
         raise BadQuery("Compare with a second question, or have --more and --less of something; not both at once.")
     queries = [asked(words, more, less, k=k)]
-    _check_target(out)
+    check_new(out)
     if versus:
         if out is not None and out.suffix and not out.is_dir():
             raise BadInput(f"Two questions have two images: give --out a folder, not a file as {out}.")
@@ -122,14 +126,14 @@ def ask(
     if json:
         print_json({"seed": seed, "answers": answers})
         return
-    for query, answer in zip(queries, answers, strict=True):
-        _print_answer(query, answer)
+    for number, (query, answer) in enumerate(zip(queries, answers, strict=True)):
+        _print_answer(query, answer, "\n" if number else "")
 
 
-def _print_answer(query: Query, answer: Mapping[str, Any]) -> None:
-    out.print(f"\n[bold]{query.text}[/]")
+def _print_answer(query: Query, answer: Mapping[str, Any], gap: str) -> None:
+    out.print(f"{gap}[bold]{query.text}[/]")
     hits_table(answer["search"])
-    explain.show(answer["explanation"])
+    explain.show(answer["explanation"], "\n" if answer["search"]["hits"] else "")
     if answer["no_image"]:
         say(f"No synthetic image: {answer['no_image']}")
     _print(answer["images"])
@@ -181,11 +185,6 @@ def _made(
 
     client.follow(job, write, unit=" steps/s")
     return made
-
-
-def _check_target(target: Path | None) -> None:
-    if target is not None and not target.is_dir():
-        check_new(target)
 
 
 def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from mirage.language import words
 from mirage.storage.ingest import Progress as IngestProgress
 
 
@@ -24,6 +25,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+counted = words.counted
 out = _Console(highlight=False)
 err = _Console(stderr=True, highlight=False)
 
@@ -47,19 +49,6 @@ def print_json(value: Any) -> None:
     """One JSON document on the output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     sys.stdout.flush()
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 case``, ``2 cases``.
-
-    Parameters
-    ----------
-    number : int
-        Thousands are set apart with commas.
-    thing : str
-        In the singular; its plural is made with an s.
-    """
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from mirage import __version__, corpora, encoders
 from mirage.atlas import Atlas
 from mirage.cli.add import add_corpus
 from mirage.cli.client import AtlasOption, connect
-from mirage.cli.output import facts, say, size
+from mirage.cli.output import counted, facts, say, size
 from mirage.errors import AtlasHeld, MirageError, Unavailable
 from mirage.settings import Settings
 from mirage.storage import manifest
@@ -41,7 +41,7 @@ def up(
         for name in corpora.shipped() if whole <= set(corpora.shipped()) else ():
             # Adding what is there already takes milliseconds; after an update it brings the new pictures.
             if added := add_corpus(client, name, {})["added"]:
-                say(f"Built the {name} atlas in {settings.atlas}: {added:,} figures.")
+                say(f"Built the {name} atlas in {settings.atlas}: {counted(added, 'figure')}.")
     _serve(settings)
 
 
@@ -106,7 +106,7 @@ def _atlas_state(folder: Path) -> str:
         if manifest.read(folder) is None:
             return f"none at {folder} yet; `mirage up` builds the one that ships"
         with Atlas.open(folder) as opened:
-            return f"{folder}, {opened.info().figures:,} figures"
+            return f"{folder}, {counted(opened.info().figures, 'figure')}"
     except AtlasHeld as held:
         return str(held)
 

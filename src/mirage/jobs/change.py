@@ -13,6 +13,7 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Downloads
 from mirage.jobs.job import Cancelled, Update
+from mirage.language.words import counted
 from mirage.storage import archive_import
 from mirage.storage.ingest import Progress, add
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
@@ -53,7 +54,7 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
     if isinstance(source, Downloads) and not source.ready:
         source.prepare(fetching)
     report = add(atlas, source, progress=partial(_tell, update), stop=stopped)
-    new, old = f"{report.added:,} figures added", f"{report.kept:,} were there already"
+    new, old = f"{counted(report.added, 'figure')} added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
     if report.corpus.alias:
@@ -91,7 +92,7 @@ def import_file(
     report = partial(_tell, update)
     done = archive_import.import_file(path, atlas, encode=encode, replace=replace, progress=report, stop=stopped)
     again = ", encoded anew" if done.encoded else ""
-    message = f"{done.added:,} figures added{again}, {done.kept:,} were there already."
+    message = f"{counted(done.added, 'figure')} added{again}, {done.kept:,} were there already."
     if done.stopped:
         message = f"Cancelled. {message} Import it again to go on."
     update(state="cancelled" if done.stopped else "done", added=done.added, kept=done.kept, message=message)
@@ -126,4 +127,4 @@ def rebuild(
         update(state="cancelled", message=message)
         return
     encoded = f"{done.encoded:,} of them encoded now with {used.info().name}"
-    update(state="done", message=f"The index was made anew: {done.figures:,} figures, {encoded}.")
+    update(state="done", message=f"The index was made anew: {counted(done.figures, 'figure')}, {encoded}.")

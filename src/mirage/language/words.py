@@ -1,4 +1,4 @@
-"""Words in the forms in which they are compared: spelling folded, or stemmed as the words channel has them."""
+"""Words in the forms in which they are compared: spelling folded, or stemmed as the words channel has them; and counted."""
 
 from __future__ import annotations
 
@@ -81,3 +81,16 @@ def words(text: str) -> dict[int, str]:
         if word.lower() not in FILLERS and (number := stem(word)) is not None:
             found.setdefault(number, word)
     return found
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 case``, ``2 cases``.
+
+    Parameters
+    ----------
+    number : int
+        Thousands are set apart with commas.
+    thing : str
+        In the singular; its plural is made with an s.
+    """
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

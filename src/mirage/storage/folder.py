@@ -126,8 +126,9 @@ class AtlasFolder:
             name = known.index if known else manifest.INDEX
             index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
         except AtlasHeld as error:
-            who = manifest.Holder.read(folder) or "another process"
-            raise AtlasHeld(f"The atlas {folder} is open in {who}. Use that, or stop it first.") from error
+            who = manifest.Holder.read(folder)
+            then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
+            raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
         except OSError as error:
             raise manifest.cannot_write(folder, error) from error
         if known and manifest.read(folder) != known:  # a rebuild ended while this was opening

@@ -21,6 +21,7 @@ from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, MirageError, Unavailable, first_fault
 
 FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
+FILLED_BY = "`mirage up` builds the one that ships; `mirage add` fills your own."
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
 INDEX = "index"
@@ -142,11 +143,11 @@ def finished(folder: Path) -> AtlasManifest:
     Raises
     ------
     mirage.errors.AtlasError
-        As `read`, and when there is none.
+        As `check_folder`, and when it has no records.
     """
-    known = read(folder)
+    known = check_folder(folder, create=False)
     if known is None or not (folder / "records.sqlite").exists():
-        raise AtlasError(f"{folder} is not an atlas, or was never finished. `mirage up` builds the one that ships.")
+        raise AtlasError(f"The atlas {folder} was begun but not finished. {FILLED_BY}")
     return known
 
 
@@ -205,7 +206,7 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
         )
     if not create:
         what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
-        raise AtlasError(f"The atlas {folder} {what}. `mirage up` builds the one that ships; `mirage add` fills your own.")
+        raise AtlasError(f"The atlas {folder} {what}. {FILLED_BY}")
     return None
 
 
