@@ -197,3 +197,16 @@ def test_the_others_are_told_what_it_is_for(prompt: str) -> None:
 def test_faces_and_persons_are_refused_as_such(prompt: str) -> None:
     with pytest.raises(BadInput, match="does not draw faces or real persons"):
         prompt_filter.check(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["slipped disc", "water on the brain", "heart attack ECG", "X-ray of Legg Perthes hip"])
+def test_what_laymen_call_a_disease_is_medical(prompt: str) -> None:
+    prompt_filter.check(prompt)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Scarlett Johansson with pneumonia", "Emma Watson MRI", "photo of the prime minister with jaundice"]
+)
+def test_a_name_at_the_beginning_and_an_office_are_a_person(prompt: str) -> None:
+    with pytest.raises(BadInput, match="does not draw faces or real persons"):
+        prompt_filter.check(prompt)

@@ -24,7 +24,7 @@ FOR = (
 # Medical words that the lexicon does not hold, since they tell nothing of what a sentence claims.
 _IMAGING = frozenset(
     "tomography spect histology histopathology microscopy micrograph myelogram venogram arthrogram cystogram urogram "
-    "gadolinium barium endoscopy colonoscopy dermoscopy scintigram".split()
+    "gadolinium barium endoscopy colonoscopy dermoscopy scintigram ecg ekg".split()
 )
 _CLINICAL = frozenset(
     "anteroposterior arm avulsion cell consolidation contusion ear echo facial film foot fundus ground-glass hand head "
@@ -69,8 +69,12 @@ _EPONYMS = frozenset(
     birt hogg | swyer james | churg strauss | lhermitte duclos | hill sachs | sinding larsen | larsen johansson
     takotsubo | mayer rokitansky | rokitansky kuster | eisenmenger | caroli | crouzon | treacher collins | pierre robin
     parry romberg | ramsay hunt | gorlin goltz | mounier kuhn | williams campbell | lemierre | may thurner
-    paget schroetter | blalock taussig | ivor lewis | moya moya
+    paget schroetter | blalock taussig | ivor lewis | moya moya | hoffa kastert | legg perthes | graves basedow
     """.replace("\n", "|").split("|")
+)
+# What laymen call a disease or an organ, in words that say nothing of medicine on their own.
+_LAY = re.compile(
+    r"(?i)\b(?:slipped dis[ck]|collapsed lung|water on the brain|hole in the heart|wisdom t\w+th|tennis elbow)\b"
 )
 # A long word that general English hardly has is most often one of medicine, where it is no surname.
 _LONG = 9
@@ -78,10 +82,11 @@ _SURNAME = re.compile(
     r"^[A-Z].*(?:egger|berg|stein|mann?|son|sk[iy]|ov|ev|ich|ez|ini|elli|poulos|escu|ford|ton|worth|wood)$"
 )
 _ADJECTIVE = re.compile(r"^\w{3,}(?:[tnrg]ic|[ntrdml]al|ous|ated|oid|ary|ive|tion|sis|ally|ar)$")
-_LATIN = re.compile(r"(?:us|is|um|ale|ia|oma|on)$")
+_LATIN = re.compile(r"(?:us|is|um|ale|ia|oma|(?<!s)on)$")
 _PICTURE = r"(?:photo|photograph|picture|image|painting|drawing|sketch|snapshot|close-?up)s?"
 _PORTRAIT = re.compile(
     r"\b(?:selfie|portrait|celebrit(?:y|ies)|mug ?shot|headshot|passport photo|self-portrait)s?\b"
+    r"|\b(?:the|our) (?:president|prime minister|queen|king|pope)\b"
     r"|\b(?:naked|nude|sexy|beautiful|pretty|handsome)\b.*\b(?:man|woman|men|women|boy|girl|person|people|lady|teacher)\b",
     re.IGNORECASE,
 )
@@ -92,13 +97,16 @@ _PEOPLE = re.compile(
 )
 _FACE = re.compile(
     r"\b(?:smile|likeness) of\b|\bface of (?:(?:a|my|his|her|our|your)\b|the (?:man|woman|boy|girl|president)|(?-i:[A-Z]))"
-    r"|\b(?:his|her|my|your|\w+['’]s) face\b",
+    r"|\b(?:his|her|my|your|(?!(?:child|infant|baby|newborn|patient)['’]s)\w+['’]s) face\b",
     re.IGNORECASE,
 )
 _NAMED = re.compile(
     r"\b(?:[Oo]f|[Ff]rom|[Ll]ike|[Nn]amed|[Pp]atient|[Pp]resident|M[rs]s?\.?|[Dd]r\.?)\s+([A-Z][a-z’']{2,})[\s-]+([A-Z][a-z’']{2,})((?:[\s-]+[A-Z][\w’']+)*(?:[\s-]+[\w’']+)?)"
 )
 
+_FIRST = re.compile(
+    r"^([A-Z][a-z]{2,})\s+([A-Z][a-z]+(?:egger|berg|stein|mann|son|sk[iy]|ez|elli|escu))\b((?:[\s-]+[\w’']+)?)"
+)
 _OWNED = re.compile(r"\b([A-Z][a-z]{2,})\s+([A-Z][a-z]{2,})['’]s\b((?:[\s-]+[\w’']+)?)")
 
 
@@ -113,13 +121,13 @@ def check(prompt: str) -> None:
     tokens = annotate(prompt).tokens
     if _shows_a_person(prompt, tokens):
         raise BadInput(f"This generator does not draw faces or real persons. {FOR}")
-    if not (_images(prompt) or any(map(_is_disease, tokens)) or _mostly_medical(tokens)):
+    if not (_images(prompt) or _LAY.search(prompt) or any(map(_is_disease, tokens)) or _mostly_medical(tokens)):
         raise BadInput(f"Nothing medical is named in “{prompt[:120]}”, and this generator can draw nothing else. {FOR}")
 
 
 def _shows_a_person(prompt: str, tokens: Sequence[Token]) -> bool:
     if _PORTRAIT.search(prompt) or any(
-        _is_a_person(*names.groups()) for pattern in (_NAMED, _OWNED) for names in pattern.finditer(prompt)
+        _is_a_person(*names.groups()) for pattern in (_NAMED, _OWNED, _FIRST) for names in pattern.finditer(prompt)
     ):
         return True
     images = _images(prompt)

@@ -32,11 +32,12 @@ _CUES: dict[Role, str] = {
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
         unlikely that | argue against | argues against | arguing against
-        nobody | at no time | resolution of
+        nobody | at no time | at no point | resolution of | inconsistent with | rules against | improbable that | zero
+        hardly any | little to suggest | nothing to suggest | not a trace of | not a sign of | not a hint of
     """,
     "adjective": """
         absent | lacking | nonexistent | negative | excluded | ruled out | denied | unlikely | improbable | resolved
-        disappeared | gone
+        disappeared | gone | cleared | vanished | dismissed | discarded | nowhere to be seen | out of the question
     """,
     "open": """
         rule out | r o | to exclude | to rule out | not certain if | not certain whether | not sure if | not sure whether
@@ -47,6 +48,7 @@ _CUES: dict[Role, str] = {
         not always | not all | not uncommon | not uncommonly | not infrequent | not infrequently | not unusual
         not unusually | not rare | not rarely | without difficulty | with or without | with and without | whether or not
         gram negative | rh negative | false negative | negative predictive | negative pressure | nothing but | if not
+        no one missed | nobody missed | not well seen | not well visualized | not there before | not seen before
     """,
 }  # fmt: skip
 # After "no" and the like and words of degree, these alone are denied: "no increase in edema" does not deny the edema.
@@ -54,7 +56,7 @@ _COURSE = frozenset("increase decrease change progression worsening improvement"
 _DEGREE = frozenset("significant interval definite suspicious further appreciable obvious substantial".split())
 _ENDS = frozenset(
     "but however although though nevertheless except apart aside besides whereas while which who that yet since because if "
-    "unless until instead rather than".split()
+    "unless until instead rather than despite".split()
 )
 _RELATIVE = frozenset("which who that".split())
 _PREPOSITIONS = frozenset(
@@ -71,7 +73,11 @@ _SEEN = frozenset(
 _HAPPENS = frozenset("develop developed exist existed occur occurred arise arisen happen happened".split())
 _LOOKED_FOR = _SEEN | frozenset("see note identify visualize appreciate detect observe find".split())
 _ADVERBS = frozenset("clearly definitely well currently longer otherwise actually really even yet so now".split())
-_BEFORE_VERBS = ("unlikely that", "at no time", "nobody")
+_BEFORE_VERBS = ("unlikely that", "improbable that", "at no time", "at no point", "nobody")
+# What is said of a thing while it is denied, and is never what is denied.
+_NEVER_DENIED = frozenset(
+    "evidence trace sign suggestion indication hint possibility whatsoever convincing could can would turn turned".split()
+)
 # After "should be" and the like it is still open what is to be ruled out.
 _MODALS = frozenset("should must ought may might need to".split())
 # Words that hold a denial, so that "is not enlarged" and "is normal" do not speak against each other.
@@ -306,7 +312,7 @@ def _denial(tokens: Sequence[Token], cue: Cue, reach: range, silent: frozenset[i
             head, closed = None, False
         elif token.word in _PREPOSITIONS and head is not None:
             closed = True
-        elif place in silent or is_side(token.word) or closed or token.word in _LOOKED_FOR or token.word in _ADVERBS:
+        elif place in silent or is_side(token.word) or closed or token.word in _LOOKED_FOR | _ADVERBS | _NEVER_DENIED:
             continue
         elif token.concept and token.kind != "plain" and not token.word.isdigit():
             head = token

@@ -124,3 +124,33 @@ def test_what_is_only_to_be_ruled_out_is_not_stated(checker: Checker) -> None:
     claim = checker.check(Draft("CT of the chest shows a pulmonary embolism."), evidence)
     assert claim.support != "supported"
     assert "negation" in {broken.kind for broken in claim.breaks}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        ("There is no evidence whatsoever of lymphoma.", "There is lymphoma."),
+        ("No convincing evidence for osteomyelitis was found.", "There is osteomyelitis."),
+        ("Not a trace of hemorrhage was left.", "Hemorrhage is present."),
+        ("Pneumonia could not be found.", "Pneumonia is found."),
+        ("An aneurysm is nowhere to be seen.", "An aneurysm is seen."),
+        ("Hardly any effusion is left.", "There is effusion."),
+        ("Hemorrhage has cleared.", "Hemorrhage is present."),
+        ("At no point was a fracture seen.", "A fracture was seen."),
+        ("The suspected abscess turned out to be absent.", "An abscess is present."),
+    ],
+)
+def test_what_is_denied_in_other_words_is_not_supported(checker: Checker, evidence: str, text: str) -> None:
+    assert checker.check(Draft(text), (passage(1, evidence),)).support != "supported"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        ("A negative biopsy despite obvious lymphoma on CT.", "There is obvious lymphoma on CT."),
+        ("An effusion that was not there before is seen.", "An effusion is seen."),
+        ("No one missed the pneumothorax on the film.", "There is a pneumothorax on the film."),
+    ],
+)
+def test_what_denies_something_else_does_not_contradict(checker: Checker, evidence: str, text: str) -> None:
+    assert checker.check(Draft(text), (passage(1, evidence),)).support != "contradicted"
