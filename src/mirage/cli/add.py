@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mirage import corpora
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
-from mirage.cli.output import duration, print_json, say
+from mirage.cli.output import duration, printed, say
 from mirage.corpora.base import CorpusCard, CorpusOption
 from mirage.errors import BadInput, MirageError
 
@@ -60,8 +60,7 @@ def _command(name: str, card: CorpusCard) -> Any:
             options[key.replace("-", "_")] = value
         with connect(atlas, create=True) as client:
             report = add_corpus(client, name, options)
-        if json:
-            print_json(report)
+        if printed(json, report):
             return
         for entry in report["refused"]:
             say(f"Left out: {entry['label']}: {entry['reason']}")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
-from mirage.cli.output import counted, duration, figures_bar, print_json, say, size
+from mirage.cli.output import counted, duration, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
@@ -46,7 +46,7 @@ def export(
     if json:
         counts = {"figures": made.figures, "cases": made.cases, "pictures": made.pictures, "licences": dict(made.licences)}
         whole = {"file": str(written.path), "bytes": written.bytes, "sha256": written.sha256, "seconds": written.seconds}
-        print_json({**whole, **counts, "left_out": asdict(made.left_out)})
+        printed(json, {**whole, **counts, "left_out": asdict(made.left_out)})
         return
     say(
         f"{written.path}: {counted(made.figures, 'figure')} in {counted(made.cases, 'case')}, {size(written.bytes)}, "
@@ -93,13 +93,11 @@ def import_(
             say(f"The atlas is served at {client.url}; importing through it.")
             asked = {"file": str(file.expanduser().resolve()), "encode": encode, "replace": replace}
             job = client.follow(client.ask("POST", "/api/atlas/import", json=asked))
-        if json:
-            print_json({"message": job["message"], "seconds": job["finished"] - job["created"]})
+        if printed(json, {"message": job["message"], "seconds": job["finished"] - job["created"]}):
             return
         say(job["message"])
         return
-    if json:
-        print_json({"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds})
+    if printed(json, {"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds}):
         return
     again = ", encoded anew" if done.encoded else ""
     say(f"{counted(done.added, 'figure')} added{again}, {done.kept:,} were there already, in {duration(done.seconds)}.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
-from mirage.cli.output import counted, facts, figures_bar, print_json, say, size
+from mirage.cli.output import counted, facts, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
@@ -20,8 +20,7 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     """Tell what the atlas holds, with sizes and licences."""
     with connect(atlas) as client:
         record = client.ask("GET", "/api/atlas")
-    if json:
-        print_json(record)
+    if printed(json, record):
         return
     encoder = record["encoder"]
     rows = [

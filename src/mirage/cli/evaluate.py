@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
-from mirage.cli.output import facts, print_json, progress_bar, say
+from mirage.cli.output import facts, printed, progress_bar, say
 from mirage.errors import Unavailable
 from mirage.search.confidence import CALIBRATION_FILE
 
@@ -81,8 +81,7 @@ def calibrate(
         )
         target = out or opened.path / CALIBRATION_FILE
         calibration.write(result, target)
-    if json:
-        print_json({"file": str(target), "report": result.report, "notes": result.notes})
+    if printed(json, {"file": str(target), "report": result.report, "notes": result.notes}):
         return
     facts(result.report)
     for note in result.notes:

@@ -20,7 +20,7 @@ from mirage.cli.client import (
     asked,
     connect,
 )
-from mirage.cli.output import counted, out, plain, print_json
+from mirage.cli.output import counted, out, plain, printed
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.query import Query
@@ -49,9 +49,7 @@ def explain(
     query = asked(words, more, less, modality=modality, plane=plane, region=region)
     with connect(atlas, explainer=explainer or None) as client:
         whole = explained(client, "/api/explain", query, explainer)
-    if json:
-        print_json(whole)
-    else:
+    if not printed(json, whole):
         show(whole)
     if not whole["claims"]:
         raise typer.Exit(NotFound.exit_code)
@@ -84,8 +82,7 @@ def compare(
     with connect(atlas, explainer=explainer or None) as client:
         found = client.ask("GET", f"/api/compare?{dual.print()}")
         whole = None if no_explain else explained(client, "/api/compare/explain", dual, explainer)
-    if json:
-        print_json({**found, "explanation": whole})
+    if printed(json, {**found, "explanation": whole}):
         return
     _print_comparison(found)
     if whole is not None:

@@ -13,7 +13,7 @@ import typer
 
 from mirage.cli import explain
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect, folder_of
-from mirage.cli.output import complain, facts, hits_table, out, print_json, say
+from mirage.cli.output import complain, facts, hits_table, out, printed, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable, check_new
 from mirage.generate import synthesis
 from mirage.generate.provenance import ENDINGS, FORMATS, STATEMENT
@@ -78,9 +78,7 @@ def generate(
         if new:
             say(f"There was no atlas; an empty one was made in {folder_of(atlas)}. {manifest.FILLED_BY}")
         made = _made(client, query, options, out, kind, file)
-    if json:
-        print_json({"images": made})
-    else:
+    if not printed(json, {"images": made}):
         _print(made)
     if not any(image["file"] for image in made):
         raise typer.Exit(NotFound.exit_code)
@@ -123,8 +121,7 @@ def ask(
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
             answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})
-    if json:
-        print_json({"seed": seed, "answers": answers})
+    if printed(json, {"seed": seed, "answers": answers}):
         return
     for number, (query, answer) in enumerate(zip(queries, answers, strict=True)):
         _print_answer(query, answer, "\n" if number else "")
@@ -265,8 +262,7 @@ def verify(
             if number:
                 out.print()
             _print_marks(path, marks)
-    if json:
-        print_json(told)
+    printed(json, told)
     if failed:
         raise typer.Exit(BadPicture.exit_code)
 

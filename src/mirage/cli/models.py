@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from mirage import encoders
 from mirage.cli.client import JsonOption
-from mirage.cli.output import bytes_bar, complain, counted, facts, out, print_json, say, size
+from mirage.cli.output import bytes_bar, complain, counted, facts, out, printed, say, size
 from mirage.encoders import Encoder, Opening, opening
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.models import pins
@@ -50,8 +50,7 @@ def list_(
     if measured:
         _measure([row for row in rows if row.role == pins.ENCODER and row.where and row.whole])
         rows = listed(everything=everything, adapter_of=encoders.adapter_of)
-    if json:
-        print_json([asdict(row) for row in rows])
+    if printed(json, [asdict(row) for row in rows]):
         return
     for row in rows:
         _print(row)
@@ -108,9 +107,7 @@ def verify(
             tell(read, None)
 
         verdicts = verify_models(model, revision=revision, progress=count)
-    if json:
-        print_json([{**asdict(verdict), "sound": verdict.sound} for verdict in verdicts])
-    else:
+    if not printed(json, [{**asdict(verdict), "sound": verdict.sound} for verdict in verdicts]):
         for verdict in verdicts:
             _print_verdict(verdict)
     if not all(verdict.sound for verdict in verdicts):

@@ -45,10 +45,19 @@ def say(message: str) -> None:
     err.print(escape(message), soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document on the output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-    sys.stdout.flush()
+def printed(as_json: bool, value: Any) -> bool:
+    """Print one JSON document where that is wanted, and say whether it was.
+
+    Parameters
+    ----------
+    as_json : bool
+    value : object
+        What JSON can hold.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.flush()
+    return as_json
 
 
 def duration(seconds: float) -> str:

@@ -24,7 +24,7 @@ from mirage.cli.client import (
     connect,
     folder_of,
 )
-from mirage.cli.output import facts, hits_table, out, print_json
+from mirage.cli.output import facts, hits_table, out, printed
 from mirage.errors import NotFound
 from mirage.query import MAX_K
 
@@ -57,9 +57,7 @@ def search(
         ask()  # what is wrong with the query is told before the atlas is opened
     with connect(atlas) as client:
         answer = client.search(ask(pictures=[client.picture(image)] if image else []))
-    if json:
-        print_json(answer)
-    else:
+    if not printed(json, answer):
         hits_table(answer)
     if not answer["fits"]:
         raise typer.Exit(NotFound.exit_code)
@@ -73,8 +71,7 @@ def show(
     """Print a figure with its words, source and licence, or a case with its passages."""
     with connect(atlas) as client:
         record, is_case = _record(client, name)
-    if json:
-        print_json(record)
+    if printed(json, record):
         return
     source, licence = record["source"], record["source"]["licence"]
     rows = [("id", record["id"]), ("title", record["title"])]
