@@ -32,8 +32,8 @@ _CUES: dict[Role, str] = {
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
         unlikely that | argue against | argues against | arguing against
-        nobody | at no time | at no point | resolution of | inconsistent with | rules against | improbable that | zero
-        hardly any | little to suggest | nothing to suggest | not a trace of | not a sign of | not a hint of
+        nobody | at no time | at no point | resolution of | inconsistent with | rules against | improbable that
+        zero evidence | hardly any | little to suggest | nothing to suggest | not a trace of | not a sign of | not a hint of
     """,
     "adjective": """
         absent | lacking | nonexistent | negative | excluded | ruled out | denied | unlikely | improbable | resolved
