@@ -19,9 +19,10 @@ from mirage.errors import BadQuery
 from mirage.images import PictureStore
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
+from mirage.language.concepts import lexicon
 from mirage.models.runtime import loaded_once
 from mirage.query import Query, shown
-from mirage.search import fusion
+from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Calibration, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
@@ -86,13 +87,17 @@ class Searcher:
         if feedback is not None:
             asked = replace(asked, vector=feedback.mixed(vector), words=f"{query.text} {feedback.words}".strip())
         lists = self._index.ask(asked)
+        named = concepts.asked((term.text for term in query.terms if term.weight > 0), lexicon())
+        said = concepts.spoken(self._store, named, query.filters)
+        lists["concepts"] = sorted(((key, each.weight) for key, each in said.items()), key=lambda one: (-one[1], one[0]))[:depth]
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
             picture=any(not term.text for term in query.terms),
             less=any(term.weight < 0 for term in query.terms),
         )
-        fused = fusion.fuse(lists, weights, query.k + SPARE + len(own), self._uncaptioned(lists))
+        fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, None, self._uncaptioned(lists))
+        fused = concepts.lift(fused, said)[: query.k + SPARE + len(own)]
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
@@ -110,6 +115,10 @@ class Searcher:
         else:
             features = self._features(vector, [entry.key for entry in fused[: query.k]], covered)
         hits = self._hits(query, fused[: query.k], rows, folded, features)
+        hits = [
+            replace(hit, confidence=concepts.confidence(hit.confidence, hit.figure, said.get(entry.key), named))
+            for hit, entry in zip(hits, fused, strict=False)
+        ]
         if count := sum(len(hit.folded) for hit in hits):
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
         fits = any(hit.confidence != "weak" for hit in hits)

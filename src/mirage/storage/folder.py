@@ -144,6 +144,7 @@ class AtlasFolder:
             holder.write(folder)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(folder)
+            store.read_mentions()
             opened.reconcile()
             undo.pop_all()
         return opened

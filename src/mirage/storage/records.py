@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,10 @@ _key = partial(sa.Column, type_=sa.String, primary_key=True)
 def _source_columns() -> list[sa.Column[Any]]:
     terms = _string("licence"), _text("licence_url"), _truth("allows_sharing")
     return [_string("corpus", index=True), _text("attribution"), _text("url"), _string("url_of"), *terms]
+
+
+def _mention_columns() -> list[sa.Column[Any]]:
+    return [_key("concept"), _key("field"), _string("polarity")]
 
 
 FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
@@ -82,9 +86,25 @@ notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
 # figure or a case; or it is the name of a corpus.
 names = sa.Table("names", metadata, _key("id"), _text("name"))
 former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
+# What figures and cases speak of: derived from their words by `mirage.language.mentions`, and made anew when the lexicon changes.
+# Of several mentions of a concept in one field the plainest stands.
+figure_mentions = sa.Table(
+    "figure_mentions",
+    metadata,
+    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    *_mention_columns(),
+)
+case_mentions = sa.Table(
+    "case_mentions",
+    metadata,
+    sa.Column("case_id", sa.String, sa.ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    *_mention_columns(),
+)
+sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.polarity)
+sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0001"
+VERSION = "0002"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 
@@ -138,6 +158,15 @@ class FigureRow:
     key: int
     figure: Figure
     picture: PictureRow
+
+
+class StoredMention(NamedTuple):
+    """A concept that a figure, or its case, speaks of: in which field, and with which `mirage.language.mentions.Polarity`."""
+
+    key: int
+    concept: str
+    field: str
+    polarity: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, MirageError, NotFound, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
+from mirage.language.concepts import lexicon
+from mirage.language.mentions import POLARITIES, Polarity, mentions
 from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
@@ -33,10 +36,13 @@ from mirage.storage.records import (
     FigureRow,
     Half,
     PictureRow,
+    StoredMention,
     Vector,
     batched,
+    case_mentions,
     cases,
     corpora,
+    figure_mentions,
     figures,
     former_ids,
     jobs,
@@ -50,6 +56,11 @@ from mirage.storage.records import (
 )
 
 ID_KEY = "id_key"  # note
+LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
+EMPTY: Mapping[str, Sequence[str]] = MappingProxyType({})
+FIGURE_FIELDS = ("title", "diagnosis", "caption")
+CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
+_SPEAKING = ("affirmed", "possible", "history")
 _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
@@ -171,6 +182,7 @@ class Store:
             The figures' keys, in order. A figure keeps its key when it is replaced.
         """
         keys: list[int] = []
+        found = [mentions_of(record.figure) for record in records]
         with self._write() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             for record in records:
@@ -186,6 +198,7 @@ class Store:
             for part in batched(keys, _AT_ONCE):
                 stale = vectors.c.key.in_(part) & (vectors.c.encoder != encoder)
                 connection.execute(sa.delete(vectors).where(stale))
+            _put_mentions(connection, figure_mentions.c.key, dict(zip(keys, found, strict=True)))
         return keys
 
     def put_cases(self, found: Iterable[Case]) -> None:
@@ -363,6 +376,57 @@ class Store:
             found[corpus] = (number, count, total)
         return found
 
+    # -- mentions ----------------------------------------------------------------------------------------------------
+
+    def mentions(self, concepts: Sequence[str], filters: Mapping[str, Sequence[str]] = EMPTY) -> list[StoredMention]:
+        """What figures, or their cases, say of some concepts, denials left out.
+
+        Parameters
+        ----------
+        concepts : sequence of str
+            At most 30,000.
+        filters : mapping
+            Column of `mirage.storage.records.figures` to the values of which the figure has one.
+        """
+        own, case = figure_mentions.c, case_mentions.c
+        said = [own.key, own.concept, own.field, own.polarity], [figures.c.key, case.concept, case.field, case.polarity]
+        joined = figure_mentions.join(figures), figures.join(case_mentions, figures.c.case_id == case.case_id)
+        if not filters:
+            joined = figure_mentions, joined[1]
+        wanted = [figures.c[name].in_(values) for name, values in filters.items()]
+        statement = sa.union_all(
+            *(
+                sa.select(*columns).select_from(table).where(columns[1].in_(concepts), columns[3].in_(_SPEAKING), *wanted)
+                for columns, table in zip(said, joined, strict=True)
+            )
+        )
+        with self._read() as connection:
+            return [StoredMention(*row) for row in connection.execute(statement)]
+
+    def read_mentions(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Read all words anew when they were read with another lexicon, or never.
+
+        Parameters
+        ----------
+        progress : callable
+            Told how many figures are done, of how many.
+        """
+        if self.note(LEXICON) == lexicon().digest:
+            return
+        keys, done = self.keys(), 0
+        with self._write() as connection:
+            every = connection.execute(sa.select(cases.c.id)).scalars().all()
+        for part in batched(every, _AT_ONCE):
+            found = self.cases(part)
+            with self._write() as connection:
+                _put_mentions(connection, case_mentions.c.case_id, {name: mentions_of(case) for name, case in found.items()})
+        for rows in self.each():
+            with self._write() as connection:
+                _put_mentions(connection, figure_mentions.c.key, {row.key: mentions_of(row.figure) for row in rows})
+            done += len(rows)
+            progress(done, len(keys))
+        self.set_note(LEXICON, lexicon().digest)
+
     # -- corpora, jobs, notes ---------------------------------------------------------------------------------------
 
     def put_corpus(self, corpus: CorpusRecord) -> None:
@@ -439,6 +503,33 @@ def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
     for case in found:
         values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **_source_values(case.source)}
         _put(connection, cases, values)
+        _put_mentions(connection, case_mentions.c.case_id, {case.id: mentions_of(case)})
+
+
+def mentions_of(what: Figure | Case) -> dict[tuple[str, str], Polarity]:
+    """Concept and field to how it is spoken of, the plainest where there are several."""
+    said: dict[tuple[str, str], Polarity] = {}
+    for field in FIGURE_FIELDS if isinstance(what, Figure) else CASE_FIELDS:
+        for mention in mentions(getattr(what, field)):
+            known = said.get((mention.concept, field))
+            if known is None or POLARITIES.index(mention.polarity) < POLARITIES.index(known):
+                said[mention.concept, field] = mention.polarity
+    return said
+
+
+def _put_mentions(
+    connection: sa.Connection, subject: sa.Column[Any], found: Mapping[Any, Mapping[tuple[str, str], Polarity]]
+) -> None:
+    """Replace the mentions of figures or cases."""
+    for part in batched(found, _AT_ONCE):
+        connection.execute(sa.delete(subject.table).where(subject.in_(part)))
+    rows = [
+        {subject.name: own, "concept": concept, "field": field, "polarity": polarity}
+        for own, said in found.items()
+        for (concept, field), polarity in said.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(subject.table), rows)
 
 
 def _source_values(source: Source) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""Mentions: which concepts a text speaks of, and whether it affirms, denies, supposes or only names them.
+
+After ConText (Harkema et al., Journal of Biomedical Informatics 42 (2009) 839-851): denied and open come from
+`mirage.language.negation`; history and what is only spoken of, from the words below, whose reach ends with the clause.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from mirage.language import negation, sentences
+from mirage.language.annotation import annotate
+from mirage.language.concepts import Lexicon, lexicon
+
+Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
+POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
+
+_CLAUSE = r"[^.;:,()]{0,80}"
+
+
+def _before(words: str) -> re.Pattern[str]:
+    """Matches any of some words, separated by "|", and the rest of their clause."""
+    listed = "|".join(" ".join(each.split()) for each in words.split("|"))
+    return re.compile(rf"(?i)\b(?:{listed})(?!\w):?{_CLAUSE}")
+
+
+# What comes first wins: "protocol for suspected appendicitis" names it.
+_REACHES: tuple[tuple[Polarity, re.Pattern[str]], ...] = (
+    (
+        "named",
+        _before(
+            r"""(?:[\w-]+ ){1,3}protocol | protocol | indications? | reason for (?:the )?(?:exam|study) | evaluat\w+ (?:for|of)
+            | assess\w* for | screening for | look\w* for | work-?up (?:of|for) | to (?:exclude|rule out|look for|evaluate) | r/o
+            | rule out | mimic\w* | resembl\w+ | unlike | as opposed to | risk of | family history of | at risk for"""
+        ),
+    ),
+    (
+        "history",
+        _before(
+            r"""history of | h/o | hx of | status post | s/p | post-?operative(?:ly)? (?:from|after) | previous(?:ly)? | prior
+            | past | remote | former | known"""
+        ),
+    ),
+    (
+        "possible",
+        _before(
+            r"""possibl[ey] | probabl[ey] | likely | suspected | suspicious for | suggest\w* | suspicion of | concern(?:ing)? for
+            | may represent | may be | could be | could represent | might | presumed | questionable | versus | vs\.? | consider"""
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A concept in a text.
+
+    Attributes
+    ----------
+    concept : str
+    polarity : str
+        One of `POLARITIES`.
+    start, end : int
+        In the text of its sentence.
+    sentence : str
+    """
+
+    concept: str
+    polarity: Polarity
+    start: int
+    end: int
+    sentence: str
+
+
+def mentions(text: str, known: Lexicon | None = None) -> list[Mention]:
+    """The concepts of a text, sentence by sentence."""
+    known = known or lexicon()
+    return [mention for sentence in sentences.split(text) for mention in _of_sentence(sentence.text, known)]
+
+
+def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
+    found = known.find(text).matches
+    if not found:
+        return []
+    reaches: list[tuple[int, int, Polarity]] = []
+    for polarity, pattern in _REACHES:
+        reaches += [(hit.start(), hit.end(), polarity) for hit in pattern.finditer(text)]
+    if negation.may_deny(text):
+        annotation = annotate(text)
+        for denial in (*annotation.denials, *annotation.questions):
+            said: Polarity = "denied" if denial.certain else "possible"
+            reaches += [(token.start, token.end, said) for token in (annotation.tokens[place] for place in denial.places)]
+    return [
+        Mention(match.concept, _polarity(match.start, match.end, reaches), match.start, match.end, text) for match in found
+    ]
+
+
+def _polarity(start: int, end: int, reaches: list[tuple[int, int, Polarity]]) -> Polarity:
+    held = {polarity for first, last, polarity in reaches if first < end and start < last}
+    return next((polarity for polarity in ("denied", "named", "history", "possible") if polarity in held), "affirmed")
