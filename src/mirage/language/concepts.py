@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -47,7 +48,7 @@ class Concept:
     synonyms, lay, es : tuple of str
         Other names, what people say who are no doctors, and Spanish names.
     abbreviations : mapping
-        Short form to words of which one settles that it is meant; to none where it has one meaning only.
+        Short form to words of which one settles that it is meant; to none where it is meant unless something else is settled.
     parents : tuple of str
         Broader concepts, by name.
     organ : str
@@ -265,9 +266,11 @@ class Lexicon:
         settled = sorted(((len(context & there), name) for name, context in meanings if context & there), reverse=True)
         if settled and (len(settled) == 1 or settled[0][0] > settled[1][0]):
             return settled[0][1], 1
-        certain = [name for name, context in meanings if not context]
-        if len(meanings) == 1 and certain:
-            return certain[0], 1
+        usual = [name for name, context in meanings if not context]
+        if len(meanings) == 1 and typed:
+            usual = [meanings[0][0]]
+        if len(usual) == 1:
+            return usual[0], 1
         doubtful[short] = tuple(name for name, _ in meanings)
         return "", 1
 
@@ -279,6 +282,8 @@ def _words_of(lexicon: Lexicon) -> frozenset[str]:
 
 @lru_cache(maxsize=50_000)
 def _folded(word: str) -> str:
+    if not word.isascii():
+        word = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
     return fold(word)
 
 

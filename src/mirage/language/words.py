@@ -25,18 +25,19 @@ _IRREGULAR = {
     "scapulae": "scapula", "apices": "apex", "uteri": "uterus", "humeri": "humerus",
     "does": "do",
 }  # fmt: skip
+# What a word has to hold for the pattern to be tried, the pattern, and what stands in its place.
 _SPELLING = (
-    (re.compile(r"(?<!^)ae|^ae(?!r)"), "e"),
+    ("ae", re.compile(r"(?<!^)ae|^ae(?!r)"), "e"),
     # British "oe" is one letter only in words from Greek and Latin; "does", "shoe", "toe" and "coexist" have two.
-    (re.compile(
+    ("oe", re.compile(
         r"oo?e(?=dem|soph)|^oe(?=str|n)|(?<=f)oe(?=t)|(?<=c)oe(?=lia|lio|lom)|(?<=rrh)oe(?=[ai])|(?<=pn)oe(?=[ai])"
         r"|(?<=am)oe(?=b)|(?<=hom)oe(?=o)|(?<=p)oe(?=tin|ia)"
     ), "e"),
-    (re.compile(r"(?<=[a-z]{2})(?<!^fl)(?<!^sc)(?<!cont)(?<!^det)(?<!^dev)our(?=s?$|ed$|ing$|less$)"), "or"),
-    (re.compile(r"^(cent|fib|calib|lit|met|millimet|centimet|goit|theat)re(s?)$"), r"\1er\2"),
-    (re.compile(r"grey"), "gray"),
-    (re.compile(r"(?<=.{4})is(e[ds]?|ing|ation)$"), r"iz\1"),
-    (re.compile(r"dilatation"), "dilation"),
+    ("our", re.compile(r"(?<=[a-z]{2})(?<!^fl)(?<!^sc)(?<!cont)(?<!^det)(?<!^dev)our(?=s?$|ed$|ing$|less$)"), "or"),
+    ("re", re.compile(r"^(cent|fib|calib|lit|met|millimet|centimet|goit|theat)re(s?)$"), r"\1er\2"),
+    ("grey", re.compile(r"grey"), "gray"),
+    ("is", re.compile(r"(?<=.{4})is(e[ds]?|ing|ation)$"), r"iz\1"),
+    ("dilatation", re.compile(r"dilatation"), "dilation"),
 )  # fmt: skip
 
 
@@ -45,8 +46,9 @@ def fold(word: str) -> str:
     """One word in lower case, singular, British spelling read as American; only to compare words with."""
     word = word.lower().translate(APOSTROPHES).removesuffix("'s")
     word = _IRREGULAR.get(word, word)
-    for pattern, american in _SPELLING:
-        word = pattern.sub(american, word)
+    for held, pattern, american in _SPELLING:
+        if held in word:
+            word = pattern.sub(american, word)
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "os")):
         word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
     return word

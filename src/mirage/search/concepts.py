@@ -7,10 +7,13 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from mirage.figure import Figure
 from mirage.language.concepts import Lexicon
+from mirage.search.confidence import Confidence
+from mirage.search.fusion import RRF_K, FusedFigure
 from mirage.storage.store import Store
 
 FIELD_WEIGHTS: Mapping[str, float] = {
