@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mirage.language.annotation import annotate
-from mirage.language.lexicon import Token, spelled_out
 from mirage.language.sentences import cut
+from mirage.language.vocabulary import Token, spelled_out
 from mirage.language.words import FILLERS, fold, stem
 
 Key = tuple[str, ...]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from mirage.errors import BadInput
 from mirage.language.annotation import annotate
-from mirage.language.lexicon import Token, is_uncommon, vocabulary
+from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 from mirage.language.words import FILLERS
 
 FOR = (

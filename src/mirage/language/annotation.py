@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 
 from mirage.figure import MODALITIES
 from mirage.language import laterality, negation, numbers
-from mirage.language.lexicon import Token, spelled_out, tokenize
+from mirage.language.vocabulary import Token, spelled_out, tokenize
 
 _MODALITY_WORDS: dict[str, str] = {
     "ct": "CT", "cta": "CT", "ctpa": "CT", "hrct": "CT", "cat scan": "CT", "computed tomography": "CT",

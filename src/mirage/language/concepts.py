@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mirage.errors import BadInput
 from mirage.language.words import fold
@@ -30,8 +31,8 @@ _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
-    "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet pie "
-    "pit ram red sad sat sir so star tar tee us was who".split()
+    "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
+    "pie pit ram red sad sat sir so star tar tee us was who".split()
 )
 
 
@@ -48,7 +49,7 @@ class Concept:
     synonyms, lay, es : tuple of str
         Other names, what people say who are no doctors, and Spanish names.
     abbreviations : mapping
-        Short form to words of which one settles that it is meant; to none where it is meant unless something else is settled.
+        Short form to words of which one settles that it is meant; to none where it is meant unless another is settled.
     parents : tuple of str
         Broader concepts, by name.
     organ : str
@@ -225,7 +226,7 @@ class Lexicon:
         return Found(tuple(matches), doubtful)
 
     def _named_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
-        """The concept of the longest name that begins at a place, and how many words it takes; also "stone of the kidney"."""
+        """The concept of the longest name that begins at a place and how many words it takes; also "stone of the kidney"."""
         concept, length = "", 0
         names = self._names.get(words[place])
         if names:
@@ -307,9 +308,10 @@ def read(path: Path) -> list[Concept]:
                 raise ValueError(f"it has no field {strange[0]!r}")
             if values["kind"] not in KINDS:
                 raise ValueError(f"there is no kind {values['kind']!r}; there are: {', '.join(KINDS)}")
-            concepts.append(
-                Concept(**{name: tuple(each) if isinstance(each, list) else each for name, each in values.items()})
-            )
+            read_values: dict[str, Any] = {
+                name: tuple(each) if isinstance(each, list) else each for name, each in values.items()
+            }
+            concepts.append(Concept(**read_values))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {error}.") from error
     return concepts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from mirage.language.lexicon import Token
+from mirage.language.vocabulary import Token
 
 SIDES = {
     "left": "left", "leftward": "left", "leftsided": "left", "right": "right", "rightward": "right", "rightsided": "right",

@@ -1,13 +1,15 @@
 """Mentions: which concepts a text speaks of, and whether it affirms, denies, supposes or only names them.
 
 After ConText (Harkema et al., Journal of Biomedical Informatics 42 (2009) 839-851): denied and open come from
-`mirage.language.negation`; history and what is only spoken of, from the words below, whose reach ends with the clause.
+`mirage.language.negation`; history and what is only spoken of, from the words of ``cues.toml``, whose reach ends with the clause.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from mirage.language import negation, sentences
@@ -18,39 +20,8 @@ Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 _CLAUSE = r"[^.;:,()]{0,80}"
-
-
-def _before(words: str) -> re.Pattern[str]:
-    """Matches any of some words, separated by "|", and the rest of their clause."""
-    listed = "|".join(" ".join(each.split()) for each in words.split("|"))
-    return re.compile(rf"(?i)\b(?:{listed})(?!\w):?{_CLAUSE}")
-
-
-# What comes first wins: "protocol for suspected appendicitis" names it.
-_REACHES: tuple[tuple[Polarity, re.Pattern[str]], ...] = (
-    (
-        "named",
-        _before(
-            r"""(?:[\w-]+ ){1,3}protocol | protocol | indications? | reason for (?:the )?(?:exam|study) | evaluat\w+ (?:for|of)
-            | assess\w* for | screening for | look\w* for | work-?up (?:of|for) | to (?:exclude|rule out|look for|evaluate) | r/o
-            | rule out | mimic\w* | resembl\w+ | unlike | as opposed to | risk of | family history of | at risk for"""
-        ),
-    ),
-    (
-        "history",
-        _before(
-            r"""history of | h/o | hx of | status post | s/p | post-?operative(?:ly)? (?:from|after) | previous(?:ly)? | prior
-            | past | remote | former | known"""
-        ),
-    ),
-    (
-        "possible",
-        _before(
-            r"""possibl[ey] | probabl[ey] | likely | suspected | suspicious for | suggest\w* | suspicion of | concern(?:ing)? for
-            | may represent | may be | could be | could represent | might | presumed | questionable | versus | vs\.? | consider"""
-        ),
-    ),
-)
+_CUES: dict[Polarity, list[str]] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
+_REACHES = [(kind, re.compile(rf"(?i)\b(?:{'|'.join(cues)})(?!\w):?{_CLAUSE}")) for kind, cues in _CUES.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirage.language.laterality import is_side
-from mirage.language.lexicon import WORD, Token
+from mirage.language.vocabulary import WORD, Token
 from mirage.language.words import APOSTROPHES
 
 # What a cue does. "denial" denies what follows; "adjective" what follows ("absent flow") or, after a verb, what stands

@@ -89,7 +89,9 @@ class Searcher:
         lists = self._index.ask(asked)
         named = concepts.asked((term.text for term in query.terms if term.weight > 0), lexicon())
         said = concepts.spoken(self._store, named, query.filters)
-        lists["concepts"] = sorted(((key, each.weight) for key, each in said.items()), key=lambda one: (-one[1], one[0]))[:depth]
+        lists["concepts"] = sorted(((key, each.weight) for key, each in said.items()), key=lambda one: (-one[1], one[0]))[
+            :depth
+        ]
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),

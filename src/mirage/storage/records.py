@@ -86,8 +86,8 @@ notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
 # figure or a case; or it is the name of a corpus.
 names = sa.Table("names", metadata, _key("id"), _text("name"))
 former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
-# What figures and cases speak of: derived from their words by `mirage.language.mentions`, and made anew when the lexicon changes.
-# Of several mentions of a concept in one field the plainest stands.
+# What figures and cases speak of: derived from their words by `mirage.language.mentions`, and made anew when the lexicon
+# changes. # Of several mentions of a concept in one field the plainest stands.
 figure_mentions = sa.Table(
     "figure_mentions",
     metadata,
@@ -161,7 +161,7 @@ class FigureRow:
 
 
 class StoredMention(NamedTuple):
-    """A concept that a figure, or its case, speaks of: in which field, and with which `mirage.language.mentions.Polarity`."""
+    """A concept that a figure, or its case, speaks of, in which field, with which `mirage.language.mentions.Polarity`."""
 
     key: int
     concept: str

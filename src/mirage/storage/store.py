@@ -390,7 +390,10 @@ class Store:
         """
         own, case = figure_mentions.c, case_mentions.c
         said = [own.key, own.concept, own.field, own.polarity], [figures.c.key, case.concept, case.field, case.polarity]
-        joined = figure_mentions.join(figures), figures.join(case_mentions, figures.c.case_id == case.case_id)
+        joined: tuple[Any, Any] = (
+            figure_mentions.join(figures),
+            figures.join(case_mentions, figures.c.case_id == case.case_id),
+        )
         if not filters:
             joined = figure_mentions, joined[1]
         wanted = [figures.c[name].in_(values) for name, values in filters.items()]
@@ -402,6 +405,32 @@ class Store:
         )
         with self._read() as connection:
             return [StoredMention(*row) for row in connection.execute(statement)]
+
+    def mentions_by(self, keys: Sequence[int]) -> dict[int, list[StoredMention]]:
+        """All that figures, and their cases, speak of, denials too.
+
+        Parameters
+        ----------
+        keys : sequence of int
+
+        Returns
+        -------
+        dict
+            Key to mentions; to an empty list where there are none.
+        """
+        own, case = figure_mentions.c, case_mentions.c
+        statement = sa.union_all(
+            sa.select(own.key, own.concept, own.field, own.polarity).where(own.key.in_(_KEYS)),
+            sa.select(figures.c.key, case.concept, case.field, case.polarity)
+            .select_from(figures.join(case_mentions, figures.c.case_id == case.case_id))
+            .where(figures.c.key.in_(_KEYS)),
+        )
+        found: dict[int, list[StoredMention]] = {key: [] for key in keys}
+        with self._read() as connection:
+            for part in batched(keys, _AT_ONCE):
+                for row in connection.execute(statement, {"keys": list(part)}):
+                    found[row[0]].append(StoredMention(*row))
+        return found
 
     def read_mentions(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Read all words anew when they were read with another lexicon, or never.

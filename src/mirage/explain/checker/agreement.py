@@ -10,8 +10,8 @@ from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import OTHER, SideMention, name
-from mirage.language.lexicon import Kind
 from mirage.language.negation import REMOVED
+from mirage.language.vocabulary import Kind
 
 # How much of a sentence the source's must hold for every denial in it to need one there, and for its sides, counted, to be
 # the same.

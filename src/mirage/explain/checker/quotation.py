@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from mirage.explain.evidence import Evidence
-from mirage.language.lexicon import tokenize
 from mirage.language.negation import cues
 from mirage.language.sentences import cut
+from mirage.language.vocabulary import tokenize
 
 _MARKS = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
 _ELLIPSIS = re.compile(r"\s*(?:…|\.\.\.)\s*")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
-from mirage.language.lexicon import Token, is_uncommon, vocabulary
+from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 
 # How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
 _RETOLD = 0.6

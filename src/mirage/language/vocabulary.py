@@ -15,7 +15,7 @@ from mirage.settings import SHIPPED
 
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
 
-_FILE = Path(__file__).with_name("lexicon.toml")
+_FILE = Path(__file__).with_name("vocabulary.toml")
 WORD = re.compile(r"[^\W\d_]+(?:['’‘ʼ´`][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|[,;:()]")
 _MOST_WORDS = 240
 # Adverbs and verbs are how a thing is said, not what it is called.

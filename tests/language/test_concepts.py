@@ -1,0 +1,143 @@
+"""What a text names, under all its names, and what it only seems to name."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from mirage.errors import BadInput
+from mirage.language import concepts
+from mirage.language.concepts import Concept, Lexicon, lexicon, read
+
+
+def named(text: str, *, typed: bool = True) -> list[str]:
+    return [match.concept for match in lexicon().find(text, typed=typed).matches]
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("uterine fibroids", "uterine leiomyoma"),
+        ("leiomyoma of the uterus", "uterine leiomyoma"),
+        ("mioma uterino", "uterine leiomyoma"),
+        ("kidney stones", "nephrolithiasis"),
+        ("renal calculi", "nephrolithiasis"),
+        ("a stone in the kidney, or calculi of the kidney", "nephrolithiasis"),
+        ("phaeochromocytoma", "pheochromocytoma"),
+        ("oesophageal cancer", "esophageal carcinoma"),
+        ("subdural haematomas", "subdural hematoma"),
+        ("esclerosis múltiple", "multiple sclerosis"),
+        ("ESCLEROSIS MULTIPLE", "multiple sclerosis"),
+        ("Crohn's disease", "Crohn disease"),
+        ("crohns disease", "Crohn disease"),
+        ("collapsed lung", "pneumothorax"),
+        ("acl tear", "anterior cruciate ligament tear"),
+    ],
+)
+def test_one_thing_is_found_under_all_its_names(text: str, concept: str) -> None:
+    assert concept in named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("appendiceal mucocele", "appendicitis"),
+        ("appendix", "appendicitis"),
+        ("pancreas", "pancreatitis"),
+        ("pancreatic head", "head"),
+        ("hepatic vein", "hepatitis"),
+        ("renal cyst", "renal cell carcinoma"),
+        ("cholecystitis", "cholelithiasis"),
+        ("meningitis", "meningioma"),
+        ("osteomyelitis", "osteomalacia"),
+        ("prostatic hyperplasia", "prostatitis"),
+    ],
+)
+def test_no_name_is_taken_for_another(text: str, other: str) -> None:
+    assert other not in named(text)
+
+
+def test_a_doubtful_short_form_needs_a_word_that_settles_it() -> None:
+    found = lexicon().find("MS", typed=True)
+    assert found.matches == ()
+    assert "multiple sclerosis" in found.doubtful["MS"]
+    assert named("MS plaques in the white matter")[0] == "multiple sclerosis"
+    assert "pulmonary embolism" in named("PE on CT angiogram, filling defect")
+    assert "pulmonary embolism" not in named("pleural effusion and PE of the heart, pericardial")
+
+
+def test_short_forms_in_small_letters_are_read_only_where_somebody_types() -> None:
+    assert named("rcc") == ["renal cell carcinoma"]
+    assert named("rcc", typed=False) == []
+    assert named("all of us") == []
+
+
+def test_the_longer_name_stands() -> None:
+    assert named("renal artery stenosis") == ["renal artery stenosis"]
+
+
+def test_kinds_of_a_thing_are_its_children() -> None:
+    known = lexicon()
+    assert "glioblastoma" in known.children("neoplasm")
+    assert "neoplasm" in known.parents("glioblastoma")
+    assert not known.children("glioblastoma") & known.parents("glioblastoma")
+
+
+def test_the_lexicon_is_large_and_every_concept_is_whole() -> None:
+    known = lexicon().concepts
+    assert len(known) >= 1500
+    for concept in known.values():
+        assert concept.kind in concepts.KINDS
+        assert not concept.organ or known[concept.organ].kind == "anatomy", concept
+    assert not any(concept.reviewed for concept in known.values()), "the docs say that no clinician has reviewed any"
+
+
+def test_it_is_read_quickly_enough_not_to_be_noticed() -> None:
+    tracemalloc.start()
+    Lexicon(concept for path in concepts.FOLDER.glob("*.jsonl") for concept in read(path))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (['{"name": "a", "kind": "disease"}', '{"name": "a", "kind": "disease"}'], "“a” twice"),
+        (
+            ['{"name": "a", "kind": "disease", "parents": ["b"]}', '{"name": "b", "kind": "disease", "parents": ["a"]}'],
+            "circle",
+        ),
+        (['{"name": "a", "kind": "disease", "parents": ["c"]}'], "has the parent “c”"),
+        (['{"name": "a", "kind": "disease"}', '{"name": "b",'], "Line 2"),
+        (['{"name": "a", "kind": "disaese"}'], "Line 1"),
+        (['{"name": "a", "kind": "disease", "colour": "red"}'], "no field 'colour'"),
+    ],
+)
+def test_a_broken_lexicon_is_refused_in_words(lines: list[str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(BadInput, match=said):
+        Lexicon(read(path))
+
+
+@pytest.mark.parametrize("text", ["", "the of and", "a", "?!", "of the", "MS MS MS", "x" * 100_000, "stone of " * 20_000])
+def test_any_text_is_read(text: str) -> None:
+    started = time.process_time()
+    lexicon().find(text, typed=True)
+    assert time.process_time() - started < 30
+
+
+def test_a_name_is_not_read_across_the_end_of_a_sentence() -> None:
+    own = Lexicon([Concept("aortic arch", "anatomy"), Concept("arch", "anatomy")])
+    assert [match.concept for match in own.find("It is aortic. Arch is normal.").matches] == ["arch"]
+
+
+def test_lines_of_the_files_are_one_concept_each() -> None:
+    for path in concepts.FOLDER.glob("*.jsonl"):
+        for line in path.read_text("utf-8").splitlines():
+            assert json.loads(line)["name"]
