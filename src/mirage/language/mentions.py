@@ -1,7 +1,7 @@
 """Mentions: which concepts a text speaks of, and whether it affirms, denies, supposes or only names them.
 
 After ConText (Harkema et al., Journal of Biomedical Informatics 42 (2009) 839-851): denied and open come from
-`mirage.language.negation`; history and what is only spoken of, from the words of ``cues.toml``, whose reach ends with the clause.
+`mirage.language.negation`; history and what is only spoken of, from the words of ``cues.toml``, up to the end of the clause.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from mirage.language import negation, sentences
 from mirage.language.annotation import annotate
@@ -20,8 +20,10 @@ Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 _CLAUSE = r"[^.;:,()]{0,80}"
-_CUES: dict[Polarity, list[str]] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
-_REACHES = [(kind, re.compile(rf"(?i)\b(?:{'|'.join(cues)})(?!\w):?{_CLAUSE}")) for kind, cues in _CUES.items()]
+_CUES: dict[Any, list[str]] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
+_REACHES: list[tuple[Polarity, re.Pattern[str]]] = [
+    (kind, re.compile(rf"(?i)\b(?:{'|'.join(cues)})(?!\w):?{_CLAUSE}")) for kind, cues in _CUES.items()
+]
 
 
 @dataclass(frozen=True, slots=True)
