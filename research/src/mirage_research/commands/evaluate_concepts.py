@@ -1,0 +1,86 @@
+"""``mirage evaluate student-queries`` and ``mirage evaluate lexicon``: whether words are understood."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mirage.cli.output import facts, say
+from mirage.errors import BadInput
+from mirage_research.commands.evaluate import JsonFile, MedPix, copy_of, counting, write
+
+if TYPE_CHECKING:
+    from mirage.atlas import Atlas
+
+HALVES = ("work", "test", "all")
+
+
+@contextmanager
+def _opened(atlas: Path | None, medpix: Path | None) -> Iterator[Atlas]:
+    """The atlas that was named, or one of MedPix's train and dev splits for the time of a block."""
+    from mirage.atlas import Atlas  # noqa: PLC0415 - loads the engine
+    from mirage.corpora.medpix import MedPixCorpus  # noqa: PLC0415
+    from mirage_research.evaluation.evaluation_set import temporary_atlas  # noqa: PLC0415
+
+    if atlas is not None:
+        with Atlas.open(atlas) as found:
+            yield found
+        return
+    with counting("Building a measuring atlas") as move:
+        adding = lambda moved: move(moved.done, moved.total)  # noqa: E731
+        with temporary_atlas(MedPixCorpus(copy_of(medpix), splits=("train", "dev")), adding) as made:
+            yield made
+
+
+def student_queries(
+    half: Annotated[str, typer.Option(help="work, test or all. The test half is to be scored once.")] = "work",
+    atlas: Annotated[
+        Path | None, typer.Option(help="An atlas that holds MedPix's train and dev splits. Left out, one is made.")
+    ] = None,
+    medpix: MedPix = None,
+    misses: Annotated[bool, typer.Option("--misses", help="List what went wrong; for the work half only.")] = False,
+    draw_pairs: Annotated[
+        Path | None,
+        typer.Option(help="Only draw a hundred pairs of query and case for a second, blind reading; write them here."),
+    ] = None,
+    second_reading: Annotated[
+        Path | None,
+        typer.Option(help="Tell how far this reading of such pairs agrees.", show_default="the one that is kept here"),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Ask what students ask: how much of the first ten is right, against BM25, and when nothing fits."""
+    from mirage.calibrate.queries import items_of  # noqa: PLC0415 - loads the engine
+    from mirage_research.evaluation import second_reading as readings  # noqa: PLC0415
+    from mirage_research.evaluation import student_queries as measurement  # noqa: PLC0415
+
+    if half not in HALVES:
+        raise BadInput(f"--half is one of {', '.join(HALVES)}, not “{half}”.")
+    if misses and half != "work":
+        raise BadInput("Misses are listed for the half to work on only; the other is scored, not looked at.")
+    known = measurement.read()
+    asked = [one for one in known if half in ("all", one.half)]
+    with _opened(atlas, medpix) as opened:
+        if draw_pairs is not None:
+            pairs = readings.draw(known, items_of(opened))
+            texts = {one.id: one.query for one in known}
+            lines = [json.dumps({"query": name, "text": texts[name], "case": case}) for name, case in pairs]
+            draw_pairs.write_text("\n".join(lines) + "\n", "utf-8")
+            say(f"{len(pairs)} pairs are in {draw_pairs}. Add to each line “right”: true or false.")
+            return
+        with counting("Asking", " queries/s") as move:
+            table, outcomes = measurement.evaluate(opened, asked, move)
+    say(f"{half}: {len(asked)} queries, the first {measurement.SHOWN} hits. Means with 95 % intervals over queries.")
+    facts(measurement.rows(table))
+    if misses:
+        facts(measurement.misses(outcomes))
+    reading = second_reading or readings.FILE
+    if second_reading is not None or reading.is_file():
+        table["second reading"] = readings.agreement(known, readings.read(reading))
+        facts([("second reading", ", ".join(f"{name} {value:g}" for name, value in table["second reading"].items()))])
+    write({"half": half, **table}, json_file)
