@@ -1,7 +1,7 @@
 """A second reading: does somebody who does not know the answers find the same cases right?
 
-A hundred pairs of a query and a case are drawn: fifty answers, and fifty near misses, which are cases that BM25 over all their
-texts ranks high and that are no answers. The reader sees neither which is which nor what the first reader said.
+A hundred pairs of a query and a case are drawn: fifty answers, and fifty near misses, cases that BM25 over all their
+texts ranks high though they are no answers. The reader sees neither which is which nor what the first reader said.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class StudentTrial:
         if not self._items:
             raise BadInput(f"{atlas.path} holds nothing of MedPix, which the queries are about.")
         alone = {holding.name for holding in atlas.info().corpora} == {CORPUS}
-        self._filters = {} if alone else {"corpus": CORPUS}
+        self._filters: dict[str, Any] = {} if alone else {"corpus": CORPUS}
         self._cases = [case_of(item).removeprefix(f"{CORPUS}:") for item in self._items]
         self._baselines = {
             WORDS: Bm25Baseline([item.figure.words for item in self._items]),
