@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     encoder_activation: Literal["", "gelu", "quick_gelu"] = Field(
         default="", description="What an open_clip model's layers use, where its own configuration is silent or wrong."
     )
+    lexicon: UserPath | None = Field(
+        default=None, description="A file of concepts of your own, one a line of JSON, beside those that ship."
+    )
     host: str = Field(default="127.0.0.1", description="Address the site listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the site; 0 takes a free one.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(

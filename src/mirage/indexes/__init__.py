@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point, Ranked
+from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Index, IndexOutdated, IndexQuery, Point, Ranked
 from mirage.plugins import Port
 
-__all__ = ["CHANNELS", "DEFAULT", "FILTER_FIELDS", "Index", "IndexQuery", "Point", "Ranked", "available", "load"]
+__all__ = [
+    "CHANNELS",
+    "DEFAULT",
+    "FILTER_FIELDS",
+    "Index",
+    "IndexOutdated",
+    "IndexQuery",
+    "Point",
+    "Ranked",
+    "available",
+    "load",
+]
 
 DEFAULT = "embedded"  # what an atlas in a folder is kept in
 

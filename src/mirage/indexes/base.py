@@ -1,19 +1,25 @@
-"""The port: vectors and words to figures."""
+"""The port: vectors, words and concepts to figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from mirage.errors import AtlasError
+
 Vector = npt.NDArray[np.float32]
 
 # What a filter may name; each is a keyword field of every point.
 FILTER_FIELDS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
-CHANNELS: tuple[str, ...] = ("image", "caption", "words")
+CHANNELS: tuple[str, ...] = ("image", "caption", "words", "concepts")
+
+
+class IndexOutdated(AtlasError):
+    """An earlier version made the index, which lacks what this one asks for; it can be made anew from the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Point:
         For BM25.
     fields : mapping
         A value for each of `FILTER_FIELDS`.
+    concepts : mapping
+        What the figure speaks of: number (32 bits, of a concept in a field) to weight.
     """
 
     key: int
@@ -37,17 +45,22 @@ class Point:
     caption: Vector | None
     words: str
     fields: Mapping[str, str]
+    concepts: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexQuery:
-    """One question to the index. A channel that has nothing to look with is None and stays out."""
+    """One question to the index. A channel that has nothing to look with, None or empty, stays out.
+
+    The channel of concepts scores a figure by the sum, over the numbers in both, of the products of the weights.
+    """
 
     vector: Vector | None
     words: str
     limit: int
     filters: Mapping[str, Sequence[str]]
     caption_channel: bool = True
+    concepts: Mapping[int, float] = field(default_factory=dict)
 
 
 # A channel's ranked list: (key, raw score), best first.
@@ -56,7 +69,7 @@ Ranked = list[tuple[int, float]]
 
 @runtime_checkable
 class Index(Protocol):
-    """Three channels over the same points."""
+    """Four channels over the same points."""
 
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""

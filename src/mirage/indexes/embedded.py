@@ -1,8 +1,8 @@
 """Qdrant Edge: the index in this process.
 
-One named vector for the image, one for the caption, BM25 over the text index of the payload field ``words``, and a
-keyword index for each filter. The write-ahead log stays on: it makes acknowledged writes durable and it is the lock that
-keeps a second process out.
+One named vector for the image, one for the caption, a sparse one for the concepts, BM25 over the text index of the payload
+field ``words``, and a keyword index for each filter. The write-ahead log stays on: it makes acknowledged writes durable and
+it is the lock that keeps a second process out.
 
 How vectors lie on disk and in memory is the shard's *layout*. Until the vectors of one kind pass 20 MB they are searched
 whole, in every layout; from then on there is a graph, and with the layout ``compact`` the graph is walked over vectors of
@@ -26,7 +26,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
-from mirage.indexes.base import FILTER_FIELDS, IndexQuery, Point, Ranked, Vector
+from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
 
 try:
     import fcntl
@@ -71,6 +71,7 @@ def _config(dimension: int, layout: Layout) -> edge.EdgeConfig:
     params = _vectors(dimension, layout)
     return edge.EdgeConfig(
         vectors={"image": params, "caption": params},
+        sparse_vectors={"concepts": edge.EdgeSparseVectorParams()},
         hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=128, full_scan_threshold=_FULL_SCAN_THRESHOLD_KB),
         optimizers=edge.EdgeOptimizersConfig(default_segment_number=2, indexing_threshold=_INDEXING_THRESHOLD_KB),
         wal_enabled=True,
@@ -113,6 +114,8 @@ class EmbeddedIndex:
     ------
     mirage.errors.AtlasHeld
         When another process has it open.
+    IndexOutdated
+        When an earlier version made it.
     mirage.errors.AtlasError
         When the files are not a shard that can be opened; rebuilding mends it.
     """
@@ -131,13 +134,16 @@ class EmbeddedIndex:
             self._shard = edge.EdgeShard.load(str(self._path))
             _sweep(self._path)
             lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
-            kept = json.loads((self._path / _CONFIG).read_text("utf-8"))["vectors"]["image"]
+            config = json.loads((self._path / _CONFIG).read_text("utf-8"))
+            kept = config["vectors"]["image"]
             size = kept["size"]
+            lacking |= {"concepts"} - set(config.get("sparse_vectors") or ())
         self.layout: Layout = "compact" if kept.get("quantization_config") else "plain"
         if size != dimension or lacking:
             self._shard.close()
             what = f"lacks {', '.join(sorted(lacking))}" if lacking else f"has vectors of length {size}, not {dimension}"
-            raise AtlasError(f"The index {self._path} {what}. `mirage atlas rebuild` makes it anew.")
+            kind = IndexOutdated if lacking else AtlasError
+            raise kind(f"The index {self._path} {what}. `mirage atlas rebuild` makes it anew.")
 
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""
@@ -146,7 +152,8 @@ class EmbeddedIndex:
                 edge.Point(
                     id=point.key,
                     vector={"image": point.image.tolist()}
-                    | ({} if point.caption is None else {"caption": point.caption.tolist()}),
+                    | ({} if point.caption is None else {"caption": point.caption.tolist()})
+                    | ({"concepts": _sparse(point.concepts)} if point.concepts else {}),
                     payload={**point.fields, "words": point.words},
                 )
                 for point in points[start : start + _BATCH]
@@ -173,6 +180,8 @@ class EmbeddedIndex:
                 asked["caption"] = edge.Query.Nearest(vector, using="caption")
         if ask.words:
             asked["words"] = edge.TextQuery("words", ask.words)
+        if ask.concepts:
+            asked["concepts"] = edge.Query.Nearest(_sparse(ask.concepts), using="concepts")
         if not asked:
             return {}
         limit, open_ones = ask.limit + _TIED, list(asked)
@@ -180,7 +189,10 @@ class EmbeddedIndex:
         while open_ones:
             requests = [
                 edge.QueryRequest(
-                    limit=limit, query=asked[name], filter=condition, params=None if name == "words" else _EXACTLY
+                    limit=limit,
+                    query=asked[name],
+                    filter=condition,
+                    params=_EXACTLY if name in ("image", "caption") else None,
                 )
                 for name in open_ones
             ]
@@ -245,6 +257,10 @@ class EmbeddedIndex:
             with _explained(self._path):
                 self._shard.flush()
                 self._shard.close()
+
+
+def _sparse(weights: Mapping[int, float]) -> edge.SparseVector:
+    return edge.SparseVector(list(weights), list(weights.values()))
 
 
 def _key(record: Any) -> int:

@@ -12,15 +12,15 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mirage.errors import BadInput
 from mirage.language.words import fold
-from mirage.settings import SHIPPED
+from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "lexicon"
 RULES = "1"  # goes up when texts are read by other rules, so that atlases read theirs anew
@@ -114,93 +114,90 @@ class Lexicon:
     """
 
     def __init__(self, concepts: Iterable[Concept], digest: str = "") -> None:
-        self.digest = digest
-        self.concepts: dict[str, Concept] = {}
+        known: dict[str, Concept] = {}
         for concept in concepts:
-            if concept.name in self.concepts:
+            if concept.name in known:
                 raise BadInput(f"The lexicon has “{concept.name}” twice.")
-            self.concepts[concept.name] = concept
-        self._children = self._checked_children()
-        self._organs = self._organs_of_adjectives()
-        self._names: dict[str, dict[tuple[str, ...], str]] = {}
-        self._short: dict[str, list[tuple[str, frozenset[str]]]] = {}
-        for concept in self.concepts.values():
-            for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
-                words = tuple(self._canonical(word) for word in _WORD.findall(name))
-                if words:
-                    self._names.setdefault(words[0], {}).setdefault(words, concept.name)
-            for short, context in concept.abbreviations.items():
-                settling = frozenset(self._canonical(word) for each in context for word in _WORD.findall(each))
-                self._short.setdefault(short, []).append((concept.name, settling))
-        lengths = ((first, {len(name) for name in names}) for first, names in self._names.items())
-        self._longest = {first: sorted(each, reverse=True) for first, each in lengths}
+            known[concept.name] = concept
+        self._use(_tables_of(known), digest, lambda: known)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any], digest: str, read: Callable[[], Mapping[str, Concept]]) -> Self:
+        """A lexicon from what `tables` gave for the same concepts, which are read only where they are asked for.
+
+        Parameters
+        ----------
+        tables : mapping
+        digest : str
+        read : callable
+            Gives the concepts by name.
+        """
+        made = cls.__new__(cls)
+        made._use(tables, digest, read)
+        return made
+
+    def _use(self, tables: Mapping[str, Any], digest: str, read: Callable[[], Mapping[str, Concept]]) -> None:
+        self.digest, self.tables, self._read = digest, tables, read
+        self._names: Sequence[str] = tables["names"]
+        self._kinds = dict(zip(tables["names"], tables["kinds"], strict=True))
+        self._parents: Mapping[str, Sequence[str]] = tables["parents"]
+        self._forms: Mapping[str, int] = tables["forms"]
+        self._longest: Mapping[str, Sequence[int]] = tables["longest"]
+        self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
         self._small = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
+        self.adjectives: Mapping[str, str] = tables["adjectives"]
+        self._broader: dict[str, frozenset[str]] = {}
 
-    def _checked_children(self) -> dict[str, list[str]]:
+    @cached_property
+    def concepts(self) -> Mapping[str, Concept]:
+        """Concept by name, with all that the files say of it."""
+        return self._read()
+
+    @cached_property
+    def _children(self) -> Mapping[str, Sequence[str]]:
         children: dict[str, list[str]] = {}
-        for concept in self.concepts.values():
-            for parent in concept.parents:
-                if parent not in self.concepts:
-                    raise BadInput(f"The lexicon's “{concept.name}” has the parent “{parent}”, which it does not have.")
-                children.setdefault(parent, []).append(concept.name)
-        state: dict[str, bool] = {}
-
-        def visit(name: str, path: tuple[str, ...]) -> None:
-            if state.get(name):
-                return
-            if name in path:
-                raise BadInput(f"The lexicon's parents go round in a circle: {' → '.join((*path, name))}.")
-            for parent in self.concepts[name].parents:
-                visit(parent, (*path, name))
-            state[name] = True
-
-        for name in self.concepts:
-            visit(name, ())
+        for name, parents in self._parents.items():
+            for parent in parents:
+                children.setdefault(parent, []).append(name)
         return children
 
-    def _organs_of_adjectives(self) -> dict[str, str]:
-        """Adjective to the word for its organ, where both are one word and the adjective has one organ only."""
-        organs: dict[str, set[str]] = {}
-        for concept in self.concepts.values():
-            if concept.kind == "anatomy" and concept.adjectives and " " not in concept.name:
-                for adjective in concept.adjectives:
-                    if " " not in adjective:
-                        organs.setdefault(_folded(adjective), set()).add(_folded(concept.name))
-        return {adjective: next(iter(names)) for adjective, names in organs.items() if len(names) == 1}
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Every word of every name, in the form that words are compared in."""
+        return frozenset(word for form in self._forms for word in form.split())
 
-    def _canonical(self, word: str) -> str:
-        folded = _folded(word)
-        return self._organs.get(folded, folded)
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def kind(self, name: str) -> str:
+        """The kind of a concept, one of `KINDS`."""
+        return self._kinds[name]
+
+    def organ(self, name: str) -> str:
+        """The anatomy that a concept concerns, by name; empty where none is said."""
+        return str(self.tables["organs"].get(name, ""))
 
     def children(self, name: str) -> frozenset[str]:
         """All narrower concepts, whatever the number of steps."""
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            for child in self._children.get(waiting.pop(), ()):
-                if child not in found:
-                    found.add(child)
-                    waiting.append(child)
-        return frozenset(found)
+        return _all_of(name, self._children)
 
     def parents(self, name: str) -> frozenset[str]:
         """All broader concepts, whatever the number of steps."""
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            for parent in self.concepts[waiting.pop()].parents:
-                if parent not in found:
-                    found.add(parent)
-                    waiting.append(parent)
-        return frozenset(found)
+        if name not in self._broader:
+            self._broader[name] = _all_of(name, self._parents)
+        return self._broader[name]
+
+    def canonical(self, word: str) -> str:
+        """The form that a word is compared in: folded, without accents, and the organ in place of its adjective."""
+        folded = _folded(word)
+        return self.adjectives.get(folded, folded)
 
     def knows(self, word: str) -> bool:
         """Whether a word stands in any name, or is a short form."""
-        return self._canonical(word) in self._vocabulary or word in self._short
-
-    @property
-    def _vocabulary(self) -> frozenset[str]:
-        return _words_of(self)
+        return self.canonical(word) in self.vocabulary or word in self._short or word.lower() in self._small
 
     def find(self, text: str, *, typed: bool = False) -> Found:
         """Find what a text names.
@@ -212,7 +209,7 @@ class Lexicon:
             Somebody typed it: short forms may be in small letters.
         """
         spans = [(found.group(), found.start(), found.end()) for found in _WORD.finditer(text)]
-        words = [self._canonical(word) for word, _, _ in spans]
+        words = [self.canonical(word) for word, _, _ in spans]
         matches: list[Match] = []
         doubtful: dict[str, tuple[str, ...]] = {}
         place = 0
@@ -228,32 +225,26 @@ class Lexicon:
     def _named_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         """The concept of the longest name that begins at a place and how many words it takes; also "stone of the kidney"."""
         concept, length = "", 0
-        names = self._names.get(words[place])
-        if names:
-            for count in self._longest[words[place]]:
-                name = tuple(words[place : place + count])
-                if concept := names.get(name, ""):
-                    length = len(name)
-                    break
-        turned, count = self._turned_at(words, place)
-        return (turned, count) if count > length else (concept, length)
+        for count in self._longest.get(words[place], ()):
+            found = self._forms.get(" ".join(words[place : place + count]))
+            if found is not None:
+                concept, length = self._names[found], min(count, len(words) - place)
+                break
+        if not _OF.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF]):
+            turned, count = self._turned_at(words, place)
+            if count > length:
+                return turned, count
+        return concept, length
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
-        for before in range(1, _LONGEST_AROUND_OF + 1):
-            middle = place + before
-            if middle >= len(words):
-                return "", 0
-            if words[middle] not in _OF:
-                continue
-            after = middle + 1
-            while after < len(words) and words[after] in _ARTICLES:
-                after += 1
-            for count in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
-                first = words[after]
-                name = (*words[after : after + count], *words[place:middle])
-                if concept := self._names.get(first, {}).get(name, ""):
-                    return concept, after + count - place
-            return "", 0
+        middle = next(at for at in range(place + 1, len(words)) if words[at] in _OF)
+        after = middle + 1
+        while after < len(words) and words[after] in _ARTICLES:
+            after += 1
+        for count in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
+            found = self._forms.get(" ".join((*words[after : after + count], *words[place:middle])))
+            if found is not None:
+                return self._names[found], after + count - place
         return "", 0
 
     def _shortened(
@@ -264,21 +255,89 @@ class Lexicon:
         if not meanings:
             return "", 0
         there = set(words)
-        settled = sorted(((len(context & there), name) for name, context in meanings if context & there), reverse=True)
-        if settled and (len(settled) == 1 or settled[0][0] > settled[1][0]):
-            return settled[0][1], 1
-        usual = [name for name, context in meanings if not context]
+        settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
+        if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
+            return self._names[settled[0][1]], 1
+        usual = [own for own, context in meanings if not context]
         if len(meanings) == 1 and typed:
             usual = [meanings[0][0]]
         if len(usual) == 1:
-            return usual[0], 1
-        doubtful[short] = tuple(name for name, _ in meanings)
+            return self._names[usual[0]], 1
+        doubtful[short] = tuple(self._names[own] for own, _ in meanings)
         return "", 1
 
 
-@lru_cache(maxsize=4)
-def _words_of(lexicon: Lexicon) -> frozenset[str]:
-    return frozenset(word for names in lexicon._names.values() for name in names for word in name)
+def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """All that is reached from a name by any number of steps."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for other in steps.get(waiting.pop(), ()):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return frozenset(found)
+
+
+def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
+    """What names are looked up in, in numbers and strings that JSON can hold, so that it can be kept in a file."""
+    _check_parents(concepts)
+    adjectives = _organs_of_adjectives(concepts.values())
+
+    def words_of(name: str) -> list[str]:
+        folded = map(_folded, _WORD.findall(name))
+        return [adjectives.get(word, word) for word in folded]
+
+    forms: dict[str, int] = {}
+    longest: dict[str, set[int]] = {}
+    short: dict[str, list[tuple[int, list[str]]]] = {}
+    for number, concept in enumerate(concepts.values()):
+        for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
+            if words := words_of(name):
+                forms.setdefault(" ".join(words), number)
+                longest.setdefault(words[0], set()).add(len(words))
+        for each, context in concept.abbreviations.items():
+            settling = sorted({word for phrase in context for word in words_of(phrase)})
+            short.setdefault(each, []).append((number, settling))
+    return {
+        "names": list(concepts),
+        "kinds": [concept.kind for concept in concepts.values()],
+        "parents": {name: list(concept.parents) for name, concept in concepts.items() if concept.parents},
+        "organs": {name: concept.organ for name, concept in concepts.items() if concept.organ},
+        "forms": forms,
+        "longest": {word: sorted(lengths, reverse=True) for word, lengths in longest.items()},
+        "short": short,
+        "adjectives": adjectives,
+    }
+
+
+def _check_parents(concepts: Mapping[str, Concept]) -> None:
+    right: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in right:
+            return
+        if name in path:
+            raise BadInput(f"The lexicon's parents go round in a circle: {' → '.join((*path[path.index(name) :], name))}.")
+        for parent in concepts[name].parents:
+            if parent not in concepts:
+                raise BadInput(f"The lexicon's “{name}” has the parent “{parent}”, which it does not have.")
+            visit(parent, (*path, name))
+        right.add(name)
+
+    for name in concepts:
+        visit(name, ())
+
+
+def _organs_of_adjectives(concepts: Iterable[Concept]) -> dict[str, str]:
+    """Adjective to the word for its organ, where both are one word and the adjective has one organ only."""
+    organs: dict[str, set[str]] = {}
+    for concept in concepts:
+        if concept.kind == "anatomy" and " " not in concept.name:
+            for adjective in concept.adjectives:
+                if " " not in adjective:
+                    organs.setdefault(_folded(adjective), set()).add(_folded(concept.name))
+    return {adjective: next(iter(names)) for adjective, names in organs.items() if len(names) == 1}
 
 
 @lru_cache(maxsize=50_000)
@@ -298,7 +357,7 @@ def read(path: Path) -> list[Concept]:
     """
     known = {each.name for each in fields(Concept)}
     concepts = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -317,9 +376,58 @@ def read(path: Path) -> list[Concept]:
     return concepts
 
 
+TABLES = FOLDER / "tables.json"
+
+
+def files(own: Path | None = None) -> list[Path]:
+    """The files of the lexicon that ships, and somebody's own."""
+    return sorted(FOLDER.glob("*.jsonl")) + ([own] if own else [])
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """What changes when a file does, or the rules that texts are read by."""
+    return hashlib.sha256(RULES.encode() + b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
+    """Read the concepts of some files, by name.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a line is broken or a name stands twice; the message names it.
+    """
+    found: dict[str, Concept] = {}
+    for path in paths:
+        for concept in read(path):
+            if concept.name in found:
+                raise BadInput(
+                    f"The lexicon {path} has “{concept.name}”, which stands before it already. Give it another name."
+                )
+            found[concept.name] = concept
+    return found
+
+
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
-    """The lexicon that ships, read once."""
-    files = sorted(FOLDER.glob("*.jsonl"))
-    digest = hashlib.sha256(RULES.encode() + b"".join(path.read_bytes() for path in files)).hexdigest()
-    return Lexicon((concept for path in files for concept in read(path)), digest)
+    """The lexicon that ships, with somebody's own file where the setting `lexicon` names one; read once.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When their own file is missing or broken.
+    """
+    own = Settings.load().lexicon
+    try:
+        paths = files(own)
+        digest = digest_of(paths)
+        if own is None:
+            # Folding 13,000 names takes 100 ms; the tables that ship hold what that gives, and count for these files only.
+            kept = json.loads(TABLES.read_text("utf-8"))
+            if kept["digest"] == digest:
+                return Lexicon.from_tables(kept, digest, lambda: read_all(paths))
+        return Lexicon(read_all(paths).values(), digest)
+    except OSError as error:
+        raise BadInput(
+            f"The lexicon {own or FOLDER} cannot be read: {error.strerror}. Check the setting 'lexicon'."
+        ) from error

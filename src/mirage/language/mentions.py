@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
+from zlib import crc32
 
 from mirage.language import negation, sentences
 from mirage.language.annotation import annotate
@@ -73,3 +76,45 @@ def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
 def _polarity(start: int, end: int, reaches: list[tuple[int, int, Polarity]]) -> Polarity:
     held = {polarity for first, last, polarity in reaches if first < end and start < last}
     return next((polarity for polarity in ("denied", "named", "history", "possible") if polarity in held), "affirmed")
+
+
+class FieldMention(Protocol):
+    """A concept that one field of a figure or its case speaks of."""
+
+    @property
+    def concept(self) -> str: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def polarity(self) -> str: ...
+
+
+FIELDS = ("title", "diagnosis", "topic", "caption", "findings")  # searched each by itself; what else there is, as one
+REST = "rest"
+POLARITY_WEIGHTS: Mapping[str, float] = {"affirmed": 1.0, "possible": 0.5, "history": 0.3}
+BROADER = 0.9  # of the weight of a concept, for those that it is a kind of
+
+
+@lru_cache(maxsize=100_000)
+def number_of(concept: str, field: str) -> int:
+    """The number of 32 bits that an index knows a concept in a field by."""
+    return crc32(f"{field if field in FIELDS else REST}\0{concept}".encode())
+
+
+def postings(found: Iterable[FieldMention]) -> dict[int, float]:
+    """What the index keeps of a figure's mentions: number of concept and field to weight.
+
+    What a figure says of a concept it says, a little less plainly, of all broader ones; what it denies it does not say.
+    """
+    broader, weights = lexicon().parents, dict[int, float]()
+    for mention in found:
+        weight = POLARITY_WEIGHTS.get(mention.polarity, 0.0)
+        if not weight:
+            continue
+        kinds = [(mention.concept, weight)]
+        if mention.field in FIELDS:
+            kinds += [(parent, weight * BROADER) for parent in broader(mention.concept)]
+        for concept, its in kinds:
+            number = number_of(concept, mention.field)
+            weights[number] = max(its, weights.get(number, 0.0))
+    return weights

@@ -8,8 +8,9 @@ from html import escape
 from pathlib import Path
 
 from mirage.figure import Figure
+from mirage.language.reading import QueryReading
 from mirage.query import Query
-from mirage.search.confidence import Confidence, HitFeatures
+from mirage.search.confidence import Basis, Confidence, HitFeatures
 
 _CARD = "display:inline-block;vertical-align:top;width:180px;margin:0 12px 16px 0;font:13px/1.4 system-ui,sans-serif"
 _PICTURE = "width:180px;height:180px;object-fit:contain;background:#0b0d10;border-radius:4px"
@@ -46,7 +47,10 @@ class Hit:
     width, height : int
         Of the picture, in pixels.
     features : HitFeatures or None
-        What the confidence was reckoned from.
+        What the picture and the words say for it, in numbers.
+    basis : {"named", "mentioned", "structure", "words", "alike"}
+        What the confidence rests on: its title, diagnosis, topic or caption names what is asked for; only its findings or
+        discussion do; it is of that structure, plane and modality; it has the words; it only looks alike.
     """
 
     rank: int
@@ -60,6 +64,7 @@ class Hit:
     width: int = 0
     height: int = 0
     features: HitFeatures | None = None
+    basis: Basis = "alike"
 
     def _repr_html_(self) -> str:
         """Show the hit in a notebook: thumbnail, what it is, how sure, source and licence."""
@@ -80,6 +85,26 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseHits:
+    """The hits of one case, best first.
+
+    Attributes
+    ----------
+    case_id : str
+        Empty for a figure without a case.
+    hits : tuple of Hit
+    """
+
+    case_id: str
+    hits: tuple[Hit, ...]
+
+    @property
+    def more(self) -> int:
+        """How many there are beside the best."""
+        return len(self.hits) - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a query found. It is also the sequence of its hits.
 
@@ -94,6 +119,8 @@ class Answer:
         What the person should know: text that was not read, near-duplicates folded.
     seconds : float
         Time taken.
+    reading : QueryReading or None
+        How the query's words were read; None where it has none.
     """
 
     query: Query
@@ -101,6 +128,15 @@ class Answer:
     fits: bool
     notes: tuple[str, ...]
     seconds: float
+    reading: QueryReading | None = None
+
+    @property
+    def groups(self) -> tuple[CaseHits, ...]:
+        """The hits by case, in the order of each case's best; a figure without a case stands alone."""
+        found: dict[str, list[Hit]] = {}
+        for hit in self.hits:
+            found.setdefault(hit.figure.case_id or hit.figure.id, []).append(hit)
+        return tuple(CaseHits(hits[0].figure.case_id, tuple(hits)) for hits in found.values())
 
     def __len__(self) -> int:
         return len(self.hits)

@@ -1,4 +1,4 @@
-"""What a query names, which figures speak of it, and how plainly.
+"""Which figures speak of what a query asks for, and how sure a hit is by that.
 
 A figure speaks plainly of a concept where its title, diagnosis, topic or caption affirms it or a kind of it; what findings,
 discussion or history say counts for less, and what is denied for nothing. Mentions were read when the figure was stored.
@@ -6,116 +6,196 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from mirage.figure import Figure
-from mirage.language.concepts import Lexicon
-from mirage.search.confidence import Confidence
+from mirage.language.concepts import lexicon
+from mirage.language.mentions import FIELDS, POLARITY_WEIGHTS, REST, number_of
+from mirage.language.reading import HOW, AskedConcept, QueryReading
+from mirage.search.confidence import Basis, Confidence
 from mirage.search.fusion import RRF_K, FusedFigure
-from mirage.storage.store import Store
+from mirage.storage.records import StoredMention
 
 FIELD_WEIGHTS: Mapping[str, float] = {
-    "title": 1.0, "diagnosis": 1.0, "topic": 0.9, "caption": 0.8, "findings": 0.4, "discussion": 0.15, "exam": 0.1,
-    "history": 0.1, "differential": 0.05, "treatment": 0.05,
+    "title": 1.0, "diagnosis": 1.0, "topic": 0.9, "caption": 0.8, "findings": 0.4, REST: 0.12,
 }  # fmt: skip
 PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
-POLARITY_WEIGHTS: Mapping[str, float] = {"affirmed": 1.0, "possible": 0.5, "history": 0.3}
+KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 NARROWER = 0.9  # of the weight of the concept that was asked for itself
 GAIN = 3.0  # of a figure that speaks plainly of all that is asked, in units of a channel's first place
-HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
-Support = Literal["plain", "said", "none"]
+Support = Literal["plain", "said", "denied", "none"]
+_BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
+# Names of concepts to what figures call them; narrower concepts are made so too.
+MODALITY_LABELS: Mapping[str, str] = {
+    "computed tomography": "CT", "magnetic resonance imaging": "MR", "mammography": "MG", "radiography": "XR",
+    "ultrasound": "US", "angiography": "XA", "positron emission tomography": "PT", "nuclear medicine": "NM",
+    "fluoroscopy": "RF", "fundus photography": "OP", "histopathology": "SM",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class AskedConcept:
-    """A concept that a query names, and all that are kinds of it."""
+class Spoken:
+    """How a figure speaks of what is asked.
 
-    name: str
-    kind: str
-    narrower: frozenset[str]
-
-
-class Spoken(NamedTuple):
-    """How a figure speaks of what is asked: from 0 to 1, and how plainly it speaks of each concept, by name."""
+    Attributes
+    ----------
+    weight : float
+        0 to 1.
+    support : mapping
+        How plainly it speaks of each concept, by name.
+    diseased : bool
+        Whether its title, diagnosis, topic or caption affirms a disease or finding.
+    """
 
     weight: float
     support: Mapping[str, Support]
+    diseased: bool = False
 
 
-def asked(texts: Iterable[str], lexicon: Lexicon) -> tuple[AskedConcept, ...]:
-    """What is asked for, as far as figures can speak of it; how a picture was made is left out."""
-    names = dict.fromkeys(match.concept for text in texts for match in lexicon.find(text, typed=True).matches)
-    kinds = ((name, lexicon.concepts[name].kind) for name in names)
-    return tuple(AskedConcept(name, kind, lexicon.children(name)) for name, kind in kinds if kind not in HOW)
-
-
-def spoken(store: Store, wanted: Sequence[AskedConcept], filters: Mapping[str, Sequence[str]]) -> dict[int, Spoken]:
-    """Which figures speak of what is asked, by key."""
-    weights: dict[int, dict[str, float]] = {}
-    support: dict[int, dict[str, Support]] = {}
-    for concept in wanted:
-        for mention in store.mentions((concept.name, *sorted(concept.narrower)), filters):
-            weight = FIELD_WEIGHTS.get(mention.field, 0.0) * POLARITY_WEIGHTS.get(mention.polarity, 0.0)
-            if not weight:
-                continue
-            weight *= 1.0 if mention.concept == concept.name else NARROWER
-            mine = weights.setdefault(mention.key, {})
-            mine[concept.name] = max(weight, mine.get(concept.name, 0.0))
-            plain = mention.field in PLAIN_FIELDS and mention.polarity == "affirmed"
-            said = support.setdefault(mention.key, {})
-            if plain or concept.name not in said:
-                said[concept.name] = "plain" if plain else "said"
-    # What few figures speak of tells more: each concept weighs by how rare it is.
-    counts = {concept.name: sum(concept.name in mine for mine in weights.values()) for concept in wanted}
-    rarity = {name: 1 / (1 + count) ** 0.25 for name, count in counts.items()}
-    total = sum(rarity.values()) or 1.0
+def numbers(reading: QueryReading) -> dict[int, float]:
+    """What the index is asked for: the number of each concept in each field to its weight; all affirmed in a title is 1."""
+    alternatives = [name for names in reading.doubtful.values() for name in names]
+    named = [(each.name, KIND_WEIGHTS[each.kind]) for each in reading.wanted]
+    named += [(name, KIND_WEIGHTS.get(lexicon().kind(name), 0.0)) for name in alternatives]
+    total = sum(weight for _, weight in named) or 1.0
     return {
-        key: Spoken(sum(rarity[name] * weight for name, weight in mine.items()) / total, support[key])
-        for key, mine in weights.items()
+        number_of(name, field): weight * FIELD_WEIGHTS[field] / total for name, weight in named for field in (*FIELDS, REST)
     }
 
 
-def lift(fused: Sequence[FusedFigure], said: Mapping[int, Spoken]) -> list[FusedFigure]:
-    """Put figures that speak of what is asked before those that only resemble it."""
+def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) -> Spoken:
+    """How one figure speaks of what is asked.
+
+    Parameters
+    ----------
+    wanted : sequence of AskedConcept
+    mentions : sequence of StoredMention
+        The figure's and its case's.
+    """
+    total = sum(KIND_WEIGHTS[each.kind] for each in wanted) or 1.0
+    reached, support = 0.0, dict[str, Support]()
+    for concept in wanted:
+        best = 0.0
+        for mention in mentions:
+            if mention.concept != concept.name and mention.concept not in concept.narrower:
+                continue
+            plain_field = mention.field in PLAIN_FIELDS
+            if mention.polarity == "denied":
+                said: Support = "denied" if plain_field else "none"
+            elif mention.polarity in POLARITY_WEIGHTS:
+                said = "plain" if plain_field and mention.polarity == "affirmed" else "said"
+                weight = FIELD_WEIGHTS.get(mention.field, FIELD_WEIGHTS[REST]) * POLARITY_WEIGHTS[mention.polarity]
+                best = max(best, weight * (1.0 if mention.concept == concept.name else NARROWER))
+            else:
+                continue
+            if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
+                support[concept.name] = said
+        reached += best * KIND_WEIGHTS[concept.kind]
+    return Spoken(reached / total, support)
+
+
+def diseased(mentions: Iterable[StoredMention]) -> bool:
+    """Whether a title, diagnosis, topic or caption affirms a disease or finding."""
+    return any(
+        mention.field in PLAIN_FIELDS
+        and mention.polarity in ("affirmed", "possible")
+        and mention.concept in lexicon()
+        and lexicon().kind(mention.concept) in ("disease", "finding")
+        and not mention.concept.startswith("normal")
+        for mention in mentions
+    )
+
+
+def lift(fused: Sequence[FusedFigure], weights: Mapping[int, float]) -> list[FusedFigure]:
+    """Put figures that speak of what is asked before those that only resemble it.
+
+    Parameters
+    ----------
+    fused : sequence of FusedFigure
+    weights : mapping
+        Key to how much the figure speaks of it, 0 to 1.
+    """
     gain = GAIN / (RRF_K + 1)
-    lifted = [replace(one, score=one.score + gain * said[one.key].weight) if one.key in said else one for one in fused]
+    lifted = [replace(one, score=one.score + gain * min(1.0, weights.get(one.key, 0.0))) for one in fused]
     return sorted(lifted, key=lambda one: (-one.score, one.key))
 
 
-def confidence(base: Confidence, figure: Figure, said: Spoken | None, wanted: Sequence[AskedConcept]) -> Confidence:
-    """How sure a hit is, given what its words say of what is asked.
+def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
+    base: Confidence, reading: QueryReading, figure: Figure, words: Set[str], said: Spoken
+) -> tuple[Confidence, Basis]:
+    """How sure a hit is, and by what.
 
     Parameters
     ----------
     base : {"strong", "likely", "weak"}
         By vectors and words alone.
+    reading : QueryReading
     figure : Figure
-    said : Spoken or None
-        None where the figure speaks of nothing that is asked.
-    wanted : sequence of AskedConcept
+    words : set of str
+        The figure's own words, folded.
+    said : Spoken
 
     Returns
     -------
-    {"strong", "likely", "weak"}
-        *strong* only where every concept is spoken of plainly; *weak* where a disease that is asked for is not spoken of.
+    confidence : {"strong", "likely", "weak"}
+        *strong* only where all that is asked is spoken of plainly; *weak* where a disease or a finding is not spoken of.
+    basis : {"named", "mentioned", "structure", "words", "alike"}
+        ``alike`` where only the picture speaks for it.
     """
-    if not wanted:
-        return base
-    support = said.support if said else {}
-    held = [_held(concept, figure, support) for concept in wanted]
-    if all(each == "plain" for each in held):
-        return "strong"
-    diseases = [each for concept, each in zip(wanted, held, strict=True) if concept.kind == "disease"]
-    if "none" in diseases:
-        return "weak"
-    if diseases or "none" not in held:
-        return "likely"
-    return "weak" if base == "weak" else "likely"
+    others = all(word in words for word in reading.others)
+    made = all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
+    if not reading.wanted:
+        return _without_concepts(base, reading, others, made, said)
+    held = {concept: _held(concept, figure, words, said.support) for concept in reading.wanted}
+    things = [each for concept, each in held.items() if concept.kind != "anatomy"]
+    if reading.normal and said.diseased:
+        return "weak", "alike"
+    if all(each == "plain" for each in held.values()) and others and made:
+        return "strong", "named" if things else "structure"
+    if "none" in things or "denied" in things:
+        return "weak", "alike"
+    if things:
+        return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
+    if "none" in held.values():
+        return ("weak", "alike") if base == "weak" or reading.others else ("likely", "alike")
+    return "likely", "structure"
 
 
-def _held(concept: AskedConcept, figure: Figure, support: Mapping[str, Support]) -> Support:
+def _without_concepts(
+    base: Confidence, reading: QueryReading, others: bool, made: bool, said: Spoken
+) -> tuple[Confidence, Basis]:
+    if reading.normal:
+        return (
+            ("weak", "alike") if said.diseased else (base if made else "likely" if base != "weak" else "weak", "structure")
+        )
+    if reading.others:
+        return (base if others and made else "weak" if not others else _at_most_likely(base)), "words"
+    if reading.concepts:  # how the picture was made, and nothing else
+        return ("strong", "structure") if made else ("weak", "alike")
+    return _at_most_likely(base), "alike"
+
+
+def _at_most_likely(base: Confidence) -> Confidence:
+    return "likely" if base == "strong" else base
+
+
+def _held(concept: AskedConcept, figure: Figure, words: Set[str], support: Mapping[str, Support]) -> Support:
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
-    return support.get(concept.name, "none")
+    said = support.get(concept.name, "none")
+    if said == "none" and all(word in words for word in concept.words):
+        return "said"
+    return said
+
+
+def _made_so(concept: AskedConcept, figure: Figure, words: Set[str]) -> bool:
+    """Whether a figure was made as asked: by its labels, or by its own words."""
+    if all(word in words for word in concept.words):
+        return True
+    if concept.kind == "plane":
+        return figure.plane == concept.name
+    kinds = {concept.name, *lexicon().parents(concept.name)}
+    label = next((label for name, label in MODALITY_LABELS.items() if name in kinds), "")
+    return concept.kind == "modality" and bool(label) and figure.modality == label

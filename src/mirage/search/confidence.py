@@ -24,6 +24,7 @@ from mirage.errors import BadInput, first_fault
 from mirage.settings import SHIPPED
 
 Confidence = Literal["strong", "likely", "weak"]
+Basis = Literal["named", "mentioned", "structure", "words", "alike"]
 Weighted = Annotated[str, Field(pattern="^(image|caption|words|coverage)$")]
 Finite = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -6,6 +6,7 @@ makes a new one.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,19 +17,21 @@ import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
+from mirage.figure import Figure
 from mirage.images import PictureStore
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
+from mirage.language.reading import QueryReading, read
 from mirage.models.runtime import loaded_once
 from mirage.query import Query, shown
 from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
-from mirage.search.confidence import Calibration, HitFeatures, calibration_for
+from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
 from mirage.search.fusion import FusedFigure, StemCache
 from mirage.search.query_vector import Feedback, QueryEncoder
-from mirage.storage.records import FigureRow
+from mirage.storage.records import FigureRow, StoredMention
 from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
@@ -81,17 +84,18 @@ class Searcher:
         notes: list[str] = []
         if not self._size:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
-        vector = self._vectors.vector(query, notes)
+        texts = [term.text for term in query.terms if term.text and term.weight > 0]
+        reading = read(" ".join(texts), self._has_word, self._words_of_atlas) if texts else None
+        if reading and reading.says_nothing and len(texts) == len(query.terms):
+            notes.append("These words only ask. Name what you look for: a condition, a finding, a structure.")
+            return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
+        vector = self._vectors.vector(_in_english(query, reading), notes)
         depth = depth_of(query)
-        asked = IndexQuery(vector, query.text, depth, query.filters)
+        words = f"{reading.text} {reading.english}" if reading else query.text
+        asked = IndexQuery(vector, words, depth, query.filters, concepts=concepts.numbers(reading) if reading else {})
         if feedback is not None:
-            asked = replace(asked, vector=feedback.mixed(vector), words=f"{query.text} {feedback.words}".strip())
+            asked = replace(asked, vector=feedback.mixed(vector), words=f"{words} {feedback.words}".strip())
         lists = self._index.ask(asked)
-        named = concepts.asked((term.text for term in query.terms if term.weight > 0), lexicon())
-        said = concepts.spoken(self._store, named, query.filters)
-        lists["concepts"] = sorted(((key, each.weight) for key, each in said.items()), key=lambda one: (-one[1], one[0]))[
-            :depth
-        ]
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
@@ -99,12 +103,12 @@ class Searcher:
             less=any(term.weight < 0 for term in query.terms),
         )
         fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, None, self._uncaptioned(lists))
-        fused = concepts.lift(fused, said)[: query.k + SPARE + len(own)]
+        fused = concepts.lift(fused, dict(lists.get("concepts", ())))[: query.k + SPARE + len(own)]
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
-        words = wordform.words(query.text).items()
-        wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in words}
+        stems = wordform.words(words).items()
+        wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
         covered = {entry.key: fusion.coverage(wanted, _stems(rows[entry.key].figure.words)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
         looks = {entry.key: rows[entry.key].picture.look for entry in fused}
@@ -113,18 +117,49 @@ class Searcher:
         fused = [entry for entry in fused if entry.key in staying]
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
         if feedback is None:
-            features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused[: query.k]}
+            features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
-            features = self._features(vector, [entry.key for entry in fused[: query.k]], covered)
-        hits = self._hits(query, fused[: query.k], rows, folded, features)
-        hits = [
-            replace(hit, confidence=concepts.confidence(hit.confidence, hit.figure, said.get(entry.key), named))
-            for hit, entry in zip(hits, fused, strict=False)
-        ]
+            features = self._features(vector, [entry.key for entry in fused], covered)
+        sure = self._confidences(reading, fused, rows, features)
+        fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
+        hits = self._hits(fused[: query.k], rows, folded, features, sure)
         if count := sum(len(hit.folded) for hit in hits):
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
         fits = any(hit.confidence != "weak" for hit in hits)
-        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started)
+        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
+
+    def _confidences(
+        self,
+        reading: QueryReading | None,
+        fused: Sequence[FusedFigure],
+        rows: Mapping[int, FigureRow],
+        features: Mapping[int, HitFeatures],
+    ) -> dict[int, tuple[Confidence, Basis]]:
+        """How sure each figure is, and by what. A picture alone names nothing: what resembles it is never *strong*."""
+        base = {entry.key: self.calibration.confidence(features[entry.key], reading is not None) for entry in fused}
+        if reading is None:
+            return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
+        every = {each.name for each in reading.wanted}.union(*(each.narrower for each in reading.wanted))
+        mentions: Mapping[int, Sequence[StoredMention]] = {}
+        if every or reading.normal:
+            mentions = self._store.mentions_by(list(base), () if reading.normal else every)
+        sure: dict[int, tuple[Confidence, Basis]] = {}
+        for key, one in base.items():
+            said = concepts.spoken(reading.wanted, mentions.get(key, ()))
+            if reading.normal:
+                said = replace(said, diseased=concepts.diseased(mentions[key]))
+            sure[key] = concepts.confidence(one, reading, rows[key].figure, _folded_words(rows[key].figure), said)
+        return sure
+
+    def _has_word(self, word: str) -> bool:
+        return self._frequency(word) > 0
+
+    @loaded_once
+    def _atlas_words(self) -> frozenset[str]:
+        return frozenset(map(lexicon().canonical, self._store.title_words()))
+
+    def _words_of_atlas(self) -> frozenset[str]:
+        return self._atlas_words
 
     def _check_filters(self, query: Query) -> None:
         if not query.filters:
@@ -162,11 +197,11 @@ class Searcher:
 
     def _hits(
         self,
-        query: Query,
         fused: Sequence[FusedFigure],
         rows: Mapping[int, FigureRow],
         folded: Mapping[int, Sequence[int]],
         features: Mapping[int, HitFeatures],
+        sure: Mapping[int, tuple[Confidence, Basis]],
     ) -> list[Hit]:
         hits: list[Hit] = []
         for rank, entry in enumerate(fused, 1):
@@ -176,7 +211,7 @@ class Searcher:
                 Hit(
                     rank=rank,
                     figure=row.figure,
-                    confidence=self.calibration.confidence(features[entry.key], bool(query.text)),
+                    confidence=sure[entry.key][0],
                     channels=entry.channels,
                     score=entry.score,
                     folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
@@ -185,9 +220,25 @@ class Searcher:
                     width=row.picture.width,
                     height=row.picture.height,
                     features=features[entry.key],
+                    basis=sure[entry.key][1],
                 )
             )
         return hits
+
+
+_TIERS: tuple[Confidence, ...] = ("strong", "likely", "weak")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+
+
+def _folded_words(figure: Figure) -> frozenset[str]:
+    return frozenset(map(lexicon().canonical, _WORD.findall(figure.words)))
+
+
+def _in_english(query: Query, reading: QueryReading | None) -> Query:
+    """A query of one text with the names that the encoder learned in place of others."""
+    if reading is None or len(query.terms) != 1 or reading.english == query.terms[0].text:
+        return query
+    return replace(query, terms=(replace(query.terms[0], text=reading.english),))
 
 
 def depth_of(query: Query) -> int:

@@ -19,9 +19,10 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
 from mirage.images.store import PictureStore
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
+from mirage.language.mentions import postings
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, Vector
+from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, StoredMention, Vector
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
@@ -124,7 +125,11 @@ class AtlasFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             name = known.index if known else manifest.INDEX
-            index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
+            try:
+                index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
+            except indexes.IndexOutdated:  # what is in it is in the records too, from which it is filled again below
+                shutil.rmtree(folder / name)
+                index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
         except AtlasHeld as error:
             who = manifest.Holder.read(folder)
             then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
@@ -144,7 +149,9 @@ class AtlasFolder:
             holder.write(folder)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(folder)
-            store.read_mentions()
+            if store.mentions_outdated():
+                store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
+                store.read_mentions()
             opened.reconcile()
             undo.pop_all()
         return opened
@@ -248,7 +255,8 @@ class AtlasFolder:
 
     def _index(self, rows: Sequence[FigureRow]) -> None:
         found = self.store.vectors([row.key for row in rows], self.encoder_info.digest)
-        self.index.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
+        said = self.store.mentions_by([row.key for row in rows])
+        self.index.add([point_of(row, *found[row.key], said[row.key]) for row in rows if row.key in found])
 
     def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
         """Use another index, made with this or another encoder, from one moment to the next.
@@ -287,7 +295,7 @@ class AtlasFolder:
         return True
 
 
-def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:
+def point_of(row: FigureRow, image: Vector, caption: Vector | None, said: Sequence[StoredMention]) -> Point:
     """What the index keeps of a figure.
 
     Parameters
@@ -295,12 +303,14 @@ def point_of(row: FigureRow, image: Vector, caption: Vector | None) -> Point:
     row : FigureRow
     image, caption : (d,) float32
         Unit length; `caption` is None for a figure without words.
+    said : sequence of StoredMention
+        What the figure and its case speak of.
     """
     figure, source = row.figure, row.figure.source
     fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
     fields |= {"corpus": source.corpus, "licence": str(source.licence)}
     assert set(fields) == set(FILTER_FIELDS)
-    return Point(row.key, image, caption, figure.words, fields)
+    return Point(row.key, image, caption, figure.words, fields, postings(said))
 
 
 def _encoder(folder: Path, named: str | None, known: manifest.AtlasManifest | None, settings: Settings) -> Encoder:

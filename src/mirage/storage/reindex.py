@@ -221,7 +221,8 @@ class _Work:
             for rows in self._store.each(batch=_AT_ONCE):
                 check_room(self._folder)
                 found = self._store.vectors([row.key for row in rows], self._digest)
-                made.add([point_of(row, *found[row.key]) for row in rows if row.key in found])
+                said = self._store.mentions_by([row.key for row in rows])
+                made.add([point_of(row, *found[row.key], said[row.key]) for row in rows if row.key in found])
                 meter.move(len(rows), len(rows))
                 self._look()
             made.optimise()

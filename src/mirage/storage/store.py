@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -57,10 +56,9 @@ from mirage.storage.records import (
 
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
-EMPTY: Mapping[str, Sequence[str]] = MappingProxyType({})
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
 CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
-_SPEAKING = ("affirmed", "possible", "history")
+_WORDS = re.compile(r"[^\W\d_]{4,}")
 _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
@@ -378,40 +376,14 @@ class Store:
 
     # -- mentions ----------------------------------------------------------------------------------------------------
 
-    def mentions(self, concepts: Sequence[str], filters: Mapping[str, Sequence[str]] = EMPTY) -> list[StoredMention]:
-        """What figures, or their cases, say of some concepts, denials left out.
-
-        Parameters
-        ----------
-        concepts : sequence of str
-            At most 30,000.
-        filters : mapping
-            Column of `mirage.storage.records.figures` to the values of which the figure has one.
-        """
-        own, case = figure_mentions.c, case_mentions.c
-        said = [own.key, own.concept, own.field, own.polarity], [figures.c.key, case.concept, case.field, case.polarity]
-        joined: tuple[Any, Any] = (
-            figure_mentions.join(figures),
-            figures.join(case_mentions, figures.c.case_id == case.case_id),
-        )
-        if not filters:
-            joined = figure_mentions, joined[1]
-        wanted = [figures.c[name].in_(values) for name, values in filters.items()]
-        statement = sa.union_all(
-            *(
-                sa.select(*columns).select_from(table).where(columns[1].in_(concepts), columns[3].in_(_SPEAKING), *wanted)
-                for columns, table in zip(said, joined, strict=True)
-            )
-        )
-        with self._read() as connection:
-            return [StoredMention(*row) for row in connection.execute(statement)]
-
-    def mentions_by(self, keys: Sequence[int]) -> dict[int, list[StoredMention]]:
-        """All that figures, and their cases, speak of, denials too.
+    def mentions_by(self, keys: Sequence[int], concepts: Collection[str] = ()) -> dict[int, list[StoredMention]]:
+        """What figures, and their cases, speak of, denials too.
 
         Parameters
         ----------
         keys : sequence of int
+        concepts : collection of str
+            Only these, at most 30,000; all when left out.
 
         Returns
         -------
@@ -419,12 +391,13 @@ class Store:
             Key to mentions; to an empty list where there are none.
         """
         own, case = figure_mentions.c, case_mentions.c
-        statement = sa.union_all(
-            sa.select(own.key, own.concept, own.field, own.polarity).where(own.key.in_(_KEYS)),
-            sa.select(figures.c.key, case.concept, case.field, case.polarity)
-            .select_from(figures.join(case_mentions, figures.c.case_id == case.case_id))
-            .where(figures.c.key.in_(_KEYS)),
-        )
+        from_own = sa.select(own.key, own.concept, own.field, own.polarity).where(own.key.in_(_KEYS))
+        from_case = sa.select(figures.c.key, case.concept, case.field, case.polarity).where(figures.c.key.in_(_KEYS))
+        from_case = from_case.select_from(figures.join(case_mentions, figures.c.case_id == case.case_id))
+        if concepts:  # the plus keeps the database from looking for each concept of each figure by itself
+            from_own = from_own.where(sa.literal("").concat(own.concept).in_(concepts))
+            from_case = from_case.where(sa.literal("").concat(case.concept).in_(concepts))
+        statement = sa.union_all(from_own, from_case)
         found: dict[int, list[StoredMention]] = {key: [] for key in keys}
         with self._read() as connection:
             for part in batched(keys, _AT_ONCE):
@@ -432,16 +405,26 @@ class Store:
                     found[row[0]].append(StoredMention(*row))
         return found
 
+    def title_words(self) -> set[str]:
+        """The words of the titles, diagnoses and topics that there are."""
+        told = [
+            sa.select(column).distinct() for column in (figures.c.title, figures.c.diagnosis, cases.c.title, cases.c.topic)
+        ]
+        with self._read() as connection:
+            return {word for statement in told for (text,) in connection.execute(statement) for word in _WORDS.findall(text)}
+
+    def mentions_outdated(self) -> bool:
+        """Whether words were read with another lexicon, or never."""
+        return self.note(LEXICON) != lexicon().digest
+
     def read_mentions(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Read all words anew when they were read with another lexicon, or never.
+        """Read all words anew.
 
         Parameters
         ----------
         progress : callable
             Told how many figures are done, of how many.
         """
-        if self.note(LEXICON) == lexicon().digest:
-            return
         keys, done = self.keys(), 0
         with self._write() as connection:
             every = connection.execute(sa.select(cases.c.id)).scalars().all()

@@ -1,0 +1,220 @@
+"""How a query is read: typing errors mended, words that only ask set aside, and concepts found."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from mirage.language.concepts import Lexicon, lexicon
+
+_ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
+_VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
+_NORMAL = frozenset(_ASKING["normal"].split())
+NORMAL = "normal"  # the concept
+_SHORTEST = 4  # letters of a word that is mended
+_LONG = 8  # letters from which two errors are believed
+_MOST_MENDED = 40  # words of a query; what is longer is a pasted text
+HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
+
+
+@lru_cache(maxsize=1)
+def fillers() -> frozenset[str]:
+    """Words that say that somebody asks, folded."""
+    return frozenset(lexicon().canonical(word) for word in _ASKING["fillers"].split())
+
+
+class Mended(NamedTuple):
+    """A word as it was typed, and as it was read."""
+
+    typed: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedConcept:
+    """A concept that a query names.
+
+    Attributes
+    ----------
+    name, kind : str
+    narrower : frozenset of str
+        All concepts that are kinds of it.
+    words : tuple of str
+        Those that name it in the query, folded.
+    """
+
+    name: str
+    kind: str
+    narrower: frozenset[str]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReading:
+    """What a query's words ask for.
+
+    Attributes
+    ----------
+    typed : str
+    text : str
+        Errors mended.
+    english : str
+        The same with the preferred names of the concepts, for what knows English only.
+    concepts : tuple of AskedConcept
+        What is asked for and how the picture is to be made, in order; without *normal*.
+    doubtful : dict
+        Short form that the words do not settle to the concepts that it may mean.
+    mended : tuple of Mended
+    others : tuple of str
+        Words that ask for something and are in no concept's name, folded.
+    versus : tuple of two str, or None
+        What somebody wants side by side.
+    normal : bool
+        Whether what is not diseased is asked for.
+    """
+
+    typed: str
+    text: str
+    english: str
+    concepts: tuple[AskedConcept, ...]
+    doubtful: dict[str, tuple[str, ...]]
+    mended: tuple[Mended, ...]
+    others: tuple[str, ...]
+    versus: tuple[str, str] | None
+    normal: bool
+
+    @property
+    def wanted(self) -> tuple[AskedConcept, ...]:
+        """The concepts that figures can speak of; how a picture was made is left out."""
+        return tuple(each for each in self.concepts if each.kind not in HOW)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it has no word but those that ask."""
+        return not (self.concepts or self.doubtful or self.others or self.normal)
+
+
+def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[str]] = lambda: ()) -> QueryReading:
+    """Read a query.
+
+    Parameters
+    ----------
+    text : str
+        As typed. What stands in quotes is not mended.
+    known : callable
+        Whether the atlas has a word.
+    more : callable
+        Words of the atlas that an error may be mended to, folded; called only where there is an error.
+    """
+    kept = {word.lower() for quoted in _QUOTED.findall(text) for word in _WORD.findall(quoted)}
+    plain = _QUOTED.sub(r"\1", text)
+    mended, changes = _mend(plain, kept, lexicon(), known, more)
+    sides = None if kept else _sides(mended)
+    found = lexicon().find(mended, typed=True)
+    concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
+    normal = False
+    for match in found.matches:
+        words = tuple(map(lexicon().canonical, _WORD.findall(mended[match.start : match.end])))
+        covered.update(range(match.start, match.end))
+        english += [mended[place : match.start], match.concept]
+        place = match.end
+        if match.concept == NORMAL:
+            normal = True
+        elif match.concept not in (each.name for each in concepts):
+            kind = lexicon().kind(match.concept)
+            concepts.append(AskedConcept(match.concept, kind, lexicon().children(match.concept), words))
+    others: list[str] = []
+    for word in _WORD.finditer(mended):
+        folded = lexicon().canonical(word.group())
+        normal = normal or (folded in _NORMAL and word.start() not in covered)
+        short = word.group() in found.doubtful or word.group().upper() in found.doubtful
+        if not (word.start() in covered or short or folded in fillers() or folded in _NORMAL) and len(folded) > 1:
+            others.append(folded)
+    return QueryReading(
+        text,
+        mended,
+        "".join((*english, mended[place:])),
+        tuple(concepts),
+        found.doubtful,
+        changes,
+        tuple(dict.fromkeys(others)),
+        sides,
+        normal,
+    )
+
+
+def _sides(text: str) -> tuple[str, str] | None:
+    for pattern in _VERSUS:
+        if (found := pattern.fullmatch(text)) and (a := _bare(found["a"])) and (b := _bare(found["b"])):
+            both = lexicon().find(a, typed=True), lexicon().find(b, typed=True)
+            if all(side.matches or side.doubtful for side in both):
+                return a, b
+    return None
+
+
+def _bare(text: str) -> str:
+    """Without the words at its beginning that only ask."""
+    words = text.strip(" ?.,").split()
+    while words and lexicon().canonical(words[0].strip("?.,")) in fillers():
+        del words[0]
+    return " ".join(words)
+
+
+def _mend(
+    text: str, kept: Collection[str], known_names: Lexicon, known: Callable[[str], bool], more: Callable[[], Collection[str]]
+) -> tuple[str, tuple[Mended, ...]]:
+    """The text with its typing errors mended, and which they were."""
+    spans = list(_WORD.finditer(text))
+    if len(spans) > _MOST_MENDED:
+        return text, ()
+    changes: list[Mended] = []
+    parts, place = list[str](), 0
+    for number, span in enumerate(spans):
+        word = span.group()
+        strange = len(word) >= _SHORTEST and word.isalpha() and word.lower() not in kept
+        if not strange or known_names.knows(word) or known_names.canonical(word) in fillers() or known(word):
+            continue
+        if number + 1 < len(spans) and known_names.canonical(word + spans[number + 1].group()) in known_names.vocabulary:
+            continue
+        around = (text[: span.start()], text[span.end() :])
+        if better := _nearest(word, around, known_names, more):
+            changes.append(Mended(word, better))
+            parts += [text[place : span.start()], better]
+            place = span.end()
+    return "".join((*parts, text[place:])), tuple(changes)
+
+
+def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Callable[[], Collection[str]]) -> str:
+    """The word that was meant, or an empty string where none is near enough."""
+    typed = known_names.canonical(word)
+    farthest = 1 if len(typed) < _LONG else 2
+    words = {
+        **dict.fromkeys(known_names.vocabulary, 0),
+        **dict.fromkeys(known_names.adjectives, 0),
+        **dict.fromkeys(more(), 1),
+    }
+    candidates = process.extract(typed, list(words), scorer=OSA.distance, score_cutoff=farthest, limit=12)
+    ranked = []
+    for candidate, distance, _ in candidates:
+        if len(candidate) < _SHORTEST or (len(typed) < _LONG - 2 and candidate[0] != typed[0]):
+            continue
+        found = known_names.find(f"{around[0]}{candidate}{around[1]}", typed=True).matches
+        at = len(around[0])
+        within = max((match.end - match.start for match in found if match.start <= at < match.end), default=0)
+        ranked.append((distance - (candidate[0] == typed[0]) * 0.5, -within, -words[candidate], candidate))
+    if ranked:
+        return min(ranked)[-1]
+    for cut in range(_SHORTEST, len(typed) - _SHORTEST + 1):  # two words written as one
+        if {typed[:cut], known_names.canonical(typed[cut:])} <= known_names.vocabulary:
+            return f"{typed[:cut]} {typed[cut:]}"
+    return ""
