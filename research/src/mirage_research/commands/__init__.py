@@ -22,3 +22,4 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
     evaluate.registered_commands += measurements.app.registered_commands
     evaluate.command("retrieval")(evaluate_retrieval.retrieval)
     evaluate.command("student-queries")(evaluate_concepts.student_queries)
+    evaluate.command("lexicon")(evaluate_concepts.lexicon)

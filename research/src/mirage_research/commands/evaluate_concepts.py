@@ -84,3 +84,33 @@ def student_queries(
         table["second reading"] = readings.agreement(known, readings.read(reading))
         facts([("second reading", ", ".join(f"{name} {value:g}" for name, value in table["second reading"].items()))])
     write({"half": half, **table}, json_file)
+
+
+def lexicon(
+    medpix: MedPix = None,
+    captions: Annotated[Path | None, typer.Option(help="JSON Lines with a caption each, as of ROCO.")] = None,
+    unresolved: Annotated[
+        Path | None, typer.Option(help="Write what is not understood here. It quotes its sources: keep it to yourself.")
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a hundred resolved labels here, to be read by hand. It quotes MedPix: keep it to yourself."
+        ),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure the lexicon: how many labels and captions it understands, how many rightly, and what loading it costs."""
+    from mirage.language.concepts import lexicon as shipped  # noqa: PLC0415
+    from mirage_research.evaluation import lexicon as measurement  # noqa: PLC0415
+
+    known, words = measurement.labels(copy_of(medpix)), shipped()
+    table, lost = measurement.evaluate(known, words, list(measurement.captions(captions)) if captions else [])
+    facts(measurement.rows(table))
+    if unresolved is not None:
+        unresolved.write_text("\n".join(lost) + "\n", "utf-8")
+    if draw is not None:
+        rows = [(one, measurement.named(one.text, words)) for one in measurement.drawn(known, words)]
+        keys = [{"case": one.case, "field": one.field, "text": one.text, "concepts": names} for one, names in rows]
+        draw.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in keys), "utf-8")
+    write(table, json_file)
