@@ -9,15 +9,19 @@ from mirage.figure import MODALITIES, Source
 
 Support = Literal["supported", "partly", "unsupported", "contradicted"]  # from the best to the worst
 Side = Literal["", "a", "b"]
-Aspect = Literal["", "what", "where", "look", "differential"]
+Aspect = Literal["", "what", "where", "look", "differential", "pitfall"]
+Scope = Literal["", "case", "subset"]
 # What a sentence tells of, to print before it; a sentence that quotes a list says nothing without.
 ASPECTS: dict[Aspect, str] = {
     "what": "What it is",
     "where": "Where it is found",
     "look": "How it looks",
     "differential": "What else it could be",
+    "pitfall": "A pitfall",
 }
-BreakKind = Literal["laterality", "negation", "number", "modality", "plane", "term", "unrelated", "language", "citation"]
+BreakKind = Literal[
+    "laterality", "negation", "number", "modality", "plane", "term", "unrelated", "language", "citation", "subject", "scope"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Evidence:
         plane and region only where all its figures found agree.
     side : {"", "a", "b"}
         In a comparison, whose evidence it is; a passage that both sides found is numbered once for each.
+    topic : str
+        What the case is filed under; may be empty.
     """
 
     number: int
@@ -56,6 +62,7 @@ class Evidence:
     plane: str = ""
     region: str = ""
     side: Side = ""
+    topic: str = ""
 
     @property
     def about(self) -> str:
@@ -79,12 +86,24 @@ class Draft:
         In a quotation, "; " stands for a line break of a list and "…" for words left out.
     aspect : str
         A key of `ASPECTS`: what the sentence tells of; empty where the explainer does not say.
+    modality : str
+        In which kind of picture it looks so; empty where the explainer does not say.
+    scope : {"", "case", "subset"}
+        Whether it tells of one case, or of some cases only.
+    limit : str
+        Of which case or of which some, in words: "in retrocecal appendicitis".
+    against : tuple of int
+        Numbers of the evidence that says otherwise.
     """
 
     text: str
     cites: tuple[int, ...] = ()
     quoted: bool = False
     aspect: Aspect = ""
+    modality: str = ""
+    scope: Scope = ""
+    limit: str = ""
+    against: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +114,8 @@ class Break:
     ----------
     kind : str
         ``laterality``, ``negation``, ``number``, ``modality``, ``plane``, ``term`` (anatomy or diagnosis that no evidence
-        holds), ``unrelated``, ``language`` (cannot be checked) or ``citation`` (points at evidence that is not there).
+        holds), ``unrelated``, ``language`` (cannot be checked), ``citation`` (points at evidence that is not there), ``subject``
+        (another disease than the one asked for) or ``scope`` (one case's words told as general).
     words : str
         The sentence's words in question.
     reason : str
@@ -127,8 +147,8 @@ class Claim:
         Name of the explainer that wrote it.
     quoted : bool
         Whether it stands word for word in the evidence it cites.
-    aspect : str
-        A key of `ASPECTS`, as the explainer gave it; empty where it gave none.
+    aspect, modality, scope, limit, against
+        As in `Draft`.
     """
 
     text: str
@@ -138,6 +158,22 @@ class Claim:
     by: str = ""
     quoted: bool = False
     aspect: Aspect = ""
+    modality: str = ""
+    scope: Scope = ""
+    limit: str = ""
+    against: tuple[int, ...] = ()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What a reader must know beside the sentence: how far it reaches, and who says otherwise."""
+        marks: list[str] = []
+        if self.scope == "case":
+            marks.append(f"in one case ({self.limit})" if self.limit else "in one case")
+        elif self.scope == "subset":
+            marks.append(f"of some only: {self.limit}")
+        if self.against:
+            marks.append(f"the sources disagree: see {''.join(f'[{number}]' for number in self.against)}")
+        return tuple(marks)
 
     @property
     def marked(self) -> bool:

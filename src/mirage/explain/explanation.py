@@ -135,6 +135,7 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
             plane=_common(figure.stated("plane") for figure in figures),
             region=_common(figure.region for figure in figures),
             side=side,
+            topic=case.topic if case else (cases[figures[0].case_id].topic if figures[0].case_id in cases else ""),
         )
         for number, (kind, text, figures, case) in enumerate(distinct.values(), first)
     )

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 
 from mirage.explain.evidence import Aspect
-from mirage.explain.explainers.focus import Focus
+from mirage.explain.subject import VERB, Subject
 from mirage.language.annotation import annotate
-from mirage.language.words import lowered
 
-ORDER: tuple[Aspect, ...] = ("what", "where", "look", "differential")
+ORDER: tuple[Aspect, ...] = ("what", "where", "look", "differential", "pitfall")
 
 
 def _any(words: str) -> re.Pattern[str]:
@@ -67,12 +66,17 @@ _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali
     sign|characteristic|classic\\w*|typical\\w*""")
 _OTHERS = _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
     indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
+_PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|false[- ](?:positives?|negatives?)
+    subtle|caution|may be normal|(?:should|must) not be (?:confused|mistaken)|can be confused|simulat\\w+|easily confused
+    can mimic|may mimic|mimics|underestimat\\w+|overestimat\\w+|difficult to (?:see|detect|distinguish|differentiate)|obscure[ds]?
+    does not exclude|nonspecific|non-specific""")
 # Each cue counts once.
 _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
     "what": ((0.8, _CATEGORY), (0.7, _DEFINED), (0.4, _ORIGIN), (0.3, _NAMES)),
     "where": ((0.8, _SITED), (0.4, _ANATOMY)),
     "look": ((0.7, _SIGN), (0.4, _PICTURE), (0.3, _SEEN)),
     "differential": ((0.9, _OTHERS),),
+    "pitfall": ((0.9, _PITFALLS),),
 }
 # What "occurs in" and "localized to" also go with.
 _NO_PLACE = _any("decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized")
@@ -116,25 +120,24 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     return cues + _KINDS.get((kind, aspect), 0.0)
 
 
-def defines(text: str, focus: Focus) -> float:
+def defines(text: str, subject: Subject) -> float:
     """How far a sentence says what the thing is: 1 where the thing is its subject, 1.6 as an entry "Thing: what it is".
 
     Parameters
     ----------
     text : str
         The sentence.
-    focus : Focus
+    subject : Subject
         The thing.
     """
     entry, _, rest = text.partition(": ")
-    if rest and len(entry.split()) <= 4 and focus.held(lowered(entry)) > 0.6 and not _ABOUT.search(entry):
+    if rest and len(entry.split()) <= 4 and subject.named_in(entry) and not _ABOUT.search(entry):
         return 1.6
     verb = _SAYS.search(text)
-    subject = text[: verb.start()] if verb else ""
-    words = lowered(subject)
-    if not words or len(words) > 14 or _ABOUT.search(subject):
+    before = text[: verb.start()] if verb else ""
+    if not before or len(before.split()) > 14 or _ABOUT.search(before):
         return 0.2
-    return 0.2 + 0.8 * min(1.0, focus.held(words) / 0.6)
+    return 1.0 if subject.named_in(before) else 0.2
 
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -221,19 +224,20 @@ def leans(text: str) -> bool:
     return bool(_LEANS.search(text))
 
 
-def has_content(text: str) -> bool:
-    """Whether a sentence says something of its own: no question, reference, pointer elsewhere, or scrap."""
+def is_sentence(text: str) -> bool:
+    """Whether a text is a sentence that says something by itself: no label, heading, fragment, question or reference."""
     words = _WORD.findall(text)
-    if len(words) < 3 or len(text) < 16 or text.rstrip("\"'”) ").endswith("?"):
+    if len(words) < 4 or len(text) < 16 or text.rstrip("\"'”) ").endswith(("?", ":")):
         return False
-    if _NO_CONTENT.search(text) or _REFERENCES.search(text) or _UNFINISHED.search(text):
+    if not VERB.search(text) or not text[0].isalnum() or text[0].islower():
+        return False
+    if _NO_CONTENT.search(text) or _REFERENCES.search(text) or _UNFINISHED.search(text) or _LEANS.search(text):
         return False
     letters = sum(character.isalpha() for character in text)
     return letters >= 0.55 * len(text)
 
 
 _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
-    (0.6, _LEANS),
     (0.7, _PERSON),
     (0.35, _MARKS),
     (0.35, _CARE),

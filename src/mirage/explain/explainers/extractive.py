@@ -9,20 +9,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import nlargest
 from itertools import takewhile, zip_longest
 
-from mirage.explain.evidence import Aspect, Draft, Evidence
+from mirage.explain.disagreement import disagree
+from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
-from mirage.explain.explainers.focus import Focus, focus_of, modality_of
+from mirage.explain.focus import modality_of
+from mirage.explain.subject import Statement, Subject, is_itself, statements, subject_of
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
-    "what", "look", "look", "differential", "where", "what", "look", "differential", "where", "look",
+    "what", "look", "look", "differential", "where", "pitfall", "look", "what", "differential", "where", "look",
 )  # fmt: skip
 # Where the question names no disease, definitions of what happens to be found would lead astray.
 _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "where", "look", "differential", "look", "look")
@@ -34,11 +37,10 @@ _KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
 _LONGEST_ITEM = 110
 _FLOOR = 0.75  # below this a sentence is not worth its place
-_TOPIC_FLOOR = 0.3
 _ASPECT, _STRONGEST = 0.55, 1.6
-_WHAT_FLOOR = 0.5  # a definition of something else is worse than none
-_WHOLE = 1.4  # above 1, half of a name counts for less than half: "sclerosis" is not "multiple sclerosis"
-_LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.4, "differential": 0.4}
+_LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
+_REACH: tuple[Scope, ...] = ("", "subset", "case")  # the rule before its exceptions, and these before single cases
+_REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.0, "case": 0.1}
 
 # How each modality is called in sentences.
 _CALLED: dict[str, re.Pattern[str]] = {
@@ -83,17 +85,62 @@ class ExtractiveExplainer:
 
 
 def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterator[Piece]:
-    focus = focus_of(question, evidence)
-    found = candidates(evidence, focus, modality_of(question, evidence))
-    if question and not focus.asked and found:
-        yield Remark("The evidence holds no word of the question. What follows is what the figures found are about.")
+    subject = subject_of(question, evidence)
+    if subject is None:
+        return
+    modality = modality_of(question, evidence)
+    found = candidates(evidence, subject, modality)
+    if subject.guessed and found:
+        about = subject.names[0] if subject.names else "what the figures found are about"
+        yield Remark(f"The question holds no words. What follows is about {about}, as most of the figures found are.")
     chosen: list[tuple[Aspect, Candidate]] = []
-    wanted = _WANTED if focus.named(evidence) else _WANTED_OF_PICTURES
+    wanted = _WANTED if subject.sort == "disease" else _WANTED_OF_PICTURES
     choose(found, wanted[: max(most, 1)], chosen)
-    if not chosen and found:
-        chosen = [("", found[0])]
-    for aspect, candidate in sorted(chosen, key=lambda one: cues.ORDER.index(one[0]) if one[0] else 0):
-        yield _draft(aspect, candidate, evidence)
+    for aspect, candidate, against in beside(chosen, found):
+        yield _draft(aspect, candidate, evidence, against)
+
+
+def beside(
+    chosen: Sequence[tuple[Aspect, Candidate]], found: Sequence[Candidate]
+) -> Iterator[tuple[Aspect, Candidate, tuple[int, ...]]]:
+    """What was chosen in the order in which it is read, and right after it what another source says against it.
+
+    The order is by aspect; how it looks, by kind of picture; and the rule before its exceptions and before single cases.
+
+    Parameters
+    ----------
+    chosen : sequence of (str, Candidate)
+    found : sequence of Candidate
+        Among which one may say otherwise.
+
+    Yields
+    ------
+    str, Candidate, tuple of int
+        The last: numbers of the evidence that says otherwise.
+    """
+    lead: dict[str, int] = {}
+    for _, candidate in chosen:
+        lead.setdefault(candidate.modality, len(lead))
+
+    def place(one: tuple[Aspect, Candidate]) -> tuple[int, int, int]:
+        aspect, candidate = one
+        kind = lead[candidate.modality] if aspect == "look" else 0
+        return cues.ORDER.index(aspect), kind, _REACH.index(candidate.statement.scope)
+
+    ordered = sorted(chosen, key=place)
+    against: dict[int, set[int]] = {}
+    added: list[tuple[Aspect, Candidate]] = []
+    for aspect, one in ordered:
+        added.append((aspect, one))
+        for other in found:
+            if disagree(one.statement, other.statement):
+                against.setdefault(id(one), set()).add(other.evidence.number)
+                against.setdefault(id(other), set()).add(one.evidence.number)
+                if all(other is not known for _, known in (*ordered, *added)):
+                    added.append((aspect, other))
+                break
+    for aspect, one in added:
+        yield aspect, one, tuple(sorted(against.get(id(one), ())))
 
 
 def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iterator[Piece]:
@@ -116,7 +163,8 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
             continue
         typical = _typical(mine, [item for item in own if item.side != side])
         asked = name or request.question
-        found = candidates(mine, focus_of(asked, mine), modality_of(asked, mine))
+        subject = subject_of(asked, mine)
+        found = candidates(mine, subject, modality_of(asked, mine)) if subject else []
 
         def tells_apart(candidate: Candidate, typical: Counter[int] = typical) -> float:
             return 0.5 * sum(nlargest(4, (typical[word] for word in candidate.words))) / 4
@@ -142,18 +190,27 @@ def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[in
     return Counter({word: share for word, share in shares.items() if share > 0})
 
 
-def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence]) -> Draft:
+def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence], against: tuple[int, ...] = ()) -> Draft:
     """The sentence, citing first where it was found and then other passages that hold it word for word."""
-    text = _folded(candidate.text.removesuffix(" …"))
-    first = candidate.evidence
-    same = [item.number for item in evidence if item is not first and item.side == first.side and text in _folded(item.text)]
-    return Draft(candidate.text, (first.number, *same[:2]), quoted=True, aspect=aspect)
+    text = _folded(candidate.text.removesuffix(" …").removeprefix("… "))
+    first, statement = candidate.evidence, candidate.statement
+    same = [item for item in evidence if item is not first and item.side == first.side and text in _folded(item.text)]
+    return Draft(
+        candidate.text,
+        (first.number, *(item.number for item in same[:2])),
+        quoted=True,
+        aspect=aspect,
+        modality=candidate.modality if aspect == "look" else "",
+        scope=statement.scope,
+        limit=statement.limit,
+        against=against,
+    )
 
 
 def _of_both(draft: Draft, evidence: Sequence[Evidence]) -> Draft:
     cited = {_folded(item.text) for item in evidence if item.number in draft.cites}
     numbers = tuple(item.number for item in evidence if _folded(item.text) in cited)
-    return Draft(draft.text, numbers, draft.quoted, draft.aspect)
+    return replace(draft, cites=numbers)
 
 
 def _folded(text: str) -> str:
@@ -170,11 +227,13 @@ class Candidate:
     Attributes
     ----------
     text : str
-    evidence : Evidence
+        As it is quoted.
+    statement : Statement
+        The sentence, and how far it reaches.
     words : frozenset of int
         Stems of its words.
-    topic : float
-        How much of what is asked it and its passage speak of, 0 to 1.
+    modality : str
+        The kind of picture it speaks of; empty where it speaks of none, or of several.
     base : float
         Its worth whatever the aspect.
     strengths : dict
@@ -182,80 +241,89 @@ class Candidate:
     """
 
     text: str
-    evidence: Evidence
+    statement: Statement
     words: frozenset[int]
-    topic: float
+    modality: str
     base: float
     strengths: dict[Aspect, float]
 
+    @property
+    def evidence(self) -> Evidence:
+        """Where it stands."""
+        return self.statement.evidence
 
-def candidates(evidence: Sequence[Evidence], focus: Focus, modality: str) -> list[Candidate]:
-    """The sentences of the evidence that are worth a look, those nearest to what is asked first.
+
+def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) -> list[Candidate]:
+    """The sentences of the evidence that are about what is asked and worth a look, the nearest first.
 
     Parameters
     ----------
     evidence : sequence of Evidence
-    focus : Focus
+    subject : Subject
         What is asked.
     modality : str
         Sentences about another one count for less; empty for none.
     """
     groups: dict[str, int] = {}
-    rough: list[tuple[float, splitting.Sentence, Evidence, float]] = []
+    rough: list[tuple[float, Statement]] = []
     for item in evidence:
-        group = groups.setdefault(item.case or item.figures[0], len(groups))
-        about = focus.held(lowered(f"{item.title} {item.diagnosis} {item.region}"))
-        near = 0.4 / (1 + 0.3 * group)
-        for sentence in _sentences(item):
-            own = focus.held(lowered(sentence.text))
-            under = max(about, focus.held(lowered(sentence.heading))) if sentence.heading else about
-            if own and focus.denied(sentence.text):
-                own, under = 0.2 * own, 0.5 * under
-            topic = 0.55 * own**_WHOLE + 0.45 * under**_WHOLE
-            rough.append((topic + near, sentence, item, topic))
+        near = 0.4 / (1 + 0.3 * groups.setdefault(item.case or item.figures[0], len(groups)))
+        if item.kind == "differential":
+            rough += [(near + 0.6, one) for one in _differential(item, subject)]
+            continue
+        for one in statements(item, subject):
+            spoken = 0.25 * subject.focus.held(lowered(one.text))
+            rough.append((near + _REACHING[one.scope] + (0.35 if one.own else 0.1) + spoken, one))
     rough.sort(key=lambda found: -found[0])
-    close = [_close(*found, focus, modality) for found in rough[:_KEPT]]
+    close = [_close(*found, subject, modality) for found in rough[:_KEPT]]
     return [found for found in close if found is not None]
 
 
-def _sentences(item: Evidence) -> Iterable[splitting.Sentence]:
-    sentences = [one for one in splitting.split(item.text) if not one.is_heading]
-    if item.kind == "diagnosis":
-        return ()
-    if item.kind == "differential":
-        items = [one for one in sentences if one.listed]
-        if len(items) > 1:
-            named = [one.text for one in items if len(one.text) <= _LONGEST_ITEM and not cues.leans(one.text)]
-            texts = list(dict.fromkeys(text.rstrip(" .;,") for text in named))
-            more = " …" if len(texts) > _MOST_ITEMS or len(named) < len(items) else ""
-            whole = splitting.Sentence("; ".join(texts[:_MOST_ITEMS]) + more, False, 0)
-            return [whole, *(one for one in sentences if not one.listed)]
-    return sentences
+def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
+    """A list of what else it could be as one sentence, without what it is."""
+    if not subject.case_of(item):
+        return
+    items = [one.text.rstrip(" .;,") for one in splitting.split(item.text) if one.listed and not one.is_heading]
+    parts: list[str] = []
+    left_out, kept = False, 0
+    for name in dict.fromkeys(items):
+        if len(name) > _LONGEST_ITEM or cues.leans(name) or is_itself(name, item, subject) or kept == _MOST_ITEMS:
+            left_out = True
+            continue
+        parts.append(f"… {name}" if left_out and kept else name)
+        left_out, kept = False, kept + 1
+    if kept > 1 and any(character.islower() for character in "".join(parts)):
+        text = "; ".join(parts) + (" …" if left_out else "")
+        yield Statement(text, item, 0, True, False, "case", "")
 
 
-def _close(
-    near: float, sentence: splitting.Sentence, item: Evidence, topic: float, focus: Focus, modality: str
-) -> Candidate | None:
-    a_list = item.kind == "differential" and "; " in sentence.text
-    text = sentence.text if a_list else splitting.clip(sentence.text, LONGEST)
-    if not a_list and not cues.has_content(text):
+def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
+    item, a_list = statement.evidence, statement.evidence.kind == "differential"
+    text = statement.text if a_list else splitting.clip(statement.text, LONGEST)
+    if not a_list and not cues.is_sentence(text):
         return None
-    words = stems(text)
-    if item.kind == "differential" and len(words - stems(f"{item.title} {item.diagnosis}")) < 2:
-        return None
-    base = near - (0.0 if a_list else cues.burden(text, listed=sentence.listed))
-    if modality:
-        spoken = {name for name, called in _CALLED.items() if called.search(text)}
-        if spoken:
-            base += 0.2 if modality in spoken else -0.3
+    called = {name for name, words in _CALLED.items() if words.search(text)}
+    own = next(iter(called)) if len(called) == 1 else "" if called or item.kind == "discussion" else item.modality
+    base = near - (0.0 if a_list else cues.burden(text, listed=statement.listed))
+    if modality and called:
+        base += 0.2 if modality in called else -0.15
     if base + _ASPECT * _STRONGEST < _FLOOR:
         return None
-    strengths: dict[Aspect, float] = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
     if a_list:
         strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
     else:
-        strengths["what"] = strengths["what"] * cues.defines(text, focus) + (0.15 if sentence.place < 3 else 0)
-    return Candidate(text, item, words, topic, base, strengths)
+        strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
+        strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
+        if not statement.own:
+            # What no name binds to the thing says what it looks like and where it lies, not what it is.
+            strengths["what"] = strengths["differential"] = 0.0
+    quoted = text if a_list or _folded(statement.text) in _starts(item.text) else f"… {text}"
+    return Candidate(quoted, statement, stems(text), own, base, strengths)
+
+
+@lru_cache(maxsize=512)
+def _starts(text: str) -> frozenset[str]:
+    return frozenset(_folded(one.text) for one in splitting.split(text))
 
 
 def choose(
@@ -280,7 +348,7 @@ def choose(
         best, best_score = None, _FLOOR
         for candidate in found:
             told_of = candidate.strengths[aspect]
-            if candidate.topic < (_WHAT_FLOOR if aspect == "what" else _TOPIC_FLOOR) or told_of < _LEAST[aspect]:
+            if told_of < _LEAST[aspect] or (aspect in ("what", "pitfall") and candidate.statement.scope == "case"):
                 continue
             score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
             if score <= best_score:
@@ -291,6 +359,8 @@ def choose(
             same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
             same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
             score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
+            if aspect == "look":
+                score -= 0.15 * sum(candidate.modality == other.modality for kind, other in chosen if kind == "look")
             if score > best_score:
                 best, best_score = candidate, score
         if best is not None:
