@@ -16,7 +16,9 @@ from mirage.explain import explainers
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
+from mirage.explain.judging import judged
 from mirage.figure import Case, Figure
+from mirage.explain.subject import relevant, subject_of
 from mirage.search.answer import Answer, Hit
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
@@ -180,11 +182,23 @@ def explain(
         `Began` once for each explainer that speaks; `Ended` last, whatever happened.
     """
     started = time.perf_counter()
+    request = replace(request, evidence=_about(request))
     if not request.evidence:
         yield Remark(NO_EVIDENCE)
     else:
         yield from _spoken(request, explainer, checker, stopped)
     yield Ended(stopped(), time.perf_counter() - started)
+
+
+def _about(request: ExplanationRequest) -> tuple[Evidence, ...]:
+    """The evidence that is about what is asked; of a contrast, about its own side."""
+    asked = {"": request.question, "a": request.sides[0], "b": request.sides[1]}
+    kept: list[Evidence] = []
+    for side, question in asked.items():
+        mine = [item for item in request.evidence if item.side == side]
+        if mine:
+            kept += relevant(mine, subject_of(question or request.question, mine))
+    return tuple(replace(item, number=number) for number, item in enumerate(kept, 1))
 
 
 def _spoken(
@@ -199,7 +213,7 @@ def _spoken(
         for piece in speaker.explain(request, stopped):
             if isinstance(piece, Draft):
                 claims += 1
-                yield replace(checker.check(piece, request.evidence, request.question), by=info.name, aspect=piece.aspect)
+                yield judged(checker.check(piece, request.evidence, request.question), piece, info, request)
             else:
                 yield piece
             if stopped():

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
 from mirage.explain.focus import Focus, focus_of
 from mirage.language import sentences
-from mirage.language.concepts import lexicon
+from mirage.language.concepts import Match, lexicon
 from mirage.language.mentions import Mention, mentions
 from mirage.language.words import FILLERS, fold, lowered, stem
 
@@ -45,6 +45,8 @@ _OF_THE_CASE = re.compile(
     |\bthe\s+patient(?:'s)?\b|\b(?:he|she|his|her|him)\b|\b(?:was|were|demonstrated|revealed|showed|presented|underwent)\b"""
 )
 _IN_GENERAL = re.compile(r"(?i)\b(?:is|are|may|can|usually|typically|often|commonly|most|shows?|occurs?|appears?)\b")
+_OPENING = 25  # characters before the name that a sentence of its own begins with
+_DEPENDS = re.compile(r"(?i)\b(?:patients?|cases|complications?|associated|these|those|this|such|sometimes|also|secondary)\b")
 # Who or what a sentence that opens so is limited to; "most common in women" limits nothing.
 _LIMIT = re.compile(
     r"""(?ix)(?:^|[,;]\s)(?:however,\s|although\s)?((?:in|among|for|with|when\s+in)\s+(?:the\s+|an?\s+)?[^,;]{3,60}?),\s"""
@@ -55,7 +57,7 @@ _GROUPS = re.compile(
     |population|setting|presence|some|few|rare)"""
 )
 _WHO = re.compile(
-    r"""(?ix)^(?:(?:in|among)\s+)?((?:some|few|rare(?:ly)?|occasional(?:ly)?|up\s+to\s+\d+\s?%|\d+(?:\s?[-–]\s?\d+)?\s?%|a\s+minority|a\s+subset|one[- ]third|half)\b
+    r"""(?ix)^(?:(?:in|among)\s+)?((?:some|few|rare(?:ly)?|occasional(?:ly)?|up\s+to\s+[1-4]?\d\s?%|[1-4]?\d(?:\s?[-–]\s?[1-4]?\d)?\s?%|a\s+minority|a\s+subset|one[- ]third)
     [^,]{0,40})"""
 )
 # Words before a name that limit it to nothing.
@@ -106,6 +108,23 @@ class Subject:
         if self.sort == "words":
             return self.focus.held(lowered(text)) >= _HELD
         return any(mention.concept in self.narrower and mention.polarity != "denied" for mention in _mentions(text))
+
+    def alone_in(self, text: str) -> bool:
+        """Whether a title or diagnosis names it and no other disease."""
+        return self.named_in(text) and not (self.sort == "disease" and any(map(self.another, named(text))))
+
+    def another(self, one: Named) -> bool:
+        """Whether what a text names is another disease."""
+        return one.kind == "disease" and self.foreign(one.concept)
+
+    def alone(self, item: Evidence) -> bool:
+        """Whether what a passage says without naming a disease can only be meant of it.
+
+        A case of two diseases leaves open which of them it tells of; a discussion is of what the case is filed under.
+        """
+        if item.kind == "discussion" and item.topic:
+            return self.alone_in(item.topic)
+        return self.case_of(item) and self.alone_in(item.diagnosis or item.title)
 
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
@@ -184,8 +203,13 @@ def subject_of(question: str, evidence: Sequence[Evidence]) -> Subject | None:
         wanted = tuple(
             name for name, kind in kinds.items() if (kind if kind in ("disease", "finding") else _other(kind)) == sort
         )
-        if wanted and not (sort == "other" and _unread(plain, found.matches)):
-            return _subject(wanted, sort, focus)
+        if not wanted:
+            continue
+        if sort == "other" and _unread(plain, found.matches):
+            break
+        if sort == "disease" and (name := _longer(plain, found.matches, set(wanted))):
+            return Subject((), "words", frozenset(), frozenset(), focus_of(name, evidence))
+        return _subject(wanted, sort, focus)
     return Subject((), "words", frozenset(), frozenset(), focus) if focus.weights else None
 
 
@@ -193,15 +217,41 @@ def _other(kind: str) -> str:
     return "other" if kind in ("anatomy", "procedure", "device") else ""
 
 
-def _unread(text: str, matches: Iterable[object]) -> bool:
+def _unread(text: str, matches: Iterable[Match]) -> bool:
     """Whether a question says more than the concepts found in it: "Somebody's syndrome of the brain"."""
     rest = text
     for match in matches:
-        rest = rest[: match.start] + " " * (match.end - match.start) + rest[match.end :]  # type: ignore[attr-defined]
+        rest = rest[: match.start] + " " * (match.end - match.start) + rest[match.end :]
     return any(word not in FILLERS and word not in _PLAIN and stem(word) is not None for word in lowered(rest))
 
 
-_PLAIN = frozenset("normal healthy anatomy weighted what does look like how where is find axial".split())
+def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
+    """A name that the lexicon has only the end of, as "colloid cyst" where it has "cyst"; empty where it has the whole."""
+    places = {match.end: match for match in matches}
+    for match in matches:
+        if match.concept not in wanted:
+            continue
+        start = match.start
+        for word in reversed(list(re.finditer(r"[^\W_]+(?:['’-][^\W_]+)*", text[: match.start]))):
+            if re.search(r"[^\s-]", text[word.end() : start]):
+                break
+            of = places.get(word.end())
+            kind = lexicon().concepts[of.concept].kind if of else ""
+            low = word[0].lower()
+            if kind not in ("", "anatomy") or low in FILLERS or low in _DESCRIBES or low in _PLAIN or stem(low) is None:
+                break
+            start = of.start if of else word.start()
+        if start < match.start:
+            return text[start : match.end]
+    return ""
+
+
+# Words before a name that say how or where it is, and make no other disease of it.
+_DESCRIBES = frozenset(
+    """acute chronic subacute early late large small left right bilateral unilateral severe mild typical classic ruptured
+    complicated recurrent primary secondary multiple solitary suspected new old""".split()
+)
+_PLAIN = frozenset("normal healthy anatomy weighted what does look like how where is find axial show me of in on with and or".split())
 
 
 def _subject(names: tuple[str, ...], sort: Sort, focus: Focus, *, guessed: bool = False) -> Subject:
@@ -238,20 +288,27 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
 
 def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
     of_case = subject.case_of(item)
-    running, general = of_case, item.kind == "discussion"
+    running, general = subject.alone(item), item.kind == "discussion"
+    at_home = of_case or subject.named_in(item.topic)
     for sentence in sentences.split(item.text):
         if sentence.is_heading:
             running = _under(sentence.text, subject, running)
+            at_home = at_home or running
             continue
         text = _unlabelled(sentence.text, subject)
         verb = VERB.search(text)
         told = _about(text, verb.start() if verb else len(text), subject, running)
         if told.moves is not None:
-            running = told.moves
-        if not told.about or not (of_case or general or subject.sort in ("finding", "other") or told.own):
+            running = told.moves and at_home
+        if not told.about or (general and not at_home and not _stands_alone(text, told)):
             continue
         scope, limit = _reach(text, verb, told, item, subject, general)
         yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit)
+
+
+def _stands_alone(text: str, told: _Aboutness) -> bool:
+    """Whether a sentence in a discussion of something else holds in general: it begins with what is asked and leans on nothing."""
+    return bool(told.subjects) and told.subjects[0].start < _OPENING and not told.foreign and not _DEPENDS.search(text)
 
 
 def _under(heading: str, subject: Subject, running: bool) -> bool:
@@ -273,6 +330,7 @@ class _Aboutness(NamedTuple):
     own: bool
     moves: bool | None  # what the sentences after it are about, where they name nothing
     subjects: tuple[Named, ...]
+    foreign: bool = False  # whether it names another disease too
 
 
 def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
@@ -297,7 +355,7 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
     if leading:
         # "Fibroids, adenomyosis and polyps are ..." is about three things, and "rupture of an aneurysm" about one.
         about = not foreign or foreign[0].start > leading[0].start
-        return _Aboutness(about, True, about, tuple(leading))
+        return _Aboutness(about, True, about, tuple(leading), any(map(subject.another, diseases)))
     if foreign and before:
         return _Aboutness(False, False, False, ())
     if foreign:
@@ -347,7 +405,7 @@ def _modifier(before: str) -> str:
 
 
 def relevant(evidence: Sequence[Evidence], subject: Subject | None) -> tuple[Evidence, ...]:
-    """The passages that hold something about what is asked, numbered anew.
+    """The passages that hold something about what is asked.
 
     Parameters
     ----------
@@ -363,8 +421,7 @@ def relevant(evidence: Sequence[Evidence], subject: Subject | None) -> tuple[Evi
     ]
     if not any(item.kind not in ("diagnosis", "differential") for item in kept):
         return ()
-    first = evidence[0].number
-    return tuple(replace(item, number=number) for number, item in enumerate(kept, first))
+    return tuple(kept)
 
 
 def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
@@ -382,12 +439,34 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
     own |= subject.narrower | subject.wider
     own |= {wide for one in tuple(own) if one in known.concepts for wide in (*known.parents(one), *known.children(one))}
-    there = {one.concept for one in named(name) if one.kind in ("disease", "finding")}
-    if there:
-        return bool(there & own)
+    found = known.find(name)
+    there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
+    there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}
+    if there & own or name.strip().lower() in {_initials(text) for text in (item.diagnosis, item.title)}:
+        return True
     words = _content(name)
-    return bool(words) and any(words <= _content(text) or _content(text) <= words for text in (item.diagnosis, item.title) if _content(text))
+    texts = [_content(text) for text in (item.diagnosis, item.title)]
+    return not there and bool(words) and any(words <= text or text <= words for text in texts if text)
+
+
+def _initials(text: str) -> str:
+    return "".join(word[0] for word in lowered(text))
 
 
 def _content(text: str) -> frozenset[str]:
     return frozenset(fold(word) for word in lowered(text) if stem(word) is not None)
+
+
+def strays(text: str, subject: Subject) -> str:
+    """The other disease that a sentence is about; empty where it is about what is asked.
+
+    Parameters
+    ----------
+    text : str
+    subject : Subject
+    """
+    verb = VERB.search(text)
+    told = _about(text, verb.start() if verb else len(text), subject, True)
+    if told.about:
+        return ""
+    return next((text[one.start : one.end] for one in named(text) if subject.another(one)), "")

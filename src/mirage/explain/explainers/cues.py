@@ -79,7 +79,9 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
     "pitfall": ((0.9, _PITFALLS),),
 }
 # What "occurs in" and "localized to" also go with.
-_NO_PLACE = _any("decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized")
+_NO_PLACE = _any(
+    "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
+)
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
     ("discussion", "what"): 0.4,
@@ -94,7 +96,7 @@ _SAYS = _any("""is|are|was|were|represents?|refers?|consists?|results?|arises?|o
     derives?|develops?|comes?|can|may|has|have|involves?""")
 # Sentences whose subject is one of these speak about the thing, they do not say what it is.
 _ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|radiogra\\w+|scans?|appearance|findings?
-    symptoms?|signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?""")
+    symptoms?|signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?|causes?|rates?|presence""")
 
 
 def strength(aspect: Aspect, kind: str, text: str) -> float:
@@ -120,6 +122,9 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     return cues + _KINDS.get((kind, aspect), 0.0)
 
 
+_SUBORDINATE = re.compile(r"(?i)\W*(?:when|whenever|if|although|because|since|as|while|due|in|on|with|for|after|of|at|by|from)\b")
+
+
 def defines(text: str, subject: Subject) -> float:
     """How far a sentence says what the thing is: 1 where the thing is its subject, 1.6 as an entry "Thing: what it is".
 
@@ -135,7 +140,7 @@ def defines(text: str, subject: Subject) -> float:
         return 1.6
     verb = _SAYS.search(text)
     before = text[: verb.start()] if verb else ""
-    if not before or len(before.split()) > 14 or _ABOUT.search(before):
+    if not before or len(before.split()) > 14 or _ABOUT.search(before) or _SUBORDINATE.match(before):
         return 0.2
     return 1.0 if subject.named_in(before) else 0.2
 
@@ -207,7 +212,7 @@ _CARE = re.compile(r"""(?ix)
 _NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? normal)\b")
 # About how a picture was made or what it costs.
 _MAKING = re.compile(
-    r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated)\b"
+    r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated|(?:is|are) performed|transducer|specificity|of choice)\b"
 )
 # A question mark inside a word is what is left of a letter that was lost.
 _SPOILT = re.compile(r"\w\?\w|\?\?")
@@ -224,12 +229,16 @@ def leans(text: str) -> bool:
     return bool(_LEANS.search(text))
 
 
+# A verb of a relative clause makes no sentence: "A mass that extends into the canal".
+_RELATIVE = re.compile(r"(?i)\b(?:that|which|who|where)\s+(?:\w+ly\s+)?$")
+
+
 def is_sentence(text: str) -> bool:
     """Whether a text is a sentence that says something by itself: no label, heading, fragment, question or reference."""
     words = _WORD.findall(text)
     if len(words) < 4 or len(text) < 16 or text.rstrip("\"'”) ").endswith(("?", ":")):
         return False
-    if not VERB.search(text) or not text[0].isalnum() or text[0].islower():
+    if all(_RELATIVE.search(text[: verb.start()]) for verb in VERB.finditer(text)) or not text[0].isalnum() or text[0].islower():
         return False
     if _NO_CONTENT.search(text) or _REFERENCES.search(text) or _UNFINISHED.search(text) or _LEANS.search(text):
         return False

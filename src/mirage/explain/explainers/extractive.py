@@ -19,7 +19,7 @@ from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
 from mirage.explain.focus import modality_of
-from mirage.explain.subject import Statement, Subject, is_itself, statements, subject_of
+from mirage.explain.subject import VERB, Statement, Subject, is_itself, statements, subject_of
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
 
@@ -35,7 +35,7 @@ LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
 _KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
-_LONGEST_ITEM = 110
+_LONGEST_ITEM = 70
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
 _LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
@@ -281,13 +281,13 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
 
 def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
     """A list of what else it could be as one sentence, without what it is."""
-    if not subject.case_of(item):
+    if not (subject.case_of(item) and subject.alone_in(item.diagnosis or item.title)):
         return
     items = [one.text.rstrip(" .;,") for one in splitting.split(item.text) if one.listed and not one.is_heading]
     parts: list[str] = []
     left_out, kept = False, 0
     for name in dict.fromkeys(items):
-        if len(name) > _LONGEST_ITEM or cues.leans(name) or is_itself(name, item, subject) or kept == _MOST_ITEMS:
+        if len(name) > _LONGEST_ITEM or cues.leans(name) or VERB.search(name) or name.endswith(":") or is_itself(name, item, subject) or kept == _MOST_ITEMS:
             left_out = True
             continue
         parts.append(f"… {name}" if left_out and kept else name)
@@ -316,7 +316,7 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
         if not statement.own:
             # What no name binds to the thing says what it looks like and where it lies, not what it is.
-            strengths["what"] = strengths["differential"] = 0.0
+            strengths["what"] = strengths["differential"] = strengths["pitfall"] = 0.0
     quoted = text if a_list or _folded(statement.text) in _starts(item.text) else f"… {text}"
     return Candidate(quoted, statement, stems(text), own, base, strengths)
 
