@@ -26,7 +26,7 @@ PASSAGES = ("findings", "differential", "diagnosis", "discussion")
 MOST_HITS = 12
 _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
-NO_WORDS = "The figures that fit carry no words to explain them from."
+NO_WORDS = "No sentence of the sources explains it by itself. Look at the figures and their captions."
 
 
 @dataclass(frozen=True, slots=True)

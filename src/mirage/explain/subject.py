@@ -32,7 +32,7 @@ VERB = re.compile(
     r"""(?ix)\b(?:is|are|was|were|has|have|had|can|may|might|could|should|will|must|does|do|did|shows?|showed
     |demonstrate[sd]?|reveal(?:s|ed)?|appear(?:s|ed)?|represent(?:s|ed)?|include[sd]?|involve[sd]?|occur(?:s|red)?|arises?
     |result(?:s|ed)?\s+(?:in|from)|causes?\s+(?!of)|consists?|refers?|describes?|means|develops?|affects?|produces?|leads?
-    |accounts?|comprises?|contain(?:s|ed)?|exhibit(?:s|ed)?|extend(?:s|ed)?|measure[sd]|enhance[sd]?|displaces?
+    |accounts?|comprises?|contain(?:s|ed)?|exhibit(?:s|ed)?|extend(?:s|ed)?|measure[sd]|enhances?|displaces?
     |compress(?:es)|surrounds?|fills?|suggest(?:s|ed)?|indicates?|tends?|remains?|becomes?|var(?:y|ies)|originates?|grows?
     |mimics?|resembles?|displays?|depicts?|confirm(?:s|ed)?|occup(?:y|ies|ied)|presents?\s+(?:with|as|in)|lies?|lacks?
     |spares?|spread[s]?|divides?|depends?|communicates?|projects?|favors?|make[s]?|use[s]?)\b"""
@@ -47,6 +47,19 @@ _OF_THE_CASE = re.compile(
 _IN_GENERAL = re.compile(r"(?i)\b(?:is|are|may|can|usually|typically|often|commonly|most|shows?|occurs?|appears?)\b")
 _OPENING = 25  # characters before the name that a sentence of its own begins with
 _DEPENDS = re.compile(r"(?i)\b(?:patients?|cases|complications?|associated|these|those|this|such|sometimes|also|secondary)\b")
+# What a sentence without a name points back to may be something else than what is asked.
+_POINTS_BACK = re.compile(
+    r"(?i)\b(?:these|those|such|this (?!tumou?r|disease|disorder|condition|entity|syndrome)|the (?:latter|former))\b"
+    r"|^\W*(?:(?:on|in|with|at|after|following|often)\b[^,]*, )?(?:they|it|its|their)\b"
+)
+_ENTRY = re.compile(r"^[A-Z][\w/ -]{2,40}?(?: [-–] |: )")
+# Without a name and without such a word, what is said of "the mass" is said of one.
+_DEFINITE = re.compile(
+    r"(?i)\bthe (?:\w+ )?(?:lesions?|mass|masses|tumou?r|collection|abnormality|finding|cyst|left|right)\b|^there (?:is|are)\b|\b(?:left|right)\b"
+)
+_GENERIC = re.compile(
+    r"(?i)\b(?:usual|typical|often|may|can|most|common|classic|general|frequent|tend|characteristic|sometimes|rare|always|variabl|predilection)"
+)
 # Who or what a sentence that opens so is limited to; "most common in women" limits nothing.
 _LIMIT = re.compile(
     r"""(?ix)(?:^|[,;]\s)(?:however,\s|although\s)?((?:in|among|for|with|when\s+in)\s+(?:the\s+|an?\s+)?[^,;]{3,60}?),\s"""
@@ -120,11 +133,13 @@ class Subject:
     def alone(self, item: Evidence) -> bool:
         """Whether what a passage says without naming a disease can only be meant of it.
 
-        A case of two diseases leaves open which of them it tells of; a discussion is of what the case is filed under.
+        The findings of a case are of the disease that its diagnosis names first; a discussion is of what the case is filed
+        under, and where that is two diseases it leaves open of which.
         """
-        if item.kind == "discussion" and item.topic:
-            return self.alone_in(item.topic)
-        return self.case_of(item) and self.alone_in(item.diagnosis or item.title)
+        if item.kind == "discussion":
+            return self.alone_in(item.topic or item.diagnosis or item.title)
+        first = next((one for one in named(item.diagnosis or item.title) if one.kind == "disease"), None)
+        return self.case_of(item) and (first is None or not self.another(first))
 
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
@@ -302,7 +317,9 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
             running = told.moves and at_home
         if not told.about or (general and not at_home and not _stands_alone(text, told)):
             continue
-        scope, limit = _reach(text, verb, told, item, subject, general)
+        if not told.own and general and (_POINTS_BACK.search(text) or _ENTRY.match(text)):
+            continue
+        scope, limit = _reach(text, told, item, subject, general)
         yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit)
 
 
@@ -355,7 +372,8 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
     if leading:
         # "Fibroids, adenomyosis and polyps are ..." is about three things, and "rupture of an aneurysm" about one.
         about = not foreign or foreign[0].start > leading[0].start
-        return _Aboutness(about, True, about, tuple(leading), any(map(subject.another, diseases)))
+        others = any(map(subject.another, diseases))
+        return _Aboutness(about, True, about and not others, tuple(leading), others)
     if foreign and before:
         return _Aboutness(False, False, False, ())
     if foreign:
@@ -369,10 +387,12 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
 
 
 def _reach(
-    text: str, verb: re.Match[str] | None, told: _Aboutness, item: Evidence, subject: Subject, general: bool
+    text: str, told: _Aboutness, item: Evidence, subject: Subject, general: bool
 ) -> tuple[Scope, str]:
     """Whether a sentence tells of one case or of some only, and of which."""
-    if not general or (_OF_THE_CASE.search(text) and not _IN_GENERAL.search(text)):
+    particular = _OF_THE_CASE.search(text) and not _IN_GENERAL.search(text)
+    particular = particular or (not told.own and _DEFINITE.search(text) and not _GENERIC.search(text))
+    if not general or particular:
         kinds = [one.concept for one in named(item.diagnosis) if one.concept in subject.narrower]
         child = next((name for name in kinds if name not in subject.names), "")
         return "case", "" if not child or set(kinds) & set(subject.names) else child
@@ -383,10 +403,10 @@ def _reach(
         return "subset", who[1].strip()
     if told.subjects and not any(one.concept in subject.names for one in told.subjects):
         return "subset", told.subjects[0].concept
-    for one in told.subjects:
-        if verb is None or one.start < verb.start() or re.match(r"(?i)in\b", text):
-            if words := _modifier(text[: one.start]):
-                return "subset", f"{words} {text[one.start : one.end]}"
+    limits = [(words, one) for one in told.subjects if (words := _modifier(text[: one.start]))]
+    if limits and len(limits) == len(told.subjects):
+        words, one = limits[0]
+        return "subset", f"{words} {text[one.start : one.end]}"
     return "", ""
 
 

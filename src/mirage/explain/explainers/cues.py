@@ -80,7 +80,7 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
 }
 # What "occurs in" and "localized to" also go with.
 _NO_PLACE = _any(
-    "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
+    "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion|depending"
 )
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {

@@ -36,6 +36,8 @@ SAME = 0.6  # share of the shorter one's words that two sentences share when the
 _KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
+# An item of a differential that argues, or is part of a broken line, names nothing.
+_NO_NAME = re.compile(r"(?i) [-–] |:$|\b(?:no|not|would|despite|unlikely|because|given)\b")
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
 _LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
@@ -284,10 +286,12 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
     if not (subject.case_of(item) and subject.alone_in(item.diagnosis or item.title)):
         return
     items = [one.text.rstrip(" .;,") for one in splitting.split(item.text) if one.listed and not one.is_heading]
+    upper = sum(name[:1].isupper() for name in items) > len(items) / 2
     parts: list[str] = []
     left_out, kept = False, 0
     for name in dict.fromkeys(items):
-        if len(name) > _LONGEST_ITEM or cues.leans(name) or VERB.search(name) or name.endswith(":") or is_itself(name, item, subject) or kept == _MOST_ITEMS:
+        unnamed = len(name) > _LONGEST_ITEM or _NO_NAME.search(name) or (upper and name[:1].islower())
+        if unnamed or cues.leans(name) or VERB.search(name) or is_itself(name, item, subject) or kept == _MOST_ITEMS:
             left_out = True
             continue
         parts.append(f"… {name}" if left_out and kept else name)
@@ -348,7 +352,7 @@ def choose(
         best, best_score = None, _FLOOR
         for candidate in found:
             told_of = candidate.strengths[aspect]
-            if told_of < _LEAST[aspect] or (aspect in ("what", "pitfall") and candidate.statement.scope == "case"):
+            if told_of < _LEAST[aspect] or (aspect in ("what", "where", "pitfall") and candidate.statement.scope == "case"):
                 continue
             score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
             if score <= best_score:
