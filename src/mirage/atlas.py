@@ -235,7 +235,7 @@ class Atlas(AtlasFolder):
             Asked between sentences; True ends the explanation.
         """
         request = explanation.request_of(answer, self.cases_of(answer.hits))
-        return explanation.explain(request, explainer or Settings.load().explainer, self.checker, stopped)
+        return explanation.explain(request, explainer or Settings.load().explainer, self.checker, stopped, self.store)
 
     # -- comparing --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from functools import reduce
 
 from mirage.errors import MirageError
 from mirage.explain import explainers
+from mirage.explain.case_table import CaseTable, case_table
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
@@ -20,6 +21,7 @@ from mirage.explain.judging import judged
 from mirage.figure import Case, Figure
 from mirage.explain.subject import relevant, subject_of
 from mirage.search.answer import Answer, Hit
+from mirage.storage.store import Store
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")
@@ -52,7 +54,7 @@ class Ended:
     seconds: float
 
 
-Event = Began | Writing | Claim | Remark | Ended
+Event = Began | Writing | Claim | Remark | CaseTable | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Explanation:
         Passages left out, who failed and who spoke in its place, a text cut short.
     explainers : tuple of ExplainerInfo
         Who spoke, in order; more than one after a failure.
+    cases : CaseTable or None
+        What the cases here say, counted; None where there are not two with the diagnosis.
     stopped : bool
     seconds : float
     """
@@ -77,6 +81,7 @@ class Explanation:
     claims: tuple[Claim, ...] = ()
     remarks: tuple[str, ...] = ()
     explainers: tuple[ExplainerInfo, ...] = ()
+    cases: CaseTable | None = None
     stopped: bool = False
     seconds: float = 0.0
 
@@ -91,7 +96,10 @@ class Explanation:
         for claim in self.claims:
             marks = "".join(f"[{number}]" for number in claim.cites)
             doubt = f" ({claim.support})" if claim.support != "supported" else ""
-            lines.append(f"{claim.text}{' ' + marks if marks else ''}{doubt}")
+            reach = f" ({'; '.join(claim.marks)})" if claim.marks else ""
+            lines.append(f"{claim.text}{' ' + marks if marks else ''}{reach}{doubt}")
+        if self.cases:
+            lines += [f"\n{self.cases.heading}", *(row.words for row in self.cases.rows)]
         used = {number for claim in self.claims for number in claim.cites}
         lines += ["\nEvidence"] if used else []
         for item in (item for item in self.evidence if item.number in used):
@@ -164,6 +172,7 @@ def explain(
     explainer: Explainer | str,
     checker: Checker,
     stopped: Callable[[], bool] = lambda: False,
+    store: Store | None = None,
 ) -> Iterator[Event]:
     """Let an explainer speak, and check each sentence before it is passed on.
 
@@ -175,10 +184,12 @@ def explain(
         Or its adapter's name; one that cannot be loaded is replaced like one that fails.
     checker : mirage.explain.checker.Checker
     stopped : callable
+    store : Store, optional
+        Whose cases are counted; none are when left out.
 
     Yields
     ------
-    Began, Writing, Claim, Remark, Ended
+    Began, Writing, Claim, Remark, CaseTable, Ended
         `Began` once for each explainer that speaks; `Ended` last, whatever happened.
     """
     started = time.perf_counter()
@@ -187,6 +198,9 @@ def explain(
         yield Remark(NO_EVIDENCE)
     else:
         yield from _spoken(request, explainer, checker, stopped)
+        if store is not None and request.task == "describe" and not stopped():
+            table = case_table(request.question, request.evidence, store)
+            yield from (table,) if table else ()
     yield Ended(stopped(), time.perf_counter() - started)
 
 
@@ -257,6 +271,8 @@ def with_event(whole: Explanation, event: Event) -> Explanation:
         return replace(whole, evidence=event.evidence, explainers=(*whole.explainers, event.explainer))
     if isinstance(event, Claim):
         return replace(whole, claims=(*whole.claims, event))
+    if isinstance(event, CaseTable):
+        return replace(whole, cases=event)
     if isinstance(event, Remark):
         return replace(whole, remarks=(*whole.remarks, event.text))
     if isinstance(event, Ended):

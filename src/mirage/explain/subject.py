@@ -139,7 +139,7 @@ class Subject:
         if item.kind == "discussion":
             return self.alone_in(item.topic or item.diagnosis or item.title)
         first = next((one for one in named(item.diagnosis or item.title) if one.kind == "disease"), None)
-        return self.case_of(item) and (first is None or not self.another(first))
+        return self.case_of(item) and (first is None or self.sort == "words" or not self.another(first))
 
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
@@ -317,7 +317,7 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
             running = told.moves and at_home
         if not told.about or (general and not at_home and not _stands_alone(text, told)):
             continue
-        if not told.own and general and (_POINTS_BACK.search(text) or _ENTRY.match(text)):
+        if not told.own and (_ENTRY.match(text) or (general and _POINTS_BACK.search(text))):
             continue
         scope, limit = _reach(text, told, item, subject, general)
         yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit)
@@ -401,13 +401,16 @@ def _reach(
         return "subset", limit[1]
     if who := _WHO.match(text):
         return "subset", who[1].strip()
-    if told.subjects and not any(one.concept in subject.names for one in told.subjects):
-        return "subset", told.subjects[0].concept
-    limits = [(words, one) for one in told.subjects if (words := _modifier(text[: one.start]))]
-    if limits and len(limits) == len(told.subjects):
-        words, one = limits[0]
-        return "subset", f"{words} {text[one.start : one.end]}"
-    return "", ""
+    kinds = [_kind(text, one, subject) for one in told.subjects]
+    return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
+
+
+def _kind(text: str, one: Named, subject: Subject) -> str:
+    """Which kind of what is asked a name means, as "retrocecal appendicitis"; empty where it means all of it."""
+    if one.concept not in subject.names:
+        return one.concept
+    words = _modifier(text[: one.start])
+    return f"{words} {text[one.start : one.end]}" if words else ""
 
 
 def _modifier(before: str) -> str:

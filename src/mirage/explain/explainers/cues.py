@@ -185,7 +185,7 @@ _PERSON = re.compile(r"""(?x)
 """)
 # What leans on a sentence that is not quoted beside it.
 _LEANS = re.compile(r"""(?ix)
-    ^\W*(?:it|its|they|their|them|these|those|this|that|such|he|she|his|her|there\s+are\s+(?:also|other)|however|therefore|
+    ^\W*(?:in\s+other|it|its|they|their|them|these|those|this|that|such|he|she|his|her|there\s+are\s+(?:also|other)|however|therefore|
       thus|hence|also|in\s+addition|additionally|furthermore|moreover|further|similarly|likewise|conversely|instead|another|
       other|others|both|either|neither|but|and|or|so|then|otherwise|nevertheless|as\s+such|when\s+(?:this|it|they)|
       as\s+(?:stated|mentioned|noted|described)|in\s+(?:this|our|these|that|such|summary|conclusion)|on\s+the\s+other\s+hand|
@@ -251,7 +251,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.35, _MARKS),
     (0.35, _CARE),
     (0.25, _NORMAL),
-    (0.3, _MAKING),
+    (0.6, _MAKING),
     (0.2, _SPOILT),
     (0.2, _POINTS),
 )

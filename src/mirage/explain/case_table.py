@@ -1,0 +1,174 @@
+"""In the cases here: how many cases of a diagnosis say that a finding is there, deny it, or say nothing of it.
+
+It counts what captions and findings say, as mentions that were read when the cases were stored. The cases are ones that somebody
+chose to teach with, so the counts tell nothing of how often a finding happens.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mirage.explain.evidence import Evidence
+from mirage.explain.subject import Subject, subject_of
+from mirage.language.concepts import lexicon
+from mirage.storage.records import StoredMention
+from mirage.storage.store import Store
+
+HEADING = "In the cases here: selected teaching cases, not how often it happens"
+MOST_CASES, MOST_ROWS = 20, 8
+_TELLING = frozenset(("caption", "findings"))  # fields that say what this case's pictures show
+_FEWEST = 2  # cases, below which nothing is counted, and that must speak of a finding
+# So wide that a count of them teaches nothing.
+_PLAIN = frozenset(("lesion", "mass", "abnormality", "normal", "nodule", "normal finding"))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCount:
+    """So many cases, and the figures that say so.
+
+    Attributes
+    ----------
+    cases : tuple of str
+        Their ids.
+    figures : tuple of str
+        Ids: for each case the figure whose caption says it, or where only the case's findings do, its first one.
+    """
+
+    cases: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One finding over the cases.
+
+    Attributes
+    ----------
+    finding : str
+        A concept.
+    present, denied, silent : CaseCount
+        Which cases say that it is there, say that it is not, and say neither.
+    """
+
+    finding: str
+    present: CaseCount
+    denied: CaseCount
+    silent: CaseCount
+
+    @property
+    def words(self) -> str:
+        """As a line to read: "enhancement: 4 of 5 say so, 1 says nothing"."""
+        total = sum(len(each.cases) for each in (self.present, self.denied, self.silent))
+        parts = [f"{len(self.present.cases)} of {total} say so"]
+        if denied := len(self.denied.cases):
+            parts.append(f"{denied} {'denies' if denied == 1 else 'deny'} it")
+        if silent := len(self.silent.cases):
+            parts.append(f"{silent} {'says' if silent == 1 else 'say'} nothing")
+        return f"{self.finding}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTable:
+    """Findings counted over the cases with a diagnosis.
+
+    Attributes
+    ----------
+    diagnosis : str
+    cases : tuple of str
+        Ids of the cases that are counted.
+    of : int
+        How many cases with the diagnosis there are.
+    rows : tuple of FindingRow
+        Those that most cases speak of first.
+    """
+
+    diagnosis: str
+    cases: tuple[str, ...]
+    of: int
+    rows: tuple[FindingRow, ...]
+
+    @property
+    def heading(self) -> str:
+        """What stands above it."""
+        counted = f"{len(self.cases)} cases" if len(self.cases) == self.of else f"{len(self.cases)} of {self.of} cases"
+        return f"{HEADING} ({counted} of {self.diagnosis})"
+
+
+def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> CaseTable | None:
+    """Count findings over the cases whose diagnosis is what a question asks for; None where there are not two of them.
+
+    Parameters
+    ----------
+    question : str
+    evidence : sequence of Evidence
+        Of the figures found; their cases are counted first.
+    store : Store
+    """
+    subject = subject_of(question, evidence)
+    if subject is None or subject.sort != "disease":
+        return None
+    keys = {one.key for one in store.mentions(sorted(subject.narrower)) if one.field == "diagnosis" and one.polarity == "affirmed"}
+    by_case: dict[str, dict[int, str]] = {}
+    for key, row in store.rows(sorted(keys)).items():
+        if row.figure.case_id:
+            by_case.setdefault(row.figure.case_id, {})[key] = row.figure.id
+    found_first = {item.case: place for place, item in reversed(list(enumerate(evidence)))}
+    chosen = sorted(by_case, key=lambda case: (found_first.get(case, len(evidence)), case))[:MOST_CASES]
+    if len(chosen) < _FEWEST:
+        return None
+    said = store.mentions_by([key for case in chosen for key in by_case[case]])
+    told = {case: _told({name: said[key] for key, name in by_case[case].items()}, subject) for case in chosen}
+    rows = _rows(chosen, told, {case: next(iter(by_case[case].values())) for case in chosen})
+    return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case), rows) if rows else None
+
+
+_Told = Mapping[str, tuple[bool, str]]  # finding to whether it is there, and the figure that says so
+
+
+def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Told:
+    """What a case says of findings; what is said to be there counts for wider findings too, and what is denied for narrower ones."""
+    known = lexicon()
+    first = next(iter(said))
+    there: dict[str, tuple[bool, str]] = {}
+    for polarity, wanted in (("denied", False), ("affirmed", True)):  # one figure may show what another does not
+        for figure, mentions in said.items():
+            for mention in mentions:
+                of = known.concepts.get(mention.concept)
+                if of is None or of.kind != "finding" or mention.field not in _TELLING or mention.polarity != polarity:
+                    continue
+                if mention.concept in subject.narrower | subject.wider:
+                    continue
+                cited = figure if mention.field == "caption" else first
+                for name in (mention.concept, *(known.parents(mention.concept) if wanted else ())):
+                    if known.concepts[name].kind == "finding" and (name == mention.concept or not there.get(name, (False,))[0]):
+                        there[name] = (wanted, cited)
+    return there
+
+
+def _rows(cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> tuple[FindingRow, ...]:
+    known = lexicon()
+    spoken = Counter(name for case in cases for name in told[case])
+    rows: list[FindingRow] = []
+    for name, count in sorted(spoken.items(), key=lambda one: (-one[1], one[0])):
+        if count < _FEWEST or name in _PLAIN:
+            continue
+        # A wider finding that says no more than a narrower one that is counted already would say it twice.
+        same = [row for row in rows if row.finding in known.children(name) or name in known.children(row.finding)]
+        row = _row(name, cases, told, first)
+        if any(row.present == other.present and row.denied == other.denied for other in same):
+            continue
+        rows.append(row)
+        if len(rows) == MOST_ROWS:
+            break
+    return tuple(rows)
+
+
+def _row(name: str, cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> FindingRow:
+    def count(wanted: bool | None) -> CaseCount:
+        mine = [case for case in cases if (told[case][name][0] if name in told[case] else None) is wanted]
+        figures = (told[case][name][1] if wanted is not None else first[case] for case in mine)
+        return CaseCount(tuple(mine), tuple(figures))
+
+    return FindingRow(name, count(True), count(False), count(None))
