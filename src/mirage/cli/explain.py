@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
+from rich.markup import escape
 
 from mirage.cli.client import (
     AtlasClient,
@@ -23,12 +24,13 @@ from mirage.cli.client import (
 from mirage.cli.output import counted, out, plain, printed
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
+from mirage.explain.evidence import ASPECTS
+from mirage.figure import MODALITIES
 from mirage.query import Query
 
 Speaker = Annotated[str, typer.Option("--explainer", help="Which explainer writes.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
 _SIGNS = {"partly": "~", "unsupported": "?", "contradicted": "✗"}
-_ASPECTS = {"what": "What it is", "where": "Where it is", "look": "How it looks", "differential": "What else it could be"}
 
 
 def explain(
@@ -111,18 +113,28 @@ def explained(client: AtlasClient, path: str, query: Query | Dual, explainer: st
 def show(whole: Mapping[str, Any], gap: str = "") -> None:
     """Print an explanation as the API gives it; `gap` stands between what was printed before and it."""
     sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
-    aspect = ""
+    heading = ""
     for claim in whole["claims"]:
-        if claim["aspect"] and claim["aspect"] != aspect:
-            aspect = claim["aspect"]
-            out.print(f"{gap}[bold]{_ASPECTS.get(aspect, aspect)}[/]")
+        kind = MODALITIES.get(claim["modality"], claim["modality"])
+        if claim["aspect"] and (told := f"{ASPECTS[claim['aspect']]}{f': {kind}' if kind else ''}") != heading:
+            heading = told
+            out.print(f"{gap}[bold]{heading}[/]")
         marks = "".join(f"[{sides.get(number, '')}{number}]" for number in claim["cites"])
         text = f"“{claim['text']}”" if claim["quoted"] else claim["text"]
         doubt = f" {_SIGNS[claim['support']]} {claim['support']}" if claim["support"] in _SIGNS else ""
-        plain(f"{text} {marks}{doubt}")
+        reach = f" ({'; '.join(claim['marks'])})" if claim["marks"] else ""
+        plain(f"{text} {marks}{reach}{doubt}")
         for found in claim["breaks"]:
             plain(f"    {found['reason']}")
         gap = "\n"
+    if table := whole["cases"]:
+        out.print(f"{gap}[bold]{escape(table['heading'])}[/]")
+        for row in table["rows"]:
+            plain(f"  {row['words']}")
+            said = {"say so": row["present"], "deny it": row["denied"], "leave it open": row["possible"]}
+            for words, count in said.items():
+                if count["figures"]:
+                    plain(f"    {words}: {', '.join(count['figures'])}")
     for remark in whole["remarks"]:
         plain(f"{gap}{remark}")
         gap = "\n"

@@ -1,7 +1,7 @@
 """In the cases here: how many cases of a diagnosis say that a finding is there, deny it, or say nothing of it.
 
-It counts what captions and findings say, as mentions that were read when the cases were stored. The cases are ones that somebody
-chose to teach with, so the counts tell nothing of how often a finding happens.
+It counts what captions and findings say, as mentions that were read when they were stored. Somebody chose these cases to
+teach with, so the counts tell nothing of how often a finding happens.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mirage.explain.evidence import Evidence
 from mirage.explain.subject import Subject, subject_of
 from mirage.language.concepts import lexicon
+from mirage.language.mentions import Polarity
 from mirage.storage.records import StoredMention
 from mirage.storage.store import Store
 
@@ -48,22 +49,25 @@ class FindingRow:
     ----------
     finding : str
         A concept.
-    present, denied, silent : CaseCount
-        Which cases say that it is there, say that it is not, and say neither.
+    present, denied, possible, silent : CaseCount
+        Which cases say that it is there, say that it is not, leave it open, and say nothing of it.
     """
 
     finding: str
     present: CaseCount
     denied: CaseCount
+    possible: CaseCount
     silent: CaseCount
 
     @property
     def words(self) -> str:
         """As a line to read: "enhancement: 4 of 5 say so, 1 says nothing"."""
-        total = sum(len(each.cases) for each in (self.present, self.denied, self.silent))
+        total = sum(len(each.cases) for each in (self.present, self.denied, self.possible, self.silent))
         parts = [f"{len(self.present.cases)} of {total} say so"]
         if denied := len(self.denied.cases):
             parts.append(f"{denied} {'denies' if denied == 1 else 'deny'} it")
+        if possible := len(self.possible.cases):
+            parts.append(f"{possible} {'leaves' if possible == 1 else 'leave'} it open")
         if silent := len(self.silent.cases):
             parts.append(f"{silent} {'says' if silent == 1 else 'say'} nothing")
         return f"{self.finding}: {', '.join(parts)}"
@@ -78,7 +82,7 @@ class CaseTable:
     diagnosis : str
     cases : tuple of str
         Ids of the cases that are counted.
-    of : int
+    known : int
         How many cases with the diagnosis there are.
     rows : tuple of FindingRow
         Those that most cases speak of first.
@@ -86,13 +90,13 @@ class CaseTable:
 
     diagnosis: str
     cases: tuple[str, ...]
-    of: int
+    known: int
     rows: tuple[FindingRow, ...]
 
     @property
     def heading(self) -> str:
         """What stands above it."""
-        counted = f"{len(self.cases)} cases" if len(self.cases) == self.of else f"{len(self.cases)} of {self.of} cases"
+        counted = f"{len(self.cases)} cases" if len(self.cases) == self.known else f"{len(self.cases)} of {self.known} cases"
         return f"{HEADING} ({counted} of {self.diagnosis})"
 
 
@@ -109,7 +113,11 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     subject = subject_of(question, evidence)
     if subject is None or subject.sort != "disease":
         return None
-    keys = {one.key for one in store.mentions(sorted(subject.narrower)) if one.field == "diagnosis" and one.polarity == "affirmed"}
+    keys = {
+        one.key
+        for one in store.mentions(sorted(subject.narrower))
+        if one.field == "diagnosis" and one.polarity == "affirmed"
+    }
     by_case: dict[str, dict[int, str]] = {}
     for key, row in store.rows(sorted(keys)).items():
         if row.figure.case_id:
@@ -124,27 +132,30 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case), rows) if rows else None
 
 
-_Told = Mapping[str, tuple[bool, str]]  # finding to whether it is there, and the figure that says so
+_Told = Mapping[str, tuple[Polarity, str]]  # finding to how it is spoken of, and the figure that says so
+_WEAKEST_FIRST: tuple[Polarity, ...] = ("possible", "denied", "affirmed")  # one figure may show what another does not
 
 
 def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Told:
-    """What a case says of findings; what is said to be there counts for wider findings too, and what is denied for narrower ones."""
+    """What a case says of findings; what is said to be there is said of wider findings too."""
     known = lexicon()
     first = next(iter(said))
-    there: dict[str, tuple[bool, str]] = {}
-    for polarity, wanted in (("denied", False), ("affirmed", True)):  # one figure may show what another does not
+    told: dict[str, tuple[Polarity, str]] = {}
+    for polarity in _WEAKEST_FIRST:
         for figure, mentions in said.items():
             for mention in mentions:
-                of = known.concepts.get(mention.concept)
-                if of is None or of.kind != "finding" or mention.field not in _TELLING or mention.polarity != polarity:
+                if mention.polarity != polarity or mention.field not in _TELLING or not _counts(mention.concept, subject):
                     continue
-                if mention.concept in subject.narrower | subject.wider:
-                    continue
-                cited = figure if mention.field == "caption" else first
-                for name in (mention.concept, *(known.parents(mention.concept) if wanted else ())):
-                    if known.concepts[name].kind == "finding" and (name == mention.concept or not there.get(name, (False,))[0]):
-                        there[name] = (wanted, cited)
-    return there
+                wider = known.parents(mention.concept) if polarity == "affirmed" else ()
+                for name in (mention.concept, *wider):
+                    if _counts(name, subject) and (name not in told or told[name][0] != polarity):
+                        told[name] = (polarity, figure if mention.field == "caption" else first)
+    return told
+
+
+def _counts(name: str, subject: Subject) -> bool:
+    of = lexicon().concepts.get(name)
+    return of is not None and of.kind == "finding" and name not in _PLAIN and name not in subject.narrower | subject.wider
 
 
 def _rows(cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> tuple[FindingRow, ...]:
@@ -152,23 +163,20 @@ def _rows(cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, s
     spoken = Counter(name for case in cases for name in told[case])
     rows: list[FindingRow] = []
     for name, count in sorted(spoken.items(), key=lambda one: (-one[1], one[0])):
-        if count < _FEWEST or name in _PLAIN:
-            continue
+        if count < _FEWEST or len(rows) == MOST_ROWS:
+            break
         # A wider finding that says no more than a narrower one that is counted already would say it twice.
         same = [row for row in rows if row.finding in known.children(name) or name in known.children(row.finding)]
         row = _row(name, cases, told, first)
-        if any(row.present == other.present and row.denied == other.denied for other in same):
-            continue
-        rows.append(row)
-        if len(rows) == MOST_ROWS:
-            break
+        if not any(row.present.cases == other.present.cases and row.denied.cases == other.denied.cases for other in same):
+            rows.append(row)
     return tuple(rows)
 
 
 def _row(name: str, cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> FindingRow:
-    def count(wanted: bool | None) -> CaseCount:
-        mine = [case for case in cases if (told[case][name][0] if name in told[case] else None) is wanted]
-        figures = (told[case][name][1] if wanted is not None else first[case] for case in mine)
-        return CaseCount(tuple(mine), tuple(figures))
+    def count(polarity: str) -> CaseCount:
+        mine: dict[str, tuple[str, str]] = {case: told[case].get(name, ("", first[case])) for case in cases}
+        cited = {case: figure for case, (said, figure) in mine.items() if said == polarity}
+        return CaseCount(tuple(cited), tuple(cited.values()))
 
-    return FindingRow(name, count(True), count(False), count(None))
+    return FindingRow(name, count("affirmed"), count("denied"), count("possible"), count(""))

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from mirage.explain.subject import Statement
+from mirage.explain.statements import Statement
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 
@@ -19,12 +19,23 @@ _SEX = {
 }
 _BOTH = re.compile(r"(?i)\b(?:equal(?:ly)?|no (?:sex|gender)|both (?:sexes|genders))\b")
 _AGE = re.compile(r"(?i)\b(?:ages?|years?(?: old)?|decades?)\b")
-_YEARS = re.compile(r"(?i)(\d{1,2})(?:\s*(?:-|–|to|and)\s*(\d{1,2}))?\s*(?:years?|y/?o\b)|\bages? (?:of )?(\d{1,2})(?:\s*(?:-|–|to|and)\s*(\d{1,2}))?")
-_ORDINALS = {name: place for place, name in enumerate("first second third fourth fifth sixth seventh eighth ninth".split(), 1)}
+_YEARS = re.compile(
+    r"(?i)(\d{1,2})(?:\s*(?:-|–|to|and)\s*(\d{1,2}))?\s*(?:years?|y/?o\b)"
+    r"|\bages? (?:of )?(\d{1,2})(?:\s*(?:-|–|to|and)\s*(\d{1,2}))?"
+)
+_ORDINALS = {
+    name: place for place, name in enumerate("first second third fourth fifth sixth seventh eighth ninth".split(), 1)
+}
 _DECADES = re.compile(rf"(?i)\b({'|'.join(_ORDINALS)}|\d(?:st|nd|rd|th))\b(?=[^.;]{{0,40}}\bdecades?\b)")
-_USUAL = re.compile(r"(?i)\b(?:most|usual(?:ly)?|typical(?:ly)?|peak|mean|average|median|common(?:ly)?|incidence|affects?|occurs?)\b")
-_OPEN = re.compile(r"(?i)\b(?:over|older than|above|under|younger than|below|before|after|less than|more than|follow|survival|within)\b")
-_HEDGED = re.compile(r"(?i)\b(?:may|can|sometimes|occasional(?:ly)?|variabl[ey]|some|often|rare(?:ly)?|uncommon(?:ly)?|usually|most|typically)\b")
+_USUAL = re.compile(
+    r"(?i)\b(?:most|usual(?:ly)?|typical(?:ly)?|peak|mean|average|median|common(?:ly)?|incidence|affects?|occurs?)\b"
+)
+_OPEN = re.compile(
+    r"(?i)\b(?:over|older than|above|under|younger than|below|before|after|less than|more than|follow|survival|within)\b"
+)
+_HEDGED = re.compile(
+    r"(?i)\b(?:may|can|sometimes|occasional(?:ly)?|variabl[ey]|some|often|rare(?:ly)?|uncommon(?:ly)?|usually|most|typically)\b"
+)
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d{1,3}(?:\.\d+)?))?\s*%")
 _APART = 1.5  # by how much the nearest of two shares must differ
 
@@ -60,7 +71,9 @@ def disagree(one: Statement, other: Statement) -> bool:
         return True
     # "Usually enhances" and "some do not enhance" go together; only what neither hedges excludes the other.
     sure = not _HEDGED.search(one.text) and not _HEDGED.search(other.text)
-    return sure and bool(here.affirmed & there.denied or here.denied & there.affirmed) and _same_picture(one.text, other.text)
+    return (
+        sure and bool(here.affirmed & there.denied or here.denied & there.affirmed) and _same_picture(one.text, other.text)
+    )
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float], times: float) -> bool:
@@ -80,7 +93,9 @@ def _same_picture(one: str, other: str) -> bool:
 def _said(text: str) -> _Said:
     known = lexicon()
     features = [
-        (each.concept, each.polarity) for each in mentions(text) if known.concepts[each.concept].kind in ("finding", "anatomy")
+        (each.concept, each.polarity)
+        for each in mentions(text)
+        if known.concepts[each.concept].kind in ("finding", "anatomy")
     ]
     findings = [(name, said) for name, said in features if known.concepts[name].kind == "finding"]
     sexes = frozenset() if _BOTH.search(text) else frozenset(sex for sex, pattern in _SEX.items() if pattern.search(text))
@@ -104,5 +119,3 @@ def _ages(text: str) -> tuple[float, float] | None:
     if decades:
         found.append((10.0 * (min(decades) - 1), 10.0 * max(decades)))
     return found[0] if len(found) == 1 else None
-
-

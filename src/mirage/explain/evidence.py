@@ -114,8 +114,8 @@ class Break:
     ----------
     kind : str
         ``laterality``, ``negation``, ``number``, ``modality``, ``plane``, ``term`` (anatomy or diagnosis that no evidence
-        holds), ``unrelated``, ``language`` (cannot be checked), ``citation`` (points at evidence that is not there), ``subject``
-        (another disease than the one asked for) or ``scope`` (one case's words told as general).
+        holds), ``unrelated``, ``language`` (cannot be checked), ``citation`` (points at evidence that is not there),
+        ``subject`` (another disease than the one asked for) or ``scope`` (one case's words told as general).
     words : str
         The sentence's words in question.
     reason : str

@@ -18,8 +18,9 @@ from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.explain.judging import judged
+from mirage.explain.statements import relevant
+from mirage.explain.subject import subject_of
 from mirage.figure import Case, Figure
-from mirage.explain.subject import relevant, subject_of
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
 

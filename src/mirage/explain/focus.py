@@ -54,12 +54,16 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     words = {fold(word): word for word in lowered(question) if word not in FILLERS and stem(word) is not None}
     if any(word not in _KIND_WORDS for word in words.values()):
         held = [frozenset(map(fold, lowered(f"{item.text} {item.about}"))) for item in evidence]
-        worth = {form: 0.25 if word in _KIND_WORDS else 0.6 if word in _REGION_WORDS else 1.0 for form, word in words.items()}
+        worth = {
+            form: 0.25 if word in _KIND_WORDS else 0.6 if word in _REGION_WORDS else 1.0 for form, word in words.items()
+        }
         shares = {form: sum(form in one for one in held) / max(len(held), 1) for form in words}
         return Focus({form: worth[form] / (0.6 + shares[form]) for form in words})
     common: dict[str, float] = {}
     for place, item in enumerate(evidence):
-        for word in {fold(word) for word in lowered(f"{item.title} {item.diagnosis} {item.region}") if stem(word) is not None}:
+        for word in {
+            fold(word) for word in lowered(f"{item.title} {item.diagnosis} {item.region}") if stem(word) is not None
+        }:
             common[word] = common.get(word, 0.0) + 1 / (3 + place)
     return Focus(dict(nlargest(5, common.items(), key=lambda one: one[1])))
 

@@ -13,16 +13,19 @@ from typing import get_args
 
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Scope, Support
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest
-from mirage.explain.subject import VERB, Statement, Subject, is_itself, named, statements, strays, subject_of
+from mirage.explain.statements import VERB, Statement, statements, strays
+from mirage.explain.subject import Subject, is_itself, named, subject_of
 from mirage.language.words import stems
 
 _ORDER: tuple[Support, ...] = get_args(Support)
 _DIFFERENTIAL = re.compile(
-    r"(?i)\b(?:differential|mimic\w*|distinguish\w*|differentiat\w+|confused|other (?:causes|diagnoses)|could also be|instead of)\b"
+    r"(?i)\b(?:differential|mimic\w*|distinguish\w*|differentiat\w+|confused|other (?:causes|diagnoses)|could also be"
+    r"|instead of)\b"
 )
 _ONE = re.compile(
-    r"(?i)\b(?:(?:in|of) (?:one|a|this|another|the same|each|the second|the other) (?:\w+ )?(?:case|patient|figure|image)|one case"
-    r"|here|this (?:case|patient|image|figure|scan)|th(?:e|is|at) patient|was|were|showed|revealed|demonstrated)\b"
+    r"(?i)\b(?:(?:in|of) (?:one|a|this|another|the same|each|the second|the other) (?:\w+ )?"
+    r"(?:case|patient|figure|image)|one case|here|this (?:case|patient|image|figure|scan)|th(?:e|is|at) patient|was|were"
+    r"|showed|revealed|demonstrated)\b"
 )
 _NEAR = 0.5  # of a sentence's stems that a statement holds when it says the same
 
@@ -72,7 +75,9 @@ def _of_another(claim: Claim, cited: Sequence[Evidence], subject: Subject) -> li
         listed = claim.text[verb.end() :] if verb else ""
         own = [part.strip() for part in re.split(r",|;|\band\b|\bor\b", listed) if _names_itself(part, cited, subject)]
         if own and re.search(r"(?i)\b(?:includes?|are|is|could also be)\b", claim.text):
-            return [Break("subject", own[0], f"“{own[0]}” is the diagnosis itself, not what else it could be.", "contradicted")]
+            return [
+                Break("subject", own[0], f"“{own[0]}” is the diagnosis itself, not what else it could be.", "contradicted")
+            ]
         return []
     other = strays(claim.text, subject)
     return [Break("subject", other, f"This tells of {other}; asked was {asked}.", "unsupported")] if other else []

@@ -24,6 +24,7 @@ from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
 from mirage.errors import MirageError, Unavailable
 from mirage.explain import explanation
+from mirage.explain.case_table import CaseTable
 from mirage.explain.evidence import Claim, Evidence
 from mirage.explain.explainers.base import ExplainerInfo, Remark, Writing
 from mirage.explain.explanation import Began, Ended, Event, Explanation
@@ -45,9 +46,9 @@ MOST_WAITING = 16
 BUSY = "Too many explanations are being written for others. Try again in a moment."
 
 STREAMED = openapi.streamed(
-    "The explanation as it is written: events `began`, `writing`, `claim`, `remark` and `ended`, each with a JSON object "
-    "(`BeganView`, `Writing`, `ClaimView`, `Remark`, `EndedView`); `error` holds a `Problem`. Closing "
-    "the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
+    "The explanation as it is written: events `began`, `writing`, `claim`, `remark`, `cases` and `ended`, each with a JSON "
+    "object (`BeganView`, `Writing`, `ClaimView`, `Remark`, `CaseTableView`, `EndedView`); `error` holds a `Problem`. "
+    "Closing the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
 )
 
 Whose = Literal["a", "b", ""]
@@ -96,7 +97,42 @@ class ClaimView(ApiModel):
     breaks: list[BreakView]
     by: str = Field(description="Name of the explainer that wrote it.")
     quoted: bool = Field(description="Whether it stands word for word in the evidence it cites.")
-    aspect: Literal["", "what", "where", "look", "differential"] = Field(description="What the sentence tells of.")
+    aspect: Literal["", "what", "where", "look", "differential", "pitfall"] = Field(
+        description="What the sentence tells of."
+    )
+    modality: str = Field(description="In which kind of picture it looks so; empty where it is not said.")
+    scope: Literal["", "case", "subset"] = Field(description="Whether it tells of one case, or of some cases only.")
+    limit: str = Field(description="Of which case or of which some, in words.")
+    against: list[int] = Field(description="Numbers of the evidence that says otherwise.")
+    marks: list[str] = Field(description="The same, for a person to read beside the sentence.")
+
+
+class CaseCountView(ApiModel):
+    """So many cases, and for each a figure that says so."""
+
+    cases: list[str]
+    figures: list[str]
+
+
+class FindingRowView(ApiModel):
+    """One finding over the cases."""
+
+    finding: str
+    present: CaseCountView
+    denied: CaseCountView
+    possible: CaseCountView
+    silent: CaseCountView = Field(description="Cases that say nothing of it.")
+    words: str = Field(description="The row as a line to read.")
+
+
+class CaseTableView(ApiModel):
+    """What the cases here say, counted: selected teaching cases, not how often it happens."""
+
+    heading: str
+    diagnosis: str
+    cases: list[str] = Field(description="Ids of the cases that are counted.")
+    known: int = Field(description="How many cases with the diagnosis there are.")
+    rows: list[FindingRowView]
 
 
 class ExplanationView(ApiModel):
@@ -107,6 +143,7 @@ class ExplanationView(ApiModel):
     claims: list[ClaimView]
     remarks: list[str]
     explainers: list[ExplainerInfo] = Field(description="Who spoke, in order; more than one after a failure.")
+    cases: CaseTableView | None = Field(description="Findings counted over the cases with the diagnosis asked for.")
     stopped: bool
     seconds: float
     cited: str = Field(description="The text with its citations and what they point to, to paste elsewhere.")
@@ -146,7 +183,7 @@ def explanation_view(whole: Explanation) -> ExplanationView:
 
 
 def event_view(event: Event, whole: Explanation) -> tuple[str, object]:
-    """Name and show one event of an explanation: ``began``, ``writing``, ``claim``, ``remark`` or ``ended``, as its class.
+    """Name and show one event of an explanation: ``began``, ``writing``, ``claim``, ``remark``, ``cases`` or ``ended``.
 
     Parameters
     ----------
@@ -162,6 +199,8 @@ def event_view(event: Event, whole: Explanation) -> tuple[str, object]:
         view = ClaimView.of(event)
     elif isinstance(event, Ended):
         view = EndedView.of(event, cited=whole.cited())
+    elif isinstance(event, CaseTable):
+        return "cases", CaseTableView.of(event)
     return type(event).__name__.lower(), view
 
 
@@ -329,7 +368,7 @@ class Drawing:
     places: Places
     prefix: str = ""
     _shown: set[int] = field(default_factory=set)
-    _aspect: str = ""
+    _heading: tuple[str, str] = ("", "")
 
     def draw(self, event: Event) -> tuple[str, PagePiece]:
         """One event's name and piece."""
@@ -342,9 +381,12 @@ class Drawing:
             known = {each.number: evidence_view(each) for each in whole.evidence}
             fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
             self._shown |= {each.number for each in fresh}
-            more |= {"known": known, "heading": view.aspect if view.aspect != self._aspect else ""}
-            self._aspect = view.aspect
+            heading = view.aspect, view.modality
+            more |= {"known": known, "heading": view.aspect if heading != self._heading else ""}
+            self._heading = heading
             evidence = render("explain_piece.html", kind="evidence", items=fresh, **more) if fresh else ""
+            text = whole.cited()
+        elif isinstance(view, CaseTableView):
             text = whole.cited()
         elif isinstance(view, EndedView) and whole.claims:
             text = view.cited
@@ -372,7 +414,7 @@ def drawn_whole(drawing: Drawing, events: list[Event]) -> DrawnExplanation:
     sentences, evidence, foot, text = "", "", "", ""
     for event in events:
         name, piece = drawing.draw(event)
-        if name in ("claim", "remark"):
+        if name in ("claim", "remark", "cases"):
             sentences += piece.html
         elif name == "ended":
             foot, text = piece.html, piece.text

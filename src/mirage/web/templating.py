@@ -20,6 +20,7 @@ from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED
 from mirage.query import FILTERS
 from mirage.web.forms import SearchForm, preview_address
+from mirage.web.forms import address as page_of
 
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -176,6 +177,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.globals["value_words"] = value_words
+_ENVIRONMENT.globals["page_of"] = page_of
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,

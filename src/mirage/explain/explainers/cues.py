@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from mirage.explain.evidence import Aspect
-from mirage.explain.subject import VERB, Subject
+from mirage.explain.statements import VERB
+from mirage.explain.subject import Subject
 from mirage.language.annotation import annotate
 
 ORDER: tuple[Aspect, ...] = ("what", "where", "look", "differential", "pitfall")
@@ -66,10 +67,10 @@ _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali
     sign|characteristic|classic\\w*|typical\\w*""")
 _OTHERS = _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
     indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
-_PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|false[- ](?:positives?|negatives?)
-    subtle|caution|may be normal|(?:should|must) not be (?:confused|mistaken)|can be confused|simulat\\w+|easily confused
-    can mimic|may mimic|mimics|underestimat\\w+|overestimat\\w+|difficult to (?:see|detect|distinguish|differentiate)|obscure[ds]?
-    does not exclude|nonspecific|non-specific""")
+_PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|subtle|caution
+    false[- ](?:positives?|negatives?)|may be normal|(?:should|must) not be (?:confused|mistaken)|can be confused
+    simulat\\w+|easily confused|can mimic|may mimic|mimics|underestimat\\w+|overestimat\\w+|obscure[ds]?
+    difficult to (?:see|detect|distinguish|differentiate)|does not exclude|nonspecific|non-specific""")
 # Each cue counts once.
 _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
     "what": ((0.8, _CATEGORY), (0.7, _DEFINED), (0.4, _ORIGIN), (0.3, _NAMES)),
@@ -122,7 +123,9 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     return cues + _KINDS.get((kind, aspect), 0.0)
 
 
-_SUBORDINATE = re.compile(r"(?i)\W*(?:when|whenever|if|although|because|since|as|while|due|in|on|with|for|after|of|at|by|from)\b")
+_SUBORDINATE = re.compile(
+    r"(?i)\W*(?:when|whenever|if|although|because|since|as|while|due|in|on|with|for|after|of|at|by|from)\b"
+)
 
 
 def defines(text: str, subject: Subject) -> float:
@@ -212,7 +215,8 @@ _CARE = re.compile(r"""(?ix)
 _NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? normal)\b")
 # About how a picture was made or what it costs.
 _MAKING = re.compile(
-    r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated|(?:is|are) performed|transducer|specificity|of choice)\b"
+    r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated"
+    r"|(?:is|are) performed|transducer|specificity|of choice)\b"
 )
 # A question mark inside a word is what is left of a letter that was lost.
 _SPOILT = re.compile(r"\w\?\w|\?\?")
@@ -233,12 +237,26 @@ def leans(text: str) -> bool:
 _RELATIVE = re.compile(r"(?i)\b(?:that|which|who|where)\s+(?:\w+ly\s+)?$")
 
 
+_CAPTION = re.compile(
+    r"(?i)(?:axial|coronal|sagittal|frontal|lateral|oblique|CT|MRI?|T[12]|ultrasound|x-ray|radiograph|fundus|microscopy)\b[^:]{24,}\.$"
+)
+
+
+def is_caption(text: str) -> bool:
+    """Whether a text without a verb says what a picture is of: "Axial CT of the abdomen at the level of the pancreas."."""
+    return bool(_CAPTION.match(text))
+
+
 def is_sentence(text: str) -> bool:
     """Whether a text is a sentence that says something by itself: no label, heading, fragment, question or reference."""
     words = _WORD.findall(text)
     if len(words) < 4 or len(text) < 16 or text.rstrip("\"'”) ").endswith(("?", ":")):
         return False
-    if all(_RELATIVE.search(text[: verb.start()]) for verb in VERB.finditer(text)) or not text[0].isalnum() or text[0].islower():
+    if (
+        all(_RELATIVE.search(text[: verb.start()]) for verb in VERB.finditer(text))
+        or not text[0].isalnum()
+        or text[0].islower()
+    ):
         return False
     if _NO_CONTENT.search(text) or _REFERENCES.search(text) or _UNFINISHED.search(text) or _LEANS.search(text):
         return False

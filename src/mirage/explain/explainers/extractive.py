@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from heapq import nlargest
@@ -19,7 +19,8 @@ from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
 from mirage.explain.focus import modality_of
-from mirage.explain.subject import VERB, Statement, Subject, is_itself, statements, subject_of
+from mirage.explain.statements import VERB, Statement, statements
+from mirage.explain.subject import Subject, is_itself, subject_of
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
 
@@ -304,7 +305,9 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
 def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
     item, a_list = statement.evidence, statement.evidence.kind == "differential"
     text = statement.text if a_list else splitting.clip(statement.text, LONGEST)
-    if not a_list and not cues.is_sentence(text):
+    # A caption of normal anatomy says by itself what a picture is of.
+    captions = subject.sort == "other" and item.kind == "caption" and cues.is_caption(text)
+    if not a_list and not captions and not cues.is_sentence(text):
         return None
     called = {name for name, words in _CALLED.items() if words.search(text)}
     own = next(iter(called)) if len(called) == 1 else "" if called or item.kind == "discussion" else item.modality
@@ -357,7 +360,8 @@ def choose(
             score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
             if score <= best_score:
                 continue
-            told = max((similarity(candidate, other) for _, other in chosen), default=0.0)
+            side = candidate.evidence.side
+            told = max((similarity(candidate, other) for _, other in chosen if other.evidence.side == side), default=0.0)
             if told >= SAME:
                 continue
             same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)

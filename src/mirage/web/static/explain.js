@@ -65,7 +65,7 @@ async function run(panel) {
       if (!panel.isConnected) { stop.abort("gone"); return; }
       if (name === "error") throw new Error(piece.detail);
       if (name === "writing") { rest(); says.textContent = ""; writing.textContent = piece.text; writing.hidden = false; continue; }
-      if (name === "claim" || name === "remark") {
+      if (name === "claim" || name === "remark" || name === "cases") {
         rest();
         writing.hidden = true;
         says.textContent = "";
