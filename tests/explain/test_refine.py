@@ -50,11 +50,11 @@ def test_an_explanation_with_all_the_share_leads_elsewhere(starter: Atlas) -> No
 
 def test_how_sure_a_hit_is_depends_on_the_query_and_not_on_the_explanation(starter: Atlas) -> None:
     once = {hit.figure.id: hit for hit in starter.search(Query.of(TEXT, k=24)).hits}
-    twice = refined(starter, Query.of(TEXT, k=24, refine=True), Refinement(share=0.5))
+    twice = refined(starter, Query.of(TEXT, k=24, refine=True), Refinement(share=1.0))
     compared = 0
     for hit in twice.hits:
         before = once.get(hit.figure.id)
-        if before is None or {found.channel for found in before.channels} != {"image", "caption", "words"}:
+        if before is None or not {found.channel for found in before.channels} >= {"image", "caption", "words"}:
             continue
         assert hit.features is not None
         assert before.features is not None
