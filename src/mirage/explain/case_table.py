@@ -113,15 +113,7 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     subject = subject_of(question, evidence)
     if subject is None or subject.sort != "disease":
         return None
-    keys = {
-        one.key
-        for one in store.mentions(sorted(subject.narrower))
-        if one.field == "diagnosis" and one.polarity == "affirmed"
-    }
-    by_case: dict[str, dict[int, str]] = {}
-    for key, row in store.rows(sorted(keys)).items():
-        if row.figure.case_id:
-            by_case.setdefault(row.figure.case_id, {})[key] = row.figure.id
+    by_case = store.diagnosed(subject.narrower)
     found_first = {item.case: place for place, item in reversed(list(enumerate(evidence)))}
     chosen = sorted(by_case, key=lambda case: (found_first.get(case, len(evidence)), case))[:MOST_CASES]
     if len(chosen) < _FEWEST:

@@ -405,6 +405,27 @@ class Store:
                     found[row[0]].append(StoredMention(*row))
         return found
 
+    def diagnosed(self, concepts: Collection[str]) -> dict[str, dict[int, str]]:
+        """The cases of which a figure's diagnosis affirms one of some concepts: case id to such figures' ids, by key.
+
+        Parameters
+        ----------
+        concepts : collection of str
+            At most 30,000.
+        """
+        own = figure_mentions.c
+        statement = (
+            sa.select(figures.c.case_id, figures.c.key, figures.c.id)
+            .select_from(figure_mentions.join(figures))
+            .where(own.concept.in_(sorted(concepts)), own.field == "diagnosis", own.polarity == "affirmed")
+            .where(figures.c.case_id != "")
+            .order_by(figures.c.key)
+        )
+        found: dict[str, dict[int, str]] = {}
+        for row in self._rows(statement):
+            found.setdefault(row.case_id, {})[row.key] = row.id
+        return found
+
     def title_words(self) -> set[str]:
         """The words of the titles, diagnoses and topics that there are."""
         told = [
