@@ -47,7 +47,7 @@ _ENTRY = re.compile(r"^[A-Z][\w/ -]{2,40}?(?: [-–] |: )")
 # Without a name and without such a word, what is said of "the mass" is said of one.
 _DEFINITE = re.compile(
     r"(?i)\bthe (?:\w+ )?(?:lesions?|mass|masses|tumou?r|collection|abnormality|finding|cyst|left|right)\b"
-    r"|^there (?:is|are)\b|\b(?:left|right)\b"
+    r"|\bthe (?:\w+ )?(?:films?|images?|radiographs?|scans?|study|CT|MRI?)\b|^there (?:is|are)\b|\b(?:left|right)\b"
 )
 _GENERIC = re.compile(
     r"(?i)\b(?:usual|typical|often|may|can|most|common|classic|general|frequent|tend|characteristic"
@@ -123,9 +123,9 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
 
 
 def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
-    of_case = subject.case_of(item)
     running, general = subject.alone(item), item.kind == "discussion"
-    at_home = of_case or subject.named_in(item.topic)
+    at_home = running or subject.named_in(item.topic)
+    placed = subject.placed(item)
     for sentence in sentences.split(item.text):
         if sentence.is_heading:
             running = _under(sentence.text, subject, running)
@@ -137,6 +137,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         if told.moves is not None:
             running = told.moves and at_home
         if not told.about or (general and not at_home and not _stands_alone(text, told)):
+            continue
+        if not placed and not subject.places_in(text):
             continue
         if not told.own and (_ENTRY.match(text) or (general and _POINTS_BACK.search(text))):
             continue
@@ -200,10 +202,10 @@ def _of_diseases(
         about = not foreign or foreign[0].start > leading[0].start
         others = any(map(subject.another, diseases))
         return _Aboutness(about, True, about and not others, tuple(leading), others)
-    # A wider name alone ("tumours are ...") is about more than what is asked.
-    if foreign or (before and not said) or _UNLIKE.search(text):
+    # A wider name alone ("tumours are ...") is about more than what is asked, or about another kind of it.
+    if foreign or not said or _UNLIKE.search(text):
         return _Aboutness(False, False, False if foreign and before else None, ())
-    return _Aboutness(bool(said) or running, bool(said), True if said else None, tuple(said))
+    return _Aboutness(bool(said), bool(said), True if said else None, tuple(said))
 
 
 def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, general: bool) -> tuple[Scope, str]:
@@ -222,6 +224,10 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
     if who := _WHO.match(text):
         return "subset", who[1].strip()
     kinds = [_kind(text, one, subject) for one in told.subjects]
+    if not kinds:
+        # Without a name it tells of what the discussion is about, which may be a kind of what is asked.
+        about = [one.concept for one in named(item.topic or item.diagnosis) if one.concept in subject.narrower]
+        kinds = about[:1] if about and not set(about) & set(subject.names) else []
     return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
 
 
@@ -242,7 +248,8 @@ def _modifier(before: str) -> str:
             break
         words.insert(0, word)
     # A noun before it ("diagnosis of") ends in a preposition, at which the loop stopped; what is left are adjectives.
-    return " ".join(words) if words and _ADJECTIVE.search(words[0]) else ""
+    limit = " ".join(words)
+    return limit if words and (_ADJECTIVE.search(words[0]) or any(one.kind == "anatomy" for one in named(limit))) else ""
 
 
 def relevant(evidence: Sequence[Evidence], subject: Subject | None) -> tuple[Evidence, ...]:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from mirage.language.mentions import Mention, mentions
 from mirage.language.words import FILLERS, fold, lowered, stem
 
 Sort = Literal["disease", "finding", "other", "words"]
+_SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the other
 _HELD = 0.8  # of the words asked for, where no concept decides
 _SUBJECTS: tuple[Sort, ...] = ("disease", "finding", "other")
 _PICTURES = re.compile(r"(?:^|,\s*)like the (?:dropped picture|figure \S+)")
@@ -51,6 +53,8 @@ class Subject:
         The question's words, by how much they tell.
     guessed : bool
         Whether nobody asked for it in words: it is what the figures found are mostly about.
+    places : frozenset of str
+        Anatomy that is asked for beside a disease, which it can have anywhere; empty for none.
     """
 
     names: tuple[str, ...]
@@ -59,6 +63,7 @@ class Subject:
     wider: frozenset[str]
     focus: Focus
     guessed: bool = False
+    places: frozenset[str] = frozenset()
 
     def named_in(self, text: str) -> bool:
         """Whether a title, diagnosis or heading names it or a kind of it."""
@@ -90,6 +95,15 @@ class Subject:
         if item.diagnosis and (self.named_in(item.diagnosis) or any(one.kind == "disease" for one in named(item.diagnosis))):
             return self.named_in(item.diagnosis)
         return self.named_in(item.title) or self.named_in(item.topic)
+
+    def placed(self, item: Evidence) -> bool:
+        """Whether a passage's case is of the place that is asked for."""
+        texts = (item.title, item.diagnosis, item.topic)
+        return not self.places or item.region in self.places or any(map(self.places_in, texts))
+
+    def places_in(self, text: str) -> bool:
+        """Whether a text names the place that is asked for."""
+        return any(one.concept in self.places for one in named(text))
 
     def foreign(self, concept: str) -> bool:
         """Whether a disease is another one: neither what is asked, nor a kind of it, nor what it is a kind of."""
@@ -141,9 +155,10 @@ def subject_of(question: str, evidence: Sequence[Evidence]) -> Subject | None:
             continue
         if sort == "other" and _unread(plain, found.matches):
             break
-        if sort == "disease" and (name := _longer(plain, found.matches, set(wanted))):
+        if sort in ("disease", "finding") and (name := _longer(plain, found.matches, set(wanted))):
             return Subject((), "words", frozenset(), frozenset(), focus_of(name, evidence))
-        return _subject(wanted, sort, focus)
+        places = [name for name, kind in kinds.items() if kind == "anatomy"] if sort == "disease" else []
+        return _subject(wanted, sort, focus, places=places)
     return Subject((), "words", frozenset(), frozenset(), focus) if focus.weights else None
 
 
@@ -190,11 +205,16 @@ _PLAIN = frozenset(
 )
 
 
-def _subject(names: tuple[str, ...], sort: Sort, focus: Focus, *, guessed: bool = False) -> Subject:
+def _subject(
+    names: tuple[str, ...], sort: Sort, focus: Focus, *, guessed: bool = False, places: Sequence[str] = ()
+) -> Subject:
     known = lexicon()
     narrower = frozenset(names).union(*(known.children(name) for name in names))
     wider = frozenset[str]().union(*(known.parents(name) for name in names))
-    return Subject(names, sort, narrower, wider - narrower, focus, guessed)
+    if any(known.concepts[name].organ in places for name in names):
+        places = ()  # the disease is there by its nature
+    where = frozenset(places).union(*(known.children(place) for place in places))
+    return Subject(names, sort, narrower, wider - narrower, focus, guessed, where)
 
 
 def _guessed(evidence: Sequence[Evidence]) -> Subject | None:
@@ -230,7 +250,11 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
         return True
     words = _content(name)
     texts = [_content(text) for text in (item.diagnosis, item.title)]
-    return not there and bool(words) and any(words <= text or text <= words for text in texts if text)
+    if not there and words and any(words <= text or text <= words for text in texts if text):
+        return True
+    spelled = " ".join(lowered(name))
+    names = (item.diagnosis, item.title, *subject.names)
+    return any(SequenceMatcher(None, spelled, " ".join(lowered(text))).ratio() > _SPELLED_ALIKE for text in names)
 
 
 def _initials(text: str) -> str:

@@ -216,7 +216,7 @@ _NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? norma
 # About how a picture was made or what it costs.
 _MAKING = re.compile(
     r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated"
-    r"|(?:is|are) performed|transducer|specificity|of choice)\b"
+    r"|(?:is|are) performed|transducer|sensitiv\w+|specificity|of choice)\b"
 )
 # A question mark inside a word is what is left of a letter that was lost.
 _SPOILT = re.compile(r"\w\?\w|\?\?")
@@ -268,7 +268,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.7, _PERSON),
     (0.35, _MARKS),
     (0.35, _CARE),
-    (0.25, _NORMAL),
+    (0.5, _NORMAL),
     (0.6, _MAKING),
     (0.2, _SPOILT),
     (0.2, _POINTS),

@@ -14,6 +14,7 @@ from functools import lru_cache
 from heapq import nlargest
 from itertools import takewhile, zip_longest
 
+from mirage.explain.checker.quotation import stands_in
 from mirage.explain.disagreement import disagree
 from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
@@ -38,7 +39,9 @@ _KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
 # An item of a differential that argues, or is part of a broken line, names nothing.
-_NO_NAME = re.compile(r"(?i) [-–] |:$|\b(?:no|not|would|despite|unlikely|because|given)\b")
+_NO_NAME = re.compile(
+    r"(?i) [-–] |:$|^\w{1,2}: |%|\b(?:differential|most common|no|not|would|despite|unlikely|because|given)\b"
+)
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
 _LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
@@ -50,7 +53,7 @@ _CALLED: dict[str, re.Pattern[str]] = {
     "CT": re.compile(r"\b(?:CT|CTA|CECT|NECT|HRCT|computed tomograph\w+|Hounsfield|HU)\b"),
     "MR": re.compile(r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|gadolinium|magnetic resonance|signal intens\w+)\b"),
     "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
-    "XR": re.compile(r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|plain films?|KUB)\b"),
+    "XR": re.compile(r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB)\b"),
     "NM": re.compile(r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT)\b"),
     "PT": re.compile(r"\b(?:PET|FDG)\b"),
     "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
@@ -278,8 +281,8 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
             spoken = 0.25 * subject.focus.held(lowered(one.text))
             rough.append((near + _REACHING[one.scope] + (0.35 if one.own else 0.1) + spoken, one))
     rough.sort(key=lambda found: -found[0])
-    close = [_close(*found, subject, modality) for found in rough[:_KEPT]]
-    return [found for found in close if found is not None]
+    close = (_close(*found, subject, modality) for found in rough[:_KEPT])
+    return [found for found in close if found is not None and stands_in(found.text, found.evidence.text)]
 
 
 def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
