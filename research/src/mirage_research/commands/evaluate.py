@@ -184,6 +184,37 @@ def explainer(
 
 
 @app.command()
+def explanations(
+    atlas: Annotated[Path, typer.Option("--atlas", help="An atlas of MedPix; it is only read.")],
+    name: Annotated[str, typer.Option("--explainer", help="Which one.")] = "extractive",
+    conditions: Annotated[
+        Path | None, typer.Option(help="What to explain, one a line; below “-- absent”, what no case is about.")
+    ] = None,
+) -> None:
+    """Print the explanations of a list of conditions, for a person to read each sentence against its source."""
+    from mirage.atlas import Atlas  # noqa: PLC0415
+    from mirage_research.evaluation import explainers as measurement  # noqa: PLC0415
+
+    there, absent = measurement.conditions(conditions or measurement.CONDITIONS)
+    with Atlas.open(atlas) as opened:
+        told = measurement.explained(opened, there, name)
+        silent = measurement.explained(opened, absent, name)
+    for one in told:
+        typer.echo(measurement.read_aloud(one))
+    spoken = [one for one in silent if one.claims]
+    seconds = sorted(one.seconds for one in told if one.claims)
+    facts(
+        [
+            ("conditions explained", f"{sum(bool(one.claims) for one in told)} of {len(told)}"),
+            ("sentences", str(sum(len(one.claims) for one in told))),
+            ("median time", f"{1000 * seconds[len(seconds) // 2]:.0f} ms" if seconds else "-"),
+            ("absent ones that are explained", f"{len(spoken)} of {len(silent)}"),
+            *(("  " + one.question, one.claims[0].text[:90]) for one in spoken),
+        ]
+    )
+
+
+@app.command()
 def copies(
     medpix: MedPix = None,
     each: Annotated[int, typer.Option(min=1, help="How many training images to plant.")] = 60,

@@ -167,6 +167,58 @@ def evaluate(
     return report(name, told), [_told(one) for one in told]
 
 
+CONDITIONS = Path(__file__).with_name("conditions.txt")  # one a line; those below a line "-- absent" are not in MedPix
+
+
+def conditions(path: Path = CONDITIONS) -> tuple[list[str], list[str]]:
+    """The conditions of a list, and those that it says no case is about.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    there, _, absent = path.read_text("utf-8").partition("-- absent\n")
+    return there.split("\n")[:-1], [line for line in absent.split("\n") if line]
+
+
+def read_aloud(one: Explanation) -> str:
+    """An explanation for somebody who reads it against what it was quoted from, sentence by sentence."""
+    evidence = {item.number: item for item in one.evidence}
+    lines = [f"\n## {one.question}: {len(one.claims)} sentences, {1000 * one.seconds:.0f} ms"]
+    for claim in one.claims:
+        doubt = "" if claim.support == "supported" else f" !{claim.support}"
+        marks = f" <{'; '.join(claim.marks)}>" if claim.marks else ""
+        lines.append(f"{claim.aspect or '-'} {claim.modality}: {claim.text}{marks}{doubt}")
+        for item in (evidence[number] for number in claim.cites[:1]):
+            lines.append(
+                f"    {item.kind} of {item.case or item.figures[0]}: {item.title} | {item.diagnosis} | {item.topic}"
+            )
+    if one.cases:
+        lines += [one.cases.heading, *(f"    {row.words}" for row in one.cases.rows)]
+    return "\n".join([*lines, *(f"! {remark}" for remark in one.remarks)])
+
+
+def explained(
+    atlas: Atlas, asked: list[str], name: str, progress: Callable[[int, int], object] = lambda done, total: None
+) -> list[Explanation]:
+    """Explain conditions as a person who types them gets them explained.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    asked : list of str
+    name : str
+        Of an adapter.
+    progress : callable
+        Told how many are explained, and of how many.
+    """
+    told: list[Explanation] = []
+    for number, text in enumerate(asked, 1):
+        told.append(atlas.explain(text, explainer=name, k=12))
+        progress(number, len(asked))
+    return told
+
+
 def _told(one: Explanation) -> Table:
     used = {number for claim in one.claims for number in claim.cites}
     return {
