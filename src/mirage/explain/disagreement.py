@@ -28,7 +28,7 @@ _ORDINALS = {
 }
 _DECADES = re.compile(rf"(?i)\b({'|'.join(_ORDINALS)}|\d(?:st|nd|rd|th))\b(?=[^.;]{{0,40}}\bdecades?\b)")
 _USUAL = re.compile(
-    r"(?i)\b(?:most|usual(?:ly)?|typical(?:ly)?|peak|mean|average|median|common(?:ly)?|incidence|affects?|occurs?)\b"
+    r"(?i)\b(?:most|usual(?:ly)?|typical(?:ly)?|peaks?|mean|average|median|common(?:ly)?|incidence|affects?|occurs?)\b"
 )
 _OPEN = re.compile(
     r"(?i)\b(?:over|older than|above|under|younger than|below|before|after|less than|more than|follow|survival|within)\b"

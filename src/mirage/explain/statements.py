@@ -43,7 +43,7 @@ _POINTS_BACK = re.compile(
     r"(?i)\b(?:these|those|such|this (?!tumou?r|disease|disorder|condition|entity|syndrome)|the (?:latter|former))\b"
     r"|^\W*(?:(?:on|in|with|at|after|following|often)\b[^,]*, )?(?:they|it|its|their)\b"
 )
-_ENTRY = re.compile(r"^[A-Z][\w/ -]{2,40}?(?: [-–] |: )")
+_ENTRY = re.compile(r"^[A-Z][\w/ -]{0,40}?(?: [-–] |: )")
 # Without a name and without such a word, what is said of "the mass" is said of one.
 _DEFINITE = re.compile(
     r"(?i)\bthe (?:\w+ )?(?:lesions?|mass|masses|tumou?r|collection|abnormality|finding|cyst|left|right)\b"
@@ -125,7 +125,7 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
 def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
     running, general = subject.alone(item), item.kind == "discussion"
     at_home = running or subject.named_in(item.topic)
-    placed = subject.placed(item)
+    placed, single = subject.placed(item), subject.alone_in(item.diagnosis or item.title)
     for sentence in sentences.split(item.text):
         if sentence.is_heading:
             running = _under(sentence.text, subject, running)
@@ -134,8 +134,10 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         text = _unlabelled(sentence.text, subject)
         verb = VERB.search(text)
         told = _about(text, verb.start() if verb else len(text), subject, running)
-        if told.moves is not None:
+        if general and told.moves is not None:
             running = told.moves and at_home
+        elif general and told.foreign and not single:
+            running = False
         if not told.about or (general and not at_home and not _stands_alone(text, told)):
             continue
         if not placed and not subject.places_in(text):
@@ -188,12 +190,10 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
         return _Aboutness(bool(said), bool(said), None, tuple(said))
     if not diseases:
         return _Aboutness(running, False, None, ())
-    return _of_diseases(text, verb, subject, running, diseases, said)
+    return _of_diseases(text, verb, subject, diseases, said)
 
 
-def _of_diseases(
-    text: str, verb: int, subject: Subject, running: bool, diseases: Sequence[Named], said: Sequence[Named]
-) -> _Aboutness:
+def _of_diseases(text: str, verb: int, subject: Subject, diseases: Sequence[Named], said: Sequence[Named]) -> _Aboutness:
     before = [one for one in diseases if one.start < verb]
     foreign = [one for one in (before or diseases) if subject.another(one)]
     leading = [] if _UNLIKE.search(text) else [one for one in before if one in said]
@@ -204,8 +204,8 @@ def _of_diseases(
         return _Aboutness(about, True, about and not others, tuple(leading), others)
     # A wider name alone ("tumours are ...") is about more than what is asked, or about another kind of it.
     if foreign or not said or _UNLIKE.search(text):
-        return _Aboutness(False, False, False if foreign and before else None, ())
-    return _Aboutness(bool(said), bool(said), True if said else None, tuple(said))
+        return _Aboutness(False, False, False if foreign and before else None, (), bool(foreign))
+    return _Aboutness(True, True, True, tuple(said))
 
 
 def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, general: bool) -> tuple[Scope, str]:

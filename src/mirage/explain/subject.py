@@ -83,10 +83,10 @@ class Subject:
         """Whether what a passage says without naming a disease can only be meant of it.
 
         The findings of a case are of the disease that its diagnosis names first; a discussion is of what the case is filed
-        under, and where that is two diseases it leaves open of which.
+        under; where that, or the diagnosis, is two diseases, it leaves open of which.
         """
         if item.kind == "discussion":
-            return self.alone_in(item.topic or item.diagnosis or item.title)
+            return all(self.alone_in(text) for text in (item.topic, item.diagnosis or item.title) if text)
         first = next((one for one in named(item.diagnosis or item.title) if one.kind == "disease"), None)
         return self.case_of(item) and (first is None or self.sort == "words" or not self.another(first))
 
@@ -241,8 +241,8 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     """
     known = lexicon()
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
-    own |= subject.narrower | subject.wider
-    own |= {wide for one in tuple(own) if one in known.concepts for wide in (*known.parents(one), *known.children(one))}
+    own.update(subject.names)
+    own.update(*((*known.parents(one), *known.children(one)) for one in tuple(own)))
     found = known.find(name)
     there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
     there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}

@@ -83,6 +83,7 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
 _NO_PLACE = _any(
     "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion|depending"
 )
+_NO_LOOK = _any("ratio|incidence|prevalence|mortality|study of choice|modality of choice")
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
     ("discussion", "what"): 0.4,
@@ -117,6 +118,8 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     if aspect == "where" and _NO_PLACE.search(text):
         cues *= 0.3
     if aspect == "look" and kind == "discussion" and not _SIGN.search(text):
+        cues *= 0.3
+    if aspect == "look" and _NO_LOOK.search(text):
         cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2

@@ -313,7 +313,13 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     if not a_list and not captions and not cues.is_sentence(text):
         return None
     called = {name for name, words in _CALLED.items() if words.search(text)}
-    own = next(iter(called)) if len(called) == 1 else "" if called or item.kind == "discussion" else item.modality
+    own = (
+        next(iter(called))
+        if len(called) == 1
+        else ""
+        if called or item.kind == "discussion" or item.modality == "OT"
+        else item.modality
+    )
     base = near - (0.0 if a_list else cues.burden(text, listed=statement.listed))
     if modality and called:
         base += 0.2 if modality in called else -0.15

@@ -1,0 +1,153 @@
+"""Only sentences about what is asked are told, each with how far it reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from explaining_parts import SOURCE
+from mirage.explain.evidence import Evidence
+from mirage.explain.statements import Statement, relevant, statements
+from mirage.explain.subject import is_itself, subject_of
+
+
+def passage(text: str, kind: str = "discussion", diagnosis: str = "Appendicitis", topic: str = "") -> Evidence:
+    figures = ("made:1",)
+    return Evidence(
+        1, kind, text, figures, SOURCE, case="made:case", title=diagnosis, diagnosis=diagnosis, topic=topic or diagnosis
+    )
+
+
+def told(question: str, item: Evidence) -> list[Statement]:
+    subject = subject_of(question, (item,))
+    assert subject is not None
+    return statements(item, subject)
+
+
+def texts(question: str, item: Evidence) -> list[str]:
+    return [one.text for one in told(question, item)]
+
+
+GENERAL = "Most appendicitis is found in the right lower quadrant."
+
+
+@pytest.mark.parametrize(
+    "question", ["appendicitis", "acute appendicitis", "inflammation of the appendix", "apendicitis CT"]
+)
+def test_a_sentence_is_about_what_is_asked_under_any_of_its_names(question: str) -> None:
+    assert texts(question, passage(GENERAL)) == [GENERAL]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "diagnosis"),
+    [
+        ("pancreatitis", "Pancreatic cancer is a malignant tumor of the pancreas.", "Pancreatic cancer"),
+        ("pleuritis", "The pleural space is filled with air in pneumothorax.", "Pneumothorax"),
+        ("appendicitis", "An appendiceal mucocele is a dilated appendix.", "Appendiceal mucocele"),
+        ("meningitis", "Meningioma is a dural-based tumor.", "Meningioma"),
+        ("hepatitis", "Hepatic cysts are common in the liver.", "Hepatic cyst"),
+    ],
+)
+def test_an_inflammation_and_the_adjective_of_its_organ_share_nothing(question: str, text: str, diagnosis: str) -> None:
+    assert texts(question, passage(text, diagnosis=diagnosis)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Crohn disease is an inflammatory bowel disease.",
+        "Unlike appendicitis, Crohn disease shows skip lesions.",
+        "In contrast to appendicitis, diverticulitis affects the sigmoid colon.",
+        "Diverticulitis may mimic appendicitis.",
+        "Mesenteric adenitis should be considered.",
+    ],
+)
+def test_a_disease_of_the_differential_is_not_what_was_asked(text: str) -> None:
+    assert texts("appendicitis", passage(text)) == []
+
+
+def test_what_follows_a_sentence_about_another_disease_is_about_that_one() -> None:
+    item = passage("Crohn disease is an inflammatory bowel disease. The wall is usually thickened.")
+    assert texts("appendicitis", item) == []
+
+
+def test_a_heading_of_another_disease_leads_away_and_one_of_the_asked_disease_back() -> None:
+    item = passage(
+        "About Crohn disease:\nThe wall is usually thickened.\nAbout appendicitis:\nThe lumen is usually obstructed."
+    )
+    assert texts("appendicitis", item) == ["The lumen is usually obstructed."]
+
+
+def test_findings_are_of_the_disease_that_the_diagnosis_names_first() -> None:
+    text = "CT shows a thickened wall."
+    assert texts("appendicitis", passage(text, "findings", "Appendicitis and Crohn disease")) == [text]
+    assert texts("Crohn disease", passage(text, "findings", "Appendicitis and Crohn disease")) == []
+
+
+def test_a_case_whose_title_names_it_but_whose_diagnosis_is_another_disease_is_not_about_it() -> None:
+    item = replace(passage("CT shows a thickened wall.", "caption", "Crohn disease"), title="Rule out appendicitis")
+    assert texts("appendicitis", item) == []
+
+
+def test_a_name_that_the_lexicon_has_only_the_end_of_counts_whole() -> None:
+    text = "Zebra cysts are rare."
+    assert texts("zebra cyst", passage(text, diagnosis="Zebra cyst", topic="Zebra cyst")) == [text]
+    assert texts("zebra cyst", passage("Arachnoid cysts are common.", diagnosis="Arachnoid cyst")) == []
+
+
+def test_a_place_that_is_asked_for_beside_a_disease_must_be_there() -> None:
+    liver = passage("Metastases are the most common tumors of the liver.", diagnosis="Metastasis to the liver")
+    assert texts("metastasis to the brain", liver) == []
+    assert texts("metastasis to the liver", liver) != []
+
+
+def test_one_cases_words_are_told_as_one_cases() -> None:
+    assert [one.scope for one in told("appendicitis", passage("CT shows a dilated appendix.", "caption"))] == ["case"]
+    own = passage("The patient's appendix was dilated and the appendicitis was removed.")
+    assert [one.scope for one in told("appendicitis", own)] == ["case"]
+    assert [one.scope for one in told("appendicitis", passage(GENERAL))] == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("In retrocecal appendicitis, pain may be felt in the right upper quadrant.", "retrocecal appendicitis"),
+        ("Retrocecal appendicitis may be felt in the right upper quadrant.", "Retrocecal appendicitis"),
+        ("In children, appendicitis may be hard to see.", "In children"),
+        ("Some cases of appendicitis have no fat stranding.", "Some cases of appendicitis have no fat stranding."),
+    ],
+)
+def test_a_sentence_about_some_only_says_of_which(text: str, limit: str) -> None:
+    (one,) = told("appendicitis", passage(text))
+    assert one.scope == "subset"
+    assert one.limit == limit or limit.startswith(one.limit)
+
+
+def test_a_sentence_about_a_kind_of_it_says_of_which_kind() -> None:
+    (one,) = told("osteosarcoma", passage("Parosteal osteosarcoma is a surface tumor.", diagnosis="Parosteal osteosarcoma"))
+    assert (one.scope, one.limit) == ("subset", "parosteal osteosarcoma")
+
+
+@pytest.mark.parametrize(
+    ("name", "itself"),
+    [
+        ("Acute appendicitis", True),
+        ("Appendicits", True),
+        ("Inflammation", True),
+        ("Crohn disease", False),
+        ("Mesenteric adenitis", False),
+    ],
+)
+def test_a_diagnosis_its_misspelling_and_what_it_is_a_kind_of_are_not_its_differential(name: str, itself: bool) -> None:
+    item = passage(name, "differential")
+    subject = subject_of("appendicitis", (item,))
+    assert subject is not None
+    assert is_itself(name, item, subject) is itself
+
+
+def test_passages_about_something_else_are_no_evidence() -> None:
+    other = passage("Crohn disease is an inflammatory bowel disease.", diagnosis="Crohn disease")
+    own = passage(GENERAL)
+    assert relevant((other, own), subject_of("appendicitis", (other, own))) == (own,)
+    assert relevant((other,), subject_of("appendicitis", (other,))) == ()
