@@ -134,6 +134,8 @@ def test_a_sentence_about_a_kind_of_it_says_of_which_kind() -> None:
     [
         ("Acute appendicitis", True),
         ("Appendicits", True),
+        ("appendicits with perforation", True),
+        ("Cecitis/appendicitis", True),
         ("Inflammation", True),
         ("Crohn disease", False),
         ("Mesenteric adenitis", False),

@@ -249,12 +249,23 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     if there & own or name.strip().lower() in {_initials(text) for text in (item.diagnosis, item.title)}:
         return True
     words = _content(name)
-    texts = [_content(text) for text in (item.diagnosis, item.title)]
-    if not there and words and any(words <= text or text <= words for text in texts if text):
+    asked = [_content(each) for each in subject.names]
+    if any(each and each <= words for each in asked):
         return True
-    spelled = " ".join(lowered(name))
+    if there:
+        return False
+    texts = [_content(text) for text in (item.diagnosis, item.title)]
+    if words and any(words <= text or text <= words for text in texts if text):
+        return True
     names = (item.diagnosis, item.title, *subject.names)
-    return any(SequenceMatcher(None, spelled, " ".join(lowered(text))).ratio() > _SPELLED_ALIKE for text in names)
+    return any(_alike(" ".join(lowered(name)), " ".join(lowered(text))) for text in names) or any(
+        len(each) == 1 and any(_alike(word, *each) for word in words) for each in asked
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether one name is likely a misspelling of the other."""
+    return SequenceMatcher(None, one, other).ratio() > _SPELLED_ALIKE
 
 
 def _initials(text: str) -> str:

@@ -40,7 +40,7 @@ _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
 # An item of a differential that argues, or is part of a broken line, names nothing.
 _NO_NAME = re.compile(
-    r"(?i) [-–] |:$|^\w{1,2}: |%|\b(?:differential|most common|no|not|would|despite|unlikely|because|given)\b"
+    r"(?i) [-–] |:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given)\b"
 )
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
