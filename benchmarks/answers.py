@@ -110,7 +110,7 @@ def record(folder: Path) -> dict[str, Any]:
         for _ in range(COMPARISONS):
             a, b = rng.sample(subjects, 2)
             found = atlas.compare(a, b)
-            sides = {name: [item.words for item in getattr(found, name)] for name in ("shared", "of_a", "of_b")}
+            sides = {name: [item.concept for item in getattr(found, name)] for name in ("shared", "of_a", "of_b")}
             comparisons[f"{a} | {b}"] = sides | {"notes": list(found.notes)}
     return {"hits": hits, "explanations": explanations, "comparisons": comparisons}
 

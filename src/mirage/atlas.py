@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from mirage.compare.comparison import Comparer, Comparison, contrast
+from mirage.compare.comparison import COUNTED, Comparer, Comparison, contrast
 from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import BadQuery
@@ -277,8 +277,9 @@ class Atlas(AtlasFolder):
         else:
             dual = Dual.modify(_query(a, filters) if filters else a, less=less, more=more)
         with self.snapshot() as now:
-            answers = self._answer(now, dual.a), self._answer(now, dual.b)
-        return self._comparer.compare(dual, *answers)
+            answers = [self._answer(now, replace(query, k=max(query.k, COUNTED))) for query in (dual.a, dual.b)]
+        found = [replace(answer, query=query) for answer, query in zip(answers, (dual.a, dual.b), strict=True)]
+        return self._comparer.compare(dual, found[0], found[1])
 
     def contrasting(
         self,

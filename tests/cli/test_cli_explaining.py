@@ -48,9 +48,8 @@ def test_nothing_to_explain_from_ends_with_4(folder: Path) -> None:
 
 def test_a_comparison_tells_the_sides_apart(folder: Path) -> None:
     said = run("compare", "heart ultrasound", "axial brain MRI", folder=folder)
-    assert "A has" in said
-    assert "heart" in said.partition("A has")[2]
     assert "The difference" in said
+    assert "this difference in region is where they were taken" in " ".join(said.split())
 
 
 def test_a_query_beside_its_modified_self_as_json(folder: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mirage.atlas import Atlas
+from mirage.compare.comparison import pairings
 from mirage.errors import BadQuery
 from mirage.explain.evidence import Claim
+from mirage.figure import Figure, Source
+from mirage.search.answer import Hit
 
 
 @pytest.fixture(scope="session")
@@ -14,23 +19,37 @@ def atlas(starter: Atlas) -> Atlas:
     return starter
 
 
-def test_what_each_side_shows_tells_them_apart(atlas: Atlas) -> None:
+def test_how_and_where_it_was_taken_is_said_and_is_no_trait(atlas: Atlas) -> None:
     found = atlas.compare("heart ultrasound", "axial brain MRI")
-    assert ("region", "heart") in [(trait.kind, trait.words) for trait in found.of_a]
-    assert ("region", "brain") in [(trait.kind, trait.words) for trait in found.of_b]
-    assert not any(trait.kind == "modality" for trait in found.of_a), "how it was taken is no difference of the conditions"
-    ids_a = {hit.figure.id for hit in found.a.hits}
-    assert all(set(trait.a) <= ids_a for trait in found.of_a), "every trait comes with figures that show it"
+    told = {one.concept for side in (found.of_a, found.of_b, found.shared) for one in side}
+    assert told.isdisjoint({"heart", "brain", "ultrasound", "axial", "magnetic resonance imaging"})
+    assert any("difference in region" in note and "heart" in note and "brain" in note for note in found.notes)
+    assert any("difference in modality" in note for note in found.notes)
 
 
-def test_figures_of_one_modality_and_plane_are_set_side_by_side(atlas: Atlas) -> None:
+def test_figures_of_one_modality_plane_and_region_are_set_side_by_side(atlas: Atlas) -> None:
     found = atlas.compare("axial brain MRI thalamus", "axial brain MRI cerebellum")
     assert found.alike
     for pair in found.alike:
         assert pair.a
         assert pair.b
-        kinds = {(hit.figure.modality, hit.figure.plane) for hit in (*pair.a, *pair.b)}
-        assert kinds == {(pair.modality, pair.plane)}
+        kinds = {(hit.figure.modality, hit.figure.plane, hit.figure.region) for hit in (*pair.a, *pair.b)}
+        assert kinds == {(pair.modality, pair.plane, pair.region)}
+
+
+def test_figures_whose_source_leaves_the_region_blank_are_not_like_each_other() -> None:
+    source = Source("made", "made for a test")
+    figures = [Figure(f"made:{n}", "", source, modality="MR", plane="axial", region="") for n in range(2)]
+    hits = [Hit(1, figure, "strong", (), 1.0) for figure in figures]
+    assert not pairings(hits[:1], hits[1:])
+    hits = [replace(hit, figure=replace(hit.figure, region="brain")) for hit in hits]
+    assert pairings(hits[:1], hits[1:])
+
+
+def test_as_many_hits_are_shown_as_were_asked_for(atlas: Atlas) -> None:
+    found = atlas.compare("axial brain MRI thalamus", "axial brain MRI cerebellum", k=5)
+    assert len(found.a.hits) == len(found.b.hits) == 5
+    assert found.a.query.k == 5
 
 
 def test_the_difference_is_explained_from_both_sides(atlas: Atlas) -> None:

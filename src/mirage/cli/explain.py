@@ -166,7 +166,11 @@ def _print_comparison(found: Mapping[str, Any]) -> None:
         if found[name]:
             out.print(f"\n[bold]{title}[/]")
         for trait in found[name]:
-            share = f"A {trait['share_a']:.0%} of cases, B {trait['share_b']:.0%}"
-            plain(f"  {trait['words']} ({trait['kind']}): {share}")
+            plain(f"  {trait['concept']} ({trait['kind']}): {', '.join(_count(side, trait[side]) for side in 'ab')}")
     for note in found["notes"]:
         plain(f"\n{note}")
+
+
+def _count(side: str, count: Mapping[str, Any]) -> str:
+    denied = f", denied in {count['denied']}" if count["denied"] else ""
+    return f"{side.upper()} {count['affirmed']} of {counted(count['cases'], 'case')}{denied}"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mirage.compare import keyness
+from mirage.compare.confounders import confounders
 from mirage.compare.dual import Dual
-from mirage.compare.keyness import AtlasCounts, KeyPhrase
-from mirage.compare.phrases import phrases
+from mirage.compare.keyness import CaseFindings, KeyConcept
 from mirage.explain import explanation
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer, ExplanationRequest, Remark
 from mirage.explain.explanation import Event
-from mirage.figure import MODALITIES, Case, Figure
+from mirage.figure import Case
+from mirage.language.concepts import lexicon
 from mirage.models.runtime import loaded_once
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
@@ -22,6 +23,9 @@ from mirage.storage.store import Store
 # Of how many figures, evenly drawn, the atlas at large is told.
 MOST_BACKGROUND = 3000
 MOST_PAIRINGS = 6
+# Hits that cases are counted from: more than are shown, for those are often of few cases.
+COUNTED = 150
+CHANCE = 0.05  # below it a difference is called more than chance
 SAME = "Both sides ask the same, so nothing tells them apart."
 
 
@@ -31,14 +35,15 @@ class Pairing:
 
     Attributes
     ----------
-    modality, plane : str
-        As in `mirage.figure.Figure`; empty where the sources do not say.
+    modality, plane, region : str
+        As in `mirage.figure.Figure`.
     a, b : tuple of Hit
         Best first.
     """
 
     modality: str
     plane: str
+    region: str
     a: tuple[Hit, ...]
     b: tuple[Hit, ...]
 
@@ -51,25 +56,28 @@ class Comparison:
     ----------
     dual : Dual
     a, b : Answer
-    shared : tuple of KeyPhrase
+    cases : tuple of int
+        How many cases of each side were counted; a figure without a case counts as one.
+    shared : tuple of KeyConcept
         What both sides have, and more of than the atlas at large; most telling first.
-    of_a, of_b : tuple of KeyPhrase
-        What one side has and the other has not, or less of; most telling first.
+    of_a, of_b : tuple of KeyConcept
+        What at least two cases of one side have, and fewer of the other's; most telling first.
     alike : tuple of Pairing
         Figures to look at together, the best pair first.
     both : tuple of str
         Ids of figures that fit both sides.
     notes : tuple of str
-        What the reader should know: a side without hits that fit, sides of different modality.
+        What the reader should know: a side without hits that fit, sides that differ in more than what was asked.
     seconds : float
     """
 
     dual: Dual
     a: Answer
     b: Answer
-    shared: tuple[KeyPhrase, ...] = ()
-    of_a: tuple[KeyPhrase, ...] = ()
-    of_b: tuple[KeyPhrase, ...] = ()
+    cases: tuple[int, int] = (0, 0)
+    shared: tuple[KeyConcept, ...] = ()
+    of_a: tuple[KeyConcept, ...] = ()
+    of_b: tuple[KeyConcept, ...] = ()
     alike: tuple[Pairing, ...] = ()
     both: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -136,12 +144,14 @@ class Comparer:
         self._store = store
 
     @loaded_once
-    def background(self) -> AtlasCounts:
-        """How often the atlas says what."""
+    def background(self) -> dict[str, float]:
+        """Share of the atlas's cases that show each concept."""
         keys = self._store.keys()
         chosen = keys[:: max(1, -(-len(keys) // MOST_BACKGROUND))]
-        figures = [row.figure for row in self._store.rows(chosen).values()]
-        return keyness.background(figures, self._cases(figures))
+        rows = self._store.rows(chosen)
+        mentions = self._store.mentions_by(chosen)
+        figures = ((key, rows[key].figure) for key in chosen if key in rows)
+        return keyness.background(keyness.cases_of(figures, mentions, lexicon()))
 
     def compare(self, dual: Dual, a: Answer, b: Answer) -> Comparison:
         """Put two answers side by side.
@@ -150,31 +160,47 @@ class Comparer:
         ----------
         dual : Dual
         a, b : Answer
-            What `dual.a` and `dual.b` found.
+            What `dual.a` and `dual.b` found. Cases are counted from all of their hits; as many are kept as were asked for.
         """
         started = time.perf_counter()
-        hits_a, hits_b = fitting(a), fitting(b)
-        figures_a, figures_b = ([hit.figure for hit in hits] for hits in (hits_a, hits_b))
-        asked = frozenset(phrase.key for answer in (a, b) for phrase in phrases(answer.query.text))
-        reading = keyness.Keyness(figures_a, figures_b, self._cases([*figures_a, *figures_b]), self.background, asked)
-        of_a, of_b = reading.apart() if hits_a and hits_b and not dual.same else ((), ())
-        names_b = {figure.id for figure in figures_b}
-        both = tuple(figure.id for figure in figures_a if figure.id in names_b)
+        cases_a, cases_b = self._about(a), self._about(b)
+        asked = {each.name for answer in (a, b) if answer.reading for each in answer.reading.concepts}
+        counted = keyness.Keyness(cases_a, cases_b, self.background, asked, lexicon())
+        two = bool(cases_a and cases_b)
+        of_a, of_b = counted.apart() if two and not dual.same else ((), ())
+        a, b = (replace(answer, hits=answer.hits[: answer.query.k]) for answer in (a, b))
+        shown_a, shown_b = (_of(cases, answer) for cases, answer in ((cases_a, a), (cases_b, b)))
+        names_b = {hit.figure.id for hit in shown_b}
+        both = tuple(hit.figure.id for hit in shown_a if hit.figure.id in names_b)
         return Comparison(
             dual,
             a,
             b,
-            shared=reading.shared() if hits_a and hits_b else (),
+            cases=(len(cases_a), len(cases_b)),
+            shared=counted.shared() if two else (),
             of_a=of_a,
             of_b=of_b,
-            alike=() if dual.same else pairings(hits_a, hits_b),
+            alike=() if dual.same else pairings(shown_a, shown_b),
             both=() if dual.same else both,
-            notes=tuple(_notes(dual, hits_a, hits_b, both)),
+            notes=tuple(_notes(dual, cases_a, cases_b, both, (*of_a, *of_b))),
             seconds=a.seconds + b.seconds + time.perf_counter() - started,
         )
 
-    def _cases(self, figures: Sequence[Figure]) -> dict[str, Case]:
-        return self._store.cases({figure.case_id for figure in figures} - {""})
+    def _about(self, answer: Answer) -> list[CaseFindings]:
+        """The cases that may stand for a side; where a disease or a finding is asked for, those that have it."""
+        hits = fitting(answer)
+        keys = self._store.keys_of([hit.figure.id for hit in hits])
+        figures = [(keys[hit.figure.id], hit.figure) for hit in hits if hit.figure.id in keys]
+        found = keyness.cases_of(figures, self._store.mentions_by([key for key, _ in figures]), lexicon())
+        reading = answer.reading
+        wanted = [each for each in reading.wanted if each.kind in ("disease", "finding")] if reading else []
+        if not wanted:
+            return found
+        names = [{each.name, *each.narrower} for each in wanted]
+        named = [case for case in found if all(not each.isdisjoint(case.named) for each in names)]
+        if len(named) >= keyness.FEWEST:
+            return named
+        return [case for case in found if all(not each.isdisjoint((*case.named, *case.affirmed)) for each in names)]
 
 
 def fitting(answer: Answer) -> list[Hit]:
@@ -182,8 +208,15 @@ def fitting(answer: Answer) -> list[Hit]:
     return [hit for hit in answer.hits if hit.confidence != "weak"]
 
 
+def _of(cases: Sequence[CaseFindings], answer: Answer) -> list[Hit]:
+    names = {figure.id for case in cases for figure in case.figures}
+    return [hit for hit in answer.hits if hit.figure.id in names]
+
+
 def pairings(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Pairing, ...]:
-    """Put figures of the same modality and plane together, the best pair first; a figure of both sides stands on neither.
+    """Put figures of the same modality, plane and region together, the best pair first.
+
+    A figure of both sides stands on neither, and one whose source leaves one of the three blank is like no other.
 
     Parameters
     ----------
@@ -191,56 +224,41 @@ def pairings(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Pairing, ...]:
         Best first.
     """
     shared = {hit.figure.id for hit in a} & {hit.figure.id for hit in b}
-    kinds = dict.fromkeys((hit.figure.modality, hit.figure.plane) for hit in (*a, *b) if hit.figure.modality)
+    sides = [[hit for hit in hits if hit.figure.id not in shared] for hits in (a, b)]
+    kinds = dict.fromkeys(_kind(hit) for hit in (*sides[0], *sides[1]))
     found: list[Pairing] = []
     for kind in kinds:
-        sides = [
-            tuple(hit for hit in hits if hit.figure.id not in shared and (hit.figure.modality, hit.figure.plane) == kind)
-            for hits in (a, b)
-        ]
-        if all(sides):
-            found.append(Pairing(*kind, *sides))
-    # A plane that is known beats one that is not, then the better hits.
-    found.sort(key=lambda pair: (not pair.plane, pair.a[0].rank + pair.b[0].rank))
+        alike_a, alike_b = (tuple(hit for hit in hits if _kind(hit) == kind) for hits in sides)
+        if all(kind) and kind[0] != "OT" and alike_a and alike_b:
+            found.append(Pairing(*kind, alike_a, alike_b))
+    found.sort(key=lambda pair: pair.a[0].rank + pair.b[0].rank)
     return tuple(found[:MOST_PAIRINGS])
 
 
-def _notes(dual: Dual, a: Sequence[Hit], b: Sequence[Hit], both: Sequence[str]) -> Iterator[str]:
+def _kind(hit: Hit) -> tuple[str, str, str]:
+    return hit.figure.modality, hit.figure.plane, hit.figure.region
+
+
+def _notes(
+    dual: Dual, a: Sequence[CaseFindings], b: Sequence[CaseFindings], both: Sequence[str], apart: Sequence[KeyConcept]
+) -> Iterator[str]:
     if dual.same:
         yield SAME if not dual.modified else f"{SAME} Say what B should have less or more of."
         return
-    for name, hits in (("A", a), ("B", b)):
-        if not hits:
+    for name, cases in (("A", a), ("B", b)):
+        if not cases:
             yield f"No figure in this atlas fits {name} well enough, so there is nothing to compare it by."
     if not a or not b:
         return
-    for name, hits in (("A", a), ("B", b)):
-        if len({hit.figure.case_id or hit.figure.id for hit in hits}) == 1:
-            yield f"{name} is one case only; what is said of it is true of that case."
+    for name, cases in (("A", a), ("B", b)):
+        if len(cases) == 1:
+            yield f"{name} is one case only: nothing can be said of it that is more than one case's accident."
+    if apart and not any(one.chance < CHANCE for one in apart):
+        yield (
+            f"Counted were {len(a)} and {len(b)} cases. With so few, chance alone could give each of these differences "
+            "(Fisher's exact test); they say where to look, not how often it is so."
+        )
     if both:
         count = len(both)
         yield f"{count} figure{'s' if count > 1 else ''} fit{'' if count > 1 else 's'} both sides."
-    yield from _unlike(a, b)
-
-
-def _unlike(a: Sequence[Hit], b: Sequence[Hit]) -> Iterator[str]:
-    """Say when the sides were taken in different ways, since that is no difference of the conditions."""
-    for name in ("modality", "plane"):
-        shares = [_shares(hits, name) for hits in (a, b)]
-        if not all(shares) or sum(min(share, shares[1].get(value, 0)) for value, share in shares[0].items()) >= 0.5:
-            continue
-        said = []
-        for side, share in zip("AB", shares, strict=True):
-            most = max(share, key=lambda value: share[value])
-            word = MODALITIES.get(most, most) if name == "modality" else most
-            said.append((f"{side}'s figures are {'all' if share[most] > 0.99 else 'mostly'} {word}", word))
-        if said[0][1] != said[1][1]:
-            yield (
-                f"{said[0][0]}, {said[1][0]}: this difference in {name} is how they were taken, "
-                "not a difference between the conditions."
-            )
-
-
-def _shares(hits: Sequence[Hit], name: str) -> dict[str, float]:
-    values = [value for hit in hits if (value := getattr(hit.figure, name)) not in ("", "OT")]
-    return {value: values.count(value) / len(values) for value in values}
+    yield from confounders(a, b)

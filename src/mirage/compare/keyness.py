@@ -1,160 +1,165 @@
-"""What characterises the figures of one side against those of the other, by the words of their cases.
+"""Keyness: which concepts tell the cases of one side from those of the other, and which both have.
 
-How much a phrase tells two sides apart is its log-odds ratio with an informative Dirichlet prior, divided by its standard
-deviation (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16 (2008) 372-403). The prior is the atlas.
-Counted are cases that say a phrase, not how often they say it, so that one long case does not outweigh a short one.
+What a case shows was read when it was stored: the concepts that its captions and findings affirm or deny. Counted are
+cases, not figures or words, so that one long case does not outweigh a short one. How much a concept tells is its log-odds
+ratio with an informative Dirichlet prior, divided by its standard deviation (Monroe, Colaresi and Quinn, "Fightin' Words",
+Political Analysis 16 (2008) 372-403); the prior is the atlas. Fisher's exact test says how often chance would give as much.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
+from functools import lru_cache
+from typing import NamedTuple
 
-from mirage.compare.phrases import Key, best_form, modality_of, phrases
-from mirage.figure import MODALITIES, Case, Figure
+from mirage.figure import Figure
+from mirage.language.concepts import Lexicon
+from mirage.storage.records import StoredMention
 
-Kind = Literal["diagnosis", "finding", "region", "modality", "plane"]
-# How many cases of average atlas each side is thought to have had before: large, so that what one side says once and the
-# other never does not outweigh what the one says often.
-PRIOR = 40.0
-# Standard deviations from which a phrase tells.
-TELLS = 0.7
+FEWEST = 2  # cases that have to say something
+PRIOR = 12.0  # cases of average atlas that each side is thought to have had before
+TELLS = 0.5  # standard deviations from which a concept tells
+SHARES: Mapping[str, float] = {"finding": 0.2, "disease": 0.25, "anatomy": 0.5}  # of a side's cases that have to say it
 MOST = 8
-_FIELDS: tuple[Literal["region", "modality", "plane"], ...] = ("region", "modality", "plane")
+_FIELDS = frozenset({"caption", "findings"})  # what speaks of the pictures; history and discussion speak of more than those
+_NAMES = frozenset({"title", "diagnosis", "topic"})
+_SPEAKING = _FIELDS | _NAMES | {"discussion"}
+TIMES = 2.0  # so much larger a share of one side's cases than of the other's
+# True of many a picture: alone they tell nobody anything.
+_PLAIN = frozenset(
+    "lesion|mass|nodule|normal|imaging sign|artifact|incidental finding|opacity|gas|effusion|inflammation|infection|trauma"
+    "|neoplasm|benign neoplasm|malignant neoplasm|metastasis|cyst|degeneration|hyperintensity|hypointensity|dilation"
+    "|T1 hypointensity|T2 hyperintensity|hypoattenuation"
+    "|soft tissue|bone|blood vessel|artery|vein|muscle|nerve|ligament|tendon|joint|skin|fat|fracture|lung disease"
+    "|soft tissue mass|solid tumor|vascular malformation|congenital anomaly|pain".split("|")
+)
+# Regions of the body: where a picture was taken, as its labels say too.
+_REGIONS = frozenset(
+    "body|head|neck|brain|cerebrum|cerebral hemisphere|skull|face|chest|thorax|abdomen|pelvis|spine|upper extremity"
+    "|lower extremity|mediastinum|retroperitoneum|peritoneum|urinary tract|gastrointestinal tract".split("|")
+)
+# What only pictures of one modality can show, with all that is a kind of it.
+_SEEN_IN: Mapping[str, tuple[str, ...]] = {
+    "CT": ("hypoattenuation", "hyperattenuation", "isoattenuation"),
+    "MR": (
+        "hyperintensity", "hypointensity", "isointensity", "restricted diffusion", "flow void", "bone marrow edema",
+        "signal loss on opposed-phase imaging",
+    ),
+    "US": (
+        "hyperechogenicity", "hypoechogenicity", "anechoic lesion", "acoustic shadowing", "posterior acoustic enhancement",
+    ),
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPhrase:
-    """Something that figures of one side, or of both, show.
+class SideCount(NamedTuple):
+    """What the cases of one side say of a concept.
 
     Attributes
     ----------
-    kind : {"diagnosis", "finding", "region", "modality", "plane"}
-    words : str
-        As readers see it.
-    a, b : tuple of str
-        Ids of the figures of each side that show it, best first.
-    share_a, share_b : float
-        Share of each side's cases that have it, 0 to 1; a figure without a case counts as one.
+    affirmed, denied : int
+        Cases; one that affirms it somewhere does not deny it. The others do not mention it.
+    cases : int
+        Cases that could say it: signal intensity is asked of those with an MRI only.
+    figures : tuple of str
+        Ids of the figures of the cases that affirm it, best first, those whose own caption does before the others.
     """
 
-    kind: Kind
-    words: str
-    a: tuple[str, ...]
-    b: tuple[str, ...]
-    share_a: float
-    share_b: float
+    affirmed: int
+    denied: int
+    cases: int
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyConcept:
+    """A concept that cases of one side, or of both, show.
+
+    Attributes
+    ----------
+    concept : str
+    kind : {"finding", "disease", "anatomy"}
+    a, b : SideCount
+    chance : float
+        Probability (0 to 1) that cases dealt out at random would differ as much, by Fisher's exact test.
+    """
+
+    concept: str
+    kind: str
+    a: SideCount
+    b: SideCount
+    chance: float
 
 
 @dataclass(slots=True)
-class CaseWords:
+class CaseFindings:
     """A case as far as it was found, or a figure without a case.
 
     Attributes
     ----------
     figures : list of Figure
         Best first.
-    says : dict
-        Phrase to the ids of the figures that show it: those whose caption says it, and, where findings or diagnosis
-        do, all.
-    names : set of Key
-        Phrases of title and diagnosis.
+    affirmed : dict
+        Concept to the ids of the figures whose own captions affirm it; to none where the findings do.
+    denied, named, discussed : set of str
+        Concepts that it denies; those that its title, diagnosis and topic affirm; and those that its discussion does.
     """
 
     figures: list[Figure] = field(default_factory=list)
-    says: dict[Key, list[str]] = field(default_factory=dict)
-    names: set[Key] = field(default_factory=set)
+    affirmed: dict[str, list[str]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    discussed: set[str] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class WrittenForms:
-    """How phrases were written, and which of them the vocabulary knows."""
-
-    written: dict[Key, Counter[str]] = field(default_factory=dict)
-    known: set[Key] = field(default_factory=set)
-
-    def words(self, key: Key) -> str:
-        """How a reader would write a phrase."""
-        return best_form(self.written[key])
-
-
-@dataclass(frozen=True, slots=True)
-class AtlasCounts:
-    """How many cases the atlas has, and how many of them say each phrase."""
-
-    size: int
-    phrases: Mapping[Key, int]
-
-    def share(self, key: Key) -> float:
-        """Share of the atlas's cases that say a phrase; never 0, for then it could not be said at all."""
-        return max(self.phrases.get(key, 0), 1) / max(self.size, 2)
-
-
-def units(figures: Iterable[Figure], cases: Mapping[str, Case], forms: WrittenForms) -> list[CaseWords]:
-    """Put figures together by case, and read what each case says.
+def cases_of(
+    figures: Iterable[tuple[int, Figure]], mentions: Mapping[int, Sequence[StoredMention]], known: Lexicon
+) -> list[CaseFindings]:
+    """Put figures together by case, with what each case shows.
 
     Parameters
     ----------
-    figures : iterable of Figure
-        Best first.
-    cases : mapping
-        Case id to Case.
-    forms : WrittenForms
-        Told how each phrase is written.
+    figures : iterable of int and Figure
+        With their keys, best first.
+    mentions : mapping
+        Key to what the figure and its case speak of.
+    known : Lexicon
+        What is narrower implies what is broader.
     """
-    found: dict[str, CaseWords] = {}
-    for figure in figures:
-        found.setdefault(figure.case_id or figure.id, CaseWords()).figures.append(figure)
-    for name, unit in found.items():
-        case = cases.get(name)
-        ids = [figure.id for figure in unit.figures]
-        for caption in dict.fromkeys(figure.caption for figure in unit.figures):
-            _read(unit, caption, [figure.id for figure in unit.figures if figure.caption == caption], forms)
-        named = dict.fromkeys(text for figure in unit.figures for text in (figure.diagnosis or figure.title,))
-        for text in named:
-            unit.names.update(_read(unit, text, ids, forms, names=True))
-        if case is not None:
-            _read(unit, case.findings, ids, forms)
+    found: dict[str, CaseFindings] = {}
+    for key, figure in figures:
+        case = found.setdefault(figure.case_id or figure.id, CaseFindings())
+        case.figures.append(figure)
+        for mention in mentions.get(key, ()):
+            if mention.concept not in known:
+                continue
+            if mention.polarity == "denied" and mention.field in _FIELDS:
+                case.denied.add(mention.concept)
+            if mention.polarity != "affirmed" or mention.field not in _SPEAKING:
+                continue
+            # A narrower finding is a case of the broader one; a broader disease or part of the body tells nothing.
+            broader = (name for name in known.parents(mention.concept) if known.kind(name) == "finding")
+            names = (mention.concept, *broader)
+            if mention.field == "discussion":
+                case.discussed.update(names)
+            if mention.field in _NAMES:
+                case.named.add(mention.concept)
+            for name in names if mention.field in _FIELDS else ():
+                seen = case.affirmed.setdefault(name, [])
+                if mention.field == "caption":
+                    seen.append(figure.id)
     return list(found.values())
 
 
-def _read(unit: CaseWords, text: str, ids: Sequence[str], forms: WrittenForms, *, names: bool = False) -> set[Key]:
-    keys: set[Key] = set()
-    for phrase in phrases(text):
-        # Of a name only what names a disease: not the "autosomal" of a polycystic kidney disease.
-        if names and not (phrase.disease or phrase.whole):
-            continue
-        keys.add(phrase.key)
-        forms.written.setdefault(phrase.key, Counter())[phrase.words] += 1
-        if phrase.known:
-            forms.known.add(phrase.key)
-    for key in keys:
-        shown = unit.says.setdefault(key, [])
-        shown += [name for name in ids if name not in shown]
-    return keys
+def background(cases: Sequence[CaseFindings]) -> dict[str, float]:
+    """Share of the atlas's cases that affirm each concept."""
+    counts = Counter(name for case in cases for name in case.affirmed)
+    return {name: count / len(cases) for name, count in counts.items()}
 
 
-def background(figures: Iterable[Figure], cases: Mapping[str, Case]) -> AtlasCounts:
-    """Count what the atlas says.
-
-    Parameters
-    ----------
-    figures : iterable of Figure
-        Of the whole atlas.
-    cases : mapping
-        Case id to Case.
-    """
-    all_units = units(figures, cases, WrittenForms())
-    counts = Counter(key for unit in all_units for key in unit.says)
-    # What one case alone says is as rare as what none says.
-    return AtlasCounts(len(all_units), {key: count for key, count in counts.items() if count > 1})
-
-
-def apart(a: float, of_a: int, b: float, of_b: int, share: float) -> float:
+def log_odds(a: int, of_a: int, b: int, of_b: int, share: float) -> float:
     """How much more of A's cases than of B's say something, in standard deviations of the log-odds ratio.
 
     Parameters
@@ -171,123 +176,152 @@ def apart(a: float, of_a: int, b: float, of_b: int, share: float) -> float:
     ``δ = log((a + α) / (of_a + α₀ − a − α)) − log((b + α) / (of_b + α₀ − b − α))`` with ``α = α₀ · share``, and
     ``z = δ / sqrt(1 / (a + α) + 1 / (b + α))``: equations 16 and 22 of Monroe et al. with ``α₀`` `PRIOR`.
     """
-    alpha = PRIOR * min(share, 0.999)  # what all cases say would leave nothing to divide by
+    alpha = PRIOR * min(max(share, 0.01), 0.99)  # what no case or every case says would leave nothing to divide by
     odds = [(count + alpha) / (of + PRIOR - count - alpha) for count, of in ((a, of_a), (b, of_b))]
     return math.log(odds[0] / odds[1]) / math.sqrt(1 / (a + alpha) + 1 / (b + alpha))
 
 
-class Keyness:
-    """Both sides of a comparison, read.
+def fisher(a: int, of_a: int, b: int, of_b: int) -> float:
+    """Fisher's exact test, two-sided, of ``a`` in ``of_a`` against ``b`` in ``of_b``: a probability, 0 to 1.
 
     Parameters
     ----------
-    a, b : sequence of Figure
-        The figures that fit, best first.
-    cases : mapping
-        Case id to Case.
-    atlas : AtlasCounts
-    asked : frozenset of Key
-        Phrases of the two queries; that one's figures have what was asked for tells nothing new.
+    a, of_a, b, of_b : int
+        Cases that say something, and cases, of each side.
+    """
+    said, cases = a + b, of_a + of_b
+    ways = {n: math.comb(of_a, n) * math.comb(of_b, said - n) for n in range(max(0, said - of_b), min(said, of_a) + 1)}
+    return sum(way for way in ways.values() if way <= ways[a]) / math.comb(cases, said)
+
+
+@lru_cache(maxsize=4)
+def _seen_in(known: Lexicon) -> dict[str, str]:
+    """Concept to the one modality in whose pictures it can be seen."""
+    return {
+        name: modality
+        for modality, roots in _SEEN_IN.items()
+        for root in roots
+        if root in known
+        for name in (root, *known.children(root))
+    }
+
+
+class Keyness:
+    """Both sides of a comparison, counted.
+
+    Parameters
+    ----------
+    a, b : sequence of CaseFindings
+    atlas : mapping
+        Concept to the share of the atlas's cases that affirm it.
+    asked : set of str
+        Concepts that the two queries name; that cases have what was asked for tells nothing new.
+    known : Lexicon
     """
 
     def __init__(
         self,
-        a: Sequence[Figure],
-        b: Sequence[Figure],
-        cases: Mapping[str, Case],
-        atlas: AtlasCounts,
-        asked: frozenset[Key] = frozenset(),
+        a: Sequence[CaseFindings],
+        b: Sequence[CaseFindings],
+        atlas: Mapping[str, float],
+        asked: Set[str],
+        known: Lexicon,
     ) -> None:
-        self._forms = WrittenForms()
-        self._sides = units(a, cases, self._forms), units(b, cases, self._forms)
+        self._sides = a, b
         self._atlas = atlas
-        self._asked = asked
-        self._said: tuple[dict[Key, list[CaseWords]], dict[Key, list[CaseWords]]] = ({}, {})
-        for side, said in zip(self._sides, self._said, strict=True):
-            for unit in side:
-                for key in unit.says:
-                    said.setdefault(key, []).append(unit)
+        self._known = known
+        names = {name for side in self._sides for case in side for name in (*case.affirmed, *case.denied)}
+        own = _related(asked, known) | _related(_organs(asked, known), known, narrower=False)
+        kept = (name for name in sorted(names - own - _PLAIN - _REGIONS) if known.kind(name) in SHARES)
+        # Which side of the body it was is an accident of the case.
+        self._concepts = [self._counted(name) for name in kept if not name.startswith(("left ", "right "))]
 
-    def apart(self) -> tuple[tuple[KeyPhrase, ...], tuple[KeyPhrase, ...]]:
+    def apart(self) -> tuple[tuple[KeyConcept, ...], tuple[KeyConcept, ...]]:
         """What tells A from B, and B from A; most telling first."""
-        return self._telling(0), self._telling(1)
+        return self._telling(1), self._telling(-1)
 
-    def shared(self) -> tuple[KeyPhrase, ...]:
-        """What both have, and more of than the atlas at large; most telling first."""
-        scored: dict[Key, float] = {}
-        for key in self._said[0].keys() & self._said[1].keys():
-            share = self._atlas.share(key)
-            atlas = share * self._atlas.size, self._atlas.size, share
-            over = min(apart(len(self._said[n][key]), len(self._sides[n]), *atlas) for n in (0, 1))
-            if all(self._enough(n, key) for n in (0, 1)) and over > TELLS / 2:
-                scored[key] = over
-        found = self._chosen(scored, {key: len(self._said[0][key]) + len(self._said[1][key]) for key in scored})
-        alike = [one for name in _FIELDS for one in self._fields(name) if min(one.share_a, one.share_b) >= 0.5]
-        return (*alike, *found[:MOST])
-
-    def _telling(self, side: int) -> tuple[KeyPhrase, ...]:
-        scored: dict[Key, float] = {}
-        for key in self._said[side]:
-            counted = [self._counted(n, key) for n in (side, 1 - side)]
-            if not all(of for _, of in counted) or not self._enough(side, key):
+    def shared(self) -> tuple[KeyConcept, ...]:
+        """What both sides have alike, and more of than the atlas; most telling first."""
+        differing = {one.concept for found in self.apart() for one in found}
+        scored: dict[str, tuple[float, KeyConcept]] = {}
+        for one in self._concepts:
+            if one.concept in differing or not (self._enough(one, one.a) and self._enough(one, one.b)):
                 continue
-            (one, of_one), (other, of_other) = counted
-            score = apart(one, of_one, other, of_other, self._atlas.share(key))
-            if score >= TELLS and one / of_one > 1.5 * other / of_other:
-                scored[key] = score
-        phrases = self._chosen(scored, {key: len(self._said[side][key]) for key in scored})[:MOST]
-        regions = ((one, (one.share_a, one.share_b)) for one in self._fields("region"))
-        return (*(one for one, shares in regions if shares[side] >= 0.5 and shares[1 - side] < 0.25), *phrases)
+            over = min(side.affirmed / side.cases for side in (one.a, one.b)) - self._share(one)
+            if over > 0.1:
+                scored[one.concept] = over, one
+        return self._chosen(scored)
 
-    def _counted(self, side: int, key: Key) -> tuple[int, int]:
-        """Cases that say a phrase, and cases that could: density is compared among CT, signal among MR."""
-        modality = modality_of(self._forms.words(key))
-        could = [u for u in self._sides[side] if not modality or any(f.modality == modality for f in u.figures)]
-        return sum(key in unit.says for unit in could), len(could)
-
-    def _enough(self, side: int, key: Key) -> bool:
-        """Whether more than one case says it, where there are several; an unknown word wants more."""
-        of = len(self._sides[side])
-        wanted = 1 if of < 3 else 2
-        if key not in self._forms.known:
-            wanted = max(2, math.ceil(of / 4))
-        return len(self._said[side].get(key, ())) >= wanted
-
-    def _chosen(self, scored: Mapping[Key, float], cases: Mapping[Key, int]) -> tuple[KeyPhrase, ...]:
-        """The best phrases, without what another one says already: a phrase swallows its parts."""
-        kept: list[Key] = []
-        for key in sorted(scored, key=lambda key: (-scored[key], -len(key), self._forms.words(key))):
-            longer = [o for o in scored if len(o) > len(key) and _holds(o, key) and cases[o] >= 0.6 * cases[key]]
-            if longer or any(not set(key).isdisjoint(other) for other in kept):
+    def _telling(self, sign: int) -> tuple[KeyConcept, ...]:
+        scored: dict[str, tuple[float, KeyConcept]] = {}
+        for one in self._concepts:
+            side, other = (one.a, one.b) if sign > 0 else (one.b, one.a)
+            if not self._enough(one, side) or other.cases < FEWEST:
                 continue
-            kept.append(key)
-        made = {key: self._key_phrase(key) for key in kept}
-        asked = {key for key in made if any(_holds(longer, key) for longer in self._asked)}
-        return tuple(one for key, one in made.items() if one.kind == "diagnosis" or key not in asked)
+            # A denial is said only where somebody looked: it weighs as half a case more against it.
+            score = sign * log_odds(one.a.affirmed, one.a.cases, one.b.affirmed, one.b.cases, self._share(one))
+            score += 0.5 * min(other.denied, FEWEST)
+            more = side.affirmed / side.cases > TIMES * other.affirmed / other.cases
+            if score >= TELLS and more and self._not_of_both(one, sign):
+                scored[one.concept] = score, one
+        return self._chosen(scored)
 
-    def _key_phrase(self, key: Key) -> KeyPhrase:
-        saying = [self._said[n].get(key, []) for n in (0, 1)]
-        names = sum(key in unit.names for side in saying for unit in side)
-        kind: Kind = "diagnosis" if 2 * names >= sum(map(len, saying)) else "finding"
-        return self._made(kind, self._forms.words(key), lambda unit: unit.says.get(key, ()))
+    def _not_of_both(self, one: KeyConcept, sign: int) -> bool:
+        """Whether the discussions bear it out: they say what is true of a disease beyond the pictures of one case."""
+        said = [
+            sum(one.concept in case.affirmed or one.concept in case.discussed for case in side) / len(side)
+            for side in self._sides
+        ]
+        own, other = said[::sign]
+        side, count, denied = (self._sides[0], one.a, one.b.denied) if sign > 0 else (self._sides[1], one.b, one.a.denied)
+        # Of two cases it may be an accident, and a part of the body the landmark of a slice, unless one discusses it.
+        doubtful = one.kind == "anatomy" or (count.affirmed == FEWEST < count.cases and not denied)
+        return own > TIMES * other and (not doubtful or any(one.concept in case.discussed for case in side))
 
-    def _made(self, kind: Kind, words: str, shows: Callable[[CaseWords], Sequence[str]]) -> KeyPhrase:
-        figures, shares = [], []
-        for side in self._sides:
-            shown = {name for unit in side for name in shows(unit)}
-            figures.append(tuple(f.id for unit in side for f in unit.figures if f.id in shown))
-            shares.append(sum(bool(shows(unit)) for unit in side) / len(side) if side else 0.0)
-        return KeyPhrase(kind, words, figures[0], figures[1], shares[0], shares[1])
+    def _enough(self, one: KeyConcept, side: SideCount) -> bool:
+        return side.affirmed >= max(FEWEST, SHARES[one.kind] * side.cases)
 
-    def _fields(self, name: Literal["region", "modality", "plane"]) -> Iterator[KeyPhrase]:
-        for value in sorted({getattr(f, name) for side in self._sides for unit in side for f in unit.figures} - {""}):
-            words = MODALITIES.get(value, value) if name == "modality" else value
-            yield self._made(name, words, partial(_having, name, value))
+    def _share(self, one: KeyConcept) -> float:
+        return self._atlas.get(one.concept, 0.0)
+
+    def _chosen(self, scored: Mapping[str, tuple[float, KeyConcept]]) -> tuple[KeyConcept, ...]:
+        """The best, without what is broader or narrower than a better one."""
+        kept: list[KeyConcept] = []
+        near: set[str] = set()
+        # Of two that tell as much the narrower one says more.
+        order = sorted(scored, key=lambda name: (-scored[name][0], -len(self._known.parents(name)), name))
+        for name in order:
+            if name not in near:
+                kept.append(scored[name][1])
+                near |= _related({name}, self._known)
+        return tuple(kept[:MOST])
+
+    def _counted(self, name: str) -> KeyConcept:
+        modality = _seen_in(self._known).get(name, "")
+        a, b = (_count(side, name, modality) for side in self._sides)
+        chance = fisher(a.affirmed, a.cases, b.affirmed, b.cases) if a.cases and b.cases else 1.0
+        return KeyConcept(name, self._known.kind(name), a, b, chance)
 
 
-def _having(name: str, value: str, unit: CaseWords) -> list[str]:
-    return [figure.id for figure in unit.figures if getattr(figure, name) == value]
+def _count(side: Sequence[CaseFindings], name: str, modality: str) -> SideCount:
+    could = [case for case in side if not modality or name in case.affirmed or _has(case, modality)]
+    having = [case for case in could if name in case.affirmed]
+    denied = sum(name in case.denied and name not in case.affirmed for case in could)
+    own = {figure for case in having for figure in case.affirmed[name]}
+    every = [figure.id for case in having for figure in case.figures]
+    return SideCount(len(having), denied, len(could), tuple(sorted(every, key=lambda figure: figure not in own)))
 
 
-def _holds(longer: Key, key: Key) -> bool:
-    return any(longer[start : start + len(key)] == key for start in range(len(longer) - len(key) + 1))
+def _has(case: CaseFindings, modality: str) -> bool:
+    return any(figure.modality == modality for figure in case.figures)
+
+
+def _organs(names: Iterable[str], known: Lexicon) -> set[str]:
+    """The organs that some diseases and findings concern."""
+    return {organ for name in names if name in known and (organ := known.concepts[name].organ)}
+
+
+def _related(names: Iterable[str], known: Lexicon, *, narrower: bool = True) -> set[str]:
+    """Some concepts with all that is broader, and, if wanted, all that is narrower."""
+    found = {each for name in names if name in known for each in (name, *known.parents(name))}
+    return found | {each for name in names if name in known and narrower for each in known.children(name)}

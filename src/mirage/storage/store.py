@@ -363,6 +363,11 @@ class Store:
         """Every figure's key, ascending."""
         return [row.key for row in self._rows(sa.select(figures.c.key).order_by(figures.c.key))]
 
+    def keys_of(self, figure_ids: Sequence[str]) -> dict[str, int]:
+        """The keys of some figures, by id; ids that are not there are left out."""
+        found = self._rows_of(figure_ids, sa.select(figures.c.id, figures.c.key).where(figures.c.id.in_(_KEYS)))
+        return {row.id: row.key for row in found}
+
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has."""
         size = sa.func.coalesce(sa.func.sum(figures.c.bytes), 0)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import SIDES, Dual, Side
-from mirage.compare.keyness import KeyPhrase
+from mirage.compare.keyness import KeyConcept
 from mirage.errors import MirageError, Unavailable
 from mirage.figure import MODALITIES
 from mirage.search.answer import Answer
@@ -62,7 +62,8 @@ class PairingView(ApiModel):
 
     modality: str
     modality_name: str
-    plane: str = Field(description="Empty where the sources do not say.")
+    plane: str
+    region: str
     a: list[str] = Field(description="Ids of A's figures, best first.")
     b: list[str]
 
@@ -76,9 +77,10 @@ class ComparisonView(ApiModel):
     words: tuple[str, str]
     a: SearchView
     b: SearchView
-    shared: list[KeyPhrase] = Field(description="What both sides have, and more of than the atlas at large.")
-    of_a: list[KeyPhrase] = Field(description="What A has and B has not, or less of.")
-    of_b: list[KeyPhrase]
+    cases: tuple[int, int] = Field(description="How many cases of each side were counted.")
+    shared: list[KeyConcept] = Field(description="What both sides have, and more of than the atlas at large.")
+    of_a: list[KeyConcept] = Field(description="What at least two cases of A have, and fewer of B's.")
+    of_b: list[KeyConcept]
     alike: list[PairingView]
     both: list[str] = Field(description="Ids of figures that fit both sides.")
     notes: list[str]

@@ -1,0 +1,98 @@
+"""Confounders: in what else than the question two sides differ, so that a reader does not take it for the difference."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from mirage.compare.keyness import CaseFindings
+from mirage.figure import MODALITIES, Figure
+
+OVERLAP = 0.5  # two sides that share less of their values differ
+FEWEST = 2  # cases of a side that have to say something
+_AGE = re.compile(r"(\d{1,3})[- ](year|month|week|day)")
+_MALE = re.compile(r"\b(?:man|boy|male)\b")
+_FEMALE = re.compile(r"\b(?:woman|girl|female)\b")
+_ADULT, _OLD = 18, 65
+
+
+def _region(figure: Figure) -> str:
+    return figure.region
+
+
+def _modality(figure: Figure) -> str:
+    return "" if figure.modality == "OT" else MODALITIES.get(figure.modality, figure.modality)
+
+
+def _plane(figure: Figure) -> str:
+    return figure.plane
+
+
+def age_group(figure: Figure) -> str:
+    """How old the patient is, as far as the source says: children, adults or old people."""
+    found = _AGE.search(figure.patient)
+    if not found:
+        return ""
+    years = int(found[1]) if found[2] == "year" else 0
+    return "children" if years < _ADULT else f"adults under {_OLD}" if years < _OLD else f"{_OLD} or older"
+
+
+def sex(figure: Figure) -> str:
+    """The patient's sex, as far as the source says."""
+    return "female" if _FEMALE.search(figure.patient) else "male" if _MALE.search(figure.patient) else ""
+
+
+# What is asked of each case, how it is said of a side, and why it matters.
+_ASKED: tuple[tuple[str, Callable[[Figure], str], str, str], ...] = (
+    ("modality", _modality, "figures", "how they were taken"),
+    ("plane", _plane, "figures", "how they were taken"),
+    ("region", _region, "figures", "where they were taken"),
+    ("age", age_group, "patients", "whom they show"),
+    ("sex", sex, "patients", "whom they show"),
+)
+
+
+def confounders(a: Sequence[CaseFindings], b: Sequence[CaseFindings]) -> Iterator[str]:
+    """One sentence for each thing in which the two sides differ by how, where or of whom their pictures were taken.
+
+    Cases that do not say it are not counted, and the sentence says how many do.
+
+    Parameters
+    ----------
+    a, b : sequence of CaseFindings
+    """
+    for name, read, who, why in _ASKED:
+        sides = [_values(side, read) for side in (a, b)]
+        said = [len(side) for side in sides]
+        if min(said) < FEWEST:
+            continue
+        shares = [_shares(side) for side in sides]
+        if sum(min(share, shares[1].get(value, 0.0)) for value, share in shares[0].items()) >= OVERLAP:
+            continue
+        most = [max(share, key=lambda value: share[value]) for share in shares]
+        if most[0] == most[1]:
+            continue
+        told = [
+            f"{side}'s {who} are {'all' if share[value] > 0.99 else 'mostly'} {value} ({_of(count, len(cases))})"
+            for side, share, value, count, cases in zip("AB", shares, most, said, (a, b), strict=True)
+        ]
+        yield f"{told[0]}, {told[1]}: this difference in {name} is {why}, and may explain others."
+
+
+def _of(count: int, cases: int) -> str:
+    return f"all {cases} cases say it" if count == cases else f"{count} of {cases} cases say it"
+
+
+def _values(cases: Sequence[CaseFindings], read: Callable[[Figure], str]) -> list[Counter[str]]:
+    """Of each case that says it, its values, all together weighing as one case."""
+    counts = (Counter(value for figure in case.figures if (value := read(figure))) for case in cases)
+    return [count for count in counts if count]
+
+
+def _shares(values: Sequence[Counter[str]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for count in values:
+        for value, number in count.items():
+            found[value] = found.get(value, 0.0) + number / count.total() / len(values)
+    return found
