@@ -9,7 +9,7 @@ diagnosis three cases. Three ways are compared: the plain query, the modified on
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -20,9 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import corpora
-from mirage.compare.keyness import WrittenForms
-from mirage.compare.phrases import phrases
 from mirage.figure import MODALITIES, Figure
+from mirage.language.concepts import lexicon
 from mirage.query import Query
 from mirage.search.searcher import Searcher
 from mirage_research.evaluation.evaluation_set import temporary_atlas
@@ -104,13 +103,12 @@ def _described(figures: Sequence[Figure]) -> Iterator[Triple]:
 
 
 def _diagnosed(figures: Sequence[Figure]) -> Iterator[Triple]:
-    where: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    written = WrittenForms()
+    where: dict[str, set[int]] = defaultdict(set)
+    names = lexicon()
     for place, figure in enumerate(figures):
-        for phrase in phrases(figure.diagnosis or figure.title):
-            if phrase.disease:
-                where[phrase.key].add(place)
-                written.written.setdefault(phrase.key, Counter())[phrase.words] += 1
+        for match in names.find(figure.diagnosis or figure.title).matches:
+            if names.kind(match.concept) == "disease":
+                where[match.concept].add(place)
     known = {
         name: places
         for name, places in where.items()
@@ -118,14 +116,14 @@ def _diagnosed(figures: Sequence[Figure]) -> Iterator[Triple]:
     }
     modality = np.array([figure.modality for figure in figures])
     for (name, places), other in permutations(known.items(), 2):
-        if set(name) & set(other[0]):
+        if other[0] in names.parents(name) or name in names.parents(other[0]):
             continue
         for m in _MODALITIES:
             found = np.zeros(len(figures), dtype=bool)
             found[list(places)] = True
             found &= modality == m
             if found.sum() >= _LEAST:
-                kind, wrong, right = MODALITIES[m], written.words(other[0]), written.words(name)
+                kind, wrong, right = MODALITIES[m], other[0], name
                 yield Triple("diagnosis", f"{kind} of {wrong}", wrong, right, f"{kind} of {right}", found)
 
 
