@@ -166,11 +166,16 @@ def _other(kind: str) -> str:
     return "other" if kind in ("anatomy", "procedure", "device") else ""
 
 
+def _less(text: str, matches: Iterable[Match]) -> str:
+    """A text without the names found in it."""
+    for match in matches:
+        text = text[: match.start] + " " * (match.end - match.start) + text[match.end :]
+    return text
+
+
 def _unread(text: str, matches: Iterable[Match]) -> bool:
     """Whether a question says more than the concepts found in it: "Somebody's syndrome of the brain"."""
-    rest = text
-    for match in matches:
-        rest = rest[: match.start] + " " * (match.end - match.start) + rest[match.end :]
+    rest = _less(text, matches)
     return any(word not in FILLERS and word not in _PLAIN and stem(word) is not None for word in lowered(rest))
 
 
@@ -252,15 +257,16 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     asked = [_content(each) for each in subject.names]
     if any(each and each <= words for each in asked):
         return True
+    strange = _content(_less(name, found.matches))  # words that no name of the lexicon explains
+    if any(len(each) == 1 and any(_alike(word, *each) for word in strange) for each in asked):
+        return True
     if there:
         return False
     texts = [_content(text) for text in (item.diagnosis, item.title)]
     if words and any(words <= text or text <= words for text in texts if text):
         return True
     names = (item.diagnosis, item.title, *subject.names)
-    return any(_alike(" ".join(lowered(name)), " ".join(lowered(text))) for text in names) or any(
-        len(each) == 1 and any(_alike(word, *each) for word in words) for each in asked
-    )
+    return any(_alike(" ".join(lowered(name)), " ".join(lowered(text))) for text in names)
 
 
 def _alike(one: str, other: str) -> bool:

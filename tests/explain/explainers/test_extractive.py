@@ -172,3 +172,56 @@ def test_scraps_have_no_content(text: str) -> None:
 def test_a_word_that_begins_with_non_describes_and_is_not_a_finding_that_is_missing(describing: str, plain: str) -> None:
     assert burden(describing) == burden(plain)
     assert burden("No enhancing central lesions of low signal") > burden(plain)
+
+
+APPENDICITIS = (
+    passage(
+        1,
+        "In retrocecal appendicitis, the inflammation is usually located in the right upper quadrant.",
+        "discussion",
+        title="Appendicitis",
+    ),
+    passage(2, "Most appendicitis is located in the right lower quadrant of the abdomen.", "discussion",
+            title="Appendicitis"),
+    passage(3, "Appendicitis is an inflammation of the appendix. Appendicitis is more common in men.", "discussion",
+            title="Appendicitis"),
+    passage(4, "Appendicitis is a common disease that is more common in women.", "discussion",
+            title="Appendicitis"),
+    passage(5, "Axial CT shows a dilated appendix with fat stranding.", title="Appendicitis", modality="CT"),
+    passage(6, "Ultrasound shows a dilated appendix with thickened walls.", title="Appendicitis", modality="US"),
+    passage(7, "CT shows a mass in the appendix.", title="Appendiceal mucocele", modality="CT"),
+    passage(8, "Findings of appendicitis on CT may be subtle and are easily missed.", "discussion", title="Appendicitis"),
+)  # fmt: skip
+
+
+def test_the_rule_comes_before_its_exception_which_says_what_it_is() -> None:
+    drafts, _ = told(ExplanationRequest("appendicitis", APPENDICITIS, most=10))
+    where = [draft for draft in drafts if draft.aspect == "where"]
+    assert [(draft.cites[0], draft.scope) for draft in where] == [(2, ""), (1, "subset")]
+    assert where[1].limit == "retrocecal appendicitis"
+
+
+def test_an_exception_alone_is_never_told_as_the_rule() -> None:
+    drafts, _ = told(ExplanationRequest("appendicitis", (APPENDICITIS[0],)))
+    assert [draft.scope for draft in drafts] == ["subset"]
+
+
+def test_how_it_looks_goes_by_kind_of_picture_and_tells_one_cases_words_as_such() -> None:
+    drafts, _ = told(ExplanationRequest("appendicitis", APPENDICITIS, most=10))
+    looks = [draft for draft in drafts if draft.aspect == "look" and draft.cites[0] in (5, 6)]
+    assert {draft.modality for draft in looks} == {"CT", "US"}
+    assert {draft.scope for draft in looks} == {"case"}
+    assert not any(7 in draft.cites for draft in drafts)
+
+
+def test_a_pitfall_comes_last() -> None:
+    drafts, _ = told(ExplanationRequest("appendicitis", APPENDICITIS, most=10))
+    assert (drafts[-1].aspect, drafts[-1].cites[0]) == ("pitfall", 8)
+
+
+def test_two_sources_that_disagree_stand_side_by_side_and_say_so() -> None:
+    drafts, _ = told(ExplanationRequest("appendicitis", APPENDICITIS, most=10))
+    places = [place for place, draft in enumerate(drafts) if draft.against]
+    assert len(places) == 2
+    assert places[1] == places[0] + 1
+    assert {(draft.cites[0], draft.against) for draft in drafts if draft.against} == {(3, (4,)), (4, (3,))}

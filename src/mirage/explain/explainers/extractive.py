@@ -35,6 +35,7 @@ _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential"
 
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
+EXCEPTION = 0.8  # the same for a rule and what holds for some only
 _KEPT = 110  # sentences that are looked at closely
 _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
@@ -370,9 +371,12 @@ def choose(
             if score <= best_score:
                 continue
             side = candidate.evidence.side
-            told = max((similarity(candidate, other) for _, other in chosen if other.evidence.side == side), default=0.0)
-            if told >= SAME:
+            # An exception has most words of its rule.
+            mine = [other for _, other in chosen if other.evidence.side == side]
+            alike = [(similarity(candidate, other), other.statement.scope) for other in mine]
+            if any(share >= (SAME if scope == candidate.statement.scope else EXCEPTION) for share, scope in alike):
                 continue
+            told = max((share for share, _ in alike), default=0.0)
             same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
             same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
             score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
