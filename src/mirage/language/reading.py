@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import NamedTuple
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.concepts import KINDS, Lexicon, lexicon
+from mirage.language.words import stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -25,6 +26,13 @@ _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
 HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
+
+
+def _either(short: str, names: Sequence[str]) -> AskedConcept:
+    known = lexicon()
+    kinds = {known.kind(name) for name in names}
+    narrower = frozenset(names).union(*map(known.children, names))
+    return AskedConcept(short, next(kind for kind in KINDS if kind in kinds), narrower, (known.canonical(short),))
 
 
 @lru_cache(maxsize=1)
@@ -95,8 +103,9 @@ class QueryReading:
 
     @property
     def wanted(self) -> tuple[AskedConcept, ...]:
-        """The concepts that figures can speak of; how a picture was made is left out."""
-        return tuple(each for each in self.concepts if each.kind not in HOW)
+        """What figures can speak of; how a picture was made is left out, and a doubtful short form is any of its meanings."""
+        either = [_either(short, names) for short, names in self.doubtful.items()]
+        return (*(each for each in self.concepts if each.kind not in HOW), *either)
 
     @property
     def says_nothing(self) -> bool:
@@ -182,12 +191,13 @@ def _mend(
     for number, span in enumerate(spans):
         word = span.group()
         strange = len(word) >= _SHORTEST and word.isalpha() and word.lower() not in kept
-        if not strange or known_names.knows(word) or known_names.canonical(word) in fillers() or known(word):
+        if not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
             continue
         if number + 1 < len(spans) and known_names.canonical(word + spans[number + 1].group()) in known_names.vocabulary:
             continue
         around = (text[: span.start()], text[span.end() :])
-        if better := _nearest(word, around, known_names, more):
+        better = _nearest(word, around, known_names, more)
+        if better and (not known(word) or stem(better) == stem(word)):  # the atlas's own words are meant as they stand
             changes.append(Mended(word, better))
             parts += [text[place : span.start()], better]
             place = span.end()

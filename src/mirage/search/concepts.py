@@ -56,12 +56,12 @@ class Spoken:
 
 def numbers(reading: QueryReading) -> dict[int, float]:
     """What the index is asked for: the number of each concept in each field to its weight; all affirmed in a title is 1."""
-    alternatives = [name for names in reading.doubtful.values() for name in names]
-    named = [(each.name, KIND_WEIGHTS[each.kind]) for each in reading.wanted]
-    named += [(name, KIND_WEIGHTS.get(lexicon().kind(name), 0.0)) for name in alternatives]
-    total = sum(weight for _, weight in named) or 1.0
+    total = sum(KIND_WEIGHTS.get(each.kind, 0.0) for each in reading.wanted) or 1.0
     return {
-        number_of(name, field): weight * FIELD_WEIGHTS[field] / total for name, weight in named for field in (*FIELDS, REST)
+        number_of(name, field): KIND_WEIGHTS.get(each.kind, 0.0) * FIELD_WEIGHTS[field] / total
+        for each in reading.wanted
+        for name in reading.doubtful.get(each.name, (each.name,))
+        for field in (*FIELDS, REST)
     }
 
 
@@ -74,7 +74,7 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
     mentions : sequence of StoredMention
         The figure's and its case's.
     """
-    total = sum(KIND_WEIGHTS[each.kind] for each in wanted) or 1.0
+    total = sum(KIND_WEIGHTS.get(each.kind, 0.0) for each in wanted) or 1.0
     reached, support = 0.0, dict[str, Support]()
     for concept in wanted:
         best = 0.0
@@ -85,15 +85,22 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
             if mention.polarity == "denied":
                 said: Support = "denied" if plain_field else "none"
             elif mention.polarity in POLARITY_WEIGHTS:
-                said = "plain" if plain_field and mention.polarity == "affirmed" else "said"
+                said = "plain" if plain_field and mention.polarity == "affirmed" else _said(mention)
                 weight = FIELD_WEIGHTS.get(mention.field, FIELD_WEIGHTS[REST]) * POLARITY_WEIGHTS[mention.polarity]
                 best = max(best, weight * (1.0 if mention.concept == concept.name else NARROWER))
             else:
                 continue
             if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
                 support[concept.name] = said
-        reached += best * KIND_WEIGHTS[concept.kind]
+        reached += best * KIND_WEIGHTS.get(concept.kind, 0.0)
     return Spoken(reached / total, support)
+
+
+def _said(mention: StoredMention) -> Support:
+    """What discussion, history and differential tell of is not what the case shows."""
+    return (
+        "said" if mention.field in PLAIN_FIELDS or (mention.field, mention.polarity) == ("findings", "affirmed") else "none"
+    )
 
 
 def diseased(mentions: Iterable[StoredMention]) -> bool:
@@ -152,14 +159,14 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
     if reading.normal and said.diseased:
         return "weak", "alike"
-    if all(each == "plain" for each in held.values()) and others and made:
+    if all(each == "plain" for each in held.values()) and others and made and not reading.doubtful:
         return "strong", "named" if things else "structure"
     if "none" in things or "denied" in things:
         return "weak", "alike"
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
-    if "none" in held.values():
-        return ("weak", "alike") if base == "weak" or reading.others else ("likely", "alike")
+    if "none" in held.values() or not others:
+        return ("weak", "alike") if base == "weak" or not others else ("likely", "alike")
     return "likely", "structure"
 
 
