@@ -174,7 +174,7 @@ class Lexicon:
 
     def kind(self, name: str) -> str:
         """The kind of a concept, one of `KINDS`."""
-        return self._kinds[name]
+        return str(self._kinds[name])
 
     def organ(self, name: str) -> str:
         """The anatomy that a concept concerns, by name; empty where none is said."""

@@ -103,7 +103,7 @@ class QueryReading:
 
     @property
     def wanted(self) -> tuple[AskedConcept, ...]:
-        """What figures can speak of; how a picture was made is left out, and a doubtful short form is any of its meanings."""
+        """What figures can speak of: not how a picture was made; a doubtful short form is any of its meanings."""
         either = [_either(short, names) for short, names in self.doubtful.items()]
         return (*(each for each in self.concepts if each.kind not in HOW), *either)
 
