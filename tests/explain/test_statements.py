@@ -115,13 +115,13 @@ def test_one_cases_words_are_told_as_one_cases() -> None:
         ("In retrocecal appendicitis, pain may be felt in the right upper quadrant.", "retrocecal appendicitis"),
         ("Retrocecal appendicitis may be felt in the right upper quadrant.", "Retrocecal appendicitis"),
         ("In children, appendicitis may be hard to see.", "In children"),
-        ("Some cases of appendicitis have no fat stranding.", "Some cases of appendicitis have no fat stranding."),
+        ("Some cases of appendicitis have no fat stranding.", "Some cases of appendicitis"),
     ],
 )
 def test_a_sentence_about_some_only_says_of_which(text: str, limit: str) -> None:
     (one,) = told("appendicitis", passage(text))
     assert one.scope == "subset"
-    assert one.limit == limit or limit.startswith(one.limit)
+    assert one.limit == limit
 
 
 def test_a_sentence_about_a_kind_of_it_says_of_which_kind() -> None:

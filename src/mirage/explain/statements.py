@@ -38,10 +38,12 @@ _OPENING = 25  # characters before the name that a sentence of its own begins wi
 _DEPENDS = re.compile(
     r"(?i)\b(?:patients?|cases|complications?|associated|these|those|this|such|sometimes|also|secondary)\b"
 )
+_DEFINING = re.compile(r"(?:\s*\([^)]*\))?(?:\s+(?:is|are)\s+(?:an?|the)\b|,\s+an?\s[^,]*,\s+(?:is|are)\b)")
 # What a sentence without a name points back to may be something else than what is asked.
 _POINTS_BACK = re.compile(
     r"(?i)\b(?:these|those|such|this (?!tumou?r|disease|disorder|condition|entity|syndrome)|the (?:latter|former))\b"
     r"|^\W*(?:(?:on|in|with|at|after|following|often)\b[^,]*, )?(?:they|it|its|their)\b"
+    r"|^\W*(?:in contra\w+|by contrast|conversely|on the contrary|on the other hand)\b"
 )
 _ENTRY = re.compile(r"^[A-Z][\w/ -]{0,40}?(?: [-–] |: )")
 # Without a name and without such a word, what is said of "the mass" is said of one.
@@ -63,9 +65,8 @@ _GROUPS = re.compile(
     |population|setting|presence|some|few|rare)"""
 )
 _WHO = re.compile(
-    r"""(?ix)^(?:(?:in|among)\s+)?((?:some|few|rare(?:ly)?|occasional(?:ly)?|up\s+to\s+[1-4]?\d\s?%
-    |[1-4]?\d(?:\s?[-–]\s?[1-4]?\d)?\s?%|a\s+minority|a\s+subset|one[- ]third)
-    [^,]{0,40})"""
+    r"""(?ix)^(?:(?:in|among)\s+)?(?:some(?!\s+(?:suggest|authors|believe|report|have))|few|rare(?:ly)?|occasional(?:ly)?|up\s+to\s+[1-4]?\d\s?%
+    |[1-4]?\d(?:\s?[-–]\s?[1-4]?\d)?\s?%|a\s+minority|a\s+subset|one[- ]third)"""
 )
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
 _PART = 0.5  # of the words asked for, which the name of what is asked holds
@@ -123,6 +124,7 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
 
 
 def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
+    of_case = subject.case_of(item)
     running, general = subject.alone(item), item.kind == "discussion"
     at_home = running or subject.named_in(item.topic)
     placed, single = subject.placed(item), subject.alone_in(item.diagnosis or item.title)
@@ -138,7 +140,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
             running = told.moves and at_home
         elif general and told.foreign and not single:
             running = False
-        if not told.about or (general and not at_home and not _stands_alone(text, told)):
+        at_place = at_home or not general or (told.own and of_case)
+        if not told.about or not (at_place or _stands_alone(text, told)):
             continue
         if not placed and not subject.places_in(text):
             continue
@@ -149,8 +152,10 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
 
 
 def _stands_alone(text: str, told: _Aboutness) -> bool:
-    """Whether a sentence in a discussion of something else holds there too: it opens with its name and leans on nothing."""
-    return bool(told.subjects) and told.subjects[0].start < _OPENING and not told.foreign and not _DEPENDS.search(text)
+    """Whether a sentence in a discussion of something else holds by itself: it opens with the name and says what that is."""
+    if not told.subjects or told.subjects[0].start >= _OPENING or told.foreign or _DEPENDS.search(text):
+        return False
+    return bool(_DEFINING.match(text[told.subjects[0].end :]))
 
 
 def _under(heading: str, subject: Subject, running: bool) -> bool:
@@ -219,15 +224,16 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
         child = next((name for name in kinds if name not in subject.names), "")
         return "case", "" if not child or set(kinds) & set(subject.names) else child
     limit = _LIMIT.search(text)
-    if limit and _GROUPS.match(limit[1]):
+    if limit and _GROUPS.match(limit[1]) and not subject.named_in(limit[1]):
         return "subset", limit[1]
-    if who := _WHO.match(text):
-        return "subset", who[1].strip()
+    if _WHO.match(text):
+        verb = VERB.search(text)
+        return "subset", text[: verb.start()].strip() if verb else text
     kinds = [_kind(text, one, subject) for one in told.subjects]
     if not kinds:
         # Without a name it tells of what the discussion is about, which may be a kind of what is asked.
-        about = [one.concept for one in named(item.topic or item.diagnosis) if one.concept in subject.narrower]
-        kinds = about[:1] if about and not set(about) & set(subject.names) else []
+        title = item.topic or item.diagnosis
+        kinds = [_kind(title, one, subject) for one in named(title) if one.concept in subject.narrower]
     return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
 
 

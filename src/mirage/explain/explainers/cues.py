@@ -215,11 +215,13 @@ _CARE = re.compile(r"""(?ix)
       trials?|recommend\w*|guidelines?|anticoagula\w*|medication\w*|complain\w*|symptoms?|present(?:s|ation)?\s+with|
       hospital|screening|biopsy)\b
 """)
-_NORMAL = re.compile(r"(?i)\b(?:unremarkable|within normal limits|appears? normal)\b")
+_NORMAL = re.compile(
+    r"(?i)\b(?:unremarkable|within normal limits|(?:appears?|is|are|demonstrates?|shows?)(?: an?)? normal)\b"
+)
 # About how a picture was made or what it costs.
 _MAKING = re.compile(
     r"(?i)\b(?:w(?:as|ere) (?:performed|obtained|acquired)|expensive|availab\w+|accura\w+|is (?:often )?evaluated"
-    r"|(?:is|are) performed|transducer|sensitiv\w+|specificity|of choice)\b"
+    r"|(?:is|are) performed|placed|inserted|transducer|sensitiv\w+|specificity|of choice)\b"
 )
 # A question mark inside a word is what is left of a letter that was lost.
 _SPOILT = re.compile(r"\w\?\w|\?\?")
@@ -237,7 +239,7 @@ def leans(text: str) -> bool:
 
 
 # A verb of a relative clause makes no sentence: "A mass that extends into the canal".
-_RELATIVE = re.compile(r"(?i)\b(?:that|which|who|where)\s+(?:\w+ly\s+)?$")
+_RELATIVE = re.compile(r"(?i)\b(?:that|which|who|where)\b[^,;.]*")
 
 
 _CAPTION = re.compile(
@@ -255,11 +257,7 @@ def is_sentence(text: str) -> bool:
     words = _WORD.findall(text)
     if len(words) < 4 or len(text) < 16 or text.rstrip("\"'”) ").endswith(("?", ":")):
         return False
-    if (
-        all(_RELATIVE.search(text[: verb.start()]) for verb in VERB.finditer(text))
-        or not text[0].isalnum()
-        or text[0].islower()
-    ):
+    if not VERB.search(_RELATIVE.sub(" ", text)) or not text[0].isalnum() or text[0].islower():
         return False
     if _NO_CONTENT.search(text) or _REFERENCES.search(text) or _UNFINISHED.search(text) or _LEANS.search(text):
         return False

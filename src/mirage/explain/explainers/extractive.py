@@ -47,7 +47,7 @@ _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
 _LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
 _REACH: tuple[Scope, ...] = ("", "subset", "case")  # the rule before its exceptions, and these before single cases
-_REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.0, "case": 0.1}
+_REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.1, "case": 0.1}
 
 # How each modality is called in sentences.
 _CALLED: dict[str, re.Pattern[str]] = {
