@@ -16,10 +16,12 @@ from PIL import Image
 from marks_maker import read, record
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, BadQuery, NotFound, Unavailable
-from mirage.generate import provenance, synthesis
+from mirage.figure import Figure, Source
+from mirage.generate import prompt_match, provenance, synthesis
 from mirage.generate.generators import GenerationRequest, GeneratorInfo, PromptTerm
 from mirage.generate.generators.copies import CopyCheck, TrainingFingerprints
 from mirage.generate.outputs import Outputs
+from mirage.generate.prompt_match import PromptMatch
 from mirage.generate.synthesis import GenerationOptions, SyntheticImage, draw, request_of
 from mirage.query import Query, Term
 from pencil import Pencil, drawn_with
@@ -80,27 +82,57 @@ def test_an_image_comes_marked_with_what_is_real_beside_it(starter: Atlas) -> No
     assert len(made.nearest) == synthesis.NEAREST
     assert all(starter.figure(name) for name in made.nearest)
     assert made.match is not None
-    assert 0 <= made.match.better_than <= 1
-    assert f"{made.match.better_than:.0%}" in made.match.said
+    assert [each.field for each in made.match.fields] == ["modality", "plane", "region"]
     assert not made.copy.checked, "the pencil ships no fingerprints, and that is said"
 
 
-def test_a_real_image_of_what_is_asked_matches_better_than_another(starter: Atlas) -> None:
-    """The measure itself: a chest X-ray is a better answer to "chest X-ray" than a brain is."""
-    shares = []
-    for words in ("chest X-ray", "axial brain MRI"):
-        figure = starter.search(words)[0].figure
+def drawn_like(atlas: Atlas, words: str, prompt: str) -> PromptMatch:
+    """What is said of a picture of what the words find, when it is drawn for another prompt."""
+    figure = atlas.search(words)[0].figure
 
-        class Copyist(Pencil):
-            def _ring(self, request: GenerationRequest, seed: int, figure=figure) -> Image.Image:
-                with Image.open(starter.picture(figure.id)) as picture:
-                    return picture.convert("L")
+    class Copyist(Pencil):
+        def _ring(self, request: GenerationRequest, seed: int) -> Image.Image:
+            with Image.open(atlas.picture(figure.id)) as picture:
+                return picture.convert("L")
 
-        made = next(iter(draw(starter, Query.of("chest X-ray"), GenerationOptions(), Copyist())))
-        assert made.match is not None
-        shares.append(made.match.better_than)
-    assert shares[0] > 0.9
-    assert shares[1] < shares[0]
+    made = next(iter(draw(atlas, Query.of(prompt), GenerationOptions(), Copyist())))
+    assert made.match is not None
+    return made.match
+
+
+def test_modality_plane_and_region_are_told_by_the_real_figures_most_like_it(starter: Atlas) -> None:
+    right = drawn_like(starter, "axial brain MRI", "axial MRI of the brain")
+    assert {each.field: each.verdict for each in right.fields} == dict.fromkeys(("modality", "plane", "region"), "as asked")
+    wrong = drawn_like(starter, "axial brain MRI", "coronal MRI of the brain")
+    assert {each.field: each.verdict for each in wrong.fields}["plane"] == "otherwise"
+    assert "The plane is not as asked: it looks like axial, not coronal." in wrong.said
+
+
+def test_a_finding_is_never_said_to_be_there_and_no_percentage_is_told(starter: Atlas) -> None:
+    match = drawn_like(starter, "axial brain MRI", "axial brain MRI, glioblastoma with ring enhancement")
+    assert match.not_checked == ("glioblastoma", "ring enhancement")
+    assert "glioblastoma, ring enhancement: not checked: this model does not draw findings reliably." in match.said
+    assert "%" not in match.said
+    assert "match" not in match.said
+
+
+def test_what_the_atlas_holds_nothing_of_could_not_be_checked(starter: Atlas) -> None:
+    match = drawn_like(starter, "axial brain MRI", "mammography of the breast")
+    assert {each.verdict for each in match.fields} == {"could not be checked"}
+    assert "Could not be checked: modality (Mammography), region (breast)." in match.said
+
+
+def test_neighbours_that_do_not_agree_decide_nothing() -> None:
+    source = Source("made", "made for a test")
+    kinds = ["CT"] * 8 + ["MR"] * 7
+    nearest = [Figure(f"made:{n}", "", source, modality=kind) for n, kind in enumerate(kinds)]
+    held = {"modality": {"CT": 20, "MR": 20}}
+    assert prompt_match.check("brain CT", nearest, held).fields[0].verdict == "could not be checked"
+    assert prompt_match.check("brain CT", nearest[:8], held).fields[0].verdict == "as asked"
+    assert prompt_match.check("brain CT", nearest[:3], held).fields[0].verdict == "could not be checked", "three are too few"
+    only = {"modality": {"CT": 900, "MR": 2}}
+    assert prompt_match.check("brain CT", nearest[:8], only).fields[0].verdict == "could not be checked", "all are CT here"
+    assert prompt_match.check("brain CT", nearest[:8], held, learnt=False).fields[0].verdict == "could not be checked"
 
 
 def test_a_near_copy_is_withheld_unless_somebody_insists(starter: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +165,8 @@ def test_a_kind_that_the_generator_never_saw_is_said_and_no_match_is_claimed(sta
         next(iter(draw(starter, Query.of(words), GenerationOptions(), Schooled())))
         for words in ("echocardiogram, apical view", "frontal chest X-ray")
     )
-    assert strange.match is None
+    assert strange.match is not None
+    assert {each.verdict for each in strange.match.fields} == {"could not be checked"}
     assert any("does not show ultrasound" in remark for remark in strange.remarks)
     assert known.match is not None
     assert not any("only ever seen" in remark for remark in known.remarks)

@@ -116,10 +116,13 @@ class Outputs:
     def _known(self, image_id: str) -> SyntheticImage:
         """What is known of an image, without its picture."""
         try:
-            return _KEPT.validate_python({**json.loads(self._paths(image_id)[1].read_text("utf-8")), "data": b""})
+            known = json.loads(self._paths(image_id)[1].read_text("utf-8"))
+            if "better_than" in (known.get("match") or {}):
+                known["match"] = None  # an older version claimed by a share that an image matches all of its prompt
+            return _KEPT.validate_python({**known, "data": b""})
         except FileNotFoundError:
             raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise _damaged(image_id, error) from error
 
     def prune(self, images: int, days: int, spare: Container[str] = ()) -> int:

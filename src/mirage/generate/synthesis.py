@@ -1,7 +1,7 @@
 """From a query to synthetic images: ask a generator, mark what it draws, and put what is real beside it.
 
 A synthetic image is never a figure and never enters the records or the index of an atlas. It leaves this module marked, with
-the nearest real figures, how well it matches its prompt, and whether it is a near copy of a training image.
+the nearest real figures, what could be checked of its prompt, and whether it is a near copy of a training image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
 from mirage import __version__
@@ -22,10 +21,11 @@ from mirage.corpora.inferring import modality_in
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure
-from mirage.generate import generators, prompt_filter, provenance
+from mirage.generate import generators, prompt_filter, prompt_match, provenance
 from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, GeneratorInfo, PromptTerm
 from mirage.generate.generators.base import MOST_IMAGES, MOST_SEED, filled
 from mirage.generate.generators.copies import CopyCheck, TrainingFingerprints, unchecked
+from mirage.generate.prompt_match import PromptMatch
 from mirage.images import decode
 from mirage.images.marks import SyntheticRecord
 from mirage.indexes.base import Index, IndexQuery
@@ -38,7 +38,6 @@ from mirage.storage.store import Store
 MAX_AHEAD = 16  # how many generations may wait; more are refused with 429
 NEAREST = 6
 UPLOAD = "an upload"
-_SAMPLE = 2000  # figures that a prompt's match is reckoned from, in a large atlas
 _MOST_CAPTION = 160
 
 
@@ -94,23 +93,6 @@ class GenerationOptions:
     strength: float = 0.6
     generator: str = ""
     insist: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PromptMatch:
-    """How well an image matches its prompt, by the atlas's encoder.
-
-    Attributes
-    ----------
-    better_than : float
-        Share (0 to 1) of the atlas's own figures that match the prompt less well than the image does. A raw cosine is
-        never shown: those of texts and images are low by nature.
-    said : str
-        One sentence for people.
-    """
-
-    better_than: float
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,9 +284,8 @@ def draw(
     begun = atlas.reference(options.figure) if options.figure else (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
-        made = _beside(atlas, record, drawn, copies, tuple(dict.fromkeys((*remarks, *drawn.remarks))), options.insist)
-        # An encoder may take what looks like nothing for what was asked; of a kind never seen, no match is told.
-        yield replace(made, match=None) if strange else made
+        said = tuple(dict.fromkeys((*remarks, *drawn.remarks)))
+        yield _beside(atlas, record, drawn, copies, said, options.insist, learnt=not strange)
 
 
 def _never_seen(request: GenerationRequest, info: GeneratorInfo) -> str:
@@ -326,6 +307,8 @@ def _beside(
     copies: TrainingFingerprints | None,
     remarks: tuple[str, ...],
     insist: bool,
+    *,
+    learnt: bool,
 ) -> SyntheticImage:
     if drawn.blank:
         nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
@@ -335,25 +318,15 @@ def _beside(
         return SyntheticImage(record, b"", (), None, copy, True, remarks)
     with atlas.snapshot() as now:
         vector = now.encoder.encode_images([drawn.image])[0]
-        found = now.index.ask(IndexQuery(vector, "", NEAREST, {}, caption_channel=False)).get("image", [])
-        match = _match(atlas, now.encoder, record, vector)
-    rows = atlas.store.rows([key for key, _ in found])
-    nearest = tuple(reference_of(rows[key]) for key, _ in found if key in rows)
+        found = now.index.ask(IndexQuery(vector, "", prompt_match.NEIGHBOURS, {}, caption_channel=False)).get("image", [])
+        held = now.index.facets({})
+    by_key = atlas.store.rows([key for key, _ in found])
+    rows = [by_key[key] for key, _ in found if key in by_key]
+    nearest = tuple(reference_of(row) for row in rows[:NEAREST])
+    prompt = ", ".join(text for text, weight in record.terms if weight > 0)
+    match = prompt_match.check(prompt, [row.figure for row in rows], held, learnt=learnt)
     data = provenance.mark(drawn.image, record)
     return SyntheticImage(record, data, nearest, match, copy, False, remarks)
-
-
-def _match(atlas: RealFigures, encoder: Encoder, record: SyntheticRecord, image: np.ndarray) -> PromptMatch | None:
-    words = ", ".join(text for text, weight in record.terms if weight > 0)
-    keys = atlas.store.keys()
-    if not keys or not words:
-        return None
-    some = keys[:: max(1, len(keys) // _SAMPLE)]
-    real = np.stack([image for image, _ in atlas.store.vectors(some, encoder.info().digest).values()])
-    text = encoder.encode_texts([words])[0]
-    share = float((real @ text < image @ text).mean())
-    how = "well" if share >= 0.95 else "fairly well" if share >= 0.8 else "poorly"
-    return PromptMatch(share, f"It matches its prompt {how}: better than {share:.0%} of this atlas's real figures do.")
 
 
 def _record(request: GenerationRequest, info: GeneratorInfo, drawn: DrawnImage, begun: str) -> SyntheticRecord:

@@ -84,7 +84,7 @@ def synthetics(site: Site, page: int = 1) -> Response:
 
 @twins.get("/synthetic/{image_id}", response_model=SyntheticView)
 def synthetic(site: Site, image_id: str) -> Response:
-    """One synthetic image: how it was made, how it matches its words, and the real figures most like it."""
+    """One synthetic image: how it was made, what could be checked of its words, and the real figures most like it."""
     return sent(synthetic_in(site, image_id))
 
 

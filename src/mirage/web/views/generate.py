@@ -14,8 +14,9 @@ from mirage.corpora.base import Refused
 from mirage.errors import BadQuery
 from mirage.generate.generators.copies import CopyCheck
 from mirage.generate.outputs import OutputEntry
+from mirage.generate.prompt_match import PromptMatch
 from mirage.generate.provenance import FORMATS, STATEMENT
-from mirage.generate.synthesis import GenerationOptions, PromptMatch, SyntheticImage
+from mirage.generate.synthesis import GenerationOptions, SyntheticImage
 from mirage.jobs.job import GENERATE, Job
 from mirage.query import Query, Term
 from mirage.web import forms
@@ -147,7 +148,7 @@ class SyntheticView(SyntheticBriefView):
     width: int
     height: int
     record: RecordView
-    match: PromptMatch | None
+    match: PromptMatch | None = Field(description="What could be checked of its words; null where there is no image.")
     copy_check: CopyCheck
     remarks: list[str]
     nearest: list[FigureView] = Field(description="The real figures of the atlas that look most like it, best first.")
