@@ -6,7 +6,7 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,6 +25,7 @@ PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 NARROWER = 0.9  # of the weight of the concept that was asked for itself
 GAIN = 3.0  # of a figure that speaks plainly of all that is asked, in units of a channel's first place
+Words = Callable[[], Set[str]]
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 # Names of concepts to what figures call them; narrower concepts are made so too.
@@ -130,7 +131,7 @@ def lift(fused: Sequence[FusedFigure], weights: Mapping[int, float]) -> list[Fus
 
 
 def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: Figure, words: Set[str], said: Spoken
+    base: Confidence, reading: QueryReading, figure: Figure, words: Words, said: Spoken
 ) -> tuple[Confidence, Basis]:
     """How sure a hit is, and by what.
 
@@ -140,8 +141,8 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         By vectors and words alone.
     reading : QueryReading
     figure : Figure
-    words : set of str
-        The figure's own words, folded.
+    words : callable
+        Gives the figure's own words, folded.
     said : Spoken
 
     Returns
@@ -151,7 +152,7 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     basis : {"named", "mentioned", "structure", "words", "alike"}
         ``alike`` where only the picture speaks for it.
     """
-    others = all(word in words for word in reading.others)
+    others = not reading.others or words() >= set(reading.others)
     made = all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
     if not reading.wanted:
         return _without_concepts(base, reading, others, made, said)
@@ -188,21 +189,21 @@ def _at_most_likely(base: Confidence) -> Confidence:
     return "likely" if base == "strong" else base
 
 
-def _held(concept: AskedConcept, figure: Figure, words: Set[str], support: Mapping[str, Support]) -> Support:
+def _held(concept: AskedConcept, figure: Figure, words: Words, support: Mapping[str, Support]) -> Support:
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
-    if said == "none" and all(word in words for word in concept.words):
+    if said == "none" and words() >= set(concept.words):
         return "said"
     return said
 
 
-def _made_so(concept: AskedConcept, figure: Figure, words: Set[str]) -> bool:
+def _made_so(concept: AskedConcept, figure: Figure, words: Words) -> bool:
     """Whether a figure was made as asked: by its labels, or by its own words."""
-    if all(word in words for word in concept.words):
+    if concept.kind == "plane" and figure.plane == concept.name:
         return True
-    if concept.kind == "plane":
-        return figure.plane == concept.name
     kinds = {concept.name, *lexicon().parents(concept.name)}
     label = next((label for name, label in MODALITY_LABELS.items() if name in kinds), "")
-    return concept.kind == "modality" and bool(label) and figure.modality == label
+    if concept.kind == "modality" and label and figure.modality == label:
+        return True
+    return words() >= set(concept.words)

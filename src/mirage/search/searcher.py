@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.figure import Figure
 from mirage.images import PictureStore
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
@@ -89,13 +89,20 @@ class Searcher:
         if reading and reading.says_nothing and len(texts) == len(query.terms):
             notes.append("These words only ask. Name what you look for: a condition, a finding, a structure.")
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
-        vector = self._vectors.vector(_in_english(query, reading), notes)
         depth = depth_of(query)
-        words = f"{reading.text} {reading.english}" if reading else query.text
-        asked = IndexQuery(vector, words, depth, query.filters, concepts=concepts.numbers(reading) if reading else {})
-        if feedback is not None:
-            asked = replace(asked, vector=feedback.mixed(vector), words=f"{words} {feedback.words}".strip())
-        lists = self._index.ask(asked)
+        words = _words_asked(query, reading)
+        numbers = concepts.numbers(reading) if reading else {}
+        spoken_of = IndexQuery(
+            None, f"{words} {feedback.words if feedback else ''}".strip(), depth, query.filters, concepts=numbers
+        )
+        by_words = _BESIDE.submit(self._index.ask, spoken_of)  # while the text tower runs
+        try:
+            vector = self._vectors.vector(_in_english(query, reading), notes)
+            seen = vector if feedback is None else feedback.mixed(vector)
+            lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
+        finally:
+            wait([by_words])
+        lists = lists | by_words.result()
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
@@ -109,7 +116,8 @@ class Searcher:
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         stems = wordform.words(words).items()
         wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
-        covered = {entry.key: fusion.coverage(wanted, _stems(rows[entry.key].figure.words)) for entry in fused}
+        texts_of = {entry.key: rows[entry.key].figure.words for entry in fused}
+        covered = {key: fusion.coverage(wanted, _stems(text)) for key, text in texts_of.items()}
         fused = fusion.boost_coverage(fused, covered, weights)
         looks = {entry.key: rows[entry.key].picture.look for entry in fused}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
@@ -120,7 +128,8 @@ class Searcher:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
             features = self._features(vector, [entry.key for entry in fused], covered)
-        sure = self._confidences(reading, fused, rows, features)
+        speaking = frozenset(key for key, _ in lists.get("concepts", ()))
+        sure = self._confidences(reading, rows, features, texts_of, speaking)
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         if count := sum(len(hit.folded) for hit in hits):
@@ -131,24 +140,26 @@ class Searcher:
     def _confidences(
         self,
         reading: QueryReading | None,
-        fused: Sequence[FusedFigure],
         rows: Mapping[int, FigureRow],
         features: Mapping[int, HitFeatures],
+        texts: Mapping[int, str],
+        speaking: Set[int],
     ) -> dict[int, tuple[Confidence, Basis]]:
         """How sure each figure is, and by what. A picture alone names nothing: what resembles it is never *strong*."""
-        base = {entry.key: self.calibration.confidence(features[entry.key], reading is not None) for entry in fused}
+        base = {key: self.calibration.confidence(one, reading is not None) for key, one in features.items()}
         if reading is None:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
         every = {each.name for each in reading.wanted}.union(*(each.narrower for each in reading.wanted))
         mentions: Mapping[int, Sequence[StoredMention]] = {}
         if every or reading.normal:
-            mentions = self._store.mentions_by(list(base), () if reading.normal else every)
+            told = list(base) if reading.normal else [key for key in base if key in speaking]
+            mentions = self._store.mentions_by(told, () if reading.normal else every)
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
             if reading.normal:
                 said = replace(said, diseased=concepts.diseased(mentions[key]))
-            sure[key] = concepts.confidence(one, reading, rows[key].figure, _folded_words(rows[key].figure), said)
+            sure[key] = concepts.confidence(one, reading, rows[key].figure, partial(_folded_words, texts[key]), said)
         return sure
 
     def _has_word(self, word: str) -> bool:
@@ -193,7 +204,11 @@ class Searcher:
     def _uncaptioned(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
         """Those whose caption's vector, if any, knows only what kind of picture they are."""
         listed = {key for channel in ("image", "caption") for key, _ in lists.get(channel, ())}
-        return self._store.uncaptioned(sorted(listed))
+        return self._silent & listed
+
+    @loaded_once
+    def _silent(self) -> frozenset[int]:
+        return self._store.uncaptioned()
 
     def _hits(
         self,
@@ -230,8 +245,19 @@ _TIERS: tuple[Confidence, ...] = ("strong", "likely", "weak")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
-def _folded_words(figure: Figure) -> frozenset[str]:
-    return frozenset(map(lexicon().canonical, _WORD.findall(figure.words)))
+_BESIDE = ThreadPoolExecutor(8, "mirage-search")
+
+
+@lru_cache(maxsize=4_000)
+def _folded_words(text: str) -> frozenset[str]:
+    return frozenset(map(lexicon().canonical, _WORD.findall(text)))
+
+
+def _words_asked(query: Query, reading: QueryReading | None) -> str:
+    """What word search looks for: the words as they were read, and the preferred names where they are others."""
+    if reading is None:
+        return query.text
+    return reading.text if reading.english.lower() == reading.text.lower() else f"{reading.text} {reading.english}"
 
 
 def _in_english(query: Query, reading: QueryReading | None) -> Query:

@@ -63,7 +63,7 @@ _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(_KEYS))
-_UNCAPTIONED = sa.select(figures.c.key).where(figures.c.key.in_(_KEYS), figures.c.caption == "", figures.c.title == "")
+_UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
 
 class Store:
@@ -355,9 +355,9 @@ class Store:
             found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
         return found
 
-    def uncaptioned(self, keys: Sequence[int]) -> frozenset[int]:
-        """Which of some figures have neither a caption nor a title in its place."""
-        return frozenset(row.key for row in self._rows_of(keys, _UNCAPTIONED))
+    def uncaptioned(self) -> frozenset[int]:
+        """The figures that have neither a caption nor a title in its place, by key."""
+        return frozenset(row.key for row in self._rows(_UNCAPTIONED))
 
     def keys(self) -> list[int]:
         """Every figure's key, ascending."""
