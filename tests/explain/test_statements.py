@@ -81,8 +81,9 @@ def test_a_heading_of_another_disease_leads_away_and_one_of_the_asked_disease_ba
 
 def test_findings_are_of_the_disease_that_the_diagnosis_names_first() -> None:
     text = "CT shows a thickened wall."
-    assert texts("appendicitis", passage(text, "findings", "Appendicitis and Crohn disease")) == [text]
-    assert texts("Crohn disease", passage(text, "findings", "Appendicitis and Crohn disease")) == []
+    assert texts("appendicitis", passage(text, "findings", "Appendicitis secondary to Crohn disease")) == [text]
+    assert texts("Crohn disease", passage(text, "findings", "Appendicitis secondary to Crohn disease")) == []
+    assert texts("appendicitis", passage(text, "findings", "1. Appendicitis. 2. Crohn disease")) == []
 
 
 def test_a_case_whose_title_names_it_but_whose_diagnosis_is_another_disease_is_not_about_it() -> None:

@@ -82,13 +82,20 @@ class Subject:
     def alone(self, item: Evidence) -> bool:
         """Whether what a passage says without naming a disease can only be meant of it.
 
-        The findings of a case are of the disease that its diagnosis names first; a discussion is of what the case is filed
-        under; where that, or the diagnosis, is two diseases, it leaves open of which.
+        The findings of a case are of the disease that its diagnosis names first, where it is so by the other ("A due to B");
+        a discussion is of what the case is filed under. Where two diseases stand side by side it is open of which.
         """
         if item.kind == "discussion":
             return all(self.alone_in(text) for text in (item.topic, item.diagnosis or item.title) if text)
-        first = next((one for one in named(item.diagnosis or item.title) if one.kind == "disease"), None)
-        return self.case_of(item) and (first is None or self.sort == "words" or not self.another(first))
+        diagnosis = item.diagnosis or item.title
+        diseases = [one for one in named(diagnosis) if one.kind == "disease"]
+        if not self.case_of(item) or self.sort == "words" or not any(map(self.another, diseases)):
+            return self.case_of(item)
+        one, *others = diseases
+        between = diagnosis[one.end : others[0].start] if others else ","
+        return (
+            not self.another(one) and not _BESIDE.search(between) and (not between.strip() or bool(_FOLLOWS.search(between)))
+        )
 
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
@@ -200,6 +207,8 @@ def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
     return ""
 
 
+_BESIDE = re.compile(r"[.;,\n]|\band\b")
+_FOLLOWS = re.compile(r"(?i)\b(?:secondary|due|with|from|after|in|causing|caused|complicat\w+|associated|status post)\b")
 # Words before a name that say how or where it is, and make no other disease of it.
 _DESCRIBES = frozenset(
     """acute chronic subacute early late large small left right bilateral unilateral severe mild typical classic ruptured
@@ -245,37 +254,29 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     subject : Subject
     """
     known = lexicon()
+    found = known.find(name)
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
     own.update(subject.names)
     own.update(*((*known.parents(one), *known.children(one)) for one in tuple(own)))
-    found = known.find(name)
     there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
     there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}
-    if there & own or name.strip().lower() in {_initials(text) for text in (item.diagnosis, item.title)}:
-        return True
+    initials = {"".join(word[0] for word in lowered(text)) for text in (item.diagnosis, item.title)}
     words = _content(name)
-    asked = [_content(each) for each in subject.names]
-    if any(each and each <= words for each in asked):
+    asked = [_content(each) for each in subject.names] or [frozenset(subject.focus.weights)]
+    if there & own or subject.named_in(name) or name.strip().lower() in initials or any(each <= words for each in asked):
         return True
-    strange = _content(_less(name, found.matches))  # words that no name of the lexicon explains
-    if any(len(each) == 1 and any(_alike(word, *each) for word in strange) for each in asked):
+    strange = _content(_less(name, found.matches)) if subject.names else words  # what no name of the lexicon explains
+    if any(all(any(_alike(word, other) for word in strange) for other in each) for each in asked):
         return True
     if there:
         return False
-    texts = [_content(text) for text in (item.diagnosis, item.title)]
-    if words and any(words <= text or text <= words for text in texts if text):
-        return True
-    names = (item.diagnosis, item.title, *subject.names)
-    return any(_alike(" ".join(lowered(name)), " ".join(lowered(text))) for text in names)
+    texts = [_content(text) for text in (item.diagnosis, item.title, *subject.names) if text]
+    return any(words <= text or _alike(" ".join(sorted(words)), " ".join(sorted(text))) for text in texts)
 
 
 def _alike(one: str, other: str) -> bool:
     """Whether one name is likely a misspelling of the other."""
     return SequenceMatcher(None, one, other).ratio() > _SPELLED_ALIKE
-
-
-def _initials(text: str) -> str:
-    return "".join(word[0] for word in lowered(text))
 
 
 def _content(text: str) -> frozenset[str]:

@@ -81,7 +81,8 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
 }
 # What "occurs in" and "localized to" also go with.
 _NO_PLACE = _any(
-    "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion|depending"
+    "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
+    "|depending|mechanism|pathogenesis"
 )
 _NO_LOOK = _any("ratio|incidence|prevalence|mortality|study of choice|modality of choice")
 # A passage of this kind speaks of this by its nature.

@@ -52,7 +52,9 @@ _REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.1, "case": 0.1}
 # How each modality is called in sentences.
 _CALLED: dict[str, re.Pattern[str]] = {
     "CT": re.compile(r"\b(?:CT|CTA|CECT|NECT|HRCT|computed tomograph\w+|Hounsfield|HU)\b"),
-    "MR": re.compile(r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|gadolinium|magnetic resonance|signal intens\w+)\b"),
+    "MR": re.compile(
+        r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|PD|FSE|FIESTA|gadolinium|magnetic resonance|signal intens\w+)\b"
+    ),
     "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
     "XR": re.compile(r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB)\b"),
     "NM": re.compile(r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT)\b"),
