@@ -70,7 +70,7 @@ def test_a_figure_without_words_has_no_caption_vector(store: Store) -> None:
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
-    broken = replace(record(3), figure=replace(record(3).figure, caption=None))  # type: ignore[arg-type]
+    broken = replace(record(3), fingerprint=None)  # type: ignore[arg-type]
     with pytest.raises(AtlasError):
         store.put([record(1), record(2), broken], "encoder", 1)
     assert store.keys() == []
