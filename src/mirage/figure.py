@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 NOT_STATED = "not stated"
@@ -49,6 +49,14 @@ PLANES: tuple[str, ...] = ("axial", "coronal", "sagittal", "frontal", "lateral",
 LinkKind = Literal["figure", "case", "article", "collection"]
 # What may be worked out where a source does not say it; see `Figure.inferred`.
 INFERABLE: tuple[str, ...] = ("modality", "plane")
+# How a diagnosis was proven, the strongest proof first, and what to call it; see `mirage.language.proof`.
+PROOFS: dict[str, str] = {
+    "pathology": "pathology",
+    "surgery": "surgery or endoscopy",
+    "laboratory": "laboratory tests",
+    "imaging": "imaging",
+    "clinical": "the clinical course",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,13 @@ class Figure:
     source : Source
     inferred : tuple of str
         Which of `INFERABLE` the source does not say, and MIRAGE worked out from the caption's words or from the picture.
+    contradicted : tuple of (str, str)
+        Labels that the caption contradicts, and what the caption says: ``("modality", "MR")``. This and what follows is
+        worked out from the other words by the atlas that keeps the figure.
+    language : str
+        Of a caption that is not in English, "Spanish" or "another language"; empty otherwise.
+    proof : str
+        How the diagnosis was proven, of `PROOFS`; empty when the source does not say.
     """
 
     id: str
@@ -144,10 +159,25 @@ class Figure:
     case_id: str = ""
     patient: str = ""
     inferred: tuple[str, ...] = ()
+    # No part of how a figure prints itself: fingerprints are made of that.
+    contradicted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    language: str = field(default="", repr=False)
+    proof: str = field(default="", repr=False)
 
     def stated(self, field: str) -> str:
         """What the source itself says of the modality or plane; empty where it was inferred."""
         return "" if field in self.inferred else str(getattr(self, field))
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What the caption contradicts, in words: "labelled CT; the caption says MRI"."""
+
+        def called(value: str) -> str:
+            return MODALITIES.get(value, value)
+
+        return tuple(
+            f"labelled {called(getattr(self, name))}; the caption says {called(said)}" for name, said in self.contradicted
+        )
 
     @property
     def words(self) -> str:
@@ -183,6 +213,8 @@ class Case:
     treatment: str = ""
     discussion: str = ""
     topic: str = ""
+    # Of `PROOFS`; worked out from `diagnosis_by` by the atlas that keeps the case.
+    proof: str = field(default="", repr=False, compare=False)
 
     PASSAGES = (
         "history",

@@ -200,25 +200,36 @@ _ENGLISH = frozenset(
     "the a an of in on is are was were with and or to from by for at no not this that there which it its as be has have "
     "within without shows seen case patient".split()
 )
-_OTHERS = """
-    el la los las de del en un una unos con que y se por para es son está no hay muestra lesión como
-    le la les des du de un une dans avec et est sont pas pour sur qui que au aux il une à
-    der die das den dem ein eine einer mit und ist sind nicht im in von zu auf für bei es
-    il lo la i gli le di del della un una con che e è sono non per nel nella da
-    o a os as de do da em um uma com que e é são não por para no na ao
-"""
-_OTHER_LANGUAGES = [frozenset(line.split()) for line in _OTHERS.strip().splitlines()]
+_OTHERS = {
+    "Spanish": "el la los las de del en un una unos con sin que y se por para es son está no hay muestra lesión como al",
+    "French": "le la les des du de un une dans avec et est sont pas pour sur qui que au aux il une à",
+    "German": "der die das den dem ein eine einer mit und ist sind nicht im in von zu auf für bei es",
+    "Italian": "il lo la i gli le di del della un una con che e è sono non per nel nella da",
+    "Portuguese": "o a os as de do da em um uma com que e é são não por para no na ao",
+}
+_OTHER_LANGUAGES = {name: frozenset(words.split()) for name, words in _OTHERS.items()}
+OTHER = "another language"
+_LONGEST_FOR_LANGUAGE = 2000
+
+
+def language_of(text: str) -> str:
+    """Guess from letters and small words: empty for English and for a text too short to tell, else its name or `OTHER`."""
+    text = text[:_LONGEST_FOR_LANGUAGE]
+    letters = [letter for letter in text if letter.isalpha()]
+    latin = sum(1 for letter in letters if letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")))
+    if not letters:
+        return ""
+    if latin < 0.7 * len(letters):
+        return OTHER
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    if len(words) < 4:
+        return ""
+    english = sum(word in _ENGLISH for word in words)
+    others = {name: sum(word in small for word in words) for name, small in _OTHER_LANGUAGES.items()}
+    likeliest = max(others, key=others.__getitem__)
+    return likeliest if others[likeliest] >= 2 and others[likeliest] > english else ""
 
 
 def is_english(text: str) -> bool:
-    """Guess from letters and small words; a text too short to tell counts as English."""
-    letters = [letter for letter in text if letter.isalpha()]
-    latin = sum(1 for letter in letters if letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")))
-    if not letters or latin < 0.7 * len(letters):
-        return False
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    if len(words) < 4:
-        return True
-    english = sum(word in _ENGLISH for word in words)
-    other = max(sum(word in small for word in words) for small in _OTHER_LANGUAGES)
-    return other < 2 or other <= english
+    """Whether nothing speaks for another language; a text without letters is in none."""
+    return any(map(str.isalpha, text)) and not language_of(text)

@@ -48,6 +48,8 @@ def _mention_columns() -> list[sa.Column[Any]]:
 
 FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
 CASE_WORDS = ("title", "topic", *Case.PASSAGES)
+# Worked out from the words of a figure and its case, like mentions, and made anew with them.
+DERIVED = ("contradicted", "language", "proof")  # `contradicted` as "modality=MR plane=axial"
 
 figures = sa.Table(
     "figures",
@@ -57,6 +59,7 @@ figures = sa.Table(
     *(_text(name, index=name == "case_id") for name in FIGURE_WORDS),
     *_source_columns(),
     _text("inferred", server_default=""),  # names of fields, separated by spaces
+    *(_text(name, server_default="") for name in DERIVED),
     *(_string(name) for name in ("fingerprint", "picture")),
     *(_number(name) for name in ("width", "height", "bytes")),
     _string("look"),  # `mirage.images.look`, in hex
@@ -87,7 +90,7 @@ notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
 names = sa.Table("names", metadata, _key("id"), _text("name"))
 former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
 # What figures and cases speak of: derived from their words by `mirage.language.mentions`, and made anew when the lexicon
-# changes. # Of several mentions of a concept in one field the plainest stands.
+# changes. Of several mentions of a concept in one field the plainest stands.
 figure_mentions = sa.Table(
     "figure_mentions",
     metadata,

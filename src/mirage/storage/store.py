@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,16 @@ from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, MirageError, NotFound, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
+from mirage.language import labels
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import POLARITIES, Polarity, mentions
+from mirage.language.proof import proof_of
+from mirage.language.sentences import language_of
 from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
     CASE_WORDS,
+    DERIVED,
     FIGURE_WORDS,
     HASH,
     VERSION,
@@ -55,6 +59,7 @@ from mirage.storage.records import (
 )
 
 ID_KEY = "id_key"  # note
+UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
 CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
@@ -181,10 +186,12 @@ class Store:
         """
         keys: list[int] = []
         found = [mentions_of(record.figure) for record in records]
+        derived = [_derived(record.figure) for record in records]
         with self._write() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
-            for record in records:
-                values = _figure_values(record, stamp)
+            proofs = _proofs(connection, [record.figure.case_id for record in records])
+            for record, words in zip(records, derived, strict=True):
+                values = _figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
                 key = connection.execute(
                     upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
                 ).scalar_one()
@@ -302,7 +309,8 @@ class Store:
         found: dict[str, Case] = {}
         for each in self._rows_of(sorted(case_ids), sa.select(cases).where(cases.c.id.in_(_KEYS))):
             row = each._mapping
-            found[row["id"]] = Case(id=row["id"], source=_source_of(row), **{name: row[name] for name in CASE_WORDS})
+            words = {name: row[name] for name in CASE_WORDS}
+            found[row["id"]] = Case(id=row["id"], source=_source_of(row), **words, proof=proof_of(row["diagnosis_by"]))
         return found
 
     def figures_of(self, case_id: str) -> list[FigureRow]:
@@ -459,8 +467,11 @@ class Store:
             with self._write() as connection:
                 _put_mentions(connection, case_mentions.c.case_id, {name: mentions_of(case) for name, case in found.items()})
         for rows in self.each():
+            found = {row.key: mentions_of(row.figure) for row in rows}
+            derived = {row.key: _derived(row.figure) for row in rows}
             with self._write() as connection:
-                _put_mentions(connection, figure_mentions.c.key, {row.key: mentions_of(row.figure) for row in rows})
+                _put_mentions(connection, figure_mentions.c.key, found)
+                _put_derived(connection, rows, derived)
             done += len(rows)
             progress(done, len(keys))
         self.set_note(LEXICON, lexicon().digest)
@@ -590,10 +601,37 @@ def _row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
     # By place: looking 64 rows' names up anew takes longer than reading them.
     key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, _, name, width, height, size, look, _ = row[18:]
+    inferred, contradicted, language, proof, _, name, width, height, size, look, _ = row[18:]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
-    values = (own, caption, source, *words, tuple(inferred.split()))
+    said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
+    values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
     return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
+
+
+def _derived(figure: Figure) -> dict[str, str]:
+    """Columns that are worked out from a figure's words."""
+    language = language_of(figure.caption)
+    said = () if language else labels.contradicted(figure)
+    return {"contradicted": " ".join(map("=".join, said)), "language": language}
+
+
+def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:
+    """How the diagnoses of cases were proven."""
+    found: dict[str, str] = {}
+    for part in batched(sorted(set(case_ids) - {""}), _AT_ONCE):
+        for row in connection.execute(sa.select(cases.c.id, cases.c.diagnosis_by).where(cases.c.id.in_(part))):
+            found[row.id] = proof_of(row.diagnosis_by)
+    return found
+
+
+def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: Mapping[int, Mapping[str, str]]) -> None:
+    """Replace what is derived of figures; where a field of the index changes, the index is behind from now on."""
+    proofs = _proofs(connection, [row.figure.case_id for row in rows])
+    for row in rows:
+        proof = proofs.get(row.figure.case_id, "")
+        connection.execute(sa.update(figures).where(figures.c.key == row.key).values(**derived[row.key], proof=proof))
+    if any(proofs.get(row.figure.case_id, "") != row.figure.proof for row in rows):
+        _put(connection, notes, {"name": UNFINISHED, "value": "0"})
 
 
 def _figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
