@@ -143,7 +143,7 @@ def test_k_is_read_from_an_address() -> None:
 
 
 def test_an_unknown_filter_names_those_there_are() -> None:
-    with pytest.raises(BadQuery, match=r"no filter named 'organ'.*modality, plane, region, corpus, licence"):
+    with pytest.raises(BadQuery, match=r"no filter named 'organ'.*modality, plane, region, proof, corpus, licence"):
         Query.of("brain", organ="liver")
 
 

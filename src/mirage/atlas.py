@@ -168,8 +168,8 @@ class Atlas(AtlasFolder):
         query : str or Query
             Words, or a `Query` with several weighted terms.
         **filters
-            With words only: ``modality``, ``plane``, ``region``, ``corpus``, ``licence``, and ``k``, ``more``, ``less``,
-            ``like``, ``refine``, as `Query.of` takes them.
+            With words only: ``modality``, ``plane``, ``region``, ``proof``, ``corpus``, ``licence``, and ``k``, ``more``,
+            ``less``, ``like``, ``refine``, as `Query.of` takes them.
 
         Raises
         ------

@@ -27,7 +27,7 @@ MAX_TERMS = 16
 MAX_WEIGHT = 100.0
 MAX_K = 500
 DEFAULT_K = 24
-FILTERS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
+FILTERS: tuple[str, ...] = ("modality", "plane", "region", "proof", "corpus", "licence")
 
 Vector = npt.NDArray[np.float32]
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
@@ -211,7 +211,7 @@ def _canonical(name: str, value: str) -> str:
         return names.get(value.lower(), value)
     if name == "plane":
         return value.lower() if value.lower() in PLANES else value
-    return value.lower() if name in ("region", "corpus") else value
+    return value.lower() if name in ("region", "proof", "corpus") else value
 
 
 def _in_order(terms: Sequence[Term]) -> tuple[Term, ...]:
@@ -298,7 +298,7 @@ class Query:
         k : int
         refine : bool
         **filters
-            ``modality``, ``plane``, ``region``, ``corpus``, ``licence``: a value or several.
+            ``modality``, ``plane``, ``region``, ``proof``, ``corpus``, ``licence``: a value or several.
 
         Raises
         ------

@@ -22,7 +22,14 @@ def unit(seed: int) -> np.ndarray:
 
 
 def point(key: int, words: str = "a brain", *, caption: bool = True, **fields: str) -> Point:
-    values = {"modality": "MR", "plane": "axial", "region": "brain", "corpus": "starter", "licence": "not stated"}
+    values = {
+        "modality": "MR",
+        "plane": "axial",
+        "region": "brain",
+        "proof": "",
+        "corpus": "starter",
+        "licence": "not stated",
+    }
     return Point(key, unit(key), unit(1000 + key) if caption else None, words, {**values, **fields})
 
 

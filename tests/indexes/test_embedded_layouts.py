@@ -29,7 +29,7 @@ def _vectors() -> np.ndarray:
 
 
 VECTORS = _vectors()
-FIELDS = {"plane": "axial", "region": "brain", "corpus": "starter", "licence": "not stated"}
+FIELDS = {"plane": "axial", "region": "brain", "proof": "", "corpus": "starter", "licence": "not stated"}
 
 
 @pytest.fixture(scope="module", params=["compact", "plain"])

@@ -145,6 +145,7 @@ def hits_table(answer: Mapping[str, Any]) -> None:
         what = figure["caption"] or figure["title"] or figure["alt"]
         if figure["title"] and figure["title"] not in what:
             what = f"{figure['title']}: {what}"
+        what = "; ".join([*(f"[{each}]" for each in figure["contradictions"]), what])
         what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
         sure = f"[{styles[hit['confidence']]}]{hit['confidence']}[/]"
         table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))

@@ -26,6 +26,7 @@ from mirage.cli.client import (
 )
 from mirage.cli.output import facts, hits_table, out, printed
 from mirage.errors import NotFound
+from mirage.figure import PROOFS
 from mirage.query import MAX_K
 
 
@@ -38,6 +39,7 @@ def search(
     modality: ModalityOption = None,
     plane: PlaneOption = None,
     region: RegionOption = None,
+    proof: Annotated[Several, typer.Option(help=f"Only diagnoses proven by this: {', '.join(PROOFS)}.")] = None,
     corpus: Annotated[Several, typer.Option(help="Only this corpus.")] = None,
     licence: Annotated[Several, typer.Option(help="Only this licence.")] = None,
     k: Annotated[int, typer.Option("-k", help=f"How many hits, 1 to {MAX_K}.")] = 12,
@@ -51,7 +53,7 @@ def search(
 
     Examples: mirage search subdural hematoma --modality CT; mirage search --image scan.png --more "with contrast"
     """
-    filters = {"modality": modality, "plane": plane, "region": region, "corpus": corpus, "licence": licence}
+    filters = {"modality": modality, "plane": plane, "region": region, "proof": proof, "corpus": corpus, "licence": licence}
     ask = partial(asked, words or (), more, less, like=like or (), k=k, refine=refine, **filters)
     if image is None:
         ask()  # what is wrong with the query is told before the atlas is opened
@@ -81,6 +83,8 @@ def show(
     else:
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
+        rows += [("labels", "; ".join(record["contradictions"])), ("caption in", record["language"])]
+        rows += [("diagnosis by", PROOFS.get(record["proof"], ""))]
         rows += [("picture", _file(folder_of(atlas), record))]
     of = {
         "figure": "",

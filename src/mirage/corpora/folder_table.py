@@ -37,6 +37,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "history": ("clinical_history", "indication"),
     "findings": ("finding", "report"),
     "differential": ("differential_diagnosis",),
+    "diagnosis_by": ("proof", "proven_by", "confirmed_by", "diagnosis_confirmed_by"),
     "discussion": ("comment",),
     "licence": ("license", "rights"),
     "licence_url": ("license_url",),
@@ -192,7 +193,7 @@ _MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
     "sonography": "US", "echocardiography": "US", "angiogram": "XA", "mammogram": "MG", "fundus": "OP",
     "histology": "SM", "histopathology": "SM", "pathology": "SM", "pet": "PT", "nuclear": "NM",
 }  # fmt: skip
-STORY = ("history", "findings", "differential", "discussion")
+STORY = ("history", "findings", "differential", "diagnosis_by", "discussion")
 """Words that make a case of a single row."""
 _AGE_AND_SEX = re.compile(
     r"(?i)(?:(?:\d{1,3}|years?|months?|weeks?|days?|old|aged?|y|yr?s?|yo|y/o|mo|m|f|male|female|man|woman|boy|girl|infant|"

@@ -14,7 +14,7 @@ from mirage.errors import AtlasError
 Vector = npt.NDArray[np.float32]
 
 # What a filter may name; each is a keyword field of every point.
-FILTER_FIELDS: tuple[str, ...] = ("modality", "plane", "region", "corpus", "licence")
+FILTER_FIELDS: tuple[str, ...] = ("modality", "plane", "region", "proof", "corpus", "licence")
 CHANNELS: tuple[str, ...] = ("image", "caption", "words", "concepts")
 
 

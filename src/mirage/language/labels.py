@@ -35,14 +35,14 @@ _CATHETER = re.compile(r"(?i)\b(?:DSA|catheter|conventional|digital subtraction|
 # Another study than the one that is shown; before the name, within the sentence.
 _SECOND = re.compile(
     r"(?i)\b(?:compar\w+|correlat\w+|correspond\w+|prior|previous\w*|earlier|subsequent\w*|follow(?:ed|ing)?|later|recommend\w*"
-    r"|further|confirm\w*|better (?:seen|shown|demonstrated|appreciated)|seen|appreciated|noted|visible|found|obtained|evident"
-    r"|unlike|than|during|see|after|before)\b[^.;]{0,40}$"
+    r"|further|confirm\w*|better (?:seen|shown|demonstrated|appreciated)|seen|appreciated|noted|visible|found|obtained"
+    r"|evident|unlike|than|during|see|after|before)\b[^.;]{0,40}$|\bno (?:\w+ )?$"
 )
 _GUIDING = re.compile(r"(?i)^[ -]?(?:guid\w+|directed)")
 # In anatomy these words are parts of names: coronal suture, sagittal sinus.
 _NO_PLANE = re.compile(
     r"(?i)^[ -]?(?:sutur|sinus|band|ligament|plane deform|balance|alignment|synostosis|load|skelet|spondyl|myopia|dimension"
-    r"|diameter|length|orient)"
+    r"|diameter|length|orient)|^[^.;]{0,40}\bdimensions?\b"
 )
 _NON = re.compile(r"(?i)^(?:non|un)")
 

@@ -134,6 +134,10 @@ class Searcher:
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         if count := sum(len(hit.folded) for hit in hits):
             notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
+        if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
+            notes.append(
+                f"{wordform.counted(count, 'figure')} here may be mislabelled: the caption contradicts a label filtered by."
+            )
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
 

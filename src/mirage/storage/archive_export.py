@@ -22,6 +22,7 @@ import numpy as np
 from mirage import __version__, encoders
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new
+from mirage.figure import Case, Figure
 from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
 from mirage.settings import SHIPPED
@@ -30,7 +31,7 @@ from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.folder import UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
-from mirage.storage.records import CorpusRecord, FigureRow, PictureRow, batched
+from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, batched
 from mirage.storage.store import Store
 
 _README = """\
@@ -184,7 +185,7 @@ class _Writing:
             raise BadInput(f"There is nothing to export. {why if left else 'The atlas is empty.'}")
         self._put(atlasfile.LICENCES, licences.getvalue().encode())
         found = self._store.cases(cases)
-        self._put(atlasfile.CASES, _lines([asdict(found[key]) for key in sorted(found)]))
+        self._put(atlasfile.CASES, _lines([_told(found[key]) for key in sorted(found)]))
         card = SHIPPED / "encoder" / "card.md"
         if card.is_file() and self._encoder.digest == encoders.load(encoders.DEFAULT).info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
@@ -256,11 +257,16 @@ class _Writing:
 
     def _record(self, row: FigureRow) -> dict[str, Any]:
         told = {"fingerprint": self._fingerprints[row.figure.id], "picture": self._written[row.picture.name].written()}
-        return {**asdict(row.figure), **told}
+        return {**_told(row.figure), **told}
 
     def _put(self, name: str, data: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
         self._archive.writestr(name, data, how)
         self._parts[name] = hashlib.sha256(data).hexdigest()
+
+
+def _told(what: Figure | Case) -> dict[str, Any]:
+    """What its source says; the atlas that takes it in works out the rest, and earlier versions know nothing of that."""
+    return {name: value for name, value in asdict(what).items() if name not in DERIVED}
 
 
 def _lines(records: list[dict[str, Any]]) -> bytes:

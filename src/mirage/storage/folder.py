@@ -308,7 +308,7 @@ def point_of(row: FigureRow, image: Vector, caption: Vector | None, said: Sequen
     """
     figure, source = row.figure, row.figure.source
     fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
-    fields |= {"corpus": source.corpus, "licence": str(source.licence)}
+    fields |= {"proof": figure.proof, "corpus": source.corpus, "licence": str(source.licence)}
     assert set(fields) == set(FILTER_FIELDS)
     return Point(row.key, image, caption, figure.words, fields, postings(said))
 

@@ -107,7 +107,7 @@ sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.pola
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0002"
+VERSION = "0003"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 

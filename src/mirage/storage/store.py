@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
     CASE_WORDS,
-    DERIVED,
     FIGURE_WORDS,
     HASH,
     VERSION,
@@ -59,7 +58,6 @@ from mirage.storage.records import (
 )
 
 ID_KEY = "id_key"  # note
-UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
 CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
@@ -463,9 +461,9 @@ class Store:
         with self._write() as connection:
             every = connection.execute(sa.select(cases.c.id)).scalars().all()
         for part in batched(every, _AT_ONCE):
-            found = self.cases(part)
+            read = {name: mentions_of(case) for name, case in self.cases(part).items()}
             with self._write() as connection:
-                _put_mentions(connection, case_mentions.c.case_id, {name: mentions_of(case) for name, case in found.items()})
+                _put_mentions(connection, case_mentions.c.case_id, read)
         for rows in self.each():
             found = {row.key: mentions_of(row.figure) for row in rows}
             derived = {row.key: _derived(row.figure) for row in rows}
@@ -625,13 +623,11 @@ def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str
 
 
 def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: Mapping[int, Mapping[str, str]]) -> None:
-    """Replace what is derived of figures; where a field of the index changes, the index is behind from now on."""
+    """Replace what is derived of figures."""
     proofs = _proofs(connection, [row.figure.case_id for row in rows])
     for row in rows:
         proof = proofs.get(row.figure.case_id, "")
         connection.execute(sa.update(figures).where(figures.c.key == row.key).values(**derived[row.key], proof=proof))
-    if any(proofs.get(row.figure.case_id, "") != row.figure.proof for row in rows):
-        _put(connection, notes, {"name": UNFINISHED, "value": "0"})
 
 
 def _figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mirage.explain.evidence import ASPECTS
-from mirage.figure import MODALITIES, NOT_STATED
+from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.query import FILTERS
 from mirage.web.forms import SearchForm, preview_address
 from mirage.web.forms import address as page_of
@@ -62,7 +62,8 @@ _WORDS = {
         "contradicted": "A source here says otherwise.",
     },
     "KIND_WORDS": {"caption": "Caption", **_PASSAGES},
-    "FIELD_WORDS": {name: name.capitalize() for name in FILTERS} | {"corpus": "Collection"},
+    "FIELD_WORDS": {name: name.capitalize() for name in FILTERS} | {"corpus": "Collection", "proof": "Diagnosis by"},
+    "PROOF_WORDS": PROOFS,
     "PASSAGE_WORDS": _PASSAGES,
 }
 
@@ -98,7 +99,7 @@ def value_words(field: str, value: str) -> str:
     """
     if not value:
         return NOT_STATED
-    return MODALITIES.get(value, value) if field == "modality" else value
+    return {"modality": MODALITIES, "proof": PROOFS}.get(field, {}).get(value, value)
 
 
 def underlined(text: str, broken: Iterable[str]) -> Markup:

@@ -1,4 +1,4 @@
-"""Tables of mentions, and columns of what else is derived from a figure's words. They are filled when the atlas is opened, as after every change of the lexicon."""
+"""Tables of mentions. They are filled when the atlas is opened, as after every change of the lexicon."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the tables and columns."""
-    with op.batch_alter_table("figures") as figures:
-        for name in ("contradicted", "language", "proof"):
-            figures.add_column(sa.Column(name, sa.Text, nullable=False, server_default=""))
+    """Add the tables."""
     for name, subject, refers_to in (
         ("figure_mentions", sa.Column("key", sa.Integer, primary_key=True), "figures.key"),
         ("case_mentions", sa.Column("case_id", sa.String, primary_key=True), "cases.id"),

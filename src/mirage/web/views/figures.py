@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirage.atlas import Atlas
-from mirage.figure import MODALITIES, Figure, Licence, Source
+from mirage.figure import MODALITIES, PROOFS, Figure, Licence, Source
 from mirage.web import forms
 
 
@@ -87,6 +87,10 @@ class FigureView(ApiModel):
     region: str
     patient: str
     inferred: list[str] = Field(description="Which of modality and plane the source does not say: MIRAGE inferred them.")
+    contradicted: dict[str, str] = Field(description="Labels that the caption contradicts, and what the caption says.")
+    contradictions: list[str] = Field(description="The same in words.")
+    language: str = Field(description="Of a caption that is not in English; empty otherwise.")
+    proof: str = Field(description=f"How the diagnosis was proven: {', '.join(PROOFS)}; empty when the source does not say.")
     case_id: str
     alt: str = Field(description="What to tell somebody who cannot see the picture.")
     width: int
@@ -102,6 +106,7 @@ class CaseView(ApiModel):
     id: str
     title: str
     topic: str
+    proof: str = Field(description="How the diagnosis was proven; see the figures'.")
     passages: dict[str, str]
     source: SourceView
     citation: str
@@ -190,6 +195,8 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
     return FigureView.of(
         figure,
         modality_name=MODALITIES.get(figure.modality, figure.modality),
+        contradicted=dict(figure.contradicted),
+        contradictions=list(figure.contradictions),
         width=size[0],
         height=size[1],
         source=source_view(figure.source),
