@@ -132,12 +132,7 @@ class Searcher:
         sure = self._confidences(reading, rows, features, texts_of, speaking)
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
-        if count := sum(len(hit.folded) for hit in hits):
-            notes.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
-        if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
-            notes.append(
-                f"{wordform.counted(count, 'figure')} here may be mislabelled: the caption contradicts a label filtered by."
-            )
+        notes += _remarks(query, hits)
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
 
@@ -253,6 +248,18 @@ _BESIDE = ThreadPoolExecutor(8, "mirage-search")
 
 
 @lru_cache(maxsize=4_000)
+def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
+    """What the person should know of the hits: near-duplicates, and labels that captions contradict."""
+    told: list[str] = []
+    if count := sum(len(hit.folded) for hit in hits):
+        told.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
+    if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
+        told.append(
+            f"{wordform.counted(count, 'figure')} here may be mislabelled: the caption contradicts the filter's label."
+        )
+    return told
+
+
 def _folded_words(text: str) -> frozenset[str]:
     return frozenset(map(lexicon().canonical, _WORD.findall(text)))
 
