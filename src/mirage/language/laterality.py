@@ -65,7 +65,9 @@ def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
         if side is None or _is_verb(tokens, place) or _set_apart(tokens, place):
             continue
         after, words = _after(tokens, place)
-        anchors = after or _before(tokens, place)
+        # "Turned to the right narrowed the artery": where something goes stands with what goes there.
+        onwards = [other.word for other in tokens[max(0, place - 2) : place]] == ["to", "the"]
+        anchors = (_before(tokens, place) if onwards else after) or after or _before(tokens, place)
         found.append(SideMention(side, anchors, _window(tokens, place), place, words))
     return tuple(found)
 
@@ -76,7 +78,7 @@ def _is_verb(tokens: Sequence[Token], place: int) -> bool:
     after = tokens[place + 1].word if place + 1 < len(tokens) else ""
     if tokens[place].word == "right":
         return after in ("angle", "away")
-    return tokens[place].word == "left" and (before in ("was", "were", "been", "be") or after in ("untreated", "alone"))
+    return tokens[place].word == "left" and (before in ("was", "were", "been", "be") or after in ("untreated", "alone", "behind", "over"))
 
 
 def _set_apart(tokens: Sequence[Token], place: int) -> bool:

@@ -48,6 +48,10 @@ _CUES: dict[Role, str] = {
         not always | not all | not uncommon | not uncommonly | not infrequent | not infrequently | not unusual
         not unusually | not rare | not rarely | without difficulty | with or without | with and without | whether or not
         gram negative | rh negative | false negative | negative predictive | negative pressure | nothing but | if not
+        cannot tell | cannot distinguish | cannot be distinguished | cannot be told | cannot be differentiated | cannot prove
+        cannot differentiate | not distinguish | not differentiate | not be distinguished | not be differentiated
+        negative blood culture | negative culture | negative biopsy | negative test | negative result | negative study
+        no reason | not the reason | no longer than | not well developed
         no one missed | nobody missed | not well seen | not well visualized | not there before | not seen before
     """,
 }  # fmt: skip
@@ -62,15 +66,16 @@ _RELATIVE = frozenset("which who that".split())
 _PREPOSITIONS = frozenset(
     "of in on within to from at for by with into near along through under over around between during after before as".split()
 )
+_WHEN = frozenset("after before during since".split())
 _BE = frozenset("is are was were be been being seem appear remain become became".split())
-_VERBS = _BE | frozenset("has have had there show showed demonstrate reveal measure".split())
+_VERBS = _BE | frozenset("has have had do there show showed demonstrate reveal measure".split())
 # What is said of a thing that can be looked at: before these, "not" denies what stands before it.
 _SEEN = frozenset(
     "seen noted identified visualized evident present appreciated detected observed found demonstrated shown visible "
     "apparent there confirmed proven established verified encountered reported recognized recognised discovered".split()
 )
 # What a thing does that is there: "did not develop" denies what stands before it, unless something follows.
-_HAPPENS = frozenset("develop developed exist existed occur occurred arise arisen happen happened".split())
+_HAPPENS = frozenset("develop developed belong exist existed occur occurred arise arisen happen happened".split())
 _LOOKED_FOR = _SEEN | frozenset("see note identify visualize appreciate detect observe find".split())
 _ADVERBS = frozenset("clearly definitely well currently longer otherwise actually really even yet so now".split())
 _BEFORE_VERBS = ("unlikely that", "improbable that", "at no time", "at no point", "nobody")
@@ -310,7 +315,7 @@ def _denial(tokens: Sequence[Token], cue: Cue, reach: range, silent: frozenset[i
             if head is not None:
                 heads[head.concept] = head.text
             head, closed = None, False
-        elif token.word in _PREPOSITIONS and head is not None:
+        elif token.word in _PREPOSITIONS and (head is not None or (token.word in _WHEN and reach.stop <= cue.places.start)):
             closed = True
         elif place in silent or is_side(token.word) or closed or token.word in _LOOKED_FOR | _ADVERBS | _NEVER_DENIED:
             continue

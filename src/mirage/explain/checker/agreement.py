@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from mirage.explain.checker.matching import Body, EvidenceSentence
@@ -20,6 +22,15 @@ _RETOLD = 0.85
 _MUCH_NEARER = 3.0
 # One thing that both side words stand right before or after.
 _SAME_THING = 2.0
+# A number word up to here often counts what its source lists one by one.
+_FEW = 3
+_EXACT = 1e-6
+_REST = re.compile(r"(?i)\b(?:rest|remain\w*|other)\b")
+_DIFFERENCE = re.compile(r"(?i)\b(?:by|differ\w*|later|apart|more|less|higher|lower|exceed\w*)\b")
+_APART = frozenset("than unlike instead opposed differentiated distinguished versus".split())
+_APART_REACH = 12
+_NEGATING = ("a", "non", "un", "in", "im", "ir")
+_DENYING = frozenset("no not never without nor neither none cannot absent free unlike lack rather unlikely poor".split())
 _NORMAL = frozenset(("normal", "intact"))
 
 
@@ -39,7 +50,7 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
         return found
     calm = _calling_normal(claim, body.sentences_of(chosen))
     for denial in claim.denials:
-        upheld = calm or any(denial.heads & unit.reading.denied for unit in chosen)
+        upheld = calm or any(_upheld(denial.heads, unit.reading) for unit in chosen)
         stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
         if not upheld and (against := next(stating, None)):
             words = _named(claim, denial.heads & against.reading.affirmed)
@@ -50,6 +61,26 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
         reason = f"The sentence says “{words}”; [{chosen[0].number}] says the same without the denial."
         found.append(Break("negation", words, reason, "contradicted"))
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
+
+
+def _upheld(heads: frozenset[str], source: Annotation) -> bool:
+    """Whether a source denies one of some concepts, sets it apart ("rather than in this tear"), or has it in a word of
+    its own: asymptomatic, noncalcified.
+    """
+    if heads & source.denied:
+        return True
+    words = [token.word for token in source.tokens if token.concept in heads]
+    apart = {place for place, token in enumerate(source.tokens) if token.word in _APART}
+    near = {place for place, token in enumerate(source.tokens) if token.concept in heads}
+    if any(0 < one - other <= _APART_REACH for one in near for other in apart):
+        return True
+    stems = {head for head in heads for head in (words or [head])}
+    return any(
+        token.word.startswith(prefix) and token.word[len(prefix) :][:5] == stem[:5]
+        for token in source.tokens
+        for stem in stems
+        for prefix in _NEGATING
+    )
 
 
 def _other_side(claim: Annotation, source: Annotation) -> bool:
@@ -68,13 +99,26 @@ def _stated(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -
     for unit in [*chosen[:1], *units]:
         known = stated_here if unit is chosen[0] else stated
         for denial in (*unit.reading.denials, *unit.reading.questions):
-            wrong = (denial.heads & claim.affirmed) - known
+            wrong = (denial.heads & claim.affirmed) - known - _set_off(claim)
             if wrong and not denial.heads & claim.denied:
                 words = _named(claim, wrong)
                 says = "denies it" if denial.certain else "leaves it open"
                 reason = f"The sentence states {words}; [{unit.number}] {says} (“{denial.words}”)."
                 return [Break("negation", words, reason, "contradicted" if denial.certain else "partly")]
     return []
+
+
+def _set_off(claim: Annotation) -> frozenset[str]:
+    """Concepts in a clause that holds a word of denial of whatever reach: "injury is not held responsible"."""
+    clause, held, denied = list[str](), set[str](), False
+    for token in (*claim.tokens, None):
+        if token is None or token.word in (",", ";", ":", "and", "but", "while", "whereas", "although", "though"):
+            held |= set(clause) if denied else set()
+            clause, denied = [], False
+        else:
+            clause.append(token.concept)
+            denied = denied or token.word in _DENYING
+    return frozenset(held)
 
 
 def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
@@ -116,21 +160,56 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
         All evidence.
     """
     found: list[Break] = []
-    of = {unit.number for unit in chosen}
-    cited = [unit for unit in body.units if unit.number in of]
+    cited = body.sentences_of(chosen)
+    everywhere = [(other, unit.number) for unit in cited for other in unit.reading.quantities]
     for quantity in claim.quantities:
         known = [(other, unit.number) for unit in chosen for other in unit.reading.quantities]
         if any(numbers.same(quantity, other) for other, _ in known):
+            found += _measured_elsewhere(quantity, everywhere)
+            continue
+        if _worked_out(quantity, claim, everywhere):
             continue
         against = [(other, number) for other, number in known if numbers.comparable(quantity, other)]
-        if against:
+        alike = [unit for unit in cited if any(numbers.same(quantity, other) for other in unit.reading.quantities)]
+        agrees = bool(alike) and (not against or any(_names(claim) & _names(unit.reading) for unit in alike))
+        if against and not agrees:
             other, number = against[0]
             reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
             found.append(Break("number", quantity.words, reason, "contradicted"))
-        elif not any(numbers.same(quantity, other) for unit in cited for other in unit.reading.quantities):
+        elif agrees:
+            found += _measured_elsewhere(quantity, everywhere)
+        elif quantity.measure not in ("code", "ordinal"):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
-            found.append(Break("number", quantity.words, where.format(quantity.words), "unsupported"))
+            few = quantity.measure == "count" and max(quantity.values) <= _FEW
+            found.append(
+                Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported")
+            )
     return found
+
+
+def _measured_elsewhere(quantity: numbers.Quantity, known: Sequence[tuple[numbers.Quantity, int]]) -> list[Break]:
+    """A measure that the evidence gives for another thing, while it gives the thing of the sentence another one."""
+    same = [other for other, _ in known if numbers.same(quantity, other)]
+    if not quantity.head or any(other.head in ("", quantity.head) for other in same):
+        return []
+    for other, number in known:
+        if other.head == quantity.head and numbers.comparable(quantity, other):
+            reason = f"The sentence says {quantity.words}; [{number}] says {other.words} of it."
+            return [Break("number", quantity.words, reason, "contradicted")]
+    return []
+
+
+def _worked_out(
+    quantity: numbers.Quantity, claim: Annotation, known: Sequence[tuple[numbers.Quantity, int]]
+) -> bool:
+    """Whether a number is the difference of two of the evidence, or what they leave of a hundred percent."""
+    if quantity.measure == "percent" and (claim.denies or _REST.search(claim.text)):
+        rest = replace(quantity, values=tuple(100 - value for value in quantity.values))
+        return any(numbers.same(rest, other) for other, _ in known)
+    if len(quantity.plain) != 1 or not _DIFFERENCE.search(claim.text):
+        return False
+    plain = {value for other, _ in known for value in other.plain}
+    return any(abs(abs(one - other) - quantity.plain[0]) < _EXACT for one in plain for other in plain)
 
 
 def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
@@ -173,6 +252,10 @@ def _picture(kind: Literal["modality", "plane"], words: str, other: str, number:
     if not other:
         return Break(kind, words, nothing, "unsupported")
     return Break(kind, words, f"The sentence says {words}; [{number}] is {other}.", "contradicted")
+
+
+def _names(reading: Annotation) -> frozenset[str]:
+    return _of_kind(reading, "anatomy", "disease", "finding")
 
 
 def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:

@@ -11,12 +11,17 @@ from functools import cached_property
 
 from mirage.explain.evidence import Evidence
 from mirage.language.annotation import Annotation, annotate
+from mirage.language.concepts import lexicon
 from mirage.language.sentences import cut
+from mirage.language.vocabulary import Token
 from mirage.language.words import fold
 
 # How much a concept counts that only the case's title or diagnosis holds, and one that only the passage around holds.
 _ABOUT, _AROUND = 0.7, 0.5
 _KIND_WEIGHT = {"anatomy": 1.0, "disease": 1.2, "finding": 1.0, "": 0.6}
+# Vertebrae by letter and number; T1 and T2 are mostly sequences.
+_LEVEL = re.compile(r"\b([CL])[1-7]\b|\b(T)(?:[3-9]|1[0-2])\b")
+_SPINE = {("C", ""): "cervical spine", ("L", ""): "lumbar spine", ("", "T"): "thoracic spine"}
 MOST_ALIGNED = 4
 _ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
 
@@ -86,6 +91,29 @@ class Body:
     def concepts(self) -> frozenset[str]:
         """All that any evidence holds, titles included."""
         return frozenset().union(*self.around.values(), *(reading.concepts for reading in self.about.values()))
+
+    @cached_property
+    def _lexical(self) -> frozenset[str]:
+        """Concepts of the lexicon that the evidence names, all broader ones included."""
+        known = lexicon()
+        found = {match.concept for item in self.evidence for match in known.find(f"{item.about}. {item.text}").matches}
+        levels = {_SPINE[level] for item in self.evidence for level in _LEVEL.findall(item.text)}
+        return frozenset(found | levels).union(*(known.parents(name) for name in found))
+
+    def names(self, token: Token, sentence: str) -> bool:
+        """Whether the evidence names what a word of a sentence stands in, under whatever name.
+
+        Parameters
+        ----------
+        token : Token
+        sentence : str
+        """
+        if token.concept in self._lexical:
+            return True
+        return any(
+            match.start < token.end and token.start < match.end and match.concept in self._lexical
+            for match in lexicon().find(sentence).matches
+        )
 
     @cached_property
     def prefixes(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ _RETOLD = 0.6
 # How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
 _HELD = 0.4
 _PREFIX = 6
+_ADJECTIVES = ("ous", "al", "ar", "ic", "en", "ed", "ive", "oid")
 _DIAGNOSIS = re.compile(r"(?i)\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)")
 
 
@@ -38,7 +39,7 @@ def doubts(
     nowhere, elsewhere, wider = list[str](), list[str](), list[str]()
     names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
-        if token.concept in asked or _held(token, here):
+        if token.concept in asked or _held(token, here) or body.names(token, claim.text):
             continue
         if not _held(token, body.concepts, prefixes=body.prefixes):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis
@@ -55,7 +56,7 @@ def doubts(
         )
         found.append(Break("term", ", ".join(elsewhere), reason, "unsupported"))
     if not found and chosen and share >= _RETOLD:
-        found += _swapped(claim, chosen, asked)
+        found += _swapped(claim, chosen, body, asked, here)
     if wider and not found:
         found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
     return found + _opposite(claim, chosen, here)
@@ -82,10 +83,19 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in tumors and any(concept.endswith("oma") or concept in tumors for concept in concepts)
 
 
-def _swapped(claim: Annotation, chosen: Sequence[EvidenceSentence], asked: frozenset[str]) -> list[Break]:
+def _swapped(
+    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], here: frozenset[str]
+) -> list[Break]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
     said = frozenset(concept for unit in chosen for concept in unit.reading.concepts)
-    mine = [token for token in _named(claim) if token.concept not in asked and not _held(token, said)]
+    mine = [
+        token
+        for token in _named(claim)
+        if token.concept not in asked
+        and not _held(token, said)
+        and not body.names(token, claim.text)
+        and (token.kind or not (token.concept in here or token.word.endswith(_ADJECTIVES)))
+    ]
     theirs = [token for token in _named(chosen[0].reading) if not _held(token, frozenset(claim.concepts))]
     for token in mine:
         if other := next((there for there in theirs if there.kind == token.kind), None):
@@ -102,7 +112,7 @@ def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], here: froze
         if not opposites or concept in here or concept not in claim.affirmed:
             continue
         for unit in chosen[:2]:
-            if other := opposites & unit.reading.concepts.keys():
+            if other := opposites & unit.reading.affirmed:
                 said = unit.reading.concepts[min(other)].text
                 reason = f"The sentence says “{token.text}”; [{unit.number}] says “{said}”."
                 found.append(Break("term", token.text, reason, "contradicted"))
