@@ -51,7 +51,7 @@ _CUES: dict[Role, str] = {
         cannot tell | cannot distinguish | cannot be distinguished | cannot be told | cannot be differentiated | cannot prove
         cannot differentiate | not distinguish | not differentiate | not be distinguished | not be differentiated
         negative blood culture | negative culture | negative biopsy | negative test | negative result | negative study
-        no reason | not the reason | no longer than | not well developed
+        not treat | not require | not need | no reason | not the reason | no longer than | not well developed
         no one missed | nobody missed | not well seen | not well visualized | not there before | not seen before
     """,
 }  # fmt: skip
@@ -271,7 +271,7 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
             break
         if word in _VERBS and end > start and not whole and tokens[end - 1].word not in ("not", "be", "been"):
             break
-        if word in (",", "and") and _new_statement(tokens, end + 1):
+        if word in (",", "and") and (_new_statement(tokens, end + 1) or _again(tokens, start, end)):
             break
         end += 1
     return end
@@ -285,6 +285,12 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
         if token.word in _VERBS or token.word in ("no", "not", "without"):
             return True
     return False
+
+
+def _again(tokens: Sequence[Token], start: int, end: int) -> bool:
+    """Whether what follows speaks anew of what was denied: "no displacement on the left and slight displacement"."""
+    denied = {token.concept for token in tokens[start:end] if token.concept}
+    return any(token.concept in denied for token in tokens[end + 1 : end + 4])
 
 
 def _backwards(tokens: Sequence[Token], place: int) -> range:

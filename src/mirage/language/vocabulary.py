@@ -42,6 +42,10 @@ class Vocabulary:
         Short form, in capitals, to the words it stands for.
     narrower : dict
         Concept to those that are kinds or parts of it: where one stands, the wider word is no invention.
+    contraries : dict
+        Word to the pair of contrary words that it is of, and which of the two.
+    groups : frozenset of int
+        Those pairs that are groups of people: said of somebody, not a direction.
     tumors : frozenset of str
         Words for any tumour; every name in -oma is one.
     endings : tuple of str
@@ -54,6 +58,8 @@ class Vocabulary:
     opposites: dict[str, frozenset[str]]
     shorts: dict[str, str]
     narrower: dict[str, frozenset[str]]
+    contraries: dict[str, tuple[int, int]]
+    groups: frozenset[int]
     tumors: frozenset[str]
     endings: tuple[str, ...]
 
@@ -128,6 +134,7 @@ def vocabulary() -> Vocabulary:
     for one, other in (map(meant, names) for names in _lines(raw["opposites"])):
         opposites.setdefault(one, set()).add(other)
         opposites.setdefault(other, set()).add(one)
+    lines = raw["contraries"].strip().splitlines()
     return Vocabulary(
         phrases=phrases,
         longest=longest,
@@ -135,6 +142,13 @@ def vocabulary() -> Vocabulary:
         opposites={concept: frozenset(others) for concept, others in opposites.items()},
         shorts=dict(tuple(part.strip() for part in line.split("|")) for line in raw["short"].strip().splitlines()),
         narrower={meant(names[0]): frozenset(map(meant, names[1:])) for names in _lines(raw["narrower"])},
+        contraries={
+            fold(word): (number, pole)
+            for number, line in enumerate(lines)
+            for pole, side in enumerate(line.removeprefix("group:").split("|"))
+            for word in side.split()
+        },
+        groups=frozenset(number for number, line in enumerate(lines) if line.startswith("group:")),
         tumors=frozenset(meant(name) for names in _lines(raw["tumors"]) for name in names),
         endings=tuple(raw["disease_endings"].split()),
     )

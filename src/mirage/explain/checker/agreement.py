@@ -12,7 +12,7 @@ from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import OTHER, SideMention, name
-from mirage.language.negation import REMOVED
+from mirage.language.negation import REMOVED, Denial
 from mirage.language.vocabulary import Kind
 
 # How much of a sentence the source's must hold for every denial in it to need one there, and for its sides, counted, to be
@@ -50,7 +50,12 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
         return found
     calm = _calling_normal(claim, body.sentences_of(chosen))
     for denial in claim.denials:
-        upheld = calm or any(_upheld(denial.heads, unit.reading) for unit in chosen)
+        upheld = (
+            calm
+            or any(_upheld(denial.heads, unit.reading) for unit in chosen)
+            or any(_set_apart(denial.heads, unit.reading) for unit in body.sentences_of(chosen))
+            or _instead(denial, claim, chosen)
+        )
         stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
         if not upheld and (against := next(stating, None)):
             words = _named(claim, denial.heads & against.reading.affirmed)
@@ -64,23 +69,32 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
 
 
 def _upheld(heads: frozenset[str], source: Annotation) -> bool:
-    """Whether a source denies one of some concepts, sets it apart ("rather than in this tear"), or has it in a word of
-    its own: asymptomatic, noncalcified.
-    """
+    """Whether a source denies one of some concepts, or has that in a word of its own: asymptomatic, noncalcified."""
     if heads & source.denied:
         return True
-    words = [token.word for token in source.tokens if token.concept in heads]
-    apart = {place for place, token in enumerate(source.tokens) if token.word in _APART}
-    near = {place for place, token in enumerate(source.tokens) if token.concept in heads}
-    if any(0 < one - other <= _APART_REACH for one in near for other in apart):
-        return True
-    stems = {head for head in heads for head in (words or [head])}
+    words = {token.word for token in source.tokens if token.concept in heads} | heads
     return any(
-        token.word.startswith(prefix) and token.word[len(prefix) :][:5] == stem[:5]
+        token.word.startswith(prefix) and token.word[len(prefix) :][:5] == word[:5]
         for token in source.tokens
-        for stem in stems
+        for word in words
         for prefix in _NEGATING
     )
+
+
+def _set_apart(heads: frozenset[str], source: Annotation) -> bool:
+    """Whether a source sets one of some concepts apart: "rather than in this tear"."""
+    apart = [place for place, token in enumerate(source.tokens) if token.word in _APART]
+    near = [place for place, token in enumerate(source.tokens) if token.concept in heads] if apart else []
+    return any(0 < one - other <= _APART_REACH for one in near for other in apart)
+
+
+def _instead(denial: Denial, claim: Annotation, chosen: Sequence[EvidenceSentence]) -> bool:
+    """Whether a sentence says "not A but B" and a source has B."""
+    last = max(denial.places)
+    following = [token for token in claim.tokens[last + 1 : last + 4] if token.word != ","]
+    if not following or following[0].word != "but":
+        return False
+    return any(token.concept in unit.reading.affirmed for token in following[1:] for unit in chosen if token.concept)
 
 
 def _other_side(claim: Annotation, source: Annotation) -> bool:
@@ -230,11 +244,17 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) 
     of_case = {item.modality for item in here} | {
         kind for unit in body.sentences_of(chosen) for kind in unit.reading.modalities
     }
+    cross = {"CT", "MR"} & claim.modalities.keys()
     for modality, words in claim.modalities.items():
+        if (modality == "XA" and cross) or (modality == "US" and "MR" in cross and words.lower() == "doppler"):
+            continue
         said = {kind: unit.number for unit in reversed(chosen) for kind in unit.reading.modalities}
         alike = sorted(kind for kind in said if is_sequence(kind) == is_sequence(modality))
         held = modality in of_case or (modality == "MR" and any(map(is_sequence, said)))
-        if modality in said or (held and not alike):
+        if modality in said or (held and not alike) or _seen_by(modality, claim, body.sentences_of(chosen)):
+            continue
+        if is_sequence(modality) and not alike and "MR" in of_case:
+            found.append(Break("modality", words, f"The sources do not say that this is {words}.", "partly"))
             continue
         known = lead.evidence.modality if not is_sequence(modality) else ""
         other, number = (alike[0], said[alike[0]]) if alike else (known, lead.number)
@@ -246,6 +266,13 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) 
         other, number = min(said.items(), default=(lead.evidence.plane, lead.number))
         found.append(_picture("plane", words, other, number, f"No source here speaks of a {words} picture."))
     return found
+
+
+def _seen_by(modality: str, claim: Annotation, units: Sequence[EvidenceSentence]) -> bool:
+    """Whether a sentence of the case with that kind of picture speaks of the same things."""
+    return any(
+        modality in unit.reading.modalities and len(_names(claim) & _names(unit.reading)) > 1 for unit in units
+    )
 
 
 def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int, nothing: str) -> Break:

@@ -108,7 +108,7 @@ class Body:
         token : Token
         sentence : str
         """
-        if token.concept in self._lexical:
+        if token.concept in self._lexical or (token.kind == "anatomy" and token.concept.split()[0] in self.concepts):
             return True
         return any(
             match.start < token.end and token.start < match.end and match.concept in self._lexical

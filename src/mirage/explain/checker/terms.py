@@ -59,7 +59,7 @@ def doubts(
         found += _swapped(claim, chosen, body, asked, here)
     if wider and not found:
         found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
-    return found + _opposite(claim, chosen, here)
+    return found + _opposite(claim, chosen, body, here)
 
 
 def _named(claim: Annotation) -> Iterable[Token]:
@@ -104,12 +104,16 @@ def _swapped(
     return []
 
 
-def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], here: frozenset[str]) -> list[Break]:
+def _opposite(
+    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, here: frozenset[str]
+) -> list[Break]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, token in claim.concepts.items():
         opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
         if not opposites or concept in here or concept not in claim.affirmed:
+            continue
+        if any(opposites & unit.reading.denied for unit in body.sentences_of(chosen)):
             continue
         for unit in chosen[:2]:
             if other := opposites & unit.reading.affirmed:
