@@ -78,7 +78,9 @@ def _is_verb(tokens: Sequence[Token], place: int) -> bool:
     after = tokens[place + 1].word if place + 1 < len(tokens) else ""
     if tokens[place].word == "right":
         return after in ("angle", "away")
-    return tokens[place].word == "left" and (before in ("was", "were", "been", "be") or after in ("untreated", "alone", "behind", "over"))
+    return tokens[place].word == "left" and (
+        before in ("was", "were", "been", "be") or after in ("untreated", "alone", "behind", "over")
+    )
 
 
 def _set_apart(tokens: Sequence[Token], place: int) -> bool:

@@ -27,7 +27,8 @@ _UNITS: dict[str, tuple[str, float]] = {
     "hu": ("HU", 1), "hounsfield": ("HU", 1), "%": ("percent", 1), "percent": ("percent", 1),
     "ml": ("volume", 1), "cc": ("volume", 1), "milliliter": ("volume", 1), "liter": ("volume", 1000),
     "mg": ("mass", 1), "g": ("mass", 1000), "gram": ("mass", 1000), "kg": ("mass", 1e6),
-    "degree": ("angle", 1), "°": ("angle", 1), "mmhg": ("pressure", 1), "mm hg": ("pressure", 1), "gy": ("dose", 1), "tesla": ("field", 1),
+    "degree": ("angle", 1), "°": ("angle", 1), "mmhg": ("pressure", 1),
+    "mm hg": ("pressure", 1), "gy": ("dose", 1), "tesla": ("field", 1),
 }  # fmt: skip
 _GRADED = r"stage|grade|type|class|level|segment|zone|phase|who grade|category|bi-?rads|chromosome"
 _NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+"
@@ -134,12 +135,14 @@ def _graded(match: re.Match[str], tokens: Sequence[Token]) -> Quantity | None:
     said = match.groupdict()
     what = (said.get("what") or "").lower()
     value = _rank(said["value"].lower(), said.get("part"))
-    if value is None or (what == "t" and value < 3):  # noqa: PLR2004 - T1 and T2 weighted
+    if value is None or (what == "t" and value < 3):
         return None
     last = _rank((said.get("to") or "").lower(), said.get("more"))
     if match.re is _ORDINAL:
         counted = next((token for token in tokens if token.start >= match.end() and token.concept), None)
-        return Quantity((value,), "ordinal", counted.concept, False, False, f"{match[0]} {counted.text}") if counted else None
+        return (
+            Quantity((value,), "ordinal", counted.concept, False, False, f"{match[0]} {counted.text}") if counted else None
+        )
     values = (value,) if last is None else (value, last)
     measure = "code" if match.re is _CODE else "grade"
     return Quantity(values, measure, what, last is not None and " or " not in match[0], False, match[0])

@@ -46,6 +46,8 @@ class Vocabulary:
         Word to the pair of contrary words that it is of, and which of the two.
     groups : frozenset of int
         Those pairs that are groups of people: said of somebody, not a direction.
+    events : dict
+        What may have happened to a patient or been done, to all concepts that tell of it.
     tumors : frozenset of str
         Words for any tumour; every name in -oma is one.
     endings : tuple of str
@@ -60,6 +62,7 @@ class Vocabulary:
     narrower: dict[str, frozenset[str]]
     contraries: dict[str, tuple[int, int]]
     groups: frozenset[int]
+    events: dict[str, frozenset[str]]
     tumors: frozenset[str]
     endings: tuple[str, ...]
 
@@ -149,6 +152,7 @@ def vocabulary() -> Vocabulary:
             for word in side.split()
         },
         groups=frozenset(number for number, line in enumerate(lines) if line.startswith("group:")),
+        events={meant(name): frozenset(map(meant, names)) for names in _lines(raw["events"]) for name in names},
         tumors=frozenset(meant(name) for names in _lines(raw["tumors"]) for name in names),
         endings=tuple(raw["disease_endings"].split()),
     )

@@ -195,9 +195,7 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
         elif quantity.measure not in ("code", "ordinal"):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
             few = quantity.measure == "count" and max(quantity.values) <= _FEW
-            found.append(
-                Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported")
-            )
+            found.append(Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported"))
     return found
 
 
@@ -213,9 +211,7 @@ def _measured_elsewhere(quantity: numbers.Quantity, known: Sequence[tuple[number
     return []
 
 
-def _worked_out(
-    quantity: numbers.Quantity, claim: Annotation, known: Sequence[tuple[numbers.Quantity, int]]
-) -> bool:
+def _worked_out(quantity: numbers.Quantity, claim: Annotation, known: Sequence[tuple[numbers.Quantity, int]]) -> bool:
     """Whether a number is the difference of two of the evidence, or what they leave of a hundred percent."""
     if quantity.measure == "percent" and (claim.denies or _REST.search(claim.text)):
         rest = replace(quantity, values=tuple(100 - value for value in quantity.values))
@@ -270,9 +266,7 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) 
 
 def _seen_by(modality: str, claim: Annotation, units: Sequence[EvidenceSentence]) -> bool:
     """Whether a sentence of the case with that kind of picture speaks of the same things."""
-    return any(
-        modality in unit.reading.modalities and len(_names(claim) & _names(unit.reading)) > 1 for unit in units
-    )
+    return any(modality in unit.reading.modalities and len(_names(claim) & unit.reading.affirmed) > 1 for unit in units)
 
 
 def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int, nothing: str) -> Break:
@@ -310,6 +304,10 @@ def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
     for mention in claim.sides:
         if mention.place in denied or mention.side == "both":
             continue
+        if _alone(mention, claim) and (both := next((unit for unit in chosen if _on_both(unit.reading)), None)):
+            reason = f"The sentence says {name(mention.side)} only; [{both.number}] says both sides."
+            found.append(Break("laterality", mention.words, reason, "contradicted"))
+            continue
         verdict = _verdict(mention, chosen)
         if verdict != ():
             case = _same_case(mention, chosen, body)
@@ -326,6 +324,16 @@ def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
     if not found and share >= _RETOLD:
         found += _counted(claim, chosen)
     return list({item.reason: item for item in found}.values())
+
+
+def _alone(mention: SideMention, claim: Annotation) -> bool:
+    """Whether a sentence says that something is on that side only."""
+    near = claim.tokens[max(0, mention.place - 3) : mention.place + 4]
+    return any(token.word in ("only", "solely", "exclusively", "unilateral", "alone") for token in near)
+
+
+def _on_both(source: Annotation) -> bool:
+    return any(side.side == "both" for side in source.sides) and not source.denials
 
 
 def _counted(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:

@@ -1,4 +1,4 @@
-"""Does the evidence say the same of the same thing: signal of a sequence, direction, strength, cause, and what is asserted?"""
+"""Does the evidence say the same of the same thing: signal, direction, strength, cause, and what is asserted?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from mirage.explain.checker.matching import Body, EvidenceSentence
@@ -23,7 +24,9 @@ _SEQUENCE = re.compile(r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gra
 _CONTRAST = re.compile(r"(?i)\bwhile\b|\bwhereas\b|;|\bin contrast\b|\bon the other hand\b|\bconversely\b|, but\b| - ")
 _CLAUSE = re.compile(r"[;:.]|,? (?:while|whereas|although|but|though)\b|, (?=which|and|so|because|since|as)")
 _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
-_COMPARED = frozenset("more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split())
+_COMPARED = frozenset(
+    "more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split()
+)
 _APART = frozenset("than not unlike opposed".split())
 _BASE = re.compile(
     r"(?i)\b(?:of|for|in|among) (?:all )?(?:the )?(?:patients|people|those|cases|persons|women|men|children|individuals) "
@@ -160,6 +163,7 @@ def _directions(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Seq
                 shared = len(after & _window(tokens, there))
                 if other != pair or apart or not shared or (which != pole and unit not in chosen):
                     continue
+                shared += unit in chosen
                 if which != pole and shared > best[False]:
                     against = unit
                 best[which == pole] = max(shared, best[which == pole])
@@ -175,7 +179,9 @@ def _winner(reading: Annotation) -> dict[int, int]:
     for place, token in enumerate(tokens):
         if token.word not in _COMPARED | _LESS:
             continue
-        than = next((at for at in range(place, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")), None)
+        than = next(
+            (at for at in range(place, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")), None
+        )
         for pair in {pair for _, pair, _ in poles}:
             behind = [(at, pole) for at, other, pole in poles if other == pair and place < at <= place + 10]
             before = [(at, pole) for at, other, pole in poles if other == pair and place - 8 <= at < place]
@@ -245,14 +251,16 @@ def _contrasts(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> Iterato
                 tokens = [token for token in claim.tokens if start <= token.start < end and token.concept in claim.concepts]
                 sides = [0 if token.concept in only[0] else 1 if token.concept in only[1] else None for token in tokens]
                 known = [side for side in sides if side is not None]
-                if len(known) > 2 and known.count(known[0]) == 1 and not unit.reading.denies:
-                    yield _contradicted(claim.text[start:end][:80], unit, "The sentence says of one what its source says of another")
+                if len(known) > 2 and known.count(known[0]) == 1 and not unit.reading.denials:
+                    yield _contradicted(
+                        claim.text[start:end][:80], unit, "The sentence says of one what its source says of another"
+                    )
                     return
 
 
 def _clauses(text: str) -> list[tuple[int, int]]:
     edges = [0, *(match.start() for match in _CLAUSE.finditer(text)), len(text)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 # -- causes --------------------------------------------------------------------------------------------------------------
@@ -282,7 +290,11 @@ def _causes(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Bre
         only_cause, only_effect = cause - effect, effect - cause
         for unit in near:
             known = _concepts(unit.reading)
-            if only_cause & known and only_effect & known and (words := _CUES["cause"]["unlinked"].search(unit.reading.text)):
+            if (
+                only_cause & known
+                and only_effect & known
+                and (words := _CUES["cause"]["unlinked"].search(unit.reading.text))
+            ):
                 yield _contradicted(claim.text[:80], unit, f"The source says “{words[0]}”")
                 return
         edges = [(unit, *edge) for unit in near for edge in _effects(unit.reading)]
@@ -334,4 +346,3 @@ def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -
 
 def _aside(unit: EvidenceSentence) -> bool:
     return unit.evidence.kind == "differential" or bool(_CUES["assertion"]["aside"].search(unit.reading.text))
-

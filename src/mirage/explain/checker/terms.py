@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
+from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 
 # How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
@@ -43,10 +44,13 @@ def doubts(
             continue
         if not _held(token, body.concepts, prefixes=body.prefixes):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis
-            manner = plain or token.concept in vocabulary().narrower
+            manner = plain or (token.concept in vocabulary().narrower and not _is_disease(token))
             (wider if manner and share >= _HELD else nowhere).append(token.text)
         elif token.kind in ("anatomy", "disease"):
             elsewhere.append(token.text)
+    nowhere += [
+        token.text for token in claim.tokens if token.concept in vocabulary().events and not _told(token, claim, body)
+    ]
     found = []
     if nowhere:
         found.append(Break("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
@@ -83,6 +87,19 @@ def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | Non
     return token.concept in tumors and any(concept.endswith("oma") or concept in tumors for concept in concepts)
 
 
+def _is_disease(token: Token) -> bool:
+    """Whether a word by itself names a disease: thrombus, and not swollen."""
+    known = lexicon()
+    return token.kind == "disease" and any(
+        known.concepts[match.concept].kind == "disease" for match in known.find(token.text).matches
+    )
+
+
+def _told(token: Token, claim: Annotation, body: Body) -> bool:
+    """Whether the evidence tells of an event, in whatever words for it; a denial needs none."""
+    return bool(claim.denies or vocabulary().events[token.concept] & body.concepts)
+
+
 def _swapped(
     claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], here: frozenset[str]
 ) -> list[Break]:
@@ -104,9 +121,7 @@ def _swapped(
     return []
 
 
-def _opposite(
-    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, here: frozenset[str]
-) -> list[Break]:
+def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, here: frozenset[str]) -> list[Break]:
     """A word where the source has its opposite: hypodense for hyperdense."""
     found = []
     for concept, token in claim.concepts.items():
