@@ -6,6 +6,7 @@ import pytest
 
 from mirage.errors import BadInput
 from mirage.generate import prompt_filter
+from mirage.language.concepts import lexicon
 
 MEDICAL = """
 axial brain MRI
@@ -95,6 +96,22 @@ CT of Ground Glass Opacities
 MRI of Parkinson Disease
 CT of Wegener granulomatosis
 histology of Hodgkin Lymphoma
+US of Graves Basedow thyroid
+ultrasound of graves basedow thyroid
+Wilson disease
+mri of wilson disease
+Baker cyst
+mri of baker cyst
+x-ray of osgood schlatter knee
+MRI of Sudeck atrophy
+mri of guillain barre
+mri of heavy metal poisoning
+ct of soccer player knee
+x-ray of swallowed coin
+mri of white matter lesions
+chest x-ray of old man
+ct of blunt abdominal trauma
+mri of maple syrup urine disease
 Sagittal MRI Of The Cervical Spine In A Young Man
 """.strip().splitlines()
 
@@ -172,6 +189,13 @@ Albert Einstein's brain MRI
 photo of Arnold Schwarzenegger
 photo of Cristiano Ronaldo
 X-ray of Taylor Swift
+mri of donald trump
+brain mri from joe biden
+xray of john smith
+mri of the knee of lionel messi
+mri of marilyn monroe brain
+ct of kanye west with pneumonia
+MRI of my friend john smith
 """.strip().splitlines()
 
 
@@ -191,7 +215,8 @@ def test_the_others_are_told_what_it_is_for(prompt: str) -> None:
     [
         "face of Angela Merkel", "chest X-ray of Angela Merkel", "portrait of a young woman", "photo of Angela Merkel",
         "chest X-ray of Angela Merkel with pneumonia", "MRI of President Obama", "picture of a naked woman", "her face",
-        "likeness of Albert Einstein", "photo of my teacher", "picture of a man with a hat",
+        "likeness of Albert Einstein", "photo of my teacher", "picture of a man with a hat", "mri of donald trump",
+        "mri of donald trump with heart disease", "ct scan by jane doe", "MRI of John Smith",
     ],
 )  # fmt: skip
 def test_faces_and_persons_are_refused_as_such(prompt: str) -> None:
@@ -210,3 +235,14 @@ def test_what_laymen_call_a_disease_is_medical(prompt: str) -> None:
 def test_a_name_at_the_beginning_and_an_office_are_a_person(prompt: str) -> None:
     with pytest.raises(BadInput, match="does not draw faces or real persons"):
         prompt_filter.check(prompt)
+
+
+def test_no_name_of_the_lexicon_is_taken_for_a_person() -> None:
+    known = lexicon().concepts.values()
+    names = [
+        name for concept in known for name in (concept.name, *concept.synonyms, *concept.lay) if concept.kind == "disease"
+    ]
+    assert len(names) > 1000
+    for name in names[::7]:
+        for prompt in (f"MRI of {name}", f"mri of {name.lower()}"):
+            prompt_filter.check(prompt)

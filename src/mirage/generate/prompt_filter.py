@@ -3,19 +3,25 @@
 What names something medical for sure, a modality or a disease, makes a prompt medical whatever else it says. Words that
 everyday English has too ("mass", "heart", "stone") do so only where they are more than half of what is said: "mass in the
 neck", not "mass of people at a protest". A prompt is refused as well when it asks for the likeness of a person: a portrait,
-a photo of somebody in whom nothing medical is to be seen, or a person by name. A name before "syndrome", "malformation" and
-the like, and those of `_EPONYMS`, are names of diseases.
+a photo of somebody in whom nothing medical is to be seen, or a person by name.
+
+There is no list of persons. Two words are taken for a name where they begin with capitals, or stand in small letters right
+after "of", "by", "from" or "like" without an article, and neither is a word of medicine or one that describes. A name that
+the lexicon has for a disease or a sign, two of them that it has for one thing (Graves and Basedow), and a name before
+"syndrome", "malformation" and the like are no persons.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from mirage.errors import BadInput
 from mirage.language.annotation import annotate
+from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.vocabulary import Token, is_uncommon, vocabulary
-from mirage.language.words import FILLERS
+from mirage.language.words import FILLERS, fold
 
 FOR = (
     "It draws medical images for teaching, as in “axial brain MRI”, “frontal chest X-ray, pneumonia” or “coronal CT of the "
@@ -57,21 +63,6 @@ _EPONYM_HEADS = frozenset(
     "foramen ligament canal gland duct line angle body bodies ring contracture esophagus area procedure shunt type "
     "classification grade".split()
 )
-# Names of two or more people that stand for a disease, or another thing of medicine, without such a word.
-_EPONYMS = frozenset(
-    name.strip()
-    for name in """
-    arnold chiari | budd chiari | osgood schlatter | guillain barre | legg calve | calve perthes | charcot marie
-    marie tooth | wolff parkinson | sturge weber | dandy walker | hippel lindau | klippel feil | klippel trenaunay
-    creutzfeldt jakob | ehlers danlos | peutz jeghers | stevens johnson | zollinger ellison | osler weber
-    schuller christian | salter harris | henoch schonlein | epstein barr | mallory weiss | tolosa hunt | brown sequard
-    plummer vinson | prader willi | hallervorden spatz | marchiafava bignami | erdheim chester | rosai dorfman
-    birt hogg | swyer james | churg strauss | lhermitte duclos | hill sachs | sinding larsen | larsen johansson
-    takotsubo | mayer rokitansky | rokitansky kuster | eisenmenger | caroli | crouzon | treacher collins | pierre robin
-    parry romberg | ramsay hunt | gorlin goltz | mounier kuhn | williams campbell | lemierre | may thurner
-    paget schroetter | blalock taussig | ivor lewis | moya moya | hoffa kastert | legg perthes | graves basedow
-    """.replace("\n", "|").split("|")
-)
 # What laymen call a disease or an organ, in words that say nothing of medicine on their own.
 _LAY = re.compile(
     r"(?i)\b(?:slipped dis[ck]|collapsed lung|water on the brain|hole in the heart|wisdom t\w+th|tennis elbow)\b"
@@ -107,6 +98,21 @@ _NAMED = re.compile(
 _FIRST = re.compile(
     r"^([A-Z][a-z]{2,})\s+([A-Z][a-z]+(?:egger|berg|stein|mann|son|sk[iy]|ez|elli|escu))\b((?:[\s-]+[\w’']+)?)"
 )
+_SMALL = re.compile(
+    r"\b(?:of|by|from|like)\s+(?:(?:his|her|our|my|your)\s+\w+\s+)?(?!(?:the|an|his|her|our|my|your|this|that)\b)"
+    r"(?=([a-z’']{3,})\s+([a-z]{3,})((?:[\s-]+(?!(?:with|and|in|on|after|who)\b)[\w’']+){0,3}))"
+)
+# Small words that may stand after "of", and who or what may without an article.
+_DESCRIBING = re.compile(r"(?:ing|ed|ly|ness|able|ible|like|wise|shaped|ish|less|ful|ment|ance|ence|ity|ous|ing|tion|sion)$")
+_ORDINARY = frozenset(
+    "and the with for from into that this these those any all some other same own both each two three four five six seven "
+    "eight nine ten several many few very extremely really new fresh big little long short thick thin wide narrow deep "
+    "light dark black white gray red blue hot sick ill healthy human whole entire half part side top bottom front back "
+    "inner outer soft hard heavy metal foreign object car crash gunshot bullet knife victim athlete player runner soldier "
+    "smoker worker driver pilot teen teenager adolescent elderly senior lady gentleman guy people twin animal dog cat horse "
+    "rat mouse mice monkey sheep pig rabbit good bad poor great best quality view slice research study unknown origin time "
+    "real medical radiology emergency hospital student anything something what which who how".split()
+)
 _OWNED = re.compile(r"\b([A-Z][a-z]{2,})\s+([A-Z][a-z]{2,})['’]s\b((?:[\s-]+[\w’']+)?)")
 
 
@@ -127,7 +133,7 @@ def check(prompt: str) -> None:
 
 def _shows_a_person(prompt: str, tokens: Sequence[Token]) -> bool:
     if _PORTRAIT.search(prompt) or any(
-        _is_a_person(*names.groups()) for pattern in (_NAMED, _OWNED, _FIRST) for names in pattern.finditer(prompt)
+        _is_a_person(prompt, names) for pattern in (_NAMED, _OWNED, _FIRST, _SMALL) for names in pattern.finditer(prompt)
     ):
         return True
     images = _images(prompt)
@@ -135,29 +141,63 @@ def _shows_a_person(prompt: str, tokens: Sequence[Token]) -> bool:
     return bool((_PEOPLE.search(prompt) and not inside) or (_FACE.search(prompt) and not images))
 
 
-def _is_a_person(first: str, second: str, after: str) -> bool:
-    """Whether two names with capitals, and what follows them, are a person's rather than a disease's or a structure's."""
-    if f"{first} {second}".lower() in _EPONYMS:
+def _is_a_person(prompt: str, names: re.Match[str]) -> bool:
+    """Whether two names, and what follows them, are a person's rather than a disease's or a structure's."""
+    first, second, after = names.groups()
+    known = lexicon()
+    if any(match.start < names.end(2) and names.start(1) < match.end for match in known.find(prompt, typed=True).matches):
         return False
-    following = annotate(after.replace("-", " ").strip()).tokens
+    if not _names_of(known).get(_folded(first), frozenset()).isdisjoint(_names_of(known).get(_folded(second), ())):
+        return False
     if any(
         token.word in _EPONYM_HEADS or _is_disease(token) or (_is_medical(token) and token.text[0].isupper())
-        for token in following
+        for token in annotate(after.replace("-", " ").strip()).tokens
     ):
         return False
     if _ADJECTIVE.search(first) or any(_LATIN.search(name) and is_uncommon(name.lower()) for name in (first, second)):
         return False
-    names = annotate(f"{first} {second}").tokens
+    if first.islower() and any(_is_ordinary(word, known) for word in (first, second)):
+        return False
     return not any(
-        (_is_medical(token) and not (token.text == first and _is_long(token))) or token.word in _NEUTRAL for token in names
+        (_is_medical(token) and not (token.text == first and _is_long(token))) or token.word in _NEUTRAL
+        for token in annotate(f"{first} {second}").tokens
     )
+
+
+def _is_ordinary(word: str, known: Lexicon) -> bool:
+    """Whether a word in small letters describes, or is one of medicine that is no name."""
+    describes = word in _ORDINARY or word in _NEUTRAL or _DESCRIBING.search(word) or _ADJECTIVE.search(word)
+    return bool(describes) or _folded(word) in _small_words(known)
+
+
+def _folded(word: str) -> str:
+    return fold(word.replace("’", "'").removesuffix("'s"))
+
+
+@lru_cache(maxsize=2)
+def _names_of(known: Lexicon) -> Mapping[str, frozenset[str]]:
+    """Words that the lexicon writes with a capital, as it does names of persons, to the concepts named with them."""
+    found: dict[str, set[str]] = {}
+    for concept in known.concepts.values():
+        for name in (concept.name, *concept.synonyms, *concept.lay):
+            for word in re.findall(r"[A-Z][a-zà-ÿ]{2,}", name):
+                found.setdefault(_folded(word), set()).add(concept.name)
+    return {word: frozenset(names) for word, names in found.items()}
+
+
+@lru_cache(maxsize=2)
+def _small_words(known: Lexicon) -> frozenset[str]:
+    """Words that the lexicon writes in small letters."""
+    names = (name for each in known.concepts.values() for name in (each.name, *each.synonyms, *each.lay, *each.adjectives))
+    return frozenset(_folded(word) for name in names for word in re.findall(r"\b[a-z]{3,}", name))
 
 
 def _images(prompt: str) -> bool:
     """Whether a modality is named."""
     said = annotate(prompt)
     named = [words for words in said.modalities.values() if words.lower() not in _IN_CAPITALS or words.isupper()]
-    return bool(named) or any(token.word in _IMAGING for token in said.tokens)
+    kinds = {lexicon().kind(match.concept) for match in lexicon().find(prompt).matches}
+    return bool(named) or "modality" in kinds or any(token.word in _IMAGING for token in said.tokens)
 
 
 def _is_disease(token: Token) -> bool:
