@@ -247,7 +247,6 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _BESIDE = ThreadPoolExecutor(8, "mirage-search")
 
 
-@lru_cache(maxsize=4_000)
 def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     """What the person should know of the hits: near-duplicates, and labels that captions contradict."""
     told: list[str] = []
@@ -260,6 +259,7 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     return told
 
 
+@lru_cache(maxsize=4_000)
 def _folded_words(text: str) -> frozenset[str]:
     return frozenset(map(lexicon().canonical, _WORD.findall(text)))
 
