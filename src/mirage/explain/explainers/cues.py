@@ -244,7 +244,8 @@ _RELATIVE = re.compile(r"(?i)\b(?:that|which|who|where)\b[^,;.]*")
 
 
 _CAPTION = re.compile(
-    r"(?i)(?:axial|coronal|sagittal|frontal|lateral|oblique|CT|MRI?|T[12]|ultrasound|x-ray|radiograph|fundus|microscopy)\b[^:]{24,}\.$"
+    r"(?i)(?:axial|coronal|sagittal|frontal|lateral|oblique|CT|MRI?|T[12]|ultrasound|x-ray|radiograph|fundus|microscopy|histology"
+    r"|echocardiogram|detail)\b.{24,}\.$"
 )
 
 

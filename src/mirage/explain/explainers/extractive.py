@@ -311,8 +311,8 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
 def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
     item, a_list = statement.evidence, statement.evidence.kind == "differential"
     text = statement.text if a_list else splitting.clip(statement.text, LONGEST)
-    # A caption of normal anatomy says by itself what a picture is of.
-    captions = subject.sort == "other" and item.kind == "caption" and cues.is_caption(text)
+    # A caption of normal anatomy says by itself what a picture is of; so does that of a picture without a case.
+    captions = item.kind == "caption" and (subject.sort == "other" or not item.case) and cues.is_caption(text)
     if not a_list and not captions and not cues.is_sentence(text):
         return None
     called = {name for name, words in _CALLED.items() if words.search(text)}
@@ -333,6 +333,8 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     else:
         strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
+        if captions:
+            strengths["look"] = max(strengths["look"], 0.7)
         if not statement.own:
             # What no name binds to the thing says what it looks like and where it lies, not what it is.
             strengths["what"] = strengths["differential"] = strengths["pitfall"] = 0.0
