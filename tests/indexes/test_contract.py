@@ -30,7 +30,8 @@ def point(key: int, words: str = "a brain", *, caption: bool = True, **fields: s
         "corpus": "starter",
         "licence": "not stated",
     }
-    return Point(key, unit(key), unit(1000 + key) if caption else None, words, {**values, **fields})
+    about = {7: 0.5 + key / 10, 100 + key: 1.0}
+    return Point(key, unit(key), unit(1000 + key) if caption else None, words, {**values, **fields}, about)
 
 
 POINTS = [
@@ -89,8 +90,9 @@ def test_it_follows_the_port(index: Index) -> None:
 
 
 def test_each_channel_answers_with_its_own_ranked_list(index: Index) -> None:
-    answer = index.ask(ask(unit(2), "thalamus"))
+    answer = index.ask(replace(ask(unit(2), "thalamus"), concepts={7: 2.0}))
     assert set(answer) == set(CHANNELS)
+    assert answer["concepts"][0] == (4, pytest.approx(1.8, abs=1e-3))
     assert answer["image"][0] == (2, pytest.approx(1.0, abs=1e-4))
     for ranked in answer.values():
         scores = [score for _, score in ranked]

@@ -28,7 +28,7 @@ def named(text: str, *, typed: bool = True) -> list[str]:
         ("renal calculi", "nephrolithiasis"),
         ("a stone in the kidney, or calculi of the kidney", "nephrolithiasis"),
         ("phaeochromocytoma", "pheochromocytoma"),
-        ("oesophageal cancer", "esophageal carcinoma"),
+        ("oesophageal cancer", "esophageal cancer"),
         ("subdural haematomas", "subdural hematoma"),
         ("esclerosis múltiple", "multiple sclerosis"),
         ("ESCLEROSIS MULTIPLE", "multiple sclerosis"),

@@ -12,6 +12,7 @@ from mirage.atlas import Atlas
 from mirage.language import words
 from mirage.query import Query, Term
 from mirage.search.answer import Answer, Hit
+from mirage.search.concepts import GAIN, diseased
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
@@ -22,10 +23,11 @@ def channels_of(hit: Hit) -> list[str]:
 
 
 def fused_score(hit: Hit, weights: Mapping[str, float]) -> float:
-    """Weighted reciprocal rank fusion, and what a figure gains that holds the query's words."""
+    """Weighted reciprocal rank fusion, and what a figure gains that speaks of the query's concepts and holds its words."""
     assert hit.features is not None
-    ranks = sum(weights[match.channel] / (RRF_K + match.rank) for match in hit.channels)
-    return ranks + weights["coverage"] / (RRF_K + 1) * hit.features.words**2
+    ranks = sum(weights[match.channel] / (RRF_K + match.rank) for match in hit.channels if match.channel != "concepts")
+    spoken = sum(GAIN * min(1.0, match.score) for match in hit.channels if match.channel == "concepts")
+    return ranks + (spoken + weights["coverage"] * hit.features.words**2) / (RRF_K + 1)
 
 
 def test_a_channel_whose_full_list_lacks_a_figure_scored_it_no_higher_than_its_last_entry(starter: Atlas) -> None:
@@ -84,9 +86,48 @@ def test_a_query_has_the_calibrated_weights_and_one_with_less_of_something_equal
 
 
 def test_an_answer_fits_when_one_hit_is_likely_and_does_not_when_all_are_weak(starter: Atlas) -> None:
-    likely = searched(starter, Query.of("brain MRI"), text=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.4, strong=0.6))
-    assert {hit.confidence for hit in likely} == {"likely"}
+    own = starter.search("axial brain MRI", k=1)[0].figure.id
+    query = Query((Term(figure=own),))
+    likely = searched(starter, query, picture=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.4, strong=0.45))
+    assert {(hit.confidence, hit.basis) for hit in likely} == {("likely", "alike")}, "what looks alike is never strong"
     assert likely.fits
-    weak = searched(starter, Query.of("brain MRI"), text=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.6, strong=0.8))
+    weak = searched(starter, query, picture=ConfidenceModel(0.0, 0.0, 0.0, 0.0, likely=0.6, strong=0.8))
     assert {hit.confidence for hit in weak} == {"weak"}
     assert not weak.fits
+
+
+def test_structure_plane_and_modality_together_are_strong(starter: Atlas) -> None:
+    hits = starter.search("axial brain MRI", k=8).hits
+    assert {(hit.confidence, hit.basis) for hit in hits} == {("strong", "structure")}
+    assert {(hit.figure.plane, hit.figure.modality) for hit in hits} == {("axial", "MR")}
+
+
+@pytest.mark.parametrize("text", ["moyamoya", "Takotsubo cardiomyopathy", "Caroli disease", "dysgerminoma of the ovary"])
+def test_a_disease_that_the_atlas_lacks_fits_nothing(starter: Atlas, text: str) -> None:
+    answer = starter.search(text)
+    assert not answer.fits
+    assert {hit.confidence for hit in answer} == {"weak"}
+
+
+def test_normal_is_asked_for_and_what_is_diseased_is_not_strong(starter: Atlas) -> None:
+    answer = starter.search("normal brain MRI", k=24)
+    assert answer.reading is not None
+    assert answer.reading.normal
+    assert answer.hits[0].confidence != "weak"
+    keys = starter.store.keys_of([hit.figure.id for hit in answer])
+    said = starter.store.mentions_by(list(keys.values()))
+    assert not [hit.figure.id for hit in answer if hit.confidence == "strong" and diseased(said[keys[hit.figure.id]])]
+
+
+def test_hits_of_a_case_are_one_group_in_the_order_of_its_best(starter: Atlas) -> None:
+    answer = starter.search("brain", k=24)
+    assert answer.groups[0].hits[0] is answer[0]
+    assert sorted(hit.rank for group in answer.groups for hit in group.hits) == list(range(1, len(answer) + 1))
+    assert all(group.more == len(group.hits) - 1 for group in answer.groups)
+    assert [group.hits[0].rank for group in answer.groups] == sorted(group.hits[0].rank for group in answer.groups)
+
+
+def test_words_that_only_ask_find_nothing_and_say_what_to_do(starter: Atlas) -> None:
+    answer = starter.search("what is the")
+    assert not answer.hits
+    assert "Name what you look for" in answer.notes[0]

@@ -26,6 +26,8 @@ FOLDER = SHIPPED / "lexicon"
 RULES = "2"  # goes up when texts are read by other rules, so that atlases read theirs anew
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_STOPS = frozenset(".;:!?()")  # no name goes across one
+_WORD_OR_STOP = re.compile(rf"{_WORD.pattern}|[.;:!?()]")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
@@ -208,8 +210,8 @@ class Lexicon:
         typed : bool
             Somebody typed it: short forms may be in small letters.
         """
-        spans = [(found.group(), found.start(), found.end()) for found in _WORD.finditer(text)]
-        words = [self.canonical(word) for word, _, _ in spans]
+        spans = [(found.group(), found.start(), found.end()) for found in _WORD_OR_STOP.finditer(text)]
+        words = [word if word in _STOPS else self.canonical(word) for word, _, _ in spans]
         matches: list[Match] = []
         doubtful: dict[str, tuple[str, ...]] = {}
         place = 0
