@@ -22,7 +22,7 @@ from mirage.storage.records import StoredMention
 FEWEST = 2  # cases that have to say something
 PRIOR = 12.0  # cases of average atlas that each side is thought to have had before
 TELLS = 0.5  # standard deviations from which a concept tells
-SHARES: Mapping[str, float] = {"finding": 0.2, "disease": 0.25, "anatomy": 0.5}  # of a side's cases that have to say it
+SHARES: Mapping[str, float] = {"finding": 0.25, "disease": 0.25, "anatomy": 0.5}  # of a side's cases that have to say it
 MOST = 8
 _FIELDS = frozenset({"caption", "findings"})  # what speaks of the pictures; history and discussion speak of more than those
 _NAMES = frozenset({"title", "diagnosis", "topic"})
