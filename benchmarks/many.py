@@ -1,4 +1,9 @@
-"""An atlas of many figures: real ones repeated, their vectors jittered and their words changed a little."""
+"""An atlas of many figures: real ones with their cases repeated, vectors jittered and words changed a little.
+
+Sentences of a copy's caption stand in another order and one word in ten is another figure's, so that what names a concept
+mostly stays; a copy belongs to a copy of the case. So a condition has as many figures as in an atlas of that size, and
+concepts in all fields are stored for each.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ from mirage.storage.records import FigureRecord, FigureRow
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
 CHANGED = 0.2  # share of the words of a copy that are replaced by another figure's
+_REPLACED = 0.1  # the same in `grow`, where sentences are kept
 _AT_ONCE = 2_000
 
 
@@ -55,6 +61,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
         rows = [row for batch in atlas.store.each() for row in batch]
         vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
         facts = atlas.store.corpora()
+        cases = atlas.store.cases({row.figure.case_id for row in rows} - {""})
     rng, dice = np.random.default_rng(seed), random.Random(seed)
     vocabulary = [word for row in rows for word in f"{row.figure.caption} {row.figure.title}".split()]
     with Atlas.open(folder, create=True) as made:
@@ -65,10 +72,11 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
             records = []
             for copy, row in batch:
                 image, caption = vectors[row.key]
+                figure, case = _reworded(row.figure, copy, vocabulary, dice), cases.get(row.figure.case_id)
                 records.append(
                     FigureRecord(
-                        _reworded(row.figure, copy, vocabulary, dice),
-                        None,
+                        figure,
+                        case and replace(case, id=figure.case_id),
                         f"{row.key}-{copy}",
                         replace(row.picture, look=dice.getrandbits(1024)) if copy else row.picture,
                         _jittered(image, copy, rng),
@@ -76,9 +84,10 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
                     )
                 )
             keys = made.store.put(records, digest, 1)
+            said = made.store.mentions_by(keys)
             made.index.add(
                 [
-                    point_of(FigureRow(key, record.figure, record.picture), record.image, record.caption)
+                    point_of(FigureRow(key, record.figure, record.picture), record.image, record.caption, said[key])
                     for key, record in zip(keys, records, strict=True)
                 ]
             )
@@ -96,9 +105,13 @@ def _batches(rows: Sequence[FigureRow], figures: int) -> Iterator[list[tuple[int
 def _reworded(figure: Figure, copy: int, vocabulary: Sequence[str], dice: random.Random) -> Figure:
     if not copy:
         return figure
-    words = [dice.choice(vocabulary) if dice.random() < CHANGED else word for word in figure.caption.split()]
-    dice.shuffle(words)
-    return replace(figure, id=f"{figure.id}-{copy}", caption=" ".join(words))
+    sentences = [
+        " ".join(dice.choice(vocabulary) if dice.random() < _REPLACED else word for word in sentence.split())
+        for sentence in figure.caption.split(". ")
+    ]
+    dice.shuffle(sentences)
+    case = f"{figure.case_id}-{copy}" if figure.case_id else ""
+    return replace(figure, id=f"{figure.id}-{copy}", case_id=case, caption=". ".join(sentences))
 
 
 def _jittered(vector: np.ndarray, copy: int, rng: np.random.Generator) -> np.ndarray:

@@ -50,7 +50,7 @@ def keep(real: Path, folder: Path, texts: int) -> None:
     """Write words and fields of a real atlas's figures, and distinct texts to ask for, to a folder."""
     with Atlas.open(real) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
-    points = [point_of(row, np.zeros(0, np.float32), None) for row in rows]
+    points = [point_of(row, np.zeros(0, np.float32), None, ()) for row in rows]
     figures = [(point.words, dict(point.fields)) for point in points]
     (folder / _NAME).write_text(json.dumps(figures), "utf-8")
     (folder / "texts.json").write_text(json.dumps(many.queries(real, texts)), "utf-8")
