@@ -253,9 +253,7 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     if count := sum(len(hit.folded) for hit in hits):
         told.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
     if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
-        told.append(
-            f"{wordform.counted(count, 'figure')} here may be mislabelled: the caption contradicts the filter's label."
-        )
+        told.append(f"{wordform.counted(count, 'figure')} here may not fit the filters: label and caption disagree.")
     return told
 
 

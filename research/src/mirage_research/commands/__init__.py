@@ -23,3 +23,4 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
     evaluate.command("retrieval")(evaluate_retrieval.retrieval)
     evaluate.command("student-queries")(evaluate_concepts.student_queries)
     evaluate.command("lexicon")(evaluate_concepts.lexicon)
+    evaluate.command("labels")(evaluate_concepts.labels)

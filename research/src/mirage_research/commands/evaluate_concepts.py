@@ -1,4 +1,4 @@
-"""``mirage evaluate student-queries`` and ``mirage evaluate lexicon``: whether words are understood."""
+"""``mirage evaluate student-queries``, ``lexicon`` and ``labels``: whether words are understood."""
 
 from __future__ import annotations
 
@@ -113,4 +113,16 @@ def lexicon(
         rows = [(one, measurement.named(one.text, words)) for one in measurement.drawn(known, words)]
         keys = [{"case": one.case, "field": one.field, "text": one.text, "concepts": names} for one, names in rows]
         draw.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in keys), "utf-8")
+    write(table, json_file)
+
+
+def labels(medpix: MedPix = None, json_file: JsonFile = None) -> None:
+    """Measure how many labels of MedPix are wrong, of 200 read by hand, and which of them captions betray."""
+    from mirage.corpora.base import Item  # noqa: PLC0415
+    from mirage.corpora.medpix import MedPixCorpus  # noqa: PLC0415
+    from mirage_research.evaluation import labels as measurement  # noqa: PLC0415
+
+    entries = MedPixCorpus(copy_of(medpix), splits=("train", "dev")).items()
+    table = measurement.evaluate(entry.figure for entry in entries if isinstance(entry, Item))
+    facts([(name, str(count)) for name, count in table.items()])
     write(table, json_file)
