@@ -23,10 +23,16 @@ Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 _CLAUSE = r"[^.;:,()]{0,80}"
-_CUES: dict[Any, list[str]] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
-_REACHES: list[tuple[Polarity, re.Pattern[str]]] = [
-    (kind, re.compile(rf"(?i)\b(?:{'|'.join(cues)})(?!\w):?{_CLAUSE}")) for kind, cues in _CUES.items()
-]
+_CUES: dict[Any, Any] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
+_SPANISH_CUES = _CUES.pop("spanish")
+
+
+def _reaching(cues: Mapping[Polarity, list[str]]) -> list[tuple[Polarity, re.Pattern[str]]]:
+    return [(kind, re.compile(rf"(?i)\b(?:{'|'.join(words)})(?!\w):?{_CLAUSE}")) for kind, words in cues.items()]
+
+
+_REACHES, _SPANISH_REACHES = _reaching(_CUES), _reaching(_SPANISH_CUES)
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +57,46 @@ class Mention:
 
 
 def mentions(text: str, known: Lexicon | None = None) -> list[Mention]:
-    """The concepts of a text, sentence by sentence."""
+    """The concepts of a text, sentence by sentence.
+
+    What is not in English is not read as if it were: Spanish by Spanish names, other languages not at all.
+    """
     known = known or lexicon()
+    if language := sentences.language_of(text):
+        return [] if language != "Spanish" else _of_spanish(text, known)
     return [mention for sentence in sentences.split(text) for mention in _of_sentence(sentence.text, known)]
+
+
+def _of_spanish(text: str, known: Lexicon) -> list[Mention]:
+    found: list[Mention] = []
+    for sentence in sentences.split(text):
+        reaches = _reaches(sentence.text, _SPANISH_REACHES)
+        for match in known.find(sentence.text).matches:
+            words = tuple(map(known.canonical, _WORD.findall(sentence.text[match.start : match.end])))
+            if words in _spanish_names(known).get(match.concept, ()):
+                polarity = _polarity(match.start, match.end, reaches)
+                found.append(Mention(match.concept, polarity, match.start, match.end, sentence.text))
+    return found
+
+
+@lru_cache(maxsize=2)
+def _spanish_names(known: Lexicon) -> dict[str, frozenset[tuple[str, ...]]]:
+    return {
+        name: frozenset(tuple(map(known.canonical, _WORD.findall(each))) for each in concept.es)
+        for name, concept in known.concepts.items()
+        if concept.es
+    }
+
+
+def _reaches(text: str, patterns: Iterable[tuple[Polarity, re.Pattern[str]]]) -> list[tuple[int, int, Polarity]]:
+    return [(hit.start(), hit.end(), polarity) for polarity, pattern in patterns for hit in pattern.finditer(text)]
 
 
 def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
     found = known.find(text).matches
     if not found:
         return []
-    reaches: list[tuple[int, int, Polarity]] = []
-    for polarity, pattern in _REACHES:
-        reaches += [(hit.start(), hit.end(), polarity) for hit in pattern.finditer(text)]
+    reaches = _reaches(text, _REACHES)
     if negation.may_deny(text):
         annotation = annotate(text)
         for denial in (*annotation.denials, *annotation.questions):

@@ -1,0 +1,44 @@
+"""Captions that are not in English are not read as if they were."""
+
+from __future__ import annotations
+
+import time
+
+from mirage.language.mentions import mentions
+from mirage.language.sentences import is_english, language_of
+
+
+def spoken(text: str) -> dict[str, str]:
+    return {mention.concept: mention.polarity for mention in mentions(text)}
+
+
+def test_the_language_of_a_caption_is_told_by_its_small_words() -> None:
+    assert language_of("Tomografía de tórax que muestra una lesión en el pulmón derecho") == "Spanish"
+    assert language_of("Coupe axiale du thorax avec une lésion dans le poumon") == "French"
+    assert language_of("Снимок грудной клетки") == "another language"
+    assert language_of("Axial CT of the chest shows a lesion in the right lung") == language_of("CT") == ""
+    assert not is_english("123")
+
+
+def test_spanish_is_read_by_spanish_names_with_its_own_denials() -> None:
+    said = spoken("Radiografía de tórax que muestra una neumonía en el lóbulo inferior, sin neumotórax.")
+    assert said["pneumonia"] == "affirmed"
+    assert said["pneumothorax"] == "denied"
+
+
+def test_other_languages_are_not_read_as_english() -> None:
+    assert spoken("Coupe axiale du thorax avec une mass dans le poumon et pneumonia") == {}
+    assert "pneumonia" in spoken("Axial section of the thorax with pneumonia")
+
+
+def test_a_caption_of_100_kb_takes_time_in_proportion_to_its_length() -> None:
+    words = "The CT shows a mass in the liver without evidence of metastasis and MRI of the PE "
+
+    def seconds(count: int) -> float:
+        started = time.process_time()
+        assert mentions(words * count)
+        return time.process_time() - started
+
+    seconds(10)
+    short = seconds(150)
+    assert seconds(1200) < 40 * short + 0.5
