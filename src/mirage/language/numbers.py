@@ -59,6 +59,7 @@ _RATIO = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"{_NUMBER}|\b(?:{_COUNT})\b", re.IGNORECASE)
+_AGE = re.compile(r"\b(?:age of|aged?|ages|age between)\s*$", re.IGNORECASE)
 _ABOUT = re.compile(r"(?:about|approximately|approx\.?|around|nearly|almost|roughly|some|~)\s*$", re.IGNORECASE)
 # Measures whose numbers are compared only where they are of one thing.
 _NAMED = ("grade", "code", "ordinal")
@@ -178,6 +179,8 @@ def _ratio(match: re.Match[str], text: str) -> Quantity | None:
 def _quantity(match: re.Match[str], tokens: Sequence[Token], text: str) -> Quantity | None:
     unit = " ".join((match["unit"] or "").lower().split())
     measure, scale = _UNITS.get(unit) or _UNITS.get(unit.rstrip("s")) or ("", 1.0)
+    if not measure and _AGE.search(text[: match.start()]):
+        measure, scale = _UNITS["year"]
     more = match["more"] or ""
     raw = [match["first"], *_ONE.findall(more)]
     values = tuple(_value(word) for word in raw)

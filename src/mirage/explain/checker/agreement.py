@@ -141,6 +141,8 @@ def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: 
     if not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
         return []
     units, anatomy = body.sentences_of(chosen), _of_kind(claim, "anatomy")
+    if any(len(wrong) > 1 and wrong <= unit.reading.affirmed for unit in units):
+        return []
     if any(wrong & unit.reading.affirmed and anatomy & unit.reading.concepts.keys() for unit in units):
         return []
     for unit in _calling_normal(claim, units):
@@ -177,17 +179,19 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
     cited = body.sentences_of(chosen)
     everywhere = [(other, unit.number) for unit in cited for other in unit.reading.quantities]
     for quantity in claim.quantities:
-        known = [(other, unit.number) for unit in chosen for other in unit.reading.quantities]
-        if any(numbers.same(quantity, other) for other, _ in known):
+        known = [(other, unit.number, unit) for unit in chosen for other in unit.reading.quantities]
+        if any(numbers.same(quantity, other) for other, _, _ in known):
             found += _measured_elsewhere(quantity, everywhere)
             continue
         if _worked_out(quantity, claim, everywhere):
             continue
-        against = [(other, number) for other, number in known if numbers.comparable(quantity, other)]
+        against = [each for each in known if numbers.comparable(quantity, each[0])]
         alike = [unit for unit in cited if any(numbers.same(quantity, other) for other in unit.reading.quantities)]
-        agrees = bool(alike) and (not against or any(_names(claim) & _names(unit.reading) for unit in alike))
+        agrees = bool(alike) and (
+            not against or 1.5 * max(_shared(claim, unit) for unit in alike) >= _shared(claim, against[0][2])
+        )
         if against and not agrees:
-            other, number = against[0]
+            other, number, _ = against[0]
             reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
             found.append(Break("number", quantity.words, reason, "contradicted"))
         elif agrees:
@@ -197,6 +201,11 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
             few = quantity.measure == "count" and max(quantity.values) <= _FEW
             found.append(Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported"))
     return found
+
+
+def _shared(claim: Annotation, unit: EvidenceSentence) -> int:
+    """How many concepts a sentence has in common with one of the evidence."""
+    return len(claim.concepts.keys() & unit.reading.concepts.keys())
 
 
 def _measured_elsewhere(quantity: numbers.Quantity, known: Sequence[tuple[numbers.Quantity, int]]) -> list[Break]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Body, EvidenceSentence, named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
@@ -20,9 +20,14 @@ _CUES = {
     kind: {name: re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(each)})(?![\w])") for name, each in table.items()}
     for kind, table in _RAW.items()
 }
-_SEQUENCE = re.compile(r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo)\b", re.IGNORECASE)
+_SEQUENCE = re.compile(
+    r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
+)
+_SHORT = {"GRADIENT": "GRE", "DIFFUSION": "DWI"}
 _CONTRAST = re.compile(r"(?i)\bwhile\b|\bwhereas\b|;|\bin contrast\b|\bon the other hand\b|\bconversely\b|, but\b| - ")
 _CLAUSE = re.compile(r"[;:.]|,? (?:while|whereas|although|but|though)\b|, (?=which|and|so|because|since|as)")
+# What may bear out a rule without exception.
+_ALL = re.compile(r"(?i)\b(?:all|every|each|any|only|both)\b")
 _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
 _COMPARED = frozenset(
     "more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split()
@@ -32,6 +37,10 @@ _BASE = re.compile(
     r"(?i)\b(?:of|for|in|among) (?:all )?(?:the )?(?:patients|people|those|cases|persons|women|men|children|individuals) "
     r"(?:who have|having|with) (?:a |an |the )?(.+?)(?=,|;|\s\d|\s(?:will|also|have|has|develop|show))"
 )
+# Shares in percent that make a thing usual or rare.
+_HALF, _FEW = 50, 10
+# Two sequences are listed together when no more signs than this lie between their beginnings.
+_LISTED = 24
 _WINDOW, _BEFORE = 6, 3
 _ABOUT_IT = 0.45
 _CAUSE_REACH = 9
@@ -67,15 +76,10 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
 
 
 @lru_cache(maxsize=4096)
-def _names(text: str) -> tuple[tuple[str, int, int], ...]:
-    return tuple((match.concept, match.start, match.end) for match in lexicon().find(text).matches)
-
-
-@lru_cache(maxsize=4096)
 def _concepts(reading: Annotation, start: int = 0, end: int = 1 << 30) -> frozenset[str]:
     """What is named in a stretch of a sentence, as the vocabulary and as the lexicon have it."""
     held = {token.concept for token in reading.tokens if start <= token.start < end} & reading.concepts.keys()
-    return frozenset(held).union(name for name, first, _ in _names(reading.text) if start <= first < end)
+    return frozenset(held).union(name for name, first, _ in named(reading.text) if start <= first < end)
 
 
 def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
@@ -88,7 +92,10 @@ def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
 @lru_cache(maxsize=4096)
 def _signal_of(text: str) -> frozenset[tuple[str, str]]:
     """Sequence and signal, as a sentence binds them: "dark on T1 and bright on T2", "on T1 dark, on T2 bright"."""
-    marks = [(match.start(), "sequence", next(filter(None, match.groups())).upper()) for match in _SEQUENCE.finditer(text)]
+    marks = [
+        (match.start(), "sequence", _SHORT.get(word := next(filter(None, match.groups())).upper(), word))
+        for match in _SEQUENCE.finditer(text)
+    ]
     if not marks:
         return frozenset()
     for level, pattern in _CUES["signal"].items():
@@ -98,22 +105,25 @@ def _signal_of(text: str) -> frozenset[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     current: list[str] = []
     last = ""
-    for _, kind, value in marks:
+    end = 0
+    for start, kind, value in marks:
         if leading and kind == "sequence":
-            current = [value] if last == "signal" else [*current, value]
+            current = [*current, value] if last == "sequence" and start - end < _LISTED else [value]
         elif leading:
             found |= {(sequence, value) for sequence in current}
         elif kind == "signal":
-            current = [value] if last == "sequence" else [*current, value]
+            current = [value]
         else:
             found |= {(value, level) for level in current}
-        last = kind
+        last, end = kind, start
     return frozenset(found)
 
 
 def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
     said = {pair: unit for unit in reversed(near) for pair in _signal_of(unit.reading.text)}
-    here = {pair for unit in chosen for pair in _signal_of(unit.reading.text)}
+    diseases = {name for name, _, _ in named(claim.text) if lexicon().concepts[name].kind == "disease"}
+    own = [unit for unit in chosen if diseases & _concepts(unit.reading) and _signal_of(unit.reading.text)]
+    here = {pair for unit in own or chosen for pair in _signal_of(unit.reading.text)}
     for sequence, level in sorted(_signal_of(claim.text)):
         if (sequence, level) in here or ((sequence, level) in said and not any(pair[0] == sequence for pair in here)):
             continue
@@ -208,20 +218,27 @@ def _compared(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[B
 # -- strength -----------------------------------------------------------------------------------------------------------
 
 
-def _levels(text: str) -> set[str]:
+def _said(text: str) -> set[str]:
+    """How strongly a text puts it, in words."""
     found = set()
     for level, pattern in _CUES["strength"].items():
         if pattern.search(text):
             found.add(level)
-            text = pattern.sub(" ", text)  # "not uncommon" holds no "uncommon"
+            text = pattern.sub(" ", text)  # "almost always" holds no "always"
     return found
+
+
+def _levels(reading: Annotation) -> set[str]:
+    shares = [quantity.values for quantity in reading.quantities if quantity.measure == "percent"]
+    found = {"mostly" for each in shares if min(each) > _HALF} | {"rarely" for each in shares if max(each) < _FEW}
+    return found | _said(reading.text) | ({"always"} if _ALL.search(reading.text) else set())
 
 
 def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
     """A rule without exception where the source has exceptions, and what is rare taken for what is usual."""
-    mine, lead = _levels(claim.text), chosen[0]
-    theirs = _levels(lead.reading.text)
-    around = set[str]().union(*(_levels(unit.reading.text) for unit in chosen))
+    mine, lead = _said(claim.text), chosen[0]
+    theirs = _levels(lead.reading)
+    around = set[str]().union(*(_levels(unit.reading) for unit in chosen))
     if mine & {"always", "never"} and not around & {"always", "never"} and not lead.reading.denies:
         level = min(mine & {"always", "never"})
         words = _CUES["strength"][level].search(claim.text)
@@ -331,7 +348,7 @@ def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -
     cues, known = _CUES["assertion"], lexicon()
     if cues["hedged"].search(claim.text) or not cues["certain"].search(claim.text):
         return
-    for name, start, end in _names(claim.text):
+    for name, start, end in named(claim.text):
         if known.concepts[name].kind != "disease":
             continue
         wanted = known.children(name) | {name}

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mirage.explain.evidence import Evidence
 from mirage.language.annotation import Annotation, annotate
@@ -22,6 +22,8 @@ _KIND_WEIGHT = {"anatomy": 1.0, "disease": 1.2, "finding": 1.0, "": 0.6}
 # Vertebrae by letter and number; T1 and T2 are mostly sequences.
 _LEVEL = re.compile(r"\b([CL])[1-7]\b|\b(T)(?:[3-9]|1[0-2])\b")
 _SPINE = {("C", ""): "cervical spine", ("L", ""): "lumbar spine", ("", "T"): "thoracic spine"}
+# How much the same concepts under other names draw two sentences together.
+_SAME_NAMES = 0.1
 MOST_ALIGNED = 4
 _ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
 
@@ -55,6 +57,12 @@ class EvidenceMatch:
     unit: EvidenceSentence
     score: float
     shared: frozenset[str]
+
+
+@lru_cache(maxsize=8192)
+def named(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Concepts of the lexicon that a sentence names, and where."""
+    return tuple((match.concept, match.start, match.end) for match in lexicon().find(text).matches)
 
 
 class Body:
@@ -111,8 +119,7 @@ class Body:
         if token.concept in self._lexical or (token.kind == "anatomy" and token.concept.split()[0] in self.concepts):
             return True
         return any(
-            match.start < token.end and token.start < match.end and match.concept in self._lexical
-            for match in lexicon().find(sentence).matches
+            start < token.end and token.start < end and concept in self._lexical for concept, start, end in named(sentence)
         )
 
     @cached_property
@@ -164,6 +171,7 @@ class Body:
         weights = self.weights(reading)
         total = sum(weights.values()) or 1.0
         given = frozenset(cited)
+        names = frozenset(name for name, _, _ in named(reading.text))
         scored: list[EvidenceMatch] = []
         for unit in self.units:
             shared = frozenset(reading.concepts.keys() & unit.reading.concepts.keys())
@@ -175,6 +183,9 @@ class Body:
             held += _ABOUT * sum(weights[concept] for concept in more) + _AROUND * sum(weights[concept] for concept in near)
             length = len(unit.reading.concepts) or 1
             close = 0.02 * len(shared) / length + (0.04 if unit.number in given else 0.0)
+            if names:
+                alike = sum(name in names for name in {name for name, _, _ in named(unit.reading.text)})
+                close += _SAME_NAMES * alike / len(names)
             scored.append(EvidenceMatch(unit, held / total + close, shared))
         scored.sort(key=lambda match: -match.score)
         return tuple(scored[:40])
