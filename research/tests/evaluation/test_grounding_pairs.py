@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from mirage.corpora.medpix import find_folder
+from mirage.errors import BadInput
 from mirage.explain.explanation import PASSAGES
+from mirage_research.evaluation.grounding import half_of_pairs
 
 Table = dict[str, Any]
 
@@ -123,3 +125,17 @@ def _medpix() -> dict[str, tuple[str, str, dict[str, str]]]:
 
 def _rows(file: Path) -> list[Table]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("half", ["work"])
+def test_a_half_of_the_two_hundred_pairs_is_half_true(half: str) -> None:
+    pairs = tomllib.loads(half_of_pairs(half).read_text("utf-8"))["pair"]
+    assert len(pairs) == 100
+    assert Counter(pair["label"] == "supported" for pair in pairs) == {True: 50, False: 50}
+    assert {(pair["label"] == "supported") == (pair["kind"] == "faithful") for pair in pairs} == {True}
+    assert not {pair["case"] for pair in pairs} & {pair["case"] for pair in PAIRS}
+
+
+def test_a_half_that_is_not_there_is_named() -> None:
+    with pytest.raises(BadInput, match="no half “third”"):
+        half_of_pairs("third")

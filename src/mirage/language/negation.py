@@ -66,6 +66,7 @@ _RELATIVE = frozenset("which who that".split())
 _PREPOSITIONS = frozenset(
     "of in on within to from at for by with into near along through under over around between during after before as".split()
 )
+_CAUSES = frozenset("cause lead led result produce accompany accompanie underlie explain".split())
 _WHEN = frozenset("after before during since".split())
 _BE = frozenset("is are was were be been being seem appear remain become became".split())
 _VERBS = _BE | frozenset("has have had do there show showed demonstrate reveal measure".split())
@@ -91,6 +92,8 @@ CLEAR = frozenset(
     "unenhanced unilocular invisible difficult avoid avoided prevent prevented hardly barely "
     "instead rather".split()
 )
+# "Thiamine deficiency" and "lack of thiamine" say the same.
+LACKING = ("deficien", "insufficien", "shortage", "depriv", "lack", "absen", "inadequa", "missing")
 # What was taken out is no longer there, without a word that denies it.
 REMOVED = frozenset("removed resected excised amputated".split())
 
@@ -267,7 +270,12 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
     whole = cue.words in ("neither", "none", "nor", "nothing")
     while end < len(tokens):
         word, after = tokens[end].word, [token.word for token in tokens[end + 1 : end + 2]]
-        if word in (";", ":", ")", "(") or word in _ENDS or (word == "secondary" and "to" in after):
+        if (
+            word in (";", ":", ")", "(")
+            or word in _ENDS
+            or (word in _CAUSES and end > start)
+            or (word == "secondary" and "to" in after)
+        ):
             break
         if word in _VERBS and end > start and not whole and tokens[end - 1].word not in ("not", "be", "been"):
             break

@@ -96,8 +96,14 @@ def encoder(
 @app.command()
 def grounding(
     medpix: MedPix = None,
-    which: Annotated[str, typer.Option("--set", help="a: derived by documented edits; b: written by hand.")] = "a",
-    split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all.")] = "dev",
+    which: Annotated[
+        str,
+        typer.Option(
+            "--set", help="a: derived by documented edits; b: written by hand; pairs: written by hand, see --half."
+        ),
+    ] = "a",
+    split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all; pairs are of all.")] = "dev",
+    half: Annotated[str, typer.Option(help="work or test: which half of the pairs; the test half is scored once.")] = "work",
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Random seed of the sentences of set a.")] = 0,
 ) -> None:
@@ -107,11 +113,14 @@ def grounding(
     from mirage_research.evaluation import grounding as measurement  # noqa: PLC0415
 
     where = copy_of(medpix)
-    if which not in ("a", "b"):
-        raise BadInput(f"There is no set “{which}”. There are a and b.")
+    if which not in ("a", "b", "pairs"):
+        raise BadInput(f"There is no set “{which}”. There are a, b and pairs.")
     used = encoders.load("starter")
     if which == "a":
         examples = measurement.derived(measurement.read_cases(where, split), used, seed)
+    elif which == "pairs":
+        split = half
+        examples = measurement.written(where, pairs=measurement.half_of_pairs(half))
     else:
         examples = measurement.written(where, "" if split == "all" else split)
     if not examples:

@@ -32,9 +32,10 @@ from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
 from mirage_research.evaluation.intervals import bootstrap, told
 
 PAIRS = Path(__file__).with_name("grounding_pairs.toml")
+HALVES = ("work", "test")
 Table = dict[str, Any]
 FAITHFUL = "faithful"
-ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")
+ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")  # as breaks are named
 _OF_EACH_KIND = 3
 _FIGURES_OF_THE_CASE, _FIGURES = 4, 12
 
@@ -305,6 +306,19 @@ def written(medpix: Path, split: str = "", pairs: Path = PAIRS) -> list[Labelled
     rows = [row for row in rows if not split or row["split"] == split]
     sets = {name: read_cases(medpix, name) for name in sorted({row["split"] for row in rows})}
     return [_written(row, sets[row["split"]]) for row in rows]
+
+
+def half_of_pairs(half: str) -> Path:
+    """The file of one half of the two hundred pairs.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there is no such half.
+    """
+    if half not in HALVES:
+        raise BadInput(f"There is no half “{half}”. There are {' and '.join(HALVES)}.")
+    return PAIRS.with_name(f"checker_pairs_{half}.toml")
 
 
 def _written(row: dict[str, Any], held: CaseSet) -> LabelledSentence:

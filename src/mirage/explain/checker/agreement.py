@@ -12,7 +12,7 @@ from mirage.explain.evidence import Break, Support
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import OTHER, SideMention, name
-from mirage.language.negation import REMOVED, Denial
+from mirage.language.negation import LACKING, REMOVED, Denial
 from mirage.language.vocabulary import Kind
 
 # How much of a sentence the source's must hold for every denial in it to need one there, and for its sides, counted, to be
@@ -52,7 +52,7 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
     for denial in claim.denials:
         upheld = (
             calm
-            or any(_upheld(denial.heads, unit.reading) for unit in chosen)
+            or any(_upheld(denial.heads, unit.reading) or _lacking(denial, unit.reading) for unit in chosen)
             or any(_set_apart(denial.heads, unit.reading) for unit in body.sentences_of(chosen))
             or _instead(denial, claim, chosen)
         )
@@ -78,6 +78,17 @@ def _upheld(heads: frozenset[str], source: Annotation) -> bool:
         for token in source.tokens
         for word in words
         for prefix in _NEGATING
+    )
+
+
+def _lacking(denial: Denial, source: Annotation) -> bool:
+    """Whether one sentence says "lack of thiamine" and another "thiamine deficiency"."""
+    if not denial.cue.lower().startswith(LACKING):
+        return False
+    return any(
+        token.concept in denial.heads
+        and any(other.word.startswith(LACKING) for other in source.tokens[max(0, at - 4) : at + 4])
+        for at, token in enumerate(source.tokens)
     )
 
 
@@ -114,7 +125,7 @@ def _stated(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -
         known = stated_here if unit is chosen[0] else stated
         for denial in (*unit.reading.denials, *unit.reading.questions):
             wrong = (denial.heads & claim.affirmed) - known - _set_off(claim)
-            if wrong and not denial.heads & claim.denied:
+            if wrong and not denial.heads & claim.denied and not _lacking(denial, claim):
                 words = _named(claim, wrong)
                 says = "denies it" if denial.certain else "leaves it open"
                 reason = f"The sentence states {words}; [{unit.number}] {says} (“{denial.words}”)."
@@ -186,6 +197,9 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
         if _worked_out(quantity, claim, everywhere):
             continue
         against = [each for each in known if numbers.comparable(quantity, each[0])]
+        if not against and quantity.measure in ("code", "grade"):
+            against = [(other, unit.number, unit) for unit in cited for other in unit.reading.quantities]
+            against = [each for each in against if numbers.comparable(quantity, each[0]) and _shared(claim, each[2])]
         alike = [unit for unit in cited if any(numbers.same(quantity, other) for other in unit.reading.quantities)]
         agrees = bool(alike) and (
             not against or 1.5 * max(_shared(claim, unit) for unit in alike) >= _shared(claim, against[0][2])

@@ -143,7 +143,7 @@ def _window(tokens: Sequence[Token], place: int) -> frozenset[str]:
     """What a word of direction or time stands before, within its clause."""
     found: list[str] = []
     for token in tokens[place + 1 :]:
-        if token.word in (";", ":", ",", "and", "but", "while", "whereas", "rather") or len(found) == _WINDOW:
+        if token.word in (";", ":", ",", "and", "but", "while", "whereas", "rather", "than") or len(found) == _WINDOW:
             break
         if token.concept and token.kind != "plain":
             found.append(token.concept)

@@ -20,7 +20,7 @@ from mirage.language.sentences import cut, is_english
 # A sentence whose words its evidence holds to this share needs no second look.
 SURE = 0.75
 # Below, shared words and nearness in meaning count alike; from these on it is held, or held in part.
-HELD, FAINT = 0.5, 0.33
+HELD, FAINT = 0.5, 0.4
 _LOOKED_AT = 8
 _KEPT_BODIES, _KEPT_VECTORS = 16, 4096
 _ORDER: tuple[Support, ...] = get_args(Support)

@@ -1,0 +1,92 @@
+"""What a sentence says has to be said of the same thing, as strongly, and in the same direction."""
+
+from __future__ import annotations
+
+import pytest
+
+from evidence_maker import passage
+from mirage import encoders
+from mirage.explain.checker import Checker
+from mirage.explain.evidence import Draft
+
+
+@pytest.fixture(scope="module")
+def checker() -> Checker:
+    return Checker(encoders.load("starter"))
+
+
+EVIDENCE = {
+    "signal": "The cyst is dark on T1 and bright on T2 without enhancement.",
+    "direction": "The stenosis lies 2 cm distal to the origin of the left renal artery.",
+    "time": "The headache began after two spinal operations.",
+    "strength": "An effusion may be present in pericarditis due to lupus.",
+    "rare": "Meningiomas of the spine rarely calcify.",
+    "comparison": "Horseshoe kidney is more common in men than in women.",
+    "cause": "Cirrhosis leads to ascites in many patients.",
+    "link": "There is no known link between sarcoidosis and osteonecrosis.",
+    "share": "Of patients with a Bankart lesion, 75 % also have a Hill-Sachs lesion.",
+    "measure": "The cecum is dilated to 11.5 cm. The transverse colon is dilated to 9.5 cm.",
+    "vitamin": "He takes vitamin B12 for anemia.",
+    "chromosome": "Neurofibromatosis type 1 is caused by a mutation on chromosome 17.",
+    "stage": "Radical hysterectomy is reserved for cervical cancer of stage I or IIA.",
+    "rib": "CT shows destruction of the right seventh rib.",
+    "share in words": "Hepatic adenomas are multiple in 20 % of patients.",
+    "both": "There is bilateral rupture of the breast implants.",
+    "contrast": "Nodular heterotopia shows few seizures, while band heterotopia shows severe developmental delay.",
+    "treatment": "The abscess was drained by a catheter.",
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "claim"),
+    [
+        ("signal", "The cyst is bright on T1 and dark on T2."),
+        ("direction", "The stenosis lies 2 cm proximal to the origin of the left renal artery."),
+        ("time", "The headache began before the spinal operations."),
+        ("strength", "In pericarditis due to lupus an effusion is always present."),
+        ("rare", "Spinal meningiomas usually calcify."),
+        ("comparison", "Horseshoe kidney is more common in women than in men."),
+        ("cause", "Ascites leads to cirrhosis."),
+        ("link", "Sarcoidosis is a cause of osteonecrosis, for it leads to osteonecrosis."),
+        ("share", "Of patients with a Hill-Sachs lesion, 75 % also have a Bankart lesion."),
+        ("measure", "The transverse colon measures 11.5 cm."),
+        ("vitamin", "He takes vitamin B1 for anemia."),
+        ("chromosome", "Neurofibromatosis type 1 is caused by a mutation on chromosome 22."),
+        ("stage", "Radical hysterectomy is reserved for cervical cancer of stage I or IIB."),
+        ("rib", "CT shows destruction of the right eighth rib."),
+        ("share in words", "Hepatic adenomas are multiple in one out of three patients."),
+        ("both", "Only the right breast implant is ruptured."),
+        ("treatment", "The abscess was drained by a catheter, and the patient died."),
+    ],
+)
+def test_what_is_bound_otherwise_is_marked(checker: Checker, about: str, claim: str) -> None:
+    assert checker.check(Draft(claim), (passage(1, EVIDENCE[about]),)).marked
+
+
+@pytest.mark.parametrize(
+    ("about", "claim"),
+    [
+        ("signal", "On T1 the cyst is hypointense, on T2 it is hyperintense."),
+        ("direction", "The narrowing lies 20 mm downstream of the origin of the left renal artery."),
+        ("time", "After two operations on the spine a headache began."),
+        ("strength", "An effusion can accompany pericarditis in lupus."),
+        ("rare", "Calcification is uncommon in spinal meningioma."),
+        ("comparison", "Women have a horseshoe kidney less often than men."),
+        ("cause", "Ascites can be caused by cirrhosis."),
+        ("share", "Three quarters of patients with a Bankart lesion also have a Hill-Sachs lesion."),
+        ("measure", "The cecum measures 11.5 cm and the transverse colon 9.5 cm."),
+        ("stage", "Radical hysterectomy is kept for stage I or IIA cervical cancer."),
+        ("share in words", "One out of five patients with hepatic adenoma has multiple tumors."),
+        ("contrast", "Band heterotopia shows severe developmental delay."),
+        ("vitamin", "For his anemia he takes vitamin B12."),
+    ],
+)
+def test_the_same_in_other_words_is_not_marked(checker: Checker, about: str, claim: str) -> None:
+    assert not checker.check(Draft(claim), (passage(1, EVIDENCE[about]),)).marked
+
+
+def test_lack_of_something_is_no_denial_of_what_follows_from_it(checker: Checker) -> None:
+    evidence = (passage(1, "Wernicke encephalopathy is due to thiamine deficiency in alcoholism."),)
+    assert not checker.check(Draft("Lack of thiamine in alcoholism leads to Wernicke encephalopathy."), evidence).marked
+    other = (passage(1, "Lack of thiamine causes Wernicke encephalopathy in alcoholism."),)
+    assert not checker.check(Draft("Thiamine deficiency causes Wernicke encephalopathy."), other).marked
