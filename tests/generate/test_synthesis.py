@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import time
 from dataclasses import replace
@@ -274,6 +275,17 @@ def test_a_damaged_record_is_left_out_of_the_list(starter: Atlas, tmp_path: Path
     assert [image.record.id for image in outputs.list()] == [made.record.id]
     with pytest.raises(NotFound, match="damaged"):
         outputs.get("0" * 16)
+
+
+def test_an_image_kept_by_an_older_version_loses_its_claim_and_stays(starter: Atlas, tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    made = one(starter, "brain MRI")
+    outputs.put(made)
+    path = tmp_path / f"{made.record.id}.json"
+    kept = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**kept, "match": {"better_than": 0.97, "said": "It matches its prompt well."}}), "utf-8")
+    assert outputs.get(made.record.id).match is None
+    assert outputs.get(made.record.id).data == made.data
 
 
 def test_a_notebook_shows_the_marked_image(starter: Atlas) -> None:

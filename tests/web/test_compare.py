@@ -23,6 +23,14 @@ def test_the_twin_says_the_same_and_its_address_is_the_page(client):
     assert client.get(view["url"].replace("/compare", "/api/compare")).json()["words"] == view["words"]
 
 
+def test_the_page_counts_cases_and_no_percentages_and_says_how_the_sides_differ_otherwise(client):
+    two = "a.q=heart+ultrasound&b.q=axial+brain+MRI"
+    page, view = client.get(f"/compare?{two}").text, client.get(f"/api/compare?{two}").json()
+    assert f"Counted are {view['cases'][0]} cases of A and {view['cases'][1]} of B" in page
+    assert "this difference in region is where they were taken" in page
+    assert "% of cases" not in page
+
+
 def test_a_plain_form_is_led_to_the_short_address(client):
     page = client.get("/compare?q=brain+MRI&less=contrast&less_weight=0.7&more=&more_weight=1")
     assert page.url.query == b"q=brain+MRI&less=contrast%400.7"

@@ -80,6 +80,7 @@ def test_an_image_comes_with_its_record_its_checks_and_what_is_real(web):
     assert "no patient" in view["statement"]
     assert view["alt"].startswith("Synthetic image: ")
     assert view["match"]["said"]
+    assert "%" not in json.dumps(view["match"])
     assert view["copy_check"]["said"]
     assert view["nearest"]
     for figure in view["nearest"]:
