@@ -69,6 +69,7 @@ _WHO = re.compile(
     |[1-4]?\d(?:\s?[-–]\s?[1-4]?\d)?\s?%|a\s+minority|a\s+subset|one[- ]third)"""
 )
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
+_NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
 _PART = 0.5  # of the words asked for, which the name of what is asked holds
 # Words before a name that limit it to nothing.
 _NO_LIMIT = frozenset(
@@ -118,7 +119,7 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
         A caption, findings or a discussion.
     subject : Subject
     """
-    if item.kind in ("differential", "diagnosis"):
+    if item.kind in _NOT_TOLD:
         return []
     return list(_told(item, subject))
 
@@ -271,9 +272,9 @@ def relevant(evidence: Sequence[Evidence], subject: Subject | None) -> tuple[Evi
     kept = [
         item
         for item in evidence
-        if (subject.case_of(item) if item.kind in ("differential", "diagnosis") else bool(statements(item, subject)))
+        if (subject.case_of(item) if item.kind in _NOT_TOLD else next(_told(item, subject), None) is not None)
     ]
-    if not any(item.kind not in ("diagnosis", "differential") for item in kept):
+    if not any(item.kind not in _NOT_TOLD for item in kept):
         return ()
     return tuple(kept)
 

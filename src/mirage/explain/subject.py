@@ -141,6 +141,11 @@ def subject_of(question: str, evidence: Sequence[Evidence]) -> Subject | None:
     evidence : sequence of Evidence
         Settles which meaning a short form has, and how much each word tells.
     """
+    return _subject_of(question, tuple(evidence))
+
+
+@lru_cache(maxsize=64)
+def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None:
     known = lexicon()
     plain = _LESS.sub("", _PICTURES.sub("", question)).strip()
     if not plain:

@@ -257,6 +257,11 @@ class Candidate:
     strengths: dict[Aspect, float]
 
     @property
+    def whole(self) -> bool:
+        """Whether it is quoted as a whole sentence, with nothing left out."""
+        return self.evidence.kind != "differential" and self.text == self.statement.text
+
+    @property
     def evidence(self) -> Evidence:
         """Where it stands."""
         return self.statement.evidence
@@ -285,7 +290,7 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
             rough.append((near + _REACHING[one.scope] + (0.35 if one.own else 0.1) + spoken, one))
     rough.sort(key=lambda found: -found[0])
     close = (_close(*found, subject, modality) for found in rough[:_KEPT])
-    return [found for found in close if found is not None and stands_in(found.text, found.evidence.text)]
+    return [found for found in close if found is not None and (found.whole or stands_in(found.text, found.evidence.text))]
 
 
 def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
