@@ -191,3 +191,13 @@ def test_a_folder_in_its_place_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "records.sqlite").mkdir()
     with pytest.raises(AtlasError, match="records could not be used"):
         Store.at(tmp_path / "records.sqlite")
+
+
+def test_labels_that_the_caption_contradicts_and_its_language_are_stored(store: Store) -> None:
+    told = replace(record(1).figure, caption="MR: a lesion.", modality="CT", plane="axial", case_id="folder:c")
+    other = replace(record(2).figure, caption="Radiografía de tórax que muestra una lesión en el pulmón", modality="CT")
+    keys = store.put([replace(record(1), figure=told), replace(record(2), figure=other)], "encoder", 1)
+    first, second = (store.rows(keys)[key].figure for key in keys)
+    assert first.contradicted == (("modality", "MR"),)
+    assert (first.language, second.language) == ("", "Spanish")
+    assert second.contradicted == ()

@@ -112,6 +112,26 @@ def test_an_atlas_of_an_earlier_version_answers(old: Path) -> None:
     assert not (old / migrations.COPY).exists()
 
 
+def test_bringing_an_atlas_up_to_date_is_told_and_done_once(old: Path) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    for _ in range(2):
+        Atlas.open(old, encoder=Squares(), steps=lambda *step: told.append(step)).close()
+    assert told == [("reading all words anew", 4, 4), ("filling the index", 4, 4)]
+
+
+def test_how_the_diagnosis_was_proven_is_read_from_the_records_of_an_earlier_version(old: Path) -> None:
+    with sqlite3.connect(old / "records.sqlite") as records:
+        records.execute("UPDATE cases SET diagnosis_by = 'Biopsy'")
+    records.close()
+    with opened(old) as atlas:
+        jane = atlas.figure(JANE)
+        assert (jane.proof, atlas.case(jane.case_id).proof) == ("pathology", "pathology")
+        found = atlas.search("bright bar", proof="pathology").hits
+        assert found
+        assert {hit.figure.proof for hit in found} == {"pathology"}
+        assert atlas.facets()["proof"]["pathology"] == 3
+
+
 def test_ids_made_of_names_are_keyed_and_what_led_to_them_leads_on(old: Path) -> None:
     with opened(old) as atlas:
         for table in ("figures", "cases", "jobs", "corpora"):

@@ -18,7 +18,7 @@ import typer
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from mirage.atlas import Atlas
-from mirage.cli.output import progress_bar, say
+from mirage.cli.output import progress_bar, said_once, say
 from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
 from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks.reading import read, warned
@@ -209,7 +209,7 @@ def connect(path: Path | None, *, create: bool = False, **settings: Any) -> Iter
     """
     folder = folder_of(path)
     try:
-        atlas = Atlas.open(folder, create=create)
+        atlas = Atlas.open(folder, create=create, steps=said_once())
     except AtlasHeld as held:
         with served(folder, held) as client:
             yield client

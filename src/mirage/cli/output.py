@@ -60,6 +60,18 @@ def printed(as_json: bool, value: Any) -> bool:
     return as_json
 
 
+def said_once() -> Callable[[str, int, int | None], None]:
+    """What tells each step of bringing an atlas up to date in one line, however often it is told of it."""
+    told = set[str]()
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        if what not in told:
+            told.add(what)
+            say(f"Bringing the atlas up to date, once: {what} ({counted(total or done, 'figure')}).")
+
+    return tell
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
     whole = round(seconds)

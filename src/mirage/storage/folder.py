@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from mirage import encoders, indexes
+from mirage.corpora.base import Steps
 from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
@@ -88,7 +89,12 @@ class AtlasFolder:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str] | None = None, *, encoder: Encoder | str | None = None, create: bool = False
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        encoder: Encoder | str | None = None,
+        create: bool = False,
+        steps: Steps = lambda what, done, total: None,
     ) -> Self:
         """Open an atlas folder.
 
@@ -100,6 +106,8 @@ class AtlasFolder:
             The encoder, or its adapter's name; the one the atlas was made with when left out.
         create : bool
             Make an empty atlas when the folder is missing or empty.
+        steps : callable
+            Told what is done, how much of it and of how much, where an atlas of an earlier version is brought up to date.
 
         Raises
         ------
@@ -138,7 +146,7 @@ class AtlasFolder:
             raise manifest.cannot_write(folder, error) from error
         if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
             index.close()
-            return cls.open(path, encoder=encoder, create=create)
+            return cls.open(path, encoder=encoder, create=create, steps=steps)
         manifest.sweep(folder, name)
         with ExitStack() as undo:
             undo.callback(index.close)
@@ -151,8 +159,8 @@ class AtlasFolder:
                 opened.written.write(folder)
             if store.mentions_outdated():
                 store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
-                store.read_mentions()
-            opened.reconcile()
+                store.read_mentions(lambda done, total: steps("reading all words anew", done, total))
+            opened.reconcile(lambda done, total: steps("filling the index", done, total))
             undo.pop_all()
         return opened
 
@@ -235,10 +243,16 @@ class AtlasFolder:
         self.store.set_note(UNFINISHED, None)
         self.changed()
 
-    def reconcile(self) -> None:
-        """Bring the index level with the records, after an ingest that was cut short or an index that was lost."""
+    def reconcile(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Bring the index level with the records, after an ingest that was cut short or an index that was lost.
+
+        Parameters
+        ----------
+        progress : callable
+            Told how many figures are done, of how many.
+        """
         unfinished = self.store.note(UNFINISHED)
-        keys = self.store.keys()
+        keys, done = self.store.keys(), 0
         if unfinished is None and len(self.index) == len(keys):
             return
         self.pictures.tidy()
@@ -249,6 +263,8 @@ class AtlasFolder:
             behind |= {row.key for rows in self.store.each(since=int(unfinished)) for row in rows}
         for rows in self.store.each():
             self._index([row for row in rows if row.key in behind])
+            done += len(rows)
+            progress(done, len(keys))
         self.index.optimise()
         self.store.set_note(UNFINISHED, None)
         self.renewed()
