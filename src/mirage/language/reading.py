@@ -165,6 +165,8 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
 def _sides(text: str) -> tuple[str, str] | None:
     for pattern in _VERSUS:
         if (found := pattern.fullmatch(text)) and (a := _bare(found["a"])) and (b := _bare(found["b"])):
+            if not lexicon().find(a, typed=True).matches:  # "epidural versus subdural hematoma"
+                a = f"{a} {b.split()[-1]}"
             both = lexicon().find(a, typed=True), lexicon().find(b, typed=True)
             if all(side.matches or side.doubtful for side in both):
                 return a, b

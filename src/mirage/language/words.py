@@ -51,7 +51,7 @@ def fold(word: str) -> str:
             word = pattern.sub(american, word)
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "os")):
         word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
-    return word
+    return _IRREGULAR.get(word, word)  # "diverticulas" has two plurals
 
 
 def lowered(text: str) -> list[str]:
