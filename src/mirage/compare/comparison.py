@@ -164,7 +164,9 @@ class Comparer:
         """
         started = time.perf_counter()
         cases_a, cases_b = self._about(a), self._about(b)
-        asked = {each.name for answer in (a, b) if answer.reading for each in answer.reading.concepts}
+        readings = [answer.reading for answer in (a, b) if answer.reading]
+        asked = {each.name for reading in readings for each in reading.concepts}
+        asked |= {name for reading in readings for names in reading.doubtful.values() for name in names}
         counted = keyness.Keyness(cases_a, cases_b, self.background, asked, lexicon())
         two = bool(cases_a and cases_b)
         of_a, of_b = counted.apart() if two and not dual.same else ((), ())
