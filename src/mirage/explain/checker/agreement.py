@@ -61,7 +61,8 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
             words = _named(claim, denial.heads & against.reading.affirmed)
             reason = f"The sentence denies {words}; [{against.number}] states it."
             found.append(Break("negation", denial.words, reason, "contradicted"))
-    if claim.denials and not found and share >= _RETOLD and not any(unit.reading.denies for unit in chosen):
+    retold = claim.denials and not found and share >= _RETOLD
+    if retold and not any(unit.reading.denies or _lacking(claim.denials[0], unit.reading) for unit in chosen):
         words = claim.denials[0].words
         reason = f"The sentence says “{words}”; [{chosen[0].number}] says the same without the denial."
         found.append(Break("negation", words, reason, "contradicted"))
