@@ -178,7 +178,8 @@ def conditions(path: Path = CONDITIONS) -> tuple[list[str], list[str]]:
     path : Path
     """
     there, _, absent = path.read_text("utf-8").partition("-- absent\n")
-    return there.split("\n")[:-1], [line for line in absent.split("\n") if line]
+    asked, silent = ([line for line in part.splitlines() if line.strip()] for part in (there, absent))
+    return asked, silent
 
 
 def read_aloud(one: Explanation) -> str:
