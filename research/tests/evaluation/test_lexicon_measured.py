@@ -53,7 +53,7 @@ def test_a_verdict_counts_as_long_as_the_label_is_read_as_it_was(tmp_path: Path)
         {"case": "MPX3", "field": "topic", "concepts": ["meningioma"], "right": False},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert judged(LABELS, KNOWN, file) == {"read": 1, "right": 1, "read otherwise since": 1}
+    assert judged(LABELS, KNOWN, file) == {"read": 1, "right": 1, "by a broader word": 0, "read otherwise since": 1}
 
 
 def test_labels_are_of_train_and_dev_alone(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ Table = dict[str, Any]
 
 FUSION, REFINED = "fusion", "fusion, refined"
 IMAGE, CAPTION, WORDS = "image channel", "caption channel", "words channel"
-KEYWORDS = "BM25 over captions"
+KEYWORDS = "BM25 over the same words"
 NAMES, PICTURES, TWICE = "condition queries", "image queries", "condition queries, asked twice"
 
 

@@ -3,8 +3,7 @@
 They search an *ablation*: an atlas in none of whose channels the names of conditions are. A figure's title and diagnosis are
 words that word search looks in, and a title stands in for a caption that is missing. Left there, a search for a diagnosis
 would find it by name. Here they are taken out of the words and of the caption vectors, and what names a case's condition is
-taken out of the cases that `refine` quotes. Captions stay as their source wrote them, also where they name the condition
-themselves.
+taken out of the cases. So is every sentence of a caption or a case that names its condition.
 """
 
 from __future__ import annotations
@@ -21,15 +20,17 @@ import sqlalchemy as sa
 
 from mirage.atlas import Atlas
 from mirage.encoders.base import Encoder
-from mirage.figure import Figure
 from mirage.indexes import Index, IndexQuery, Point, load
 from mirage.indexes.base import FILTER_FIELDS
+from mirage.language import sentences
+from mirage.language import words as wordform
+from mirage.language.concepts import lexicon
 from mirage.query import DEFAULT_K, MAX_K, Query
 from mirage.storage import manifest
 from mirage.storage.ingest import caption_text
-from mirage.storage.records import CASE_WORDS, cases, figures
+from mirage.storage.records import CASE_WORDS, case_mentions, cases, figure_mentions, figures, notes
 from mirage.storage.records import vectors as vectors_table
-from mirage.storage.store import Store
+from mirage.storage.store import LEXICON, Store
 from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix, Steps
 from mirage_research.evaluation.intervals import codes
 from mirage_research.evaluation.queries import Topic
@@ -144,16 +145,51 @@ def coarse_oracle(pool: EvaluationSet, topics: Sequence[Topic]) -> list[RandomOr
     return found
 
 
-FIGURE_NAMES = ("title", "diagnosis")
 # Of a case: what was told and seen. The rest names its condition or discusses it.
 CASE_KEPT = ("history", "exam", "findings")
 _BATCH = 500
 _NAMELESS_DIMENSION = 4
 
 
-def nameless(figure: Figure) -> Figure:
-    """A figure without title and diagnosis."""
-    return replace(figure, title="", diagnosis="")
+def withheld(pool: EvaluationSet) -> EvaluationSet:
+    """The pool without titles, diagnoses and topics, and without the sentences that name the condition of their own case.
+
+    A sentence names it where it holds all the words of one of these names, or a disease that one of them names, or a kind
+    of that.
+    """
+    known = lexicon()
+    names: dict[str, set[str]] = {}
+    for group, figure in zip(pool.groups, pool.figures, strict=True):
+        case = pool.cases.get(figure.case_id)
+        names.setdefault(group, set()).update((figure.title, figure.diagnosis))
+        names[group].update((case.title, case.diagnosis, case.topic) if case else ())
+    worded = {group: [stems for name in mine if (stems := wordform.stems(name))] for group, mine in names.items()}
+    diseases: dict[str, set[str]] = {}
+    for group, mine in names.items():
+        found = {match.concept for name in mine for match in known.find(name).matches}
+        found = {name for name in found if known.concepts[name].kind == "disease"}
+        diseases[group] = found.union(*(known.children(name) for name in found))
+
+    def quiet(text: str, group: str) -> str:
+        kept = []
+        for sentence in sentences.split(text):
+            stems = wordform.stems(sentence.text)
+            concepts = {match.concept for match in known.find(sentence.text).matches}
+            if not concepts & diseases[group] and not any(name <= stems for name in worded[group]):
+                kept.append(sentence.text)
+        return " ".join(kept)
+
+    rows = []
+    group_of = {}
+    for row, group in zip(pool.rows, pool.groups, strict=True):
+        group_of[row.figure.case_id] = group
+        bare = replace(row.figure, title="", diagnosis="", caption=quiet(row.figure.caption, group))
+        rows.append(replace(row, figure=bare))
+    cases = {}
+    for name, case in pool.cases.items():
+        texts = {field: quiet(getattr(case, field), group_of[name]) if name in group_of else "" for field in CASE_KEPT}
+        cases[name] = replace(case, **{field: texts.get(field, "") for field in CASE_WORDS})
+    return replace(pool, rows=tuple(rows), cases=cases)
 
 
 def without_names(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder) -> FigureVectors:
@@ -166,9 +202,10 @@ def without_names(pool: EvaluationSet, vectors: FigureVectors, encoder: Encoder)
     encoder : Encoder
         Who made them.
     """
-    titled = [n for n, figure in enumerate(pool.figures) if caption_text(figure) != caption_text(nameless(figure))]
+    bare = withheld(pool).figures
+    titled = [n for n, figure in enumerate(pool.figures) if caption_text(figure) != caption_text(bare[n])]
     captions = vectors.captions.copy()
-    texts = [caption_text(nameless(pool.figures[place])) for place in titled]
+    texts = [caption_text(bare[place]) for place in titled]
     spoken = [(place, text) for place, text in zip(titled, texts, strict=True) if text]
     captions[titled] = 0
     if spoken:
@@ -212,8 +249,17 @@ def _copy_records(pool: EvaluationSet, folder: Path) -> None:
             part = others[start : start + _BATCH]
             connection.execute(sa.delete(vectors_table).where(vectors_table.c.key.in_(part)))
             connection.execute(sa.delete(figures).where(figures.c.key.in_(part)))
-        connection.execute(sa.update(figures).values(dict.fromkeys(FIGURE_NAMES, "")))
-        connection.execute(sa.update(cases).values({name: "" for name in CASE_WORDS if name not in CASE_KEPT}))
+        bare = withheld(pool)
+        for row in bare.rows:
+            texts = {name: getattr(row.figure, name) for name in ("title", "diagnosis", "caption")}
+            connection.execute(sa.update(figures).where(figures.c.key == row.key).values(texts))
+        connection.execute(sa.update(cases).values(dict.fromkeys(CASE_WORDS, "")))
+        for name, case in bare.cases.items():
+            texts = {field: getattr(case, field) for field in CASE_KEPT}
+            connection.execute(sa.update(cases).where(cases.c.id == name).values(texts))
+        connection.execute(sa.delete(case_mentions))  # what names said is forgotten with them; opening reads the rest anew
+        connection.execute(sa.delete(figure_mentions))
+        connection.execute(sa.delete(notes).where(notes.c.name == LEXICON))
     engine.dispose()
 
 
@@ -234,7 +280,7 @@ def _put_vectors(pool: EvaluationSet, vectors: FigureVectors, folder: Path) -> N
 
 @contextmanager
 def keywords_of(pool: EvaluationSet) -> Iterator[Index]:
-    """Captions alone under BM25: the conventional search. Keys are places on the pool.
+    """The same words under BM25, captions and what is kept of the case: conventional search. Keys are places on the pool.
 
     The engine is the words channel's own, with its stemming and stop words, so that what differs is what is looked in.
     """
@@ -243,7 +289,12 @@ def keywords_of(pool: EvaluationSet) -> Iterator[Index]:
     with TemporaryDirectory(prefix="mirage-keywords-") as folder:
         index: Index = load("embedded", path=Path(folder) / "index", dimension=_NAMELESS_DIMENSION)
         try:
-            index.add([Point(place, blank, None, figure.caption, fields) for place, figure in enumerate(pool.figures)])
+            bare = withheld(pool)
+            texts = []
+            for figure in bare.figures:
+                case = bare.cases.get(figure.case_id)
+                texts.append(" ".join([figure.caption, *(getattr(case, name) for name in CASE_KEPT if case)]))
+            index.add([Point(place, blank, None, text, fields) for place, text in enumerate(texts)])
             index.optimise()
             yield index
         finally:
