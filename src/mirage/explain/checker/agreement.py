@@ -290,7 +290,7 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) 
 
 def _seen_by(modality: str, claim: Annotation, units: Sequence[EvidenceSentence]) -> bool:
     """Whether a sentence of the case with that kind of picture speaks of the same things."""
-    return any(modality in unit.reading.modalities and len(_names(claim) & unit.reading.affirmed) > 1 for unit in units)
+    return any(modality in unit.reading.modalities and len(_names(claim) & unit.reading.affirmed) > 2 for unit in units)
 
 
 def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int, nothing: str) -> Break:
