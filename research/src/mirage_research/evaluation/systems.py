@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -187,8 +188,10 @@ def withheld(pool: EvaluationSet) -> EvaluationSet:
         rows.append(replace(row, figure=bare))
     cases = {}
     for name, case in pool.cases.items():
-        texts = {field: quiet(getattr(case, field), group_of[name]) if name in group_of else "" for field in CASE_KEPT}
-        cases[name] = replace(case, **{field: texts.get(field, "") for field in CASE_WORDS})
+        texts: dict[str, Any] = {
+            field: quiet(getattr(case, field), group_of[name]) if name in group_of else "" for field in CASE_KEPT
+        }
+        cases[name] = replace(case, **(dict.fromkeys(CASE_WORDS, "") | texts))
     return replace(pool, rows=tuple(rows), cases=cases)
 
 
