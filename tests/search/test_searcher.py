@@ -116,7 +116,9 @@ def test_normal_is_asked_for_and_what_is_diseased_is_not_strong(starter: Atlas) 
     assert answer.hits[0].confidence != "weak"
     keys = starter.store.keys_of([hit.figure.id for hit in answer])
     said = starter.store.mentions_by(list(keys.values()))
-    assert not [hit.figure.id for hit in answer if hit.confidence == "strong" and diseased(said[keys[hit.figure.id]])]
+    assert not [
+        hit.figure.id for hit in answer if hit.confidence == "strong" and diseased(hit.figure, said[keys[hit.figure.id]])
+    ]
 
 
 def test_hits_of_a_case_are_one_group_in_the_order_of_its_best(starter: Atlas) -> None:

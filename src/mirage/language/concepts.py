@@ -192,6 +192,18 @@ class Lexicon:
             self._broader[name] = _all_of(name, self._parents)
         return self._broader[name]
 
+    def general(self, name: str) -> str:
+        """The broader concept that a name says with nothing but its organ added, if there is one.
+
+        *hepatic hemangioma* is *hemangioma* of the liver; *giant hemangioma* is more than a *hemangioma*.
+        """
+        organ = self.organ(name)
+        own = set(self._words(name)) - {*self._words(organ), *_OF, *_ARTICLES}
+        return next((parent for parent in self._parents.get(name, ()) if organ and own == set(self._words(parent))), "")
+
+    def _words(self, name: str) -> list[str]:
+        return [self.canonical(word) for word in _WORD.findall(name)]
+
     def canonical(self, word: str) -> str:
         """The form that a word is compared in: folded, without accents, and the organ in place of its adjective."""
         folded = _folded(word)

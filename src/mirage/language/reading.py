@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -21,7 +21,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
 _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
 _NORMAL = frozenset(_ASKING["normal"].split())
-NORMAL = "normal"  # the concept
+NORMAL, VARIANT = "normal", "normal variant"  # concepts
 _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
@@ -59,12 +59,37 @@ class AskedConcept:
         All concepts that are kinds of it.
     words : tuple of str
         Those that name it in the query, folded.
+    general : str
+        The broader concept that it is with nothing but its place added, as *hemangioma* to *hepatic hemangioma*; or empty.
+    places : frozenset of str
+        Where that has to be for it.
     """
 
     name: str
     kind: str
     narrower: frozenset[str]
     words: tuple[str, ...]
+    general: str = ""
+    places: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, name: str, words: tuple[str, ...]) -> Self:
+        """A concept of the lexicon.
+
+        Parameters
+        ----------
+        name : str
+        words : tuple of str
+            Those that name it in the query, folded.
+        """
+        known, general = lexicon(), lexicon().general(name)
+        places = known.children(known.organ(name)) | {known.organ(name)} if general else frozenset[str]()
+        return cls(name, known.kind(name), known.children(name), words, general, places)
+
+    @property
+    def told_by(self) -> frozenset[str]:
+        """All concepts that a figure may tell it by."""
+        return self.narrower | {self.name} | ({self.general, *self.places} if self.general else set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +165,9 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         if match.concept == NORMAL:
             normal = True
         elif match.concept not in (each.name for each in concepts):
-            kind = lexicon().kind(match.concept)
-            concepts.append(AskedConcept(match.concept, kind, lexicon().children(match.concept), words))
+            concepts.append(AskedConcept.of(match.concept, words))
+    if any(each.kind not in HOW and each.name != VARIANT for each in concepts):
+        concepts = [each for each in concepts if each.name != VARIANT]  # "azygos lobe, normal variant"
     others: list[str] = []
     for word in _WORD.finditer(mended):
         folded = lexicon().canonical(word.group())

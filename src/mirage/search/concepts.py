@@ -13,7 +13,7 @@ from typing import Literal
 from mirage.figure import Figure
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import FIELDS, POLARITY_WEIGHTS, REST, number_of
-from mirage.language.reading import HOW, AskedConcept, QueryReading
+from mirage.language.reading import HOW, NORMAL, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
 from mirage.search.fusion import RRF_K, FusedFigure
 from mirage.storage.records import StoredMention
@@ -23,6 +23,7 @@ FIELD_WEIGHTS: Mapping[str, float] = {
 }  # fmt: skip
 PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
+BY_PLACE = 0.6  # of that weight where a figure says the general name, and the place elsewhere
 NARROWER = 0.9  # of the weight of the concept that was asked for itself
 GAIN = 3.0  # of a figure that speaks plainly of all that is asked, in units of a channel's first place
 Words = Callable[[], Set[str]]
@@ -58,7 +59,13 @@ class Spoken:
 def numbers(reading: QueryReading) -> dict[int, float]:
     """What the index is asked for: the number of each concept in each field to its weight; all affirmed in a title is 1."""
     total = sum(KIND_WEIGHTS.get(each.kind, 0.0) for each in reading.wanted) or 1.0
-    return {
+    general = {
+        number_of(each.general, field): BY_PLACE * KIND_WEIGHTS.get(each.kind, 0.0) * FIELD_WEIGHTS[field] / total
+        for each in reading.wanted
+        if each.general
+        for field in FIELDS
+    }
+    return general | {
         number_of(name, field): KIND_WEIGHTS.get(each.kind, 0.0) * FIELD_WEIGHTS[field] / total
         for each in reading.wanted
         for name in reading.doubtful.get(each.name, (each.name,))
@@ -79,6 +86,8 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
     reached, support = 0.0, dict[str, Support]()
     for concept in wanted:
         best = 0.0
+        if concept.general and (placed := _in_place(concept, mentions)):
+            best, support[concept.name] = placed * BY_PLACE, "said"
         for mention in mentions:
             if mention.concept != concept.name and mention.concept not in concept.narrower:
                 continue
@@ -97,6 +106,14 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
     return Spoken(reached / total, support)
 
 
+def _in_place(concept: AskedConcept, mentions: Sequence[StoredMention]) -> float:
+    """How plainly a figure says the general name of a concept, given that it speaks of the place at all; 0 to 1."""
+    affirmed = [one for one in mentions if one.field in PLAIN_FIELDS and one.polarity == "affirmed"]
+    if not any(one.concept in concept.places for one in affirmed):
+        return 0.0
+    return max((FIELD_WEIGHTS[one.field] for one in affirmed if one.concept == concept.general), default=0.0)
+
+
 def _said(mention: StoredMention) -> Support:
     """What discussion, history and differential tell of is not what the case shows."""
     return (
@@ -104,15 +121,25 @@ def _said(mention: StoredMention) -> Support:
     )
 
 
-def diseased(mentions: Iterable[StoredMention]) -> bool:
-    """Whether a title, diagnosis, topic or caption affirms a disease or finding."""
+def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
+    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a diagnosis not called normal is one.
+
+    Parameters
+    ----------
+    figure : Figure
+    mentions : iterable of StoredMention
+        The figure's and its case's.
+    """
+    said = list(mentions)
+    if figure.diagnosis and not any(one.concept == NORMAL and one.polarity == "affirmed" for one in said):
+        return True
     return any(
         mention.field in PLAIN_FIELDS
         and mention.polarity in ("affirmed", "possible")
         and mention.concept in lexicon()
         and lexicon().kind(mention.concept) in ("disease", "finding")
         and not mention.concept.startswith("normal")
-        for mention in mentions
+        for mention in said
     )
 
 
@@ -193,7 +220,8 @@ def _held(concept: AskedConcept, figure: Figure, words: Words, support: Mapping[
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
-    if said == "none" and words() >= set(concept.words):
+    # The words of a disease's name, scattered over a text, do not name it.
+    if said == "none" and concept.kind != "disease" and words() >= set(concept.words):
         return "said"
     return said
 

@@ -148,7 +148,7 @@ class Searcher:
         base = {key: self.calibration.confidence(one, reading is not None) for key, one in features.items()}
         if reading is None:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
-        every = {each.name for each in reading.wanted}.union(*(each.narrower for each in reading.wanted))
+        every = frozenset[str]().union(*(each.told_by for each in reading.wanted))
         mentions: Mapping[int, Sequence[StoredMention]] = {}
         if every or reading.normal:
             told = list(base) if reading.normal else [key for key in base if key in speaking]
@@ -157,7 +157,7 @@ class Searcher:
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
             if reading.normal:
-                said = replace(said, diseased=concepts.diseased(mentions[key]))
+                said = replace(said, diseased=concepts.diseased(rows[key].figure, mentions[key]))
             sure[key] = concepts.confidence(one, reading, rows[key].figure, partial(_folded_words, texts[key]), said)
         return sure
 
