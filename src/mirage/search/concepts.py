@@ -7,7 +7,7 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from mirage.figure import Figure
@@ -15,7 +15,6 @@ from mirage.language.concepts import lexicon
 from mirage.language.mentions import FIELDS, POLARITY_WEIGHTS, REST, number_of
 from mirage.language.reading import HOW, NORMAL, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
-from mirage.search.fusion import RRF_K, FusedFigure
 from mirage.storage.records import StoredMention
 
 FIELD_WEIGHTS: Mapping[str, float] = {
@@ -141,20 +140,6 @@ def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
         and not mention.concept.startswith("normal")
         for mention in said
     )
-
-
-def lift(fused: Sequence[FusedFigure], weights: Mapping[int, float]) -> list[FusedFigure]:
-    """Put figures that speak of what is asked before those that only resemble it.
-
-    Parameters
-    ----------
-    fused : sequence of FusedFigure
-    weights : mapping
-        Key to how much the figure speaks of it, 0 to 1.
-    """
-    gain = GAIN / (RRF_K + 1)
-    lifted = [replace(one, score=one.score + gain * min(1.0, weights.get(one.key, 0.0))) for one in fused]
-    return sorted(lifted, key=lambda one: (-one.score, one.key))
 
 
 def confidence(  # noqa: PLR0911 - each return is one sentence of the rule

@@ -13,6 +13,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mirage.indexes.base import Ranked
 from mirage.language import words
@@ -32,7 +33,11 @@ class FusedFigure:
 
 
 def fuse(
-    lists: Mapping[str, Ranked], weights: Mapping[str, float], most: int | None = None, uncaptioned: Set[int] = frozenset()
+    lists: Mapping[str, Ranked],
+    weights: Mapping[str, float],
+    most: int | None = None,
+    uncaptioned: Set[int] = frozenset(),
+    gained: Mapping[int, float] = MappingProxyType({}),
 ) -> list[FusedFigure]:
     """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key.
 
@@ -47,6 +52,8 @@ def fuse(
     uncaptioned : set of int
         Keys of figures without a caption. Their pictures speak for it: the image channel gives them the caption channel's
         weight beside its own, and the caption channel none. They would otherwise stand behind everything with a caption.
+    gained : mapping
+        Key to what a figure has beside, in units of a channel's first place.
     """
     scores: dict[int, float] = {}
     found: dict[int, list[tuple[str, int, float]]] = {}
@@ -56,6 +63,8 @@ def fuse(
         for rank, (key, score) in enumerate(ranked, 1):
             scores[key] = scores.get(key, 0.0) + (other if key in uncaptioned else weight) / (RRF_K + rank)
             found.setdefault(key, []).append((channel, rank, score))
+    for key in scores.keys() & gained.keys():
+        scores[key] += gained[key] / (RRF_K + 1)
     order = sorted(scores, key=lambda key: (-scores[key], key))[:most]
     return [FusedFigure(key, scores[key], tuple(ChannelMatch(*each) for each in found[key])) for key in order]
 

@@ -89,28 +89,18 @@ class Searcher:
         if reading and reading.says_nothing and len(texts) == len(query.terms):
             notes.append("These words only ask. Name what you look for: a condition, a finding, a structure.")
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
-        depth = depth_of(query)
         words = _words_asked(query, reading)
-        numbers = concepts.numbers(reading) if reading else {}
-        spoken_of = IndexQuery(
-            None, f"{words} {feedback.words if feedback else ''}".strip(), depth, query.filters, concepts=numbers
-        )
-        by_words = _BESIDE.submit(self._index.ask, spoken_of)  # while the text tower runs
-        try:
-            vector = self._vectors.vector(_in_english(query, reading), notes)
-            seen = vector if feedback is None else feedback.mixed(vector)
-            lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
-        finally:
-            wait([by_words])
-        lists = lists | by_words.result()
+        vector, lists = self._asked(query, reading, words, feedback, notes)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
             picture=any(not term.text for term in query.terms),
             less=any(term.weight < 0 for term in query.terms),
         )
-        fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, None, self._uncaptioned(lists))
-        fused = concepts.lift(fused, dict(lists.get("concepts", ())))[: query.k + SPARE + len(own)]
+        # Figures that speak of what is asked stand before those that only resemble it.
+        gained = {key: concepts.GAIN * min(1.0, score) for key, score in lists.get("concepts", ())}
+        most = query.k + SPARE + len(own)
+        fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, most, self._uncaptioned(lists), gained)
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
@@ -123,7 +113,7 @@ class Searcher:
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
         staying = set(kept)
         fused = [entry for entry in fused if entry.key in staying]
-        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth}
+        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
         if feedback is None:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
@@ -135,6 +125,23 @@ class Searcher:
         notes += _remarks(query, hits)
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
+
+    def _asked(
+        self, query: Query, reading: QueryReading | None, words: str, feedback: Feedback | None, notes: list[str]
+    ) -> tuple[Vector, dict[str, Ranked]]:
+        """The query's vector and what each channel lists. Words and concepts are looked up while the text tower runs."""
+        depth, more = depth_of(query), feedback.words if feedback else ""
+        asked = IndexQuery(None, f"{words} {more}".strip(), depth, query.filters)
+        if reading is not None:
+            asked = replace(asked, concepts=concepts.numbers(reading))
+        by_words = _BESIDE.submit(self._index.ask, asked)
+        try:
+            vector = self._vectors.vector(_in_english(query, reading), notes)
+            seen = vector if feedback is None else feedback.mixed(vector)
+            lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
+        finally:
+            wait([by_words])
+        return vector, lists | by_words.result()
 
     def _confidences(
         self,
