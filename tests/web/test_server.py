@@ -15,6 +15,7 @@ from mirage.atlas import Atlas
 from mirage.errors import BadInput
 from mirage.settings import Settings
 from mirage.web import serve
+from mirage.web.server import listen
 
 PROGRAM = (
     "import sys; from pathlib import Path; from mirage.settings import Settings; from mirage.web import serve; "
@@ -81,3 +82,10 @@ def test_a_served_atlas_says_where_it_is_logs_no_query_and_closes_when_stopped(t
     assert not (folder / "atlas.lock").exists()
     with Atlas.open(folder) as atlas:
         assert atlas.info().figures == 0
+
+
+def test_no_answer_waits_for_its_first_packet_to_be_acknowledged() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
