@@ -67,6 +67,8 @@ class TowerTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text, special tokens included, at most `max_tokens`."""
+        if len(texts) == 1:  # waking the threads of a batch takes longer than one text
+            return [self.tokenizer.encode(sound(texts[0])).ids]
         return [row.ids for row in self.tokenizer.encode_batch([sound(text) for text in texts])]
 
     def padded(self, rows: Sequence[Sequence[int]]) -> Ids:

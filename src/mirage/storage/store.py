@@ -154,13 +154,13 @@ class Store:
 
     def _rows(self, statement: sa.Select[Any]) -> list[Any]:
         with self._read() as connection:
-            return list(connection.execute(statement))
+            return list(connection.execute(statement).all())
 
     def _rows_of(self, keys: Iterable[Any], statement: sa.Select[Any]) -> Iterator[Any]:
         """The rows for keys, as many of these at once as a statement takes; it has a parameter ``keys`` for them."""
         with self._read() as connection:
             for part in batched(keys, _AT_ONCE):
-                yield from connection.execute(statement, {"keys": part})
+                yield from connection.execute(statement, {"keys": part}).all()
 
     # -- figures and cases ------------------------------------------------------------------------------------------
 
@@ -412,7 +412,7 @@ class Store:
         found: dict[int, list[StoredMention]] = {key: [] for key in keys}
         with self._read() as connection:
             for part in batched(keys, _AT_ONCE):
-                for row in connection.execute(statement, {"keys": list(part)}):
+                for row in connection.execute(statement, {"keys": list(part)}).all():
                     found[row[0]].append(StoredMention(*row))
         return found
 
