@@ -71,7 +71,7 @@ def test_every_candidate_is_searched_with(starter: Atlas) -> None:
     figure = next(row.figure for rows in starter.store.each() for row in rows if row.figure.plane == "coronal")
     asked = [KnownAnswerQuery("caption", "", Query.of(figure.caption), frozenset({figure.id}))]
     told: list[int] = []
-    silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "coverage": 0.0}
+    silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "coverage": 0.0, "concepts": 0.0}
     table = weights.gains(starter, asked, [EQUAL, silent], lambda: told.append(1))
     assert table[0, 0] == 1
     assert table[0, 1] < 1  # without weights the figures stand as they were added

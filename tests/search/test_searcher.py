@@ -12,7 +12,7 @@ from mirage.atlas import Atlas
 from mirage.language import words
 from mirage.query import Query, Term
 from mirage.search.answer import Answer, Hit
-from mirage.search.concepts import GAIN, diseased
+from mirage.search.concepts import CONCEPT_WEIGHTS, diseased
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
@@ -26,7 +26,9 @@ def fused_score(hit: Hit, weights: Mapping[str, float]) -> float:
     """Weighted reciprocal rank fusion, and what a figure gains that speaks of the query's concepts and holds its words."""
     assert hit.features is not None
     ranks = sum(weights[match.channel] / (RRF_K + match.rank) for match in hit.channels if match.channel != "concepts")
-    spoken = sum(GAIN * min(1.0, match.score) for match in hit.channels if match.channel == "concepts")
+    spoken = sum(
+        CONCEPT_WEIGHTS["concepts"] * min(1.0, match.score) for match in hit.channels if match.channel == "concepts"
+    )
     return ranks + (spoken + weights["coverage"] * hit.features.words**2) / (RRF_K + 1)
 
 

@@ -92,7 +92,7 @@ def calibrate(
             f"{', '.join(corpora) or atlas.path} has {len(worded)}. Add more first; until then searches stay as they are."
         )
     now = replace(calibration_for(atlas.encoder_info.digest), encoder=atlas.encoder_info.digest)
-    words = [now.weights, *weights.for_words()]
+    words = [now.weights, *weights.for_words(), *weights.for_fields(now.weights)]
     pictures = [now.weights_for(words=False, picture=True), *weights.for_pictures()]
     done, total = count(1), 2 * len(words) + len(pictures)
 

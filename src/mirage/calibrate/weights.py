@@ -22,6 +22,7 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import BadInput
 from mirage.figure import Figure
 from mirage.search.answer import Hit
+from mirage.search.concepts import CONCEPT_WEIGHTS
 from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.searcher import Searcher
 from mirage.storage.ingest import caption_text, encode_captions
@@ -91,6 +92,12 @@ def for_words() -> list[Weights]:
     """Candidates for queries with words; the words channel weighs 1, since only ratios matter."""
     tried = itertools.product((0.0, 0.1, 0.25, 1.0), (0.1, 0.25, 1.0), (1.0, 2.0, 4.0))
     return [{"image": i, "caption": c, "words": 1.0, "coverage": v} for i, c, v in tried]
+
+
+def for_fields(now: Weights) -> list[Weights]:
+    """Candidates for what concepts count: each weight of now, halved and doubled; all else as it is."""
+    counted = {**CONCEPT_WEIGHTS, **{name: weight for name, weight in now.items() if name in CONCEPT_WEIGHTS}}
+    return [{**now, **counted, name: weight * by} for name, weight in counted.items() for by in (0.5, 2.0)]
 
 
 def for_pictures() -> list[Weights]:

@@ -7,24 +7,24 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Literal
 
 from mirage.figure import Figure
 from mirage.language.concepts import lexicon
-from mirage.language.mentions import FIELDS, POLARITY_WEIGHTS, REST, number_of
+from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
 from mirage.storage.records import StoredMention
 
-FIELD_WEIGHTS: Mapping[str, float] = {
-    "title": 1.0, "diagnosis": 1.0, "topic": 0.9, "caption": 0.8, "findings": 0.4, REST: 0.12,
+# What counts where a calibration does not say: ``concepts`` is what a figure gains that speaks plainly of all that is asked,
+# in units of a channel's first place; ``in title`` and the like, how much of that a field is worth.
+CONCEPT_WEIGHTS: Mapping[str, float] = {
+    "concepts": 3.0, "in title": 1.0, "in diagnosis": 1.0, "in topic": 0.9, "in caption": 0.8, "in findings": 0.4,
+    f"in {REST}": 0.12,
 }  # fmt: skip
 PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 BY_PLACE = 0.6  # of that weight where a figure says the general name, and the place elsewhere
-NARROWER = 0.9  # of the weight of the concept that was asked for itself
-GAIN = 3.0  # of a figure that speaks plainly of all that is asked, in units of a channel's first place
 Words = Callable[[], Set[str]]
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
@@ -36,44 +36,31 @@ MODALITY_LABELS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """How a figure speaks of what is asked.
+def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, float]:
+    """What the index is asked for: the number of each concept in each field to its weight.
 
-    Attributes
+    Parameters
     ----------
-    weight : float
-        0 to 1.
-    support : mapping
-        How plainly it speaks of each concept, by name.
-    diseased : bool
-        Whether its title, diagnosis, topic or caption affirms a disease or finding.
+    reading : QueryReading
+    weights : mapping
+        Of the calibration; `CONCEPT_WEIGHTS` counts for those that it lacks.
     """
-
-    weight: float
-    support: Mapping[str, Support]
-    diseased: bool = False
-
-
-def numbers(reading: QueryReading) -> dict[int, float]:
-    """What the index is asked for: the number of each concept in each field to its weight; all affirmed in a title is 1."""
-    total = sum(KIND_WEIGHTS.get(each.kind, 0.0) for each in reading.wanted) or 1.0
-    general = {
-        number_of(each.general, field): BY_PLACE * KIND_WEIGHTS.get(each.kind, 0.0) * FIELD_WEIGHTS[field] / total
-        for each in reading.wanted
-        if each.general
-        for field in FIELDS
-    }
-    return general | {
-        number_of(name, field): KIND_WEIGHTS.get(each.kind, 0.0) * FIELD_WEIGHTS[field] / total
-        for each in reading.wanted
-        for name in reading.doubtful.get(each.name, (each.name,))
-        for field in (*FIELDS, REST)
-    }
+    counted = {**CONCEPT_WEIGHTS, **weights}
+    fields = {name.removeprefix("in "): weight for name, weight in counted.items() if name.startswith("in ")}
+    shares = {each.name: KIND_WEIGHTS.get(each.kind, 0.0) for each in reading.wanted}
+    total = sum(shares.values()) or 1.0
+    asked: dict[int, float] = {}
+    for each in reading.wanted:
+        names = dict.fromkeys(reading.doubtful.get(each.name, (each.name,)), 1.0)
+        if each.general:
+            names[each.general] = BY_PLACE
+        for name, share in names.items():
+            asked |= {number_of(name, field): share * shares[each.name] * weight / total for field, weight in fields.items()}
+    return asked
 
 
-def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) -> Spoken:
-    """How one figure speaks of what is asked.
+def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) -> dict[str, Support]:
+    """How plainly one figure speaks of each concept that is asked for, by name.
 
     Parameters
     ----------
@@ -81,43 +68,30 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
     mentions : sequence of StoredMention
         The figure's and its case's.
     """
-    total = sum(KIND_WEIGHTS.get(each.kind, 0.0) for each in wanted) or 1.0
-    reached, support = 0.0, dict[str, Support]()
+    support: dict[str, Support] = {}
     for concept in wanted:
-        best = 0.0
-        if concept.general and (placed := _in_place(concept, mentions)):
-            best, support[concept.name] = placed * BY_PLACE, "said"
+        if concept.general and _in_place(concept, mentions):
+            support[concept.name] = "said"
         for mention in mentions:
-            if mention.concept != concept.name and mention.concept not in concept.narrower:
-                continue
-            plain_field = mention.field in PLAIN_FIELDS
-            if mention.polarity == "denied":
-                said: Support = "denied" if plain_field else "none"
-            elif mention.polarity in POLARITY_WEIGHTS:
-                said = "plain" if plain_field and mention.polarity == "affirmed" else _said(mention)
-                weight = FIELD_WEIGHTS.get(mention.field, FIELD_WEIGHTS[REST]) * POLARITY_WEIGHTS[mention.polarity]
-                best = max(best, weight * (1.0 if mention.concept == concept.name else NARROWER))
-            else:
-                continue
-            if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
-                support[concept.name] = said
-        reached += best * KIND_WEIGHTS.get(concept.kind, 0.0)
-    return Spoken(reached / total, support)
+            if mention.concept == concept.name or mention.concept in concept.narrower:
+                said = _said(mention)
+                if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
+                    support[concept.name] = said
+    return support
 
 
-def _in_place(concept: AskedConcept, mentions: Sequence[StoredMention]) -> float:
-    """How plainly a figure says the general name of a concept, given that it speaks of the place at all; 0 to 1."""
-    affirmed = [one for one in mentions if one.field in PLAIN_FIELDS and one.polarity == "affirmed"]
-    if not any(one.concept in concept.places for one in affirmed):
-        return 0.0
-    return max((FIELD_WEIGHTS[one.field] for one in affirmed if one.concept == concept.general), default=0.0)
+def _in_place(concept: AskedConcept, mentions: Sequence[StoredMention]) -> bool:
+    """Whether a figure says the general name of a concept plainly, and speaks of the place."""
+    affirmed = {one.concept for one in mentions if one.field in PLAIN_FIELDS and one.polarity == "affirmed"}
+    return concept.general in affirmed and not concept.places.isdisjoint(affirmed)
 
 
 def _said(mention: StoredMention) -> Support:
     """What discussion, history and differential tell of is not what the case shows."""
-    return (
-        "said" if mention.field in PLAIN_FIELDS or (mention.field, mention.polarity) == ("findings", "affirmed") else "none"
-    )
+    if mention.field in PLAIN_FIELDS:
+        told: dict[str, Support] = {"affirmed": "plain", "denied": "denied", "possible": "said", "history": "said"}
+        return told.get(mention.polarity, "none")
+    return "said" if (mention.field, mention.polarity) == ("findings", "affirmed") else "none"
 
 
 def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
@@ -143,7 +117,7 @@ def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
 
 
 def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: Figure, words: Words, said: Spoken
+    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support], ill: bool
 ) -> tuple[Confidence, Basis]:
     """How sure a hit is, and by what.
 
@@ -155,7 +129,10 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     figure : Figure
     words : callable
         Gives the figure's own words, folded.
-    said : Spoken
+    support : mapping
+        As `spoken` gives it.
+    ill : bool
+        Whether it is `diseased`; asked only where *normal* is.
 
     Returns
     -------
@@ -164,14 +141,14 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     basis : {"named", "mentioned", "structure", "words", "alike"}
         ``alike`` where only the picture speaks for it.
     """
+    if reading.normal and ill:
+        return "weak", "alike"
     others = not reading.others or words() >= set(reading.others)
     made = all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
     if not reading.wanted:
-        return _without_concepts(base, reading, others, made, said)
-    held = {concept: _held(concept, figure, words, said.support) for concept in reading.wanted}
+        return _without_concepts(base, reading, others, made)
+    held = {concept: _held(concept, figure, words, support) for concept in reading.wanted}
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
-    if reading.normal and said.diseased:
-        return "weak", "alike"
     if all(each == "plain" for each in held.values()) and others and made and not reading.doubtful:
         return "strong", "named" if things else "structure"
     if "none" in things or "denied" in things:
@@ -183,13 +160,9 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     return "likely", "structure"
 
 
-def _without_concepts(
-    base: Confidence, reading: QueryReading, others: bool, made: bool, said: Spoken
-) -> tuple[Confidence, Basis]:
+def _without_concepts(base: Confidence, reading: QueryReading, others: bool, made: bool) -> tuple[Confidence, Basis]:
     if reading.normal:
-        return (
-            ("weak", "alike") if said.diseased else (base if made else "likely" if base != "weak" else "weak", "structure")
-        )
+        return (base if made else _at_most_likely(base)), "structure"
     if reading.others:
         return (base if others and made else "weak" if not others else _at_most_likely(base)), "words"
     if reading.concepts:  # how the picture was made, and nothing else

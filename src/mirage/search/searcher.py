@@ -98,7 +98,8 @@ class Searcher:
             less=any(term.weight < 0 for term in query.terms),
         )
         # Figures that speak of what is asked stand before those that only resemble it.
-        gained = {key: concepts.GAIN * min(1.0, score) for key, score in lists.get("concepts", ())}
+        gain = weights.get("concepts", concepts.CONCEPT_WEIGHTS["concepts"])
+        gained = {key: gain * min(1.0, score) for key, score in lists.get("concepts", ())}
         most = query.k + SPARE + len(own)
         fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, most, self._uncaptioned(lists), gained)
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
@@ -133,7 +134,7 @@ class Searcher:
         depth, more = depth_of(query), feedback.words if feedback else ""
         asked = IndexQuery(None, f"{words} {more}".strip(), depth, query.filters)
         if reading is not None:
-            asked = replace(asked, concepts=concepts.numbers(reading))
+            asked = replace(asked, concepts=concepts.numbers(reading, self.calibration.weights))
         by_words = _BESIDE.submit(self._index.ask, asked)
         try:
             vector = self._vectors.vector(_in_english(query, reading), notes)
@@ -163,9 +164,8 @@ class Searcher:
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
-            if reading.normal:
-                said = replace(said, diseased=concepts.diseased(rows[key].figure, mentions[key]))
-            sure[key] = concepts.confidence(one, reading, rows[key].figure, partial(_folded_words, texts[key]), said)
+            ill = reading.normal and concepts.diseased(rows[key].figure, mentions[key])
+            sure[key] = concepts.confidence(one, reading, rows[key].figure, partial(_folded_words, texts[key]), said, ill)
         return sure
 
     def _has_word(self, word: str) -> bool:
