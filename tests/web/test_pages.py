@@ -9,7 +9,8 @@ import pytest
 
 
 def cards(page: str) -> list[str]:
-    return re.findall(r'<li class="card" id="hit-.*?</li>', page, re.DOTALL)
+    """Every figure shown, those below the best of their case too."""
+    return re.findall(r'<li class="card(?: small)?" id="hit-.*?(?=<li class="card|</ol>)', page, re.DOTALL)
 
 
 def test_the_start_page_puts_the_query_first_and_shows_examples_that_work(client):
@@ -187,3 +188,60 @@ def test_a_search_page_transfers_at_most_60_kb_before_thumbnails(site):
                 waiting += [address.rsplit("/", 1)[0] + name[1:] for name in re.findall(r'from "(\./[^"]+)"', text)]
         assert len(seen) >= 7
         assert total <= 60_000, total
+
+
+def test_figures_of_one_case_stand_below_its_best_and_the_cases_are_counted(client):
+    asked = {"q": "axial brain MRI"}
+    found = client.get("/api/search", params=asked).json()
+    page = client.get("/search", params=asked).text
+    groups = found["groups"]
+    assert len(groups) < len(found["hits"])
+    assert sorted(one["rank"] for group in groups for one in group["figures"]) == [hit["rank"] for hit in found["hits"]]
+    figures = {hit["rank"]: hit["figure"] for hit in found["hits"]}
+    for group in groups:
+        assert {figures[one["rank"]]["case_id"] for one in group["figures"]} == {group["case_id"]}
+        if more := len(group["figures"]) - 1:
+            assert f"<summary>{more} more of this case</summary>" in page
+    assert re.findall(r'<li class="card" id="hit-(\d+)"', page) == [str(group["figures"][0]["rank"]) for group in groups]
+    cases = len({group["case_id"] for group in groups if group["case_id"]})
+    assert f"{len(figures)} figures</strong> of {cases} case" in page
+
+
+def test_a_mended_word_is_said_and_the_word_as_typed_is_a_click_away(client):
+    page = client.get("/search", params={"q": "axial cerebelum"}).text
+    said = re.search(r'Showing <em>cerebellum</em>; <a href="([^"]+)">search for <em>cerebelum</em> instead</a>', page)
+    again = client.get(html.unescape(said[1])).text
+    assert "Showing <em>" not in again
+    assert 'value="axial &#34;cerebelum&#34;"' in again
+
+
+def test_every_meaning_of_a_short_form_is_a_search_with_its_full_name(client):
+    reading = client.get("/api/search", params={"q": "MS axial"}).json()["reading"]
+    meanings = {each["words"]: each["url"] for each in reading["doubtful"][0]["meanings"]}
+    assert {"multiple sclerosis", "mitral stenosis"} <= set(meanings)
+    page = client.get("/search", params={"q": "MS axial"}).text
+    assert "MS may mean:" in page
+    for words, url in meanings.items():
+        assert f">{words}</a>" in page
+        assert client.get("/api" + url).json()["reading"]["typed"] == f"{words} axial"
+
+
+def test_one_against_another_leads_to_their_comparison(client):
+    page = client.get("/search", params={"q": "cerebellum versus hippocampus", "modality": "MR"}).text
+    url = re.search(r'<a href="([^"]+)">Compare <em>cerebellum</em> with <em>hippocampus</em> side by side', page)[1]
+    compared = client.get("/api" + html.unescape(url)).json()
+    assert [compared[side]["query"]["terms"][0]["text"] for side in "ab"] == ["cerebellum", "hippocampus"]
+    assert [compared[side]["query"]["filters"] for side in "ab"] == [{"modality": ["MR"]}] * 2
+
+
+def test_a_name_in_other_words_is_said_by_its_own(client):
+    assert client.get("/api/search", params={"q": "APENDICITIS aguda"}).json()["reading"]["understood"] == ["appendicitis"]
+    assert "Understood as <em>appendicitis</em>" in client.get("/search", params={"q": "apendicitis aguda"}).text
+    assert "Understood as" not in client.get("/search", params={"q": "brains MRI"}).text
+
+
+def test_a_likeness_says_so_and_is_never_strong(client, a_figure):
+    page = client.get("/search", params={"like": a_figure}).text
+    for card in cards(page):
+        assert '<span class="basis">looks alike</span>' in card
+        assert "<strong>Strong</strong>" not in card

@@ -109,6 +109,8 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
     more = len(view.hits) >= query.k and next_k > query.k
     return page(
         "results.html",
+        groups=[[view.hits[figure.rank - 1] for figure in group.figures] for group in view.groups],
+        cases=len({group.case_id for group in view.groups if group.case_id}),
         synthetic_warning=getattr(request.state, "synthetic", ""),
         view=view,
         atlas=atlas,

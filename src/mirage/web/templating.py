@@ -51,9 +51,20 @@ _WORDS = {
         "words": "it uses the same words",
     },
     "CONFIDENCE_HINTS": {
-        "strong": "its picture, its caption and its words together fit your query clearly",
-        "likely": "its picture, its caption and its words together fit your query",
+        "strong": "all you ask is named in its title, diagnosis or caption, or it is of this structure, plane and modality",
+        "likely": "its findings mention what you ask for, its words are yours, or it looks alike",
         "weak": "similar, but it may be unrelated",
+    },
+    "BASIS_WORDS": {
+        "named": "named in its title, diagnosis or caption",
+        "mentioned": "in its findings",
+        "structure": "this structure, plane and modality",
+        "words": "has your words",
+        "alike": "looks alike",
+    },
+    "UNSURE_BASIS_WORDS": {
+        "named": "named, but perhaps not all that you ask",
+        "structure": "this structure, perhaps another plane or modality",
     },
     "SUPPORT_WORDS": {"partly": "Partly supported", "unsupported": "Unsupported", "contradicted": "Contradicted"},
     "SUPPORT_HINTS": {

@@ -6,7 +6,7 @@ export function startGrid() {
     const here = event.target instanceof Element && event.target.closest("[data-grid] a.shot");
     if (!steps || !here || event.ctrlKey || event.metaKey || event.altKey) return;
     const grid = here.closest("[data-grid]");
-    const shots = [...grid.querySelectorAll("a.shot")];
+    const shots = [...grid.querySelectorAll("a.shot")].filter((shot) => !shot.closest("details:not([open])"));
     const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
     const next = shots[shots.indexOf(here) + steps[0] + steps[1] * columns];
     if (!next) return;

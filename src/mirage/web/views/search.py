@@ -8,9 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
-from mirage.search.answer import Answer, ChannelMatch, Hit
+from mirage.search.answer import Answer, CaseHits, ChannelMatch, Hit
+from mirage.search.confidence import Basis
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView, figure_view
+from mirage.web.views.reading import ReadingView, reading_view
 
 
 class HitView(ApiModel):
@@ -18,9 +20,27 @@ class HitView(ApiModel):
 
     rank: int
     confidence: Literal["strong", "likely", "weak"]
+    basis: Basis = Field(
+        description="What the confidence rests on: its title, diagnosis, topic or caption names what is asked for; only its "
+        "findings or discussion mention it; it is of that structure, plane and modality; it has the words; it looks alike."
+    )
     channels: list[ChannelMatch]
     folded: list[str] = Field(description="Ids of near-duplicates that this hit stands for.")
     figure: FigureView
+
+
+class RankedFigure(ApiModel):
+    """A figure among the hits."""
+
+    rank: int
+    figure: str = Field(description="Its id.")
+
+
+class CaseHitsView(ApiModel):
+    """The hits of one case, best first; a figure without a case stands alone."""
+
+    case_id: str = Field(description="Empty for a figure without a case.")
+    figures: list[RankedFigure]
 
 
 class TermView(ApiModel):
@@ -68,7 +88,9 @@ class SearchView(ApiModel):
     fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest there are.")
     notes: list[str]
     seconds: float
+    reading: ReadingView | None = Field(description="How the words were read; null where the query has none.")
     hits: list[HitView]
+    groups: list[CaseHitsView] = Field(description="The hits by case, in the order of each case's best.")
 
 
 class EmbeddingView(ApiModel):
@@ -93,4 +115,15 @@ def hit_view(hit: Hit) -> HitView:
 
 def answer_view(answer: Answer) -> SearchView:
     """Show what a query found."""
-    return SearchView.of(answer, query=query_view(answer.query), hits=[hit_view(hit) for hit in answer.hits])
+    return SearchView.of(
+        answer,
+        query=query_view(answer.query),
+        reading=reading_view(answer.query, answer.reading),
+        hits=[hit_view(hit) for hit in answer.hits],
+        groups=[_case_hits_view(group) for group in answer.groups],
+    )
+
+
+def _case_hits_view(group: CaseHits) -> CaseHitsView:
+    figures = [RankedFigure(rank=hit.rank, figure=hit.figure.id) for hit in group.hits]
+    return CaseHitsView(case_id=group.case_id, figures=figures)
