@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
-from mirage.cli.output import facts, printed, progress_bar, say
+from mirage.cli.output import facts, printed, progress_bar, said_once, say
 from mirage.errors import Unavailable
 from mirage.search.confidence import CALIBRATION_FILE
 
@@ -75,7 +75,7 @@ def calibrate(
     from mirage.atlas import Atlas  # noqa: PLC0415 - loads the engine
     from mirage.calibrate import run as calibration  # noqa: PLC0415 - as above
 
-    with Atlas.open(folder_of(atlas)) as opened, progress_bar("Asking the atlas", unit="/s") as move:
+    with Atlas.open(folder_of(atlas), steps=said_once()) as opened, progress_bar("Asking the atlas", unit="/s") as move:
         result = calibration.calibrate(
             opened, corpus or (), seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
         )

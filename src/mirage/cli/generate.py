@@ -13,7 +13,8 @@ import typer
 
 from mirage.cli import explain
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect, folder_of
-from mirage.cli.output import complain, facts, hits_table, out, printed, say
+from mirage.cli.hits import hits_table
+from mirage.cli.output import complain, facts, out, printed, say
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable, check_new
 from mirage.generate import synthesis
 from mirage.generate.provenance import ENDINGS, FORMATS, STATEMENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,38 +132,6 @@ def bytes_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
             move(done, total or 0, 0.0, left, f"{size(done)}{f' of {size(total)}' if total else ''}, {size(rate)}/s")
 
         yield tell
-
-
-def hits_table(answer: Mapping[str, Any]) -> None:
-    """A search's hits as a table, from the same mapping that the HTTP API answers with."""
-    for note in answer["notes"]:
-        say(note)
-    if not answer["fits"]:
-        say("Nothing in this atlas fits." + (" The nearest there is:" if answer["hits"] else ""))
-    if not answer["hits"]:
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=out.is_terminal)
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("sure")
-    table.add_column("kind")
-    table.add_column("what", ratio=1, overflow="fold")
-    table.add_column("figure", overflow="fold", style="dim")
-    room = 200 if out.width >= 100 else 110
-    styles = {"strong": "green", "likely": "yellow", "weak": "dim"}
-    for hit in answer["hits"]:
-        figure = hit["figure"]
-        kinds = {"plane": figure["plane"], "modality": figure["modality_name"]}
-        kind = " ".join(words + "?" * (name in figure["inferred"]) for name, words in kinds.items() if words)
-        what = figure["caption"] or figure["title"] or figure["alt"]
-        if figure["title"] and figure["title"] not in what:
-            what = f"{figure['title']}: {what}"
-        what = "; ".join([*(f"[{each}]" for each in figure["contradictions"]), what])
-        what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
-        sure = f"[{styles[hit['confidence']]}]{hit['confidence']}[/]"
-        table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
-    out.print(table)
-    if any(hit["figure"]["inferred"] for hit in answer["hits"]):
-        say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:

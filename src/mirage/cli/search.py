@@ -24,7 +24,8 @@ from mirage.cli.client import (
     connect,
     folder_of,
 )
-from mirage.cli.output import facts, hits_table, out, printed
+from mirage.cli.hits import hits_table
+from mirage.cli.output import facts, out, printed
 from mirage.errors import NotFound
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
@@ -46,6 +47,7 @@ def search(
     refine: Annotated[
         bool, typer.Option("--refine", help="Search twice, the second time also with the explanation of the first hits.")
     ] = False,
+    flat: Annotated[bool, typer.Option("--flat", help="Print the plain ranking, not the figures by case.")] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -60,7 +62,7 @@ def search(
     with connect(atlas) as client:
         answer = client.search(ask(pictures=[client.picture(image)] if image else []))
     if not printed(json, answer):
-        hits_table(answer)
+        hits_table(answer, flat=flat)
     if not answer["fits"]:
         raise typer.Exit(NotFound.exit_code)
 

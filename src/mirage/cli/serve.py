@@ -16,7 +16,7 @@ from mirage import __version__, corpora, encoders
 from mirage.atlas import Atlas
 from mirage.cli.add import add_corpus
 from mirage.cli.client import AtlasOption, connect
-from mirage.cli.output import counted, facts, say, size
+from mirage.cli.output import counted, facts, said_once, say, size
 from mirage.errors import AtlasHeld, MirageError, Unavailable
 from mirage.settings import Settings
 from mirage.storage import manifest
@@ -51,7 +51,9 @@ def serve(
     port: PortOption = None,
 ) -> None:
     """Serve an atlas that is there already."""
-    _serve(Settings.load(host=host, port=port, atlas=atlas))
+    settings = Settings.load(host=host, port=port, atlas=atlas)
+    Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
+    _serve(settings)
 
 
 def _serve(settings: Settings) -> None:
@@ -105,7 +107,7 @@ def _atlas_state(folder: Path) -> str:
     try:
         if manifest.read(folder) is None:
             return f"none at {folder} yet; `mirage up` builds the one that ships"
-        with Atlas.open(folder) as opened:
+        with Atlas.open(folder, steps=said_once()) as opened:
             return f"{folder}, {counted(opened.info().figures, 'figure')}"
     except AtlasHeld as held:
         return str(held)

@@ -1,0 +1,92 @@
+"""What a search found, as a person reads it: how the words were read, and a table of figures by case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from mirage.cli.output import counted, out, say
+
+_STYLES = {"strong": "green", "likely": "yellow", "weak": "dim"}
+# Why a hit is as sure as it is, for people. What only looks like the query says so in these words.
+_WHY = {
+    "named": "named",
+    "mentioned": "in findings",
+    "structure": "structure",
+    "words": "in words",
+    "alike": "looks alike",
+}
+
+
+def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
+    """Print a search's hits, from the same mapping that the HTTP API answers with.
+
+    Parameters
+    ----------
+    answer : mapping
+    flat : bool
+        Print the plain ranking. Else the figures of one case are one row, with the ids of those that rank lower.
+    """
+    for line in [*_read_as(answer.get("reading") or {}), *answer["notes"]]:
+        say(line)
+    hits = answer["hits"]
+    if not answer["fits"]:
+        say("Nothing in this atlas fits." + (" The nearest there is:" if hits else ""))
+    if not hits:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=out.is_terminal)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("sure")
+    table.add_column("kind")
+    table.add_column("what", ratio=1, overflow="fold")
+    table.add_column("figure", overflow="fold", style="dim")
+    groups = _by_case(hits)
+    for best, *others in [[hit] for hit in hits] if flat else groups:
+        _row(table, best)
+        if others:
+            ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
+            table.add_row("", "", "", f"[dim]{len(others)} more of this case:[/]", ids)
+    out.print(table)
+    say(f"{counted(len(hits), 'figure')} of {counted(len(groups), 'case')}.")
+    if any(hit["figure"]["inferred"] for hit in hits):
+        say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
+
+
+def _by_case(hits: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Hits of one case together, in the order of each case's best; a figure without a case stands alone."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for hit in hits:
+        groups.setdefault(hit["figure"]["case_id"] or hit["figure"]["id"], []).append(hit)
+    return list(groups.values())
+
+
+def _row(table: Table, hit: Mapping[str, Any]) -> None:
+    figure = hit["figure"]
+    kinds = {"plane": figure["plane"], "modality": figure["modality_name"]}
+    kind = " ".join(words + "?" * (name in figure["inferred"]) for name, words in kinds.items() if words)
+    what = figure["caption"] or figure["title"] or figure["alt"]
+    if figure["title"] and figure["title"] not in what:
+        what = f"{figure['title']}: {what}"
+    what = "; ".join([*(f"[{each}]" for each in figure["contradictions"]), what])
+    room = 200 if out.width >= 100 else 110
+    what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
+    sure = f"[{_STYLES[hit['confidence']]}]{hit['confidence']}[/]"
+    if why := _WHY.get(hit.get("basis", "")):
+        sure += f"\n[dim]{why}[/]"
+    table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
+
+
+def _read_as(reading: Mapping[str, Any]) -> list[str]:
+    """What somebody should know of how their words were read."""
+    lines = []
+    if mended := reading.get("mended"):
+        read, typed = (", ".join(f"“{each[part]}”" for each in mended) for part in ("read", "typed"))
+        lines.append(f"Showing {read}, not {typed}. In double quotes, words are searched for as they stand.")
+    for short, names in reading.get("doubtful", {}).items():
+        lines.append(f"“{short}” may mean: {', '.join(names)}. Name the one you mean.")
+    if sides := reading.get("versus"):
+        lines.append("To see both side by side: mirage compare " + " ".join(f'"{side}"' for side in sides))
+    return lines
