@@ -141,3 +141,15 @@ def test_lines_of_the_files_are_one_concept_each() -> None:
     for path in concepts.FOLDER.glob("*.jsonl"):
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line)["name"]
+
+
+def test_the_tables_that_ship_are_those_of_the_files_and_read_texts_alike() -> None:
+    kept = json.loads(concepts.TABLES.read_text("utf-8"))
+    assert kept["digest"] == concepts.digest_of(concepts.files()), "run scripts/lexicon_tables.py"
+    known = concepts.read_all(concepts.files())
+    made = Lexicon(known.values())
+    assert {name: kept[name] for name in made.tables} == json.loads(json.dumps(made.tables))
+    shipped = Lexicon.from_tables(kept, kept["digest"], lambda: known)
+    for text in ("No evidence of a pneumothorax", "stones of the kidney", "MS plaque on FLAIR", "apendicitis aguda"):
+        assert shipped.find(text, typed=True) == made.find(text, typed=True)
+    assert shipped.children("fracture") == made.children("fracture") != frozenset()

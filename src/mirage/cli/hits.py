@@ -50,7 +50,7 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
             ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
             table.add_row("", "", "", f"[dim]{len(others)} more of this case:[/]", ids)
     out.print(table)
-    say(f"{counted(len(hits), 'figure')} of {counted(len(groups), 'case')}.")
+    out.print(f"{counted(len(hits), 'figure')} of {counted(len(groups), 'case')}.")
     if any(hit["figure"]["inferred"] for hit in hits):
         say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
 
@@ -85,8 +85,9 @@ def _read_as(reading: Mapping[str, Any]) -> list[str]:
     if mended := reading.get("mended"):
         read, typed = (", ".join(f"“{each[part]}”" for each in mended) for part in ("read", "typed"))
         lines.append(f"Showing {read}, not {typed}. In double quotes, words are searched for as they stand.")
-    for short, names in reading.get("doubtful", {}).items():
-        lines.append(f"“{short}” may mean: {', '.join(names)}. Name the one you mean.")
+    for each in reading.get("doubtful", []):
+        meanings = ", ".join(meaning["words"] for meaning in each["meanings"])
+        lines.append(f"“{each['short']}” may mean: {meanings}. Name the one you mean.")
     if sides := reading.get("versus"):
-        lines.append("To see both side by side: mirage compare " + " ".join(f'"{side}"' for side in sides))
+        lines.append(f'To see both side by side: mirage compare "{sides["a"]}" "{sides["b"]}"')
     return lines
