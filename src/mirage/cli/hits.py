@@ -30,7 +30,7 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
     flat : bool
         Print the plain ranking. Else the figures of one case are one row, with the ids of those that rank lower.
     """
-    for line in [*_read_as(answer.get("reading") or {}), *answer["notes"]]:
+    for line in [*_read_as(answer["reading"]), *answer["notes"]]:
         say(line)
     hits = answer["hits"]
     if not answer["fits"]:
@@ -74,20 +74,21 @@ def _row(table: Table, hit: Mapping[str, Any]) -> None:
     room = 200 if out.width >= 100 else 110
     what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
     sure = f"[{_STYLES[hit['confidence']]}]{hit['confidence']}[/]"
-    if why := _WHY.get(hit.get("basis", "")):
-        sure += f"\n[dim]{why}[/]"
+    sure += f"\n[dim]{_WHY[hit['basis']]}[/]"
     table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
 
 
-def _read_as(reading: Mapping[str, Any]) -> list[str]:
+def _read_as(reading: Mapping[str, Any] | None) -> list[str]:
     """What somebody should know of how their words were read."""
-    lines = []
-    if mended := reading.get("mended"):
+    lines: list[str] = []
+    if reading is None:
+        return lines
+    if mended := reading["mended"]:
         read, typed = (", ".join(f"“{each[part]}”" for each in mended) for part in ("read", "typed"))
         lines.append(f"Showing {read}, not {typed}. In double quotes, words are searched for as they stand.")
-    for each in reading.get("doubtful", []):
+    for each in reading["doubtful"]:
         meanings = ", ".join(meaning["words"] for meaning in each["meanings"])
         lines.append(f"“{each['short']}” may mean: {meanings}. Name the one you mean.")
-    if sides := reading.get("versus"):
+    if sides := reading["versus"]:
         lines.append(f'To see both side by side: mirage compare "{sides["a"]}" "{sides["b"]}"')
     return lines
