@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from mirage.language.concepts import Concept, Lexicon, files, lexicon, read_all
 
 READ_AS = """
