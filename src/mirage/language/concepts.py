@@ -34,7 +34,7 @@ _LONGEST_AROUND_OF = 4
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
     "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
-    "pie pit ram red sad sat sir so star tar tee us was who".split()
+    "pie pit ram red sad sat sir so star tar tee us vs was who".split()
 )
 
 
@@ -361,6 +361,9 @@ def _folded(word: str) -> str:
     return fold(word)
 
 
+_FORMS = {"abbreviations": "short forms, each with a list of words"}
+
+
 def read(path: Path) -> list[Concept]:
     """Read the concepts of a file, one a line of JSON.
 
@@ -379,6 +382,14 @@ def read(path: Path) -> list[Concept]:
             strange = sorted(set(values) - known)
             if strange:
                 raise ValueError(f"it has no field {strange[0]!r}")
+            for name, each in values.items():
+                several = name not in ("name", "kind", "organ", "source", "reviewed", "abbreviations")
+                texts = each if several and isinstance(each, list) else [each]
+                right = isinstance(each, dict) if name == "abbreviations" else isinstance(each, list if several else str)
+                if not right or not (name == "abbreviations" or all(isinstance(one, str) and one.strip() for one in texts)):
+                    raise ValueError(
+                        f"its {name!r} has to be {_FORMS.get(name, 'a list of texts' if several else 'a text')}"
+                    )
             if values["kind"] not in KINDS:
                 raise ValueError(f"there is no kind {values['kind']!r}; there are: {', '.join(KINDS)}")
             read_values: dict[str, Any] = {

@@ -17,7 +17,7 @@ from zlib import crc32
 
 from mirage.language import negation, sentences
 from mirage.language.annotation import annotate
-from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.concepts import Lexicon, Match, lexicon
 
 Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
@@ -97,14 +97,21 @@ def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
     if not found:
         return []
     reaches = _reaches(text, _REACHES)
+    denied: list[tuple[str, tuple[int, int, Polarity]]] = []
     if negation.may_deny(text):
         annotation = annotate(text)
         for denial in (*annotation.denials, *annotation.questions):
             said: Polarity = "denied" if denial.certain else "possible"
-            reaches += [(token.start, token.end, said) for token in (annotation.tokens[place] for place in denial.places)]
-    return [
-        Mention(match.concept, _polarity(match.start, match.end, reaches), match.start, match.end, text) for match in found
-    ]
+            tokens = (annotation.tokens[place] for place in denial.places)
+            denied += [(denial.cue.lower().strip(" -"), (token.start, token.end, said)) for token in tokens]
+
+    def of(match: Match) -> Mention:
+        words = _WORD.findall(text[match.start : match.end].lower())
+        # The "non" of "non-small cell carcinoma" is part of the name and denies nothing of it.
+        reach = [one for cue, one in denied if cue not in words]
+        return Mention(match.concept, _polarity(match.start, match.end, [*reaches, *reach]), match.start, match.end, text)
+
+    return [of(match) for match in found]
 
 
 def _polarity(start: int, end: int, reaches: list[tuple[int, int, Polarity]]) -> Polarity:

@@ -14,6 +14,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from mirage.language.concepts import KINDS, Lexicon, lexicon
+from mirage.language.mentions import mentions
 from mirage.language.words import stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
@@ -22,6 +23,7 @@ _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
 _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
 _NORMAL = frozenset(_ASKING["normal"].split())
 NORMAL, VARIANT = "normal", "normal variant"  # concepts
+_DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
 _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
@@ -114,6 +116,10 @@ class QueryReading:
         What somebody wants side by side.
     normal : bool
         Whether what is not diseased is asked for.
+    denied : tuple of str
+        Concepts that the words say are not to be there; they are not looked for.
+    only_asks : bool
+        Whether there are words, and some are set aside.
     """
 
     typed: str
@@ -125,6 +131,8 @@ class QueryReading:
     others: tuple[str, ...]
     versus: tuple[str, str] | None
     normal: bool
+    denied: tuple[str, ...] = ()
+    only_asks: bool = False
 
     @property
     def wanted(self) -> tuple[AskedConcept, ...]:
@@ -135,7 +143,7 @@ class QueryReading:
     @property
     def says_nothing(self) -> bool:
         """Whether it has no word but those that ask."""
-        return not (self.concepts or self.doubtful or self.others or self.normal)
+        return self.only_asks and not (self.concepts or self.doubtful or self.others or self.normal)
 
 
 def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[str]] = lambda: ()) -> QueryReading:
@@ -152,17 +160,21 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in _WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
-    mended, changes = _mend(plain, kept, lexicon(), known, more)
+    mended, changes = _mend(_singular(plain, kept), kept, lexicon(), known, more)
     sides = None if kept else _sides(mended)
     found = lexicon().find(mended, typed=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
-    normal = False
+    normal, denied = False, list[str]()
+    absent = {one.concept for one in mentions(mended) if one.polarity == "denied"} if _DENYING.search(mended) else set[str]()
     for match in found.matches:
         words = tuple(map(lexicon().canonical, _WORD.findall(mended[match.start : match.end])))
         covered.update(range(match.start, match.end))
         english += [mended[place : match.start], match.concept]
         place = match.end
-        if match.concept == NORMAL:
+        if match.concept in absent:
+            denied.append(match.concept)
+            english.pop()
+        elif match.concept == NORMAL:
             normal = True
         elif match.concept not in (each.name for each in concepts):
             concepts.append(AskedConcept.of(match.concept, words))
@@ -173,7 +185,9 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         folded = lexicon().canonical(word.group())
         normal = normal or (folded in _NORMAL and word.start() not in covered)
         short = word.group() in found.doubtful or word.group().upper() in found.doubtful
-        if not (word.start() in covered or short or folded in fillers() or folded in _NORMAL) and len(folded) > 1:
+        if not (word.start() in covered or short or folded in fillers() or folded in _NORMAL) and (
+            len(folded) > 1 or not folded.isascii()
+        ):
             others.append(folded)
     return QueryReading(
         text,
@@ -185,7 +199,27 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         tuple(dict.fromkeys(others)),
         sides,
         normal,
+        tuple(denied),
+        bool(_WORD.search(mended)),
     )
+
+
+def _singular(text: str, kept: Collection[str]) -> str:
+    """Plurals that Spanish makes, *cálculos renales*, in the singular, where more of the words is then a name."""
+    known = lexicon()
+
+    def one(found: re.Match[str]) -> str:
+        word = found.group()
+        if word.lower() in kept or len(word) < _SHORTEST:
+            return word
+        shorter = (word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end))
+        return next((each for each in shorter if known.knows(each)), word)
+
+    def named(text: str) -> int:
+        return sum(len(_WORD.findall(text[each.start : each.end])) for each in known.find(text, typed=True).matches)
+
+    other = _WORD.sub(one, text)
+    return other if other != text and named(other) > named(text) else text
 
 
 def _sides(text: str) -> tuple[str, str] | None:
@@ -244,12 +278,15 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
     candidates = process.extract(typed, list(words), scorer=OSA.distance, score_cutoff=farthest, limit=12)
     ranked = []
     for candidate, distance, _ in candidates:
-        if len(candidate) < _SHORTEST or (len(typed) < _LONG - 2 and candidate[0] != typed[0]):
+        if len(candidate) < _SHORTEST:
             continue
         found = known_names.find(f"{around[0]}{candidate}{around[1]}", typed=True).matches
         at = len(around[0])
         within = max((match.end - match.start for match in found if match.start <= at < match.end), default=0)
-        ranked.append((distance - (candidate[0] == typed[0]) * 0.5, -within, -words[candidate], candidate))
+        named = within > len(candidate) + 1  # with its neighbours it makes a name of several words
+        if len(typed) < _LONG - 2 and candidate[0] != typed[0] and not named:
+            continue
+        ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, -words[candidate], candidate))
     if ranked:
         return min(ranked)[-1]
     for cut in range(_SHORTEST, len(typed) - _SHORTEST + 1):  # two words written as one

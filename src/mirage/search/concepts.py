@@ -95,7 +95,7 @@ def _said(mention: StoredMention) -> Support:
 
 
 def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
-    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a diagnosis not called normal is one.
+    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a case not called normal is one.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
         The figure's and its case's.
     """
     said = list(mentions)
-    if figure.diagnosis and not any(one.concept == NORMAL and one.polarity == "affirmed" for one in said):
+    if any(one.concept == NORMAL and one.polarity == "affirmed" and one.field in PLAIN_FIELDS for one in said):
+        return False
+    if figure.diagnosis or figure.case_id:
         return True
     return any(
         mention.field in PLAIN_FIELDS
@@ -151,7 +153,11 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
     if all(each == "plain" for each in held.values()) and others and made and not reading.doubtful:
         return "strong", "named" if things else "structure"
+    if reading.versus and "plain" in things:  # one of two that somebody wants side by side
+        return "likely", "named"
     if "none" in things or "denied" in things:
+        return "weak", "alike"
+    if things and "none" in held.values():  # the right disease in another place
         return "weak", "alike"
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"

@@ -87,7 +87,8 @@ class Searcher:
         texts = [term.text for term in query.terms if term.text and term.weight > 0]
         reading = read(" ".join(texts), self._has_word, self._words_of_atlas) if texts else None
         if reading and reading.says_nothing and len(texts) == len(query.terms):
-            notes.append("These words only ask. Name what you look for: a condition, a finding, a structure.")
+            denied = f" “{reading.denied[0]}” is not looked for, since the words deny it." if reading.denied else ""
+            notes.append(f"These words only ask. Name what you look for: a condition, a finding, a structure.{denied}")
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
         words = _words_asked(query, reading)
         vector, lists = self._asked(query, reading, words, feedback, notes)
@@ -124,6 +125,10 @@ class Searcher:
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         notes += _remarks(query, hits)
+        if reading and reading.denied:
+            notes.append(
+                f"The words deny {', '.join(reading.denied)}, so that is not looked for. *Less of* turns away from it."
+            )
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
 
@@ -189,6 +194,13 @@ class Searcher:
                 by_count = sorted((value for value in known[name] if value), key=lambda value: -known[name][value])
                 there = ", ".join(by_count[:12]) + (", …" if len(by_count) > 12 else "") or "nothing"
                 raise BadQuery(f"No figure in this atlas has the {name} {shown(strange[0])}. There is: {there}.")
+
+    def found(self, answer: Answer) -> list[int]:
+        """The keys of all figures that speak of what was asked for; of the hits, where the words name no concept."""
+        wanted = answer.reading.wanted if answer.reading else ()
+        if answer.fits and wanted and (keys := self._store.affirming([each.narrower | {each.name} for each in wanted])):
+            return keys
+        return list(self._store.keys_of([hit.figure.id for hit in answer.hits]).values())
 
     def vector(self, query: Query) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with."""
