@@ -95,7 +95,7 @@ def _said(mention: StoredMention) -> Support:
 
 
 def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
-    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a case not called normal is one.
+    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a diagnosis not called normal is one.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
     said = list(mentions)
     if any(one.concept == NORMAL and one.polarity == "affirmed" and one.field in PLAIN_FIELDS for one in said):
         return False
-    if figure.diagnosis or figure.case_id:
+    if figure.diagnosis:
         return True
     return any(
         mention.field in PLAIN_FIELDS

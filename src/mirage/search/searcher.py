@@ -126,9 +126,8 @@ class Searcher:
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         notes += _remarks(query, hits)
         if reading and reading.denied:
-            notes.append(
-                f"The words deny {', '.join(reading.denied)}, so that is not looked for. “Less of” turns a search away from it."
-            )
+            names = ", ".join(reading.denied)
+            notes.append(f"The words deny {names}, so that is not looked for. “Less of” turns a search away from it.")
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
 
