@@ -34,7 +34,7 @@ def test_words_find_figures_best_first_with_the_channels_that_found_them(starter
     assert [hit.rank for hit in answer] == list(range(1, 25))
     assert answer[0].figure.plane == "axial"
     assert answer[0].figure.region == "brain"
-    assert {found.channel for hit in answer for found in hit.channels} == {"image", "caption", "words"}
+    assert {found.channel for hit in answer for found in hit.channels} == {"image", "caption", "words", "concepts"}
     assert [hit.score for hit in answer] == sorted((hit.score for hit in answer), reverse=True)
     assert all(Path(hit.picture).is_file() and Path(hit.thumbnail).is_file() for hit in answer)
     assert all(Image.open(hit.picture).size == (hit.width, hit.height) for hit in answer[:3])

@@ -52,7 +52,8 @@ class Point:
 class IndexQuery:
     """One question to the index. A channel that has nothing to look with, None or empty, stays out.
 
-    The channel of concepts scores a figure by the sum, over the numbers in both, of the products of the weights.
+    Where `among` is given, only points with these keys are listed. The channel of concepts scores a figure by the sum, over
+    the numbers in both, of the products of the weights.
     """
 
     vector: Vector | None
@@ -61,6 +62,7 @@ class IndexQuery:
     filters: Mapping[str, Sequence[str]]
     caption_channel: bool = True
     concepts: Mapping[int, float] = field(default_factory=dict)
+    among: Sequence[int] | None = None
 
 
 # A channel's ranked list: (key, raw score), best first.

@@ -171,7 +171,7 @@ class EmbeddedIndex:
 
     def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
         """Answer all channels in one batched call."""
-        condition = _filter(ask.filters)
+        condition = _filter(ask.filters, [] if ask.among is None else [edge.HasIdCondition(set(ask.among))])
         asked: dict[str, Any] = {}
         if ask.vector is not None:
             vector = ask.vector.tolist()

@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 
 from mirage.language.concepts import KINDS, Lexicon, lexicon
 from mirage.language.mentions import mentions
-from mirage.language.words import stem
+from mirage.language.words import FILLERS, stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -40,7 +40,7 @@ def _either(short: str, names: Sequence[str]) -> AskedConcept:
 @lru_cache(maxsize=1)
 def fillers() -> frozenset[str]:
     """Words that say that somebody asks, folded."""
-    return frozenset(lexicon().canonical(word) for word in _ASKING["fillers"].split())
+    return frozenset(lexicon().canonical(word) for word in (*_ASKING["fillers"].split(), *FILLERS))
 
 
 class Mended(NamedTuple):

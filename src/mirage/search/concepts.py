@@ -161,8 +161,8 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "weak", "alike"
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
-    if "none" in held.values() or not others:
-        return ("weak", "alike") if base == "weak" or not others else ("likely", "alike")
+    if "none" in held.values() or not others:  # a structure, and something beside it that its words do not say
+        return _at_most_likely(base), "alike"
     return "likely", "structure"
 
 
@@ -170,7 +170,7 @@ def _without_concepts(base: Confidence, reading: QueryReading, others: bool, mad
     if reading.normal:
         return (base if made else _at_most_likely(base)), "structure"
     if reading.others:
-        return (base if others and made else "weak" if not others else _at_most_likely(base)), "words"
+        return (base if others and made else _at_most_likely(base) if others else "weak"), "words"
     if reading.concepts:  # how the picture was made, and nothing else
         return ("strong", "structure") if made else ("weak", "alike")
     return _at_most_likely(base), "alike"
@@ -194,8 +194,6 @@ def _made_so(concept: AskedConcept, figure: Figure, words: Words) -> bool:
     """Whether a figure was made as asked: by its labels, or by its own words."""
     if concept.kind == "plane" and figure.plane == concept.name:
         return True
-    kinds = {concept.name, *lexicon().parents(concept.name)}
-    label = next((label for name, label in MODALITY_LABELS.items() if name in kinds), "")
-    if concept.kind == "modality" and label and figure.modality == label:
+    if figure.modality and MODALITY_LABELS.get(concept.name) == figure.modality:
         return True
     return words() >= set(concept.words)

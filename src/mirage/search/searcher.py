@@ -146,7 +146,13 @@ class Searcher:
             lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
         finally:
             wait([by_words])
-        return vector, lists | by_words.result()
+        lists |= by_words.result()
+        spoken = lists.get("concepts", [])
+        if len(spoken) >= depth:  # more figures speak of it than are listed: see which of those that other channels list do
+            beside = {key for ranked in lists.values() for key, _ in ranked} - {key for key, _ in spoken}
+            rest = IndexQuery(None, "", max(1, len(beside)), {}, concepts=asked.concepts, among=sorted(beside))
+            lists["concepts"] = [*spoken, *self._index.ask(rest).get("concepts", [])]
+        return vector, lists
 
     def _confidences(
         self,
@@ -193,13 +199,6 @@ class Searcher:
                 by_count = sorted((value for value in known[name] if value), key=lambda value: -known[name][value])
                 there = ", ".join(by_count[:12]) + (", …" if len(by_count) > 12 else "") or "nothing"
                 raise BadQuery(f"No figure in this atlas has the {name} {shown(strange[0])}. There is: {there}.")
-
-    def found(self, answer: Answer) -> list[int]:
-        """The keys of all figures that speak of what was asked for; of the hits, where the words name no concept."""
-        wanted = answer.reading.wanted if answer.reading else ()
-        if answer.fits and wanted and (keys := self._store.affirming([each.narrower | {each.name} for each in wanted])):
-            return keys
-        return list(self._store.keys_of([hit.figure.id for hit in answer.hits]).values())
 
     def vector(self, query: Query) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with."""

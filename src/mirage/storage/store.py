@@ -62,7 +62,6 @@ LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
 CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
 _WORDS = re.compile(r"[^\W\d_]{4,}")
-_SHOWN = ("topic", "findings")  # what a case's pictures show; a discussion speaks of other things too
 _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
@@ -153,7 +152,7 @@ class Store:
         with self._clear_errors(), self._engine.begin() as connection:
             yield connection
 
-    def _rows(self, statement: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[Any]:
+    def _rows(self, statement: sa.Select[Any]) -> list[Any]:
         with self._read() as connection:
             return list(connection.execute(statement).all())
 
@@ -437,23 +436,6 @@ class Store:
         for row in self._rows(statement):
             found.setdefault(row.case_id, {})[row.key] = row.id
         return found
-
-    def affirming(self, wanted: Sequence[Collection[str]]) -> list[int]:
-        """The figures of which title, diagnosis, topic, caption or findings affirm one concept of each set, by key.
-
-        Parameters
-        ----------
-        wanted : sequence of collection of str
-            At most 30,000 together.
-        """
-        own, case = figure_mentions.c, case_mentions.c
-        sets = []
-        for concepts in wanted:
-            by_case = sa.select(figures.c.key).join(case_mentions, figures.c.case_id == case.case_id)
-            by_case = by_case.where(case.concept.in_(concepts), case.polarity == "affirmed", case.field.in_(_SHOWN))
-            by_own = sa.select(own.key).where(own.concept.in_(concepts), own.polarity == "affirmed")
-            sets.append(sa.select(sa.union(by_own, by_case).subquery().c.key))
-        return sorted(key for (key,) in self._rows(sa.intersect(*sets))) if sets else []
 
     def title_words(self) -> set[str]:
         """The words of the titles, diagnoses and topics that there are."""
