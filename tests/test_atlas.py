@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -208,11 +209,23 @@ def test_facets_count_what_is_there(starter: Atlas) -> None:
     assert only["plane"] == {"axial": facets["plane"]["axial"]}
 
 
-def test_facets_of_a_query_leave_a_fields_own_filter_out(starter: Atlas) -> None:
-    counts = starter.facets_of(Query.of("brain", plane="axial", modality="MR"))
-    assert set(counts["plane"]) > {"axial"}
-    assert set(counts["modality"]) >= {"MR"}
-    assert counts["region"].keys() <= starter.facets()["region"].keys()
+def test_facets_within_what_is_found_count_the_figures_that_name_it(starter: Atlas) -> None:
+    found = starter.facets_found(starter.search("cerebellum", k=500))
+    assert found.among == "named"
+    naming = found.counts["region"]
+    assert 0 < sum(naming.values()) < starter.info().figures
+    assert all(sum(counts.values()) == sum(naming.values()) for counts in found.counts.values())
+    narrower = starter.facets_found(starter.search("cerebellum coronal", plane="axial"))
+    assert narrower.counts["plane"] == found.counts["plane"], "a field's own filter is left out of its counts"
+    assert narrower.counts["modality"] != found.counts["modality"]
+
+
+def test_facets_of_a_likeness_are_those_of_its_hits(starter: Atlas) -> None:
+    like = starter.search("axial brain MRI")[0].figure.id
+    answer = starter.search("", like=like, k=7)
+    found = starter.facets_found(answer)
+    assert found.among == "shown"
+    assert found.counts["modality"] == Counter(hit.figure.modality for hit in answer.hits)
 
 
 def test_what_is_not_there_is_named(starter: Atlas) -> None:

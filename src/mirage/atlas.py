@@ -23,7 +23,8 @@ from mirage.explain.explanation import Event, Explanation
 from mirage.figure import Case, Figure
 from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
-from mirage.search.answer import Answer, Hit
+from mirage.search import facets
+from mirage.search.answer import Answer, FoundFacets, Hit
 from mirage.search.confidence import Calibration, calibration_for
 from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
@@ -366,14 +367,12 @@ class Atlas(AtlasFolder):
         with self.snapshot() as now:
             return now.index.facets(filters) if filters else now.searcher.facets
 
-    def facets_of(self, query: Query) -> dict[str, dict[str, int]]:
-        """Like `facets`, each field counted as if it were not filtered itself, so that other values can be chosen."""
-        if not query.filters:
-            return self.facets()
-        counts = self.facets(query.filters)
-        for name in query.filters:
-            counts[name] = self.facets({field: v for field, v in query.filters.items() if field != name})[name]
-        return counts
+    def facets_found(self, answer: Answer) -> FoundFacets:
+        """Count the values of every filter field within what a query finds.
+
+        Where the query names concepts, by their mentions; where it has only other words or a picture, among its hits.
+        """
+        return facets.found(self.store, answer)
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from mirage.figure import Figure
 from mirage.language.reading import QueryReading
@@ -102,6 +103,23 @@ class CaseHits:
     def more(self) -> int:
         """How many there are beside the best."""
         return len(self.hits) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFacets:
+    """How many figures have which value of each filter field, within what a query finds.
+
+    Attributes
+    ----------
+    counts : dict
+        Field to value to number of figures.
+    among : {"named", "shown"}
+        Whether all figures are counted whose title, diagnosis, topic or caption names what is asked for (each field as if it
+        were not filtered itself), or only the hits.
+    """
+
+    counts: dict[str, dict[str, int]]
+    among: Literal["named", "shown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -416,6 +416,33 @@ class Store:
                     found[row[0]].append(StoredMention(*row))
         return found
 
+    def counts_of(
+        self, asked: Sequence[Collection[str]], fields: Collection[str], columns: Sequence[str]
+    ) -> dict[tuple[str, ...], int]:
+        """Count the figures that speak plainly of all that is asked, by the values of some columns.
+
+        Parameters
+        ----------
+        asked : sequence of collection of str
+            For each thing asked the names of the concepts that tell it, one of which a figure or its case affirms, or has as
+            its region. At most 10,000 names altogether.
+        fields : collection of str
+            Those in which it counts.
+        columns : sequence of str
+            Of the figures.
+        """
+        own, case = figure_mentions.c, case_mentions.c
+        values = [figures.c[name] for name in columns]
+        statement = sa.select(*values, sa.func.count()).group_by(*values)
+        for names_told in map(sorted, asked):
+            plainly = [
+                sa.select(what).where(c.concept.in_(names_told), c.field.in_(fields), c.polarity == "affirmed")
+                for what, c in ((own.key, own), (case.case_id, case))
+            ]
+            said = figures.c.key.in_(plainly[0]) | figures.c.case_id.in_(plainly[1])
+            statement = statement.where(said | figures.c.region.in_(names_told))
+        return {tuple(row[:-1]): row[-1] for row in self._rows(statement)}
+
     def diagnosed(self, concepts: Collection[str]) -> dict[str, dict[int, str]]:
         """The cases of which a figure's diagnosis affirms one of some concepts: case id to such figures' ids, by key.
 

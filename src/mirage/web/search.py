@@ -43,16 +43,17 @@ def search_by_post(site: Site, body: QueryBody) -> Response:
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
 def facets(request: Request) -> Response:
-    """Count figures by modality, plane, region, corpus and licence, under a query or under filters alone."""
+    """Count figures by modality, plane, region, corpus and licence, within what a query finds or under filters alone."""
     atlas, pairs = site_of(request).atlas, tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
-        return sent(FacetsView(facets=atlas.facets_of(forms.read(Query, pairs, in_address=True))))
+        found = atlas.facets_found(atlas.search(forms.read(Query, pairs, in_address=True)))
+        return sent(FacetsView(facets=found.counts, among=found.among))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in FILTERS:
             raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
         given.setdefault(name, []).append(value)
-    return sent(FacetsView(facets=atlas.facets(given)))
+    return sent(FacetsView(facets=atlas.facets(given), among="all"))
 
 
 @twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)
@@ -102,6 +103,7 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
     """
     site, query, view = site_of(request), answer.query, answer_view(answer)
     atlas = site.holds()
+    found = site.atlas.facets_found(answer)
     # A corpus that can be had by a click and is not there yet, for somebody who finds nothing.
     held = {corpus.name for corpus in atlas.corpora}
     offered = [] if view.fits else addable(site, atlas.corpora)
@@ -114,7 +116,8 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         synthetic_warning=getattr(request.state, "synthetic", ""),
         view=view,
         atlas=atlas,
-        facets=site.atlas.facets_of(query),
+        facets=found.counts,
+        among=found.among,
         form=forms.SearchForm.of(query),
         # The figures that a query wants the like of stand beside its words.
         likes={term.figure: figure_in(site.atlas, term.figure) for term in query.terms if term.figure},

@@ -153,6 +153,9 @@ class FacetsView(ApiModel):
     """Field to value to number of figures. A field's own filter is left out of its own counts."""
 
     facets: dict[str, dict[str, int]]
+    among: Literal["named", "shown", "all"] = Field(
+        description="What is counted: the figures that name what is asked for, the hits alone, or all that pass the filters."
+    )
 
 
 def licence_view(licence: Licence) -> LicenceView:
