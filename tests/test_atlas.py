@@ -222,7 +222,7 @@ def test_facets_within_what_is_found_count_the_figures_that_name_it(starter: Atl
 
 def test_facets_of_a_likeness_are_those_of_its_hits(starter: Atlas) -> None:
     like = starter.search("axial brain MRI")[0].figure.id
-    answer = starter.search("", like=like, k=7)
+    answer = starter.search("", like=[like], k=7)
     found = starter.facets_found(answer)
     assert found.among == "shown"
     assert found.counts["modality"] == Counter(hit.figure.modality for hit in answer.hits)
