@@ -254,3 +254,9 @@ def test_counts_beside_the_filters_of_a_likeness_are_of_the_figures_shown(client
     counted = re.findall(r'name="modality" value="[^"]+"[^>]*><span>[^<]+</span> <span class="count">(\d+)<', page)
     assert sum(map(int, counted)) <= len(cards(page))
     assert client.get("/api/facets", params={"like": a_figure}).json()["among"] == "shown"
+
+
+def test_words_that_only_ask_are_told_so_and_the_atlas_is_not_called_empty(client):
+    page = client.get("/search", params={"q": "what is the"}).text
+    assert "Name what you look for" in page
+    assert "holds nothing to search" not in page
