@@ -66,7 +66,7 @@ def test_searching_and_reading_need_no_javascript(chromium, site):
     page.get_by_label("coronal").check()
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**plane=coronal*")
-    assert set(page.locator(".card .chip:nth-child(2)").all_text_contents()) == {"coronal"}
+    assert set(page.locator(".card .chip:nth-child(2)").all_inner_texts()) == {"coronal"}
     page.get_by_text("More of, less of").click()
     page.get_by_label("Less of").first.fill("contrast")
     page.locator("input[name=less_weight]").last.fill("0.5")
