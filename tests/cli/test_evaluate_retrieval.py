@@ -27,7 +27,7 @@ def test_it_prints_a_table_for_every_task_and_writes_figures_and_a_report(collec
     for said in (
         "condition queries: 7 queries",
         "text to image: 14 queries",
-        "BM25 over captions",
+        "BM25 over the same words",
         "nDCG@10",
         "R@10",
         "random",
