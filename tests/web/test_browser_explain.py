@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from browsing import expect, opened, too_wide
-from conftest import serving
+from conftest import picture, serving
 
 from chat_server import hanging, saying
 from chat_server import serving as chatting
@@ -18,14 +18,32 @@ from mirage.storage.ingest import add
 from parts import copy_atlas
 
 pytestmark = pytest.mark.browser
-SEARCH = "/search?q=frontal+chest+film"
+SEARCH = "/search?q=pneumothorax"
+CASES = (
+    (
+        "pneumothorax",
+        "Pneumothorax is defined as air in the pleural space. It appears as a lucent area without lung markings on chest radiographs.",
+    ),
+    (
+        "pleural effusion",
+        "Pleural effusion is defined as fluid in the pleural space. It appears as a dense area with a meniscus on chest radiographs.",
+    ),
+)
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory, some_starter, roots):
-    """An atlas of some starter figures and of the folder's case, and the site of it under given settings."""
+    """An atlas of some starter figures and of a folder's two cases, and the site of it under given settings."""
+    folder = tmp_path_factory.mktemp("cases")
+    rows = ["file,caption,title,modality,plane,case,findings,discussion,diagnosis"]
+    for number, (name, what) in enumerate(CASES):
+        for place in range(2):
+            (folder / f"{number}{place}.png").write_bytes(picture(size=(160, 120), seed=2 * number + place))
+            told = f"Frontal film number {place} with a {name}.,{name},XR,frontal,case-{number}"
+            rows.append(f"{number}{place}.png,{told},The film shows a large {name} on the left.,{what},{name}")
+    (folder / "figures.csv").write_text("\n".join(rows) + "\n", "utf-8")
     with Atlas.open(copy_atlas(some_starter, tmp_path_factory.mktemp("told") / "atlas")) as atlas:
-        add(atlas, load("folder", path=roots / "My teaching files"))
+        add(atlas, load("folder", path=folder))
         yield lambda **settings: serving(atlas, Settings(**settings), roots)
 
 
@@ -94,7 +112,11 @@ def test_it_is_copied_with_its_citations(tab):
 
 
 def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chromium, told):
-    sentences = "A shadow on the left. [1] ", "The patient has a pacemaker and three stents. [1] ", "It grows by 9 mm. [77]"
+    sentences = (
+        "A pneumothorax on the left. [1] ",
+        "The patient has a pacemaker and three stents. [1] ",
+        "It grows by 9 mm. [77]",
+    )
     with chatting(saying(*sentences)) as chat, model_at(chat.url), told(explainer="openai") as served:
         page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
         page.goto(SEARCH)
@@ -113,7 +135,7 @@ def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chrom
 
 def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium, told):
     with (
-        chatting(hanging("A shadow on the left. [1] ", "Then it ")) as chat,
+        chatting(hanging("A pneumothorax on the left. [1] ", "Then it ")) as chat,
         model_at(chat.url),
         told(explainer="openai") as served,
     ):
@@ -158,7 +180,7 @@ def test_on_a_phone_it_is_folded_to_a_line_and_opens(chromium, told):
 
 
 def test_a_comparison_cites_both_sides_and_a_citation_lights_the_figure_of_its_side(tab):
-    tab.goto("/compare?a.q=frontal+chest+film&b.q=axial+brain+MRI")
+    tab.goto("/compare?a.q=pneumothorax&b.q=pleural+effusion")
     tab.locator("#difference [data-copy]").wait_for()
     marks = tab.locator("#difference a.cite")
     assert {mark.inner_text().strip()[0] for mark in marks.all()} == {"A", "B"}
