@@ -107,8 +107,9 @@ def _diagnosed(figures: Sequence[Figure]) -> Iterator[Triple]:
     names = lexicon()
     for place, figure in enumerate(figures):
         for match in names.find(figure.diagnosis or figure.title).matches:
-            if names.kind(match.concept) == "disease":
-                where[match.concept].add(place)
+            for name in (match.concept, *names.parents(match.concept)):  # a glioblastoma is right for “glioma” too
+                if names.kind(name) == "disease":
+                    where[name].add(place)
     known = {
         name: places
         for name, places in where.items()
