@@ -17,7 +17,7 @@ import pytest
 from mirage.corpora.medpix import find_folder
 from mirage.errors import BadInput
 from mirage.explain.explanation import PASSAGES
-from mirage_research.evaluation.grounding import half_of_pairs
+from mirage_research.evaluation.grounding import half_of_pairs, written
 
 Table = dict[str, Any]
 
@@ -127,13 +127,39 @@ def _rows(file: Path) -> list[Table]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("half", ["work"])
+def _half(half: str) -> list[Table]:
+    pairs: list[Table] = tomllib.loads(half_of_pairs(half).read_text("utf-8"))["pair"]
+    return pairs
+
+
+@pytest.mark.parametrize("half", ["work", "fresh"])
 def test_a_half_of_the_two_hundred_pairs_is_half_true(half: str) -> None:
-    pairs = tomllib.loads(half_of_pairs(half).read_text("utf-8"))["pair"]
+    pairs = _half(half)
     assert len(pairs) == 100
     assert Counter(pair["label"] == "supported" for pair in pairs) == {True: 50, False: 50}
     assert {(pair["label"] == "supported") == (pair["kind"] == "faithful") for pair in pairs} == {True}
     assert not {pair["case"] for pair in pairs} & {pair["case"] for pair in PAIRS}
+
+
+def test_the_fresh_pairs_are_one_true_and_one_false_sentence_about_cases_of_no_other_file() -> None:
+    pairs = _half("fresh")
+    assert {pair["case"] for pair in pairs}.isdisjoint(pair["case"] for half in ("work", "test") for pair in _half(half))
+    assert set(Counter(pair["case"] for pair in pairs if pair["kind"] == "faithful").values()) == {1}
+    assert set(Counter(pair["case"] for pair in pairs if pair["kind"] != "faithful").values()) == {1}
+    assert len({pair["claim"] for pair in pairs}) == len(pairs)
+    for pair in pairs:
+        assert set(pair) == {"case", "split", "evidence", "claim", "label", "kind", "note"}, pair
+        assert re.fullmatch(r"[A-Z].+\.", pair["claim"]), pair["claim"]
+        assert not re.search(r"[.!?] [A-Z]", pair["claim"]), pair["claim"]
+
+
+@pytest.mark.medpix
+def test_the_fresh_pairs_name_passages_that_are_there_and_copy_none_of_them() -> None:
+    if not (path := os.environ.get("MIRAGE_MEDPIX")):
+        pytest.skip("MIRAGE_MEDPIX names no copy of MedPix 2.0")
+    for sentence in written(Path(path), pairs=half_of_pairs("fresh")):
+        assert sentence.evidence, sentence.claim
+        assert not any(_runs(sentence.claim) & _runs(passage.text) for passage in sentence.evidence), sentence.claim
 
 
 def test_a_half_that_is_not_there_is_named() -> None:

@@ -103,7 +103,9 @@ def grounding(
         ),
     ] = "a",
     split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all; pairs are of all.")] = "dev",
-    half: Annotated[str, typer.Option(help="work or test: which half of the pairs; the test half is scored once.")] = "work",
+    half: Annotated[
+        str, typer.Option(help="work, test or fresh: which of the pairs; test and fresh are scored once.")
+    ] = "work",
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Random seed of the sentences of set a.")] = 0,
 ) -> None:

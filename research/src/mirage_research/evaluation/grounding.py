@@ -32,7 +32,7 @@ from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
 from mirage_research.evaluation.intervals import bootstrap, told
 
 PAIRS = Path(__file__).with_name("grounding_pairs.toml")
-HALVES = ("work", "test")
+HALVES = ("work", "test", "fresh")
 Table = dict[str, Any]
 FAITHFUL = "faithful"
 ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")  # as breaks are named
@@ -309,7 +309,7 @@ def written(medpix: Path, split: str = "", pairs: Path = PAIRS) -> list[Labelled
 
 
 def half_of_pairs(half: str) -> Path:
-    """The file of one half of the two hundred pairs.
+    """The file of one half of the two hundred pairs, or of the fresh hundred.
 
     Raises
     ------
@@ -317,7 +317,7 @@ def half_of_pairs(half: str) -> Path:
         When there is no such half.
     """
     if half not in HALVES:
-        raise BadInput(f"There is no half “{half}”. There are {' and '.join(HALVES)}.")
+        raise BadInput(f"There is no half “{half}”. There are {', '.join(HALVES)}.")
     return PAIRS.with_name(f"checker_pairs_{half}.toml")
 
 
