@@ -12,9 +12,11 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +33,7 @@ _WORD_OR_STOP = re.compile(rf"{_WORD.pattern}|[.;:!?()]")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
+_SEPARATOR, _NEXT = "|", "\t"  # no name holds one
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
     "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
@@ -140,11 +143,12 @@ class Lexicon:
 
     def _use(self, tables: Mapping[str, Any], digest: str, read: Callable[[], Mapping[str, Concept]]) -> None:
         self.digest, self.tables, self._read = digest, tables, read
-        self._names: Sequence[str] = tables["names"]
-        self._kinds = dict(zip(tables["names"], tables["kinds"], strict=True))
-        self._parents: Mapping[str, Sequence[str]] = tables["parents"]
-        self._forms: Mapping[str, int] = tables["forms"]
-        self._longest: Mapping[str, Sequence[int]] = tables["longest"]
+        self._names: Sequence[str] = _split(tables["names"])
+        self._kinds = dict(zip(self._names, _split(tables["kinds"]), strict=True))
+        owners = chain.from_iterable(map(repeat, count(), tables["forms of each"]))
+        self._forms: Mapping[str, int] = dict(zip(_split(tables["forms"]), owners, strict=True))
+        self._longest: Mapping[str, int] = dict(zip(_split(tables["first words"]), tables["lengths of each"], strict=True))
+        self._lengths: Sequence[Sequence[int]] = tables["lengths"]
         self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
         self._small = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
         self.adjectives: Mapping[str, str] = tables["adjectives"]
@@ -154,6 +158,17 @@ class Lexicon:
     def concepts(self) -> Mapping[str, Concept]:
         """Concept by name, with all that the files say of it."""
         return self._read()
+
+    @cached_property
+    def _parents(self) -> Mapping[str, Sequence[str]]:
+        parents = zip(
+            self._names, self.tables["parents"].split(_NEXT), strict=False
+        )  # without names there is one empty text
+        return {name: of.split(_SEPARATOR) for name, of in parents if of}
+
+    @cached_property
+    def _organs(self) -> Mapping[str, str]:
+        return dict(zip(self._names, self.tables["organs"].split(_SEPARATOR), strict=False))
 
     @cached_property
     def _children(self) -> Mapping[str, Sequence[str]]:
@@ -180,7 +195,7 @@ class Lexicon:
 
     def organ(self, name: str) -> str:
         """The anatomy that a concept concerns, by name; empty where none is said."""
-        return str(self.tables["organs"].get(name, ""))
+        return self._organs.get(name, "")
 
     def children(self, name: str) -> frozenset[str]:
         """All narrower concepts, whatever the number of steps."""
@@ -239,15 +254,16 @@ class Lexicon:
     def _named_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         """The concept of the longest name that begins at a place and how many words it takes; also "stone of the kidney"."""
         concept, length = "", 0
-        for count in self._longest.get(words[place], ()):
-            found = self._forms.get(" ".join(words[place : place + count]))
+        first = self._longest.get(words[place])
+        for most in () if first is None else self._lengths[first]:
+            found = self._forms.get(" ".join(words[place : place + most]))
             if found is not None:
-                concept, length = self._names[found], min(count, len(words) - place)
+                concept, length = self._names[found], min(most, len(words) - place)
                 break
         if not _OF.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF]):
-            turned, count = self._turned_at(words, place)
-            if count > length:
-                return turned, count
+            turned, most = self._turned_at(words, place)
+            if most > length:
+                return turned, most
         return concept, length
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
@@ -255,10 +271,10 @@ class Lexicon:
         after = middle + 1
         while after < len(words) and words[after] in _ARTICLES:
             after += 1
-        for count in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
-            found = self._forms.get(" ".join((*words[after : after + count], *words[place:middle])))
+        for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
+            found = self._forms.get(" ".join((*words[after : after + most], *words[place:middle])))
             if found is not None:
-                return self._names[found], after + count - place
+                return self._names[found], after + most - place
         return "", 0
 
     def _shortened(
@@ -294,7 +310,7 @@ def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
 
 
 def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
-    """What names are looked up in, in numbers and strings that JSON can hold, so that it can be kept in a file."""
+    """What names are looked up in, so that JSON can hold it; long texts, because 20,000 small ones take longer to read."""
     _check_parents(concepts)
     adjectives = _organs_of_adjectives(concepts.values())
 
@@ -313,16 +329,27 @@ def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
         for each, context in concept.abbreviations.items():
             settling = sorted({word for phrase in context for word in words_of(phrase)})
             short.setdefault(each, []).append((number, settling))
+    lengths = {word: tuple(sorted(several, reverse=True)) for word, several in longest.items()}
+    different = sorted(set(lengths.values()))
+    place = {each: number for number, each in enumerate(different)}
+    owned = Counter(forms.values())
     return {
-        "names": list(concepts),
-        "kinds": [concept.kind for concept in concepts.values()],
-        "parents": {name: list(concept.parents) for name, concept in concepts.items() if concept.parents},
-        "organs": {name: concept.organ for name, concept in concepts.items() if concept.organ},
-        "forms": forms,
-        "longest": {word: sorted(lengths, reverse=True) for word, lengths in longest.items()},
+        "names": _SEPARATOR.join(concepts),
+        "kinds": _SEPARATOR.join(concept.kind for concept in concepts.values()),
+        "parents": _NEXT.join(_SEPARATOR.join(concept.parents) for concept in concepts.values()),
+        "organs": _SEPARATOR.join(concept.organ for concept in concepts.values()),
+        "forms": _SEPARATOR.join(forms),
+        "forms of each": [owned[number] for number in range(len(concepts))],
+        "first words": _SEPARATOR.join(lengths),
+        "lengths of each": [place[each] for each in lengths.values()],
+        "lengths": different,
         "short": short,
         "adjectives": adjectives,
     }
+
+
+def _split(text: str) -> list[str]:
+    return text.split(_SEPARATOR) if text else []
 
 
 def _check_parents(concepts: Mapping[str, Concept]) -> None:
@@ -390,6 +417,8 @@ def read(path: Path) -> list[Concept]:
                     raise ValueError(
                         f"its {name!r} has to be {_FORMS.get(name, 'a list of texts' if several else 'a text')}"
                     )
+            if _SEPARATOR in values["name"]:
+                raise ValueError(f"its name holds {_SEPARATOR!r}")
             if values["kind"] not in KINDS:
                 raise ValueError(f"there is no kind {values['kind']!r}; there are: {', '.join(KINDS)}")
             read_values: dict[str, Any] = {
