@@ -76,6 +76,18 @@ def test_short_forms_in_small_letters_are_read_only_where_somebody_types() -> No
     assert named("all of us") == []
 
 
+def test_a_short_form_may_have_a_plural() -> None:
+    assert named("two AVMs", typed=False) == ["arteriovenous malformation"]
+    assert named("KCOT's of the jaw", typed=False)[0] == "odontogenic keratocyst"
+    assert named("rccs") == ["renal cell carcinoma"]
+    assert named("rccs", typed=False) == []
+
+
+def test_an_adjective_of_a_structure_of_several_words_is_that_structure_where_nothing_else_is_called_so() -> None:
+    assert named("sellar and infratentorial") == ["sella turcica", "posterior cranial fossa"]
+    assert named("lumbar puncture") == ["lumbar puncture"]
+
+
 def test_the_longer_name_stands() -> None:
     assert named("renal artery stenosis") == ["renal artery stenosis"]
 

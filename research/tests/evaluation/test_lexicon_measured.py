@@ -20,6 +20,7 @@ KNOWN = Lexicon(
         Concept("ring enhancement", "finding"),
         Concept("cerebellum", "anatomy"),
         Concept("computed tomography", "modality", abbreviations={"CT": ()}),
+        Concept("cerebellum CT", "modality"),
     ]
 )
 LABELS = [
@@ -33,10 +34,11 @@ LABELS = [
 def test_a_label_wants_a_disease_or_finding_and_a_caption_may_name_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurement, "cost", dict)
     monkeypatch.setattr(measurement, "READ", Path("nowhere"))
-    table, lost = evaluate(LABELS, KNOWN, ["The cerebellum.", "CT of a shoe."])
+    table, lost = evaluate(LABELS, KNOWN, ["The cerebellum.", "Cerebellum CT.", "CT of a shoe.", "La tomografía de la cabeza."])
     assert (table["diagnosis"], table["topic"]) == ({"labels": 2, "resolved": 1}, {"labels": 2, "resolved": 2})
-    assert table["captions"] == {"labels": 2, "resolved": 1}
-    assert [line.split("\t")[1:3] for line in lost] == [["MPX2", "Cerebellum, CT"], ["", "CT of a shoe."]]
+    assert table["captions"] == {"labels": 4, "resolved": 2}
+    assert table["captions in English"] == {"labels": 3, "resolved": 2}, "a modality's name may hold a structure"
+    assert [line.split("\t")[1:3] for line in lost][:2] == [["MPX2", "Cerebellum, CT"], ["", "CT of a shoe."]]
 
 
 def test_the_same_labels_are_drawn_each_time_and_no_text_twice() -> None:

@@ -25,7 +25,7 @@ from mirage.language.words import fold
 from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "lexicon"
-RULES = "2"  # goes up when texts are read by other rules, so that atlases read theirs anew
+RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _STOPS = frozenset(".;:!?()")  # no name goes across one
@@ -150,7 +150,7 @@ class Lexicon:
         self._longest: Mapping[str, int] = dict(zip(_split(tables["first words"]), tables["lengths of each"], strict=True))
         self._lengths: Sequence[Sequence[int]] = tables["lengths"]
         self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
-        self._small = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
+        self._small: dict[str, str] = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
         self.adjectives: Mapping[str, str] = tables["adjectives"]
         self._broader: dict[str, frozenset[str]] = {}
 
@@ -226,7 +226,7 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """Whether a word stands in any name, or is a short form."""
-        return self.canonical(word) in self.vocabulary or word in self._short or word.lower() in self._small
+        return self.canonical(word) in self.vocabulary or bool(self._short_form(word, typed=True))
 
     def find(self, text: str, *, typed: bool = False) -> Found:
         """Find what a text names.
@@ -250,6 +250,20 @@ class Lexicon:
                 matches.append(Match(concept, spans[place][1], spans[place + length - 1][2]))
             place += length or 1
         return Found(tuple(matches), doubtful)
+
+    def _short_form(self, word: str, typed: bool) -> str:
+        """The short form that a word is, or of which it is the plural; or empty."""
+        if word in self._short:
+            return word
+        if typed and word.lower() in self._small:
+            return self._small[word.lower()]
+        one = word.removesuffix("s").rstrip("'’")
+        if one == word or len(one) < 2:
+            return ""
+        if one in self._short and one.isupper():
+            return one
+        plural = typed and len(one) > 2 and self.canonical(word) not in self.vocabulary
+        return self._small.get(one.lower(), "") if plural else ""
 
     def _named_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         """The concept of the longest name that begins at a place and how many words it takes; also "stone of the kidney"."""
@@ -280,7 +294,7 @@ class Lexicon:
     def _shortened(
         self, word: str, words: Sequence[str], typed: bool, doubtful: dict[str, tuple[str, ...]]
     ) -> tuple[str, int]:
-        short = word if word in self._short else self._small.get(word.lower(), "") if typed else ""
+        short = self._short_form(word, typed)
         meanings = self._short.get(short)
         if not meanings:
             return "", 0
@@ -320,15 +334,22 @@ def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
 
     forms: dict[str, int] = {}
     longest: dict[str, set[int]] = {}
+
+    def take(name: str, number: int) -> None:
+        if words := words_of(name):
+            forms.setdefault(" ".join(words), number)
+            longest.setdefault(words[0], set()).add(len(words))
+
     short: dict[str, list[tuple[int, list[str]]]] = {}
     for number, concept in enumerate(concepts.values()):
         for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
-            if words := words_of(name):
-                forms.setdefault(" ".join(words), number)
-                longest.setdefault(words[0], set()).add(len(words))
+            take(name, number)
         for each, context in concept.abbreviations.items():
             settling = sorted({word for phrase in context for word in words_of(phrase)})
             short.setdefault(each, []).append((number, settling))
+    for number, concept in enumerate(concepts.values()):  # "sellar" is the sella turcica, where nothing else has that name
+        for adjective in concept.adjectives:
+            take(adjective, number)
     lengths = {word: tuple(sorted(several, reverse=True)) for word, several in longest.items()}
     different = sorted(set(lengths.values()))
     place = {each: number for number, each in enumerate(different)}
@@ -338,7 +359,7 @@ def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
         "kinds": _SEPARATOR.join(concept.kind for concept in concepts.values()),
         "parents": _NEXT.join(_SEPARATOR.join(concept.parents) for concept in concepts.values()),
         "organs": _SEPARATOR.join(concept.organ for concept in concepts.values()),
-        "forms": _SEPARATOR.join(forms),
+        "forms": _SEPARATOR.join(sorted(forms, key=forms.__getitem__)),
         "forms of each": [owned[number] for number in range(len(concepts))],
         "first words": _SEPARATOR.join(lengths),
         "lengths of each": [place[each] for each in lengths.values()],

@@ -221,7 +221,7 @@ def language_of(text: str) -> str:
         return ""
     if latin < 0.7 * len(letters):
         return OTHER
-    words = re.findall(r"[^\W\d_]+", text.lower())
+    words = [word for word in re.findall(r"[^\W\d_]+", text.lower()) if len(word) > 1]  # "(A)" and "(E)" are in no language
     if len(words) < 4:
         return ""
     english = sum(word in _ENGLISH for word in words)

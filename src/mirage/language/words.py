@@ -15,16 +15,21 @@ FILLERS = frozenset(
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
-    "vertebrae": "vertebra", "metastases": "metastasis", "stenoses": "stenosis", "thromboses": "thrombosis",
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
-    "calculi": "calculus", "diverticula": "diverticulum", "fossae": "fossa", "pleurae": "pleura", "sulci": "sulcus",
-    "gyri": "gyrus", "abscesses": "abscess", "masses": "mass", "diagnoses": "diagnosis", "testes": "testis",
-    "femora": "femur", "ova": "ovum", "cortices": "cortex", "viscera": "viscus",
+    "calculi": "calculus", "diverticula": "diverticulum", "sulci": "sulcus", "gyri": "gyrus", "rami": "ramus",
+    "abscesses": "abscess", "masses": "mass", "testes": "testis", "femora": "femur", "ova": "ovum", "viscera": "viscus",
     "ganglia": "ganglion", "septa": "septum", "hila": "hilum", "atria": "atrium", "feet": "foot", "teeth": "tooth",
-    "women": "woman", "men": "man", "varices": "varix", "menisci": "meniscus", "maxillae": "maxilla",
-    "scapulae": "scapula", "apices": "apex", "uteri": "uterus", "humeri": "humerus",
-    "does": "do",
+    "women": "woman", "men": "man", "menisci": "meniscus", "uteri": "uterus", "humeri": "humerus", "crura": "crus",
+    "cortices": "cortex", "apices": "apex", "varices": "varix", "appendices": "appendix", "cervices": "cervix",
+    "calices": "calyx", "calyces": "calyx", "calix": "calyx", "foramina": "foramen", "lumina": "lumen",
+    "phalanges": "phalanx", "pelves": "pelvis", "ilia": "ilium", "labra": "labrum", "ostia": "ostium", "acini": "acinus",
+    "fungi": "fungus", "mediastina": "mediastinum", "aneurism": "aneurysm", "aneurisms": "aneurysm", "does": "do",
 }  # fmt: skip
+# Plurals as Latin and Greek make them, each with the letters that a word ends in, how many others it has, and its singular.
+_CLASSICAL = (
+    ("ae", 3, "a"), ("thoraces", 0, "thorax"), ("omata", 2, "oma"), ("oses", 4, "osis"), ("yses", 3, "ysis"),
+    ("stases", 2, "stasis"), ("theses", 3, "thesis"), ("pareses", 0, "paresis"), ("diagnoses", 0, "diagnosis"),
+)  # fmt: skip
 # What a word has to hold for the pattern to be tried, the pattern, and what stands in its place.
 _SPELLING = (
     ("ae", re.compile(r"(?<!^)ae|^ae(?!r)"), "e"),
@@ -46,6 +51,10 @@ def fold(word: str) -> str:
     """One word in lower case, singular, British spelling read as American; only to compare words with."""
     word = word.lower().translate(APOSTROPHES).removesuffix("'s")
     word = _IRREGULAR.get(word, word)
+    for plural, others, singular in _CLASSICAL:
+        if word.endswith(plural) and len(word) >= len(plural) + others:
+            word = word[: -len(plural)] + singular
+            break
     for held, pattern, american in _SPELLING:
         if held in word:
             word = pattern.sub(american, word)
