@@ -34,7 +34,7 @@ LABELS = [
 def test_a_label_wants_a_disease_or_finding_and_a_caption_may_name_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurement, "cost", dict)
     monkeypatch.setattr(measurement, "READ", Path("nowhere"))
-    table, lost = evaluate(LABELS, KNOWN, ["The cerebellum.", "Cerebellum CT.", "CT of a shoe.", "La tomografía de la cabeza."])
+    table, lost = evaluate(LABELS, KNOWN, ["The cerebellum.", "Cerebellum CT.", "CT of a shoe.", "La cabeza de la TC."])
     assert (table["diagnosis"], table["topic"]) == ({"labels": 2, "resolved": 1}, {"labels": 2, "resolved": 2})
     assert table["captions"] == {"labels": 4, "resolved": 2}
     assert table["captions in English"] == {"labels": 3, "resolved": 2}, "a modality's name may hold a structure"
