@@ -48,3 +48,16 @@ def test_cases_and_sentences_of_one_source_may_differ() -> None:
     one, other = "Meningioma is more common in women.", "Meningioma is more common in men."
     assert not disagree(statement(one, "a"), statement(other, "a"))
     assert not disagree(statement(one, "a"), statement(other, "b", "case"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("Meningiomas are hypointense on T1.", "Meningiomas are usually isointense on T1, but can vary.", True),
+        ("Meningiomas are hypointense on T1.", "Meningiomas are isointense on T2.", False),
+        ("Meningiomas are iso- to hypointense on T1.", "Meningiomas are hypointense on T1.", False),
+        ("Meningiomas are hypointense on T1.", "Meningiomas have high signal on T1 after gadolinium.", False),
+    ],
+)
+def test_two_signals_of_one_sequence_disagree(one: str, other: str, apart: bool) -> None:
+    assert disagree(statement(one, "a"), statement(other, "b")) is apart

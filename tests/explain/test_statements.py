@@ -154,3 +154,62 @@ def test_passages_about_something_else_are_no_evidence() -> None:
     own = passage(GENERAL)
     assert relevant((other, own), subject_of("appendicitis", (other, own))) == (own,)
     assert relevant((other,), subject_of("appendicitis", (other,))) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "diagnosis", "name", "itself"),
+    [
+        ("epidermoid", "Suprasellar epidermoid cyst", "Epidermoid inclusion cyst", True),
+        ("stroke", "Thromboembolic stroke", "Embolic infarction", True),
+        ("brain tumor", "Glioblastoma", "Metastatic disease", True),
+        ("pulmonary embolism", "Pulmonary embolism", "Thromboemboli", True),
+        ("PE chest", "Pulmonary embolism", "Pulmonary emboli", True),
+        ("stroke", "Thromboembolic stroke", "Meningoencephalitis", False),
+        ("brain tumor", "Glioblastoma", "Brain abscess", False),
+        ("renal cell carcinoma", "Renal cell carcinoma", "Transitional cell carcinoma", False),
+    ],
+)
+def test_a_diagnosis_without_its_place_or_with_more_words_is_itself(
+    question: str, diagnosis: str, name: str, itself: bool
+) -> None:
+    item = passage(name, "differential", diagnosis)
+    subject = subject_of(question, (item,))
+    assert subject is not None
+    assert is_itself(name, item, subject) is itself
+
+
+def test_a_kind_that_lies_elsewhere_is_no_kind_of_what_is_named_after_its_place() -> None:
+    spinal = passage("Spinal meningiomas are benign tumors.", diagnosis="Spinal meningioma")
+    assert texts("brain tumor", spinal) == []
+    assert texts("meningioma", spinal) != []
+
+
+def test_of_a_name_and_what_it_is_a_kind_of_the_name_is_asked() -> None:
+    assert texts("PCP pneumonia", passage("Pneumonia is an infection.", diagnosis="Pneumonia")) == []
+
+
+def test_a_case_with_a_disease_tells_nothing_of_what_is_normal() -> None:
+    text = "The mass is isointense to normal brain."
+    assert texts("normal brain MRI", passage(text, "caption", "Meningioma")) == []
+    plain = passage("Axial MRI of the normal brain.", "caption", "")
+    assert texts("normal brain MRI", plain) == [plain.text]
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "limit"),
+    [
+        ("The gangrenous form of appendicitis is rare.", "subset", "gangrenous form of appendicitis"),
+        ("Type II appendicitis is rare.", "subset", "Type II appendicitis"),
+        ("Appendicitis in pregnancy is difficult to see.", "subset", "Appendicitis in pregnancy"),
+        ("If the appendix has ruptured, appendicitis may show free fluid.", "subset", "If the appendix has ruptured"),
+        ("The most common form of appendicitis is obstructive.", "", ""),
+        ("The lesion is most likely an inflamed appendix, leading to the diagnosis of appendicitis.", "case", ""),
+    ],
+)
+def test_a_form_a_group_a_condition_and_one_patients_reasoning_are_marked(text: str, scope: str, limit: str) -> None:
+    (one,) = told("appendicitis", passage(text))
+    assert (one.scope, one.limit) == (scope, limit)
+
+
+def test_a_line_that_concludes_on_one_patient_is_no_statement() -> None:
+    assert texts("appendicitis", passage("Dx: Appendicitis, though other causes can not be ruled out.")) == []

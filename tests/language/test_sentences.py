@@ -55,3 +55,10 @@ def test_a_long_sentence_is_cut_at_a_clause_and_shows_it() -> None:
     assert len(short) <= 120
     assert short.endswith("bright …")
     assert text.startswith(short.removesuffix(" …"))
+
+
+@pytest.mark.parametrize(
+    "mark", ["• ", "•", "* ", "*", "**", ">> ", ">", "» ", "- ", "--", "\uf0a7\t", "1. ", "2) ", "3.) ", "1)1 "]
+)
+def test_no_mark_of_a_list_is_left_at_its_item(mark: str) -> None:
+    assert split(f"CT:\n{mark}The mass enhances.")[-1].text == "The mass enhances."

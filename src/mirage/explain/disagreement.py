@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from mirage.explain.checker.binding import signal_of
 from mirage.explain.statements import Statement
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
@@ -38,6 +39,7 @@ _HEDGED = re.compile(
 )
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d{1,3}(?:\.\d+)?))?\s*%")
 _APART = 1.5  # by how much the nearest of two shares must differ
+_AFTER_CONTRAST = re.compile(r"(?i)\b(?:enhanc\w+|contrast|gadolinium|gad)\b")
 
 
 class _Said(NamedTuple):
@@ -47,10 +49,11 @@ class _Said(NamedTuple):
     denied: frozenset[str]
     share: tuple[float, float] | None
     of: frozenset[str]
+    signals: dict[str, set[str]]
 
 
 def disagree(one: Statement, other: Statement) -> bool:
-    """Whether two sources exclude each other: by sex, by age, by how often, or one denies a feature that the other affirms.
+    """Whether two sources exclude each other: by sex, age, how often or signal, or one denies what the other affirms.
 
     Only what is said in general is held against each other; two cases may well differ.
 
@@ -63,17 +66,26 @@ def disagree(one: Statement, other: Statement) -> bool:
     if one.evidence.case == other.evidence.case:
         return False
     here, there = _said(one.text), _said(other.text)
-    if here.sexes and there.sexes and not here.sexes & there.sexes:
+    if _numbers_apart(here, there) or (here.sexes and there.sexes and not here.sexes & there.sexes):
         return True
-    if here.ages and there.ages and _apart(here.ages, there.ages, 1.0):
-        return True
-    if here.share and there.share and here.of and here.of == there.of and _apart(here.share, there.share, _APART):
+    # "Isointense on T1, but can vary" and "hypointense on T1" are for the reader to weigh, however much one hedges.
+    own = one.own and other.own  # a rim, a core or a calcified part has a signal of its own
+    if own and any(
+        here.signals[name].isdisjoint(there.signals[name]) for name in here.signals.keys() & there.signals.keys()
+    ):
         return True
     # "Usually enhances" and "some do not enhance" go together; only what neither hedges excludes the other.
     sure = not _HEDGED.search(one.text) and not _HEDGED.search(other.text)
     return (
         sure and bool(here.affirmed & there.denied or here.denied & there.affirmed) and _same_picture(one.text, other.text)
     )
+
+
+def _numbers_apart(here: _Said, there: _Said) -> bool:
+    if here.ages and there.ages and _apart(here.ages, there.ages, 1.0):
+        return True
+    same = here.of and here.of == there.of
+    return bool(same and here.share and there.share and _apart(here.share, there.share, _APART))
 
 
 def _apart(one: tuple[float, float], other: tuple[float, float], times: float) -> bool:
@@ -107,7 +119,16 @@ def _said(text: str) -> _Said:
         frozenset(name for name, said in findings if said == "denied"),
         (float(percents[0][0]), float(percents[0][1] or percents[0][0])) if len(percents) == 1 else None,
         frozenset(name for name, _ in features),
+        _signals(text),
     )
+
+
+def _signals(text: str) -> dict[str, set[str]]:
+    """Sequence to the signal, or signals, that a sentence gives it; nothing of what is seen after contrast."""
+    found: dict[str, set[str]] = {}
+    for sequence, level in () if _AFTER_CONTRAST.search(text) else signal_of(text):
+        found.setdefault(sequence, set()).add(level)
+    return found
 
 
 def _ages(text: str) -> tuple[float, float] | None:

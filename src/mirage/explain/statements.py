@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
-from mirage.explain.subject import Named, Subject, named, polarities
+from mirage.explain.subject import Named, Subject, is_diseased, named, polarities
 from mirage.language import sentences
 from mirage.language.words import lowered
 
@@ -27,11 +27,20 @@ VERB = re.compile(
     |spares?|spread[s]?|divides?|depends?|communicates?|projects?|favors?|make[s]?|use[s]?)\b"""
 )
 _UNLIKE = re.compile(r"(?i)\b(?:unlike|in contrast (?:to|with)|as opposed to|compared (?:to|with)|rather than|other than)\b")
-_LABEL = re.compile(r"^(?:[A-Z][\w/-]*)(?: [\w/&()-]+){0,3}(?::|\s[-–]) (?=[A-Z0-9])")
+_LABEL = re.compile(r"^(?:[A-Z][\w/-]*)(?: [\w/&()-]+){0,5}(?::|\s[-–]) (?:\(\d+ ?%\) )?(?=[A-Z0-9])")
+# What follows it is somebody's conclusion about one patient, not a sentence on the thing.
+_CONCLUDES = re.compile(
+    r"(?i)^(?:d{1,2}x|(?:final |differential |radiologic )?diagnos[ie]s|impression|conclusion|assessment)\s*(?::|-)"
+)
 _ABOUT = re.compile(r"(?i)^about\b")
 _OF_THE_CASE = re.compile(
     r"""(?ix)\b(?:this|our|the\s+present|the\s+above)\s+(?:case|patient|lesion|study|example|individual|man|woman|child)
     |\bthe\s+patient(?:'s)?\b|\b(?:he|she|his|her|him)\b|\b(?:was|were|demonstrated|revealed|showed|presented|underwent)\b"""
+)
+# Whatever general words stand beside it.
+_SURELY_OF_THE_CASE = re.compile(
+    r"(?i)\bthe (?:mass|lesion|tumou?r|finding|abnormality)s? (?:is|are|was|were) (?:most )?(?:likely|probably)\b"
+    r"|\bleading to the diagnosis\b|\bsuggests? that (?:there|the|this)\b|\bwas considered\b"
 )
 _IN_GENERAL = re.compile(r"(?i)\b(?:is|are|may|can|usually|typically|often|commonly|most|shows?|occurs?|appears?)\b")
 _OPENING = 25  # characters before the name that a sentence of its own begins with
@@ -59,6 +68,7 @@ _GENERIC = re.compile(
 _LIMIT = re.compile(
     r"""(?ix)(?:^|[,;]\s)(?:however,\s|although\s)?((?:in|among|for|with|when\s+in)\s+(?:the\s+|an?\s+)?[^,;]{3,60}?),\s"""
 )
+_ONLY_IF = re.compile(r"(?i)^((?:if|once|unless)\b[^,;]{3,80}?)(?:,|\s(?=the\b))")
 _GROUPS = re.compile(
     r"""(?ix)^(?:in|among|for|with)\b.{0,40}\b(?:child|infant|neonat|newborn|adult|adolescen|elderly|wom[ae]n|m[ae]n\b|females?
     |males?|boys|girls|pregnan|patients|athlet|smokers|immun|cases|types?|forms?|variant|stage|minority|individuals
@@ -67,6 +77,16 @@ _GROUPS = re.compile(
 _WHO = re.compile(
     r"""(?ix)^(?:(?:in|among)\s+)?(?:some(?!\s+(?:suggest|authors|believe|report|have))|few|rare(?:ly)?|occasional(?:ly)?|up\s+to\s+[1-4]?\d\s?%
     |[1-4]?\d(?:\s?[-–]\s?[1-4]?\d)?\s?%|a\s+minority|a\s+subset|one[- ]third)"""
+)
+# "The disseminated form of", "type IV"; and after the name "in children".
+_FORM = re.compile(
+    r"(?i)\b(?:(?!(?:the|an?|most)\b|common|frequent|usual)[\w-]+ ){1,3}"
+    r"(?:form|type|variant|subtype|variety)s? of (?:the )?$"
+    r"|\b(?:type|grade|stage|class) [IVX\d]+[ab]? $"
+)
+_WHOSE = re.compile(
+    r"(?i) (?:in|of|during) (?:the )?(?:child\w*|infan\w+|neonat\w+|newborns?|adolescen\w+|adults?|elderly"
+    r"|pregnan\w+|women|men)\b"
 )
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
 _NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
@@ -99,6 +119,8 @@ class Statement:
         Whether it tells of one case, or of some only.
     limit : str
         Of which case or of which some, in words.
+    leads : bool
+        Whether what is asked stands before the verb.
     """
 
     text: str
@@ -108,6 +130,7 @@ class Statement:
     own: bool
     scope: Scope = ""
     limit: str = ""
+    leads: bool = True
 
 
 def statements(item: Evidence, subject: Subject) -> list[Statement]:
@@ -125,6 +148,8 @@ def statements(item: Evidence, subject: Subject) -> list[Statement]:
 
 
 def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
+    if not subject.fits(item):
+        return
     of_case = subject.case_of(item)
     running, general = subject.alone(item), item.kind == "discussion"
     at_home = running or subject.named_in(item.topic)
@@ -133,6 +158,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         if sentence.is_heading:
             running = _under(sentence.text, subject, running)
             at_home = at_home or running
+            continue
+        if _CONCLUDES.match(sentence.text):
             continue
         text = _unlabelled(sentence.text, subject)
         verb = VERB.search(text)
@@ -149,7 +176,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         if not told.own and (_ENTRY.match(text) or (general and _POINTS_BACK.search(text))):
             continue
         scope, limit = _reach(text, told, item, subject, general)
-        yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit)
+        leads = not told.subjects or not verb or any(one.start < verb.start() for one in told.subjects)
+        yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit, leads)
 
 
 def _stands_alone(text: str, told: _Aboutness) -> bool:
@@ -217,13 +245,13 @@ def _of_diseases(text: str, verb: int, subject: Subject, diseases: Sequence[Name
 def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, general: bool) -> tuple[Scope, str]:
     """Whether a sentence tells of one case or of some only, and of which."""
     if subject.sort == "other":
-        return "", ""
+        return ("case" if not general and is_diseased(item) else ""), ""
     particular = _OF_THE_CASE.search(text) and not _IN_GENERAL.search(text)
     particular = particular or (not told.own and _DEFINITE.search(text) and not _GENERIC.search(text))
-    if not general or particular:
-        kinds = [one.concept for one in named(item.diagnosis) if one.concept in subject.narrower]
-        child = next((name for name in kinds if name not in subject.names), "")
-        return "case", "" if not child or set(kinds) & set(subject.names) else child
+    if not general or particular or _SURELY_OF_THE_CASE.search(text):
+        return "case", kind_of_case(item, subject)
+    if condition := _ONLY_IF.match(text):
+        return "subset", condition[1]
     limit = _LIMIT.search(text)
     if limit and _GROUPS.match(limit[1]) and not subject.named_in(limit[1]):
         return "subset", limit[1]
@@ -238,12 +266,31 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
     return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
 
 
+def kind_of_case(item: Evidence, subject: Subject) -> str:
+    """The kind of what is asked that a passage's case is of; empty where the diagnosis names what is asked itself.
+
+    Parameters
+    ----------
+    item : Evidence
+    subject : Subject
+    """
+    kinds = [one.concept for one in named(item.diagnosis) if one.concept in subject.narrower]
+    child = next((name for name in kinds if name not in subject.names), "")
+    return "" if set(kinds) & set(subject.names) else child
+
+
 def _kind(text: str, one: Named, subject: Subject) -> str:
     """Which kind of what is asked a name means, as "retrocecal appendicitis"; empty where it means all of it."""
     if one.concept not in subject.names:
         return one.concept
+    name = text[one.start : one.end]
+    if form := _FORM.search(text[: one.start]):
+        return f"{form[0]}{name}"
+    group = _WHOSE.match(text[one.end :])
     words = _modifier(text[: one.start])
-    return f"{words} {text[one.start : one.end]}" if words else ""
+    if words or group:
+        return f"{words} {name}{group[0] if group else ''}".strip()
+    return ""
 
 
 def _modifier(before: str) -> str:

@@ -24,6 +24,7 @@ Sort = Literal["disease", "finding", "other", "words"]
 _SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the other
 _HELD = 0.8  # of the words asked for, where no concept decides
 _SUBJECTS: tuple[Sort, ...] = ("disease", "finding", "other")
+_NORMAL = frozenset(("normal", "normal finding", "normal variant"))
 _PICTURES = re.compile(r"(?:^|,\s*)like the (?:dropped picture|figure \S+)")
 _LESS = re.compile(r",?\s*less of .*$", re.DOTALL)
 
@@ -55,6 +56,8 @@ class Subject:
         Whether nobody asked for it in words: it is what the figures found are mostly about.
     places : frozenset of str
         Anatomy that is asked for beside a disease, which it can have anywhere; empty for none.
+    normal : bool
+        Whether normal pictures are asked for, so that no case with a disease can tell of it.
     """
 
     names: tuple[str, ...]
@@ -64,6 +67,7 @@ class Subject:
     focus: Focus
     guessed: bool = False
     places: frozenset[str] = frozenset()
+    normal: bool = False
 
     def named_in(self, text: str) -> bool:
         """Whether a title, diagnosis or heading names it or a kind of it."""
@@ -103,6 +107,10 @@ class Subject:
             return self.named_in(item.diagnosis)
         return self.named_in(item.title) or self.named_in(item.topic)
 
+    def fits(self, item: Evidence) -> bool:
+        """Whether a passage may tell of it: of what is normal only one whose case has no disease."""
+        return not (self.normal and is_diseased(item))
+
     def placed(self, item: Evidence) -> bool:
         """Whether a passage's case is of the place that is asked for."""
         texts = (item.title, item.diagnosis, item.topic)
@@ -115,6 +123,11 @@ class Subject:
     def foreign(self, concept: str) -> bool:
         """Whether a disease is another one: neither what is asked, nor a kind of it, nor what it is a kind of."""
         return concept not in self.narrower and concept not in self.wider
+
+
+def is_diseased(item: Evidence) -> bool:
+    """Whether the title, diagnosis or topic of a passage's case names a disease."""
+    return any(one.kind == "disease" for one in named(". ".join((item.title, item.diagnosis, item.topic))))
 
 
 @lru_cache(maxsize=16_384)
@@ -158,20 +171,21 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
         )
         names += [name for name, _ in counted.most_common(1)]
     focus = focus_of(plain, evidence)
-    kinds = {name: known.concepts[name].kind for name in dict.fromkeys(names)}
+    kinds = {name: known.concepts[name].kind for name in dict.fromkeys(names) if name not in _NORMAL}
+    normal = any(name in _NORMAL for name in names)
     for sort in _SUBJECTS:
         wanted = tuple(
             name for name, kind in kinds.items() if (kind if kind in ("disease", "finding") else _other(kind)) == sort
         )
         if not wanted:
             continue
-        if sort == "other" and _unread(plain, found.matches):
+        if sort == "other" and not normal and _unread(plain, found.matches):
             break
         if sort in ("disease", "finding") and (name := _longer(plain, found.matches, set(wanted))):
             return Subject((), "words", frozenset(), frozenset(), focus_of(name, evidence))
         places = [name for name, kind in kinds.items() if kind == "anatomy"] if sort == "disease" else []
-        return _subject(wanted, sort, focus, places=places)
-    return Subject((), "words", frozenset(), frozenset(), focus) if focus.weights else None
+        return _subject(wanted, sort, focus, places=places, normal=normal)
+    return Subject((), "words", frozenset(), frozenset(), focus, normal=normal) if focus.weights else None
 
 
 def _other(kind: str) -> str:
@@ -225,15 +239,46 @@ _PLAIN = frozenset(
 
 
 def _subject(
-    names: tuple[str, ...], sort: Sort, focus: Focus, *, guessed: bool = False, places: Sequence[str] = ()
+    names: tuple[str, ...],
+    sort: Sort,
+    focus: Focus,
+    *,
+    guessed: bool = False,
+    places: Sequence[str] = (),
+    normal: bool = False,
 ) -> Subject:
     known = lexicon()
-    narrower = frozenset(names).union(*(known.children(name) for name in names))
+    # "PCP pneumonia" asks for one thing, by its name and by what it is a kind of.
+    names = tuple(name for name in names if not any(name in known.parents(other) for other in names))
+    narrower = frozenset(names).union(*(_kinds(name) for name in names))
     wider = frozenset[str]().union(*(known.parents(name) for name in names))
     if any(known.concepts[name].organ in places for name in names):
         places = ()  # the disease is there by its nature
     where = frozenset(places).union(*(known.children(place) for place in places))
-    return Subject(names, sort, narrower, wider - narrower, focus, guessed, where)
+    return Subject(names, sort, narrower, wider - narrower, focus, guessed, where, normal)
+
+
+_AXIS = frozenset(("head", "neck", "spine", "chest", "abdomen", "pelvis", "upper extremity", "lower extremity"))
+
+
+@lru_cache(maxsize=1024)
+def _kinds(name: str) -> frozenset[str]:
+    """All kinds of a concept; of one named after a place ("brain tumor") none that lies elsewhere ("spinal meningioma")."""
+    known = lexicon()
+    kinds = known.children(name)
+    organ = known.concepts[name].organ
+    if not organ or not _content(organ) <= _content(name):
+        return kinds
+    here = _AXIS & {organ, *known.parents(organ)}
+    if not here:
+        return kinds
+
+    def elsewhere(kind: str) -> bool:
+        place = known.concepts[kind].organ
+        there = _AXIS & {place, *(known.parents(place) if place in known else ())}
+        return bool(there) and not there & here
+
+    return frozenset(kind for kind in kinds if not elsewhere(kind))
 
 
 def _guessed(evidence: Sequence[Evidence]) -> Subject | None:
@@ -262,12 +307,12 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     found = known.find(name)
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
     own.update(subject.names)
-    own.update(*((*known.parents(one), *known.children(one)) for one in tuple(own)))
+    own.update(*((*known.parents(one), *known.children(one), *_unplaced(one)) for one in tuple(own)))
     there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
     there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}
     initials = {"".join(word[0] for word in lowered(text)) for text in (item.diagnosis, item.title)}
     words = _content(name)
-    asked = [_content(each) for each in subject.names] or [frozenset(subject.focus.weights)]
+    asked = [each for one in subject.names for each in _spelled(one)] or [frozenset(subject.focus.weights)]
     if there & own or subject.named_in(name) or name.strip().lower() in initials or any(each <= words for each in asked):
         return True
     strange = _content(_less(name, found.matches)) if subject.names else words  # what no name of the lexicon explains
@@ -277,6 +322,30 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
         return False
     texts = [_content(text) for text in (item.diagnosis, item.title, *subject.names) if text]
     return any(words <= text or _alike(" ".join(sorted(words)), " ".join(sorted(text))) for text in texts)
+
+
+@lru_cache(maxsize=1024)
+def _spelled(concept: str) -> tuple[frozenset[str], ...]:
+    """The words of each name of a concept."""
+    of = lexicon().concepts[concept]
+    return tuple(words for each in (of.name, *of.synonyms, *of.lay) if (words := _content(each)))
+
+
+@lru_cache(maxsize=1024)
+def _unplaced(concept: str) -> frozenset[str]:
+    """What a disease is called where its place is not said: a brain tumor "metastasis", a stroke "infarction"."""
+    known = lexicon()
+    organ = known.concepts[concept].organ
+    if not organ:
+        return frozenset()
+    there = {organ, *known.children(organ)}
+    kinds = (kind for kind in known.children(concept) if known.concepts[kind].organ in there)
+    return frozenset(
+        wider
+        for kind in kinds
+        for wider in known.parents(kind)
+        if known.concepts[wider].kind == "disease" and not known.concepts[wider].organ
+    )
 
 
 def _alike(one: str, other: str) -> bool:

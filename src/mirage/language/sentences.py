@@ -26,7 +26,8 @@ _KINDS = frozenset(
     "type grade stage class vitamin hepatitis group image figure panel level zone category protein factor".split()
 )
 _BULLET = re.compile(
-    r"^\s*(?:[•●▪◦‣·*→►✓\-–—]+\s+|[•●▪◦‣·→►✓]+|[-–—](?=[A-Za-z])|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})[.)]\s+(?=\S))"
+    r"^\s*(?:[•●▪◦‣·*→►✓»>\uf0a7\-–—]+\s+|[•●▪◦‣·→►✓»>\uf0a7]+|[*]+(?=\w)|[-–—]+(?=[A-Za-z])"
+    r"|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})(?:[.)]|\.\))\s+(?=\S)|\d{1,2}\)\d?\s*(?=[A-Z]))"
 )
 _INLINE_BULLET = re.compile(r"(?<=\S)\s*[•●▪◦]\s*(?=\S)")
 _COUNTED = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s+(?=[A-Z])")

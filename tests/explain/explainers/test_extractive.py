@@ -225,3 +225,72 @@ def test_two_sources_that_disagree_stand_side_by_side_and_say_so() -> None:
     assert len(places) == 2
     assert places[1] == places[0] + 1
     assert {(draft.cites[0], draft.against) for draft in drafts if draft.against} == {(3, (4,)), (4, (3,))}
+
+
+def aspects(text: str, kind: str = "discussion") -> list[tuple[str, str]]:
+    drafts, _ = told(ExplanationRequest("appendicitis", (passage(9, text, kind, title="Appendicitis", modality="CT"),)))
+    return [(draft.aspect, draft.text) for draft in drafts]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Appendicitis is associated with a tumor in about 1% of patients.",
+        "Vasospasm and appendicitis are helpful signs of a rupture.",
+        "The source of appendicitis is most commonly a fecalith obstruction.",
+        "Appendicitis in children is considered to be more aggressive than in adults.",
+        "Less commonly, appendicitis is a complication of Crohn disease.",
+    ],
+)
+def test_what_goes_with_a_thing_or_less_common_causes_is_not_what_it_is(text: str) -> None:
+    assert [aspect for aspect, _ in aspects(text)] != ["what"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Excision of infiltrative appendicitis with wide margins is the treatment.",
+        "MRI is an excellent modality for involvement of the appendix in appendicitis but is limited by field of view.",
+        "Clinical presentation of appendicitis is variable and subtle.",
+    ],
+)
+def test_cure_cost_and_complaints_are_no_look_place_or_pitfall(text: str) -> None:
+    assert aspects(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Axial CT image demonstrates appendicitis.",
+        "Frontal chest radiograph shows interval placement of an endotracheal tube.",
+        "Axial CT images demonstrate normal parenchyma of the liver without effusion or infiltrate.",
+    ],
+)
+def test_that_it_is_there_and_what_else_is_there_or_normal_is_not_how_it_looks(text: str) -> None:
+    assert aspects(text, "caption") == []
+    assert aspects("Axial CT image demonstrates a dilated appendix of 12 mm with fat stranding.", "caption")
+
+
+def test_a_list_gives_no_headings_adjectives_or_kinds_of_the_diagnosis_as_what_else_it_could_be() -> None:
+    listed = "Vascular -\nIschemic colitis\nInflammatory\nMycotic / infectious\nPerforated appendicitis\nCrohn disease"
+    assert aspects(listed, "differential") == [("differential", "Ischemic colitis; … Crohn disease")]
+
+
+def test_a_differential_of_a_finding_that_ends_in_the_diagnosis_is_not_its_own() -> None:
+    text = "The main differential of a dilated tube in the pelvis is appendicitis and hydrosalpinx."
+    assert aspects(text) == []
+
+
+def test_one_cases_differential_says_of_which_kind_the_case_is() -> None:
+    item = replace(
+        passage(9, "Crohn disease\nMesenteric adenitis", "differential", title="Perforated appendicitis"), case="own"
+    )
+    drafts, _ = told(ExplanationRequest("appendicitis", (item, *APPENDICITIS[:3])))
+    assert [(draft.scope, draft.limit) for draft in drafts if 9 in draft.cites] == [("case", "perforated appendicitis")]
+
+
+def test_an_image_named_by_its_view_is_a_radiograph_whatever_the_case_holds_else() -> None:
+    item = passage(9, "PA image shows increased density and a calcified appendicolith.", "findings", title="Appendicitis",
+                   modality="CT")  # fmt: skip
+    drafts, _ = told(ExplanationRequest("appendicitis", (item,)))
+    assert [draft.modality for draft in drafts] == ["XR"]

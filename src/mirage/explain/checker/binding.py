@@ -90,7 +90,7 @@ def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
 
 
 @lru_cache(maxsize=4096)
-def _signal_of(text: str) -> frozenset[tuple[str, str]]:
+def signal_of(text: str) -> frozenset[tuple[str, str]]:
     """Sequence and signal, as a sentence binds them: "dark on T1 and bright on T2", "on T1 dark, on T2 bright"."""
     marks = [
         (match.start(), "sequence", _SHORT.get(word := next(filter(None, match.groups())).upper(), word))
@@ -120,11 +120,11 @@ def _signal_of(text: str) -> frozenset[tuple[str, str]]:
 
 
 def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    said = {pair: unit for unit in reversed(near) for pair in _signal_of(unit.reading.text)}
+    said = {pair: unit for unit in reversed(near) for pair in signal_of(unit.reading.text)}
     diseases = {name for name, _, _ in named(claim.text) if lexicon().concepts[name].kind == "disease"}
-    own = [unit for unit in chosen if diseases & _concepts(unit.reading) and _signal_of(unit.reading.text)]
-    here = {pair for unit in own or chosen for pair in _signal_of(unit.reading.text)}
-    for sequence, level in sorted(_signal_of(claim.text)):
+    own = [unit for unit in chosen if diseases & _concepts(unit.reading) and signal_of(unit.reading.text)]
+    here = {pair for unit in own or chosen for pair in signal_of(unit.reading.text)}
+    for sequence, level in sorted(signal_of(claim.text)):
         if (sequence, level) in here or ((sequence, level) in said and not any(pair[0] == sequence for pair in here)):
             continue
         against = [pair for pair in [*here, *said] if pair[0] == sequence and pair[1] != level]

@@ -19,18 +19,22 @@ def _any(words: str) -> re.Pattern[str]:
 
 
 # They are words of radiology at large, no knowledge of a disease.
-_CATEGORY = _any("""(?:is|are)\\s+(?:\\w+[\\s-]){0,5}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?|malformations?
-    conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?|mass(?:es)?|dilat\\w+
-    process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?|malignanc\\w+
-    herniation|defects?|obstruction|occlusion|rupture|h[ae]?emorrhage|h[ae]?ematoma)""")
-_DEFINED = _any("""(?:is|are) (?:defined|characteri[sz]ed|caused|thought|believed|classified|considered)
+# Nothing but words that describe it may stand before what it is: "is associated with a tumour" says not what it is.
+_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less)\b)\w+[\s-]){0,6}"
+_CATEGORY = _any(rf"""(?:is|are)\s+(?:one of the\s+)?{_DESCRIBING}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?
+    malformations?|conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?
+    mass(?:es)?|dilat\w+|process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?
+    malignanc\w+|herniation|defects?|obstruction|occlusion|rupture|h[ae]?emorrhage|h[ae]?ematoma)""")
+_DEFINED = _any(r"""(?:is|are) (?:defined|characteri[sz]ed|caused|classified)
+    (?:is|are) (?:thought|believed|considered|said|described) (?:as |to (?:be |have )?(?:due|an?|the|caused|result\w*|aris\w+
+    originat\w+)|an? )
     refers? to
     consists? of
     results? from
     represents?
     arises? from
     (?:is|are) (?:usually |most often |most commonly )?(?:due to|from|the result of)
-    derive\\w* from""")
+    derive\w* from""")
 _ORIGIN = _any("most common\nautosomal\ncongenital\nbenign\nmalignant\nacquired\nidiopathic\nhereditary\nrare")
 _NAMES = _any("also (?:known|called)\na\\.?k\\.?a\nso-called\nterm")
 _SITED = _any("""locat(?:ed|ions?)
@@ -60,7 +64,7 @@ _SIGN = _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|de
     HU|filling defects?|mass effect|o?edema|air[- ]fluid|fluid level|cystic|necro\\w+|margins?
     well[- ]?(?:circumscribed|defined)
     heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
-    flow void|rim|ring|halo|nodul\\w+|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass""")
+    flow void|rim|ring|halo|nodul(?:es?|arity)|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass""")
 _PICTURE = _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?|angiogra\\w+
     contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
 _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed
@@ -84,7 +88,15 @@ _NO_PLACE = _any(
     "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
     "|depending|mechanism|pathogenesis"
 )
-_NO_LOOK = _any("ratio|incidence|prevalence|mortality|study of choice|modality of choice")
+_NO_LOOK = _any("accounts? for|ratio|incidence|prevalence|mortality|study of choice|modality of choice")
+# Course, cure and cost, and how a picture was made, are neither place, look, differential nor pitfall.
+_OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)
+    excision|resect\\w+|prognos\\w+|mortality|surviv\\w+|repair|clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
+    (?:excellent|preferred|initial|main) (?:modality|study|test)|of choice|limited by|helpful|useful|effective
+    (?:is|are|was|were|can be) (?:often |frequently |also )?(?:used|administered|obtained|performed|placed)
+    (?:poorly|well) visuali[sz]ed
+    (?:will )?var(?:y|ies) according|guided|percutaneous
+    (?:interval|tube|catheter|drain|stent) placement""")
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
     ("discussion", "what"): 0.4,
@@ -122,13 +134,21 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
         cues *= 0.3
     if aspect == "look" and _NO_LOOK.search(text):
         cues *= 0.3
+    if aspect != "what" and _OF_OTHER.search(text):
+        cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2
     return cues + _KINDS.get((kind, aspect), 0.0)
 
 
 _SUBORDINATE = re.compile(
-    r"(?i)\W*(?:when|whenever|if|although|because|since|as|while|due|in|on|with|for|after|of|at|by|from)\b"
+    r"(?i)\W*(?:when|whenever|if|although|because|since|as|while|due|in|on|with|for|after|of|at|by|from|given|once|among|unless)\b"
+)
+
+
+_OF_ANOTHER = re.compile(
+    r"(?i)\b(?:and|for|with|in|on|by"
+    r"|(?<!form )(?<!forms )(?<!type )(?<!types )(?<!kind )(?<!majority )(?<!most )(?<!% )(?<!percent )of)\b"
 )
 
 
@@ -149,7 +169,10 @@ def defines(text: str, subject: Subject) -> float:
     before = text[: verb.start()] if verb else ""
     if not before or len(before.split()) > 14 or _ABOUT.search(before) or _SUBORDINATE.match(before):
         return 0.2
-    return 1.0 if subject.named_in(before) else 0.2
+    # "Vasospasm and X are ...", "a sign of X is ..." say what something else is.
+    clause = before.rpartition(", ")[2]
+    of_another = _OF_ANOTHER.search(clause)
+    return 1.0 if subject.named_in(before if not of_another else clause[: of_another.start()]) else 0.2
 
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -195,11 +218,13 @@ _LEANS = re.compile(r"""(?ix)
     ^\W*(?:in\s+other|it|its|they|their|them|these|those|this|that|such|he|she|his|her|there\s+are\s+(?:also|other)|however|therefore|
       thus|hence|also|in\s+addition|additionally|furthermore|moreover|further|similarly|likewise|conversely|instead|another|
       other|others|both|either|neither|but|and|or|so|then|otherwise|nevertheless|as\s+such|when\s+(?:this|it|they)|
-      as\s+(?:stated|mentioned|noted|described)|in\s+(?:this|our|these|that|such|summary|conclusion)|on\s+the\s+other\s+hand|
+      as\s+(?:stated|mentioned|noted|described)|more\s+distinctively|in\s+(?:this|our|these|that|such|summary|conclusion)|on\s+the\s+other\s+hand|
       for\s+(?:example|this|these|instance)|unlike\s+(?:this|these)|turning\s+attention|at\s+this\s+time|again|finally|lastly|
+      (?:less|more)\s+(?:commonly|frequently|often|rarely|recently)|
       second|third|secondly|thirdly|next|later|more\s+recently|despite\s+this|of\s+(?:these|those)|
       the\s+(?:latter|former|same|above|other|study|disease|condition|lesion|syndrome|disorder|process|remaining))\b
     | \b(?:described|mentioned|noted|listed|shown|seen|discussed|stated)\s+(?:above|below|previously)\b
+    | \bon\s+the\s+other\s+hand\b
     | \bdiscussed\s+(?:in|later|elsewhere|separately)\b | \bon\s+above\b | \bsee\s+(?:fig|image|below|above)
 """)
 # A source's own reference marks would be read as ours.
@@ -227,6 +252,32 @@ _MAKING = re.compile(
 # A question mark inside a word is what is left of a letter that was lost.
 _SPOILT = re.compile(r"\w\?\w|\?\?")
 _POINTS = re.compile(r"(?i)\b(?:fig(?:ure)?s?\.?|images?)\s*#?\d|#\d|\(arrows?|\barrows?\b")
+
+
+_DENIED = re.compile(r"(?i)\b(?:no|without|normal|unremarkable)\b.*$")
+_EMPTY = frozenset(
+    "with from this that there these their obtained level view consistent compatible suggestive diagnosis known".split()
+)
+
+
+def affirmed(text: str) -> str:
+    """The beginning of a sentence up to where it denies or calls things normal."""
+    return _DENIED.sub("", text)
+
+
+def shows(text: str) -> bool:
+    """Whether a text names a sign that pictures show."""
+    return bool(_SIGN.search(text))
+
+
+_FEWEST_WORDS = 2
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text says hardly more than that a picture shows something."""
+    words = re.findall(r"[\w.-]+", _SEEN.sub(" ", _PICTURE.sub(" ", text.lower())))
+    said = [word for word in words if word[0].isdigit() or (len(word) > 3 and word not in _EMPTY)]
+    return len(said) < _FEWEST_WORDS
 
 
 def addresses_a_machine(text: str) -> bool:
@@ -267,6 +318,8 @@ def is_sentence(text: str) -> bool:
     return letters >= 0.55 * len(text)
 
 
+# What it adds to is not quoted: "CT is also effective"; but "also known as" names it.
+_ADDS = re.compile(r"(?i)\balso (?!known|called|termed|referred|named|presents?)")
 _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.7, _PERSON),
     (0.35, _MARKS),
@@ -275,6 +328,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.6, _MAKING),
     (0.2, _SPOILT),
     (0.2, _POINTS),
+    (0.25, _ADDS),
 )
 
 

@@ -20,8 +20,8 @@ from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
 from mirage.explain.focus import modality_of
-from mirage.explain.statements import VERB, Statement, statements
-from mirage.explain.subject import Subject, is_itself, subject_of
+from mirage.explain.statements import VERB, Statement, kind_of_case, statements
+from mirage.explain.subject import Subject, is_itself, named, subject_of
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
 
@@ -41,7 +41,7 @@ _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
 # An item of a differential that argues, or is part of a broken line, names nothing.
 _NO_NAME = re.compile(
-    r"(?i) [-–] |:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given)\b"
+    r"(?i) [-–](?: |$)|:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given)\b"
 )
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
@@ -56,7 +56,10 @@ _CALLED: dict[str, re.Pattern[str]] = {
         r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|PD|FSE|FIESTA|gadolinium|magnetic resonance|signal intens\w+)\b"
     ),
     "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
-    "XR": re.compile(r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB)\b"),
+    "XR": re.compile(
+        r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB"
+        r"|(?:PA|AP|lateral|upright|decubitus)(?: and lateral)? (?:views?|images?))\b"
+    ),
     "NM": re.compile(r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT)\b"),
     "PT": re.compile(r"\b(?:PET|FDG)\b"),
     "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
@@ -302,7 +305,8 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
     parts: list[str] = []
     left_out, kept = False, 0
     for name in dict.fromkeys(items):
-        unnamed = len(name) > _LONGEST_ITEM or _NO_NAME.search(name) or (upper and name[:1].islower())
+        broken = _NO_NAME.search(name) or (upper and name[:1].islower())
+        unnamed = len(name) > _LONGEST_ITEM or broken or _only_kinds(name)
         if unnamed or cues.leans(name) or VERB.search(name) or is_itself(name, item, subject) or kept == _MOST_ITEMS:
             left_out = True
             continue
@@ -310,7 +314,36 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
         left_out, kept = False, kept + 1
     if kept > 1 and any(character.islower() for character in "".join(parts)):
         text = "; ".join(parts) + (" …" if left_out else "")
-        yield Statement(text, item, 0, True, False, "case", "")
+        yield Statement(text, item, 0, True, False, "case", kind_of_case(item, subject))
+
+
+# What is left of "mycotic aneurysm" where a list leaves out the name that it qualifies.
+_QUALIFIES = re.compile(r"(?i)^(?:[\w-]+(?:al|ic|ar|ous|ary|ory|ent|ant|ive)(?:[,/ ]+|$))+$")
+
+
+def _only_kinds(name: str) -> bool:
+    """Whether an item is adjectives alone, which name no disease: "Atherosclerotic", "Mycotic / infectious"."""
+    return bool(_QUALIFIES.match(name)) and not any(one.kind == "disease" and one.end == len(name) for one in named(name))
+
+
+def _looks(text: str, statement: Statement, subject: Subject) -> float:
+    """How much a sentence can tell of how what is asked looks, whatever its cues.
+
+    A disease's name may itself sound like a sign ("nodular sclerosing"). What only says that the thing is there, that
+    devices are, or that all else is normal tells nothing of its look.
+    """
+    names = named(text) if subject.sort == "disease" else ()
+    rest = cues.affirmed(text) if names and statement.evidence.kind != "discussion" else text
+    cut = len(rest) < len(text)
+    for one in names:
+        if one.kind in ("disease", "device", "procedure") and one.end <= len(rest):
+            rest = rest[: one.start] + " " * (one.end - one.start) + rest[one.end :]
+            cut = cut or one.kind == "device"
+    told = cues.strength("look", statement.evidence.kind, rest)
+    if statement.evidence.kind == "discussion" or not names:
+        return told
+    shown = cues.shows(rest) or any(one.kind == "finding" and one.end <= len(rest) for one in names)
+    return told if shown or not (cut or cues.is_bare(rest)) else 0.4 * told
 
 
 def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
@@ -337,6 +370,9 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
         strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
     else:
         strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
+        strengths["look"] = min(strengths["look"], _looks(text, statement, subject))
+        if not statement.leads:
+            strengths["differential"] = 0.0  # "The differential of ... is X and Y": X would be its own
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
         if captions:
             strengths["look"] = max(strengths["look"], 0.7)
@@ -371,30 +407,44 @@ def choose(
         Further worth of a candidate.
     """
     for aspect in wanted:
-        best, best_score = None, _FLOOR
-        for candidate in found:
-            told_of = candidate.strengths[aspect]
-            if told_of < _LEAST[aspect] or (aspect in ("what", "where", "pitfall") and candidate.statement.scope == "case"):
-                continue
-            score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
-            if score <= best_score:
-                continue
-            side = candidate.evidence.side
-            # An exception has most words of its rule.
-            mine = [other for _, other in chosen if other.evidence.side == side]
-            alike = [(similarity(candidate, other), other.statement.scope) for other in mine]
-            if any(share >= (SAME if scope == candidate.statement.scope else EXCEPTION) for share, scope in alike):
-                continue
-            told = max((share for share, _ in alike), default=0.0)
-            same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
-            same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
-            score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
-            if aspect == "look":
-                score -= 0.15 * sum(candidate.modality == other.modality for kind, other in chosen if kind == "look")
-            if score > best_score:
-                best, best_score = candidate, score
-        if best is not None:
-            chosen.append((aspect, best))
+        for rules in (True, False) if aspect in ("what", "where") else (False,):
+            # The rule before its exceptions; these have its place only where no source gives it.
+            of_aspect = [one for one in found if not rules or not one.statement.scope]
+            if best := _best(of_aspect, aspect, chosen, bonus):
+                chosen.append((aspect, best))
+                break
+
+
+def _best(
+    found: Sequence[Candidate],
+    aspect: Aspect,
+    chosen: Sequence[tuple[Aspect, Candidate]],
+    bonus: Callable[[Candidate], float],
+) -> Candidate | None:
+    """The sentence that tells most of an aspect beside those that were chosen; None where none tells enough."""
+    best, best_score = None, _FLOOR
+    for candidate in found:
+        told_of = candidate.strengths[aspect]
+        if told_of < _LEAST[aspect] or (aspect in ("what", "where", "pitfall") and candidate.statement.scope == "case"):
+            continue
+        score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
+        if score <= best_score:
+            continue
+        side = candidate.evidence.side
+        # An exception has most words of its rule.
+        mine = [other for _, other in chosen if other.evidence.side == side]
+        alike = [(similarity(candidate, other), other.statement.scope) for other in mine]
+        if any(share >= (SAME if scope == candidate.statement.scope else EXCEPTION) for share, scope in alike):
+            continue
+        told = max((share for share, _ in alike), default=0.0)
+        same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
+        same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
+        score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
+        if aspect == "look":
+            score -= 0.15 * sum(candidate.modality == other.modality for kind, other in chosen if kind == "look")
+        if score > best_score:
+            best, best_score = candidate, score
+    return best
 
 
 def similarity(one: Candidate, other: Candidate) -> float:
