@@ -52,6 +52,6 @@ def cases() -> list[dict[str, Any]]:
                 "licence": licence,
             },
             "discussion": DISCUSSION,
-            "topic": "Neuroanatomy",
+            "topic": "Normal neuroanatomy",
         }
     ]

@@ -232,6 +232,11 @@ class Case:
         """The passages that say something, by name, in reading order."""
         return {name: text for name in self.PASSAGES if (text := getattr(self, name))}
 
+    @property
+    def words(self) -> str:
+        """What word search looks in beside its figures' own words: what it is filed under, and the passages."""
+        return "\n".join(filter(None, (self.topic, *self.passages.values())))
+
 
 # Only tags that HTML has, so that "lesions < 3 cm and > 1 cm" stays as it was written.
 _TAG_NAMES = (

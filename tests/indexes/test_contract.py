@@ -114,7 +114,7 @@ def test_the_caption_channel_looks_at_captions_and_passes_over_figures_without(i
 
 def test_channels_that_have_nothing_to_look_with_stay_out(index: Index) -> None:
     assert set(index.ask(ask(unit(0)))) == {"image", "caption"}
-    assert set(index.ask(ask(None, "brain"))) == {"words"}
+    assert set(index.ask(ask(None, "brain"))) == {"words", "case"}
     assert index.ask(ask()) == {}
     assert set(index.ask(IndexQuery(unit(0), "", 5, {}, caption_channel=False))) == {"image"}
 
@@ -128,7 +128,18 @@ def test_words_are_stemmed_and_stop_words_find_nothing(index: Index, words: str,
 
 
 def test_the_limit_holds_in_every_channel(index: Index) -> None:
-    assert [len(ranked) for ranked in index.ask(ask(unit(0), "brain", 1)).values()] == [1, 1, 1]
+    answer = index.ask(ask(unit(0), "brain", 1))
+    assert [len(answer[channel]) for channel in ("image", "caption", "words")] == [1, 1, 1]
+
+
+def test_words_of_cases_are_a_channel_of_their_own(make: Make, tmp_path: Path) -> None:
+    made = make(tmp_path / "own")
+    made.add([replace(point(9, "Axial CT"), case="Fever after a journey. Axial CT."), point(8, "Axial CT")])
+    answer = made.ask(ask(None, "journeys"))
+    assert (keys(answer["case"]), keys(answer["words"])) == ([9], [])
+    made.add([point(9, "Axial CT")])
+    assert keys(made.ask(ask(None, "journeys"))["case"]) == []
+    made.close()
 
 
 def test_a_long_tie_is_cut_alike_whatever_the_order_in_which_it_was_added(make: Make, tmp_path: Path) -> None:
@@ -147,7 +158,11 @@ def test_a_long_tie_is_cut_alike_whatever_the_order_in_which_it_was_added(make: 
 
 def test_filters_apply_inside_every_channel(index: Index) -> None:
     answer = index.ask(ask(unit(0), "brain thalamus hematoma", modality=["CT"]))
-    assert {channel: keys(ranked) for channel, ranked in answer.items()} == {"image": [1], "caption": [1], "words": [1]}
+    assert {channel: keys(ranked) for channel, ranked in answer.items() if ranked} == {
+        "image": [1],
+        "caption": [1],
+        "words": [1],
+    }
 
 
 def test_values_of_a_filter_are_alternatives_and_filters_add_up(index: Index) -> None:

@@ -95,8 +95,9 @@ def for_words() -> list[Weights]:
 
 
 def for_fields(now: Weights) -> list[Weights]:
-    """Candidates for what concepts count: each weight of now, halved and doubled; all else as it is."""
-    counted = {**CONCEPT_WEIGHTS, **{name: weight for name, weight in now.items() if name in CONCEPT_WEIGHTS}}
+    """Candidates for what concepts and the texts of cases count: each weight of now, halved and doubled."""
+    counted = {"case": 1.0, **CONCEPT_WEIGHTS}
+    counted |= {name: weight for name, weight in now.items() if name in counted}
     return [{**now, **counted, name: weight * by} for name, weight in counted.items() for by in (0.5, 2.0)]
 
 

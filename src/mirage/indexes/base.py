@@ -15,7 +15,7 @@ Vector = npt.NDArray[np.float32]
 
 # What a filter may name; each is a keyword field of every point.
 FILTER_FIELDS: tuple[str, ...] = ("modality", "plane", "region", "proof", "corpus", "licence")
-CHANNELS: tuple[str, ...] = ("image", "caption", "words", "concepts")
+CHANNELS: tuple[str, ...] = ("image", "caption", "words", "case", "concepts")
 
 
 class IndexOutdated(AtlasError):
@@ -38,6 +38,8 @@ class Point:
         A value for each of `FILTER_FIELDS`.
     concepts : mapping
         What the figure speaks of: number (32 bits, of a concept in a field) to weight.
+    case : str
+        For BM25 in a channel of its own: the words of the figure's case.
     """
 
     key: int
@@ -46,6 +48,7 @@ class Point:
     words: str
     fields: Mapping[str, str]
     concepts: Mapping[int, float] = field(default_factory=dict)
+    case: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ Ranked = list[tuple[int, float]]
 
 @runtime_checkable
 class Index(Protocol):
-    """Four channels over the same points."""
+    """Five channels over the same points."""
 
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""

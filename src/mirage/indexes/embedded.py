@@ -1,8 +1,8 @@
 """Qdrant Edge: the index in this process.
 
-One named vector for the image, one for the caption, a sparse one for the concepts, BM25 over the text index of the payload
-field ``words``, and a keyword index for each filter. The write-ahead log stays on: it makes acknowledged writes durable and
-it is the lock that keeps a second process out.
+One named vector for the image, one for the caption, a sparse one for the concepts, BM25 over the text indexes of the payload
+fields ``words`` and ``case``, and a keyword index for each filter. The write-ahead log stays on: it makes acknowledged
+writes durable and it is the lock that keeps a second process out.
 
 How vectors lie on disk and in memory is the shard's *layout*. Until the vectors of one kind pass 20 MB they are searched
 whole, in every layout; from then on there is a graph, and with the layout ``compact`` the graph is walked over vectors of
@@ -33,6 +33,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_TEXTS = ("words", "case")
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike
 _WIDER = 4  # times as many, where a tie goes on beyond that,
@@ -89,7 +90,8 @@ def _field_indexes() -> Iterator[edge.UpdateOperation]:
         stemmer=edge.SnowballParams(edge.SnowballLanguage.English),
         scoring=True,
     )
-    yield edge.UpdateOperation.create_field_index("words", words)
+    for field in _TEXTS:
+        yield edge.UpdateOperation.create_field_index(field, words)
 
 
 def _filter(filters: Mapping[str, Sequence[str]], extra: Sequence[Any] = ()) -> edge.Filter | None:
@@ -133,7 +135,7 @@ class EmbeddedIndex:
             _refuse_held(self._path)
             self._shard = edge.EdgeShard.load(str(self._path))
             _sweep(self._path)
-            lacking = {*FILTER_FIELDS, "words"} - set(self._shard.info().payload_schema)
+            lacking = {*FILTER_FIELDS, *_TEXTS} - set(self._shard.info().payload_schema)
             config = json.loads((self._path / _CONFIG).read_text("utf-8"))
             kept = config["vectors"]["image"]
             size = kept["size"]
@@ -154,7 +156,7 @@ class EmbeddedIndex:
                     vector={"image": point.image.tolist()}
                     | ({} if point.caption is None else {"caption": point.caption.tolist()})
                     | ({"concepts": _sparse(point.concepts)} if point.concepts else {}),
-                    payload={**point.fields, "words": point.words},
+                    payload={**point.fields, "words": point.words} | ({"case": point.case} if point.case else {}),
                 )
                 for point in points[start : start + _BATCH]
             ]
@@ -179,7 +181,7 @@ class EmbeddedIndex:
             if ask.caption_channel:
                 asked["caption"] = edge.Query.Nearest(vector, using="caption")
         if ask.words:
-            asked["words"] = edge.TextQuery("words", ask.words)
+            asked |= {field: edge.TextQuery(field, ask.words) for field in _TEXTS}
         if ask.concepts:
             asked["concepts"] = edge.Query.Nearest(_sparse(ask.concepts), using="concepts")
         if not asked:

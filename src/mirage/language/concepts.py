@@ -21,15 +21,26 @@ from pathlib import Path
 from typing import Any, Self
 
 from mirage.errors import BadInput
-from mirage.language.words import fold
+from mirage.language.words import WORD, fold
 from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "lexicon"
 RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _STOPS = frozenset(".;:!?()")  # no name goes across one
-_WORD_OR_STOP = re.compile(rf"{_WORD.pattern}|[.;:!?()]")
+_WORD_OR_STOP = re.compile(rf"{WORD.pattern}|[.;:!?()]")
+# Beginnings that are written with a hyphen as well as without: *sub-arachnoid*, *osteo-arthritis*, *non-ossifying*.
+_BEGINNINGS = (
+    "adeno angio anti arthro bi bili broncho cardio cerebro cholangio cholecysto chondro co colo contra cranio cysto "
+    "de dermato dextro di dys echo ecto electro encephalo endo entero epi extra fibro gastro hem hema hemangio hemi "
+    "hemo hepato hetero hydro hyper hypo ileo infra inter intra iso juxta laryngo leio levo lipo litho lymph "
+    "lymphangio lympho macro mal mega meningo meso meta micro mono multi myelo myo naso necro neo nephro neuro non "
+    "oligo orbito osteo oto pan para patello peri pharyngo phlebo pleuro pneumo poly post pre pseudo pyelo pyo radio "
+    "recto reno retro rhabdo rhino sacro scapho sclero semi sino spondylo steno sub super supra syn tachy teno tetra "
+    "thrombo thyro tracheo trans tri ultra un uni uretero uro utero vaso ventriculo vertebro vesico xantho"
+).split()
+_HYPHENS = "-‐‑–"
+_PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(_BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
@@ -213,11 +224,33 @@ class Lexicon:
         *hepatic hemangioma* is *hemangioma* of the liver; *giant hemangioma* is more than a *hemangioma*.
         """
         organ = self.organ(name)
-        own = set(self._words(name)) - {*self._words(organ), *_OF, *_ARTICLES}
-        return next((parent for parent in self._parents.get(name, ()) if organ and own == set(self._words(parent))), "")
+        own = set(self.words(name)) - {*self.words(organ), *_OF, *_ARTICLES}
+        return next((parent for parent in self._parents.get(name, ()) if organ and own == set(self.words(parent))), "")
 
-    def _words(self, name: str) -> list[str]:
-        return [self.canonical(word) for word in _WORD.findall(name)]
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Words and full stops of a text with their places; a word that is written in two parts, *sub-arachnoid*, is one.
+
+        What is no word of a name when it is joined stays two, but for *non-*: *non-displaced* is not *displaced*.
+        """
+        parted: dict[int, tuple[str, int, int]] = {}
+        for found in _PARTED.finditer(text):
+            word = _joined(found.group())
+            if word.lower().startswith("non") or self.canonical(word) in self.vocabulary:
+                parted[found.start()] = (word, found.start(), found.end())
+        spans: list[tuple[str, int, int]] = []
+        for plain in _WORD_OR_STOP.finditer(text):
+            if not spans or plain.start() >= spans[-1][2]:
+                spans.append(parted.get(plain.start(), (plain.group(), plain.start(), plain.end())))
+        return spans
+
+    @staticmethod
+    def begins(text: str, place: int) -> bool:
+        """Whether a word in two parts begins at a place of a text."""
+        return _PARTED.match(text, place) is not None
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text, in the form that words are compared in."""
+        return [self.canonical(word) for word, _, _ in self.spans(text) if word not in _STOPS]
 
     def canonical(self, word: str) -> str:
         """The form that a word is compared in: folded, without accents, and the organ in place of its adjective."""
@@ -237,7 +270,7 @@ class Lexicon:
         typed : bool
             Somebody typed it: short forms may be in small letters.
         """
-        spans = [(found.group(), found.start(), found.end()) for found in _WORD_OR_STOP.finditer(text)]
+        spans = self.spans(text)
         words = [word if word in _STOPS else self.canonical(word) for word, _, _ in spans]
         matches: list[Match] = []
         doubtful: dict[str, tuple[str, ...]] = {}
@@ -311,6 +344,11 @@ class Lexicon:
         return "", 1
 
 
+def _joined(text: str) -> str:
+    """A text with the words joined that are written in two parts."""
+    return _PARTED.sub(lambda found: re.sub(rf"[{_HYPHENS} ]", "", found.group()), text)
+
+
 def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """All that is reached from a name by any number of steps."""
     found: set[str] = set()
@@ -329,7 +367,7 @@ def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
     adjectives = _organs_of_adjectives(concepts.values())
 
     def words_of(name: str) -> list[str]:
-        folded = map(_folded, _WORD.findall(name))
+        folded = map(_folded, WORD.findall(_joined(name)))
         return [adjectives.get(word, word) for word in folded]
 
     forms: dict[str, int] = {}

@@ -18,6 +18,7 @@ from zlib import crc32
 from mirage.language import negation, sentences
 from mirage.language.annotation import annotate
 from mirage.language.concepts import Lexicon, Match, lexicon
+from mirage.language.words import WORD
 
 Polarity = Literal["affirmed", "denied", "possible", "history", "named"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
@@ -32,7 +33,6 @@ def _reaching(cues: Mapping[Polarity, list[str]]) -> list[tuple[Polarity, re.Pat
 
 
 _REACHES, _SPANISH_REACHES = _reaching(_CUES), _reaching(_SPANISH_CUES)
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _of_spanish(text: str, known: Lexicon) -> list[Mention]:
     for sentence in sentences.split(text):
         reaches = _reaches(sentence.text, _SPANISH_REACHES)
         for match in known.find(sentence.text).matches:
-            words = tuple(map(known.canonical, _WORD.findall(sentence.text[match.start : match.end])))
+            words = tuple(known.words(sentence.text[match.start : match.end]))
             if words in _spanish_names(known).get(match.concept, ()):
                 polarity = _polarity(match.start, match.end, reaches)
                 found.append(Mention(match.concept, polarity, match.start, match.end, sentence.text))
@@ -82,7 +82,7 @@ def _of_spanish(text: str, known: Lexicon) -> list[Mention]:
 @lru_cache(maxsize=2)
 def _spanish_names(known: Lexicon) -> dict[str, frozenset[tuple[str, ...]]]:
     return {
-        name: frozenset(tuple(map(known.canonical, _WORD.findall(each))) for each in concept.es)
+        name: frozenset(tuple(known.words(each)) for each in concept.es)
         for name, concept in known.concepts.items()
         if concept.es
     }
@@ -106,7 +106,7 @@ def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
             denied += [(denial.cue.lower().strip(" -"), (token.start, token.end, said)) for token in tokens]
 
     def of(match: Match) -> Mention:
-        words = _WORD.findall(text[match.start : match.end].lower())
+        words = WORD.findall(text[match.start : match.end].lower())
         # The "non" of "non-small cell carcinoma" is part of the name and denies nothing of it.
         reach = [one for cue, one in denied if cue not in words]
         return Mention(match.concept, _polarity(match.start, match.end, [*reaches, *reach]), match.start, match.end, text)

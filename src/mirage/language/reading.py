@@ -15,10 +15,9 @@ from rapidfuzz.distance import OSA
 
 from mirage.language.concepts import KINDS, Lexicon, lexicon
 from mirage.language.mentions import mentions
-from mirage.language.words import FILLERS, stem
+from mirage.language.words import FILLERS, WORD, stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
 _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
 _NORMAL = frozenset(_ASKING["normal"].split())
@@ -158,7 +157,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     more : callable
         Words of the atlas that an error may be mended to, folded; called only where there is an error.
     """
-    kept = {word.lower() for quoted in _QUOTED.findall(text) for word in _WORD.findall(quoted)}
+    kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
     mended, changes = _mend(_singular(plain, kept), kept, lexicon(), known, more)
     sides = None if kept else _sides(mended)
@@ -167,7 +166,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     normal, denied = False, list[str]()
     absent = {one.concept for one in mentions(mended) if one.polarity == "denied"} if _DENYING.search(mended) else set[str]()
     for match in found.matches:
-        words = tuple(map(lexicon().canonical, _WORD.findall(mended[match.start : match.end])))
+        words = tuple(lexicon().words(mended[match.start : match.end]))
         covered.update(range(match.start, match.end))
         english += [mended[place : match.start], match.concept]
         place = match.end
@@ -181,11 +180,11 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     if any(each.kind not in HOW and each.name != VARIANT for each in concepts):
         concepts = [each for each in concepts if each.name != VARIANT]  # "azygos lobe, normal variant"
     others: list[str] = []
-    for word in _WORD.finditer(mended):
-        folded = lexicon().canonical(word.group())
-        normal = normal or (folded in _NORMAL and word.start() not in covered)
-        short = word.group() in found.doubtful or word.group().upper() in found.doubtful
-        if not (word.start() in covered or short or folded in fillers() or folded in _NORMAL) and (
+    for word, start, _ in lexicon().spans(mended):
+        folded = lexicon().canonical(word)
+        normal = normal or (folded in _NORMAL and start not in covered)
+        short = word in found.doubtful or word.upper() in found.doubtful
+        if not (start in covered or not word[0].isalnum() or short or folded in fillers() or folded in _NORMAL) and (
             len(folded) > 1 or not folded.isascii()
         ):
             others.append(folded)
@@ -200,7 +199,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         sides,
         normal,
         tuple(denied),
-        bool(_WORD.search(mended)),
+        bool(WORD.search(mended)),
     )
 
 
@@ -216,9 +215,9 @@ def _singular(text: str, kept: Collection[str]) -> str:
         return next((each for each in shorter if known.knows(each)), word)
 
     def named(text: str) -> int:
-        return sum(len(_WORD.findall(text[each.start : each.end])) for each in known.find(text, typed=True).matches)
+        return sum(len(known.words(text[each.start : each.end])) for each in known.find(text, typed=True).matches)
 
-    other = _WORD.sub(one, text)
+    other = WORD.sub(one, text)
     return other if other != text and named(other) > named(text) else text
 
 
@@ -245,24 +244,33 @@ def _mend(
     text: str, kept: Collection[str], known_names: Lexicon, known: Callable[[str], bool], more: Callable[[], Collection[str]]
 ) -> tuple[str, tuple[Mended, ...]]:
     """The text with its typing errors mended, and which they were."""
-    spans = list(_WORD.finditer(text))
+    spans = [span for span in known_names.spans(text) if span[0][0].isalnum()]
     if len(spans) > _MOST_MENDED:
         return text, ()
     changes: list[Mended] = []
     parts, place = list[str](), 0
-    for number, span in enumerate(spans):
-        word = span.group()
+
+    def mend(start: int, end: int, better: str) -> None:
+        nonlocal place
+        changes.append(Mended(text[start:end], better))
+        parts.extend((text[place:start], better))
+        place = end
+
+    for number, (word, start, end) in enumerate(spans):
         strange = len(word) >= _SHORTEST and word.isalpha() and word.lower() not in kept
-        if not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
+        if start < place or not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
             continue
-        if number + 1 < len(spans) and known_names.canonical(word + spans[number + 1].group()) in known_names.vocabulary:
+        following = spans[number + 1] if number + 1 < len(spans) else ("", end, end)
+        both = word + following[0]
+        if following[0] and known_names.canonical(both) in known_names.vocabulary:  # "pneumo thorax"
+            mend(start, following[2], both)
             continue
-        around = (text[: span.start()], text[span.end() :])
-        better = _nearest(word, around, known_names, more)
+        if known_names.begins(text, start):  # "peri-cardail effusion"
+            word, end = both, following[2]  # noqa: PLW2901 - two parts of one word
+        better = _nearest(word, (text[:start], text[end:]), known_names, more)
         if better and (not known(word) or stem(better) == stem(word)):  # the atlas's own words are meant as they stand
-            changes.append(Mended(word, better))
-            parts += [text[place : span.start()], better]
-            place = span.end()
+            mend(start, end, better)
+
     return "".join((*parts, text[place:])), tuple(changes)
 
 

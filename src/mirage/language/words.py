@@ -12,7 +12,7 @@ FILLERS = frozenset(
     "image images picture pictures photo photograph scan scans slice slices section sections view views level levels "
     "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
 )
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
@@ -65,7 +65,7 @@ def fold(word: str) -> str:
 
 def lowered(text: str) -> list[str]:
     """The words of a text in lower case."""
-    return [word.lower() for word in _WORD.findall(text)]
+    return [word.lower() for word in WORD.findall(text)]
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +88,7 @@ def stems(text: str) -> frozenset[int]:
 def words(text: str) -> dict[int, str]:
     """Stem to the first word that has it, in order, stop words and `FILLERS` left out."""
     found: dict[int, str] = {}
-    for word in _WORD.findall(text):
+    for word in WORD.findall(text):
         if word.lower() not in FILLERS and (number := stem(word)) is not None:
             found.setdefault(number, word)
     return found

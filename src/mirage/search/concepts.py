@@ -6,13 +6,14 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal
 
 from mirage.figure import Figure
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import REST, number_of
-from mirage.language.reading import HOW, NORMAL, AskedConcept, QueryReading
+from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
 from mirage.storage.records import StoredMention
 
@@ -94,32 +95,46 @@ def _said(mention: StoredMention) -> Support:
     return "said" if (mention.field, mention.polarity) == ("findings", "affirmed") else "none"
 
 
-def diseased(figure: Figure, mentions: Iterable[StoredMention]) -> bool:
-    """Whether a title, diagnosis, topic or caption affirms a disease or finding; a diagnosis not called normal is one.
+Normality = Literal["said", "partly", "silent", "ill"]
+# "Normal" said of what follows or goes before, and not what something is compared with ("isointense to normal brain").
+_NORMAL_THING = re.compile(
+    r"(?i)(?<!\bthan )(?<!\bto )(?<!\bfrom )(?<!\bwith )(?<!\blike )\b(?:normal|unremarkable)((?:[\s-]+[^\W_]+){1,4})"
+    r"|((?:[^\W_]+[\s-]+){1,4})(?:is|are|was|were|appears?|looks?)(?:[\s-]+[^\W_]+)?[\s-]+(?:normal|unremarkable)\b"
+)
+
+
+def normality(figure: Figure, mentions: Iterable[StoredMention], wanted: Sequence[AskedConcept]) -> Normality:
+    """Whether a figure is said to be normal, or its title, diagnosis, topic or caption affirms a disease or a finding.
+
+    A diagnosis in which no concept is found is a disease that the lexicon lacks. A normal variant is neither.
 
     Parameters
     ----------
     figure : Figure
     mentions : iterable of StoredMention
         The figure's and its case's.
+    wanted : sequence of AskedConcept
+
+    Returns
+    -------
+    {"said", "partly", "silent", "ill"}
+        *partly* where a case is ill, and the caption calls all that is wanted normal.
     """
-    said = list(mentions)
-    if any(one.concept == NORMAL and one.polarity == "affirmed" and one.field in PLAIN_FIELDS for one in said):
-        return False
-    if figure.diagnosis:
-        return True
-    return any(
-        mention.field in PLAIN_FIELDS
-        and mention.polarity in ("affirmed", "possible")
-        and mention.concept in lexicon()
-        and lexicon().kind(mention.concept) in ("disease", "finding")
-        and not mention.concept.startswith("normal")
-        for mention in said
-    )
+    known = lexicon()
+    plain = [one for one in mentions if one.field in PLAIN_FIELDS and one.concept in known]
+    affirmed = {one.concept for one in plain if one.polarity in ("affirmed", "possible")}
+    kinds = {known.kind(name) for name in affirmed - {NORMAL, VARIANT} - known.children(VARIANT)}
+    if "disease" in kinds or (figure.diagnosis and not any(one.field == "diagnosis" for one in plain)):
+        things = " . ".join("".join(found.groups("")) for found in _NORMAL_THING.finditer(figure.caption))
+        named = {match.concept for match in known.find(things).matches} if things else set[str]()
+        return "partly" if wanted and all(each.name in named for each in wanted) else "ill"
+    if NORMAL in affirmed and not any(one.concept in known.children(VARIANT) for one in plain):
+        return "said"
+    return "ill" if "finding" in kinds else "silent"
 
 
-def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support], ill: bool
+def confidence(
+    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support], normal: Normality
 ) -> tuple[Confidence, Basis]:
     """How sure a hit is, and by what.
 
@@ -133,8 +148,8 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         Gives the figure's own words, folded.
     support : mapping
         As `spoken` gives it.
-    ill : bool
-        Whether it is `diseased`; asked only where *normal* is.
+    normal : {"said", "partly", "silent", "ill"}
+        As `normality` gives it; counts only where *normal* is asked for.
 
     Returns
     -------
@@ -143,8 +158,17 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     basis : {"named", "mentioned", "structure", "words", "alike"}
         ``alike`` where only the picture speaks for it.
     """
-    if reading.normal and ill:
+    if not reading.normal:
+        return _confidence(base, reading, figure, words, support)
+    if normal == "ill":
         return "weak", "alike"
+    sure, basis = _confidence(base, reading, figure, words, support)
+    return (sure if normal == "said" else _at_most_likely(sure)), basis
+
+
+def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
+    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support]
+) -> tuple[Confidence, Basis]:
     others = not reading.others or words() >= set(reading.others)
     made = all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
     if not reading.wanted:
@@ -167,8 +191,6 @@ def confidence(  # noqa: PLR0911 - each return is one sentence of the rule
 
 
 def _without_concepts(base: Confidence, reading: QueryReading, others: bool, made: bool) -> tuple[Confidence, Basis]:
-    if reading.normal:
-        return (base if made else _at_most_likely(base)), "structure"
     if reading.others:
         return (base if others and made else _at_most_likely(base) if others else "weak"), "words"
     if reading.concepts:  # how the picture was made, and nothing else

@@ -26,7 +26,7 @@ from mirage.settings import SHIPPED
 Confidence = Literal["strong", "likely", "weak"]
 Basis = Literal["named", "mentioned", "structure", "words", "alike"]
 _FIELDS = "title|diagnosis|topic|caption|findings|rest"
-Weighted = Annotated[str, Field(pattern=f"^(image|caption|words|coverage|concepts|in ({_FIELDS}))$")]
+Weighted = Annotated[str, Field(pattern=f"^(image|caption|words|case|coverage|concepts|in ({_FIELDS}))$")]
 Finite = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -80,8 +80,9 @@ class Calibration:
     encoder : str
         Digest of the encoder they were fitted for; empty for the cautious defaults.
     weights : mapping
-        For queries with words: channel to its weight in the fusion; ``coverage``, as `mirage.search.fusion.boost_coverage`
-        takes it; and what concepts count, as `mirage.search.concepts.CONCEPT_WEIGHTS` names it.
+        For queries with words: channel to its weight in the fusion; ``case``, what the best text of a case counts, and
+        ``coverage``, as `mirage.search.fusion.boost_coverage` takes it, both in units of a channel's first place; and what
+        concepts count, as `mirage.search.concepts.CONCEPT_WEIGHTS` names it.
     text, picture : ConfidenceModel
         For queries with words and for those without.
     picture_weights : mapping, optional

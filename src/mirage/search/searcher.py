@@ -6,7 +6,6 @@ makes a new one.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -36,6 +35,7 @@ from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
 
+_POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
 SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
@@ -98,16 +98,14 @@ class Searcher:
             picture=any(not term.text for term in query.terms),
             less=any(term.weight < 0 for term in query.terms),
         )
-        # Figures that speak of what is asked stand before those that only resemble it.
-        gain = weights.get("concepts", concepts.CONCEPT_WEIGHTS["concepts"])
-        gained = {key: gain * min(1.0, score) for key, score in lists.get("concepts", ())}
         most = query.k + SPARE + len(own)
-        fused = fusion.fuse(lists, {**weights, "concepts": 0.0}, most, self._uncaptioned(lists), gained)
+        stems = wordform.words(words).items()
+        wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
+        gained = _gained(lists, weights, sum(wanted.values()))
+        fused = fusion.fuse(lists, {**weights, "case": 0.0, "concepts": 0.0}, most, self._uncaptioned(lists), gained)
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
-        stems = wordform.words(words).items()
-        wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
         texts_of = {entry.key: rows[entry.key].figure.words for entry in fused}
         covered = {key: fusion.coverage(wanted, _stems(text)) for key, text in texts_of.items()}
         fused = fusion.boost_coverage(fused, covered, weights)
@@ -174,8 +172,9 @@ class Searcher:
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
-            ill = reading.normal and concepts.diseased(rows[key].figure, mentions[key])
-            sure[key] = concepts.confidence(one, reading, rows[key].figure, partial(_folded_words, texts[key]), said, ill)
+            figure, words = rows[key].figure, partial(_folded_words, texts[key])
+            normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
+            sure[key] = concepts.confidence(one, reading, figure, words, said, normal)
         return sure
 
     def _has_word(self, word: str) -> bool:
@@ -258,10 +257,28 @@ class Searcher:
 
 
 _TIERS: tuple[Confidence, ...] = ("strong", "likely", "weak")
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 _BESIDE = ThreadPoolExecutor(8, "mirage-search")
+
+
+def _gained(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: float) -> dict[int, float]:
+    """What figures gain by score and not by rank: figures of one case score alike there, and ranks would part them.
+
+    Parameters
+    ----------
+    lists, weights
+        Of the channels.
+    most : float
+        The sum of the query's inverse document frequencies: about what a text scores that holds every word of it.
+    """
+    gain = weights.get("concepts", concepts.CONCEPT_WEIGHTS["concepts"])
+    gained = {key: gain * min(1.0, score) for key, score in lists.get("concepts", ())}
+    told = lists.get("case", [])
+    best = max(told[0][1], most * _POOR) if told else 1.0
+    for key, score in told:
+        gained[key] = gained.get(key, 0.0) + weights.get("case", 1.0) * score / best
+    return gained
 
 
 def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
@@ -276,7 +293,7 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
 
 @lru_cache(maxsize=4_000)
 def _folded_words(text: str) -> frozenset[str]:
-    return frozenset(map(lexicon().canonical, _WORD.findall(text)))
+    return frozenset(lexicon().words(text))
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:
@@ -306,7 +323,7 @@ def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int,
     return [
         entry
         for entry in fused
-        if [found.channel for found in entry.channels] != ["words"]
+        if not {found.channel for found in entry.channels} <= {"words", "case"}
         or not any(stems and stems <= _stems(rows[entry.key].figure.words) for stems in unwanted)
     ]
 

@@ -23,7 +23,7 @@ from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow, StoredMention, Vector
+from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
 from mirage.storage.store import Store
 
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
@@ -270,9 +270,7 @@ class AtlasFolder:
         self.renewed()
 
     def _index(self, rows: Sequence[FigureRow]) -> None:
-        found = self.store.vectors([row.key for row in rows], self.encoder_info.digest)
-        said = self.store.mentions_by([row.key for row in rows])
-        self.index.add([point_of(row, *found[row.key], said[row.key]) for row in rows if row.key in found])
+        self.index.add(points_of(self.store, rows, self.encoder_info.digest))
 
     def swap(self, encoder: Encoder, index: Index, index_name: str) -> None:
         """Use another index, made with this or another encoder, from one moment to the next.
@@ -311,22 +309,30 @@ class AtlasFolder:
         return True
 
 
-def point_of(row: FigureRow, image: Vector, caption: Vector | None, said: Sequence[StoredMention]) -> Point:
-    """What the index keeps of a figure.
+def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Point]:
+    """What the index keeps of figures; those without vectors are left out.
 
     Parameters
     ----------
-    row : FigureRow
-    image, caption : (d,) float32
-        Unit length; `caption` is None for a figure without words.
-    said : sequence of StoredMention
-        What the figure and its case speak of.
+    store : Store
+    rows : sequence of FigureRow
+    digest : str
+        Of the encoder whose vectors are meant.
     """
-    figure, source = row.figure, row.figure.source
-    fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
-    fields |= {"proof": figure.proof, "corpus": source.corpus, "licence": str(source.licence)}
-    assert set(fields) == set(FILTER_FIELDS)
-    return Point(row.key, image, caption, figure.words, fields, postings(said))
+    found = store.vectors([row.key for row in rows], digest)
+    said = store.mentions_by(list(found))
+    told = store.cases({row.figure.case_id for row in rows if row.figure.case_id})
+    points: list[Point] = []
+    for row in rows:
+        if row.key not in found:
+            continue
+        figure, case = row.figure, told.get(row.figure.case_id)
+        fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
+        fields |= {"proof": figure.proof, "corpus": figure.source.corpus, "licence": str(figure.source.licence)}
+        assert set(fields) == set(FILTER_FIELDS)
+        words = case.words if case else ""
+        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), words))
+    return points
 
 
 def _encoder(folder: Path, named: str | None, known: manifest.AtlasManifest | None, settings: Settings) -> Encoder:

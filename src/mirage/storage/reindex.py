@@ -23,7 +23,7 @@ from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.storage.folder import AtlasFolder, point_of
+from mirage.storage.folder import AtlasFolder, points_of
 from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
 from mirage.storage.migrations import upgrade
 from mirage.storage.records import FigureRow
@@ -220,9 +220,7 @@ class _Work:
             meter = ProgressMeter(len(self._store.keys()), self._progress, INDEXING)
             for rows in self._store.each(batch=_AT_ONCE):
                 check_room(self._folder)
-                found = self._store.vectors([row.key for row in rows], self._digest)
-                said = self._store.mentions_by([row.key for row in rows])
-                made.add([point_of(row, *found[row.key], said[row.key]) for row in rows if row.key in found])
+                made.add(points_of(self._store, rows, self._digest))
                 meter.move(len(rows), len(rows))
                 self._look()
             made.optimise()

@@ -44,11 +44,13 @@ _PASSAGES = {
 # By the names that templates use: what a value is called, and what it means.
 _WORDS = {
     "ASPECTS": ASPECTS,
-    "CHANNEL_WORDS": {"image": "picture", "caption": "meaning", "words": "words"},
+    "CHANNEL_WORDS": {"image": "picture", "caption": "meaning", "words": "words", "case": "case", "concepts": "concepts"},
     "CHANNEL_HINTS": {
         "image": "the picture itself is close to what you look for",
         "caption": "its caption means something close",
         "words": "it uses the same words",
+        "case": "the text of its case uses the same words",
+        "concepts": "it or its case names what you ask for",
     },
     "CONFIDENCE_HINTS": {
         "strong": "all you ask is named in its title, diagnosis or caption, or it is of this structure, plane and modality",
