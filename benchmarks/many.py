@@ -19,7 +19,7 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.figure import Figure
 from mirage.storage import ingest
-from mirage.storage.folder import point_of
+from mirage.storage.folder import points_of
 from mirage.storage.records import FigureRecord, FigureRow
 
 _JITTER = 0.35  # length of the noise beside a vector of length 1: copies are neighbours, not twins
@@ -84,13 +84,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
                     )
                 )
             keys = made.store.put(records, digest, 1)
-            said = made.store.mentions_by(keys)
-            made.index.add(
-                [
-                    point_of(FigureRow(key, record.figure, record.picture), record.image, record.caption, said[key])
-                    for key, record in zip(keys, records, strict=True)
-                ]
-            )
+            made.index.add(points_of(made.store, list(made.store.rows(keys).values()), digest))
         made.index.optimise()
         made.changed()
     return folder

@@ -7,11 +7,9 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import many
 from mirage.atlas import Atlas
-from mirage.storage.folder import point_of
+from mirage.storage.folder import points_of
 
 _NAME = "words.json"
 
@@ -50,7 +48,7 @@ def keep(real: Path, folder: Path, texts: int) -> None:
     """Write words and fields of a real atlas's figures, and distinct texts to ask for, to a folder."""
     with Atlas.open(real) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
-    points = [point_of(row, np.zeros(0, np.float32), None, ()) for row in rows]
+        points = points_of(atlas.store, rows, atlas.encoder_info.digest)
     figures = [(point.words, dict(point.fields)) for point in points]
     (folder / _NAME).write_text(json.dumps(figures), "utf-8")
     (folder / "texts.json").write_text(json.dumps(many.queries(real, texts)), "utf-8")
