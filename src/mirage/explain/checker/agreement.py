@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Body, EvidenceSentence
-from mirage.explain.evidence import Break, Support
+from mirage.explain.evidence import Break
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
-from mirage.language.laterality import OTHER, SideMention, name
+from mirage.language.laterality import SideMention, name
 from mirage.language.negation import LACKING, REMOVED, Denial
 from mirage.language.vocabulary import Kind
 
 # How much of a sentence the source's must hold for every denial in it to need one there, and for its sides, counted, to be
 # the same.
 _RETOLD = 0.85
+# How much of a sentence one of the evidence must hold to speak against its denial, and how much of what that one holds another
+# must hold to uphold it.
+_ABOUT_IT, _AS_NEAR = 0.45, 0.6
 # By how much the other side must fit better before it counts against one that fits too.
 _MUCH_NEARER = 3.0
 # One thing that both side words stand right before or after.
@@ -30,7 +34,6 @@ _DIFFERENCE = re.compile(r"(?i)\b(?:by|differ\w*|later|apart|more|less|higher|lo
 _APART = frozenset("than unlike instead opposed differentiated distinguished versus".split())
 _APART_REACH = 12
 _NEGATING = ("a", "non", "un", "in", "im", "ir")
-_DENYING = frozenset("no not never without nor neither none cannot absent free unlike lack rather unlikely poor".split())
 _NORMAL = frozenset(("normal", "intact"))
 
 
@@ -48,25 +51,38 @@ def negation(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, 
     found: list[Break] = []
     if not chosen:
         return found
-    calm = _calling_normal(claim, body.sentences_of(chosen))
+    near = body.sentences_of(chosen)
+    calm, retold = _calling_normal(claim, near), body.retold(claim)
+    weights = body.weights(claim)
+    told = {unit: sum(weights[concept] for concept in body.holds(claim, unit)) for unit in near}
     for denial in claim.denials:
-        upheld = (
-            calm
-            or any(_upheld(denial.heads, unit.reading) or _lacking(denial, unit.reading) for unit in chosen)
-            or any(_set_apart(denial.heads, unit.reading) for unit in body.sentences_of(chosen))
-            or _instead(denial, claim, chosen)
+        heads = frozenset().union(*(retold.get(head, {head}) for head in denial.heads))
+        stating = (
+            unit
+            for unit in chosen
+            if denial.heads & unit.reading.affirmed
+            and told[unit] >= _ABOUT_IT * sum(weights.values())
+            and not _other_side(claim, unit.reading)
         )
-        stating = (unit for unit in chosen if denial.heads & unit.reading.affirmed and not _other_side(claim, unit.reading))
-        if not upheld and (against := next(stating, None)):
+        against = next(stating, None)
+        if calm or against is None or _instead(denial, claim, chosen):
+            continue
+        alike = (unit for unit in near if unit in chosen or told[unit] >= _AS_NEAR * told[against])
+        if not any((_negative(unit.reading) and heads & unit.meanings) or _upheld(heads, unit.reading) for unit in alike):
             words = _named(claim, denial.heads & against.reading.affirmed)
             reason = f"The sentence denies {words}; [{against.number}] states it."
             found.append(Break("negation", denial.words, reason, "contradicted"))
-    retold = claim.denials and not found and share >= _RETOLD
-    if retold and not any(unit.reading.denies or _lacking(claim.denials[0], unit.reading) for unit in chosen):
+    closely = claim.denials and not found and share >= _RETOLD
+    if closely and not any(_negative(unit.reading) or _lacking(claim.denials[0], unit.reading) for unit in chosen):
         words = claim.denials[0].words
         reason = f"The sentence says “{words}”; [{chosen[0].number}] says the same without the denial."
         found.append(Break("negation", words, reason, "contradicted"))
     return found + (_stated(claim, chosen, body) or _called_normal(claim, chosen, body))
+
+
+def _negative(reading: Annotation) -> bool:
+    """Whether any word of a sentence denies or takes back something."""
+    return reading.denies or bool(CUES["polarity"]["negative"].search(reading.text))
 
 
 def _upheld(heads: frozenset[str], source: Annotation) -> bool:
@@ -143,7 +159,7 @@ def _set_off(claim: Annotation) -> frozenset[str]:
             clause, denied = [], False
         else:
             clause.append(token.concept)
-            denied = denied or token.word in _DENYING
+            denied = denied or bool(CUES["polarity"]["negative"].search(token.word))
     return frozenset(held)
 
 
@@ -188,61 +204,34 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
         All evidence.
     """
     found: list[Break] = []
-    cited = body.sentences_of(chosen)
-    everywhere = [(other, unit.number) for unit in cited for other in unit.reading.quantities]
+    known = [other for unit in body.sentences_of(chosen) for other in unit.reading.quantities]
     for quantity in claim.quantities:
-        known = [(other, unit.number, unit) for unit in chosen for other in unit.reading.quantities]
-        if any(numbers.same(quantity, other) for other, _, _ in known):
-            found += _measured_elsewhere(quantity, everywhere)
+        if quantity.measure in ("code", "ordinal") or any(numbers.same(quantity, other) for other in known):
             continue
-        if _worked_out(quantity, claim, everywhere):
-            continue
-        against = [each for each in known if numbers.comparable(quantity, each[0])]
-        if not against and quantity.measure in ("code", "grade"):
-            against = [(other, unit.number, unit) for unit in cited for other in unit.reading.quantities]
-            against = [each for each in against if numbers.comparable(quantity, each[0]) and _shared(claim, each[2])]
-        alike = [unit for unit in cited if any(numbers.same(quantity, other) for other in unit.reading.quantities)]
-        agrees = bool(alike) and (
-            not against or 1.5 * max(_shared(claim, unit) for unit in alike) >= _shared(claim, against[0][2])
-        )
-        if against and not agrees:
-            other, number, _ = against[0]
-            reason = f"The sentence says {quantity.words}; [{number}] says {other.words}."
-            found.append(Break("number", quantity.words, reason, "contradicted"))
-        elif agrees:
-            found += _measured_elsewhere(quantity, everywhere)
-        elif quantity.measure not in ("code", "ordinal"):
+        if not worked_out(quantity, claim, known):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
             few = quantity.measure == "count" and max(quantity.values) <= _FEW
             found.append(Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported"))
     return found
 
 
-def _shared(claim: Annotation, unit: EvidenceSentence) -> int:
-    """How many concepts a sentence has in common with one of the evidence."""
-    return len(claim.concepts.keys() & unit.reading.concepts.keys())
+def worked_out(quantity: numbers.Quantity, claim: Annotation, known: Sequence[numbers.Quantity]) -> bool:
+    """Whether a number is the difference of two of the evidence, or what one of them leaves of a hundred percent.
 
-
-def _measured_elsewhere(quantity: numbers.Quantity, known: Sequence[tuple[numbers.Quantity, int]]) -> list[Break]:
-    """A measure that the evidence gives for another thing, while it gives the thing of the sentence another one."""
-    same = [other for other, _ in known if numbers.same(quantity, other)]
-    if not quantity.head or any(other.head in ("", quantity.head) for other in same):
-        return []
-    for other, number in known:
-        if other.head == quantity.head and numbers.comparable(quantity, other):
-            reason = f"The sentence says {quantity.words}; [{number}] says {other.words} of it."
-            return [Break("number", quantity.words, reason, "contradicted")]
-    return []
-
-
-def _worked_out(quantity: numbers.Quantity, claim: Annotation, known: Sequence[tuple[numbers.Quantity, int]]) -> bool:
-    """Whether a number is the difference of two of the evidence, or what they leave of a hundred percent."""
+    Parameters
+    ----------
+    quantity : Quantity
+    claim : Annotation
+        The sentence that it stands in.
+    known : sequence of Quantity
+        Of the evidence.
+    """
     if quantity.measure == "percent" and (claim.denies or _REST.search(claim.text)):
         rest = replace(quantity, values=tuple(100 - value for value in quantity.values))
-        return any(numbers.same(rest, other) for other, _ in known)
+        return any(numbers.same(rest, other) for other in known)
     if len(quantity.plain) != 1 or not _DIFFERENCE.search(claim.text):
         return False
-    plain = {value for other, _ in known for value in other.plain}
+    plain = {value for other in known for value in other.plain}
     return any(abs(abs(one - other) - quantity.plain[0]) < _EXACT for one in plain for other in plain)
 
 
@@ -311,43 +300,20 @@ def _named(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
 # -- sides --------------------------------------------------------------------------------------------------------------
 
 
-def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
-    """Sides that the evidence gives otherwise, or not at all.
+def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
+    """One side only, where the evidence says both.
 
     Parameters
     ----------
     claim : Annotation
     chosen : sequence of EvidenceSentence
         The sentences of the evidence that it is about, best first.
-    body : Body
-    share : float
-        How much of the sentence they hold, 0 to 1.
     """
-    found: list[Break] = []
-    denied = {place for denial in claim.denials for place in denial.places}
     for mention in claim.sides:
-        if mention.place in denied or mention.side == "both":
-            continue
         if _alone(mention, claim) and (both := next((unit for unit in chosen if _on_both(unit.reading)), None)):
             reason = f"The sentence says {name(mention.side)} only; [{both.number}] says both sides."
-            found.append(Break("laterality", mention.words, reason, "contradicted"))
-            continue
-        verdict = _verdict(mention, chosen)
-        if verdict != ():
-            case = _same_case(mention, chosen, body)
-            again = _verdict(mention, case)
-            verdict = again if verdict is None or (again == () and _fits_best(mention, case, chosen)) else verdict
-        if verdict is None:
-            reason = f"No source says that this is on the {name(mention.side)}."
-            support: Support = "partly" if _anywhere(mention, chosen, body) else "unsupported"
-            found.append(Break("laterality", mention.words, reason, support))
-        elif verdict:
-            said, number = verdict
-            reason = f"The sentence says {name(mention.side)}; [{number}] says {name(said)}."
-            found.append(Break("laterality", mention.words, reason, "contradicted"))
-    if not found and share >= _RETOLD:
-        found += _counted(claim, chosen)
-    return list({item.reason: item for item in found}.values())
+            return [Break("laterality", mention.words, reason, "contradicted")]
+    return []
 
 
 def _alone(mention: SideMention, claim: Annotation) -> bool:
@@ -358,65 +324,3 @@ def _alone(mention: SideMention, claim: Annotation) -> bool:
 
 def _on_both(source: Annotation) -> bool:
     return any(side.side == "both" for side in source.sides) and not source.denials
-
-
-def _counted(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
-    """A sentence retold with as many sides, but not the same ones."""
-    if len(chosen) != 1:
-        return []
-    mine = sorted(mention.side for mention in claim.sides)
-    theirs = sorted(mention.side for mention in chosen[0].reading.sides)
-    if mine == theirs or len(mine) != len(theirs):
-        return []
-    number = chosen[0].number
-    reason = f"The sentence says {_sides(mine)}; [{number}] says {_sides(theirs)}."
-    return [Break("laterality", claim.sides[0].words, reason, "contradicted")]
-
-
-def _sides(sides: Sequence[str]) -> str:
-    return " and ".join(dict.fromkeys(name(side) for side in sides))
-
-
-def _verdict(mention: SideMention, chosen: Sequence[EvidenceSentence]) -> tuple[str, int] | tuple[()] | None:
-    """Empty when a source agrees; the other side and its source when one disagrees; None when none tells."""
-    against: tuple[str, int] | None = None
-    for unit in chosen:
-        nearest: dict[str, float] = {}
-        for other in unit.reading.sides:
-            near = _likeness(mention, other)
-            if near >= _SAME_THING or (near > 0 and len({side.side for side in unit.reading.sides}) == 1):
-                nearest[other.side] = max(near, nearest.get(other.side, 0.0))
-        same = max(nearest.get(mention.side, -1.0), nearest.get("both", -1.0))
-        opposite = nearest.get(OTHER[mention.side], -1.0)
-        if same >= 0 and same >= opposite - _MUCH_NEARER:
-            return ()
-        if opposite >= 0 and against is None:
-            against = (OTHER[mention.side], unit.number)
-    return against
-
-
-def _fits_best(mention: SideMention, case: Sequence[EvidenceSentence], chosen: Sequence[EvidenceSentence]) -> bool:
-    """Whether a sentence elsewhere in the case has the side with as much around it as any has the other side."""
-    same = [_likeness(mention, side) for unit in case for side in unit.reading.sides if side.side == mention.side]
-    other = [_likeness(mention, side) for unit in chosen for side in unit.reading.sides if side.side == OTHER[mention.side]]
-    return max(same, default=0.0) >= max(other, default=0.0) > 0
-
-
-def _likeness(one: SideMention, other: SideMention) -> float:
-    """How much two side words stand with the same things: what they stand right before counts most."""
-    return 2.0 * len(one.anchors & other.anchors) + len(one.window & other.window)
-
-
-def _anywhere(mention: SideMention, chosen: Sequence[EvidenceSentence], body: Body) -> bool:
-    """Whether the case has something on that side."""
-    return any(side.side in (mention.side, "both") for unit in body.sentences_of(chosen) for side in unit.reading.sides)
-
-
-def _same_case(mention: SideMention, chosen: Sequence[EvidenceSentence], body: Body) -> list[EvidenceSentence]:
-    if not chosen:
-        return []
-    lead = chosen[0].evidence
-    about = EvidenceSentence(lead, body.about[lead.number])
-    return [
-        unit for unit in body.sentences_of(chosen[:1]) if any(side.anchors & mention.anchors for side in unit.reading.sides)
-    ] + [about]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 
+from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Body, EvidenceSentence, named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, vocabulary
 
-_RAW: dict[str, dict[str, list[str]]] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
-_CUES = {
-    kind: {name: re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(each)})(?![\w])") for name, each in table.items()}
-    for kind, table in _RAW.items()
-}
 _SEQUENCE = re.compile(
     r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
 )
@@ -63,7 +57,6 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
     near = body.sentences_of(chosen)
     found = [
         *_signals(claim, chosen, near),
-        *_directions(claim, chosen, near),
         *_compared(claim, near),
         *_contrasts(claim, chosen),
         *_causes(claim, near),
@@ -98,7 +91,7 @@ def signal_of(text: str) -> frozenset[tuple[str, str]]:
     ]
     if not marks:
         return frozenset()
-    for level, pattern in _CUES["signal"].items():
+    for level, pattern in CUES["signal"].items():
         marks += [(match.start(), "signal", level) for match in pattern.finditer(text)]
     marks.sort()
     leading = marks[0][1] == "sequence"
@@ -139,47 +132,11 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
 # -- directions and comparisons ------------------------------------------------------------------------------------------
 
 
-def _window(tokens: Sequence[Token], place: int) -> frozenset[str]:
-    """What a word of direction or time stands before, within its clause."""
-    found: list[str] = []
-    for token in tokens[place + 1 :]:
-        if token.word in (";", ":", ",", "and", "but", "while", "whereas", "rather", "than") or len(found) == _WINDOW:
-            break
-        if token.concept and token.kind != "plain":
-            found.append(token.concept)
-    return frozenset(found)
-
-
 def _poles(tokens: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
     """Where a sentence holds one of two contrary words: its place, which pair, and which of the two."""
     for place, token in enumerate(tokens):
         if pole := vocabulary().contraries.get(token.word):
             yield place, *pole
-
-
-def _directions(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    mine = list(_poles(claim.tokens))
-    both = {pair for _, pair, _ in mine if len({pole for _, other, pole in mine if other == pair}) > 1}
-    for place, pair, pole in mine:
-        after = _window(claim.tokens, place)
-        if not after or pair in both or pair in vocabulary().groups:
-            continue
-        best = {True: 0, False: 0}
-        against = None
-        for unit in near:
-            tokens = unit.reading.tokens
-            for there, other, which in _poles(tokens):
-                apart = {token.word for token in tokens[max(0, there - _BEFORE) : there]} & _APART
-                shared = len(after & _window(tokens, there))
-                if other != pair or apart or not shared or (which != pole and unit not in chosen):
-                    continue
-                shared += unit in chosen
-                if which != pole and shared > best[False]:
-                    against = unit
-                best[which == pole] = max(shared, best[which == pole])
-        if against is not None and best[False] > best[True]:
-            words = claim.tokens[place].text
-            yield _contradicted(words, against, f"The sentence says “{words}”, its source the opposite")
 
 
 def _winner(reading: Annotation) -> dict[int, int]:
@@ -221,7 +178,7 @@ def _compared(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[B
 def _said(text: str) -> set[str]:
     """How strongly a text puts it, in words."""
     found = set()
-    for level, pattern in _CUES["strength"].items():
+    for level, pattern in CUES["strength"].items():
         if pattern.search(text):
             found.add(level)
             text = pattern.sub(" ", text)  # "almost always" holds no "always"
@@ -241,7 +198,7 @@ def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Seque
     around = set[str]().union(*(_levels(unit.reading) for unit in chosen))
     if mine & {"always", "never"} and not around & {"always", "never"} and not lead.reading.denies:
         level = min(mine & {"always", "never"})
-        words = _CUES["strength"][level].search(claim.text)
+        words = CUES["strength"][level].search(claim.text)
         support = "contradicted" if theirs else "unsupported"
         reason = f"The sentence says “{words[0] if words else level}”; [{lead.number}] does not go so far."
         yield Break("term", words[0] if words else level, reason, support)  # type: ignore[arg-type]
@@ -286,7 +243,7 @@ def _clauses(text: str) -> list[tuple[int, int]]:
 def _effects(reading: Annotation) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
     """What a sentence says to cause what."""
     text = reading.text
-    for way, pattern in _CUES["cause"].items():
+    for way, pattern in CUES["cause"].items():
         if way == "unlinked":
             continue
         for match in pattern.finditer(text):
@@ -307,11 +264,7 @@ def _causes(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Bre
         only_cause, only_effect = cause - effect, effect - cause
         for unit in near:
             known = _concepts(unit.reading)
-            if (
-                only_cause & known
-                and only_effect & known
-                and (words := _CUES["cause"]["unlinked"].search(unit.reading.text))
-            ):
+            if only_cause & known and only_effect & known and (words := CUES["cause"]["unlinked"].search(unit.reading.text)):
                 yield _contradicted(claim.text[:80], unit, f"The source says “{words[0]}”")
                 return
         edges = [(unit, *edge) for unit in near for edge in _effects(unit.reading)]
@@ -345,7 +298,7 @@ def _bases(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Brea
 
 def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> Iterator[Break]:
     """A disease that the sentence states as proven and the evidence only considers."""
-    cues, known = _CUES["assertion"], lexicon()
+    cues, known = CUES["assertion"], lexicon()
     if cues["hedged"].search(claim.text) or not cues["certain"].search(claim.text):
         return
     for name, start, end in named(claim.text):
@@ -362,4 +315,4 @@ def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -
 
 
 def _aside(unit: EvidenceSentence) -> bool:
-    return unit.evidence.kind == "differential" or bool(_CUES["assertion"]["aside"].search(unit.reading.text))
+    return unit.evidence.kind == "differential" or bool(CUES["assertion"]["aside"].search(unit.reading.text))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
-from mirage.explain.checker import agreement, binding, matching, terms
+from mirage.explain.checker import agreement, binding, matching, rivals, terms
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
@@ -109,7 +109,9 @@ class Checker:
             reason = "No source says this, or anything near it."
             found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [unit.number for unit in chosen[:1]]
-        found += agreement.laterality(claim, chosen, body, held)
+        if chosen:
+            found += rivals.doubts(claim, body.sentences_of(chosen), body)
+        found += agreement.laterality(claim, chosen)
         found += agreement.negation(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from mirage.explain.checker import retelling
 from mirage.explain.evidence import Evidence
+from mirage.language import numbers
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.concepts import lexicon
 from mirage.language.sentences import cut
 from mirage.language.vocabulary import Token
-from mirage.language.words import fold
 
 # How much a concept counts that only the case's title or diagnosis holds, and one that only the passage around holds.
 _ABOUT, _AROUND = 0.7, 0.5
@@ -40,6 +40,11 @@ class EvidenceSentence:
         """Of the evidence."""
         return self.evidence.number
 
+    @property
+    def meanings(self) -> frozenset[str]:
+        """All concepts of it, and all groups of words that retell them."""
+        return _meant(self.reading)
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceMatch:
@@ -57,6 +62,11 @@ class EvidenceMatch:
     unit: EvidenceSentence
     score: float
     shared: frozenset[str]
+
+
+@lru_cache(maxsize=8192)
+def _meant(reading: Annotation) -> frozenset[str]:
+    return frozenset().union(*retelling.meanings(reading))
 
 
 @lru_cache(maxsize=8192)
@@ -89,10 +99,10 @@ class Body:
 
     @cached_property
     def around(self) -> dict[int, frozenset[str]]:
-        """Evidence number to all concepts of the passage."""
+        """Evidence number to all concepts of the passage, and all groups of words that retell them."""
         found: dict[int, frozenset[str]] = dict.fromkeys(self.by_number, frozenset())
         for unit in self.units:
-            found[unit.number] |= unit.reading.concepts.keys()
+            found[unit.number] |= unit.meanings
         return found
 
     @cached_property
@@ -122,12 +132,6 @@ class Body:
             start < token.end and token.start < end and concept in self._lexical for concept, start, end in named(sentence)
         )
 
-    @cached_property
-    def prefixes(self) -> frozenset[str]:
-        """Beginnings of all words of the evidence: "trabecular" is held where "trabeculae" stands."""
-        texts = [item.text for item in self.evidence] + [item.about for item in self.evidence]
-        return frozenset(word[:6] for text in texts for word in map(fold, re.findall(r"[^\W\d_]{6,}", text)))
-
     def case_of(self, chosen: Iterable[EvidenceSentence]) -> list[Evidence]:
         """The passages that some sentences stand in, and all others of the same cases."""
         numbers = {unit.number for unit in chosen}
@@ -145,16 +149,49 @@ class Body:
         return frozenset().union(*(self.around[number] | self.about[number].concepts.keys() for number in numbers))
 
     @cached_property
-    def _frequency(self) -> Counter[str]:
-        return Counter(concept for unit in self.units for concept in unit.reading.concepts)
+    def _words(self) -> tuple[Token, ...]:
+        """One token for each word of the evidence."""
+        readings = [*(unit.reading for unit in self.units), *self.about.values()]
+        return tuple({token.word: token for reading in readings for token in reading.tokens if token.concept}.values())
+
+    def retold(self, reading: Annotation) -> dict[str, frozenset[str]]:
+        """Each concept of a sentence to all that stands for it in the evidence; each of its numbers that is there to itself."""
+        if reading not in self._retold:
+            means: dict[str, frozenset[str]] = {}
+            for token, meanings in zip(reading.tokens, retelling.meanings(reading), strict=True):
+                if token.concept in reading.concepts:
+                    means[token.concept] = means.get(token.concept, frozenset()) | meanings
+            for concept, token in reading.concepts.items():
+                means[concept] |= retelling.forms(token, self._words)
+            self._retold[reading] = means
+        return self._retold[reading]
+
+    @cached_property
+    def _retold(self) -> dict[Annotation, dict[str, frozenset[str]]]:
+        return {}
+
+    def holds(self, reading: Annotation, unit: EvidenceSentence) -> frozenset[str]:
+        """Concepts of a sentence that one of the evidence retells.
+
+        Parameters
+        ----------
+        reading : Annotation
+        unit : EvidenceSentence
+        """
+        return frozenset(concept for concept, means in self.retold(reading).items() if means & unit.meanings)
 
     def weights(self, reading: Annotation) -> dict[str, float]:
-        """How much each concept of a sentence tells: rare ones more than those that every sentence has."""
+        """How much each concept and number of a sentence tells: rare ones more than those that every sentence has."""
         count = max(1, len(self.units))
-        return {
-            concept: _KIND_WEIGHT.get(token.kind, 0.6) * math.log(2 + count / (1 + self._frequency[concept]))
-            for concept, token in reading.concepts.items()
-        }
+        found = {}
+        for concept, means in self.retold(reading).items():
+            frequency = sum(not means.isdisjoint(unit.meanings) for unit in self.units)
+            kind = reading.concepts[concept].kind
+            found[concept] = _KIND_WEIGHT.get(kind, 0.6) * math.log(2 + count / (1 + frequency))
+        for quantity in reading.quantities:
+            if frequency := sum(_counts(quantity, unit) for unit in self.units):
+                found[f"#{quantity.words}"] = math.log(2 + count / (1 + frequency))
+        return found
 
     def match(self, reading: Annotation, cited: Iterable[int] = ()) -> tuple[EvidenceMatch, ...]:
         """The sentences of the evidence that hold most of a sentence, best first.
@@ -172,23 +209,30 @@ class Body:
         total = sum(weights.values()) or 1.0
         given = frozenset(cited)
         names = frozenset(name for name, _, _ in named(reading.text))
+        retold = self.retold(reading)
         scored: list[EvidenceMatch] = []
         for unit in self.units:
-            shared = frozenset(reading.concepts.keys() & unit.reading.concepts.keys())
+            shared = self.holds(reading, unit)
+            shared |= {f"#{each.words}" for each in reading.quantities if _counts(each, unit)}
             if not shared and not (reading.modalities.keys() & unit.reading.modalities.keys()):
                 continue
-            more = (reading.concepts.keys() & self.about[unit.number].concepts.keys()) - shared
-            near = (reading.concepts.keys() & self.around[unit.number]) - shared - more
+            titled, passage = self.about[unit.number].concepts.keys(), self.around[unit.number]
+            more = {concept for concept, means in retold.items() if not means.isdisjoint(titled)} - shared
+            near = {concept for concept, means in retold.items() if not means.isdisjoint(passage)} - shared - more
             held = sum(weights[concept] for concept in shared)
             held += _ABOUT * sum(weights[concept] for concept in more) + _AROUND * sum(weights[concept] for concept in near)
             length = len(unit.reading.concepts) or 1
             close = 0.02 * len(shared) / length + (0.04 if unit.number in given else 0.0)
             if names:
-                alike = sum(name in names for name in {name for name, _, _ in named(unit.reading.text)})
-                close += _SAME_NAMES * alike / len(names)
-            scored.append(EvidenceMatch(unit, held / total + close, shared))
+                same = sum(name in names for name in {name for name, _, _ in named(unit.reading.text)})
+                close += _SAME_NAMES * same / len(names)
+            scored.append(EvidenceMatch(unit, held / total + close, frozenset(shared)))
         scored.sort(key=lambda match: -match.score)
         return tuple(scored[:40])
+
+
+def _counts(quantity: numbers.Quantity, unit: EvidenceSentence) -> bool:
+    return any(numbers.same(quantity, other) for other in unit.reading.quantities)
 
 
 def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tuple[EvidenceMatch, ...]:

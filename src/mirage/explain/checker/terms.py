@@ -15,7 +15,6 @@ from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 _RETOLD = 0.6
 # How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
 _HELD = 0.4
-_PREFIX = 6
 _ADJECTIVES = ("ous", "al", "ar", "ic", "en", "ed", "ive", "oid")
 _DIAGNOSIS = re.compile(r"(?i)\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)")
 
@@ -36,13 +35,14 @@ def doubts(
     share : float
         How much of the sentence they hold, 0 to 1.
     """
-    here = body.near(chosen)
+    here, retold = body.near(chosen), body.retold(claim)
     nowhere, elsewhere, wider = list[str](), list[str](), list[str]()
     names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
-        if token.concept in asked or _held(token, here) or body.names(token, claim.text):
+        means = retold[token.concept]
+        if token.concept in asked or _held(token, means, here) or body.names(token, claim.text):
             continue
-        if not _held(token, body.concepts, prefixes=body.prefixes):
+        if not _held(token, means, body.concepts):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis
             manner = plain or (token.concept in vocabulary().narrower and not _is_disease(token))
             (wider if manner and share >= _HELD else nowhere).append(token.text)
@@ -63,7 +63,7 @@ def doubts(
         found += _swapped(claim, chosen, body, asked, here)
     if wider and not found:
         found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
-    return found + _opposite(claim, chosen, body, here)
+    return found
 
 
 def _named(claim: Annotation) -> Iterable[Token]:
@@ -78,10 +78,8 @@ def _named(claim: Annotation) -> Iterable[Token]:
             yield token
 
 
-def _held(token: Token, concepts: frozenset[str], prefixes: frozenset[str] | None = None) -> bool:
-    if token.concept in concepts or vocabulary().narrower.get(token.concept, frozenset()) & concepts:
-        return True
-    if prefixes is not None and not token.kind and len(token.word) >= _PREFIX and token.word[:_PREFIX] in prefixes:
+def _held(token: Token, means: frozenset[str], concepts: frozenset[str]) -> bool:
+    if means & concepts or vocabulary().narrower.get(token.concept, frozenset()) & concepts:
         return True
     tumors = vocabulary().tumors
     return token.concept in tumors and any(concept.endswith("oma") or concept in tumors for concept in concepts)
@@ -104,39 +102,22 @@ def _swapped(
     claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], here: frozenset[str]
 ) -> list[Break]:
     """A term where the best source, otherwise retold closely, has another of the same kind."""
-    said = frozenset(concept for unit in chosen for concept in unit.reading.concepts)
+    said, retold = frozenset().union(*(unit.meanings for unit in chosen)), body.retold(claim)
     mine = [
         token
         for token in _named(claim)
         if token.concept not in asked
-        and not _held(token, said)
+        and not _held(token, retold[token.concept], said)
         and not body.names(token, claim.text)
         and (token.kind or not (token.concept in here or token.word.endswith(_ADJECTIVES)))
     ]
-    theirs = [token for token in _named(chosen[0].reading) if not _held(token, frozenset(claim.concepts))]
+    told = frozenset().union(*retold.values())
+    theirs = [token for token in _named(chosen[0].reading) if not _held(token, frozenset((token.concept,)), told)]
     for token in mine:
         if other := next((there for there in theirs if there.kind == token.kind), None):
             reason = f"The sentence says “{token.text}” where [{chosen[0].number}] says “{other.text}”."
             return [Break("term", token.text, reason, "contradicted")]
     return []
-
-
-def _opposite(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, here: frozenset[str]) -> list[Break]:
-    """A word where the source has its opposite: hypodense for hyperdense."""
-    found = []
-    for concept, token in claim.concepts.items():
-        opposites = vocabulary().opposites.get(concept, frozenset()) - claim.concepts.keys()
-        if not opposites or concept in here or concept not in claim.affirmed:
-            continue
-        if any(opposites & unit.reading.denied for unit in body.sentences_of(chosen)):
-            continue
-        for unit in chosen[:2]:
-            if other := opposites & unit.reading.affirmed:
-                said = unit.reading.concepts[min(other)].text
-                reason = f"The sentence says “{token.text}”; [{unit.number}] says “{said}”."
-                found.append(Break("term", token.text, reason, "contradicted"))
-                break
-    return found
 
 
 def listed(words: Sequence[str]) -> str:

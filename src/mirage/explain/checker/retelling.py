@@ -1,0 +1,74 @@
+"""Which words of a source a word of a sentence retells: other names, everyday words, other forms and other parts of speech."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from mirage.language.annotation import Annotation
+from mirage.language.vocabulary import Token, concept_of, vocabulary
+from mirage.language.words import fold
+
+# Words with this many letters in common at their beginning, or all but their ending, are forms of one word.
+_SAME, _ENDING = 5, 2
+# What turns a word into its opposite at its beginning.
+_NEGATING = frozenset(("a", "an", "non", "un", "in", "im", "ir", "dis", "anti", "hypo", "hyper"))
+_FILE = Path(__file__).with_name("paraphrases.toml")
+
+
+@lru_cache(maxsize=1)
+def _groups() -> tuple[dict[str, frozenset[str]], dict[str, list[tuple[tuple[str, ...], str]]]]:
+    """Concept of a word to its groups, and first word of a phrase to the phrases with theirs."""
+    single: dict[str, set[str]] = {}
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    known = vocabulary()
+    for number, line in enumerate(tomllib.loads(_FILE.read_text("utf-8"))["groups"].strip().splitlines()):
+        for name in line.split("|"):
+            words = tuple(map(fold, name.replace("-", " ").split()))
+            group = f"={number}"
+            if len(words) > 1:
+                phrases.setdefault(words[0], []).append((words, group))
+            concept = known.phrases.get(words) or (concept_of(words[0]) if len(words) == 1 else "")
+            if concept:
+                single.setdefault(concept, set()).add(group)
+    return {concept: frozenset(groups) for concept, groups in single.items()}, phrases
+
+
+@lru_cache(maxsize=8192)
+def meanings(reading: Annotation) -> tuple[frozenset[str], ...]:
+    """For each token of a sentence its concept and the groups of words that retell it."""
+    single, phrases = _groups()
+    tokens = reading.tokens
+    found = [{token.concept} | single.get(token.concept, frozenset()) if token.concept else set() for token in tokens]
+    words = [token.word for token in tokens]
+    for place, word in enumerate(words):
+        for phrase, group in phrases.get(word.split(" ")[0], ()) if word else ():
+            if tuple(" ".join(words[place : place + len(phrase)]).split()[: len(phrase)]) == phrase:
+                for each in found[place : place + len(phrase)]:
+                    each.add(group)
+    return tuple(map(frozenset, found))
+
+
+def alike(one: Token, other: Token) -> bool:
+    """Whether two words are forms of one word: intima and intimal, tentorium and supratentorial."""
+    if " " in one.word or " " in other.word or (one.kind and other.kind and one.kind != "anatomy"):
+        return False
+    short, long = sorted((one.word, other.word), key=len)
+    if len(short) < _SAME:
+        return False
+    base = short[: max(_SAME, len(short) - _ENDING)]
+    at = long.find(base)
+    return at == 0 or (at > 0 and len(base) > _SAME and long[:at] not in _NEGATING)
+
+
+def forms(token: Token, others: Iterable[Token]) -> frozenset[str]:
+    """Concepts of those words of the evidence that are forms of a word.
+
+    Parameters
+    ----------
+    token : Token
+    others : iterable of Token
+    """
+    return frozenset(other.concept for other in others if other.concept and alike(token, other))

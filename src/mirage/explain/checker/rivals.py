@@ -1,0 +1,232 @@
+"""Values that stand with a thing in a sentence, and those that its evidence has with the same thing.
+
+A side, a direction, a number: each fills a place that one value alone can fill. The words around a value of the sentence are
+compared with the words around every value for the same place in the evidence. Where another value fits much better there than
+its own fits anywhere, the sentence is wrong about it. So it is where a sentence has two values and each fits the place of the
+other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from mirage.explain.checker import retelling
+from mirage.explain.checker.agreement import worked_out
+from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.evidence import Break, BreakKind
+from mirage.language import numbers
+from mirage.language.annotation import Annotation
+from mirage.language.vocabulary import vocabulary
+
+# How far, in words, two words still stand together; and how many words it counts to cross what divides a sentence.
+_REACH, _CROSSING = 8.0, 6.0
+_BOUNDS = frozenset(", ; : ( ) and but while whereas although though yet or than which who".split())
+# How closely a word stands with a value when another value of the place stands nearer.
+_TAKEN = 0.4
+# How much a word still fits that one denies and the other states.
+_OTHERWISE = 0.3
+# A rival counts when it fits better than the sentence's own value does this many times over, by at least that much: a number
+# that stands in the evidence is seldom wrong.
+_TIMES: dict[BreakKind, float] = {"number": 2.0, "laterality": 1.25, "term": 1.25}
+_BY = 0.12
+# Of two values of a place in a sentence, one counts by itself when it fits nowhere and its rival closely.
+_NOWHERE, _CLOSE = 0.05, 0.5
+_APART = frozenset("than not unlike opposed".split())
+_BEFORE = 3
+_NAMED = ("grade", "code", "ordinal")
+_COMPARED = "left more largest highest longer older better common".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One word or number that fills a place which one value alone can fill.
+
+    Attributes
+    ----------
+    kind : str
+        What a break on it is called.
+    slot : str
+        Which place: different values of one slot exclude each other.
+    value : str
+    first, last : int
+        Its tokens.
+    words : str
+        As written.
+    quantity : Quantity or None
+    """
+
+    kind: BreakKind
+    slot: str
+    value: str
+    first: int
+    last: int
+    words: str
+    quantity: numbers.Quantity | None = None
+
+    def agrees(self, other: Value) -> bool:
+        """Whether two values of one slot are the same."""
+        if self.quantity and other.quantity:
+            return numbers.same(self.quantity, other.quantity)
+        return self.value == other.value
+
+
+@lru_cache(maxsize=8192)
+def values(reading: Annotation) -> tuple[Value, ...]:
+    """All values of a sentence, but those that it denies or sets apart ("rather than on the left")."""
+    denied = {place for denial in reading.denials for place in denial.places}
+    words = [token.word for token in reading.tokens]
+    return tuple(
+        value
+        for value in _values(reading)
+        if value.first not in denied and _APART.isdisjoint(words[max(0, value.first - _BEFORE) : value.first])
+    )
+
+
+def _values(reading: Annotation) -> Iterator[Value]:
+    known = vocabulary()
+    compared = {known.contraries[word][0] for word in _COMPARED}
+    for side in reading.sides:
+        if side.side != "both":
+            yield Value("laterality", "side", side.side, side.place, side.place, reading.tokens[side.place].text)
+    for place, token in enumerate(reading.tokens):
+        pole = known.contraries.get(token.word)
+        if pole and pole[0] not in compared:
+            yield Value("term", f"pole {pole[0]}", str(pole[1]), place, place, token.text)
+        for other in known.opposites.get(token.concept, ()) if not pole else ():
+            yield Value("term", " ".join(sorted((token.concept, other))), token.concept, place, place, token.text)
+    for quantity in reading.quantities:
+        start = reading.text.find(quantity.words)
+        within = range(start, start + len(quantity.words)) if start >= 0 else ()
+        if places := [place for place, token in enumerate(reading.tokens) if token.start in within]:
+            slot = f"{quantity.measure} {quantity.of}" if quantity.measure in _NAMED else quantity.measure
+            yield Value("number", slot, quantity.words, places[0], places[-1], quantity.words, quantity)
+
+
+@lru_cache(maxsize=8192)
+def _bounds(reading: Annotation) -> tuple[int, ...]:
+    """How many words that divide a sentence stand before each token."""
+    count, found = 0, list[int]()
+    for token in reading.tokens:
+        count += token.word in _BOUNDS
+        found.append(count)
+    return tuple(found)
+
+
+def _nearness(reading: Annotation, value: Value, place: int) -> float:
+    distance = max(value.first - place, place - value.last, 0)
+    crossed = abs(_bounds(reading)[place] - _bounds(reading)[value.first])
+    return math.exp(-(distance + _CROSSING * crossed) / _REACH)
+
+
+@lru_cache(maxsize=8192)
+def _around(reading: Annotation, value: Value) -> tuple[float, ...]:
+    """How closely each word of a sentence stands with a value, 0 to 1; not at all within it."""
+    rivals = [other for other in values(reading) if other.slot == value.slot and not other.agrees(value)]
+    found = list[float]()
+    for place in range(len(reading.tokens)):
+        near = _nearness(reading, value, place)
+        taken = any(_nearness(reading, other, place) > near for other in rivals)
+        found.append(0.0 if value.first <= place <= value.last else near * _TAKEN if taken else near)
+    return tuple(found)
+
+
+class Fitting:
+    """How well values of the evidence fit the words around those of a sentence.
+
+    Parameters
+    ----------
+    claim : Annotation
+    body : Body
+    """
+
+    def __init__(self, claim: Annotation, body: Body) -> None:
+        self._claim = claim
+        self._means = body.retold(claim)
+        self._weights = body.weights(claim)
+
+    def fit(self, value: Value, unit: EvidenceSentence, other: Value) -> float:
+        """The share of the words around a value that stand around another in the evidence, 0 to 1, by how near they stand.
+
+        Parameters
+        ----------
+        value : Value
+            Of the sentence.
+        unit : EvidenceSentence
+        other : Value
+            Of that sentence of the evidence.
+        """
+        mine, theirs = _around(self._claim, value), _around(unit.reading, other)
+        near: dict[str, float] = {}
+        for token, closeness in zip(self._claim.tokens, mine, strict=True):
+            if token.concept in self._means:
+                near[token.concept] = max(closeness, near.get(token.concept, 0.0))
+        meanings = retelling.meanings(unit.reading)
+        denied = {place for denial in unit.reading.denials for place in denial.places}
+        total = held = 0.0
+        for concept, closeness in near.items():
+            weight, means = self._weights[concept] * closeness, self._means[concept]
+            total += weight
+            stated = concept in self._claim.affirmed
+            there = (
+                close * (1.0 if stated == (place not in denied) else _OTHERWISE)
+                for place, (close, meant) in enumerate(zip(theirs, meanings, strict=True))
+                if not meant.isdisjoint(means)
+            )
+            held += weight * math.sqrt(max(there, default=0.0))
+        return held / total if total else 0.0
+
+    def best(
+        self, value: Value, near: Sequence[EvidenceSentence]
+    ) -> tuple[float, float, tuple[EvidenceSentence, Value] | None]:
+        """How well a value fits where the evidence has the same, how well its best rival fits, and that rival.
+
+        Parameters
+        ----------
+        value : Value
+        near : sequence of EvidenceSentence
+        """
+        own = against = 0.0
+        rival: tuple[EvidenceSentence, Value] | None = None
+        for unit in near:
+            for other in values(unit.reading):
+                if other.slot == value.slot and (fit := self.fit(value, unit, other)) > 0.0:
+                    if value.agrees(other):
+                        own = max(own, fit)
+                    elif fit > against:
+                        against, rival = fit, (unit, other)
+        return own, against, rival
+
+
+def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> list[Break]:
+    """Values where the evidence has others with the same words.
+
+    Parameters
+    ----------
+    claim : Annotation
+    near : sequence of EvidenceSentence
+        All sentences of the cases that it is about.
+    body : Body
+    """
+    fitting, found = Fitting(claim, body), list[Break]()
+    known = [quantity for unit in near for quantity in unit.reading.quantities]
+    mine = sorted(values(claim), key=lambda value: value.slot)
+    for _, group in groupby(mine, key=lambda value: value.slot):
+        one_place = [value for value in group if not (value.quantity and worked_out(value.quantity, claim, known))]
+        if not one_place:
+            continue
+        results = [fitting.best(value, near) for value in one_place]
+        own, against = sum(each[0] for each in results), sum(each[1] for each in results)
+        rivals = [(each[1] - each[0], value, each[2]) for value, each in zip(one_place, results, strict=True) if each[2]]
+        kind = one_place[0].kind
+        alone = any(each[0] <= _NOWHERE and each[1] >= _CLOSE for each in results)
+        if rivals and (alone or against > _BY + _TIMES[kind] * own):
+            _, value, rival = max(rivals, key=lambda each: each[0])
+            if rival is not None:
+                unit, other = rival
+                reason = f"The sentence says {value.words}; [{unit.number}] says {other.words}."
+                found.append(Break(kind, value.words, reason, "contradicted"))
+    return found
