@@ -43,18 +43,20 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _GRADE = re.compile(
-    rf"\b(?P<what>{_GRADED})\s+(?P<value>[ivx]+|\d+)(?P<part>[a-d]?)\b(?:\s*(?:or|-|to)\s*(?P<to>[ivx]+|\d+)(?P<more>[a-d]?)\b)?",
+    rf"\b(?P<what>{_GRADED})\s+(?P<value>[ivx]+|\d+|(?-i:[A-H]))(?P<part>[a-d]?)\b(?:\s*(?:or|-|to)\s*(?P<to>[ivx]+|\d+)(?P<more>[a-d]?)\b)?",
     re.IGNORECASE,
 )
 # Vertebrae, vitamins and the like. T1 and T2 are mostly sequences.
-_CODE = re.compile(r"\b(?P<what>[A-Z])(?P<value>\d{1,2})\b(?:\s*(?:-|–|to|through)\s*(?P=what)(?P<to>\d{1,2})\b)?")
+_CODE = re.compile(r"\b(?P<what>[A-Z])-?(?P<value>\d{1,2})\b(?:\s*(?:-|–|to|through)\s*(?P=what)(?P<to>\d{1,2})\b)?")
 _ORDINAL = re.compile(rf"\b(?P<value>{'|'.join(_ORDINALS)}|\d+(?=st|nd|rd|th))(?:st|nd|rd|th)?\b", re.IGNORECASE)
+# The eighth thoracic vertebra is T8.
+_VERTEBRA = re.compile(r"\s+(?P<part>cervical|thoracic|lumbar|sacral)\s+(?:vertebra|vertebral|segment|level)\b", re.IGNORECASE)
 _PLAIN = rf"(?:{_NUMBER}|\b(?:{_COUNT})\b)"
 _RATIO = re.compile(
     rf"(?<![\w.])(?P<first>{_PLAIN})(?:\s*(?:to|or|-)\s*(?P<to>{_PLAIN}))?(?:\s+[a-z]+)??\s+"
     rf"(?P<how>out of(?: every)?|in(?: every)?|for every)\s+(?:a )?(?P<of>{_PLAIN})(?!\s*-?\s*(?:{_UNIT})\b)(?![\w.]*\d)"
     rf"|(?<![\w.:])(?P<left>\d{{1,2}}):(?P<right>\d{{1,2}})(?![\d:])"
-    r"|\b(?:(?P<times>one|two|three|four|a)[ -])?(?P<part>half|third|quarter|fifth|tenth)s?(?= of| the| may|\b(?!\s+[a-z]))"
+    r"|\b(?:(?P<times>one|two|three|four|a)[ -])?(?P<part>half|third|quarter|fifth|tenth)s?(?![ -]li[fv]e)(?= of| the| may|\b(?!\s+[a-z]))"
     r"|\b(?P<threequarters>three)[ -]quarters\b",
     re.IGNORECASE,
 )
@@ -140,6 +142,8 @@ def _graded(match: re.Match[str], tokens: Sequence[Token]) -> Quantity | None:
         return None
     last = _rank((said.get("to") or "").lower(), said.get("more"))
     if match.re is _ORDINAL:
+        if vertebra := _VERTEBRA.match(match.string, match.end()):
+            return Quantity((value,), "code", vertebra["part"][0].lower(), False, False, match[0] + vertebra[0])
         counted = next((token for token in tokens if token.start >= match.end() and token.concept), None)
         return (
             Quantity((value,), "ordinal", counted.concept, False, False, f"{match[0]} {counted.text}") if counted else None
@@ -151,6 +155,8 @@ def _graded(match: re.Match[str], tokens: Sequence[Token]) -> Quantity | None:
 
 def _rank(value: str, part: str | None) -> float | None:
     whole = _ROMAN.get(value) or (int(value) if value.isdigit() else None)
+    if whole is None and len(value) == 1 and value in "abcdefgh":
+        whole = "abcdefgh".index(value) + 1
     if whole is None and value in _ORDINALS:
         whole = _ORDINALS.index(value) + 1
     return None if whole is None else whole + (" abcd".index(part.lower()) / 10 if part else 0)

@@ -208,6 +208,9 @@ def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body
     for quantity in claim.quantities:
         if quantity.measure in ("code", "ordinal") or any(numbers.same(quantity, other) for other in known):
             continue
+        bare = {value for other in known for value in other.plain}
+        if quantity.measure == "grade" and bare.issuperset(quantity.values):  # "neurofibromatosis 1"
+            continue
         if not worked_out(quantity, claim, known):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
             few = quantity.measure == "count" and max(quantity.values) <= _FEW

@@ -51,24 +51,28 @@ def meanings(reading: Annotation) -> tuple[frozenset[str], ...]:
     return tuple(map(frozenset, found))
 
 
-def alike(one: Token, other: Token) -> bool:
-    """Whether two words are forms of one word: intima and intimal, tentorium and supratentorial."""
+def _alike(one: Token, other: Token) -> int:
+    """How two words are forms of one word: 2 like intima and intimal, 1 like tentorium and supratentorial, 0 when they are not."""
     if " " in one.word or " " in other.word or (one.kind and other.kind and one.kind != "anatomy"):
-        return False
+        return 0
     short, long = sorted((one.word, other.word), key=len)
     if len(short) < _SAME:
-        return False
+        return 0
     base = short[: max(_SAME, len(short) - _ENDING)]
     at = long.find(base)
-    return at == 0 or (at > 0 and len(base) > _SAME and long[:at] not in _NEGATING)
+    return 2 if at == 0 else int(at > 0 and long[:at] not in _NEGATING)
 
 
 def forms(token: Token, others: Iterable[Token]) -> frozenset[str]:
-    """Concepts of those words of the evidence that are forms of a word.
+    """Concepts of those words of the evidence that are forms of a word; of compounds with it only when there are no others.
 
     Parameters
     ----------
     token : Token
     others : iterable of Token
     """
-    return frozenset(other.concept for other in others if other.concept and alike(token, other))
+    found: dict[int, set[str]] = {2: set(), 1: set()}
+    for other in others:
+        if other.concept and (how := _alike(token, other)):
+            found[how].add(other.concept)
+    return frozenset(found[2] or found[1])

@@ -37,6 +37,7 @@ _BY = 0.12
 _NOWHERE, _CLOSE = 0.05, 0.5
 _APART = frozenset("than not unlike opposed".split())
 _BEFORE = 3
+_VAGUE = ("normal", "abnormal")
 _NAMED = ("grade", "code", "ordinal")
 _COMPARED = "left more largest highest longer older better common".split()
 
@@ -93,10 +94,10 @@ def _values(reading: Annotation) -> Iterator[Value]:
         if side.side != "both":
             yield Value("laterality", "side", side.side, side.place, side.place, reading.tokens[side.place].text)
     for place, token in enumerate(reading.tokens):
-        pole = known.contraries.get(token.word)
+        pole = next((known.contraries[word] for word in token.word.split() if word in known.contraries), None)
         if pole and pole[0] not in compared:
             yield Value("term", f"pole {pole[0]}", str(pole[1]), place, place, token.text)
-        for other in known.opposites.get(token.concept, ()) if not pole else ():
+        for other in known.opposites.get(token.concept, ()) if not pole and token.concept not in _VAGUE else ():
             yield Value("term", " ".join(sorted((token.concept, other))), token.concept, place, place, token.text)
     for quantity in reading.quantities:
         start = reading.text.find(quantity.words)

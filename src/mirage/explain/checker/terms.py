@@ -95,7 +95,8 @@ def _is_disease(token: Token) -> bool:
 
 def _told(token: Token, claim: Annotation, body: Body) -> bool:
     """Whether the evidence tells of an event, in whatever words for it; a denial needs none."""
-    return bool(claim.denies or vocabulary().events[token.concept] & body.concepts)
+    told = vocabulary().events[token.concept] | body.retold(claim).get(token.concept, frozenset())
+    return bool(claim.denies or told & body.concepts)
 
 
 def _swapped(
