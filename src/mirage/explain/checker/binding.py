@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mirage.explain.checker.cues import CUES
-from mirage.explain.checker.matching import Body, EvidenceSentence, named
+from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.retelling import named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
-from mirage.explain.checker import agreement, binding, matching, rivals, terms
+from mirage.explain.checker import agreement, binding, matching, polarity, rivals, terms
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
@@ -110,9 +110,10 @@ class Checker:
             found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [unit.number for unit in chosen[:1]]
         if chosen:
-            found += rivals.doubts(claim, body.sentences_of(chosen), body)
+            near = body.sentences_of(chosen)
+            found += rivals.doubts(claim, near, body) or rivals.names(claim, near, body, asked)
         found += agreement.laterality(claim, chosen)
-        found += agreement.negation(claim, chosen, body, held)
+        found += polarity.doubts(claim, chosen, body, held)
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
         found += binding.doubts(claim, chosen, body, held)

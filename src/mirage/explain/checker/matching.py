@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from mirage.explain.checker import retelling
+from mirage.explain.checker.retelling import named
 from mirage.explain.evidence import Evidence
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, annotate
@@ -28,7 +29,7 @@ MOST_ALIGNED = 4
 _ADDS, _ADDS_OF_ANOTHER = 0.08, 0.2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class EvidenceSentence:
     """One sentence of the evidence, read."""
 
@@ -40,10 +41,15 @@ class EvidenceSentence:
         """Of the evidence."""
         return self.evidence.number
 
-    @property
+    @cached_property
+    def of_tokens(self) -> tuple[frozenset[str], ...]:
+        """What each of its words means, as `retelling.meanings` tells."""
+        return retelling.meanings(self.reading, retelling.shorts(self.evidence.text))
+
+    @cached_property
     def meanings(self) -> frozenset[str]:
-        """All concepts of it, and all groups of words that retell them."""
-        return _meant(self.reading)
+        """All that any of its words means."""
+        return frozenset().union(*self.of_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +68,6 @@ class EvidenceMatch:
     unit: EvidenceSentence
     score: float
     shared: frozenset[str]
-
-
-@lru_cache(maxsize=8192)
-def _meant(reading: Annotation) -> frozenset[str]:
-    return frozenset().union(*retelling.meanings(reading))
-
-
-@lru_cache(maxsize=8192)
-def named(text: str) -> tuple[tuple[str, int, int], ...]:
-    """Concepts of the lexicon that a sentence names, and where."""
-    return tuple((match.concept, match.start, match.end) for match in lexicon().find(text).matches)
 
 
 class Body:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from mirage.language.annotation import Annotation
-from mirage.language.vocabulary import Token, concept_of, vocabulary
+from mirage.language.annotation import Annotation, is_sequence
+from mirage.language.concepts import lexicon
+from mirage.language.vocabulary import Token, concept_of, tokenize, vocabulary
 from mirage.language.words import fold
 
 # Words with this many letters in common at their beginning, or all but their ending, are forms of one word.
 _SAME, _ENDING = 5, 2
+# Shorter ones are no prefixes: "bright" is no kind of "right".
+_PREFIX = 3
 # What turns a word into its opposite at its beginning.
 _NEGATING = frozenset(("a", "an", "non", "un", "in", "im", "ir", "dis", "anti", "hypo", "hyper"))
+_SHORT = re.compile(r"\(\s*(?P<short>[A-Z]{2,5})s?\s*\)")
 _FILE = Path(__file__).with_name("paraphrases.toml")
 
 
@@ -37,8 +42,35 @@ def _groups() -> tuple[dict[str, frozenset[str]], dict[str, list[tuple[tuple[str
 
 
 @lru_cache(maxsize=8192)
-def meanings(reading: Annotation) -> tuple[frozenset[str], ...]:
-    """For each token of a sentence its concept and the groups of words that retell it."""
+def named(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Concepts of the lexicon that a sentence names, and where."""
+    return tuple((match.concept, match.start, match.end) for match in lexicon().find(text).matches)
+
+
+@lru_cache(maxsize=4096)
+def shorts(text: str) -> frozenset[tuple[str, frozenset[str]]]:
+    """Abbreviations that a passage explains itself, "hepatic adenomas (HA)", with the concepts of the words they stand for."""
+    found = set()
+    for match in _SHORT.finditer(text):
+        letters = match["short"].lower()
+        words = re.findall(r"[^\W\d_]+", text[: match.start()])[-len(letters) :]
+        if "".join(word[0].lower() for word in words) == letters:
+            found.add((letters, frozenset(token.concept for token in tokenize(" ".join(words)) if token.concept)))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
+def meanings(
+    reading: Annotation, explained: frozenset[tuple[str, frozenset[str]]] = frozenset()
+) -> tuple[frozenset[str], ...]:
+    """For each token of a sentence its concept, the names of the lexicon it is part of, and the groups of words that retell it.
+
+    Parameters
+    ----------
+    reading : Annotation
+    explained : frozenset
+        Abbreviations with what they stand for, as `shorts` gives them.
+    """
     single, phrases = _groups()
     tokens = reading.tokens
     found = [{token.concept} | single.get(token.concept, frozenset()) if token.concept else set() for token in tokens]
@@ -48,6 +80,17 @@ def meanings(reading: Annotation) -> tuple[frozenset[str], ...]:
             if tuple(" ".join(words[place : place + len(phrase)]).split()[: len(phrase)]) == phrase:
                 for each in found[place : place + len(phrase)]:
                     each.add(group)
+    short = dict(explained)
+    for place, token in enumerate(tokens):
+        if is_sequence(token.word.upper()):
+            found[place].add(f"!{token.word}")
+    for place, token in enumerate(tokens):
+        for concept in short.get(token.word, ()):
+            found[place] |= {concept} | single.get(concept, frozenset())
+    for name, start, end in named(reading.text):
+        for place, token in enumerate(tokens):
+            if token.start < end and start < token.end and token.concept:
+                found[place].add(f"@{name}")
     return tuple(map(frozenset, found))
 
 
@@ -60,7 +103,7 @@ def _alike(one: Token, other: Token) -> int:
         return 0
     base = short[: max(_SAME, len(short) - _ENDING)]
     at = long.find(base)
-    return 2 if at == 0 else int(at > 0 and long[:at] not in _NEGATING)
+    return 2 if at == 0 else int(at >= _PREFIX and long[:at] not in _NEGATING)
 
 
 def forms(token: Token, others: Iterable[Token]) -> frozenset[str]:

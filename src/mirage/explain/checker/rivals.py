@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from mirage.explain.checker import retelling
 from mirage.explain.checker.agreement import worked_out
 from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language import numbers
-from mirage.language.annotation import Annotation
+from mirage.language.annotation import Annotation, is_sequence
 from mirage.language.vocabulary import vocabulary
 
 # How far, in words, two words still stand together; and how many words it counts to cross what divides a sentence.
@@ -27,6 +26,8 @@ _REACH, _CROSSING = 8.0, 6.0
 _BOUNDS = frozenset(", ; : ( ) and but while whereas although though yet or than which who".split())
 # How closely a word stands with a value when another value of the place stands nearer.
 _TAKEN = 0.4
+# How much the sequence tells among the words around a value.
+_SEQUENCE = 1.5
 # How much a word still fits that one denies and the other states.
 _OTHERWISE = 0.3
 # A rival counts when it fits better than the sentence's own value does this many times over, by at least that much: a number
@@ -35,6 +36,8 @@ _TIMES: dict[BreakKind, float] = {"number": 2.0, "laterality": 1.25, "term": 1.2
 _BY = 0.12
 # Of two values of a place in a sentence, one counts by itself when it fits nowhere and its rival closely.
 _NOWHERE, _CLOSE = 0.05, 0.5
+# How closely a structure or disease must fit to stand in the place of one that fits nowhere.
+_INSTEAD = 0.45
 _APART = frozenset("than not unlike opposed".split())
 _BEFORE = 3
 _VAGUE = ("normal", "abnormal")
@@ -108,7 +111,7 @@ def _values(reading: Annotation) -> Iterator[Value]:
 
 
 @lru_cache(maxsize=8192)
-def _bounds(reading: Annotation) -> tuple[int, ...]:
+def bounds(reading: Annotation) -> tuple[int, ...]:
     """How many words that divide a sentence stand before each token."""
     count, found = 0, list[int]()
     for token in reading.tokens:
@@ -119,7 +122,7 @@ def _bounds(reading: Annotation) -> tuple[int, ...]:
 
 def _nearness(reading: Annotation, value: Value, place: int) -> float:
     distance = max(value.first - place, place - value.last, 0)
-    crossed = abs(_bounds(reading)[place] - _bounds(reading)[value.first])
+    crossed = abs(bounds(reading)[place] - bounds(reading)[value.first])
     return math.exp(-(distance + _CROSSING * crossed) / _REACH)
 
 
@@ -146,10 +149,11 @@ class Fitting:
 
     def __init__(self, claim: Annotation, body: Body) -> None:
         self._claim = claim
-        self._means = body.retold(claim)
-        self._weights = body.weights(claim)
+        sequences = {kind.lower() for kind in claim.modalities if is_sequence(kind)}
+        self.means = body.retold(claim) | {word: frozenset((f"!{word}",)) for word in sequences}
+        self._weights = body.weights(claim) | dict.fromkeys(sequences, _SEQUENCE)
 
-    def fit(self, value: Value, unit: EvidenceSentence, other: Value) -> float:
+    def fit(self, value: Value, unit: EvidenceSentence, other: Value, *, whatever: bool = False) -> float:
         """The share of the words around a value that stand around another in the evidence, 0 to 1, by how near they stand.
 
         Parameters
@@ -159,26 +163,43 @@ class Fitting:
         unit : EvidenceSentence
         other : Value
             Of that sentence of the evidence.
+        whatever : bool
+            Words count as much where one denies them and the other does not.
         """
         mine, theirs = _around(self._claim, value), _around(unit.reading, other)
         near: dict[str, float] = {}
         for token, closeness in zip(self._claim.tokens, mine, strict=True):
-            if token.concept in self._means:
-                near[token.concept] = max(closeness, near.get(token.concept, 0.0))
-        meanings = retelling.meanings(unit.reading)
+            key = token.concept if token.concept in self.means else token.word
+            if key in self.means:
+                near[key] = max(closeness, near.get(key, 0.0))
         denied = {place for denial in unit.reading.denials for place in denial.places}
         total = held = 0.0
         for concept, closeness in near.items():
-            weight, means = self._weights[concept] * closeness, self._means[concept]
+            weight, means = self._weights[concept] * closeness, self.means[concept]
             total += weight
-            stated = concept in self._claim.affirmed
+            stated = concept not in self._claim.denied
             there = (
-                close * (1.0 if stated == (place not in denied) else _OTHERWISE)
-                for place, (close, meant) in enumerate(zip(theirs, meanings, strict=True))
+                close * (1.0 if whatever or stated == (place not in denied) else _OTHERWISE)
+                for place, (close, meant) in enumerate(zip(theirs, unit.of_tokens, strict=True))
                 if not meant.isdisjoint(means)
             )
             held += weight * math.sqrt(max(there, default=0.0))
         return held / total if total else 0.0
+
+    def occurrences(self, place: int, unit: EvidenceSentence) -> Iterator[tuple[int, float]]:
+        """Where a sentence of the evidence has a word of this one, and how well the words around both fit.
+
+        Parameters
+        ----------
+        place : int
+            Of the word in this sentence.
+        unit : EvidenceSentence
+        """
+        token = self._claim.tokens[place]
+        word = Value("term", "", token.concept, place, place, token.text)
+        for there, meant in enumerate(unit.of_tokens):
+            if not meant.isdisjoint(self.means[token.concept]):
+                yield there, self.fit(word, unit, Value("term", "", token.concept, there, there, token.text), whatever=True)
 
     def best(
         self, value: Value, near: Sequence[EvidenceSentence]
@@ -231,3 +252,42 @@ def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> l
                 reason = f"The sentence says {value.words}; [{unit.number}] says {other.words}."
                 found.append(Break(kind, value.words, reason, "contradicted"))
     return found
+
+
+def names(claim: Annotation, near: Sequence[EvidenceSentence], body: Body, asked: frozenset[str]) -> list[Break]:
+    """A structure or disease that no source puts where one has another.
+
+    Parameters
+    ----------
+    claim : Annotation
+    near : sequence of EvidenceSentence
+        All sentences of the cases that it is about.
+    body : Body
+    asked : frozenset of str
+        Concepts of the question.
+    """
+    fitting = Fitting(claim, body)
+    told = frozenset().union(*fitting.means.values())
+    for place, token in enumerate(claim.tokens):
+        if token.kind not in ("anatomy", "disease") or token.concept not in fitting.means or token.concept in asked:
+            continue
+        if body.names(token, claim.text):
+            continue
+        own, against, rival = 0.0, _INSTEAD, None
+        wider = vocabulary().narrower.get(token.concept, frozenset()) | fitting.means[token.concept]
+        word = Value("term", "", token.concept, place, place, token.text)
+        for unit in near:
+            own = max([own, *(fit for _, fit in fitting.occurrences(place, unit))])
+            if not wider.isdisjoint(unit.meanings):
+                continue
+            for there, other in enumerate(unit.reading.tokens):
+                if other.kind != token.kind or other.concept in vocabulary().narrower or not unit.of_tokens[there].isdisjoint(told):
+                    continue
+                fit = fitting.fit(word, unit, Value("term", "", other.concept, there, there, other.text))
+                if fit > against:
+                    against, rival = fit, (unit, other)
+        if rival is not None and own <= _NOWHERE:
+            unit, other = rival
+            reason = f"The sentence says “{token.text}” where [{unit.number}] says “{other.text}”."
+            return [Break("term", token.text, reason, "contradicted")]
+    return []

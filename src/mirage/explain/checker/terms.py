@@ -59,8 +59,6 @@ def doubts(
             f"The sources nearest to this sentence do not mention {listed(elsewhere)}; only one about something else does."
         )
         found.append(Break("term", ", ".join(elsewhere), reason, "unsupported"))
-    if not found and chosen and share >= _RETOLD:
-        found += _swapped(claim, chosen, body, asked, here)
     if wider and not found:
         found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
     return found
@@ -97,28 +95,6 @@ def _told(token: Token, claim: Annotation, body: Body) -> bool:
     """Whether the evidence tells of an event, in whatever words for it; a denial needs none."""
     told = vocabulary().events[token.concept] | body.retold(claim).get(token.concept, frozenset())
     return bool(claim.denies or told & body.concepts)
-
-
-def _swapped(
-    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], here: frozenset[str]
-) -> list[Break]:
-    """A term where the best source, otherwise retold closely, has another of the same kind."""
-    said, retold = frozenset().union(*(unit.meanings for unit in chosen)), body.retold(claim)
-    mine = [
-        token
-        for token in _named(claim)
-        if token.concept not in asked
-        and not _held(token, retold[token.concept], said)
-        and not body.names(token, claim.text)
-        and (token.kind or not (token.concept in here or token.word.endswith(_ADJECTIVES)))
-    ]
-    told = frozenset().union(*retold.values())
-    theirs = [token for token in _named(chosen[0].reading) if not _held(token, frozenset((token.concept,)), told)]
-    for token in mine:
-        if other := next((there for there in theirs if there.kind == token.kind), None):
-            reason = f"The sentence says “{token.text}” where [{chosen[0].number}] says “{other.text}”."
-            return [Break("term", token.text, reason, "contradicted")]
-    return []
 
 
 def listed(words: Sequence[str]) -> str:
