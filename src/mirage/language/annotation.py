@@ -9,7 +9,8 @@ from mirage.language import laterality, negation, numbers
 from mirage.language.vocabulary import Token, spelled_out, tokenize
 
 _MODALITY_WORDS: dict[str, str] = {
-    "ct": "CT", "cta": "CT", "nect": "CT", "cect": "CT", "ncct": "CT", "ctpa": "CT", "hrct": "CT", "cat scan": "CT", "computed tomography": "CT",
+    "ct": "CT", "cta": "CT", "ctpa": "CT", "hrct": "CT", "nect": "CT", "cect": "CT", "ncct": "CT", "cat scan": "CT",
+    "computed tomography": "CT",
     "computerized tomography": "CT", "computed tomographic": "CT", "computer tomography": "CT",
     "mr": "MR", "mri": "MR", "mra": "MR", "mrv": "MR", "mrcp": "MR", "magnetic resonance": "MR",
     "x ray": "XR", "xray": "XR", "radiograph": "XR", "radiography": "XR", "plain film": "XR", "cxr": "XR", "kub": "XR",

@@ -50,13 +50,16 @@ _GRADE = re.compile(
 _CODE = re.compile(r"\b(?P<what>[A-Z])-?(?P<value>\d{1,2})\b(?:\s*(?:-|–|to|through)\s*(?P=what)(?P<to>\d{1,2})\b)?")
 _ORDINAL = re.compile(rf"\b(?P<value>{'|'.join(_ORDINALS)}|\d+(?=st|nd|rd|th))(?:st|nd|rd|th)?\b", re.IGNORECASE)
 # The eighth thoracic vertebra is T8.
-_VERTEBRA = re.compile(r"\s+(?P<part>cervical|thoracic|lumbar|sacral)\s+(?:vertebra|vertebral|segment|level)\b", re.IGNORECASE)
+_VERTEBRA = re.compile(
+    r"\s+(?P<part>cervical|thoracic|lumbar|sacral)\s+(?:vertebra|vertebral|segment|level)\b", re.IGNORECASE
+)
 _PLAIN = rf"(?:{_NUMBER}|\b(?:{_COUNT})\b)"
 _RATIO = re.compile(
     rf"(?<![\w.])(?P<first>{_PLAIN})(?:\s*(?:to|or|-)\s*(?P<to>{_PLAIN}))?(?:\s+[a-z]+)??\s+"
     rf"(?P<how>out of(?: every)?|in(?: every)?|for every)\s+(?:a )?(?P<of>{_PLAIN})(?!\s*-?\s*(?:{_UNIT})\b)(?![\w.]*\d)"
     rf"|(?<![\w.:])(?P<left>\d{{1,2}}):(?P<right>\d{{1,2}})(?![\d:])"
-    r"|\b(?:(?P<times>one|two|three|four|a)[ -])?(?P<part>half|third|quarter|fifth|tenth)s?(?![ -]li[fv]e)(?= of| the| may|\b(?!\s+[a-z]))"
+    r"|\b(?:(?P<times>one|two|three|four|a)[ -])?(?P<part>half|third|quarter|fifth|tenth)s?(?![ -]li[fv]e)"
+    r"(?= of| the| may|\b(?!\s+[a-z]))"
     r"|\b(?P<threequarters>three)[ -]quarters\b",
     re.IGNORECASE,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Body, EvidenceSentence
@@ -59,7 +58,6 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
     found = [
         *_signals(claim, chosen, near),
         *_compared(claim, near),
-        *_contrasts(claim, chosen),
         *_causes(claim, near),
         *_bases(claim, near),
         *_asserted(claim, near, body),
@@ -140,8 +138,8 @@ def _poles(tokens: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
             yield place, *pole
 
 
-def _winner(reading: Annotation) -> dict[int, int]:
-    """Pair of contrary words to the one that has more: "more often in men than in women"."""
+def winner(reading: Annotation) -> dict[int, int]:
+    """Pair of contrary words, by its number, to the one that has more: "more often in men than in women"."""
     tokens, found = reading.tokens, dict[int, int]()
     poles = list(_poles(tokens))
     for place, token in enumerate(tokens):
@@ -166,8 +164,8 @@ def _winner(reading: Annotation) -> dict[int, int]:
 
 
 def _compared(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    for pair, won in _winner(claim).items():
-        theirs = [(unit, _winner(unit.reading)) for unit in near if _concepts(claim) & _concepts(unit.reading)]
+    for pair, won in winner(claim).items():
+        theirs = [(unit, winner(unit.reading)) for unit in near if _concepts(claim) & _concepts(unit.reading)]
         known = [(unit, winners[pair]) for unit, winners in theirs if pair in winners]
         if known and all(other != won for _, other in known):
             yield _contradicted(claim.text[:80], known[0][0], "The sentence turns a comparison round")
@@ -208,34 +206,6 @@ def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Seque
         usual and not rare and theirs & {"rarely", "never"} and not around & {"mostly", "always"}
     ):
         yield _contradicted(claim.text[:80], lead, "The sentence is about how often, and says the opposite")
-
-
-# -- clauses -------------------------------------------------------------------------------------------------------------
-
-
-def _contrasts(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    """A sentence that gives one half of a contrast what its source says of the other half."""
-    if claim.denies:
-        return
-    for unit in chosen[:2]:
-        cuts = [match.start() for match in _CONTRAST.finditer(unit.reading.text)]
-        for at in cuts:
-            one, other = _concepts(unit.reading, 0, at), _concepts(unit.reading, at)
-            only = (one - other, other - one)
-            for start, end in _clauses(claim.text):
-                tokens = [token for token in claim.tokens if start <= token.start < end and token.concept in claim.concepts]
-                sides = [0 if token.concept in only[0] else 1 if token.concept in only[1] else None for token in tokens]
-                known = [side for side in sides if side is not None]
-                if len(known) > 2 and known.count(known[0]) == 1 and not unit.reading.denials:
-                    yield _contradicted(
-                        claim.text[start:end][:80], unit, "The sentence says of one what its source says of another"
-                    )
-                    return
-
-
-def _clauses(text: str) -> list[tuple[int, int]]:
-    edges = [0, *(match.start() for match in _CLAUSE.finditer(text)), len(text)]
-    return list(pairwise(edges))
 
 
 # -- causes --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
-from mirage.explain.checker import agreement, binding, matching, polarity, rivals, terms
+from mirage.explain.checker import agreement, binding, copies, matching, polarity, rivals, terms
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
@@ -111,6 +111,7 @@ class Checker:
             return found, [unit.number for unit in chosen[:1]]
         if chosen:
             near = body.sentences_of(chosen)
+            found += copies.doubts(claim, chosen)
             found += rivals.doubts(claim, near, body) or rivals.names(claim, near, body, asked)
         found += agreement.laterality(claim, chosen)
         found += polarity.doubts(claim, chosen, body, held)

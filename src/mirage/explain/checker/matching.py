@@ -106,26 +106,29 @@ class Body:
         return frozenset().union(*self.around.values(), *(reading.concepts for reading in self.about.values()))
 
     @cached_property
-    def _lexical(self) -> frozenset[str]:
-        """Concepts of the lexicon that the evidence names, all broader ones included."""
-        known = lexicon()
-        found = {match.concept for item in self.evidence for match in known.find(f"{item.about}. {item.text}").matches}
-        levels = {_SPINE[level] for item in self.evidence for level in _LEVEL.findall(item.text)}
-        return frozenset(found | levels).union(*(known.parents(name) for name in found))
+    def _lexical(self) -> dict[int, frozenset[str]]:
+        """Evidence number to the concepts of the lexicon that it names, all broader ones included."""
+        known, found = lexicon(), dict[int, frozenset[str]]()
+        for item in self.evidence:
+            names = {name for name, _, _ in named(f"{item.about}. {item.text}")}
+            levels = {_SPINE[level] for level in _LEVEL.findall(item.text)}
+            found[item.number] = frozenset(names | levels).union(*(known.parents(name) for name in names))
+        return found
 
-    def names(self, token: Token, sentence: str) -> bool:
-        """Whether the evidence names what a word of a sentence stands in, under whatever name.
+    def names(self, token: Token, sentence: str, near: Iterable[EvidenceSentence]) -> bool:
+        """Whether cases name what a word of a sentence stands in, under whatever name.
 
         Parameters
         ----------
         token : Token
         sentence : str
+        near : iterable of EvidenceSentence
+            Of those cases.
         """
-        if token.concept in self._lexical or (token.kind == "anatomy" and token.concept.split()[0] in self.concepts):
+        held = frozenset().union(*(self._lexical[number] for number in {unit.number for unit in near}))
+        if token.concept in held or (token.kind == "anatomy" and token.concept.split()[0] in self.concepts):
             return True
-        return any(
-            start < token.end and token.start < end and concept in self._lexical for concept, start, end in named(sentence)
-        )
+        return any(start < token.end and token.start < end and concept in held for concept, start, end in named(sentence))
 
     def case_of(self, chosen: Iterable[EvidenceSentence]) -> list[Evidence]:
         """The passages that some sentences stand in, and all others of the same cases."""
@@ -150,7 +153,7 @@ class Body:
         return tuple({token.word: token for reading in readings for token in reading.tokens if token.concept}.values())
 
     def retold(self, reading: Annotation) -> dict[str, frozenset[str]]:
-        """Each concept of a sentence to all that stands for it in the evidence; each of its numbers that is there to itself."""
+        """Each concept of a sentence to all that stands for it in the evidence."""
         if reading not in self._retold:
             means: dict[str, frozenset[str]] = {}
             for token, meanings in zip(reading.tokens, retelling.meanings(reading), strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mirage.explain.checker.agreement import in_words, of_kind
 from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Body, EvidenceSentence
-from mirage.explain.checker.rivals import Fitting, bounds
+from mirage.explain.checker.rivals import Fitting
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.negation import LACKING, REMOVED, Denial
@@ -23,6 +23,7 @@ _TIMES, _BY = 1.25, 0.1
 _LOOSE = 0.3
 # What a picture is made with is denied of one picture only: "non-contrast CT".
 _AGENTS = frozenset(("contrast", "enhance"))
+_CLAUSE = frozenset("; : but while whereas although though yet and which who".split())
 # How far before "protocol" its name stands.
 _REACH = 4
 _NEGATING = ("a", "non", "un", "in", "im", "ir")
@@ -64,14 +65,6 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
             words = in_words(claim, denial.heads & against.reading.affirmed)
             reason = f"The sentence denies {words}; [{against.number}] states it."
             found.append(Break("negation", denial.words, reason, "contradicted"))
-    closely = claim.denials and not found and share >= _RETOLD
-    named = frozenset().union(*(retold.get(head, frozenset()) for denial in claim.denials for head in denial.heads))
-    if any(named & unit.meanings and unit.reading.denied & unit.meanings for unit in near if unit.reading.denials):
-        closely = False
-    if closely and not any(_negative(unit.reading) or _lacking(claim.denials[0], unit.reading) for unit in chosen):
-        words = claim.denials[0].words
-        reason = f"The sentence says “{words}”; [{chosen[0].number}] says the same without the denial."
-        found.append(Break("negation", words, reason, "contradicted"))
     return found + (_stated(claim, near, Fitting(claim, body)) or _called_normal(claim, chosen, body))
 
 
@@ -134,11 +127,21 @@ def _stated(claim: Annotation, near: Sequence[EvidenceSentence], fitting: Fittin
                     own = max(own, 0.0 if _spoken_of(unit.reading, there) else fit)
                 elif fit > against and (fit > _LOOSE or unit.reading.tokens[there].concept == token.concept):
                     against, denying = fit, (unit, denial)
+        if denying is None and not own:
+            denying = _denied_outright(token.concept, near)
+            against = 1.0
         if denying is not None and against > _BY + _TIMES * own and not _lacking(denying[1], claim):
             unit, denial = denying
-            reason = f"The sentence states “{token.text}”; [{unit.number}] denies it (“{denial.words}”)."
-            return [Break("negation", token.text, reason, "contradicted")]
+            says = "denies it" if denial.certain else "leaves it open"
+            reason = f"The sentence states “{token.text}”; [{unit.number}] {says} (“{denial.words}”)."
+            return [Break("negation", token.text, reason, "contradicted" if denial.certain else "partly")]
     return []
+
+
+def _denied_outright(concept: str, near: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, Denial] | None:
+    """A denial or a question of something that is stated nowhere, whatever stands around it."""
+    denials = ((unit, denial) for unit in near for denial in (*unit.reading.denials, *unit.reading.questions))
+    return next(((unit, denial) for unit, denial in denials if concept in denial.heads), None)
 
 
 def _spoken_of(reading: Annotation, place: int) -> bool:
@@ -151,8 +154,10 @@ def _negated(reading: Annotation, place: int) -> bool:
     """Whether a word stands in a denial, in a question, or in a clause with any word that denies or takes back."""
     if any(place in denial.places for denial in (*reading.denials, *reading.questions)):
         return True
-    clauses, cue = bounds(reading), CUES["polarity"]["negative"]
-    return any(clauses[at] == clauses[place] and cue.search(token.word) for at, token in enumerate(reading.tokens))
+    words = [token.word for token in reading.tokens]
+    start = max((at for at in range(place) if words[at] in _CLAUSE), default=-1)
+    end = next((at for at in range(place, len(words)) if words[at] in _CLAUSE), len(words))
+    return any(CUES["polarity"]["negative"].search(word) for word in words[start + 1 : end])
 
 
 def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:

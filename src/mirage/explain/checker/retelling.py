@@ -1,4 +1,4 @@
-"""Which words of a source a word of a sentence retells: other names, everyday words, other forms and other parts of speech."""
+"""Which words of a source a word retells: other names, everyday words, other forms and other parts of speech."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def named(text: str) -> tuple[tuple[str, int, int], ...]:
 
 @lru_cache(maxsize=4096)
 def shorts(text: str) -> frozenset[tuple[str, frozenset[str]]]:
-    """Abbreviations that a passage explains itself, "hepatic adenomas (HA)", with the concepts of the words they stand for."""
+    """Abbreviations that a passage explains, "hepatic adenomas (HA)", with the concepts of the words they stand for."""
     found = set()
     for match in _SHORT.finditer(text):
         letters = match["short"].lower()
@@ -63,7 +63,7 @@ def shorts(text: str) -> frozenset[tuple[str, frozenset[str]]]:
 def meanings(
     reading: Annotation, explained: frozenset[tuple[str, frozenset[str]]] = frozenset()
 ) -> tuple[frozenset[str], ...]:
-    """For each token of a sentence its concept, the names of the lexicon it is part of, and the groups of words that retell it.
+    """For each token its concept, the names of the lexicon that it is part of, and the groups of words that retell it.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def meanings(
 
 
 def _alike(one: Token, other: Token) -> int:
-    """How two words are forms of one word: 2 like intima and intimal, 1 like tentorium and supratentorial, 0 when they are not."""
+    """How two words are forms of one: 2 as intima and intimal, 1 as tentorium and supratentorial, 0 if they are not."""
     if " " in one.word or " " in other.word or (one.kind and other.kind and one.kind != "anatomy"):
         return 0
     short, long = sorted((one.word, other.word), key=len)

@@ -1,9 +1,9 @@
 """Values that stand with a thing in a sentence, and those that its evidence has with the same thing.
 
-A side, a direction, a number: each fills a place that one value alone can fill. The words around a value of the sentence are
-compared with the words around every value for the same place in the evidence. Where another value fits much better there than
-its own fits anywhere, the sentence is wrong about it. So it is where a sentence has two values and each fits the place of the
-other.
+A side, a direction, a number: each fills a place that one value alone can fill. The words around a value of the sentence
+are compared with the words around every value for the same place in the evidence. Where another value fits much better there
+than its own fits anywhere, the sentence is wrong about it. So it is where a sentence has two values and each fits the place
+of the other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from mirage.explain.checker.agreement import worked_out
+from mirage.explain.checker.binding import winner
 from mirage.explain.checker.matching import Body, EvidenceSentence
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language import numbers
@@ -97,7 +98,9 @@ def _values(reading: Annotation) -> Iterator[Value]:
         if side.side != "both":
             yield Value("laterality", "side", side.side, side.place, side.place, reading.tokens[side.place].text)
     for place, token in enumerate(reading.tokens):
-        pole = next((known.contraries[word] for word in token.word.split() if word in known.contraries), None)
+        pole = next(
+            (known.contraries[word] for word in f"{token.word} {token.concept}".split() if word in known.contraries), None
+        )
         if pole and pole[0] not in compared:
             yield Value("term", f"pole {pole[0]}", str(pole[1]), place, place, token.text)
         for other in known.opposites.get(token.concept, ()) if not pole and token.concept not in _VAGUE else ():
@@ -184,7 +187,7 @@ class Fitting:
                 if not meant.isdisjoint(means)
             )
             held += weight * math.sqrt(max(there, default=0.0))
-        return held / total if total else 0.0
+        return held / total if total else 1.0
 
     def occurrences(self, place: int, unit: EvidenceSentence) -> Iterator[tuple[int, float]]:
         """Where a sentence of the evidence has a word of this one, and how well the words around both fit.
@@ -234,10 +237,15 @@ def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> l
     body : Body
     """
     fitting, found = Fitting(claim, body), list[Break]()
+    compared = {f"pole {pair}" for pair in winner(claim)}  # who has more is looked at elsewhere
     known = [quantity for unit in near for quantity in unit.reading.quantities]
     mine = sorted(values(claim), key=lambda value: value.slot)
     for _, group in groupby(mine, key=lambda value: value.slot):
-        one_place = [value for value in group if not (value.quantity and worked_out(value.quantity, claim, known))]
+        one_place = [
+            value
+            for value in group
+            if value.slot not in compared and not (value.quantity and worked_out(value.quantity, claim, known))
+        ]
         if not one_place:
             continue
         results = [fitting.best(value, near) for value in one_place]
@@ -271,7 +279,7 @@ def names(claim: Annotation, near: Sequence[EvidenceSentence], body: Body, asked
     for place, token in enumerate(claim.tokens):
         if token.kind not in ("anatomy", "disease") or token.concept not in fitting.means or token.concept in asked:
             continue
-        if body.names(token, claim.text):
+        if body.names(token, claim.text, near):
             continue
         own, against, rival = 0.0, _INSTEAD, None
         wider = vocabulary().narrower.get(token.concept, frozenset()) | fitting.means[token.concept]
@@ -281,7 +289,11 @@ def names(claim: Annotation, near: Sequence[EvidenceSentence], body: Body, asked
             if not wider.isdisjoint(unit.meanings):
                 continue
             for there, other in enumerate(unit.reading.tokens):
-                if other.kind != token.kind or other.concept in vocabulary().narrower or not unit.of_tokens[there].isdisjoint(told):
+                if (
+                    other.kind != token.kind
+                    or other.concept in vocabulary().narrower
+                    or not unit.of_tokens[there].isdisjoint(told)
+                ):
                     continue
                 fit = fitting.fit(word, unit, Value("term", "", other.concept, there, there, other.text))
                 if fit > against:

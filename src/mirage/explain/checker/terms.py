@@ -35,12 +35,12 @@ def doubts(
     share : float
         How much of the sentence they hold, 0 to 1.
     """
-    here, retold = body.near(chosen), body.retold(claim)
+    here, near, retold = body.near(chosen), body.sentences_of(chosen), body.retold(claim)
     nowhere, elsewhere, wider = list[str](), list[str](), list[str]()
     names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
         means = retold[token.concept]
-        if token.concept in asked or _held(token, means, here) or body.names(token, claim.text):
+        if token.concept in asked or _held(token, means, here) or body.names(token, claim.text, near):
             continue
         if not _held(token, means, body.concepts):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis

@@ -1,0 +1,70 @@
+"""A sentence that is nearly its source's own: every difference in sides, numbers and denials counts.
+
+Who retells in other words may turn a sentence round and still be right. Who keeps nearly all words and changes a side is
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mirage.explain.checker.matching import EvidenceSentence
+from mirage.explain.evidence import Break
+from mirage.language import numbers
+from mirage.language.annotation import Annotation
+from mirage.language.laterality import name
+from mirage.language.negation import LACKING
+
+# The share of the words of both that both have.
+_COPIED = 0.75
+_FEWEST = 4
+
+
+def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
+    """All in which a copied sentence differs from the original.
+
+    Parameters
+    ----------
+    claim : Annotation
+    chosen : sequence of EvidenceSentence
+        The sentences of the evidence that it is about, best first.
+    """
+    copied = [unit for unit in chosen if _is_copy(claim, unit.reading)]
+    if not copied:
+        return []
+    found = [_differences(claim, unit) for unit in copied]
+    return min(found, key=len)
+
+
+def _is_copy(claim: Annotation, source: Annotation) -> bool:
+    mine, theirs = _words(claim), _words(source)
+    return len(mine) >= _FEWEST and len(mine & theirs) >= _COPIED * len(mine | theirs)
+
+
+def _words(reading: Annotation) -> frozenset[str]:
+    return frozenset(token.concept for token in reading.tokens if token.concept)
+
+
+def _differences(claim: Annotation, unit: EvidenceSentence) -> list[Break]:
+    source, found = unit.reading, list[Break]()
+    mine, theirs = Counter(each.side for each in claim.sides), Counter(each.side for each in source.sides)
+    if (more := mine - theirs) and theirs - mine:
+        words, others = (" and ".join(name(side) for side in sides) for sides in (more, theirs - mine))
+        found.append(_differs("laterality", words, unit, others))
+    known = source.quantities
+    for quantity in claim.quantities:
+        if known and not any(numbers.same(quantity, other) for other in known):
+            found.append(_differs("number", quantity.words, unit, ", ".join(other.words for other in known)))
+    lacking = any(token.word.startswith(LACKING) for token in (*source.tokens, *claim.tokens))
+    if not lacking and len(claim.denials) != len(source.denials) and not (claim.denials and source.denials):
+        denial = (claim.denials or source.denials)[0]
+        who = "The sentence" if claim.denials else f"[{unit.number}]"
+        other = f"[{unit.number}]" if claim.denials else "the sentence"
+        reason = f"{who} says “{denial.words}”; {other} says the same without the denial."
+        found.append(Break("negation", denial.words, reason, "contradicted"))
+    return found
+
+
+def _differs(kind: str, words: str, unit: EvidenceSentence, other: str) -> Break:
+    return Break(kind, words, f"The sentence says {words}; [{unit.number}] says {other}.", "contradicted")  # type: ignore[arg-type]
