@@ -133,6 +133,17 @@ def test_normal_is_asked_for_and_what_is_diseased_is_not_strong(starter: Atlas) 
     ]
 
 
+def test_lesser_terms_and_what_is_wanted_less_are_no_condition(starter: Atlas) -> None:
+    plain = starter.search("coronal MRI of the thalamus")
+    assert plain[0].confidence == "strong"
+    query = Query.of("coronal MRI of the thalamus", more=["contrast enhancement@0.5"])
+    assert starter.search(query)[0].confidence == "strong"
+    turned = starter.search(Query.of("axial MRI of the thalamus", less=["axial"], more=["coronal"]))
+    assert (turned[0].confidence, turned[0].figure.plane) == ("strong", "coronal")
+    assert turned.reading is not None
+    assert [one.name for one in turned.reading.concepts] == ["magnetic resonance imaging", "thalamus", "coronal"]
+
+
 PATIENT = Source("made", "A. Example")
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from mirage.figure import MODALITIES, PLANES, Figure
 from mirage.language.concepts import lexicon
-from mirage.search.concepts import MODALITY_LABELS
+from mirage.language.labels import MODALITY_LABELS
 
 NEIGHBOURS = 15  # real figures that vote
 VOTERS = 5  # of which so many at least have to state the label

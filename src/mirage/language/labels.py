@@ -13,18 +13,13 @@ from mirage.figure import Figure
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.mentions import Mention, mentions
 
-# What the modalities of a figure are called in the lexicon; narrower concepts, and sequences of MR, count as they do.
-_MODALITIES = {
-    "computed tomography": "CT",
-    "magnetic resonance imaging": "MR",
-    "ultrasound": "US",
-    "mammography": "MG",
-    "positron emission tomography": "PT",
-    "nuclear medicine": "NM",
-    "fluoroscopy": "RF",
-    "angiography": "XA",
-    "radiography": "XR",
-}
+# Names of concepts to what figures call them; narrower concepts, and sequences of MR, count as they do.
+MODALITY_LABELS: dict[str, str] = {
+    "computed tomography": "CT", "magnetic resonance imaging": "MR", "ultrasound": "US", "mammography": "MG",
+    "positron emission tomography": "PT", "nuclear medicine": "NM", "fluoroscopy": "RF", "angiography": "XA",
+    "radiography": "XR", "fundus photography": "OP", "histopathology": "SM",
+}  # fmt: skip
+_BESIDE = frozenset({"OP", "SM"})  # a caption names them beside its own picture: "histology showed"
 # Labels that a caption may name less exactly, or by another half of the same examination.
 _ALIKE = (
     {"XA", "CT"}, {"XA", "MR"}, {"XA", "RF"}, {"XA", "XR"}, {"RF", "XR"}, {"MG", "XR"},
@@ -95,7 +90,7 @@ def _own(mention: Mention) -> bool:
 def _names(known: Lexicon) -> dict[str, str]:
     """Concept to what it says of a picture; of two that it may, the narrower."""
     found: dict[str, str] = {}
-    for name, key in reversed(_MODALITIES.items()):
-        if name in known.concepts:
+    for name, key in reversed(MODALITY_LABELS.items()):
+        if name in known and key not in _BESIDE:
             found |= dict.fromkeys({name} | known.children(name), key)
-    return found | {plane: plane for plane in _SLICES if plane in known.concepts}
+    return found | {plane: plane for plane in _SLICES if plane in known}

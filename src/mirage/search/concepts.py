@@ -12,6 +12,7 @@ from typing import Literal
 
 from mirage.figure import Figure
 from mirage.language.concepts import lexicon
+from mirage.language.labels import MODALITY_LABELS
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
@@ -29,12 +30,6 @@ BY_PLACE = 0.6  # of that weight where a figure says the general name, and the p
 Words = Callable[[], Set[str]]
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
-# Names of concepts to what figures call them; narrower concepts are made so too.
-MODALITY_LABELS: Mapping[str, str] = {
-    "computed tomography": "CT", "magnetic resonance imaging": "MR", "mammography": "MG", "radiography": "XR",
-    "ultrasound": "US", "angiography": "XA", "positron emission tomography": "PT", "nuclear medicine": "NM",
-    "fluoroscopy": "RF", "fundus photography": "OP", "histopathology": "SM",
-}  # fmt: skip
 
 
 def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, float]:

@@ -84,9 +84,8 @@ class Searcher:
         notes: list[str] = []
         if not self._size:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
-        texts = [term.text for term in query.terms if term.text and term.weight > 0]
-        reading = read(" ".join(texts), self._has_word, self._words_of_atlas) if texts else None
-        if reading and reading.says_nothing and len(texts) == len(query.terms):
+        reading = self._read(query)
+        if reading and reading.says_nothing and all(term.text and term.weight > 0 for term in query.terms):
             denied = f" “{reading.denied[0]}” is not looked for, since the words deny it." if reading.denied else ""
             notes.append(f"These words only ask. Name what you look for: a condition, a finding, a structure.{denied}")
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
@@ -176,6 +175,20 @@ class Searcher:
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, words, said, normal)
         return sure
+
+    def _read(self, query: Query) -> QueryReading | None:
+        """The query's words as they are read, if it has any.
+
+        What counts for less than a whole term is no condition, nor is what the query wants less of.
+        """
+        texts = [(term.text, term.weight) for term in query.terms if term.text]
+        asked = [text for text, weight in texts if weight >= 1] or [text for text, weight in texts if weight > 0]
+        if not asked:
+            return None
+        reading = read(" ".join(asked), self._has_word, self._words_of_atlas)
+        less = {match.concept for text, weight in texts if weight < 0 for match in lexicon().find(text, typed=True).matches}
+        staying = (one for one in reading.concepts if one.name not in less and lexicon().parents(one.name).isdisjoint(less))
+        return replace(reading, concepts=tuple(staying)) if less else reading
 
     def _has_word(self, word: str) -> bool:
         return self._frequency(word) > 0
@@ -297,10 +310,12 @@ def _folded_words(text: str) -> frozenset[str]:
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:
-    """What word search looks for: the words as they were read, and the preferred names where they are others."""
+    """What word search looks for: the words as they were read, preferred names where they are others, and lesser terms."""
     if reading is None:
         return query.text
-    return reading.text if reading.english.lower() == reading.text.lower() else f"{reading.text} {reading.english}"
+    lesser = [term.text for term in query.terms if term.text and 0 < term.weight < 1 and term.text not in reading.typed]
+    names = [] if reading.english.lower() == reading.text.lower() else [reading.english]
+    return " ".join((reading.text, *names, *lesser))
 
 
 def _in_english(query: Query, reading: QueryReading | None) -> Query:
