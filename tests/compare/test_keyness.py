@@ -125,3 +125,26 @@ def test_confounders_are_said_and_blanks_are_not_counted() -> None:
 
 def test_nothing_is_said_of_a_side_that_leaves_it_blank() -> None:
     assert not list(confounders([*case(0, "", modality="CT"), *case(1, "")], [*case(9, "", modality="MR")] * 2))
+
+
+def test_what_does_not_enhance_is_a_denial_and_no_trait_of_its_own() -> None:
+    of_a, of_b, shared = compared(side(0, *("A non-enhancing mass.",) * 3), side(9, *ENHANCING))
+    assert "absent enhancement" not in of_a + of_b + shared
+    assert "contrast enhancement" in of_b
+
+
+def test_a_kind_of_what_is_asked_without_its_place_is_no_trait() -> None:
+    of_a, _, _ = compared(side(0, *("MRI shows an acute infarct with midline shift.",) * 3), side(9, *PLAIN), "stroke")
+    assert of_a == ["midline shift"]
+
+
+def test_words_true_of_many_a_picture_are_no_traits() -> None:
+    of_a, _, _ = compared(side(0, *("Enlargement, displacement and deformity; isointense.",) * 3), side(9, *PLAIN))
+    assert of_a == []
+
+
+def test_a_landmark_that_both_sides_name_is_shared_only_where_both_discuss_it() -> None:
+    text = ("Axial image at the level of the aorta.",) * 2
+    assert "aorta" not in compared(side(0, *text), side(9, *text))[2]
+    spoken = "It arises beside the aorta."
+    assert "aorta" in compared(side(0, *text, discussion=spoken), side(9, *text, discussion=spoken))[2]

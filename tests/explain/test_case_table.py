@@ -78,3 +78,28 @@ def test_of_many_cases_some_are_counted_and_the_heading_says_how_many_there_are(
     assert table is not None
     assert len(table.cases) == MOST_CASES
     assert f"{MOST_CASES} of 25 cases of meningioma" in table.heading
+
+
+def test_what_does_not_enhance_denies_enhancement_and_is_no_finding_of_its_own(store: Store) -> None:
+    store.put([record(7, "A non-enhancing mass."), record(8, "A non-enhancing mass.")], "encoder", 2)
+    table = case_table("meningioma", (), store)
+    assert table is not None
+    rows = {row.finding: row for row in table.rows}
+    assert "absent enhancement" not in rows
+    assert rows["contrast enhancement"].denied.figures == ("made:2", "made:7", "made:8")
+
+
+def test_what_is_true_of_many_a_picture_or_is_the_diagnosis_itself_is_not_counted(store: Store) -> None:
+    captions = ("Displacement and enlargement by a hematoma with midline shift.",) * 2
+    store.put([record(20 + place, text, "Subdural hematoma") for place, text in enumerate(captions)], "encoder", 2)
+    table = case_table("subdural hematoma", (), store)
+    assert table is not None
+    assert [row.finding for row in table.rows] == ["midline shift"]
+
+
+def test_a_tumor_elsewhere_is_not_counted_among_those_of_a_place(store: Store) -> None:
+    store.put([record(30, "Spinal mass with contrast enhancement.", "Spinal meningioma")], "encoder", 2)
+    for asked, counted in (("brain tumor", False), ("meningioma", True)):
+        table = case_table(asked, (), store)
+        assert table is not None
+        assert ("made:case-30" in table.cases) is counted

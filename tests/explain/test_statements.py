@@ -213,3 +213,27 @@ def test_a_form_a_group_a_condition_and_one_patients_reasoning_are_marked(text: 
 
 def test_a_line_that_concludes_on_one_patient_is_no_statement() -> None:
     assert texts("appendicitis", passage("Dx: Appendicitis, though other causes can not be ruled out.")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("Hereditary nonpolyposis appendicitis is rare.", "Hereditary nonpolyposis appendicitis"),
+        ("Appendicitis arising from a fecalith is often severe.", "Appendicitis arising from a fecalith"),
+    ],
+)
+def test_words_before_and_after_the_name_limit_it(text: str, limit: str) -> None:
+    (one,) = told("appendicitis", passage(text))
+    assert (one.scope, one.limit) == ("subset", limit)
+
+
+def test_what_another_disease_lies_beside_is_not_what_is_told_of() -> None:
+    text = "The calcification extends toward the adjacent lipoma."
+    assert texts("lipoma", passage(text, "caption", "Osteochondroma")) == []
+
+
+def test_the_mirror_image_of_a_variant_is_another() -> None:
+    text = "CT shows a right arch with an aberrant left subclavian artery."
+    item = passage(text, "caption", "Right aortic arch with aberrant left subclavian artery")
+    assert texts("aberrant right subclavian artery", item) == []
+    assert texts("aberrant left subclavian artery", item) == [text]

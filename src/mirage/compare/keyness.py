@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from mirage.explain.case_table import OPPOSITES, UNTELLING
+from mirage.explain.subject import unplaced
 from mirage.figure import Figure
 from mirage.language.concepts import Lexicon
 from mirage.storage.records import StoredMention
@@ -29,12 +31,10 @@ _NAMES = frozenset({"title", "diagnosis", "topic"})
 _SPEAKING = _FIELDS | _NAMES | {"discussion"}
 TIMES = 2.0  # so much larger a share of one side's cases than of the other's
 # True of many a picture: alone they tell nobody anything.
-_PLAIN = frozenset(
-    "lesion|mass|nodule|normal|imaging sign|artifact|incidental finding|opacity|gas|effusion|inflammation|infection|trauma"
-    "|neoplasm|benign neoplasm|malignant neoplasm|metastasis|cyst|degeneration|hyperintensity|hypointensity|dilation"
-    "|T1 hypointensity|T2 hyperintensity|hypoattenuation"
-    "|soft tissue|bone|blood vessel|artery|vein|muscle|nerve|ligament|tendon|joint|skin|fat|fracture|lung disease"
-    "|soft tissue mass|solid tumor|vascular malformation|congenital anomaly|pain".split("|")
+_PLAIN = UNTELLING | frozenset(
+    "infection|neoplasm|benign neoplasm|malignant neoplasm|metastasis|cyst|T1 hypointensity|T2 hyperintensity|fracture"
+    "|soft tissue|bone|blood vessel|artery|vein|muscle|nerve|ligament|tendon|joint|skin|fat|lung disease"
+    "|vascular malformation".split("|")
 )
 # Regions of the body: where a picture was taken, as its labels say too.
 _REGIONS = frozenset(
@@ -137,6 +137,10 @@ def cases_of(
                 continue
             if mention.polarity == "denied" and mention.field in _FIELDS:
                 case.denied.add(mention.concept)
+            if mention.concept in OPPOSITES:
+                if mention.polarity == "affirmed" and mention.field in _FIELDS:
+                    case.denied.add(OPPOSITES[mention.concept])
+                continue
             if mention.polarity != "affirmed" or mention.field not in _SPEAKING:
                 continue
             # A narrower finding is a case of the broader one; a broader disease or part of the body tells nothing.
@@ -231,7 +235,9 @@ class Keyness:
         self._atlas = atlas
         self._known = known
         names = {name for side in self._sides for case in side for name in (*case.affirmed, *case.denied)}
-        own = _related(asked, known) | _related(_organs(asked, known), known, narrower=False)
+        own = _related(asked, known).union(*map(unplaced, asked & known.concepts.keys())) | _related(
+            _organs(asked, known), known, narrower=False
+        )
         kept = (name for name in sorted(names - own - _PLAIN - _REGIONS) if known.kind(name) in SHARES)
         # Which side of the body it was is an accident of the case.
         self._concepts = [self._counted(name) for name in kept if not name.startswith(("left ", "right "))]
@@ -248,7 +254,9 @@ class Keyness:
             if one.concept in differing or not (self._enough(one, one.a) and self._enough(one, one.b)):
                 continue
             over = min(side.affirmed / side.cases for side in (one.a, one.b)) - self._share(one)
-            if over > 0.1:
+            if over > 0.1 and (
+                one.kind != "anatomy" or all(any(one.concept in each.discussed for each in side) for side in self._sides)
+            ):
                 scored[one.concept] = over, one
         return self._chosen(scored)
 

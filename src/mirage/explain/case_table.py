@@ -21,8 +21,16 @@ HEADING = "In the cases here: selected teaching cases, not how often it happens"
 MOST_CASES, MOST_ROWS = 20, 8
 _TELLING = frozenset(("caption", "findings"))  # fields that say what this case's pictures show
 _FEWEST = 2  # cases, below which nothing is counted, and that must speak of a finding
-# So wide that a count of them teaches nothing.
-_PLAIN = frozenset(("lesion", "mass", "abnormality", "normal", "nodule", "normal finding"))
+# True of many a picture, whatever it shows: that so many cases say it teaches nothing.
+UNTELLING = frozenset(
+    "lesion|mass|nodule|normal|normal variant|abnormality|imaging sign|artifact|incidental finding|opacity|gas|effusion"
+    "|hyperintensity|hypointensity|isointensity|hypoattenuation|dilation|enlargement|displacement|deformity|thickening"
+    "|entrapment|bone lesion|soft tissue mass|solid tumor|congenital anomaly|pain|inflammation|degeneration|trauma".split(
+        "|"
+    )
+)
+# What is affirmed with the first denies the second.
+OPPOSITES = {"absent enhancement": "contrast enhancement"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +144,31 @@ def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Tol
     for polarity in _WEAKEST_FIRST:
         for figure, mentions in said.items():
             for mention in mentions:
-                if mention.polarity != polarity or mention.field not in _TELLING or not _counts(mention.concept, subject):
+                concept, said_so = mention.concept, mention.polarity
+                if said_so == "affirmed" and concept in OPPOSITES:
+                    concept, said_so = OPPOSITES[concept], "denied"
+                if said_so != polarity or mention.field not in _TELLING or concept not in known:
                     continue
-                wider = known.parents(mention.concept) if polarity == "affirmed" else ()
-                for name in (mention.concept, *wider):
+                wider = known.parents(concept) if polarity == "affirmed" else ()
+                for name in (concept, *wider):
                     if _counts(name, subject) and (name not in told or told[name][0] != polarity):
                         told[name] = (polarity, figure if mention.field == "caption" else first)
     return told
 
 
 def _counts(name: str, subject: Subject) -> bool:
-    of = lexicon().concepts.get(name)
-    return of is not None and of.kind == "finding" and name not in _PLAIN and name not in subject.narrower | subject.wider
+    """Whether a count of a finding teaches something of what is asked: "hematoma" is what a subdural hematoma is."""
+    if lexicon().kind(name) != "finding" or name in UNTELLING or name in OPPOSITES:
+        return False
+    return name not in subject.narrower | subject.wider and not any(each.endswith(f" {name}") for each in subject.narrower)
 
 
 def _rows(cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> tuple[FindingRow, ...]:
     known = lexicon()
     spoken = Counter(name for case in cases for name in told[case])
     rows: list[FindingRow] = []
-    for name, count in sorted(spoken.items(), key=lambda one: (-one[1], one[0])):
+    # Of two that as many speak of, the narrower says more.
+    for name, count in sorted(spoken.items(), key=lambda one: (-one[1], -len(known.parents(one[0])), one[0])):
         if count < _FEWEST or len(rows) == MOST_ROWS:
             break
         # A wider finding that says no more than a narrower one that is counted already would say it twice.

@@ -27,6 +27,10 @@ VERB = re.compile(
     |spares?|spread[s]?|divides?|depends?|communicates?|projects?|favors?|make[s]?|use[s]?)\b"""
 )
 _UNLIKE = re.compile(r"(?i)\b(?:unlike|in contrast (?:to|with)|as opposed to|compared (?:to|with)|rather than|other than)\b")
+# What a name stands beside is the place of something else.
+_LANDMARK = re.compile(
+    r"(?i)\b(?:adjacent(?: to)?|toward|near(?:by)?|beside|next to|away from|underlying|prior|previous)\s(?:the\s|an?\s)?$"
+)
 _LABEL = re.compile(r"^(?:[A-Z][\w/-]*)(?: [\w/&()-]+){0,5}(?::|\s[-–]) (?:\(\d+ ?%\) )?(?=[A-Z0-9])")
 # What follows it is somebody's conclusion about one patient, not a sentence on the thing.
 _CONCLUDES = re.compile(
@@ -87,7 +91,10 @@ _FORM = re.compile(
 _WHOSE = re.compile(
     r"(?i) (?:in|of|during) (?:the )?(?:child\w*|infan\w+|neonat\w+|newborns?|adolescen\w+|adults?|elderly"
     r"|pregnan\w+|women|men)\b"
+    r"| (?:arising|occurring|located|found) (?:from|in|within|at) [^,;]{3,40}?"
+    r"(?= (?:is|are|tends?|may|can|ha(?:s|ve)|do(?:es)?)\b)"
 )
+_PLURAL = re.compile(r"(?:ly|ing|(?<![uis])s)$")
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
 _NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
 _PART = 0.5  # of the words asked for, which the name of what is asked holds
@@ -219,7 +226,7 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
         return _Aboutness(own or (running and not others), own, False if others and not own else None, ())
     asked = [one for one in every if one.concept in subject.narrower]
     unsaid = {one.start for one in polarities(text) if one.polarity in ("named", "denied")} if asked else set[int]()
-    said = [one for one in asked if one.start not in unsaid]
+    said = [one for one in asked if one.start not in unsaid and (running or not _LANDMARK.search(text[: one.start]))]
     if subject.sort != "disease":
         return _Aboutness(bool(said), bool(said), None, tuple(said))
     if not diseases:
@@ -267,7 +274,7 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
 
 
 def kind_of_case(item: Evidence, subject: Subject) -> str:
-    """The kind of what is asked that a passage's case is of; empty where the diagnosis names what is asked itself.
+    """The kind of what is asked that a passage's case is of; empty where the diagnosis names none.
 
     Parameters
     ----------
@@ -275,8 +282,7 @@ def kind_of_case(item: Evidence, subject: Subject) -> str:
     subject : Subject
     """
     kinds = [one.concept for one in named(item.diagnosis) if one.concept in subject.narrower]
-    child = next((name for name in kinds if name not in subject.names), "")
-    return "" if set(kinds) & set(subject.names) else child
+    return next((name for name in kinds if name not in subject.names), "")
 
 
 def _kind(text: str, one: Named, subject: Subject) -> str:
@@ -298,7 +304,7 @@ def _modifier(before: str) -> str:
     words: list[str] = []
     for word in reversed(re.findall(r"[^\W\d_][\w'-]*|\S", before)):
         low = word.lower()
-        if not word[0].isalpha() or low in _NO_LIMIT or low.endswith(("ly", "ing", "s")) or len(words) == 2:
+        if not word[0].isalpha() or low in _NO_LIMIT or _PLURAL.search(low) or len(words) == 2:
             break
         words.insert(0, word)
     # A noun before it ("diagnosis of") ends in a preposition, at which the loop stopped; what is left are adjectives.

@@ -307,7 +307,7 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     found = known.find(name)
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
     own.update(subject.names)
-    own.update(*((*known.parents(one), *known.children(one), *_unplaced(one)) for one in tuple(own)))
+    own.update(*((*known.parents(one), *known.children(one), *unplaced(one)) for one in tuple(own)))
     there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
     there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}
     initials = {"".join(word[0] for word in lowered(text)) for text in (item.diagnosis, item.title)}
@@ -332,8 +332,8 @@ def _spelled(concept: str) -> tuple[frozenset[str], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _unplaced(concept: str) -> frozenset[str]:
-    """What a disease is called where its place is not said: a brain tumor "metastasis", a stroke "infarction"."""
+def unplaced(concept: str) -> frozenset[str]:
+    """What kinds of a disease are called without their place: of a brain tumor "metastasis", of a stroke "infarction"."""
     known = lexicon()
     organ = known.concepts[concept].organ
     if not organ:

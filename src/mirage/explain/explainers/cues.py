@@ -38,7 +38,7 @@ _DEFINED = _any(r"""(?:is|are) (?:defined|characteri[sz]ed|caused|classified)
 _ORIGIN = _any("most common\nautosomal\ncongenital\nbenign\nmalignant\nacquired\nidiopathic\nhereditary\nrare")
 _NAMES = _any("also (?:known|called)\na\\.?k\\.?a\nso-called\nterm")
 _SITED = _any("""locat(?:ed|ions?)
-    occurs? (?:in|at|along|within|anywhere|most)
+    occurs? (?:in|at|along|within|between|anywhere|most)
     occurring (?:in|at|along|within)
     found (?:in|within|along|at|near)
     sites?
@@ -51,7 +51,7 @@ _SITED = _any("""locat(?:ed|ions?)
     extend(?:s|ing)
     situated
     confined to
-    (?:within|between|adjacent to) the""")
+    (?:within|adjacent to) the""")
 _ANATOMY = _any("""frontal|temporal|parietal|occipital|cerebell\\w+|ventric\\w+|midline|bilateral(?:ly)?|unilateral
     proximal|distal|anterior|posterior|medial|lateral|superior|inferior|upper|lower|left|right
     supra\\w+|infra\\w+|sub\\w+al|peri\\w+|intra\\w+|extra\\w+|para\\w+|lobes?|segments?|hemispheres?|hil\\w+|apex
@@ -86,12 +86,16 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
 # What "occurs in" and "localized to" also go with.
 _NO_PLACE = _any(
     "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
-    "|depending|mechanism|pathogenesis"
+    "|depending|mechanism|pathogenesis|people|annually|per year|each year|population"
 )
-_NO_LOOK = _any("accounts? for|ratio|incidence|prevalence|mortality|study of choice|modality of choice")
+_NO_LOOK = _any(
+    "accounts? for|(?:is|are|be) (?:often |usually )?due to"
+    "|ratio|incidence|prevalence|mortality|study of choice|modality of choice"
+)
 # Course, cure and cost, and how a picture was made, are neither place, look, differential nor pitfall.
 _OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)
-    excision|resect\\w+|prognos\\w+|mortality|surviv\\w+|repair|clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
+    (?:higher|increased|high) risk|excision|resect\\w+|prognos\\w+|outcomes?|mortality|surviv\\w+|repair
+    clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
     (?:excellent|preferred|initial|main) (?:modality|study|test)|of choice|limited by|helpful|useful|effective
     (?:is|are|was|were|can be) (?:often |frequently |also )?(?:used|administered|obtained|performed|placed)
     (?:poorly|well) visuali[sz]ed
@@ -130,6 +134,8 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
         cues *= 0.3
     if aspect == "where" and _NO_PLACE.search(text):
         cues *= 0.3
+    if aspect == "where" and _SIGN.search(text) and _PICTURE.search(text):
+        cues *= 0.5
     if aspect == "look" and kind == "discussion" and not _SIGN.search(text):
         cues *= 0.3
     if aspect == "look" and _NO_LOOK.search(text):
@@ -256,7 +262,8 @@ _POINTS = re.compile(r"(?i)\b(?:fig(?:ure)?s?\.?|images?)\s*#?\d|#\d|\(arrows?|\
 
 _DENIED = re.compile(r"(?i)\b(?:no|without|normal|unremarkable)\b.*$")
 _EMPTY = frozenset(
-    "with from this that there these their obtained level view consistent compatible suggestive diagnosis known".split()
+    "with from this that there these their obtained level view consistent compatible suggestive diagnosis known"
+    " history consistant finding findings patient confirms".split()
 )
 
 

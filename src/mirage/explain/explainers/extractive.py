@@ -64,7 +64,7 @@ _CALLED: dict[str, re.Pattern[str]] = {
     "PT": re.compile(r"\b(?:PET|FDG)\b"),
     "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
     "MG": re.compile(r"(?i)\bmammogra\w+\b"),
-    "SM": re.compile(r"(?i)\b(?:histolog\w+|microscop\w+|stain\w*)\b"),
+    "SM": re.compile(r"(?i)\b(?:histo\w*log\w+|microscop\w+|stain\w*)\b"),
 }
 
 
@@ -332,18 +332,25 @@ def _looks(text: str, statement: Statement, subject: Subject) -> float:
     A disease's name may itself sound like a sign ("nodular sclerosing"). What only says that the thing is there, that
     devices are, or that all else is normal tells nothing of its look.
     """
-    names = named(text) if subject.sort == "disease" else ()
-    rest = cues.affirmed(text) if names and statement.evidence.kind != "discussion" else text
-    cut = len(rest) < len(text)
-    for one in names:
-        if one.kind in ("disease", "device", "procedure") and one.end <= len(rest):
-            rest = rest[: one.start] + " " * (one.end - one.start) + rest[one.end :]
-            cut = cut or one.kind == "device"
+    if subject.sort != "disease":
+        return cues.strength("look", statement.evidence.kind, text)
+    general = statement.evidence.kind == "discussion"
+    left = text if general else cues.affirmed(text)
+    rest = _nameless(left)
     told = cues.strength("look", statement.evidence.kind, rest)
-    if statement.evidence.kind == "discussion" or not names:
+    names = [one for one in named(text) if one.end <= len(left)]
+    if general or cues.shows(rest) or any(one.kind == "finding" for one in names):
         return told
-    shown = cues.shows(rest) or any(one.kind == "finding" and one.end <= len(rest) for one in names)
-    return told if shown or not (cut or cues.is_bare(rest)) else 0.4 * told
+    empty = len(left) < len(text) or any(one.kind == "device" for one in names) or cues.is_bare(rest)
+    return 0.4 * told if empty else told
+
+
+def _nameless(text: str) -> str:
+    """A text with blanks for the names of diseases, devices and procedures."""
+    for one in named(text):
+        if one.kind in ("disease", "device", "procedure"):
+            text = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
+    return text
 
 
 def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
@@ -371,6 +378,10 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     else:
         strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
         strengths["look"] = min(strengths["look"], _looks(text, statement, subject))
+        if strengths["pitfall"]:
+            strengths["pitfall"] = cues.strength(
+                "pitfall", item.kind, _nameless(text)
+            )  # "nonspecific" may be part of a name
         if not statement.leads:
             strengths["differential"] = 0.0  # "The differential of ... is X and Y": X would be its own
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
