@@ -294,3 +294,11 @@ def test_an_image_named_by_its_view_is_a_radiograph_whatever_the_case_holds_else
                    modality="CT")  # fmt: skip
     drafts, _ = told(ExplanationRequest("appendicitis", (item,)))
     assert [draft.modality for draft in drafts] == ["XR"]
+
+
+def test_words_in_another_language_are_not_quoted_and_said_to_be() -> None:
+    spanish = passage(9, "La TC muestra un apéndice dilatado con grasa inflamada y sin aire libre.", title="Apendicitis")
+    drafts, remarks = told(ExplanationRequest("appendicitis", (*APPENDICITIS, spanish)))
+    assert remarks == ["Not quoted, for it is not in English: [9] (Spanish)."]
+    assert drafts
+    assert not any(9 in draft.cites for draft in drafts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from mirage.explain.evidence import Aspect
 from mirage.explain.statements import VERB
@@ -118,6 +119,11 @@ _ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|ra
     symptoms?|signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?|causes?|rates?|presence""")
 
 
+@lru_cache(maxsize=256)
+def _is_of_other(text: str) -> bool:
+    return bool(_OF_OTHER.search(text))
+
+
 def strength(aspect: Aspect, kind: str, text: str) -> float:
     """How much a sentence of a passage of this kind tells of an aspect, 0 to about 2.
 
@@ -140,7 +146,7 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
         cues *= 0.3
     if aspect == "look" and _NO_LOOK.search(text):
         cues *= 0.3
-    if aspect != "what" and _OF_OTHER.search(text):
+    if aspect != "what" and cues and _is_of_other(text):
         cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2

@@ -33,6 +33,7 @@ _WANTED: tuple[Aspect, ...] = (
 _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "where", "look", "differential", "look", "look")
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")
 
+_TO_TELL = 400  # characters that tell a passage's language
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
 EXCEPTION = 0.8  # the same for a rule and what holds for some only
@@ -102,6 +103,15 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
         return
     modality = modality_of(question, evidence)
     found = candidates(evidence, subject, modality)
+    read = {candidate.evidence.number for candidate in found}
+    foreign = {
+        item.number: language
+        for item in evidence
+        if item.number not in read and (language := splitting.language_of(item.text[:_TO_TELL]))
+    }
+    if foreign:
+        told = ", ".join(f"[{number}] ({language})" for number, language in foreign.items())
+        yield Remark(f"Not quoted, for it is not in English: {told}.")
     if subject.guessed and found:
         about = subject.names[0] if subject.names else "what the figures found are about"
         yield Remark(f"The question holds no words. What follows is about {about}, as most of the figures found are.")
@@ -326,14 +336,12 @@ def _only_kinds(name: str) -> bool:
     return bool(_QUALIFIES.match(name)) and not any(one.kind == "disease" and one.end == len(name) for one in named(name))
 
 
-def _looks(text: str, statement: Statement, subject: Subject) -> float:
+def _looks(text: str, statement: Statement) -> float:
     """How much a sentence can tell of how what is asked looks, whatever its cues.
 
     A disease's name may itself sound like a sign ("nodular sclerosing"). What only says that the thing is there, that
     devices are, or that all else is normal tells nothing of its look.
     """
-    if subject.sort != "disease":
-        return cues.strength("look", statement.evidence.kind, text)
     general = statement.evidence.kind == "discussion"
     left = text if general else cues.affirmed(text)
     rest = _nameless(left)
@@ -377,7 +385,8 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
         strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
     else:
         strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
-        strengths["look"] = min(strengths["look"], _looks(text, statement, subject))
+        if strengths["look"] and subject.sort == "disease":
+            strengths["look"] = min(strengths["look"], _looks(text, statement))
         if strengths["pitfall"]:
             strengths["pitfall"] = cues.strength(
                 "pitfall", item.kind, _nameless(text)
