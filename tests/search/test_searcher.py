@@ -88,11 +88,10 @@ def test_a_query_has_the_calibrated_weights_and_one_with_less_of_something_equal
     ):
         hits = [hit for hit in starter.search(query) if hit.figure.caption]
         assert hits
-        beside = {"case" in channels_of(hit): hit.score - fused_score(hit, weights) for hit in hits}
-        for hit in hits:  # one case of this atlas has a text, for which all its figures gain alike
-            assert hit.score == pytest.approx(fused_score(hit, weights) + beside["case" in channels_of(hit)])
-        assert 0 < beside[True] <= weights.get("case", 1.0) / (RRF_K + 1)
-        assert beside.get(False, 0.0) == pytest.approx(0.0)
+        most = weights.get("case", 1.0) / (RRF_K + 1)
+        for hit in hits:
+            beside = hit.score - fused_score(hit, weights)
+            assert 0 < beside < 1.001 * most if "case" in channels_of(hit) else abs(beside) < 1e-9
 
 
 def test_an_answer_fits_when_one_hit_is_likely_and_does_not_when_all_are_weak(starter: Atlas) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, Source
-from mirage.storage.records import FigureRecord, PictureRow, reference_of
+from mirage.storage.records import FigureRecord, PictureRow, figures, metadata, reference_of
 from mirage.storage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
@@ -201,3 +202,17 @@ def test_labels_that_the_caption_contradicts_and_its_language_are_stored(store: 
     assert first.contradicted == (("modality", "MR"),)
     assert (first.language, second.language) == ("", "Spanish")
     assert second.contradicted == ()
+
+
+def test_records_are_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_short(connection: sa.Connection) -> None:
+        figures.create(connection)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(metadata, "create_all", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            Store.at(tmp_path / "records.sqlite")
+    store = Store.at(tmp_path / "records.sqlite")
+    assert store.keys() == []
+    store.close()

@@ -50,7 +50,9 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
             ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
             table.add_row("", "", "", f"[dim]{len(others)} more of this case:[/]", ids)
     out.print(table)
-    out.print(f"{counted(len(hits), 'figure')} of {counted(len(groups), 'case')}.")
+    alone = sum(not best["figure"]["case_id"] for best, *_ in groups)
+    cases = f" of {counted(len(groups) - alone, 'case')}" if alone < len(groups) else ""
+    out.print(f"{counted(len(hits), 'figure')}{cases}{f' and {alone} of no case' if alone and cases else ''}.")
     if any(hit["figure"]["inferred"] for hit in hits):
         say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
 

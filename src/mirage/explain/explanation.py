@@ -28,6 +28,9 @@ from mirage.storage.store import Store
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")
 MOST_HITS = 12
 _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
+NOT_ABOUT_IT = (
+    "What is written about the figures found says nothing that explains this. Nothing is said rather than a guess."
+)
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
 NO_WORDS = "No sentence of the sources explains it by itself. Look at the figures and their captions."
 
@@ -194,9 +197,9 @@ def explain(
         `Began` once for each explainer that speaks; `Ended` last, whatever happened.
     """
     started = time.perf_counter()
-    request = replace(request, evidence=_about(request))
+    gathered, request = request.evidence, replace(request, evidence=_about(request))
     if not request.evidence:
-        yield Remark(NO_EVIDENCE)
+        yield Remark(NOT_ABOUT_IT if gathered else NO_EVIDENCE)
     else:
         yield from _spoken(request, explainer, checker, stopped)
         if store is not None and request.task == "describe" and not stopped():

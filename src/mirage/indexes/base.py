@@ -39,7 +39,7 @@ class Point:
     concepts : mapping
         What the figure speaks of: number (32 bits, of a concept in a field) to weight.
     case : str
-        For BM25 in a channel of its own: the words of the figure's case.
+        For BM25 in a channel of its own: the same words with those of the figure's case.
     """
 
     key: int

@@ -330,8 +330,8 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
         fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
         fields |= {"proof": figure.proof, "corpus": figure.source.corpus, "licence": str(figure.source.licence)}
         assert set(fields) == set(FILTER_FIELDS)
-        words = case.words if case else ""
-        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), words))
+        whole = "\n".join(filter(None, (figure.words, case.words if case else "")))
+        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), whole))
     return points
 
 

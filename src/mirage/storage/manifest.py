@@ -27,7 +27,7 @@ LOCK = "atlas.lock"
 INDEX = "index"
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
 _BEGUN = {INDEX, LOCK, f"{NAME}.partial", f"{LOCK}.partial"}
-_BEGUN |= {f"records.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal", ".before")}
+_BEGUN |= {f"records.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")}
 _INDEX_NAMES = re.compile(r"index(-[0-9a-f]{12}(-2)?)?")
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 

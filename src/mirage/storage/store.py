@@ -117,6 +117,8 @@ class Store:
             found = version_of(connection)
         if found is None:
             with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":  # whose driver begins none for changes of tables
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 metadata.create_all(connection)
                 connection.execute(sa.insert(version), {"version_num": VERSION})
         elif found != VERSION:

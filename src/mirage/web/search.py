@@ -112,7 +112,8 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
     return page(
         "results.html",
         groups=[[view.hits[figure.rank - 1] for figure in group.figures] for group in view.groups],
-        cases=len({group.case_id for group in view.groups if group.case_id}),
+        cases=sum(bool(group.case_id) for group in view.groups),
+        alone=sum(not group.case_id for group in view.groups),
         synthetic_warning=getattr(request.state, "synthetic", ""),
         view=view,
         atlas=atlas,

@@ -49,7 +49,7 @@ _WORDS = {
         "image": "the picture itself is close to what you look for",
         "caption": "its caption means something close",
         "words": "it uses the same words",
-        "case": "the text of its case uses the same words",
+        "case": "all that is written about it, its case too, uses the same words",
         "concepts": "it or its case names what you ask for",
     },
     "CONFIDENCE_HINTS": {
