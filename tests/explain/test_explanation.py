@@ -108,7 +108,7 @@ def test_no_evidence_means_no_claim_and_no_speaker(explain: Callable[..., Explan
 def test_evidence_without_words_says_so(explain: Callable[..., Explanation]) -> None:
     found = explain("extractive", given=ExplanationRequest("cyst", evidence("...", "N/A")))
     assert found.claims == ()
-    assert found.remarks == (explanation.NO_EVIDENCE,)
+    assert found.remarks == (explanation.NOT_ABOUT_IT,)
 
 
 def test_stopping_ends_it_after_the_sentence_and_nobody_speaks_in_its_place(explain: Callable[..., Explanation]) -> None:
