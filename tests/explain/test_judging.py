@@ -52,6 +52,33 @@ def checker() -> Checker:
     return Checker(encoders.load("starter"))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Differential diagnosis: meningiomas and lymphoma.",
+        "Consider also a spinal meningioma.",
+        "Other possible diagnoses are meningioma and lymphoma.",
+        "It should be distinguished from spinal meningioma and schwannoma.",
+    ],
+)
+def test_the_diagnosis_is_marked_in_its_own_differential_however_that_is_worded(
+    said: Callable[[str, int], Claim], text: str
+) -> None:
+    assert any("the diagnosis itself" in found.reason for found in said(text, 2).breaks)
+
+
+def test_a_sentence_about_all_that_it_is_a_kind_of_is_marked(said: Callable[[str, int], Claim]) -> None:
+    assert "subject" in kinds(said("Tumors of the brain are malignant.", 2))
+    assert "subject" not in kinds(said("The tumor is dural-based.", 2))
+
+
+def test_what_points_back_to_another_disease_is_marked_with_it(checker: Checker) -> None:
+    drafts = [Draft(text, (2,)) for text in ("Glioblastomas are malignant tumors of the brain.", "They are malignant.")]
+    events = explanation.explain(ExplanationRequest("meningioma", EVIDENCE), Model(*drafts), checker)
+    claims = [event for event in events if isinstance(event, Claim)]
+    assert ["subject" in kinds(claim) for claim in claims] == [True, True]
+
+
 @pytest.fixture
 def said(checker: Checker) -> Callable[[str, int], Claim]:
     def say(text: str, cited: int) -> Claim:

@@ -224,6 +224,7 @@ def _spoken(
 ) -> Iterator[Event]:
     name = explainer if isinstance(explainer, str) else explainer.info().name
     claims, why = 0, "it wrote no sentence"
+    last: Claim | None = None
     try:
         speaker = explainers.load(explainer) if isinstance(explainer, str) else explainer
         info = speaker.info()
@@ -231,7 +232,8 @@ def _spoken(
         for piece in speaker.explain(request, stopped):
             if isinstance(piece, Draft):
                 claims += 1
-                yield judged(checker.check(piece, request.evidence, request.question), piece, info, request)
+                last = judged(checker.check(piece, request.evidence, request.question), piece, info, request, last)
+                yield last
             else:
                 yield piece
             if stopped():

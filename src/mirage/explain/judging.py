@@ -13,14 +13,19 @@ from typing import get_args
 
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Scope, Support
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest
-from mirage.explain.statements import VERB, Statement, statements, strays
+from mirage.explain.statements import Statement, points_back, statements, strays
 from mirage.explain.subject import Subject, is_itself, named, subject_of
 from mirage.language.words import stems
 
 _ORDER: tuple[Support, ...] = get_args(Support)
 _DIFFERENTIAL = re.compile(
-    r"(?i)\b(?:differential|mimic\w*|distinguish\w*|differentiat\w+|confused|other (?:causes|diagnoses)|could also be"
-    r"|instead of)\b"
+    r"(?i)\b(?:differential|mimic\w*|distinguish\w*|differentiat\w+|confused"
+    r"|(?:other|alternative) (?:\w+ )?(?:causes|diagnoses)"
+    r"|could also be|instead of)\b|^consider\b"
+)
+# Where the list of what else it could be begins.
+_LISTS = re.compile(
+    r"(?i):|\b(?:includes?|are|is|could also be|consider(?: also)?|(?:distinguished|differentiated) from|confused with)\b"
 )
 _ONE = re.compile(
     r"(?i)\b(?:(?:in|of) (?:one|a|this|another|the same|each|the second|the other) (?:\w+ )?"
@@ -30,7 +35,9 @@ _ONE = re.compile(
 _NEAR = 0.5  # of a sentence's stems that a statement holds when it says the same
 
 
-def judged(claim: Claim, draft: Draft, info: ExplainerInfo, request: ExplanationRequest) -> Claim:
+def judged(
+    claim: Claim, draft: Draft, info: ExplainerInfo, request: ExplanationRequest, before: Claim | None = None
+) -> Claim:
     """A checked sentence with what its explainer said of it, and the marks that it needs.
 
     Parameters
@@ -41,6 +48,8 @@ def judged(claim: Claim, draft: Draft, info: ExplainerInfo, request: Explanation
     info : ExplainerInfo
         Whose sentences are quoted whole and sorted already, unless it writes its own.
     request : ExplanationRequest
+    before : Claim, optional
+        The sentence before it, which "it" and "they" may mean.
     """
     told = replace(
         claim,
@@ -61,25 +70,27 @@ def judged(claim: Claim, draft: Draft, info: ExplainerInfo, request: Explanation
     if subject is None:
         return told
     scope, limit = _reach(claim.text, cited, subject)
-    found = [*_of_another(claim, cited, subject), *_too_general(claim, cited, scope, limit)]
+    found = [*_of_another(claim, cited, subject, before), *_too_general(claim, cited, scope, limit)]
     worst = max((_ORDER.index(one.support) for one in (*claim.breaks, *found)), default=0)
     return replace(told, scope=scope, limit=limit, breaks=(*claim.breaks, *found), support=_ORDER[worst])
 
 
-def _of_another(claim: Claim, cited: Sequence[Evidence], subject: Subject) -> list[Break]:
+def _of_another(claim: Claim, cited: Sequence[Evidence], subject: Subject, before: Claim | None) -> list[Break]:
     if subject.sort != "disease":
         return []
     asked = " or ".join(subject.names)
-    if found := _DIFFERENTIAL.search(claim.text):
-        verb = VERB.search(claim.text, found.end()) or VERB.search(claim.text)
-        listed = claim.text[verb.end() :] if verb else ""
+    if _DIFFERENTIAL.search(claim.text):
+        begins = list(_LISTS.finditer(claim.text))
+        listed = claim.text[begins[-1].end() :] if begins else ""
         own = [part.strip() for part in re.split(r",|;|\band\b|\bor\b", listed) if _names_itself(part, cited, subject)]
-        if own and re.search(r"(?i)\b(?:includes?|are|is|could also be)\b", claim.text):
+        if own:
             return [
                 Break("subject", own[0], f"“{own[0]}” is the diagnosis itself, not what else it could be.", "contradicted")
             ]
         return []
     other = strays(claim.text, subject)
+    if not other and before and points_back(claim.text) and not any(one.kind == "disease" for one in named(claim.text)):
+        other = next((one.words for one in before.breaks if one.kind == "subject" and one.support == "unsupported"), "")
     return [Break("subject", other, f"This tells of {other}; asked was {asked}.", "unsupported")] if other else []
 
 

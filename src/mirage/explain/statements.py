@@ -332,6 +332,9 @@ def relevant(evidence: Sequence[Evidence], subject: Subject | None) -> tuple[Evi
     return tuple(kept)
 
 
+_IT = re.compile(r"(?i)\b(?:the|this|these|those|such|its?|an?)\s(?:\w+\s)?$")
+
+
 def strays(text: str, subject: Subject) -> str:
     """The other disease that a sentence is about; empty where it is about what is asked.
 
@@ -344,4 +347,13 @@ def strays(text: str, subject: Subject) -> str:
     told = _about(text, verb.start() if verb else len(text), subject, True)
     if told.about:
         return ""
-    return next((text[one.start : one.end] for one in named(text) if subject.another(one)), "")
+    # "Tumors are malignant" tells of more than a meningioma; "the tumor" may well be it.
+    others = (
+        one for one in named(text) if subject.another(one) or (one.kind == "disease" and not _IT.search(text[: one.start]))
+    )
+    return next((text[one.start : one.end] for one in others if one.concept not in subject.narrower), "")
+
+
+def points_back(text: str) -> bool:
+    """Whether a sentence speaks of what the one before it names."""
+    return bool(_POINTS_BACK.search(text))
