@@ -12,32 +12,18 @@ from mirage.explain.checker.retelling import named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
-from mirage.language.vocabulary import Token, vocabulary
 
 _SEQUENCE = re.compile(
     r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
 )
 _SHORT = {"GRADIENT": "GRE", "DIFFUSION": "DWI"}
-_CONTRAST = re.compile(r"(?i)\bwhile\b|\bwhereas\b|;|\bin contrast\b|\bon the other hand\b|\bconversely\b|, but\b| - ")
-_CLAUSE = re.compile(r"[;:.]|,? (?:while|whereas|although|but|though)\b|, (?=which|and|so|because|since|as)")
 # What may bear out a rule without exception.
 _ALL = re.compile(r"(?i)\b(?:all|every|each|any|only|both)\b")
-_LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
-_COMPARED = frozenset(
-    "more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split()
-)
-_APART = frozenset("than not unlike opposed".split())
-_BASE = re.compile(
-    r"(?i)\b(?:of|for|in|among) (?:all )?(?:the )?(?:patients|people|those|cases|persons|women|men|children|individuals) "
-    r"(?:who have|having|with) (?:a |an |the )?(.+?)(?=,|;|\s\d|\s(?:will|also|have|has|develop|show))"
-)
 # Shares in percent that make a thing usual or rare.
 _HALF, _FEW = 50, 10
 # Two sequences are listed together when no more signs than this lie between their beginnings.
 _LISTED = 24
-_WINDOW, _BEFORE = 6, 3
 _ABOUT_IT = 0.45
-_CAUSE_REACH = 9
 
 
 def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
@@ -57,9 +43,6 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
     near = body.sentences_of(chosen)
     found = [
         *_signals(claim, chosen, near),
-        *_compared(claim, near),
-        *_causes(claim, near),
-        *_bases(claim, near),
         *_asserted(claim, near, body),
     ]
     if share >= _ABOUT_IT:
@@ -128,49 +111,6 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
             yield Break("modality", sequence, reason, "unsupported")
 
 
-# -- directions and comparisons ------------------------------------------------------------------------------------------
-
-
-def _poles(tokens: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
-    """Where a sentence holds one of two contrary words: its place, which pair, and which of the two."""
-    for place, token in enumerate(tokens):
-        if pole := vocabulary().contraries.get(token.word):
-            yield place, *pole
-
-
-def winner(reading: Annotation) -> dict[int, int]:
-    """Pair of contrary words, by its number, to the one that has more: "more often in men than in women"."""
-    tokens, found = reading.tokens, dict[int, int]()
-    poles = list(_poles(tokens))
-    for place, token in enumerate(tokens):
-        if token.word not in _COMPARED | _LESS:
-            continue
-        than = next(
-            (at for at in range(place, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")), None
-        )
-        for pair in {pair for _, pair, _ in poles}:
-            behind = [(at, pole) for at, other, pole in poles if other == pair and place < at <= place + 10]
-            before = [(at, pole) for at, other, pole in poles if other == pair and place - 8 <= at < place]
-            first = behind[0] if behind else None
-            if first and than and tokens[than].word == "than" and first[0] > than and before:
-                won: int | None = before[-1][1]
-            elif first:
-                won = first[1] if not (than and tokens[than].word == "than" and first[0] > than) else 1 - first[1]
-            else:
-                won = None
-            if won is not None:
-                found.setdefault(pair, 1 - won if token.word in _LESS else won)
-    return found
-
-
-def _compared(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    for pair, won in winner(claim).items():
-        theirs = [(unit, winner(unit.reading)) for unit in near if _concepts(claim) & _concepts(unit.reading)]
-        known = [(unit, winners[pair]) for unit, winners in theirs if pair in winners]
-        if known and all(other != won for _, other in known):
-            yield _contradicted(claim.text[:80], known[0][0], "The sentence turns a comparison round")
-
-
 # -- strength -----------------------------------------------------------------------------------------------------------
 
 
@@ -190,12 +130,17 @@ def _levels(reading: Annotation) -> set[str]:
     return found | _said(reading.text) | ({"always"} if _ALL.search(reading.text) else set())
 
 
+def _denies_it(levels: set[str], source: Annotation) -> bool:
+    return "never" in levels and source.denies
+
+
 def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
     """A rule without exception where the source has exceptions, and what is rare taken for what is usual."""
     mine, lead = _said(claim.text), chosen[0]
     theirs = _levels(lead.reading)
     around = set[str]().union(*(_levels(unit.reading) for unit in chosen))
-    if mine & {"always", "never"} and not around & {"always", "never"} and not lead.reading.denies:
+    open_rule = "sometimes" in theirs and "always" not in _said(lead.reading.text)
+    if mine & {"always", "never"} and (open_rule or not around & {"always", "never"}) and not _denies_it(mine, lead.reading):
         level = min(mine & {"always", "never"})
         words = CUES["strength"][level].search(claim.text)
         support = "contradicted" if theirs else "unsupported"
@@ -206,62 +151,6 @@ def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Seque
         usual and not rare and theirs & {"rarely", "never"} and not around & {"mostly", "always"}
     ):
         yield _contradicted(claim.text[:80], lead, "The sentence is about how often, and says the opposite")
-
-
-# -- causes --------------------------------------------------------------------------------------------------------------
-
-
-def _effects(reading: Annotation) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """What a sentence says to cause what."""
-    text = reading.text
-    for way, pattern in CUES["cause"].items():
-        if way == "unlinked":
-            continue
-        for match in pattern.finditer(text):
-            words = [token for token in reading.tokens if token.concept in reading.concepts]
-            before = [token for token in words if token.end <= match.start()][-_CAUSE_REACH:]
-            after = [token for token in words if token.start >= match.end()][:_CAUSE_REACH]
-            sides = (
-                _concepts(reading, before[0].start, match.start()) if before else frozenset[str](),
-                _concepts(reading, match.end(), after[-1].end) if after else frozenset[str](),
-            )
-            yield sides if way == "forward" else (sides[1], sides[0])
-
-
-def _causes(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    if claim.denies:
-        return
-    for cause, effect in _effects(claim):
-        only_cause, only_effect = cause - effect, effect - cause
-        for unit in near:
-            known = _concepts(unit.reading)
-            if only_cause & known and only_effect & known and (words := CUES["cause"]["unlinked"].search(unit.reading.text)):
-                yield _contradicted(claim.text[:80], unit, f"The source says “{words[0]}”")
-                return
-        edges = [(unit, *edge) for unit in near for edge in _effects(unit.reading)]
-        if any(only_cause & one and only_effect & other for _, one, other in edges):
-            continue
-        turned = [unit for unit, one, other in edges if only_cause & (other - one) and only_effect & (one - other)]
-        if turned:
-            yield _contradicted(claim.text[:80], turned[0], "The sentence turns cause and effect round")
-            return
-
-
-def _bases(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    """A share of those with A who have B, told as a share of those with B who have A."""
-    mine = _BASE.search(claim.text)
-    if mine is None or not claim.quantities:
-        return
-    base = _concepts(claim, mine.start(1), mine.end(1)) - {"mass"}
-    for unit in near:
-        theirs = _BASE.search(unit.reading.text)
-        if theirs is None or not unit.reading.quantities:
-            continue
-        known = _concepts(unit.reading, theirs.start(1), theirs.end(1)) - {"mass"}
-        rest = _concepts(unit.reading) - known
-        if base & rest and not base & known and known & _concepts(claim):
-            yield _contradicted(mine[0], unit, "The sentence turns round of whom this is a share")
-            return
 
 
 # -- what is asserted ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
-from mirage.explain.checker import agreement, binding, copies, matching, polarity, rivals, terms
+from mirage.explain.checker import agreement, binding, copies, matching, polarity, relations, rivals, terms
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
@@ -118,6 +118,7 @@ class Checker:
         found += agreement.quantities(claim, chosen, body)
         found += agreement.pictures(claim, chosen, body)
         found += binding.doubts(claim, chosen, body, held)
+        found += relations.doubts(claim, chosen, body.sentences_of(chosen), body)
         if held < HELD and not found:
             found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [unit.number for unit in chosen]

@@ -15,8 +15,8 @@ from functools import lru_cache
 from itertools import groupby
 
 from mirage.explain.checker.agreement import worked_out
-from mirage.explain.checker.binding import winner
 from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.relations import winner
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence

@@ -1,0 +1,226 @@
+"""Does the evidence say the same of the same side: which causes which, which has more than which, and of whom a share is?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mirage.explain.checker import retelling
+from mirage.explain.checker.cues import CUES
+from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.evidence import Break
+from mirage.language.annotation import Annotation
+from mirage.language.vocabulary import Token, vocabulary
+
+_LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
+_MORE = frozenset("more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split())
+# "Male to female 8 to 1", "eight women for every man".
+_RATIO = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*(?:to|:)\s*(\d+(?:\.\d+)?)")
+_MALE_FEMALE = re.compile(r"\b(M|F)\s*(?:[:/>]|to)\s*(M|F)\b")
+_EVERY = re.compile(r"(?i)\b(?:for|to) (?:every|each) (?:one )?$")
+_BASE = re.compile(
+    r"(?i)\b(?:of|for|in|among) (?:all )?(?:the )?(?:patients|people|those|cases|persons|women|men|children|individuals) "
+    r"(?:who have|having|with) (?:a |an |the )?(.+?)(?=,|;|\s\d|\s(?:will|also|have|has|develop|show))"
+)
+# How many words that say something a relation reaches on either side.
+_REACH = 9
+
+
+def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence], body: Body) -> list[Break]:
+    """All relations of a sentence that its evidence has the other way round.
+
+    Parameters
+    ----------
+    claim : Annotation
+    chosen : sequence of EvidenceSentence
+        The sentences of the evidence that it is about, best first.
+    near : sequence of EvidenceSentence
+        All sentences of the same cases.
+    body : Body
+    """
+    return [*_groups(claim, near, body), *_turned(claim, chosen, near), *_bases(claim, near)]
+
+
+def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
+    return Break("term", words[:80], f"{why}; [{unit.number}]: “{unit.reading.text[:160]}”", "contradicted")
+
+
+# -- who has more --------------------------------------------------------------------------------------------------------
+
+
+def _poles(tokens: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
+    """Where a sentence holds one of two contrary words: its place, which pair, and which of the two."""
+    for place, token in enumerate(tokens):
+        if pole := vocabulary().contraries.get(token.word):
+            yield place, *pole
+
+
+def winner(reading: Annotation) -> dict[int, int]:
+    """Pair of contrary words, by its number, to the one that has more: "more often in men than in women"."""
+    tokens, found = reading.tokens, dict[int, int]()
+    poles = [pole for pole in _poles(tokens) if pole[2] < 2]
+    for place, token in enumerate(tokens):
+        if token.word not in _MORE | _LESS:
+            continue
+        than = next(
+            (at for at in range(place, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")), None
+        )
+        for pair in {pair for _, pair, _ in poles}:
+            behind = [(at, pole) for at, other, pole in poles if other == pair and place < at <= place + 10]
+            before = [(at, pole) for at, other, pole in poles if other == pair and place - 8 <= at < place]
+            first = behind[0] if behind else None
+            if first and than and tokens[than].word == "than" and first[0] > than and before:
+                won: int | None = before[-1][1]
+            elif first:
+                won = first[1] if not (than and tokens[than].word == "than" and first[0] > than) else 1 - first[1]
+            else:
+                won = None
+            if won is not None:
+                found.setdefault(pair, 1 - won if token.word in _LESS else won)
+    return found | _by_ratio(reading, poles)
+
+
+def _by_ratio(reading: Annotation, poles: Sequence[tuple[int, int, int]]) -> dict[int, int]:
+    """The same where numbers tell: "male to female ratio 8 to 1", "M:F = 2:1", "eight women for every man"."""
+    text, tokens = reading.text, reading.tokens
+    found: dict[int, int] = {}
+    groups = vocabulary().groups
+    marks = [(tokens[at].start, tokens[at].end, pair, pole) for at, pair, pole in poles if pair in groups]
+    if short := _MALE_FEMALE.search(text):
+        sex = vocabulary().contraries
+        marks += [(short.start(at), short.end(at), *sex["male" if short[at] == "M" else "female"]) for at in (1, 2)]
+    for (_, end, pair, pole), (start, last, other, against) in zip(sorted(marks), sorted(marks)[1:], strict=False):
+        if pair != other or pole == against:
+            continue
+        between = text[end:start]
+        ratio = _RATIO.search(text, last)
+        if re.fullmatch(r"\s*(?:to|:|/|-|–|>)\s*", between) and ratio and ratio.start() - last < _NEAR:
+            found[pair] = pole if float(ratio[1]) > float(ratio[2]) else against
+        elif _EVERY.search(between):
+            found[pair] = pole
+    return found
+
+
+_NEAR = 40
+
+
+def _groups(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> Iterator[Break]:
+    for pair, won in winner(claim).items():
+        theirs = [(unit, winner(unit.reading)) for unit in near if body.holds(claim, unit)]
+        known = [(unit, winners[pair]) for unit, winners in theirs if pair in winners]
+        if known and all(other != won for _, other in known):
+            yield _contradicted(claim.text, known[0][0], "The sentence turns a comparison round")
+
+
+# -- causes and comparisons ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Two sides of a sentence, one of which causes, or exceeds, the other.
+
+    Attributes
+    ----------
+    kind : {"cause", "comparison"}
+    first, second : frozenset of int
+        Tokens of what causes or exceeds, and of what is caused or exceeded.
+    """
+
+    kind: str
+    first: frozenset[int]
+    second: frozenset[int]
+
+
+@lru_cache(maxsize=4096)
+def _relations(reading: Annotation) -> tuple[Relation, ...]:
+    """All relations that a sentence states."""
+    found = list[Relation]()
+    telling = [at for at, token in enumerate(reading.tokens) if token.concept and token.kind != "plain"]
+    for kind in ("cause", "comparison"):
+        for way, pattern in CUES[kind].items():
+            if way == "unlinked":
+                continue
+            for match in pattern.finditer(reading.text):
+                start, end = match.start(), match.end()
+                if "between" in match.groupdict() and match["between"] is not None:
+                    start = match.start("between")
+                    end = match.end("between")
+                before = [at for at in telling if reading.tokens[at].end <= match.start()][-_REACH:]
+                within = [at for at in telling if start <= reading.tokens[at].start < end] if kind == "comparison" else []
+                after = [at for at in telling if reading.tokens[at].start >= match.end()][:_REACH]
+                sides = frozenset(before + within), frozenset(after)
+                found.append(Relation(kind, *(sides if way == "forward" else sides[::-1])))
+    return tuple(found)
+
+
+def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
+    if claim.denies:
+        return
+    mine = retelling.meanings(claim)
+    for relation in _relations(claim):
+        units = near if relation.kind == "cause" else chosen
+        straight, turned = False, None
+        for unit in units:
+            for other in _relations(unit.reading):
+                if other.kind != relation.kind:
+                    continue
+                both = [_shared(mine, relation.first, unit, other.first), _shared(mine, relation.second, unit, other.second)]
+                crossed = [_shared(mine, relation.first, unit, other.second), _shared(mine, relation.second, unit, other.first)]
+                straight = straight or min(both) >= min(crossed) > 0 or (min(both) > 0 and min(crossed) == 0)
+                if min(crossed) > min(both) and turned is None:
+                    turned = unit
+        if turned is not None and not straight:
+            what = "cause and effect" if relation.kind == "cause" else "a comparison"
+            yield _contradicted(claim.text, turned, f"The sentence turns {what} round")
+            return
+        if relation.kind == "cause" and (unit := _unlinked(mine, relation, near)) is not None:
+            yield _contradicted(claim.text, unit, "The source finds no such cause")
+            return
+
+
+def _shared(mine: Sequence[frozenset[str]], places: frozenset[int], unit: EvidenceSentence, there: frozenset[int]) -> int:
+    """How many words of one side are retold on a side of a sentence of the evidence."""
+    theirs = frozenset().union(*(unit.of_tokens[at] for at in there)) - _SILENT
+    return sum(not (mine[at] - _SILENT).isdisjoint(theirs) for at in places)
+
+
+_SILENT = frozenset(("",))
+
+
+def _unlinked(
+    mine: Sequence[frozenset[str]], relation: Relation, near: Sequence[EvidenceSentence]
+) -> EvidenceSentence | None:
+    """A sentence that says of both sides that neither causes the other."""
+    for unit in near:
+        everywhere = frozenset(range(len(unit.of_tokens)))
+        both = min(_shared(mine, side, unit, everywhere) for side in (relation.first, relation.second))
+        if both and CUES["cause"]["unlinked"].search(unit.reading.text):
+            return unit
+    return None
+
+
+# -- of whom a share is --------------------------------------------------------------------------------------------------
+
+
+def _concepts(reading: Annotation, start: int = 0, end: int = 1 << 30) -> frozenset[str]:
+    held = {token.concept for token in reading.tokens if start <= token.start < end} & reading.concepts.keys()
+    return frozenset(held) - {"mass"}
+
+
+def _bases(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Break]:
+    """A share of those with A who have B, told as a share of those with B who have A."""
+    mine = _BASE.search(claim.text)
+    if mine is None or not claim.quantities:
+        return
+    base = _concepts(claim, *mine.span(1))
+    for unit in near:
+        theirs = _BASE.search(unit.reading.text)
+        if theirs is None or not unit.reading.quantities:
+            continue
+        known = _concepts(unit.reading, *theirs.span(1))
+        rest = _concepts(unit.reading) - known
+        if base & rest and not base & known and known & _concepts(claim):
+            yield _contradicted(mine[0], unit, "The sentence turns round of whom this is a share")
+            return
