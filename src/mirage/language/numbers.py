@@ -167,7 +167,7 @@ def _rank(value: str, part: str | None) -> float | None:
 
 def _ratio(match: re.Match[str], text: str) -> Quantity | None:
     """One in twenty, three quarters and half are shares, compared in percent; 3:2 and three for every two are ratios."""
-    about = bool(_ABOUT.search(text[: match.start()]))
+    about = not match["of"] or not match["of"].isdigit() or bool(_ABOUT.search(text[: match.start()]))
     if match["left"]:
         return Quantity((float(match["left"]) / max(1.0, float(match["right"])),), "ratio", "", False, about, match[0])
     if match["threequarters"] or match["part"]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
@@ -19,25 +19,13 @@ _FEW = 3
 _EXACT = 1e-6
 _REST = re.compile(r"(?i)\b(?:rest|remain\w*|other)\b")
 _DIFFERENCE = re.compile(r"(?i)\b(?:by|differ\w*|later|apart|more|less|higher|lower|exceed\w*)\b")
-_APART = frozenset("than unlike instead opposed differentiated distinguished versus".split())
-_APART_REACH = 12
-_NEGATING = ("a", "non", "un", "in", "im", "ir")
-_NORMAL = frozenset(("normal", "intact"))
 
 
-def quantities(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
-    """Numbers that the evidence gives otherwise, or not at all.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    body : Body
-        All evidence.
-    """
+def quantities(alignment: Alignment) -> list[Break]:
+    """Numbers that the evidence gives otherwise, or not at all."""
+    claim = alignment.claim
     found: list[Break] = []
-    known = [other for unit in body.sentences_of(chosen) for other in unit.reading.quantities]
+    known = [other for unit in alignment.near for other in unit.reading.quantities]
     for quantity in claim.quantities:
         if quantity.measure in ("code", "ordinal") or any(numbers.same(quantity, other) for other in known):
             continue
@@ -71,24 +59,12 @@ def worked_out(quantity: numbers.Quantity, claim: Annotation, known: Sequence[nu
     return any(abs(abs(one - other) - quantity.plain[0]) < _EXACT for one in plain for other in plain)
 
 
-def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
-    """Modalities and planes that are not those of the evidence.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    body : Body
-        All evidence.
-    """
-    if not chosen:
-        return []
+def pictures(alignment: Alignment) -> list[Break]:
+    """Modalities and planes that are not those of the evidence."""
+    claim, chosen, body = alignment.claim, alignment.chosen, alignment.body
     found: list[Break] = []
     lead, here = chosen[0], body.case_of(chosen)
-    of_case = {item.modality for item in here} | {
-        kind for unit in body.sentences_of(chosen) for kind in unit.reading.modalities
-    }
+    of_case = {item.modality for item in here} | {kind for unit in alignment.near for kind in unit.reading.modalities}
     cross = {"CT", "MR"} & claim.modalities.keys()
     for modality, words in claim.modalities.items():
         if (modality == "XA" and cross) or (modality == "US" and "MR" in cross and words.lower() == "doppler"):
@@ -96,7 +72,9 @@ def pictures(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) 
         said = {kind: unit.number for unit in reversed(chosen) for kind in unit.reading.modalities}
         alike = sorted(kind for kind in said if is_sequence(kind) == is_sequence(modality))
         held = modality in of_case or (modality == "MR" and any(map(is_sequence, said)))
-        if modality in said or (held and not alike) or _seen_by(modality, claim, body.sentences_of(chosen)):
+        if modality in said or (held and (not alike or is_sequence(modality))):
+            continue
+        if _seen_by(modality, claim, alignment.near):
             continue
         if is_sequence(modality) and not alike and "MR" in of_case:
             found.append(Break("modality", words, f"The sources do not say that this is {words}.", "partly"))
@@ -154,15 +132,9 @@ def in_words(claim: Annotation, concepts: frozenset[str] | set[str]) -> str:
 # -- sides --------------------------------------------------------------------------------------------------------------
 
 
-def laterality(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
-    """One side only, where the evidence says both.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    """
+def laterality(alignment: Alignment) -> list[Break]:
+    """One side only, where the evidence says both."""
+    claim, chosen = alignment.claim, alignment.chosen
     for mention in claim.sides:
         if _alone(mention, claim) and (both := next((unit for unit in chosen if _on_both(unit.reading)), None)):
             reason = f"The sentence says {name(mention.side)} only; [{both.number}] says both sides."

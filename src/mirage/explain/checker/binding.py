@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from mirage.explain.checker.cues import CUES
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, Body, EvidenceSentence
 from mirage.explain.checker.retelling import named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
@@ -17,6 +17,11 @@ _SEQUENCE = re.compile(
     r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
 )
 _SHORT = {"GRADIENT": "GRE", "DIFFUSION": "DWI"}
+# "Does not exclude" and "cannot prove" are no rules without exception.
+_NOT_SO = re.compile(
+    r"(?i)\b(?:not|cannot|can't|\w+n't|never|neither|nor)(?: (?:by \w+|\w+))? "
+    r"(?:rules? out|excludes?|proves?|necessarily)\b"
+)
 # What may bear out a rule without exception.
 _ALL = re.compile(r"(?i)\b(?:all|every|each|any|only|both)\b")
 # Shares in percent that make a thing usual or rare.
@@ -26,26 +31,14 @@ _LISTED = 24
 _ABOUT_IT = 0.45
 
 
-def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
-    """All that a sentence binds to another thing than its evidence does.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    body : Body
-    share : float
-        How much of the sentence they hold, 0 to 1.
-    """
-    if not chosen:
-        return []
-    near = body.sentences_of(chosen)
+def doubts(alignment: Alignment) -> list[Break]:
+    """All that a sentence binds to another thing than its evidence does."""
+    claim, chosen, near = alignment.claim, alignment.chosen, alignment.near
     found = [
         *_signals(claim, chosen, near),
-        *_asserted(claim, near, body),
+        *_asserted(claim, near, alignment.body),
     ]
-    if share >= _ABOUT_IT:
+    if alignment.share >= _ABOUT_IT:
         found += _strength(claim, chosen, near)
     return found
 
@@ -99,7 +92,10 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
     diseases = {name for name, _, _ in named(claim.text) if lexicon().concepts[name].kind == "disease"}
     own = [unit for unit in chosen if diseases & _concepts(unit.reading) and signal_of(unit.reading.text)]
     here = {pair for unit in own or chosen for pair in signal_of(unit.reading.text)}
-    for sequence, level in sorted(signal_of(claim.text)):
+    mine = signal_of(claim.text)
+    for sequence, level in sorted(mine):
+        if any((sequence, other) in here for one, other in mine if one == sequence and other != level):
+            continue  # of several parts of one thing
         if (sequence, level) in here or ((sequence, level) in said and not any(pair[0] == sequence for pair in here)):
             continue
         against = [pair for pair in [*here, *said] if pair[0] == sequence and pair[1] != level]
@@ -117,6 +113,7 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
 def _said(text: str) -> set[str]:
     """How strongly a text puts it, in words."""
     found = set()
+    text = _NOT_SO.sub(" ", text)
     for level, pattern in CUES["strength"].items():
         if pattern.search(text):
             found.add(level)

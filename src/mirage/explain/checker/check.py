@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import get_args
 
@@ -24,6 +24,10 @@ HELD, FAINT = 0.5, 0.4
 _LOOKED_AT = 8
 _KEPT_BODIES, _KEPT_VECTORS = 16, 4096
 _ORDER: tuple[Support, ...] = get_args(Support)
+_CHECKS: tuple[Callable[[matching.Alignment], list[Break]], ...] = (
+    copies.doubts, rivals.doubts, rivals.names, agreement.laterality, polarity.doubts, agreement.quantities,
+    agreement.pictures, binding.doubts, relations.doubts,
+)  # fmt: skip
 # All sentences of an explanation are checked against the same evidence, read once.
 _body = lru_cache(maxsize=_KEPT_BODIES)(Body)
 
@@ -103,22 +107,15 @@ class Checker:
             held = matching.share(aligned, weights)
             meant = max(similar)
             held = max((held + meant) / 2, meant - 0.1, held if held >= SURE else 0.0)
-        chosen = [match.unit for match in aligned]
-        found = terms.doubts(claim, chosen, body, asked, held)
+        chosen = tuple(match.unit for match in aligned)
+        alignment = matching.Alignment(claim, chosen, body, held, asked)
+        found = terms.doubts(alignment)
         if held < FAINT:
             reason = "No source says this, or anything near it."
             found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [unit.number for unit in chosen[:1]]
         if chosen:
-            near = body.sentences_of(chosen)
-            found += copies.doubts(claim, chosen)
-            found += rivals.doubts(claim, near, body) or rivals.names(claim, near, body, asked)
-        found += agreement.laterality(claim, chosen)
-        found += polarity.doubts(claim, chosen, body, held)
-        found += agreement.quantities(claim, chosen, body)
-        found += agreement.pictures(claim, chosen, body)
-        found += binding.doubts(claim, chosen, body, held)
-        found += relations.doubts(claim, chosen, body.sentences_of(chosen), body)
+            found += [broken for look in _CHECKS for broken in look(alignment)]
         if held < HELD and not found:
             found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
         return found, [unit.number for unit in chosen]

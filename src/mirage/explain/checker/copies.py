@@ -7,12 +7,11 @@ wrong.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
-from mirage.explain.checker.matching import EvidenceSentence
+from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language import numbers
-from mirage.language.annotation import Annotation
+from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import name
 from mirage.language.negation import LACKING
 
@@ -21,16 +20,10 @@ _COPIED = 0.75
 _FEWEST = 4
 
 
-def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> list[Break]:
-    """All in which a copied sentence differs from the original.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    """
-    copied = [unit for unit in chosen if _is_copy(claim, unit.reading)]
+def doubts(alignment: Alignment) -> list[Break]:
+    """All in which a copied sentence differs from the original."""
+    claim = alignment.claim
+    copied = [unit for unit in alignment.chosen if _is_copy(claim, unit.reading)]
     if not copied:
         return []
     found = [_differences(claim, unit) for unit in copied]
@@ -56,6 +49,10 @@ def _differences(claim: Annotation, unit: EvidenceSentence) -> list[Break]:
     for quantity in claim.quantities:
         if known and not any(numbers.same(quantity, other) for other in known):
             found.append(_differs("number", quantity.words, unit, ", ".join(other.words for other in known)))
+    for modality, words in claim.modalities.items():
+        alike = [kind for kind in source.modalities if is_sequence(kind) == is_sequence(modality)]
+        if alike and modality not in source.modalities:
+            found.append(_differs("modality", words, unit, modality_name(alike[0])))
     lacking = any(token.word.startswith(LACKING) for token in (*source.tokens, *claim.tokens))
     if not lacking and len(claim.denials) != len(source.denials) and not (claim.denials and source.denials):
         denial = (claim.denials or source.denials)[0]

@@ -233,6 +233,46 @@ def _counts(quantity: numbers.Quantity, unit: EvidenceSentence) -> bool:
     return any(numbers.same(quantity, other) for other in unit.reading.quantities)
 
 
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A sentence beside the evidence that it is about: what every check of it looks at.
+
+    Attributes
+    ----------
+    claim : Annotation
+        The sentence.
+    chosen : tuple of EvidenceSentence
+        The sentences of the evidence that it is about, best first.
+    body : Body
+        All evidence.
+    share : float
+        How much of the sentence the chosen ones hold, 0 to 1.
+    asked : frozenset of str
+        Concepts of the question, which are not invented.
+    """
+
+    claim: Annotation
+    chosen: tuple[EvidenceSentence, ...]
+    body: Body
+    share: float
+    asked: frozenset[str]
+
+    @cached_property
+    def near(self) -> tuple[EvidenceSentence, ...]:
+        """All sentences of the cases that it is about."""
+        return tuple(self.body.sentences_of(self.chosen))
+
+    @cached_property
+    def retold(self) -> dict[str, frozenset[str]]:
+        """Each concept of the sentence to all that stands for it in the evidence."""
+        return self.body.retold(self.claim)
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """How much each concept and number of the sentence tells."""
+        return self.body.weights(self.claim)
+
+
 def aligned(matches: Sequence[EvidenceMatch], weights: dict[str, float]) -> tuple[EvidenceMatch, ...]:
     """The matches that a sentence was made of: the best, and those that hold what it lacks.
 

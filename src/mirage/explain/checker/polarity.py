@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mirage.explain.checker.agreement import in_words, of_kind
 from mirage.explain.checker.cues import CUES
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.checker.rivals import Fitting
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
@@ -30,24 +30,12 @@ _NEGATING = ("a", "non", "un", "in", "im", "ir")
 _NORMAL = frozenset(("normal", "intact"))
 
 
-def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, share: float) -> list[Break]:
-    """What the sentence denies and the evidence states, and the other way round.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    share : float
-        How much of the sentence they hold, 0 to 1.
-    """
+def doubts(alignment: Alignment) -> list[Break]:
+    """What the sentence denies and the evidence states, and the other way round."""
+    claim, chosen, near = alignment.claim, alignment.chosen, alignment.near
     found: list[Break] = []
-    if not chosen:
-        return found
-    near = body.sentences_of(chosen)
-    calm, retold = _calling_normal(claim, near), body.retold(claim)
-    weights = body.weights(claim)
-    told = {unit: sum(weights[concept] for concept in body.holds(claim, unit)) for unit in near}
+    calm, retold, weights = _calling_normal(claim, near), alignment.retold, alignment.weights
+    told = {unit: sum(weights[concept] for concept in alignment.body.holds(claim, unit)) for unit in near}
     for denial in claim.denials:
         heads = frozenset().union(*(retold.get(head, {head}) for head in denial.heads))
         stating = (
@@ -65,7 +53,7 @@ def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, sh
             words = in_words(claim, denial.heads & against.reading.affirmed)
             reason = f"The sentence denies {words}; [{against.number}] states it."
             found.append(Break("negation", denial.words, reason, "contradicted"))
-    return found + (_stated(claim, near, Fitting(claim, body)) or _called_normal(claim, chosen, body))
+    return found + (_stated(claim, near, Fitting(alignment)) or _called_normal(claim, near))
 
 
 def _negative(reading: Annotation) -> bool:
@@ -122,7 +110,9 @@ def _stated(claim: Annotation, near: Sequence[EvidenceSentence], fitting: Fittin
         own, against, denying = 0.0, 0.0, None
         for unit in near:
             for there, fit in fitting.occurrences(place, unit):
-                denial = next((denial for denial in unit.reading.denials if there in denial.places), None)
+                denial = next(
+                    (each for each in unit.reading.denials if there in each.places and not _twice(each, unit)), None
+                )
                 if denial is None:
                     own = max(own, 0.0 if _spoken_of(unit.reading, there) else fit)
                 elif fit > against and (fit > _LOOSE or unit.reading.tokens[there].concept == token.concept):
@@ -144,6 +134,11 @@ def _denied_outright(concept: str, near: Sequence[EvidenceSentence]) -> tuple[Ev
     return next(((unit, denial) for unit, denial in denials if concept in denial.heads), None)
 
 
+def _twice(denial: Denial, unit: EvidenceSentence) -> bool:
+    """Whether a sentence denies what is without something: "not made without a biopsy"."""
+    return denial.cue.lower() == "without" and any(other.cue != denial.cue for other in unit.reading.denials)
+
+
 def _spoken_of(reading: Annotation, place: int) -> bool:
     """Whether a word only names a protocol or what a question is about."""
     asked = any(place in question.places for question in reading.questions)
@@ -160,12 +155,12 @@ def _negated(reading: Annotation, place: int) -> bool:
     return any(CUES["polarity"]["negative"].search(word) for word in words[start + 1 : end])
 
 
-def _called_normal(claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body) -> list[Break]:
+def _called_normal(claim: Annotation, units: Sequence[EvidenceSentence]) -> list[Break]:
     """Something found in a structure that the case calls normal or intact, and never found there by the case."""
     wrong = (of_kind(claim, "disease", "finding") & claim.affirmed) - _NORMAL
     if not wrong or _NORMAL & claim.concepts.keys() or claim.denials:
         return []
-    units, anatomy = body.sentences_of(chosen), of_kind(claim, "anatomy")
+    anatomy = of_kind(claim, "anatomy")
     if any(len(wrong) > 1 and wrong <= unit.reading.affirmed for unit in units):
         return []
     if any(wrong & unit.reading.affirmed and anatomy & unit.reading.concepts.keys() for unit in units):

@@ -9,13 +9,15 @@ from functools import lru_cache
 
 from mirage.explain.checker import retelling
 from mirage.explain.checker.cues import CUES
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.vocabulary import Token, vocabulary
 
 _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
-_MORE = frozenset("more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split())
+_MORE = frozenset(
+    "more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split()
+)
 # "Male to female 8 to 1", "eight women for every man".
 _RATIO = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*(?:to|:)\s*(\d+(?:\.\d+)?)")
 _MALE_FEMALE = re.compile(r"\b(M|F)\s*(?:[:/>]|to)\s*(M|F)\b")
@@ -28,19 +30,10 @@ _BASE = re.compile(
 _REACH = 9
 
 
-def doubts(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence], body: Body) -> list[Break]:
-    """All relations of a sentence that its evidence has the other way round.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    near : sequence of EvidenceSentence
-        All sentences of the same cases.
-    body : Body
-    """
-    return [*_groups(claim, near, body), *_turned(claim, chosen, near), *_bases(claim, near)]
+def doubts(alignment: Alignment) -> list[Break]:
+    """All relations of a sentence that its evidence has the other way round."""
+    claim, near = alignment.claim, alignment.near
+    return [*_groups(claim, near, alignment.body), *_turned(claim, alignment.chosen, near), *_bases(claim, near)]
 
 
 def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
@@ -167,7 +160,10 @@ def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequenc
                 if other.kind != relation.kind:
                     continue
                 both = [_shared(mine, relation.first, unit, other.first), _shared(mine, relation.second, unit, other.second)]
-                crossed = [_shared(mine, relation.first, unit, other.second), _shared(mine, relation.second, unit, other.first)]
+                crossed = [
+                    _shared(mine, relation.first, unit, other.second),
+                    _shared(mine, relation.second, unit, other.first),
+                ]
                 straight = straight or min(both) >= min(crossed) > 0 or (min(both) > 0 and min(crossed) == 0)
                 if min(crossed) > min(both) and turned is None:
                     turned = unit
@@ -175,8 +171,8 @@ def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequenc
             what = "cause and effect" if relation.kind == "cause" else "a comparison"
             yield _contradicted(claim.text, turned, f"The sentence turns {what} round")
             return
-        if relation.kind == "cause" and (unit := _unlinked(mine, relation, near)) is not None:
-            yield _contradicted(claim.text, unit, "The source finds no such cause")
+        if relation.kind == "cause" and (unlinked := _unlinked(mine, relation, near)) is not None:
+            yield _contradicted(claim.text, unlinked, "The source finds no such cause")
             return
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from mirage.explain.checker.agreement import worked_out
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.checker.relations import winner
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language import numbers
@@ -146,15 +146,15 @@ class Fitting:
 
     Parameters
     ----------
-    claim : Annotation
-    body : Body
+    alignment : Alignment
     """
 
-    def __init__(self, claim: Annotation, body: Body) -> None:
+    def __init__(self, alignment: Alignment) -> None:
+        claim = alignment.claim
         self._claim = claim
         sequences = {kind.lower() for kind in claim.modalities if is_sequence(kind)}
-        self.means = body.retold(claim) | {word: frozenset((f"!{word}",)) for word in sequences}
-        self._weights = body.weights(claim) | dict.fromkeys(sequences, _SEQUENCE)
+        self.means = alignment.retold | {word: frozenset((f"!{word}",)) for word in sequences}
+        self._weights = alignment.weights | dict.fromkeys(sequences, _SEQUENCE)
 
     def fit(self, value: Value, unit: EvidenceSentence, other: Value, *, whatever: bool = False) -> float:
         """The share of the words around a value that stand around another in the evidence, 0 to 1, by how near they stand.
@@ -225,18 +225,28 @@ class Fitting:
                         against, rival = fit, (unit, other)
         return own, against, rival
 
+    def as_close(self, value: Value, near: Sequence[EvidenceSentence], rival: tuple[EvidenceSentence, Value] | None) -> bool:
+        """Whether a sentence with the same value holds as much of this one as the sentence of a rival does.
 
-def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> list[Break]:
-    """Values where the evidence has others with the same words.
+        Parameters
+        ----------
+        value : Value
+        near : sequence of EvidenceSentence
+        rival : tuple of EvidenceSentence and Value, or None
+        """
+        same = [
+            unit for unit in near if any(other.slot == value.slot and value.agrees(other) for other in values(unit.reading))
+        ]
+        return rival is not None and max(map(self._held, same), default=0.0) >= self._held(rival[0]) > 0.0
 
-    Parameters
-    ----------
-    claim : Annotation
-    near : sequence of EvidenceSentence
-        All sentences of the cases that it is about.
-    body : Body
-    """
-    fitting, found = Fitting(claim, body), list[Break]()
+    def _held(self, unit: EvidenceSentence) -> float:
+        return sum(self._weights[concept] for concept, means in self.means.items() if not means.isdisjoint(unit.meanings))
+
+
+def doubts(alignment: Alignment) -> list[Break]:
+    """Values where the evidence has others with the same words."""
+    claim, near = alignment.claim, alignment.near
+    fitting, found = Fitting(alignment), list[Break]()
     compared = {f"pole {pair}" for pair in winner(claim)}  # who has more is looked at elsewhere
     known = [quantity for unit in near for quantity in unit.reading.quantities]
     mine = sorted(values(claim), key=lambda value: value.slot)
@@ -250,10 +260,13 @@ def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> l
             continue
         results = [fitting.best(value, near) for value in one_place]
         own, against = sum(each[0] for each in results), sum(each[1] for each in results)
+        if one_place[0].kind == "number" and len(one_place) == 1 and fitting.as_close(one_place[0], near, results[0][2]):
+            continue
         rivals = [(each[1] - each[0], value, each[2]) for value, each in zip(one_place, results, strict=True) if each[2]]
         kind = one_place[0].kind
         alone = any(each[0] <= _NOWHERE and each[1] >= _CLOSE for each in results)
-        if rivals and (alone or against > _BY + _TIMES[kind] * own):
+        crossed = len(results) > 1 and all(each[1] > each[0] for each in results) and against > own + _BY
+        if rivals and (alone or crossed or against > _BY + _TIMES[kind] * own):
             _, value, rival = max(rivals, key=lambda each: each[0])
             if rival is not None:
                 unit, other = rival
@@ -262,22 +275,17 @@ def doubts(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> l
     return found
 
 
-def names(claim: Annotation, near: Sequence[EvidenceSentence], body: Body, asked: frozenset[str]) -> list[Break]:
-    """A structure or disease that no source puts where one has another.
-
-    Parameters
-    ----------
-    claim : Annotation
-    near : sequence of EvidenceSentence
-        All sentences of the cases that it is about.
-    body : Body
-    asked : frozenset of str
-        Concepts of the question.
-    """
-    fitting = Fitting(claim, body)
+def names(alignment: Alignment) -> list[Break]:
+    """A structure or disease that no source puts where one has another."""
+    claim, near, body = alignment.claim, alignment.near, alignment.body
+    fitting = Fitting(alignment)
     told = frozenset().union(*fitting.means.values())
     for place, token in enumerate(claim.tokens):
-        if token.kind not in ("anatomy", "disease") or token.concept not in fitting.means or token.concept in asked:
+        if (
+            token.kind not in ("anatomy", "disease")
+            or token.concept not in fitting.means
+            or token.concept in alignment.asked
+        ):
             continue
         if body.names(token, claim.text, near):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mirage.explain.checker.matching import Body, EvidenceSentence
+from mirage.explain.checker.matching import Alignment, Body
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
@@ -19,33 +19,20 @@ _ADJECTIVES = ("ous", "al", "ar", "ic", "en", "ed", "ive", "oid")
 _DIAGNOSIS = re.compile(r"(?i)\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)")
 
 
-def doubts(
-    claim: Annotation, chosen: Sequence[EvidenceSentence], body: Body, asked: frozenset[str], share: float
-) -> list[Break]:
-    """Terms that no evidence holds, that only another case holds, or that stand where the source has another.
-
-    Parameters
-    ----------
-    claim : Annotation
-    chosen : sequence of EvidenceSentence
-        The sentences of the evidence that it is about, best first.
-    body : Body
-    asked : frozenset of str
-        Concepts of the question, which are not invented.
-    share : float
-        How much of the sentence they hold, 0 to 1.
-    """
-    here, near, retold = body.near(chosen), body.sentences_of(chosen), body.retold(claim)
+def doubts(alignment: Alignment) -> list[Break]:
+    """Terms that no evidence holds, that only another case holds, or that stand where the source has another."""
+    claim, body, near = alignment.claim, alignment.body, alignment.near
+    here, retold = body.near(alignment.chosen), alignment.retold
     nowhere, elsewhere, wider = list[str](), list[str](), list[str]()
     names_a_diagnosis = bool(_DIAGNOSIS.search(claim.text))
     for token in _named(claim):
         means = retold[token.concept]
-        if token.concept in asked or _held(token, means, here) or body.names(token, claim.text, near):
+        if token.concept in alignment.asked or _held(token, means, here) or body.names(token, claim.text, near):
             continue
         if not _held(token, means, body.concepts):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis
             manner = plain or (token.concept in vocabulary().narrower and not _is_disease(token))
-            (wider if manner and share >= _HELD else nowhere).append(token.text)
+            (wider if manner and alignment.share >= _HELD else nowhere).append(token.text)
         elif token.kind in ("anatomy", "disease"):
             elsewhere.append(token.text)
     nowhere += [
