@@ -160,3 +160,9 @@ def test_what_nothing_fits_is_not_explained(starter: Atlas) -> None:
     found = starter.explain("quarterly tax return of a bakery")
     assert found.claims == ()
     assert found.remarks == (explanation.NO_EVIDENCE,)
+
+
+def test_what_was_mended_is_explained_as_it_was_read(starter: Atlas) -> None:
+    right, typed = starter.explain("axial MRI of the cerebellum"), starter.explain("axial MRI of the cerebelum")
+    assert right.claims
+    assert [claim.text for claim in typed.claims] == [claim.text for claim in right.claims]

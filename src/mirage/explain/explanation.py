@@ -299,9 +299,9 @@ def request_of(answer: Answer, cases: Mapping[str, Case]) -> ExplanationRequest:
 
 
 def words_of(answer: Answer) -> str:
-    """A query in words, for a reader and for a model; a picture is called what it is."""
+    """A query in words, errors mended, for a reader and for a model; a picture is called what it is."""
     query = answer.query
-    parts = [query.text] if query.text else []
+    parts = [answer.reading.text] if answer.reading else []
     if query.has_picture:
         parts.append("like the dropped picture")
     likes = [term.figure for term in query.terms if term.figure and term.weight > 0]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from cyst_evidence import CYST, passage, request
 
-from mirage.explain.evidence import Draft, Evidence
+from mirage.explain.evidence import Draft, Evidence, Side
 from mirage.explain.explainers import ExplanationRequest, Remark, load
 from mirage.explain.explainers.cues import ORDER, addresses_a_machine, burden, is_sentence
 
@@ -225,6 +225,20 @@ def test_two_sources_that_disagree_stand_side_by_side_and_say_so() -> None:
     assert len(places) == 2
     assert places[1] == places[0] + 1
     assert {(draft.cites[0], draft.against) for draft in drafts if draft.against} == {(3, (4,)), (4, (3,))}
+
+
+def test_sources_of_one_side_that_disagree_are_marked_in_a_contrast_and_those_of_two_sides_are_not() -> None:
+    def of(number: int, thing: str, text: str, side: Side) -> Evidence:
+        return passage(number, text, "discussion", title=thing, modality="MR", side=side)
+
+    evidence = (
+        of(1, "Meningioma", "Meningiomas are hypointense on T1.", "a"),
+        of(2, "Meningioma", "Meningiomas are usually hyperintense on T1.", "a"),
+        of(3, "Schwannoma", "Schwannomas are hyperintense on T1.", "b"),
+    )
+    sides = ("meningioma", "schwannoma")
+    drafts, _ = told(ExplanationRequest("x", evidence, task="contrast", sides=sides))
+    assert {(draft.cites[0], draft.against) for draft in drafts} == {(1, (2,)), (2, (1,)), (3, ())}
 
 
 def aspects(text: str, kind: str = "discussion") -> list[tuple[str, str]]:

@@ -122,9 +122,7 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
         yield _draft(aspect, candidate, evidence, against)
 
 
-def beside(
-    chosen: Sequence[tuple[Aspect, Candidate]], found: Sequence[Candidate]
-) -> Iterator[tuple[Aspect, Candidate, tuple[int, ...]]]:
+def beside(chosen: Sequence[tuple[Aspect, Candidate]], found: Sequence[Candidate]) -> Iterator[_Told]:
     """What was chosen in the order in which it is read, and right after it what another source says against it.
 
     The order is by aspect; how it looks, by kind of picture; and the rule before its exceptions and before single cases.
@@ -178,6 +176,7 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
     if both:
         yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left out.")
     chosen: list[tuple[Aspect, Candidate]] = []
+    told: list[_Told] = []
     for side, name in zip(("a", "b"), request.sides, strict=True):
         mine = [item for item in own if item.side == side]
         if not mine:
@@ -191,15 +190,17 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
         def tells_apart(candidate: Candidate, typical: Counter[int] = typical) -> float:
             return 0.5 * sum(nlargest(4, (typical[word] for word in candidate.words))) / 4
 
+        before = len(chosen)
         choose(found, _CONTRAST[: max(request.most // 2, 1)], chosen, tells_apart)
-    for aspect, candidate in _alternate(chosen):
-        yield _draft(aspect, candidate, own)
+        told += beside(chosen[before:], found)
+    for aspect, candidate, against in _alternate(told):
+        yield _draft(aspect, candidate, own, against)
 
 
-def _alternate(chosen: Sequence[tuple[Aspect, Candidate]]) -> Iterator[tuple[Aspect, Candidate]]:
+def _alternate(told: Sequence[_Told]) -> Iterator[_Told]:
     """Aspect by aspect, one side and then the other."""
     for aspect in cues.ORDER:
-        of = [one for one in chosen if one[0] == aspect]
+        of = [one for one in told if one[0] == aspect]
         sides = ([one for one in of if one[1].evidence.side == side] for side in ("a", "b"))
         for pair in zip_longest(*sides):
             yield from filter(None, pair)
@@ -278,6 +279,10 @@ class Candidate:
     def evidence(self) -> Evidence:
         """Where it stands."""
         return self.statement.evidence
+
+
+# What is told of an aspect, and the numbers of the evidence that says otherwise.
+_Told = tuple[Aspect, Candidate, tuple[int, ...]]
 
 
 def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) -> list[Candidate]:
