@@ -16,6 +16,8 @@ from mirage.explain.evidence import Claim, Draft
 from mirage.explain.explainers import ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.base import Piece
 from mirage.explain.explanation import Ended, Explanation, collect
+from mirage.figure import Figure, Source
+from mirage.search.answer import Hit
 
 EVIDENCE = evidence(
     "Axial T2-weighted MRI shows a hyperintense cyst in the left temporal lobe.",
@@ -166,3 +168,13 @@ def test_what_was_mended_is_explained_as_it_was_read(starter: Atlas) -> None:
     right, typed = starter.explain("axial MRI of the cerebellum"), starter.explain("axial MRI of the cerebelum")
     assert right.claims
     assert [claim.text for claim in typed.claims] == [claim.text for claim in right.claims]
+
+
+def test_each_case_speaks_before_a_third_figure_of_one_does() -> None:
+    source = Source("made", "Written for the tests")
+    figures = [Figure(f"made:{n}", f"Caption {n}.", source, case_id="made:many") for n in range(12)]
+    figures += [Figure(f"made:{n}", f"Caption {n}.", source, case_id=f"made:case-{n}") for n in range(12, 16)]
+    hits = [Hit(rank, figure, "strong", (), 1.0) for rank, figure in enumerate(figures, 1)]
+    found = [item.figures[0] for item in explanation.gather(hits, {})]
+    assert found == [f"made:{n}" for n in (*range(8), *range(12, 16))]
+    assert [item.figures[0] for item in explanation.gather(hits[:12], {})] == [f"made:{n}" for n in range(12)]

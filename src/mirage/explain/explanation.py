@@ -7,6 +7,7 @@ the extractive one, and the explanation says so.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -26,7 +27,7 @@ from mirage.storage.store import Store
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")
-MOST_HITS = 12
+MOST_HITS, _OF_ONE_CASE = 12, 2
 _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
 NOT_ABOUT_IT = (
     "What is written about the figures found says nothing that explains this. Nothing is said rather than a guess."
@@ -122,14 +123,14 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
     Parameters
     ----------
     hits : iterable of Hit
-        Best first; the first `MOST_HITS` that are strong or likely are used.
+        Best first; `MOST_HITS` that are strong or likely are used, of a case two before a third.
     cases : mapping
         Case id to Case, for the hits' cases.
     side : {"", "a", "b"}
     first : int
         Number of the first passage.
     """
-    used = [hit.figure for hit in hits if hit.confidence != "weak"][:MOST_HITS]
+    used = _of_many_cases([hit.figure for hit in hits if hit.confidence != "weak"])
     distinct: dict[tuple[str, str], _Passage] = {}
     for kind, text, figures, case in _passages(used, cases):
         if text:
@@ -153,6 +154,16 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
         )
         for number, (kind, text, figures, case) in enumerate(distinct.values(), first)
     )
+
+
+def _of_many_cases(figures: Sequence[Figure]) -> list[Figure]:
+    """The first figures, best first; a third one of a case only where too few others are left: each case may say more."""
+    met: Counter[str] = Counter()
+    turns: list[tuple[bool, int]] = []
+    for place, figure in enumerate(figures):
+        met[figure.case_id or figure.id] += 1
+        turns.append((met[figure.case_id or figure.id] > _OF_ONE_CASE, place))
+    return [figures[place] for place in sorted(place for _, place in sorted(turns)[:MOST_HITS])]
 
 
 def _passages(used: Sequence[Figure], cases: Mapping[str, Case]) -> Iterator[_Passage]:

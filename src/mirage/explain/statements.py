@@ -31,7 +31,7 @@ _UNLIKE = re.compile(r"(?i)\b(?:unlike|in contrast (?:to|with)|as opposed to|com
 _LANDMARK = re.compile(
     r"(?i)\b(?:adjacent(?: to)?|toward|near(?:by)?|beside|next to|away from|underlying|prior|previous)\s(?:the\s|an?\s)?$"
 )
-_LABEL = re.compile(r"^(?:[A-Z][\w/-]*)(?: [\w/&()-]+){0,5}(?::|\s[-–]) (?:\(\d+ ?%\) )?(?=[A-Z0-9])")
+_LABEL = re.compile(r"^[A-Z][\w/-]*,?(?: [\w/&()#-]+,?){0,8}?(?::|\s[-–]) (?:\(\d+ ?%\) )?(?=[A-Z0-9])")
 # What follows it is somebody's conclusion about one patient, not a sentence on the thing.
 _CONCLUDES = re.compile(
     r"(?i)^(?:d{1,2}x|(?:final |differential |radiologic )?diagnos[ie]s|impression|conclusion|assessment)\s*(?::|-)"
@@ -44,6 +44,7 @@ _OF_THE_CASE = re.compile(
 # Whatever general words stand beside it.
 _SURELY_OF_THE_CASE = re.compile(
     r"(?i)\bthe (?:mass|lesion|tumou?r|finding|abnormality)s? (?:is|are|was|were) (?:most )?(?:likely|probably)\b"
+    r"|\b(?:in|of) (?:this|our|the present) (?:case|patient)\b(?!.*\b(?:may|can|usual\w*|typical\w*|often|most|common\w*)\b)"
     r"|\bleading to the diagnosis\b|\bsuggests? that (?:there|the|this)\b|\bwas considered\b"
 )
 _IN_GENERAL = re.compile(r"(?i)\b(?:is|are|may|can|usually|typically|often|commonly|most|shows?|occurs?|appears?)\b")
@@ -203,9 +204,16 @@ def _under(heading: str, subject: Subject, running: bool) -> bool:
 
 
 def _unlabelled(text: str, subject: Subject) -> str:
-    """A sentence without the label before it: "Imaging: the mass is …"; the entry "Thing: what it is" keeps its name."""
+    """A sentence without the label before it: "Imaging: the mass is …"; the entry "Thing: what it is" keeps its name.
+
+    A name that the sentence says again is a label like any other.
+    """
     label = _LABEL.match(text)
-    return text[label.end() :] if label and not subject.named_in(label[0]) and VERB.search(text[label.end() :]) else text
+    if not label or VERB.search(label[0]):
+        return text
+    rest = text[label.end() :]
+    labels = VERB.search(rest) and (not subject.named_in(label[0]) or subject.named_in(rest))
+    return rest if labels else text
 
 
 class _Aboutness(NamedTuple):
@@ -266,11 +274,21 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
         verb = VERB.search(text)
         return "subset", text[: verb.start()].strip() if verb else text
     kinds = [_kind(text, one, subject) for one in told.subjects]
+    if told.subjects and (one := _is_a_kind(text, told.subjects[0], subject)):
+        kinds = [one]
     if not kinds:
         # Without a name it tells of what the discussion is about, which may be a kind of what is asked.
         title = item.topic or item.diagnosis
         kinds = [_kind(title, one, subject) for one in named(title) if one.concept in subject.narrower]
     return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
+
+
+def _is_a_kind(text: str, asked: Named, subject: Subject) -> str:
+    """The kind that "the most common X is a Y" goes on to tell of; empty where it tells of X."""
+    predicate = re.match(r" (?:is|are) (?:an? |the )?", text[asked.end :])
+    begins = asked.end + predicate.end() if predicate else -1
+    kinds = (one.concept for one in named(text) if one.start == begins and one.concept in subject.narrower)
+    return next((name for name in kinds if name not in subject.names), "")
 
 
 def kind_of_case(item: Evidence, subject: Subject) -> str:

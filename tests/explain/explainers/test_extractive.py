@@ -316,3 +316,20 @@ def test_words_in_another_language_are_not_quoted_and_said_to_be() -> None:
     assert remarks == ["Not quoted, for it is not in English: [9] (Spanish)."]
     assert drafts
     assert not any(9 in draft.cites for draft in drafts)
+
+
+def test_what_is_the_most_common_kind_is_told_of_that_kind_only() -> None:
+    text = "The most common appendicitis is perforated appendicitis, which is an infection within the abdomen."
+    drafts, _ = told(ExplanationRequest("appendicitis", (passage(9, text, "discussion", title="Appendicitis"),)))
+    assert {(draft.scope, draft.limit) for draft in drafts} == {("subset", "perforated appendicitis")}
+
+
+def test_a_label_before_a_sentence_is_left_out_also_where_it_is_the_name() -> None:
+    text = "Acute Appendicitis: On CT, acute appendicitis shows a dilated appendix with fat stranding."
+    (found,) = [said for _, said in aspects(text)]
+    assert found == "… On CT, acute appendicitis shows a dilated appendix with fat stranding."
+
+
+def test_a_stepwise_sign_called_differential_is_no_differential() -> None:
+    text = "Appendicitis may show dilated bowel and differential air-fluid levels."
+    assert "differential" not in {aspect for aspect, _ in aspects(text)}

@@ -39,7 +39,7 @@ _DEFINED = _any(r"""(?:is|are) (?:defined|characteri[sz]ed|caused|classified)
 _ORIGIN = _any("most common\nautosomal\ncongenital\nbenign\nmalignant\nacquired\nidiopathic\nhereditary\nrare")
 _NAMES = _any("also (?:known|called)\na\\.?k\\.?a\nso-called\nterm")
 _SITED = _any("""locat(?:ed|ions?)
-    occurs? (?:in|at|along|within|between|anywhere|most)
+    occurs? (?:in|at|along|within|between(?! \\d)|anywhere|most)
     occurring (?:in|at|along|within)
     found (?:in|within|along|at|near)
     sites?
@@ -56,7 +56,7 @@ _SITED = _any("""locat(?:ed|ions?)
 _ANATOMY = _any("""frontal|temporal|parietal|occipital|cerebell\\w+|ventric\\w+|midline|bilateral(?:ly)?|unilateral
     proximal|distal|anterior|posterior|medial|lateral|superior|inferior|upper|lower|left|right
     supra\\w+|infra\\w+|sub\\w+al|peri\\w+|intra\\w+|extra\\w+|para\\w+|lobes?|segments?|hemispheres?|hil\\w+|apex
-    base|fossa|spaces?|junction|cortex|medulla|spin\\w+|vertebr\\w+|cord|canal|discs?|dur\\w+|pleura\\w*|bronch\\w+
+    base|fossa|junction|cortex|medulla|spin\\w+|vertebr\\w+|cord|canal|discs?|dur\\w+|pleura\\w*|bronch\\w+
     femor\\w+|femur|tibia\\w*|humer\\w+|joints?|bones?|marrow|knees?|hips?|skull|sella\\w*|pituitary|orbit\\w*|eyelids?
     kidneys?|renal|liver|hepat\\w+|splen\\w+|pancrea\\w+|adrenals?|ovar\\w+|uter\\w+|bladder|colon\\w*|bowel|duoden\\w+
     lungs?|pulmonary|thora\\w+|mediastin\\w+|brain|cereb\\w+|pelvi[sc]|abdom\\w+|retroperiton\\w+|arter\\w+|veins?|aort\\w+""")
@@ -70,8 +70,9 @@ _PICTURE = _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\
     contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
 _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed
     sign|characteristic|classic\\w*|typical\\w*""")
-_OTHERS = _any("""differential|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with|rule[ds]? out
-    indistinguishable|in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
+_OTHERS = _any("""differential(?! \\(| air)|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with
+    rule[ds]? out|indistinguishable
+    in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
 _PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|subtle|caution
     false[- ](?:positives?|negatives?)|may be normal|(?:should|must) not be (?:confused|mistaken)|can be confused
     simulat\\w+|easily confused|can mimic|may mimic|mimics|underestimat\\w+|overestimat\\w+|obscure[ds]?
@@ -88,19 +89,19 @@ _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
 _NO_PLACE = _any(
     "decades?|chromosomes?|genes?|rate|births?|ages?|years?|insertions|localized|patients|women|men|girls|boys|children|fashion"
     "|depending|mechanism|pathogenesis|people|annually|per year|each year|population"
+    "|athletes|individuals|persons|smokers|adults|infants"
 )
 _NO_LOOK = _any(
     "accounts? for|(?:is|are|be) (?:often |usually )?due to"
     "|ratio|incidence|prevalence|mortality|study of choice|modality of choice"
 )
-# Course, cure and cost, and how a picture was made, are neither place, look, differential nor pitfall.
+# Course, cure and cost, and how a picture was made, tell neither what a thing is nor where, how it looks or what it is not.
 _OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)
-    (?:higher|increased|high) risk|excision|resect\\w+|prognos\\w+|outcomes?|mortality|surviv\\w+|repair
-    clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
+    (?:higher|increased|high) risk|recurren\\w+|graft\\w*|post-?operative\\w*|excision|resect\\w+|prognos\\w+
+    outcomes?|mortality|surviv\\w+|repair|clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
     (?:excellent|preferred|initial|main) (?:modality|study|test)|of choice|limited by|helpful|useful|effective
     (?:is|are|was|were|can be) (?:often |frequently |also )?(?:used|administered|obtained|performed|placed)
-    (?:poorly|well) visuali[sz]ed
-    (?:will )?var(?:y|ies) according|guided|percutaneous
+    (?:poorly|well) visuali[sz]ed|(?:will )?var(?:y|ies) according|guided|percutaneous
     (?:interval|tube|catheter|drain|stent) placement""")
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
@@ -146,7 +147,7 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
         cues *= 0.3
     if aspect == "look" and _NO_LOOK.search(text):
         cues *= 0.3
-    if aspect != "what" and cues and _is_of_other(text):
+    if cues and _is_of_other(text):
         cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2
@@ -333,6 +334,11 @@ def is_sentence(text: str) -> bool:
 
 # What it adds to is not quoted: "CT is also effective"; but "also known as" names it.
 _ADDS = re.compile(r"(?i)\balso (?!known|called|termed|referred|named|presents?)")
+# Against an earlier study that is not shown.
+_COMPARED = re.compile(
+    r"(?i)\b(?:less|better) well\b|\bunchanged\b|\binterval\b"
+    r"|\b(?:prior|previous|earlier|original) (?:stud|exam|imag|CT|MR|film)"
+)
 _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.7, _PERSON),
     (0.35, _MARKS),
@@ -342,6 +348,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
     (0.2, _SPOILT),
     (0.2, _POINTS),
     (0.25, _ADDS),
+    (0.3, _COMPARED),
 )
 
 

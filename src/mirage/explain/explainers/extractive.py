@@ -42,7 +42,8 @@ _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
 # An item of a differential that argues, or is part of a broken line, names nothing.
 _NO_NAME = re.compile(
-    r"(?i) [-–](?: |$)|:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given)\b"
+    r"(?i) [-–](?: |$)|:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given"
+    r"|types?|grade|stage)\b|\w\?\w"
 )
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
@@ -397,7 +398,8 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
                 "pitfall", item.kind, _nameless(text)
             )  # "nonspecific" may be part of a name
         if not statement.leads:
-            strengths["differential"] = 0.0  # "The differential of ... is X and Y": X would be its own
+            # "The differential of ... is X and Y": X would be its own; and what may affect X does not say where X lies.
+            strengths["differential"] = strengths["where"] = 0.0
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
         if captions:
             strengths["look"] = max(strengths["look"], 0.7)
