@@ -11,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import medpix_maker
 from mirage.atlas import Atlas
 from mirage.calibrate import queries, run, weights
 from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.calibrate.weights import Weights, copied, gain, uncaptioned
+from mirage.cli import app
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput, NotFound
 from mirage.query import Query
 from mirage.search.answer import Hit
+from mirage.search.concepts import CONCEPT_WEIGHTS
 from mirage.search.confidence import CALIBRATION_FILE, DEFAULT_CALIBRATION, Calibration
 from mirage.storage.ingest import add
 from parts import copy_atlas, mirage
@@ -72,7 +75,7 @@ def test_every_candidate_is_searched_with(starter: Atlas) -> None:
     first = starter.search(query)[0].figure
     asked = [KnownAnswerQuery("caption", "", query, frozenset({first.id}))]
     told: list[int] = []
-    silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "coverage": 0.0, "concepts": 0.0}
+    silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "case": 0.0, "coverage": 0.0, "concepts": 0.0}
     table = weights.gains(starter, asked, [EQUAL, silent], lambda: told.append(1))
     assert table[0, 0] == 1
     assert table[0, 1] < 1  # without weights the figures stand as they were added
@@ -189,9 +192,24 @@ def test_a_long_caption_is_asked_in_part(own: Atlas) -> None:
     assert 0 < len(asked[0].query.text) <= 500
 
 
-def test_what_is_chosen_for_an_atlas_is_what_its_searches_go_by(own: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of candidates and of queries off the topic: choosing goes over all of them."""
     monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
+    monkeypatch.setattr(weights, "for_fields", lambda now: [{**now, "case": 0.5}])
     monkeypatch.setattr(queries, "OFF_TOPIC", queries.OFF_TOPIC[:8])
+
+
+def test_each_weight_of_concepts_and_of_cases_is_tried_at_half_and_at_twice() -> None:
+    now = {"image": 0.5, "words": 1.0, "case": 3.0}
+    tried = weights.for_fields(now)
+    for name, weight in {**CONCEPT_WEIGHTS, "case": 3.0}.items():
+        assert {one[name] for one in tried} == {weight / 2, weight, weight * 2}
+    assert all((one["image"], one["words"]) == (0.5, 1.0) for one in tried)
+
+
+@pytest.mark.usefixtures("few")
+def test_what_is_chosen_for_an_atlas_is_what_its_searches_go_by(own: Atlas) -> None:
     told: list[tuple[int, int]] = []
     before = own.search("a circle in the liver")
     result = run.calibrate(own, progress=lambda done, total: told.append((done, total)))
@@ -223,10 +241,11 @@ def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_no
             assert ([hit.score for hit in atlas.search("a circle").hits] == [hit.score for hit in before]) is same
 
 
+@pytest.mark.usefixtures("few")
 def test_the_command_calibrates_an_atlas(own_folder: Path, tmp_path: Path) -> None:
     folder = copy_atlas(own_folder, tmp_path / "atlas")
-    done = mirage("evaluate", "calibrate", "--atlas", folder, "--json")
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["evaluate", "calibrate", "--atlas", str(folder), "--json"])
+    assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["file"] == str(folder / CALIBRATION_FILE)
     assert any(name == "weights, words" for name, _ in told["report"])
@@ -250,10 +269,10 @@ def test_only_the_corpora_that_are_named_are_asked_for(own: Atlas) -> None:
         run.calibrate(own, ["elsewhere"])
 
 
+@pytest.mark.usefixtures("few")
 def test_without_figures_that_share_something_pictures_keep_their_weights(
     own: Atlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "for_words", lambda: CANDIDATES)
     drawn = queries.queries
     monkeypatch.setattr(queries, "queries", lambda *a, **b: (one for one in drawn(*a, **b) if one.kind != "picture"))
     with own.snapshot() as now:
