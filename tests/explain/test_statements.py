@@ -237,3 +237,11 @@ def test_the_mirror_image_of_a_variant_is_another() -> None:
     item = passage(text, "caption", "Right aortic arch with aberrant left subclavian artery")
     assert texts("aberrant right subclavian artery", item) == []
     assert texts("aberrant left subclavian artery", item) == [text]
+
+
+def test_a_short_form_that_means_something_else_in_a_case_makes_it_no_case_of_the_disease() -> None:
+    text = "CT shows a round hollow structure in the middle ear."
+    tube = passage(text, "caption", "Migration of PE (tympanostomy) tube", "Migration of tympanostomy tube")
+    assert texts("pulmonary embolism", tube) == []
+    clot = passage("CT shows a filling defect.", "caption", "Acute PE", "Pulmonary embolism")
+    assert texts("pulmonary embolism", clot) == ["CT shows a filling defect."]

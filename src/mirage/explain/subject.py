@@ -24,6 +24,7 @@ Sort = Literal["disease", "finding", "other", "words"]
 _SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the other
 _HELD = 0.8  # of the words asked for, where no concept decides
 _SUBJECTS: tuple[Sort, ...] = ("disease", "finding", "other")
+_SHORT = re.compile(r"[A-Z]{2,5}s?")
 _NORMAL = frozenset(("normal", "normal finding", "normal variant"))
 _PICTURES = re.compile(r"(?:^|,\s*)like the (?:dropped picture|figure \S+)")
 _LESS = re.compile(r",?\s*less of .*$", re.DOTALL)
@@ -104,8 +105,23 @@ class Subject:
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
         if item.diagnosis and (self.named_in(item.diagnosis) or any(one.kind == "disease" for one in named(item.diagnosis))):
-            return self.named_in(item.diagnosis)
-        return self.named_in(item.title) or self.named_in(item.topic)
+            return self.named_in(item.diagnosis) and self._confirmed(item)
+        return (self.named_in(item.title) or self.named_in(item.topic)) and self._confirmed(item)
+
+    def _confirmed(self, item: Evidence) -> bool:
+        """Whether a case whose title and diagnosis have only a short form of it ("PE tube") is filed under it too."""
+        if self.sort != "disease" or not item.topic:
+            return True
+        related = self.narrower | self.wider
+        if any(one.concept in related for one in named(item.topic)):
+            return True
+        about = f"{item.diagnosis}. {item.title}"
+        texts = (about, *((item.text,) if item.kind == "caption" else ()))
+        return any(
+            one.concept in self.narrower and not _SHORT.fullmatch(text[one.start : one.end])
+            for text in texts
+            for one in named(text)
+        )
 
     def fits(self, item: Evidence) -> bool:
         """Whether a passage may tell of it: of what is normal only one whose case has no disease."""
