@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,17 @@ def test_a_tumor_elsewhere_is_not_counted_among_those_of_a_place(store: Store) -
         table = case_table(asked, (), store)
         assert table is not None
         assert ("made:case-30" in table.cases) is counted
+
+
+def test_a_case_that_a_short_form_only_seems_to_name_is_not_counted(store: Store) -> None:
+    clots = [replace_case(record(40 + n, "CT shows a filling defect.", "Pulmonary embolism"), "") for n in range(2)]
+    tube = replace_case(record(49, "CT shows a filling defect.", "Migration of PE (ear) tube"), "Tympanostomy tube")
+    store.put([*clots, tube], "encoder", 2)
+    table = case_table("pulmonary embolism", (), store)
+    assert table is not None
+    assert (table.cases, table.known) == (("made:case-40", "made:case-41"), 2)
+
+
+def replace_case(made: FigureRecord, topic: str) -> FigureRecord:
+    assert made.case is not None
+    return replace(made, case=replace(made.case, topic=topic))

@@ -124,12 +124,14 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     by_case = store.diagnosed(subject.narrower)
     found_first = {item.case: place for place, item in reversed(list(enumerate(evidence)))}
     chosen = sorted(by_case, key=lambda case: (found_first.get(case, len(evidence)), case))[:MOST_CASES]
+    others = {name for name, case in store.cases(chosen).items() if not subject.confirmed(case)}
+    chosen = [case for case in chosen if case not in others]
     if len(chosen) < _FEWEST:
         return None
     said = store.mentions_by([key for case in chosen for key in by_case[case]])
     told = {case: _told({name: said[key] for key, name in by_case[case].items()}, subject) for case in chosen}
     rows = _rows(chosen, told, {case: next(iter(by_case[case].values())) for case in chosen})
-    return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case), rows) if rows else None
+    return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case) - len(others), rows) if rows else None
 
 
 _Told = Mapping[str, tuple[Polarity, str]]  # finding to how it is spoken of, and the figure that says so

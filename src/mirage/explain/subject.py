@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from mirage.explain.evidence import Evidence
 from mirage.explain.focus import Focus, focus_of
+from mirage.figure import Case
 from mirage.language.concepts import Match, lexicon
 from mirage.language.mentions import Mention, mentions
 from mirage.language.words import FILLERS, fold, lowered, stem
@@ -105,10 +106,10 @@ class Subject:
     def case_of(self, item: Evidence) -> bool:
         """Whether a passage's case is about it: by the diagnosis, and where that names no disease, by topic and title."""
         if item.diagnosis and (self.named_in(item.diagnosis) or any(one.kind == "disease" for one in named(item.diagnosis))):
-            return self.named_in(item.diagnosis) and self._confirmed(item)
-        return (self.named_in(item.title) or self.named_in(item.topic)) and self._confirmed(item)
+            return self.named_in(item.diagnosis) and self.confirmed(item)
+        return (self.named_in(item.title) or self.named_in(item.topic)) and self.confirmed(item)
 
-    def _confirmed(self, item: Evidence) -> bool:
+    def confirmed(self, item: Evidence | Case) -> bool:
         """Whether a case whose title and diagnosis have only a short form of it ("PE tube") is filed under it too."""
         if self.sort != "disease" or not item.topic:
             return True
@@ -116,7 +117,7 @@ class Subject:
         if any(one.concept in related for one in named(item.topic)):
             return True
         about = f"{item.diagnosis}. {item.title}"
-        texts = (about, *((item.text,) if item.kind == "caption" else ()))
+        texts = (about, *((item.text,) if isinstance(item, Evidence) and item.kind == "caption" else ()))
         return any(
             one.concept in self.narrower and not _SHORT.fullmatch(text[one.start : one.end])
             for text in texts
