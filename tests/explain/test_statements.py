@@ -245,3 +245,18 @@ def test_a_short_form_that_means_something_else_in_a_case_makes_it_no_case_of_th
     assert texts("pulmonary embolism", tube) == []
     clot = passage("CT shows a filling defect.", "caption", "Acute PE", "Pulmonary embolism")
     assert texts("pulmonary embolism", clot) == ["CT shows a filling defect."]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("The most common organisms grown from these abscesses are streptococci.", "hepatic abscess"),
+        ("Diffusion is restricted within the abscess.", "hepatic abscess"),
+        ("The abscesses of all organs are collections of pus.", ""),
+        ("An abscess is a collection of pus.", ""),
+        ("On CT, abscesses show rim enhancement.", ""),
+    ],
+)
+def test_the_wide_name_may_mean_the_kind_that_a_discussion_is_of(text: str, limit: str) -> None:
+    (one,) = told("abscess", passage(text, "discussion", "Liver abscess"))
+    assert one.limit == limit

@@ -95,6 +95,8 @@ _WHOSE = re.compile(
     r"| (?:arising|occurring|located|found) (?:from|in|within|at) [^,;]{3,40}?"
     r"(?= (?:is|are|tends?|may|can|ha(?:s|ve)|do(?:es)?)\b)"
 )
+_MANY = re.compile(r"(?:(?<![siu])s|i|ae)$")
+_POINTING = re.compile(r"(?i)\b(these|those|this|the|multiple)\s$")
 _PLURAL = re.compile(r"(?:ly|ing|(?<![uis])s)$")
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
 _NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
@@ -276,11 +278,19 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
     kinds = [_kind(text, one, subject) for one in told.subjects]
     if told.subjects and (one := _is_a_kind(text, told.subjects[0], subject)):
         kinds = [one]
-    if not kinds:
-        # Without a name it tells of what the discussion is about, which may be a kind of what is asked.
+    if not any(kinds) and all(_is_this(text, one) for one in told.subjects):
+        # Without a name, or of "this abscess", it tells of what the discussion is about: perhaps a kind of what is asked.
         title = item.topic or item.diagnosis
         kinds = [_kind(title, one, subject) for one in named(title) if one.concept in subject.narrower]
     return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
+
+
+def _is_this(text: str, one: Named) -> bool:
+    """Whether a name means what the sentences before it are about: "grown from these abscesses", "within the abscess"."""
+    points = _POINTING.search(text[: one.start])
+    return points is not None and (
+        points[1].lower() != "the" or not text[one.start : one.end].lower().endswith(("s", "i", "ae"))
+    )
 
 
 def _is_a_kind(text: str, asked: Named, subject: Subject) -> str:

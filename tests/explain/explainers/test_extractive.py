@@ -333,3 +333,17 @@ def test_a_label_before_a_sentence_is_left_out_also_where_it_is_the_name() -> No
 def test_a_stepwise_sign_called_differential_is_no_differential() -> None:
     text = "Appendicitis may show dilated bowel and differential air-fluid levels."
     assert "differential" not in {aspect for aspect, _ in aspects(text)}
+
+
+def test_a_part_of_the_body_gets_no_differential() -> None:
+    items = (
+        passage(
+            9,
+            "Axial CT shows an enhancing mass of the mediastinum with calcification.",
+            title="Thymoma of the mediastinum",
+            modality="CT",
+        ),
+        passage(10, "Lymphoma\nTeratoma", "differential", title="Thymoma of the mediastinum"),
+    )
+    drafts, _ = told(ExplanationRequest("mediastinum", items))
+    assert [draft.aspect for draft in drafts] == ["look"]

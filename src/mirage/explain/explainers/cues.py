@@ -21,7 +21,7 @@ def _any(words: str) -> re.Pattern[str]:
 
 # They are words of radiology at large, no knowledge of a disease.
 # Nothing but words that describe it may stand before what it is: "is associated with a tumour" says not what it is.
-_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less)\b)\w+[\s-]){0,6}"
+_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less|seen|found|as)\b)\w+[\s-]){0,6}"
 _CATEGORY = _any(rf"""(?:is|are)\s+(?:one of the\s+)?{_DESCRIBING}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?
     malformations?|conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?
     mass(?:es)?|dilat\w+|process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?
@@ -98,7 +98,7 @@ _NO_LOOK = _any(
 # Course, cure and cost, and how a picture was made, tell neither what a thing is nor where, how it looks or what it is not.
 _OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)
     (?:higher|increased|high) risk|recurren\\w+|graft\\w*|post-?operative\\w*|excision|resect\\w+|prognos\\w+
-    outcomes?|mortality|surviv\\w+|repair|clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
+    outcomes?|theor(?:y|ies)|mortality|surviv\\w+|repair|clinical(?:ly)?|symptom\\w*|asymptomatic|hoarse\\w+|complain\\w*
     (?:excellent|preferred|initial|main) (?:modality|study|test)|of choice|limited by|helpful|useful|effective
     (?:is|are|was|were|can be) (?:often |frequently |also )?(?:used|administered|obtained|performed|placed)
     (?:poorly|well) visuali[sz]ed|(?:will )?var(?:y|ies) according|guided|percutaneous

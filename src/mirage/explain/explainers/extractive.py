@@ -118,6 +118,8 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
         yield Remark(f"The question holds no words. What follows is about {about}, as most of the figures found are.")
     chosen: list[tuple[Aspect, Candidate]] = []
     wanted = _WANTED if subject.sort == "disease" else _WANTED_OF_PICTURES
+    if subject.sort == "other":  # a part of the body is not taken for something else
+        wanted = tuple(aspect for aspect in wanted if aspect != "differential")
     choose(found, wanted[: max(most, 1)], chosen)
     for aspect, candidate, against in beside(chosen, found):
         yield _draft(aspect, candidate, evidence, against)
