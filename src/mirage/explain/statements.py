@@ -288,9 +288,7 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
 def _is_this(text: str, one: Named) -> bool:
     """Whether a name means what the sentences before it are about: "grown from these abscesses", "within the abscess"."""
     points = _POINTING.search(text[: one.start])
-    return points is not None and (
-        points[1].lower() != "the" or not text[one.start : one.end].lower().endswith(("s", "i", "ae"))
-    )
+    return points is not None and not (points[1].lower() == "the" and _MANY.search(text[: one.end]))
 
 
 def _is_a_kind(text: str, asked: Named, subject: Subject) -> str:
