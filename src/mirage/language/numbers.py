@@ -55,7 +55,7 @@ _VERTEBRA = re.compile(
 )
 _PLAIN = rf"(?:{_NUMBER}|\b(?:{_COUNT})\b)"
 _RATIO = re.compile(
-    rf"(?<![\w.])(?P<first>{_PLAIN})(?:\s*(?:to|or|-)\s*(?P<to>{_PLAIN}))?(?:\s+[a-z]+)??\s+"
+    rf"(?<![\w.])(?P<first>{_PLAIN})(?:\s*(?:to|or|-)\s*(?P<to>{_PLAIN}))?(?:\s+[a-z]+){{0,3}}?\s+"
     rf"(?P<how>out of(?: every)?|in(?: every)?|for every)\s+(?:a )?(?P<of>{_PLAIN})(?!\s*-?\s*(?:{_UNIT})\b)(?![\w.]*\d)"
     rf"|(?<![\w.:])(?P<left>\d{{1,2}}):(?P<right>\d{{1,2}})(?![\d:])"
     r"|\b(?:(?P<times>one|two|three|four|a)[ -])?(?P<part>half|third|quarter|fifth|tenth)s?(?![ -]li[fv]e)"

@@ -167,6 +167,7 @@ def _lines(table: str) -> list[list[tuple[str, ...]]]:
 def spelled_out(sentence: str) -> str:
     """The sentence with short forms that hold a side written out: ``LUL`` becomes ``left upper lobe``."""
     shorts, sides = vocabulary().shorts, {"L": "left", "R": "right"}
+    sentence = re.sub(r"\bM(\s*[:/]\s*)F\b", r"male\1female", sentence)
     text = re.sub(r"\b[A-Z]{3}\b", lambda match: shorts.get(match[0], match[0]), sentence)
     return re.sub(r"\b([LR])(?:t\.?(?=\s)|\.?(?=[ -](?:sided?\b|[a-z]{4}|[A-Z]{3}\b)))", lambda match: sides[match[1]], text)
 

@@ -12,7 +12,7 @@ from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Alignment, Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
-from mirage.language.vocabulary import Token, vocabulary
+from mirage.language.vocabulary import Token, spelled_out, vocabulary
 
 _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
 _MORE = frozenset(
@@ -20,7 +20,6 @@ _MORE = frozenset(
 )
 # "Male to female 8 to 1", "eight women for every man".
 _RATIO = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*(?:to|:)\s*(\d+(?:\.\d+)?)")
-_MALE_FEMALE = re.compile(r"\b(M|F)\s*(?:[:/>]|to)\s*(M|F)\b")
 _EVERY = re.compile(r"(?i)\b(?:for|to) (?:every|each) (?:one )?$")
 _BASE = re.compile(
     r"(?i)\b(?:of|for|in|among) (?:all )?(?:the )?(?:patients|people|those|cases|persons|women|men|children|individuals) "
@@ -77,13 +76,10 @@ def winner(reading: Annotation) -> dict[int, int]:
 
 def _by_ratio(reading: Annotation, poles: Sequence[tuple[int, int, int]]) -> dict[int, int]:
     """The same where numbers tell: "male to female ratio 8 to 1", "M:F = 2:1", "eight women for every man"."""
-    text, tokens = reading.text, reading.tokens
+    text, tokens = spelled_out(reading.text), reading.tokens
     found: dict[int, int] = {}
     groups = vocabulary().groups
     marks = [(tokens[at].start, tokens[at].end, pair, pole) for at, pair, pole in poles if pair in groups]
-    if short := _MALE_FEMALE.search(text):
-        sex = vocabulary().contraries
-        marks += [(short.start(at), short.end(at), *sex["male" if short[at] == "M" else "female"]) for at in (1, 2)]
     for (_, end, pair, pole), (start, last, other, against) in zip(sorted(marks), sorted(marks)[1:], strict=False):
         if pair != other or pole == against:
             continue

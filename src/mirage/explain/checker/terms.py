@@ -54,12 +54,11 @@ def doubts(alignment: Alignment) -> list[Break]:
 def _named(claim: Annotation) -> Iterable[Token]:
     """The tokens that name something, each once."""
     seen: set[str] = set()
-    for place, token in enumerate(claim.tokens):
+    for token in claim.tokens:
         if token.concept not in claim.concepts or token.concept in seen:
             continue
         seen.add(token.concept)
-        proper = place > 0 and token.text[:1].isupper() and token.text[1:].islower() and not token.kind
-        if token.kind in ("anatomy", "disease") or (not token.kind and (is_uncommon(token.text.lower()) or proper)):
+        if token.kind in ("anatomy", "disease") or (not token.kind and is_uncommon(token.text.lower())):
             yield token
 
 
