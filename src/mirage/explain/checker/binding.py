@@ -143,11 +143,6 @@ def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Seque
         support = "contradicted" if theirs else "unsupported"
         reason = f"The sentence says “{words[0] if words else level}”; [{lead.number}] does not go so far."
         yield Break("term", words[0] if words else level, reason, support)  # type: ignore[arg-type]
-    rare, usual = mine & {"rarely", "never"}, mine & {"mostly", "always"}
-    if (rare and not usual and theirs & {"mostly", "always"} and not around & {"rarely", "never"}) or (
-        usual and not rare and theirs & {"rarely", "never"} and not around & {"mostly", "always"}
-    ):
-        yield _contradicted(claim.text[:80], lead, "The sentence is about how often, and says the opposite")
 
 
 # -- what is asserted ----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
 _MORE = frozenset(
     "more twice greater higher larger bigger worse commoner predominantly predominance predominant times >".split()
 )
+_EQUAL, _NEITHER = frozenset(("equal", "equally")), 2
 # "Male to female 8 to 1", "eight women for every man".
 _RATIO = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*(?:to|:)\s*(\d+(?:\.\d+)?)")
 _EVERY = re.compile(r"(?i)\b(?:for|to) (?:every|each) (?:one )?$")
@@ -56,22 +57,24 @@ def winner(reading: Annotation) -> dict[int, int]:
     for place, token in enumerate(tokens):
         if token.word not in _MORE | _LESS:
             continue
-        than = next(
-            (at for at in range(place, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")), None
-        )
+        ends = [at for at in range(place + 1, min(len(tokens), place + 12)) if tokens[at].word in ("than", "opposed", "as")]
+        if ends and tokens[ends[0]].word == "as" and ends[0] == place + 1:
+            ends = ends[1:]  # "twice as often as"
+        than = ends[0] if ends else None
         for pair in {pair for _, pair, _ in poles}:
             behind = [(at, pole) for at, other, pole in poles if other == pair and place < at <= place + 10]
             before = [(at, pole) for at, other, pole in poles if other == pair and place - 8 <= at < place]
             first = behind[0] if behind else None
-            if first and than and tokens[than].word == "than" and first[0] > than and before:
-                won: int | None = before[-1][1]
-            elif first:
-                won = first[1] if not (than and tokens[than].word == "than" and first[0] > than) else 1 - first[1]
-            else:
-                won = None
-            if won is not None:
-                found.setdefault(pair, 1 - won if token.word in _LESS else won)
-    return found | _by_ratio(reading, poles)
+            if first is None:
+                continue
+            behind_it = than is not None and first[0] > than
+            won = first[1] if not behind_it else before[-1][1] if before else 1 - first[1]
+            found.setdefault(pair, 1 - won if token.word in _LESS else won)
+    found |= _by_ratio(reading, poles)
+    if not found and any(token.word in _EQUAL for token in tokens):
+        pairs = [pair for _, pair, _ in {(0, pair, pole) for _, pair, pole in poles}]
+        found = dict.fromkeys({pair for pair in pairs if pairs.count(pair) > 1}, _NEITHER)
+    return found
 
 
 def _by_ratio(reading: Annotation, poles: Sequence[tuple[int, int, int]]) -> dict[int, int]:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from mirage.explain.checker.agreement import worked_out
+from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.checker.relations import winner
 from mirage.explain.evidence import Break, BreakKind
@@ -42,6 +43,9 @@ _INSTEAD = 0.45
 _APART = frozenset("than not unlike opposed".split())
 _BEFORE = 3
 _VAGUE = ("normal", "abnormal")
+# From how many percent to how many a word for how often means.
+_SHARES = {"never": (0.0, 0.5), "rarely": (0.0, 25.0), "mostly": (50.0, 100.0), "always": (50.0, 100.0)}
+_OFTEN, _VAGUELY = (12.0, 100.0), ("common", "frequent", "often", "regular")
 _NAMED = ("grade", "code", "ordinal")
 _COMPARED = "left more largest highest longer older better common".split()
 
@@ -62,6 +66,8 @@ class Value:
     words : str
         As written.
     quantity : Quantity or None
+    shares : tuple of float or None
+        From how many percent to how many.
     """
 
     kind: BreakKind
@@ -71,9 +77,12 @@ class Value:
     last: int
     words: str
     quantity: numbers.Quantity | None = None
+    shares: tuple[float, float] | None = None
 
     def agrees(self, other: Value) -> bool:
         """Whether two values of one slot are the same."""
+        if self.shares and other.shares:
+            return self.shares[0] <= other.shares[1] and other.shares[0] <= self.shares[1]
         if self.quantity and other.quantity:
             return numbers.same(self.quantity, other.quantity)
         return self.value == other.value
@@ -105,12 +114,28 @@ def _values(reading: Annotation) -> Iterator[Value]:
             yield Value("term", f"pole {pole[0]}", str(pole[1]), place, place, token.text)
         for other in known.opposites.get(token.concept, ()) if not pole and token.concept not in _VAGUE else ():
             yield Value("term", " ".join(sorted((token.concept, other))), token.concept, place, place, token.text)
+    yield from _how_often(reading)
     for quantity in reading.quantities:
         start = reading.text.find(quantity.words)
         within = range(start, start + len(quantity.words)) if start >= 0 else ()
         if places := [place for place, token in enumerate(reading.tokens) if token.start in within]:
             slot = f"{quantity.measure} {quantity.of}" if quantity.measure in _NAMED else quantity.measure
             yield Value("number", slot, quantity.words, places[0], places[-1], quantity.words, quantity)
+            if quantity.measure == "percent":
+                shares = (min(quantity.values), max(quantity.values))
+                yield Value("number", "share", quantity.words, places[0], places[-1], quantity.words, quantity, shares)
+
+
+def _how_often(reading: Annotation) -> Iterator[Value]:
+    """Words for how often something is so, and the shares in percent that would be so called."""
+    text = reading.text
+    for level, pattern in CUES["strength"].items():
+        for match in pattern.finditer(text):
+            places = [place for place, token in enumerate(reading.tokens) if match.start() <= token.start < match.end()]
+            span = _OFTEN if match[0].lower().startswith(_VAGUELY) and level == "mostly" else _SHARES.get(level)
+            if places and span:
+                yield Value("term", "share", level, places[0], places[-1], match[0], shares=span)
+        text = pattern.sub(lambda match: " " * len(match[0]), text)  # "almost always" holds no "always"
 
 
 @lru_cache(maxsize=8192)
@@ -139,6 +164,20 @@ def _around(reading: Annotation, value: Value) -> tuple[float, ...]:
         taken = any(_nearness(reading, other, place) > near for other in rivals)
         found.append(0.0 if value.first <= place <= value.last else near * _TAKEN if taken else near)
     return tuple(found)
+
+
+def _alike(claim: Annotation, value: Value, source: Annotation, other: Value) -> bool:
+    """Whether both are about the same: "rarely symptomatic" says nothing against "usually asymptomatic"."""
+    return value.slot != "share" or _takes_back(claim, value) == _takes_back(source, other)
+
+
+def _takes_back(reading: Annotation, value: Value) -> bool:
+    same = bounds(reading)[value.first]
+    words = (token.word for place, token in enumerate(reading.tokens) if not value.first <= place <= value.last)
+    clauses = (clause for place, clause in enumerate(bounds(reading)) if not value.first <= place <= value.last)
+    return any(
+        clause == same and CUES["polarity"]["negative"].search(word) for word, clause in zip(words, clauses, strict=True)
+    )
 
 
 class Fitting:
@@ -218,7 +257,11 @@ class Fitting:
         rival: tuple[EvidenceSentence, Value] | None = None
         for unit in near:
             for other in values(unit.reading):
-                if other.slot == value.slot and (fit := self.fit(value, unit, other)) > 0.0:
+                if (
+                    other.slot == value.slot
+                    and _alike(self._claim, value, unit.reading, other)
+                    and (fit := self.fit(value, unit, other)) > 0.0
+                ):
                     if value.agrees(other):
                         own = max(own, fit)
                     elif fit > against:
@@ -254,7 +297,9 @@ def doubts(alignment: Alignment) -> list[Break]:
         one_place = [
             value
             for value in group
-            if value.slot not in compared and not (value.quantity and worked_out(value.quantity, claim, known))
+            if value.slot not in compared
+            and not (value.slot == "share" and value.quantity)
+            and not (value.quantity and worked_out(value.quantity, claim, known))
         ]
         if not one_place:
             continue
