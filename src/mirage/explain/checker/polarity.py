@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 from mirage.explain.checker.agreement import in_words, of_kind
 from mirage.explain.checker.cues import CUES
+from mirage.explain.checker.fitting import Fitting
 from mirage.explain.checker.matching import Alignment, EvidenceSentence
-from mirage.explain.checker.rivals import Fitting
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.negation import LACKING, REMOVED, Denial
 
-# How much of a sentence the source's must hold for every denial in it to need one there.
-_RETOLD = 0.85
 # How much of a sentence one of the evidence must hold to speak against its denial, and how much of that another must hold to
 # uphold it.
 _ABOUT_IT, _AS_NEAR = 0.45, 0.6
 # A denial counts when it fits better than all that states the same, this many times over and by this much.
 _TIMES, _BY = 1.25, 0.1
+# How badly what is stated fits when nothing like it is stated.
+_NOWHERE = 0.02
 # How closely words must fit that only retell what is denied.
-_LOOSE = 0.3
+_LOOSE = 0.2
 # What a picture is made with is denied of one picture only: "non-contrast CT".
 _AGENTS = frozenset(("contrast", "enhance"))
 _CLAUSE = frozenset("; : but while whereas although though yet and which who".split())
@@ -117,9 +117,8 @@ def _stated(claim: Annotation, near: Sequence[EvidenceSentence], fitting: Fittin
                     own = max(own, 0.0 if _spoken_of(unit.reading, there) else fit)
                 elif fit > against and (fit > _LOOSE or unit.reading.tokens[there].concept == token.concept):
                     against, denying = fit, (unit, denial)
-        if denying is None and not own:
-            denying = _denied_outright(token.concept, near)
-            against = 1.0
+        if own <= _NOWHERE and (outright := _denied_outright(token.concept, near)):
+            denying, against = outright, 1.0
         if denying is not None and against > _BY + _TIMES * own and not _lacking(denying[1], claim):
             unit, denial = denying
             says = "denies it" if denial.certain else "leaves it open"

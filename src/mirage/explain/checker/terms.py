@@ -11,11 +11,8 @@ from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 
-# How much of a sentence one of the source's must hold before a word in the place of another is a swap and not a retelling.
-_RETOLD = 0.6
-# How much of it must be held for a wide or an unlisted word that no source has to be a manner of speaking.
+# How much of a sentence must be held for a wide, unlisted or denied word that no source has to be a manner of speaking.
 _HELD = 0.4
-_ADJECTIVES = ("ous", "al", "ar", "ic", "en", "ed", "ive", "oid")
 _DIAGNOSIS = re.compile(r"(?i)\b(?:diagnos|consistent with|compatible with|case of|suggest|represent|in keeping with)")
 
 
@@ -32,7 +29,8 @@ def doubts(alignment: Alignment) -> list[Break]:
         if not _held(token, means, body.concepts):
             plain = not token.kind and token.text.islower() and not names_a_diagnosis
             manner = plain or (token.concept in vocabulary().narrower and not _is_disease(token))
-            (wider if manner and alignment.share >= _HELD else nowhere).append(token.text)
+            denied = token.concept in claim.denied  # what is denied need not have been mentioned
+            (wider if (manner or denied) and alignment.share >= _HELD else nowhere).append(token.text)
         elif token.kind in ("anatomy", "disease"):
             elsewhere.append(token.text)
     nowhere += [
