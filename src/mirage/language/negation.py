@@ -57,6 +57,7 @@ _CUES: dict[Role, str] = {
 }  # fmt: skip
 # After "no" and the like and words of degree, these alone are denied: "no increase in edema" does not deny the edema.
 _COURSE = frozenset("increase decrease change progression worsening improvement".split())
+_AMOUNTS = frozenset("small large tiny trace mild moderate marked extensive diffuse severe minimal multiple several".split())
 _DEGREE = frozenset("significant interval definite suspicious further appreciable obvious substantial".split())
 _ENDS = frozenset(
     "but however although though nevertheless except apart aside besides whereas while which who that yet since because if "
@@ -281,6 +282,8 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
             break
         if word in (",", "and") and (_new_statement(tokens, end + 1) or _again(tokens, start, end)):
             break
+        if word == "," and _amounts_to_something(tokens, start, end + 1):
+            break
         end += 1
     return end
 
@@ -293,6 +296,18 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
         if token.word in _VERBS or token.word in ("no", "not", "without"):
             return True
     return False
+
+
+def _amounts_to_something(tokens: Sequence[Token], start: int, after: int) -> bool:
+    """Whether an amount after a comma begins what is there: "no effusion, small pneumothorax", but not "…, small or large"."""
+    if (
+        after >= len(tokens)
+        or tokens[after].word not in _AMOUNTS
+        or any(token.word in _AMOUNTS for token in tokens[start:after])
+    ):
+        return False
+    rest = [token.word for token in tokens[after:]]
+    return not {"or", "nor"} & set(rest[: rest.index(".") if "." in rest else None])
 
 
 def _again(tokens: Sequence[Token], start: int, end: int) -> bool:
