@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -105,15 +106,17 @@ def identical(here: Path, there: Path, asked: list[Query]) -> int:
     answers = []
     for folder in (here, there):
         with Atlas.open(folder) as atlas:
-            found = [atlas.search(query).hits for query in asked]
-            answers.append([[_told(hit) for hit in hits] for hits in found])
-    return sum(bool(a) and a == b for a, b in zip(*answers, strict=True))
+            answers.append([atlas.search(query).hits for query in asked])
+    return sum(
+        len(a) == len(b) > 0 and all(_same(one, other) for one, other in zip(a, b, strict=True))
+        for a, b in zip(*answers, strict=True)
+    )
 
 
-def _told(hit: Hit) -> tuple[object, ...]:
-    """A hit without the raw scores, whose last digit depends on the order in which the engine adds."""
-    ranks = tuple((found.channel, found.rank) for found in hit.channels)
-    return hit.figure, hit.confidence, hit.score, ranks, hit.folded
+def _same(one: Hit, other: Hit) -> bool:
+    """Whether two hits are alike, but for the last digits of scores, which depend on the order in which the engine adds."""
+    told = ((hit.figure, hit.confidence, hit.folded, [(by.channel, by.rank) for by in hit.channels]) for hit in (one, other))
+    return next(told) == next(told) and math.isclose(one.score, other.score, rel_tol=1e-6)
 
 
 def _apart(work: str, *arguments: Path) -> dict:

@@ -299,7 +299,7 @@ def _new_statement(tokens: Sequence[Token], start: int) -> bool:
 
 
 def _amounts_to_something(tokens: Sequence[Token], start: int, after: int) -> bool:
-    """Whether an amount after a comma begins what is there: "no effusion, small pneumothorax", but not "…, small or large"."""
+    """Whether an amount after a comma begins what is there: "no effusion, small pneumothorax"."""
     if (
         after >= len(tokens)
         or tokens[after].word not in _AMOUNTS
