@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mirage.atlas import Atlas
-from mirage.compare.comparison import pairings
+from mirage.compare.comparison import Comparer, pairings
+from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
 from mirage.explain.evidence import Claim
-from mirage.figure import Figure, Source
-from mirage.search.answer import Hit
+from mirage.figure import Case, Figure, Source
+from mirage.language.reading import read
+from mirage.query import Query
+from mirage.search.answer import Answer, Hit
+from mirage.storage.records import FigureRecord, PictureRow
+from mirage.storage.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +91,27 @@ def test_less_of_turns_the_search_round(atlas: Atlas) -> None:
     found = atlas.compare("axial brain MRI", less=["axial"], more=["coronal"])
     assert sum(hit.figure.plane == "coronal" for hit in found.b.hits[:10]) > 5
     assert sum(hit.figure.plane == "coronal" for hit in found.a.hits[:10]) < 3
+
+
+def test_a_case_whose_short_form_means_something_else_stands_for_no_side(tmp_path: Path) -> None:
+    source, vector = Source("made", "made for a test"), np.eye(16, dtype=np.float32)[0]
+    cases = {
+        "a": ("Acute PE", "Pulmonary embolism"),
+        "b": ("Pulmonary embolism", ""),
+        "c": ("Migration of PE (ear) tube", "Tympanostomy tube"),
+    }
+    records = []
+    for name, (diagnosis, topic) in cases.items():
+        figure = Figure(
+            f"made:{name}", "CT shows a filling defect.", source, diagnosis=diagnosis, case_id=f"made:case-{name}"
+        )
+        case = Case(f"made:case-{name}", diagnosis, source, diagnosis=diagnosis, topic=topic)
+        picture = PictureRow(f"{name * 64}.png", 8, 8, 10, 7)
+        records.append(FigureRecord(figure, case, name, picture, vector, vector))
+    store = Store.at(tmp_path / "records.sqlite")
+    store.put(records, "encoder", 1)
+    hits = tuple(Hit(1, made.figure, "strong", (), 1.0) for made in records)
+    answer = Answer(Query.of("pulmonary embolism"), hits, True, (), 0.0, read("pulmonary embolism", lambda _: True))
+    found = Comparer(store).compare(Dual(answer.query, Query.of("pneumonia")), answer, replace(answer, hits=()))
+    store.close()
+    assert found.cases == (2, 0)

@@ -14,6 +14,7 @@ from mirage.explain import explanation
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer, ExplanationRequest, Remark
 from mirage.explain.explanation import Event
+from mirage.explain.subject import subject_of
 from mirage.figure import Case
 from mirage.language.concepts import lexicon
 from mirage.models.runtime import loaded_once
@@ -200,6 +201,11 @@ class Comparer:
             return found
         names = [{each.name, *each.narrower} for each in wanted]
         named = [case for case in found if all(not each.isdisjoint(case.named) for each in names)]
+        # "PE" in the title of a case is not always what was asked for.
+        subject = subject_of(explanation.words_of(answer), ())
+        records = self._store.cases([case.figures[0].case_id for case in named])
+        others = {name for name, record in records.items() if subject and not subject.confirmed(record)}
+        named = [case for case in named if case.figures[0].case_id not in others]
         if len(named) >= keyness.FEWEST:
             return named
         return [case for case in found if all(not each.isdisjoint((*case.named, *case.affirmed)) for each in names)]
