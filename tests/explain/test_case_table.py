@@ -118,3 +118,19 @@ def test_a_case_that_a_short_form_only_seems_to_name_is_not_counted(store: Store
 def replace_case(made: FigureRecord, topic: str) -> FigureRecord:
     assert made.case is not None
     return replace(made, case=replace(made.case, topic=topic))
+
+
+def test_only_cases_of_the_place_that_is_asked_for_are_counted(store: Store) -> None:
+    store.put([record(60 + n, "CT shows calcification.", "Metastasis to the liver") for n in range(2)], "encoder", 2)
+    store.put([record(70 + n, "CT shows calcification.", "Metastasis to the bone") for n in range(2)], "encoder", 2)
+    table = case_table("metastasis in the liver", (), store)
+    assert table is not None
+    assert (table.cases, table.known) == (("made:case-60", "made:case-61"), 2)
+
+
+def test_of_a_disease_and_its_cause_the_disease_is_counted(store: Store) -> None:
+    store.put([record(60 + n, "CT shows calcification.", "Stroke") for n in range(2)], "encoder", 2)
+    store.put([record(70 + n, "CT shows calcification.", "Venous thrombosis") for n in range(2)], "encoder", 2)
+    table = case_table("stroke due to a thrombosis", (), store)
+    assert table is not None
+    assert (table.diagnosis, table.known) == ("stroke", 2)

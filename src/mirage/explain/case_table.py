@@ -124,6 +124,9 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     by_case = store.diagnosed(subject.narrower)
     found_first = {item.case: place for place, item in reversed(list(enumerate(evidence)))}
     chosen = sorted(by_case, key=lambda case: (found_first.get(case, len(evidence)), case))[:MOST_CASES]
+    if subject.places:
+        by_case = {name: by_case[name] for name, case in store.cases(by_case).items() if subject.filed_in_place(case)}
+        chosen = [case for case in chosen if case in by_case]
     others = {name for name, case in store.cases(chosen).items() if not subject.confirmed(case)}
     chosen = [case for case in chosen if case not in others]
     if len(chosen) < _FEWEST:

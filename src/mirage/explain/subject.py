@@ -130,8 +130,14 @@ class Subject:
 
     def placed(self, item: Evidence) -> bool:
         """Whether a passage's case is of the place that is asked for."""
+        return not self.places or item.region in self.places or self.filed_in_place(item)
+
+    def filed_in_place(self, item: Evidence | Case) -> bool:
+        """Whether a case's title, diagnosis or topic names the place that is asked for, or a disease that lies there."""
+        known = lexicon()
         texts = (item.title, item.diagnosis, item.topic)
-        return not self.places or item.region in self.places or any(map(self.places_in, texts))
+        diseases = (one.concept for text in texts for one in named(text) if one.concept in self.narrower)
+        return any(map(self.places_in, texts)) or any(known.concepts[name].organ in self.places for name in diseases)
 
     def places_in(self, text: str) -> bool:
         """Whether a text names the place that is asked for."""
@@ -181,7 +187,7 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
     if not plain:
         return _guessed(evidence)
     found = known.find(plain, typed=True)
-    names = [match.concept for match in found.matches]
+    names = [match.concept for match in _leading(plain, found.matches)]
     for meanings in found.doubtful.values():
         counted = Counter(
             name for item in evidence for name in meanings if name in {one.concept for one in named(item.about)}
@@ -203,6 +209,18 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
         places = [name for name, kind in kinds.items() if kind == "anatomy"] if sort == "disease" else []
         return _subject(wanted, sort, focus, places=places, normal=normal)
     return Subject((), "words", frozenset(), frozenset(), focus, normal=normal) if focus.weights else None
+
+
+def _leading(text: str, matches: Sequence[Match]) -> list[Match]:
+    """The concepts that a question asks for: of "stroke due to a clot" the stroke."""
+    known = lexicon()
+    kept: list[Match] = []
+    for match in matches:
+        between = text[kept[-1].end : match.start] if kept else ""
+        disease = kept and all(known.concepts[one.concept].kind == "disease" for one in (kept[-1], match))
+        if not (disease and _CAUSED.search(between)):
+            kept.append(match)
+    return kept
 
 
 def _other(kind: str) -> str:
@@ -245,6 +263,7 @@ def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
 
 _BESIDE = re.compile(r"[.;,\n]|\band\b")
 _FOLLOWS = re.compile(r"(?i)\b(?:secondary|due|with|from|after|in|causing|caused|complicat\w+|associated|status post)\b")
+_CAUSED = re.compile(r"(?i)\b(?:secondary to|due to|caused by|because of|after|complicating)\b")
 # Words before a name that say how or where it is, and make no other disease of it.
 _DESCRIBES = frozenset(
     """acute chronic subacute early late large small left right bilateral unilateral severe mild typical classic ruptured

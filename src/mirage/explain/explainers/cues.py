@@ -235,7 +235,7 @@ _LEANS = re.compile(r"""(?ix)
       for\s+(?:example|this|these|instance)|unlike\s+(?:this|these)|turning\s+attention|at\s+this\s+time|again|finally|lastly|
       (?:less|more)\s+(?:commonly|frequently|often|rarely|recently)|
       second|third|secondly|thirdly|next|later|more\s+recently|despite\s+this|of\s+(?:these|those)|
-      the\s+(?:latter|former|same|above|other|study|disease|condition|lesion|syndrome|disorder|process|remaining))\b
+      the\s+(?:latter|former|same|above|other|first|second|third|study|disease|condition|lesion|syndrome|disorder|process|remaining))\b
     | \b(?:described|mentioned|noted|listed|shown|seen|discussed|stated)\s+(?:above|below|previously)\b
     | \bon\s+the\s+other\s+hand\b
     | \bdiscussed\s+(?:in|later|elsewhere|separately)\b | \bon\s+above\b | \bsee\s+(?:fig|image|below|above)
