@@ -159,6 +159,11 @@ def modality_name(kind: str) -> str:
     return MODALITIES.get(kind, kind)
 
 
+def is_imaging(word: str) -> bool:
+    """Whether a folded word names a kind of picture."""
+    return word in _IMAGING_WORDS
+
+
 def is_sequence(kind: str) -> bool:
     """Whether it is a kind of MRI picture rather than a modality."""
     return kind in _SEQUENCES.values()

@@ -18,14 +18,11 @@ _SEQUENCE = re.compile(
 )
 _SHORT = {"GRADIENT": "GRE", "DIFFUSION": "DWI"}
 # "Does not exclude" and "cannot prove" are no rules without exception.
-_NOT_SO = re.compile(
-    r"(?i)\b(?:not|cannot|can't|\w+n't|never|neither|nor)(?: (?:by \w+|\w+))? "
-    r"(?:rules? out|excludes?|proves?|necessarily)\b"
-)
+_NOT_SO = re.compile(r"(?i)\b(?:no|not|cannot|can't|\w+n't|never|neither|nor|without)\b[^.;:]{0,40}$")
+_RULES = frozenset(("always", "never"))
+_RULE = re.compile(r"(?i)\b(?:always|invariabl[ey]|without exception|100 ?%)")
 # What may bear out a rule without exception.
 _ALL = re.compile(r"(?i)\b(?:all|every|each|any|only|both)\b")
-# Shares in percent that make a thing usual or rare.
-_HALF, _FEW = 50, 10
 # Two sequences are listed together when no more signs than this lie between their beginnings.
 _LISTED = 24
 _ABOUT_IT = 0.45
@@ -39,7 +36,7 @@ def doubts(alignment: Alignment) -> list[Break]:
         *_asserted(claim, near, alignment.body),
     ]
     if alignment.share >= _ABOUT_IT:
-        found += _strength(claim, chosen, near)
+        found += _strength(claim, chosen)
     return found
 
 
@@ -110,39 +107,28 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
 # -- strength -----------------------------------------------------------------------------------------------------------
 
 
-def _said(text: str) -> set[str]:
-    """How strongly a text puts it, in words."""
-    found = set()
-    text = _NOT_SO.sub(" ", text)
+def _said(text: str) -> dict[str, re.Match[str]]:
+    """How strongly a text puts it: each level with the first words for it that are not denied."""
+    found = dict[str, re.Match[str]]()
     for level, pattern in CUES["strength"].items():
-        if pattern.search(text):
-            found.add(level)
-            text = pattern.sub(" ", text)  # "almost always" holds no "always"
+        for match in pattern.finditer(text):
+            if level != "always" or not _NOT_SO.search(text[: match.start()]):
+                found.setdefault(level, match)
+        text = pattern.sub(lambda match: " " * len(match[0]), text)  # "almost always" holds no "always"
     return found
 
 
-def _levels(reading: Annotation) -> set[str]:
-    shares = [quantity.values for quantity in reading.quantities if quantity.measure == "percent"]
-    found = {"mostly" for each in shares if min(each) > _HALF} | {"rarely" for each in shares if max(each) < _FEW}
-    return found | _said(reading.text) | ({"always"} if _ALL.search(reading.text) else set())
-
-
-def _denies_it(levels: set[str], source: Annotation) -> bool:
-    return "never" in levels and source.denies
-
-
-def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
-    """A rule without exception where the source has exceptions, and what is rare taken for what is usual."""
-    mine, lead = _said(claim.text), chosen[0]
-    theirs = _levels(lead.reading)
-    around = set[str]().union(*(_levels(unit.reading) for unit in chosen))
-    open_rule = "sometimes" in theirs and "always" not in _said(lead.reading.text)
-    if mine & {"always", "never"} and (open_rule or not around & {"always", "never"}) and not _denies_it(mine, lead.reading):
-        level = min(mine & {"always", "never"})
-        words = CUES["strength"][level].search(claim.text)
-        support = "contradicted" if theirs else "unsupported"
-        reason = f"The sentence says “{words[0] if words else level}”; [{lead.number}] does not go so far."
-        yield Break("term", words[0] if words else level, reason, support)  # type: ignore[arg-type]
+def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> Iterator[Break]:
+    """A rule without exception where the source has exceptions."""
+    rule = next((match for level, match in sorted(_said(claim.text).items()) if level in _RULES), None)
+    lead = chosen[0]
+    if rule is None or ("never" in _said(claim.text) and lead.reading.denies):
+        return
+    excepted = "sometimes" in _said(lead.reading.text) and not _RULE.search(lead.reading.text)
+    ruled = any(_RULES & _said(unit.reading.text).keys() or _ALL.search(unit.reading.text) for unit in chosen)
+    if excepted or not ruled:
+        reason = f"The sentence says “{rule[0]}”; [{lead.number}] does not go so far."
+        yield Break("term", rule[0], reason, "contradicted" if excepted else "unsupported")
 
 
 # -- what is asserted ----------------------------------------------------------------------------------------------------

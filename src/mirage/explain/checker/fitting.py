@@ -9,15 +9,15 @@ from functools import lru_cache
 from mirage.explain.checker.cues import CUES
 from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.checker.values import Value, values
-from mirage.language.annotation import Annotation, is_sequence
+from mirage.language.annotation import Annotation, is_imaging
 
 # How far, in words, two words still stand together; and how many words it counts to cross what divides a sentence.
 _REACH, _CROSSING = 8.0, 6.0
 _BOUNDS = frozenset(", ; : ( ) and but while whereas although though yet or than which who".split())
 # How closely a word stands with a value when another value of the place stands nearer.
 _TAKEN = 0.4
-# How much the sequence tells among the words around a value.
-_SEQUENCE = 1.5
+# How much a kind of picture tells among the words around a value.
+_PICTURE = 1.5
 # How much a word still fits that one denies and the other states.
 _OTHERWISE = 0.3
 
@@ -60,7 +60,7 @@ def _takes_back(reading: Annotation, value: Value) -> bool:
     words = (token.word for place, token in enumerate(reading.tokens) if not value.first <= place <= value.last)
     clauses = (clause for place, clause in enumerate(_bounds(reading)) if not value.first <= place <= value.last)
     return any(
-        clause == same and CUES["polarity"]["negative"].search(word) for word, clause in zip(words, clauses, strict=True)
+        clause == same and CUES["polarity"]["turning"].search(word) for word, clause in zip(words, clauses, strict=True)
     )
 
 
@@ -75,9 +75,9 @@ class Fitting:
     def __init__(self, alignment: Alignment) -> None:
         claim = alignment.claim
         self._claim = claim
-        sequences = {kind.lower() for kind in claim.modalities if is_sequence(kind)}
-        self.means = alignment.retold | {word: frozenset((f"!{word}",)) for word in sequences}
-        self._weights = alignment.weights | dict.fromkeys(sequences, _SEQUENCE)
+        pictures = {token.word for token in claim.tokens if is_imaging(token.word)}
+        self.means = alignment.retold | {word: frozenset((f"!{word}",)) for word in pictures}
+        self._weights = alignment.weights | dict.fromkeys(pictures, _PICTURE)
 
     def fit(self, value: Value, unit: EvidenceSentence, other: Value, *, whatever: bool = False) -> float:
         """The share of the words around a value that stand around another in the evidence, 0 to 1, by how near they stand.

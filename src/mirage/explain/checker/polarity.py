@@ -17,8 +17,6 @@ from mirage.language.negation import LACKING, REMOVED, Denial
 _ABOUT_IT, _AS_NEAR = 0.45, 0.6
 # A denial counts when it fits better than all that states the same, this many times over and by this much.
 _TIMES, _BY = 1.25, 0.1
-# How badly what is stated fits when nothing like it is stated.
-_NOWHERE = 0.02
 # How closely words must fit that only retell what is denied.
 _LOOSE = 0.2
 # What a picture is made with is denied of one picture only: "non-contrast CT".
@@ -111,13 +109,18 @@ def _stated(claim: Annotation, near: Sequence[EvidenceSentence], fitting: Fittin
         for unit in near:
             for there, fit in fitting.occurrences(place, unit):
                 denial = next(
-                    (each for each in unit.reading.denials if there in each.places and not _twice(each, unit)), None
+                    (
+                        each
+                        for each in unit.reading.denials
+                        if there in each.places and not _AGENTS & each.heads and not _twice(each, unit)
+                    ),
+                    None,
                 )
                 if denial is None:
                     own = max(own, 0.0 if _spoken_of(unit.reading, there) else fit)
                 elif fit > against and (fit > _LOOSE or unit.reading.tokens[there].concept == token.concept):
                     against, denying = fit, (unit, denial)
-        if own <= _NOWHERE and (outright := _denied_outright(token.concept, near)):
+        if not own and (outright := _denied_outright(token.concept, near)):
             denying, against = outright, 1.0
         if denying is not None and against > _BY + _TIMES * own and not _lacking(denying[1], claim):
             unit, denial = denying

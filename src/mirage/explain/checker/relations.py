@@ -190,8 +190,8 @@ def _unlinked(
     """A sentence that says of both sides that neither causes the other."""
     for unit in near:
         everywhere = frozenset(range(len(unit.of_tokens)))
-        both = min(_shared(mine, side, unit, everywhere) for side in (relation.first, relation.second))
-        if both and CUES["cause"]["unlinked"].search(unit.reading.text):
+        shared = [_shared(mine, side, unit, everywhere) for side in (relation.first, relation.second)]
+        if min(shared) and CUES["cause"]["unlinked"].search(unit.reading.text):
             return unit
     return None
 

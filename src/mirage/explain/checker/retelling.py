@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from mirage.language.annotation import Annotation, is_sequence
+from mirage.language.annotation import Annotation, is_imaging
 from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, concept_of, tokenize, vocabulary
 from mirage.language.words import fold
@@ -82,7 +82,7 @@ def meanings(
                     each.add(group)
     short = dict(explained)
     for place, token in enumerate(tokens):
-        if is_sequence(token.word.upper()):
+        if is_imaging(token.word):
             found[place].add(f"!{token.word}")
     for place, token in enumerate(tokens):
         for concept in short.get(token.word, ()):

@@ -52,7 +52,11 @@ def doubts(alignment: Alignment) -> list[Break]:
         kind = one_place[0].kind
         alone = any(each[0] <= _NOWHERE and each[1] >= _CLOSE for each in results)
         crossed = len(results) > 1 and all(each[1] > each[0] for each in results) and against > own + _BY
-        clear = one_place[0].slot != "state" and (alone or against > _BY + _TIMES[kind] * own)
+        clear = (
+            one_place[0].slot != "state"
+            and (kind != "modality" or len(one_place) == 1)
+            and (alone or against > _BY + _TIMES[kind] * own)
+        )
         if rivals and (crossed or clear):
             _, value, rival = max(rivals, key=lambda each: each[0])
             if rival is not None:
