@@ -40,6 +40,7 @@ _BEGINNINGS = (
     "thrombo thyro tracheo trans tri ultra un uni uretero uro utero vaso ventriculo vertebro vesico xantho"
 ).split()
 _HYPHENS = "-‐‑–"
+_MAY_BE_PARTED = re.compile(rf"[{_HYPHENS}]|(?i:\bnon )")  # told at once, and most texts are not
 _PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(_BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
@@ -233,7 +234,7 @@ class Lexicon:
         What is no word of a name when it is joined stays two, but for *non-*: *non-displaced* is not *displaced*.
         """
         parted: dict[int, tuple[str, int, int]] = {}
-        for found in _PARTED.finditer(text):
+        for found in _PARTED.finditer(text) if _MAY_BE_PARTED.search(text) else ():
             word = _joined(found.group())
             if word.lower().startswith("non") or self.canonical(word) in self.vocabulary:
                 parted[found.start()] = (word, found.start(), found.end())

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -93,7 +93,7 @@ class AskedConcept:
         return self.narrower | {self.name} | ({self.general, *self.places} if self.general else set())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueryReading:
     """What a query's words ask for.
 
@@ -133,7 +133,7 @@ class QueryReading:
     denied: tuple[str, ...] = ()
     only_asks: bool = False
 
-    @property
+    @cached_property
     def wanted(self) -> tuple[AskedConcept, ...]:
         """What figures can speak of: not how a picture was made; a doubtful short form is any of its meanings."""
         either = [_either(short, names) for short, names in self.doubtful.items()]
@@ -274,16 +274,19 @@ def _mend(
     return "".join((*parts, text[place:])), tuple(changes)
 
 
+@lru_cache(maxsize=2)
+def _names_to_mend_to(known_names: Lexicon) -> list[str]:
+    return list(dict.fromkeys((*known_names.vocabulary, *known_names.adjectives)))
+
+
 def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Callable[[], Collection[str]]) -> str:
     """The word that was meant, or an empty string where none is near enough."""
     typed = known_names.canonical(word)
     farthest = 1 if len(typed) < _LONG else 2
-    words = {
-        **dict.fromkeys(known_names.vocabulary, 0),
-        **dict.fromkeys(known_names.adjectives, 0),
-        **dict.fromkeys(more(), 1),
-    }
-    candidates = process.extract(typed, list(words), scorer=OSA.distance, score_cutoff=farthest, limit=12)
+    titles = more()
+    candidates = []
+    for words in (_names_to_mend_to(known_names), list(titles)):
+        candidates += process.extract(typed, words, scorer=OSA.distance, score_cutoff=farthest, limit=12)
     ranked = []
     for candidate, distance, _ in candidates:
         if len(candidate) < _SHORTEST:
@@ -294,7 +297,7 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
         named = within > len(candidate) + 1  # with its neighbours it makes a name of several words
         if len(typed) < _LONG - 2 and candidate[0] != typed[0] and not named:
             continue
-        ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, -words[candidate], candidate))
+        ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, candidate not in titles, candidate))
     if ranked:
         return min(ranked)[-1]
     for cut in range(_SHORTEST, len(typed) - _SHORTEST + 1):  # two words written as one
