@@ -7,7 +7,8 @@ from mirage.explain.evidence import Claim, Evidence
 from mirage.explain.explainers.base import ExplainerInfo
 from mirage.explain.explanation import Began, Explanation
 from mirage.figure import Source
-from mirage.web.explain import Drawing, event_view, explanation_view
+from mirage.web.explain import Drawing
+from mirage.web.views.explain import event_view, explanation_view
 
 SOURCE = Source("made", "Written for the tests")
 EVIDENCE = tuple(

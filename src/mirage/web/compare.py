@@ -20,12 +20,13 @@ from mirage.errors import MirageError, Unavailable
 from mirage.figure import MODALITIES
 from mirage.search.answer import Answer
 from mirage.web import explain, forms, generate, openapi, uploads
-from mirage.web.explain import STREAMED, DrawnExplanation, ExplanationView, Whose, nothing
+from mirage.web.explain import STREAMED, DrawnExplanation, Whose, nothing
 from mirage.web.forms import Pairs, first, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
+from mirage.web.views.explain import ExplanationView
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.generate import ChoicesBody, JobView
 from mirage.web.views.search import QueryBody, SearchView, answer_view, hit_view
