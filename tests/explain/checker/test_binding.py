@@ -90,3 +90,83 @@ def test_lack_of_something_is_no_denial_of_what_follows_from_it(checker: Checker
     assert not checker.check(Draft("Lack of thiamine in alcoholism leads to Wernicke encephalopathy."), evidence).marked
     other = (passage(1, "Lack of thiamine causes Wernicke encephalopathy in alcoholism."),)
     assert not checker.check(Draft("Thiamine deficiency causes Wernicke encephalopathy."), other).marked
+
+
+RETOLD = {
+    "lists": "Of 29 patients 3 had pneumomediastinum and 12 had pneumothorax.",
+    "sizes": "There is a 2.4 cm aneurysm of the celiac artery. The infrarenal aorta has an aneurysm of 4 cm.",
+    "sides": "The right transverse sinus is hypoplastic. The dominant left transverse sinus is dense.",
+    "arteries": "The geniculate body is supplied by the lateral posterior choroidal artery.",
+    "share": "Optic neuritis is bilateral in 30% of cases.",
+    "ratio": "The male to female ratio of osteonecrosis is 8 to 1.",
+    "vertebra": "Uniformly dense vertebra at T-7 with no abnormality of its contour.",
+    "modality": "MR is the best imaging modality for optic neuritis.",
+    "films": "CT is more sensitive than plain films for gas in the bowel wall.",
+    "cause": "Hypotension is thought to have induced acute renal cortical necrosis.",
+    "short": "Steroids lead to ectasia of the liver. Hepatic adenomas (HA) are benign. Ectasia induces HA.",
+    "type": "His history includes a type B dissection of the thoracic aorta.",
+    "states": "The ossicles are intact. However, the scutum is blunted.",
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "claim"),
+    [
+        ("lists", "Of 29 patients, 12 had air in the mediastinum and 3 had a pneumothorax."),
+        ("sizes", "The aneurysm of the celiac artery measures 4 cm and that of the aorta 2.4 cm."),
+        ("sides", "The left transverse sinus is hypoplastic, whereas the right one is the dominant and dense one."),
+        ("arteries", "The geniculate body is fed by the medial posterior choroidal artery."),
+        ("share", "Optic neuritis is bilateral in most cases."),
+        ("ratio", "Osteonecrosis affects eight women for every man."),
+        ("vertebra", "The eighth thoracic vertebra is uniformly dense."),
+        ("modality", "CT is the best imaging modality for optic neuritis."),
+        ("films", "Plain films are more sensitive than CT for gas in the wall of the bowel."),
+        ("cause", "Renal cortical necrosis is assumed to have brought on the hypotension."),
+        ("short", "It is the adenoma that brings about the ectasia."),
+        ("type", "He once had a type A dissection of the thoracic aorta."),
+        ("states", "The ossicles are eroded, while the scutum is intact."),
+    ],
+)
+def test_a_value_that_another_thing_has_is_marked(checker: Checker, about: str, claim: str) -> None:
+    assert checker.check(Draft(claim), (passage(1, RETOLD[about]),)).marked
+
+
+@pytest.mark.parametrize(
+    ("about", "claim"),
+    [
+        ("lists", "Twelve of the 29 had a pneumothorax and three had air in the mediastinum."),
+        ("sizes", "The aneurysm of the aorta measures 40 mm, that of the celiac artery 24 mm."),
+        ("sides", "The left transverse sinus is dense and dominant, whereas the right one is hypoplastic."),
+        ("arteries", "The lateral posterior choroidal artery feeds the geniculate body."),
+        ("share", "In three out of ten cases optic neuritis is bilateral."),
+        ("ratio", "Osteonecrosis affects eight men for every woman."),
+        ("vertebra", "The seventh thoracic vertebra is uniformly dense, and its contour is normal."),
+        ("films", "Plain films are less sensitive than CT."),
+        ("cause", "A fall in blood pressure may have led to death of the renal cortex."),
+        ("type", "He has had a type B dissection of the thoracic aorta."),
+        ("states", "The scutum is blunted, but the ossicles are intact."),
+    ],
+)
+def test_a_value_told_in_other_words_is_not_marked(checker: Checker, about: str, claim: str) -> None:
+    assert not checker.check(Draft(claim), (passage(1, RETOLD[about]),)).marked
+
+
+def test_a_copy_with_one_side_or_number_changed_is_marked(checker: Checker) -> None:
+    evidence = (passage(1, "Axial CT shows a 3 cm mass in the left adrenal gland and a cyst in the right kidney."),)
+    for wrong in (
+        "Axial CT shows a 3 cm mass in the right adrenal gland and a cyst in the left kidney.",
+        "Axial CT shows a 5 cm mass in the left adrenal gland and a cyst in the right kidney.",
+        "Axial CT shows no 3 cm mass in the left adrenal gland and a cyst in the right kidney.",
+    ):
+        assert checker.check(Draft(wrong), evidence).marked
+    assert not checker.check(
+        Draft("A 3 cm mass lies in the left adrenal gland; the right kidney has a cyst."), evidence
+    ).marked
+
+
+def test_a_word_of_another_part_of_speech_is_no_invention(checker: Checker) -> None:
+    evidence = (
+        passage(1, "Most cavernous angiomas are supratentorial. An intimal flap was reported by a study in Israel."),
+    )
+    assert not checker.check(Draft("Most cavernous angiomas lie above the tentorium."), evidence).marked
+    assert checker.check(Draft("Most cavernous angiomas lie below the tentorium."), evidence).support != "unsupported"

@@ -28,6 +28,8 @@ _BASE = re.compile(
 )
 # How many words that say something a relation reaches on either side.
 _REACH = 9
+# What is exceeded stands right after "than".
+_COMPARED = 3
 
 
 def doubts(alignment: Alignment) -> list[Break]:
@@ -53,7 +55,7 @@ def _poles(tokens: Sequence[Token]) -> Iterator[tuple[int, int, int]]:
 def winner(reading: Annotation) -> dict[int, int]:
     """Pair of contrary words, by its number, to the one that has more: "more often in men than in women"."""
     tokens, found = reading.tokens, dict[int, int]()
-    poles = [pole for pole in _poles(tokens) if pole[2] < 2]
+    poles, groups = [pole for pole in _poles(tokens) if pole[2] < 2], vocabulary().groups
     for place, token in enumerate(tokens):
         if token.word not in _MORE | _LESS:
             continue
@@ -62,7 +64,10 @@ def winner(reading: Annotation) -> dict[int, int]:
             ends = ends[1:]  # "twice as often as"
         than = ends[0] if ends else None
         for pair in {pair for _, pair, _ in poles}:
-            behind = [(at, pole) for at, other, pole in poles if other == pair and place < at <= place + 10]
+            # Right behind it stands what is compared: "more sensitive".
+            behind = [
+                (at, pole) for at, other, pole in poles if other == pair and place + (pair not in groups) < at <= place + 10
+            ]
             before = [(at, pole) for at, other, pole in poles if other == pair and place - 8 <= at < place]
             first = behind[0] if behind else None
             if first is None:
@@ -140,9 +145,11 @@ def _relations(reading: Annotation) -> tuple[Relation, ...]:
                     start = match.start("between")
                     end = match.end("between")
                 before = [at for at in telling if reading.tokens[at].end <= match.start()][-_REACH:]
-                within = [at for at in telling if start <= reading.tokens[at].start < end] if kind == "comparison" else []
                 after = [at for at in telling if reading.tokens[at].start >= match.end()][:_REACH]
-                sides = frozenset(before + within), frozenset(after)
+                if kind == "comparison":
+                    within = [at for at in telling if start <= reading.tokens[at].start < end and reading.tokens[at].kind]
+                    before, after = within or before, after[:_COMPARED]
+                sides = frozenset(before), frozenset(after)
                 found.append(Relation(kind, *(sides if way == "forward" else sides[::-1])))
     return tuple(found)
 
@@ -158,11 +165,9 @@ def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequenc
             for other in _relations(unit.reading):
                 if other.kind != relation.kind:
                     continue
-                both = [_shared(mine, relation.first, unit, other.first), _shared(mine, relation.second, unit, other.second)]
-                crossed = [
-                    _shared(mine, relation.first, unit, other.second),
-                    _shared(mine, relation.second, unit, other.first),
-                ]
+                sides = _apart(unit, other)
+                both = [_shared(mine, relation.first, sides[0]), _shared(mine, relation.second, sides[1])]
+                crossed = [_shared(mine, relation.first, sides[1]), _shared(mine, relation.second, sides[0])]
                 straight = straight or min(both) >= min(crossed) > 0 or (min(both) > 0 and min(crossed) == 0)
                 if min(crossed) > min(both) and turned is None:
                     turned = unit
@@ -175,13 +180,20 @@ def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequenc
             return
 
 
-def _shared(mine: Sequence[frozenset[str]], places: frozenset[int], unit: EvidenceSentence, there: frozenset[int]) -> int:
-    """How many words of one side are retold on a side of a sentence of the evidence."""
-    theirs = frozenset().union(*(unit.of_tokens[at] for at in there)) - _SILENT
-    return sum(not (mine[at] - _SILENT).isdisjoint(theirs) for at in places)
+def _apart(unit: EvidenceSentence, relation: Relation) -> tuple[frozenset[str], frozenset[str]]:
+    """What the words of either side mean, and those of the other do not."""
+    first, second = (frozenset().union(*(unit.of_tokens[at] for at in side)) for side in (relation.first, relation.second))
+    return first - second, second - first
 
 
-_SILENT = frozenset(("",))
+def _shared(mine: Sequence[frozenset[str]], places: frozenset[int], meant: frozenset[str]) -> int:
+    """How many words of one side of a sentence are retold by some of the evidence."""
+    return sum(not mine[at].isdisjoint(meant) for at in places)
+
+
+def compares(claim: Annotation) -> bool:
+    """Whether a sentence says that one thing exceeds another."""
+    return any(relation.kind == "comparison" for relation in _relations(claim))
 
 
 def _unlinked(
@@ -189,8 +201,7 @@ def _unlinked(
 ) -> EvidenceSentence | None:
     """A sentence that says of both sides that neither causes the other."""
     for unit in near:
-        everywhere = frozenset(range(len(unit.of_tokens)))
-        shared = [_shared(mine, side, unit, everywhere) for side in (relation.first, relation.second)]
+        shared = [_shared(mine, side, unit.meanings) for side in (relation.first, relation.second)]
         if min(shared) and CUES["cause"]["unlinked"].search(unit.reading.text):
             return unit
     return None

@@ -12,7 +12,7 @@ from itertools import groupby
 from mirage.explain.checker.agreement import worked_out
 from mirage.explain.checker.fitting import Fitting
 from mirage.explain.checker.matching import Alignment
-from mirage.explain.checker.relations import winner
+from mirage.explain.checker.relations import compares, winner
 from mirage.explain.checker.values import Value, values
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language.vocabulary import vocabulary
@@ -31,7 +31,8 @@ def doubts(alignment: Alignment) -> list[Break]:
     """Values where the evidence has others with the same words."""
     claim, near = alignment.claim, alignment.near
     fitting, found = Fitting(alignment), list[Break]()
-    compared = {f"pole {pair}" for pair in winner(claim)}  # who has more is looked at elsewhere
+    # Who has more is looked at elsewhere.
+    compared = {f"pole {pair}" for pair in winner(claim)} | ({"modality"} if compares(claim) else set())
     known = [quantity for unit in near for quantity in unit.reading.quantities]
     mine = sorted(values(claim), key=lambda value: value.slot)
     for _, group in groupby(mine, key=lambda value: value.slot):
