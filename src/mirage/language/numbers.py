@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mirage.language.vocabulary import Token
 
@@ -128,12 +128,25 @@ def quantities(tokens: Sequence[Token], text: str) -> tuple[tuple[Quantity, ...]
             continue
         quantity = _quantity(match, tokens, text)
         if quantity is not None:
-            found.append(quantity)
+            found += _each(quantity, text[: match.start()])
             taken.append(match.span())
     places = frozenset(
         place for place, token in enumerate(tokens) if any(start <= token.start < end for start, end in taken)
     )
     return tuple(found), places
+
+
+def _each(quantity: Quantity, before: str) -> list[Quantity]:
+    """"4.4 and 3.9 cm" are two values, and so is what falls, "from 15.4 to 10.5 cm"; "between 4 and 6 cm" is a range."""
+    low, *rest = quantity.values
+    if not (quantity.ranged and rest and quantity.measure != "count"):
+        return [quantity]
+    listed = " and " in quantity.words and not re.search(r"(?i)\bbetween\s*$", before)
+    if not listed and low <= rest[-1]:
+        return [quantity]
+    plain = quantity.plain or quantity.values
+    pairs = zip(quantity.values, plain, strict=True)
+    return [replace(quantity, values=(value,), plain=(own,), ranged=False) for value, own in pairs]
 
 
 def _graded(match: re.Match[str], tokens: Sequence[Token]) -> Quantity | None:
