@@ -137,7 +137,7 @@ def quantities(tokens: Sequence[Token], text: str) -> tuple[tuple[Quantity, ...]
 
 
 def _each(quantity: Quantity, before: str) -> list[Quantity]:
-    """"4.4 and 3.9 cm" are two values, and so is what falls, "from 15.4 to 10.5 cm"; "between 4 and 6 cm" is a range."""
+    """ "4.4 and 3.9 cm" are two values, and so is what falls, "from 15.4 to 10.5 cm"; "between 4 and 6 cm" is a range."""
     low, *rest = quantity.values
     if not (quantity.ranged and rest and quantity.measure != "count"):
         return [quantity]
