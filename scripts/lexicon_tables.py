@@ -2,7 +2,8 @@
 
 import json
 
-from mirage.language.concepts import TABLES, Lexicon, digest_of, files, read_all
+from mirage.language.concepts import Lexicon
+from mirage.language.lexicon_files import TABLES, digest_of, files, read_all
 
 paths = files()
 tables = {"digest": digest_of(paths), **Lexicon(read_all(paths).values()).tables}

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mirage.errors import BadInput
-from mirage.language import concepts
-from mirage.language.concepts import Concept, Lexicon, lexicon, read
+from mirage.language import lexicon_files
+from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.lexicon_files import Concept, read
 
 
 def named(text: str, *, typed: bool = True) -> list[str]:
@@ -103,14 +104,14 @@ def test_the_lexicon_is_large_and_every_concept_is_whole() -> None:
     known = lexicon().concepts
     assert len(known) >= 1500
     for concept in known.values():
-        assert concept.kind in concepts.KINDS
+        assert concept.kind in lexicon_files.KINDS
         assert not concept.organ or known[concept.organ].kind == "anatomy", concept
     assert not any(concept.reviewed for concept in known.values()), "the docs say that no clinician has reviewed any"
 
 
 def test_it_is_read_quickly_enough_not_to_be_noticed() -> None:
     tracemalloc.start()
-    Lexicon(concept for path in concepts.FOLDER.glob("*.jsonl") for concept in read(path))
+    Lexicon(concept for path in lexicon_files.FOLDER.glob("*.jsonl") for concept in read(path))
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held < 20_000_000
@@ -150,15 +151,15 @@ def test_a_name_is_not_read_across_the_end_of_a_sentence() -> None:
 
 
 def test_lines_of_the_files_are_one_concept_each() -> None:
-    for path in concepts.FOLDER.glob("*.jsonl"):
+    for path in lexicon_files.FOLDER.glob("*.jsonl"):
         for line in path.read_text("utf-8").splitlines():
             assert json.loads(line)["name"]
 
 
 def test_the_tables_that_ship_are_those_of_the_files_and_read_texts_alike() -> None:
-    kept = json.loads(concepts.TABLES.read_text("utf-8"))
-    assert kept["digest"] == concepts.digest_of(concepts.files()), "run scripts/lexicon_tables.py"
-    known = concepts.read_all(concepts.files())
+    kept = json.loads(lexicon_files.TABLES.read_text("utf-8"))
+    assert kept["digest"] == lexicon_files.digest_of(lexicon_files.files()), "run scripts/lexicon_tables.py"
+    known = lexicon_files.read_all(lexicon_files.files())
     made = Lexicon(known.values())
     assert {name: kept[name] for name in made.tables} == json.loads(json.dumps(made.tables))
     shipped = Lexicon.from_tables(kept, kept["digest"], lambda: known)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mirage.language.concepts import Concept, Lexicon, files, lexicon, read_all
+from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.lexicon_files import Concept, files, read_all
 
 READ_AS = """
 gluteus minimus partial tear | gluteus minimus tear

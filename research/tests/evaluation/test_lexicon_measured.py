@@ -10,7 +10,8 @@ import pytest
 
 from medpix_maker import make_medpix
 from mirage.errors import BadInput
-from mirage.language.concepts import Concept, Lexicon
+from mirage.language.concepts import Lexicon
+from mirage.language.lexicon_files import Concept
 from mirage_research.evaluation import lexicon as measurement
 from mirage_research.evaluation.lexicon import CaseLabel, drawn, evaluate, judged, labels, named
 

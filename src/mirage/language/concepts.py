@@ -8,86 +8,41 @@ entry beside *adrenal hemorrhage*.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, count, repeat
-from pathlib import Path
 from typing import Any, Self
 
 from mirage.errors import BadInput
-from mirage.language.words import WORD, fold
-from mirage.settings import SHIPPED, Settings
+from mirage.language.lexicon_files import (
+    FOLDER,
+    NEXT,
+    SEPARATOR,
+    TABLES,
+    Concept,
+    digest_of,
+    files,
+    folded,
+    read_all,
+    split,
+    tables_of,
+)
+from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined
+from mirage.settings import Settings
 
-FOLDER = SHIPPED / "lexicon"
-RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
-KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
 _STOPS = frozenset(".;:!?()")  # no name goes across one
 _WORD_OR_STOP = re.compile(rf"{WORD.pattern}|[.;:!?()]")
-# Beginnings that are written with a hyphen as well as without: *sub-arachnoid*, *osteo-arthritis*, *non-ossifying*.
-_BEGINNINGS = (
-    "adeno angio anti arthro bi bili broncho cardio cerebro cholangio cholecysto chondro co colo contra cranio cysto "
-    "de dermato dextro di dys echo ecto electro encephalo endo entero epi extra fibro gastro hem hema hemangio hemi "
-    "hemo hepato hetero hydro hyper hypo ileo infra inter intra iso juxta laryngo leio levo lipo litho lymph "
-    "lymphangio lympho macro mal mega meningo meso meta micro mono multi myelo myo naso necro neo nephro neuro non "
-    "oligo orbito osteo oto pan para patello peri pharyngo phlebo pleuro pneumo poly post pre pseudo pyelo pyo radio "
-    "recto reno retro rhabdo rhino sacro scapho sclero semi sino spondylo steno sub super supra syn tachy teno tetra "
-    "thrombo thyro tracheo trans tri ultra un uni uretero uro utero vaso ventriculo vertebro vesico xantho"
-).split()
-_HYPHENS = "-‐‑–"
-_MAY_BE_PARTED = re.compile(rf"[{_HYPHENS}]|(?i:\bnon )")  # told at once, and most texts are not
-_PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(_BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
-_SEPARATOR, _NEXT = "|", "\t"  # no name holds one
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
     "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
     "pie pit ram red sad sat sir so star tar tee us vs was who cm mm ml".split()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Concept:
-    """One thing of medicine.
-
-    Attributes
-    ----------
-    name : str
-        Preferred, and unique.
-    kind : str
-        One of `KINDS`.
-    synonyms, lay, es : tuple of str
-        Other names, what people say who are no doctors, and Spanish names.
-    abbreviations : mapping
-        Short form to words of which one settles that it is meant; to none where it is meant unless another is settled.
-    parents : tuple of str
-        Broader concepts, by name.
-    organ : str
-        The anatomy that it concerns, by name.
-    adjectives : tuple of str
-        Of an anatomy: words that mean "of it".
-    source, reviewed : str
-        Who says so, where one could doubt; which clinician has read the entry, if one has.
-    """
-
-    name: str
-    kind: str
-    synonyms: tuple[str, ...] = ()
-    lay: tuple[str, ...] = ()
-    es: tuple[str, ...] = ()
-    abbreviations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    parents: tuple[str, ...] = ()
-    organ: str = ""
-    adjectives: tuple[str, ...] = ()
-    source: str = ""
-    reviewed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +91,7 @@ class Lexicon:
             if concept.name in known:
                 raise BadInput(f"The lexicon has “{concept.name}” twice.")
             known[concept.name] = concept
-        self._use(_tables_of(known), digest, lambda: known)
+        self._use(tables_of(known), digest, lambda: known)
 
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any], digest: str, read: Callable[[], Mapping[str, Concept]]) -> Self:
@@ -155,11 +110,11 @@ class Lexicon:
 
     def _use(self, tables: Mapping[str, Any], digest: str, read: Callable[[], Mapping[str, Concept]]) -> None:
         self.digest, self.tables, self._read = digest, tables, read
-        self._names: Sequence[str] = _split(tables["names"])
-        self._kinds = dict(zip(self._names, _split(tables["kinds"]), strict=True))
+        self._names: Sequence[str] = split(tables["names"])
+        self._kinds = dict(zip(self._names, split(tables["kinds"]), strict=True))
         owners = chain.from_iterable(map(repeat, count(), tables["forms of each"]))
-        self._forms: Mapping[str, int] = dict(zip(_split(tables["forms"]), owners, strict=True))
-        self._longest: Mapping[str, int] = dict(zip(_split(tables["first words"]), tables["lengths of each"], strict=True))
+        self._forms: Mapping[str, int] = dict(zip(split(tables["forms"]), owners, strict=True))
+        self._longest: Mapping[str, int] = dict(zip(split(tables["first words"]), tables["lengths of each"], strict=True))
         self._lengths: Sequence[Sequence[int]] = tables["lengths"]
         self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
         self._small: dict[str, str] = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
@@ -173,14 +128,12 @@ class Lexicon:
 
     @cached_property
     def _parents(self) -> Mapping[str, Sequence[str]]:
-        parents = zip(
-            self._names, self.tables["parents"].split(_NEXT), strict=False
-        )  # without names there is one empty text
-        return {name: of.split(_SEPARATOR) for name, of in parents if of}
+        parents = zip(self._names, self.tables["parents"].split(NEXT), strict=False)  # without names there is one empty text
+        return {name: of.split(SEPARATOR) for name, of in parents if of}
 
     @cached_property
     def _organs(self) -> Mapping[str, str]:
-        return dict(zip(self._names, self.tables["organs"].split(_SEPARATOR), strict=False))
+        return dict(zip(self._names, self.tables["organs"].split(SEPARATOR), strict=False))
 
     @cached_property
     def _children(self) -> Mapping[str, Sequence[str]]:
@@ -234,8 +187,8 @@ class Lexicon:
         What is no word of a name when it is joined stays two, but for *non-*: *non-displaced* is not *displaced*.
         """
         parted: dict[int, tuple[str, int, int]] = {}
-        for found in _PARTED.finditer(text) if _MAY_BE_PARTED.search(text) else ():
-            word = _joined(found.group())
+        for found in PARTED.finditer(text) if MAY_BE_PARTED.search(text) else ():
+            word = joined(found.group())
             if word.lower().startswith("non") or self.canonical(word) in self.vocabulary:
                 parted[found.start()] = (word, found.start(), found.end())
         spans: list[tuple[str, int, int]] = []
@@ -247,7 +200,7 @@ class Lexicon:
     @staticmethod
     def begins(text: str, place: int) -> bool:
         """Whether a word in two parts begins at a place of a text."""
-        return _PARTED.match(text, place) is not None
+        return PARTED.match(text, place) is not None
 
     def words(self, text: str) -> list[str]:
         """The words of a text, in the form that words are compared in."""
@@ -255,8 +208,8 @@ class Lexicon:
 
     def canonical(self, word: str) -> str:
         """The form that a word is compared in: folded, without accents, and the organ in place of its adjective."""
-        folded = _folded(word)
-        return self.adjectives.get(folded, folded)
+        plain = folded(word)
+        return self.adjectives.get(plain, plain)
 
     def knows(self, word: str) -> bool:
         """Whether a word stands in any name, or is a short form."""
@@ -345,11 +298,6 @@ class Lexicon:
         return "", 1
 
 
-def _joined(text: str) -> str:
-    """A text with the words joined that are written in two parts."""
-    return _PARTED.sub(lambda found: re.sub(rf"[{_HYPHENS} ]", "", found.group()), text)
-
-
 def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """All that is reached from a name by any number of steps."""
     found: set[str] = set()
@@ -360,166 +308,6 @@ def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
                 found.add(other)
                 waiting.append(other)
     return frozenset(found)
-
-
-def _tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
-    """What names are looked up in, so that JSON can hold it; long texts, because 20,000 small ones take longer to read."""
-    _check_parents(concepts)
-    adjectives = _organs_of_adjectives(concepts.values())
-
-    def words_of(name: str) -> list[str]:
-        folded = map(_folded, WORD.findall(_joined(name)))
-        return [adjectives.get(word, word) for word in folded]
-
-    forms: dict[str, int] = {}
-    longest: dict[str, set[int]] = {}
-
-    def take(name: str, number: int) -> None:
-        if words := words_of(name):
-            forms.setdefault(" ".join(words), number)
-            longest.setdefault(words[0], set()).add(len(words))
-
-    short: dict[str, list[tuple[int, list[str]]]] = {}
-    for number, concept in enumerate(concepts.values()):
-        for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
-            take(name, number)
-        for each, context in concept.abbreviations.items():
-            settling = sorted({word for phrase in context for word in words_of(phrase)})
-            short.setdefault(each, []).append((number, settling))
-    for number, concept in enumerate(concepts.values()):  # "sellar" is the sella turcica, where nothing else has that name
-        for adjective in concept.adjectives:
-            take(adjective, number)
-    lengths = {word: tuple(sorted(several, reverse=True)) for word, several in longest.items()}
-    different = sorted(set(lengths.values()))
-    place = {each: number for number, each in enumerate(different)}
-    owned = Counter(forms.values())
-    return {
-        "names": _SEPARATOR.join(concepts),
-        "kinds": _SEPARATOR.join(concept.kind for concept in concepts.values()),
-        "parents": _NEXT.join(_SEPARATOR.join(concept.parents) for concept in concepts.values()),
-        "organs": _SEPARATOR.join(concept.organ for concept in concepts.values()),
-        "forms": _SEPARATOR.join(sorted(forms, key=forms.__getitem__)),
-        "forms of each": [owned[number] for number in range(len(concepts))],
-        "first words": _SEPARATOR.join(lengths),
-        "lengths of each": [place[each] for each in lengths.values()],
-        "lengths": different,
-        "short": short,
-        "adjectives": adjectives,
-    }
-
-
-def _split(text: str) -> list[str]:
-    return text.split(_SEPARATOR) if text else []
-
-
-def _check_parents(concepts: Mapping[str, Concept]) -> None:
-    right: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in right:
-            return
-        if name in path:
-            raise BadInput(f"The lexicon's parents go round in a circle: {' → '.join((*path[path.index(name) :], name))}.")
-        for parent in concepts[name].parents:
-            if parent not in concepts:
-                raise BadInput(f"The lexicon's “{name}” has the parent “{parent}”, which it does not have.")
-            visit(parent, (*path, name))
-        right.add(name)
-
-    for name in concepts:
-        visit(name, ())
-
-
-def _organs_of_adjectives(concepts: Iterable[Concept]) -> dict[str, str]:
-    """Adjective to the word for its organ, where both are one word and the adjective has one organ only."""
-    organs: dict[str, set[str]] = {}
-    for concept in concepts:
-        if concept.kind == "anatomy" and " " not in concept.name:
-            for adjective in concept.adjectives:
-                if " " not in adjective:
-                    organs.setdefault(_folded(adjective), set()).add(_folded(concept.name))
-    return {adjective: next(iter(names)) for adjective, names in organs.items() if len(names) == 1}
-
-
-@lru_cache(maxsize=50_000)
-def _folded(word: str) -> str:
-    if not word.isascii():
-        word = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
-    return fold(word)
-
-
-_FORMS = {"abbreviations": "short forms, each with a list of words"}
-
-
-def read(path: Path) -> list[Concept]:
-    """Read the concepts of a file, one a line of JSON.
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When a line is broken; the message names it.
-    """
-    known = {each.name for each in fields(Concept)}
-    concepts = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-            strange = sorted(set(values) - known)
-            if strange:
-                raise ValueError(f"it has no field {strange[0]!r}")
-            for name, each in values.items():
-                several = name not in ("name", "kind", "organ", "source", "reviewed", "abbreviations")
-                texts = each if several and isinstance(each, list) else [each]
-                right = isinstance(each, dict) if name == "abbreviations" else isinstance(each, list if several else str)
-                if not right or not (name == "abbreviations" or all(isinstance(one, str) and one.strip() for one in texts)):
-                    raise ValueError(
-                        f"its {name!r} has to be {_FORMS.get(name, 'a list of texts' if several else 'a text')}"
-                    )
-            if _SEPARATOR in values["name"]:
-                raise ValueError(f"its name holds {_SEPARATOR!r}")
-            if values["kind"] not in KINDS:
-                raise ValueError(f"there is no kind {values['kind']!r}; there are: {', '.join(KINDS)}")
-            read_values: dict[str, Any] = {
-                name: tuple(each) if isinstance(each, list) else each for name, each in values.items()
-            }
-            concepts.append(Concept(**read_values))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {error}.") from error
-    return concepts
-
-
-TABLES = FOLDER / "tables.json"
-
-
-def files(own: Path | None = None) -> list[Path]:
-    """The files of the lexicon that ships, and somebody's own."""
-    return sorted(FOLDER.glob("*.jsonl")) + ([own] if own else [])
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """What changes when a file does, or the rules that texts are read by."""
-    return hashlib.sha256(RULES.encode() + b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
-    """Read the concepts of some files, by name.
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When a line is broken or a name stands twice; the message names it.
-    """
-    found: dict[str, Concept] = {}
-    for path in paths:
-        for concept in read(path):
-            if concept.name in found:
-                raise BadInput(
-                    f"The lexicon {path} has “{concept.name}”, which stands before it already. Give it another name."
-                )
-            found[concept.name] = concept
-    return found
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,8 @@ from typing import NamedTuple, Self
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from mirage.language.concepts import KINDS, Lexicon, lexicon
+from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.lexicon_files import KINDS
 from mirage.language.mentions import mentions
 from mirage.language.words import FILLERS, WORD, stem
 

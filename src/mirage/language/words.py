@@ -13,6 +13,19 @@ FILLERS = frozenset(
     "show shows showing seen find example examples case patient figure plane cut near through cm mm".split()
 )
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# Beginnings that are written with a hyphen as well as without: *sub-arachnoid*, *osteo-arthritis*, *non-ossifying*.
+_BEGINNINGS = (
+    "adeno angio anti arthro bi bili broncho cardio cerebro cholangio cholecysto chondro co colo contra cranio cysto "
+    "de dermato dextro di dys echo ecto electro encephalo endo entero epi extra fibro gastro hem hema hemangio hemi "
+    "hemo hepato hetero hydro hyper hypo ileo infra inter intra iso juxta laryngo leio levo lipo litho lymph "
+    "lymphangio lympho macro mal mega meningo meso meta micro mono multi myelo myo naso necro neo nephro neuro non "
+    "oligo orbito osteo oto pan para patello peri pharyngo phlebo pleuro pneumo poly post pre pseudo pyelo pyo radio "
+    "recto reno retro rhabdo rhino sacro scapho sclero semi sino spondylo steno sub super supra syn tachy teno tetra "
+    "thrombo thyro tracheo trans tri ultra un uni uretero uro utero vaso ventriculo vertebro vesico xantho"
+).split()
+_HYPHENS = "-‐‑–"
+MAY_BE_PARTED = re.compile(rf"[{_HYPHENS}]|(?i:\bnon )")  # told at once, and most texts are not
+PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(_BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
@@ -105,3 +118,8 @@ def counted(number: int, thing: str) -> str:
         In the singular; its plural is made with an s.
     """
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def joined(text: str) -> str:
+    """A text with the words joined that are written in two parts."""
+    return PARTED.sub(lambda found: re.sub(rf"[{_HYPHENS} ]", "", found.group()), text)

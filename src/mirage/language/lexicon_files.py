@@ -1,0 +1,224 @@
+"""The lexicon's files: concepts as plain data, one a line of JSON, and the tables that are worked out from them.
+
+The files that ship lie in ``shipped/lexicon``, by organ system; a file of somebody's own may add to them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mirage.errors import BadInput
+from mirage.language.words import WORD, fold, joined
+from mirage.settings import SHIPPED
+
+FOLDER = SHIPPED / "lexicon"
+RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
+KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
+SEPARATOR, NEXT = "|", "\t"  # no name holds one
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing of medicine.
+
+    Attributes
+    ----------
+    name : str
+        Preferred, and unique.
+    kind : str
+        One of `KINDS`.
+    synonyms, lay, es : tuple of str
+        Other names, what people say who are no doctors, and Spanish names.
+    abbreviations : mapping
+        Short form to words of which one settles that it is meant; to none where it is meant unless another is settled.
+    parents : tuple of str
+        Broader concepts, by name.
+    organ : str
+        The anatomy that it concerns, by name.
+    adjectives : tuple of str
+        Of an anatomy: words that mean "of it".
+    source, reviewed : str
+        Who says so, where one could doubt; which clinician has read the entry, if one has.
+    """
+
+    name: str
+    kind: str
+    synonyms: tuple[str, ...] = ()
+    lay: tuple[str, ...] = ()
+    es: tuple[str, ...] = ()
+    abbreviations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    organ: str = ""
+    adjectives: tuple[str, ...] = ()
+    source: str = ""
+    reviewed: str = ""
+
+
+_FORMS = {"abbreviations": "short forms, each with a list of words"}
+
+
+def read(path: Path) -> list[Concept]:
+    """Read the concepts of a file, one a line of JSON.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a line is broken; the message names it.
+    """
+    known = {each.name for each in fields(Concept)}
+    concepts = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+            strange = sorted(set(values) - known)
+            if strange:
+                raise ValueError(f"it has no field {strange[0]!r}")
+            for name, each in values.items():
+                several = name not in ("name", "kind", "organ", "source", "reviewed", "abbreviations")
+                texts = each if several and isinstance(each, list) else [each]
+                right = isinstance(each, dict) if name == "abbreviations" else isinstance(each, list if several else str)
+                if not right or not (name == "abbreviations" or all(isinstance(one, str) and one.strip() for one in texts)):
+                    raise ValueError(
+                        f"its {name!r} has to be {_FORMS.get(name, 'a list of texts' if several else 'a text')}"
+                    )
+            if SEPARATOR in values["name"]:
+                raise ValueError(f"its name holds {SEPARATOR!r}")
+            if values["kind"] not in KINDS:
+                raise ValueError(f"there is no kind {values['kind']!r}; there are: {', '.join(KINDS)}")
+            read_values: dict[str, Any] = {
+                name: tuple(each) if isinstance(each, list) else each for name, each in values.items()
+            }
+            concepts.append(Concept(**read_values))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {error}.") from error
+    return concepts
+
+
+TABLES = FOLDER / "tables.json"
+
+
+def files(own: Path | None = None) -> list[Path]:
+    """The files of the lexicon that ships, and somebody's own."""
+    return sorted(FOLDER.glob("*.jsonl")) + ([own] if own else [])
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """What changes when a file does, or the rules that texts are read by."""
+    return hashlib.sha256(RULES.encode() + b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
+    """Read the concepts of some files, by name.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a line is broken or a name stands twice; the message names it.
+    """
+    found: dict[str, Concept] = {}
+    for path in paths:
+        for concept in read(path):
+            if concept.name in found:
+                raise BadInput(
+                    f"The lexicon {path} has “{concept.name}”, which stands before it already. Give it another name."
+                )
+            found[concept.name] = concept
+    return found
+
+
+def tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
+    """What names are looked up in, so that JSON can hold it; long texts, because 20,000 small ones take longer to read."""
+    _check_parents(concepts)
+    adjectives = _organs_of_adjectives(concepts.values())
+
+    def words_of(name: str) -> list[str]:
+        plain = map(folded, WORD.findall(joined(name)))
+        return [adjectives.get(word, word) for word in plain]
+
+    forms: dict[str, int] = {}
+    longest: dict[str, set[int]] = {}
+
+    def take(name: str, number: int) -> None:
+        if words := words_of(name):
+            forms.setdefault(" ".join(words), number)
+            longest.setdefault(words[0], set()).add(len(words))
+
+    short: dict[str, list[tuple[int, list[str]]]] = {}
+    for number, concept in enumerate(concepts.values()):
+        for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
+            take(name, number)
+        for each, context in concept.abbreviations.items():
+            settling = sorted({word for phrase in context for word in words_of(phrase)})
+            short.setdefault(each, []).append((number, settling))
+    for number, concept in enumerate(concepts.values()):  # "sellar" is the sella turcica, where nothing else has that name
+        for adjective in concept.adjectives:
+            take(adjective, number)
+    lengths = {word: tuple(sorted(several, reverse=True)) for word, several in longest.items()}
+    different = sorted(set(lengths.values()))
+    place = {each: number for number, each in enumerate(different)}
+    owned = Counter(forms.values())
+    return {
+        "names": SEPARATOR.join(concepts),
+        "kinds": SEPARATOR.join(concept.kind for concept in concepts.values()),
+        "parents": NEXT.join(SEPARATOR.join(concept.parents) for concept in concepts.values()),
+        "organs": SEPARATOR.join(concept.organ for concept in concepts.values()),
+        "forms": SEPARATOR.join(sorted(forms, key=forms.__getitem__)),
+        "forms of each": [owned[number] for number in range(len(concepts))],
+        "first words": SEPARATOR.join(lengths),
+        "lengths of each": [place[each] for each in lengths.values()],
+        "lengths": different,
+        "short": short,
+        "adjectives": adjectives,
+    }
+
+
+def split(text: str) -> list[str]:
+    """What `tables_of` joined."""
+    return text.split(SEPARATOR) if text else []
+
+
+def _check_parents(concepts: Mapping[str, Concept]) -> None:
+    right: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in right:
+            return
+        if name in path:
+            raise BadInput(f"The lexicon's parents go round in a circle: {' → '.join((*path[path.index(name) :], name))}.")
+        for parent in concepts[name].parents:
+            if parent not in concepts:
+                raise BadInput(f"The lexicon's “{name}” has the parent “{parent}”, which it does not have.")
+            visit(parent, (*path, name))
+        right.add(name)
+
+    for name in concepts:
+        visit(name, ())
+
+
+def _organs_of_adjectives(concepts: Iterable[Concept]) -> dict[str, str]:
+    """Adjective to the word for its organ, where both are one word and the adjective has one organ only."""
+    organs: dict[str, set[str]] = {}
+    for concept in concepts:
+        if concept.kind == "anatomy" and " " not in concept.name:
+            for adjective in concept.adjectives:
+                if " " not in adjective:
+                    organs.setdefault(folded(adjective), set()).add(folded(concept.name))
+    return {adjective: next(iter(names)) for adjective, names in organs.items() if len(names) == 1}
+
+
+@lru_cache(maxsize=50_000)
+def folded(word: str) -> str:
+    """One word in the form that names are compared in, without accents."""
+    if not word.isascii():
+        word = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+    return fold(word)
