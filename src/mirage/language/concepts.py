@@ -118,6 +118,7 @@ class Lexicon:
         self._lengths: Sequence[Sequence[int]] = tables["lengths"]
         self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
         self._small: dict[str, str] = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
+        self._eponyms: Mapping[str, int] = tables["eponyms"]
         self.adjectives: Mapping[str, str] = tables["adjectives"]
         self._broader: dict[str, frozenset[str]] = {}
 
@@ -231,7 +232,9 @@ class Lexicon:
         place = 0
         while place < len(words):
             concept, length = self._named_at(words, place)
-            if not length:
+            if not length and typed and (eponym := self._eponyms.get(words[place])) is not None:
+                concept, length = self._names[eponym], 1
+            elif not length:
                 concept, length = self._shortened(spans[place][0], words, typed, doubtful)
             if concept:
                 matches.append(Match(concept, spans[place][1], spans[place + length - 1][2]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from mirage.settings import SHIPPED
 FOLDER = SHIPPED / "lexicon"
 RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
+_EPONYM = re.compile(r"[A-Z][a-zà-ÿ]{3,}")
 SEPARATOR, NEXT = "|", "\t"  # no name holds one
 
 
@@ -163,6 +165,11 @@ def tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
     for number, concept in enumerate(concepts.values()):  # "sellar" is the sella turcica, where nothing else has that name
         for adjective in concept.adjectives:
             take(adjective, number)
+    eponyms: dict[str, set[int]] = {}
+    for number, concept in enumerate(concepts.values()):
+        for name in (concept.name, *concept.synonyms):
+            if _EPONYM.match(name) and len(words := words_of(name)) > 1 and (first := words[0]) not in forms:
+                eponyms.setdefault(first, set()).add(number)
     lengths = {word: tuple(sorted(several, reverse=True)) for word, several in longest.items()}
     different = sorted(set(lengths.values()))
     place = {each: number for number, each in enumerate(different)}
@@ -178,6 +185,8 @@ def tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
         "lengths of each": [place[each] for each in lengths.values()],
         "lengths": different,
         "short": short,
+        # "Crohn's" is Crohn disease, where no other thing is called after Crohn.
+        "eponyms": {word: next(iter(owners)) for word, owners in eponyms.items() if len(owners) == 1},
         "adjectives": adjectives,
     }
 

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.lexicon_files import KINDS
 from mirage.language.mentions import mentions
-from mirage.language.words import FILLERS, WORD, stem
+from mirage.language.words import BEGINNINGS, FILLERS, WORD, stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
@@ -24,6 +24,7 @@ _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING[
 _NORMAL = frozenset(_ASKING["normal"].split())
 NORMAL, VARIANT = "normal", "normal variant"  # concepts
 _DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
+_WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
 _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
@@ -165,7 +166,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     found = lexicon().find(mended, typed=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
     normal, denied = False, list[str]()
-    absent = {one.concept for one in mentions(mended) if one.polarity == "denied"} if _DENYING.search(mended) else set[str]()
+    absent = _absent(mended)
     for match in found.matches:
         words = tuple(lexicon().words(mended[match.start : match.end]))
         covered.update(range(match.start, match.end))
@@ -202,6 +203,18 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         tuple(denied),
         bool(WORD.search(mended)),
     )
+
+
+def _absent(text: str) -> set[str]:
+    """Concepts that are not to be there. Who types "knee MRI not CT" denies what follows, not what goes before."""
+    denying = _DENYING.search(text)
+    if not denying:
+        return set()
+    absent = {one.concept for one in mentions(text[denying.start() :]) if one.polarity == "denied"}
+    for match in lexicon().find(text[denying.end() :], typed=True).matches[:1]:
+        if not _WORD_BETWEEN.search(text[denying.end() : denying.end() + match.start]):
+            absent.add(match.concept)  # "not CT"
+    return absent
 
 
 def _singular(text: str, kept: Collection[str]) -> str:
@@ -258,13 +271,16 @@ def _mend(
         place = end
 
     for number, (word, start, end) in enumerate(spans):
-        strange = len(word) >= _SHORTEST and word.isalpha() and word.lower() not in kept
+        long = len(word) >= _SHORTEST or word.lower() in BEGINNINGS
+        strange = long and word.isalpha() and word.lower() not in kept
         if start < place or not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
             continue
         following = spans[number + 1] if number + 1 < len(spans) else ("", end, end)
         both = word + following[0]
         if following[0] and known_names.canonical(both) in known_names.vocabulary:  # "pneumo thorax"
             mend(start, following[2], both)
+            continue
+        if len(word) < _SHORTEST:
             continue
         if known_names.begins(text, start):  # "peri-cardail effusion"
             word, end = both, following[2]  # noqa: PLW2901 - two parts of one word

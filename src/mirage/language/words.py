@@ -14,7 +14,7 @@ FILLERS = frozenset(
 )
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # Beginnings that are written with a hyphen as well as without: *sub-arachnoid*, *osteo-arthritis*, *non-ossifying*.
-_BEGINNINGS = (
+BEGINNINGS = (
     "adeno angio anti arthro bi bili broncho cardio cerebro cholangio cholecysto chondro co colo contra cranio cysto "
     "de dermato dextro di dys echo ecto electro encephalo endo entero epi extra fibro gastro hem hema hemangio hemi "
     "hemo hepato hetero hydro hyper hypo ileo infra inter intra iso juxta laryngo leio levo lipo litho lymph "
@@ -25,7 +25,7 @@ _BEGINNINGS = (
 ).split()
 _HYPHENS = "-‐‑–"
 MAY_BE_PARTED = re.compile(rf"[{_HYPHENS}]|(?i:\bnon )")  # told at once, and most texts are not
-PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(_BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
+PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",
