@@ -25,7 +25,8 @@ BEGINNINGS = (
 ).split()
 _HYPHENS = "-‐‑–"
 MAY_BE_PARTED = re.compile(rf"[{_HYPHENS}]|(?i:\bnon )")  # told at once, and most texts are not
-PARTED = re.compile(rf"(?i)\b(?:(?:{'|'.join(BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
+# What stands first is there for speed: only words that go on with a hyphen are held against all the beginnings.
+PARTED = re.compile(rf"(?i)\b(?=[a-z]+[{_HYPHENS}]|non )(?:(?:{'|'.join(BEGINNINGS)})[{_HYPHENS}]|non )+{WORD.pattern}")
 APOSTROPHES = str.maketrans("’‘ʼ´`", "'''''")
 _IRREGULAR = {
     "foci": "focus", "nuclei": "nucleus", "bronchi": "bronchus", "emboli": "embolus", "thrombi": "thrombus",

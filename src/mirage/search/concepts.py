@@ -25,6 +25,7 @@ CONCEPT_WEIGHTS: Mapping[str, float] = {
     f"in {REST}": 0.12,
 }  # fmt: skip
 PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
+COUNTED_FIELDS = (*sorted(PLAIN_FIELDS), "findings")  # what `spoken` and `normality` go by
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 BY_PLACE = 0.6  # of that weight where a figure says the general name, and the place elsewhere
 Words = Callable[[], Set[str]]
@@ -164,13 +165,18 @@ def confidence(
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support]
 ) -> tuple[Confidence, Basis]:
-    others = not reading.others or words() >= set(reading.others)
-    made = all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
+    # A figure's words are folded only where it depends on them; that takes longer than all the rest.
+    def others() -> bool:
+        return not reading.others or words() >= set(reading.others)
+
+    def made() -> bool:
+        return all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
+
     if not reading.wanted:
         return _without_concepts(base, reading, others, made)
     held = {concept: _held(concept, figure, words, support) for concept in reading.wanted}
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
-    if all(each == "plain" for each in held.values()) and others and made and not reading.doubtful:
+    if all(each == "plain" for each in held.values()) and not reading.doubtful and made() and others():
         return "strong", "named" if things else "structure"
     if reading.versus and "plain" in things:  # one of two that somebody wants side by side
         return "likely", "named"
@@ -180,16 +186,18 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "weak", "alike"
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
-    if "none" in held.values() or not others:  # a structure, and something beside it that its words do not say
+    if "none" in held.values() or not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
     return "likely", "structure"
 
 
-def _without_concepts(base: Confidence, reading: QueryReading, others: bool, made: bool) -> tuple[Confidence, Basis]:
+def _without_concepts(
+    base: Confidence, reading: QueryReading, others: Callable[[], bool], made: Callable[[], bool]
+) -> tuple[Confidence, Basis]:
     if reading.others:
-        return (base if others and made else _at_most_likely(base) if others else "weak"), "words"
+        return ((base if made() else _at_most_likely(base)) if others() else "weak"), "words"
     if reading.concepts:  # how the picture was made, and nothing else
-        return ("strong", "structure") if made else ("weak", "alike")
+        return ("strong", "structure") if made() else ("weak", "alike")
     return _at_most_likely(base), "alike"
 
 

@@ -167,7 +167,7 @@ class Searcher:
         mentions: Mapping[int, Sequence[StoredMention]] = {}
         if every or reading.normal:
             told = list(base) if reading.normal else [key for key in base if key in speaking]
-            mentions = self._store.mentions_by(told, () if reading.normal else every)
+            mentions = self._store.mentions_by(told, () if reading.normal else every, concepts.COUNTED_FIELDS)
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))

@@ -389,7 +389,9 @@ class Store:
 
     # -- mentions ----------------------------------------------------------------------------------------------------
 
-    def mentions_by(self, keys: Sequence[int], concepts: Collection[str] = ()) -> dict[int, list[StoredMention]]:
+    def mentions_by(
+        self, keys: Sequence[int], concepts: Collection[str] = (), fields: Collection[str] = ()
+    ) -> dict[int, list[StoredMention]]:
         """What figures, and their cases, speak of, denials too.
 
         Parameters
@@ -397,6 +399,8 @@ class Store:
         keys : sequence of int
         concepts : collection of str
             Only these, at most 30,000; all when left out.
+        fields : collection of str
+            Only what these say; all when left out.
 
         Returns
         -------
@@ -407,6 +411,8 @@ class Store:
         from_own = sa.select(own.key, own.concept, own.field, own.polarity).where(own.key.in_(_KEYS))
         from_case = sa.select(figures.c.key, case.concept, case.field, case.polarity).where(figures.c.key.in_(_KEYS))
         from_case = from_case.select_from(figures.join(case_mentions, figures.c.case_id == case.case_id))
+        if fields:
+            from_own, from_case = from_own.where(own.field.in_(fields)), from_case.where(case.field.in_(fields))
         if concepts:  # the plus keeps the database from looking for each concept of each figure by itself
             from_own = from_own.where(sa.literal("").concat(own.concept).in_(concepts))
             from_case = from_case.where(sa.literal("").concat(case.concept).in_(concepts))
