@@ -38,6 +38,7 @@ _WORD_OR_STOP = re.compile(rf"{WORD.pattern}|[.;:!?()]")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
 _LONGEST_AROUND_OF = 4
+_BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
     "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
@@ -216,7 +217,7 @@ class Lexicon:
         """Whether a word stands in any name, or is a short form."""
         return self.canonical(word) in self.vocabulary or bool(self._short_form(word, typed=True))
 
-    def find(self, text: str, *, typed: bool = False) -> Found:
+    def find(self, text: str, *, typed: bool = False, eponyms: bool = False) -> Found:
         """Find what a text names.
 
         Parameters
@@ -224,6 +225,8 @@ class Lexicon:
         text : str
         typed : bool
             Somebody typed it: short forms may be in small letters.
+        eponyms : bool
+            A name of a person may stand for the thing that is called after it, *Crohn's* for Crohn disease.
         """
         spans = self.spans(text)
         words = [word if word in _STOPS else self.canonical(word) for word, _, _ in spans]
@@ -232,8 +235,8 @@ class Lexicon:
         place = 0
         while place < len(words):
             concept, length = self._named_at(words, place)
-            if not length and typed and (eponym := self._eponyms.get(words[place])) is not None:
-                concept, length = self._names[eponym], 1
+            if not length and eponyms and (called := self._called_after(words, place)):
+                concept, length = called, 1
             elif not length:
                 concept, length = self._shortened(spans[place][0], words, typed, doubtful)
             if concept:
@@ -269,6 +272,18 @@ class Lexicon:
             if most > length:
                 return turned, most
         return concept, length
+
+    def _called_after(self, words: Sequence[str], place: int) -> str:
+        """What is called after a person whose name stands alone; "Crohn's of the ileum", but not "Crohn's tumor"."""
+        eponym = self._eponyms.get(words[place])
+        if eponym is None:
+            return ""
+        after = place + 1
+        while after < len(words) and words[after] in (*_OF, *_ARTICLES, "in", "on"):
+            after += 1
+        alone = after >= len(words) or words[after] in (*_STOPS, "vs", "versus", "and", "or")
+        beside = "" if alone else self._named_at(words, after)[0]
+        return self._names[eponym] if alone or (beside and self.kind(beside) in _BESIDE_EPONYMS) else ""
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         middle = next(at for at in range(place + 1, len(words)) if words[at] in _OF)

@@ -23,7 +23,7 @@ from mirage.settings import SHIPPED
 FOLDER = SHIPPED / "lexicon"
 RULES = "3"  # goes up when texts are read by other rules, so that atlases read theirs anew
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
-_EPONYM = re.compile(r"[A-Z][a-zà-ÿ]{3,}")
+_EPONYM = re.compile(r"[A-Z][a-zà-ÿ]{3,} [a-z]")
 SEPARATOR, NEXT = "|", "\t"  # no name holds one
 
 

@@ -163,7 +163,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     plain = _QUOTED.sub(r"\1", text)
     mended, changes = _mend(_singular(plain, kept), kept, lexicon(), known, more)
     sides = None if kept else _sides(mended)
-    found = lexicon().find(mended, typed=True)
+    found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
     normal, denied = False, list[str]()
     absent = _absent(mended)
@@ -238,9 +238,9 @@ def _singular(text: str, kept: Collection[str]) -> str:
 def _sides(text: str) -> tuple[str, str] | None:
     for pattern in _VERSUS:
         if (found := pattern.fullmatch(text)) and (a := _bare(found["a"])) and (b := _bare(found["b"])):
-            if not lexicon().find(a, typed=True).matches:  # "epidural versus subdural hematoma"
+            if not lexicon().find(a, typed=True, eponyms=True).matches:  # "epidural versus subdural hematoma"
                 a = f"{a} {b.split()[-1]}"
-            both = lexicon().find(a, typed=True), lexicon().find(b, typed=True)
+            both = [lexicon().find(side, typed=True, eponyms=True) for side in (a, b)]
             if all(side.matches or side.doubtful for side in both):
                 return a, b
     return None
