@@ -347,3 +347,10 @@ def test_a_part_of_the_body_gets_no_differential() -> None:
     )
     drafts, _ = told(ExplanationRequest("mediastinum", items))
     assert [draft.aspect for draft in drafts] == ["look"]
+
+
+def test_marks_of_footnotes_and_lists_are_no_part_of_what_else_it_could_be() -> None:
+    text = "Chordoma*\n* Chondrosarcoma*\nPlasmacytoma"
+    evidence = (passage(1, text, "differential", title="Fibrous dysplasia"),)
+    drafts, _ = told(ExplanationRequest("fibrous dysplasia", evidence))
+    assert [draft.text for draft in drafts] == ["Chordoma; Chondrosarcoma; Plasmacytoma"]

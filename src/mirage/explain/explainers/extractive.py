@@ -318,7 +318,7 @@ def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
     """A list of what else it could be as one sentence, without what it is."""
     if not (subject.case_of(item) and subject.alone_in(item.diagnosis or item.title)):
         return
-    items = [one.text.rstrip(" .;,") for one in splitting.split(item.text) if one.listed and not one.is_heading]
+    items = [one.text.strip(" .;,*•>") for one in splitting.split(item.text) if one.listed and not one.is_heading]
     upper = sum(name[:1].isupper() for name in items) > len(items) / 2
     parts: list[str] = []
     left_out, kept = False, 0
