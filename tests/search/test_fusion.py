@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from mirage.errors import BadInput
-from mirage.language import words
 from mirage.search import confidence, deduplication, fusion
 from mirage.search.answer import ChannelMatch
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
@@ -233,30 +232,6 @@ def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> No
     assert made.weights_for(words=True, picture=True) == {"image": 1.0, "words": 1.0}
     assert made.weights_for(words=True, picture=False, less=True) == confidence.DEFAULT_CALIBRATION.weights
     assert Calibration("", EVEN, MODEL, MODEL).weights_for(words=False, picture=True) == EVEN
-
-
-def test_the_memory_of_stems_has_a_bound_and_forgets_what_was_used_longest_ago() -> None:
-    texts = [f"{word} lesion of the {word} lobe {number}" for number, word in enumerate(["frontal"] * 400)]
-    stems = fusion.StemCache(most_bytes=10_000)
-    assert stems(texts[0]) == words.stems(texts[0])
-    for text in texts:
-        assert stems(text) == words.stems(text)
-        assert stems(texts[0]) == words.stems(texts[0])
-        assert stems.bytes <= 10_000
-    assert stems.bytes > 9_000
-    read: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        real = words.stems
-        patch.setattr(words, "stems", lambda text: read.append(text) or real(text))
-        for text in (texts[0], texts[-1], texts[5]):
-            stems(text)
-    assert read == [texts[5]]
-
-
-def test_one_text_larger_than_the_bound_is_read_and_not_kept() -> None:
-    stems = fusion.StemCache(most_bytes=100)
-    assert stems("a lesion of the brain") == words.stems("a lesion of the brain")
-    assert stems.bytes == 0
 
 
 def test_each_channel_s_score_and_rank_reach_the_fused_figure_and_most_are_cut() -> None:

@@ -25,6 +25,7 @@ from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import AtlasError, NotFound
 from mirage.jobs import Jobs
+from mirage.language.words import stems, unpacked_stems
 from mirage.query import Query
 from mirage.settings import Settings
 from mirage.storage import migrations, records
@@ -119,6 +120,40 @@ def test_bringing_an_atlas_up_to_date_is_told_and_done_once(old: Path) -> None:
     for _ in range(2):
         Atlas.open(old, encoder=Squares(), steps=lambda *step: told.append(step)).close()
     assert told == [("reading all words anew", 4, 4), ("filling the index", 4, 4)]
+
+
+def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
+    with opened(old) as atlas:
+        rows = [row for batch in atlas.store.each() for row in batch]
+        assert len(rows) == 4
+        for row in rows:
+            assert unpacked_stems(row.stems) == stems(row.figure.words)
+        assert any(row.stems for row in rows)
+        assert any(atlas.store.mentions_by([row.key for row in rows]).values())
+
+
+def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
+    opened(old).close()
+    now = old / "records.sqlite"
+    before = rows_of(old)
+    with sqlite3.connect(now) as there:  # as revision 0003 had them
+        there.executescript(
+            """
+            ALTER TABLE figures DROP COLUMN stems;
+            CREATE TABLE other ("key" INTEGER NOT NULL, concept VARCHAR NOT NULL, field VARCHAR NOT NULL,
+              polarity VARCHAR NOT NULL, PRIMARY KEY ("key", concept, field));
+            INSERT INTO other SELECT "key", concept, field, polarity FROM figure_mentions;
+            DROP TABLE figure_mentions;
+            ALTER TABLE other RENAME TO figure_mentions;
+            CREATE INDEX figure_mentions_of ON figure_mentions (concept, polarity);
+            UPDATE alembic_version SET version_num = '0003';
+            """
+        )
+    there.close()
+    told: list[str] = []
+    Atlas.open(old, encoder=Squares(), steps=lambda what, done, total: told.append(what)).close()
+    assert told == []  # neither words nor pictures are read anew
+    assert rows_of(old) == before
 
 
 def test_how_the_diagnosis_was_proven_is_read_from_the_records_of_an_earlier_version(old: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from functools import lru_cache
 
 import qdrant_edge as edge
@@ -97,6 +98,16 @@ def stem(word: str) -> int | None:
 def stems(text: str) -> frozenset[int]:
     """The stems of a text's words."""
     return frozenset(int(index) for index in _stemmer().embed_query(text).indices)
+
+
+def packed_stems(text: str) -> bytes:
+    """The stems of a text's words, four bytes each, as they are stored."""
+    return array("I", _stemmer().embed_query(text).indices).tobytes()
+
+
+def unpacked_stems(packed: bytes) -> frozenset[int]:
+    """The stems that `packed_stems` packed."""
+    return frozenset(memoryview(packed).cast("I"))
 
 
 def words(text: str) -> dict[int, str]:

@@ -6,17 +6,12 @@ The weights: `mirage.search.confidence`.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import threading
-from array import array
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from mirage.indexes.base import Ranked
-from mirage.language import words
 from mirage.search.answer import ChannelMatch
 from mirage.search.confidence import HitFeatures
 
@@ -132,38 +127,3 @@ def inverse_document_frequency(frequency: int, figures: int) -> float:
         How many figures there are.
     """
     return max(0.1, math.log(1 + (figures - frequency + 0.5) / (frequency + 0.5)))
-
-
-class StemCache:
-    """Stems of figures' words, those used longest ago given up first. Safe to share between threads.
-
-    Parameters
-    ----------
-    most_bytes : int
-        What the stems and their keys may take in memory, about.
-    """
-
-    _EACH = 250  # bytes of a key, an array and their places
-
-    def __init__(self, most_bytes: int = 32_000_000) -> None:
-        self._most, self.bytes = most_bytes, 0
-        self._kept: OrderedDict[bytes, array[int]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, text: str) -> frozenset[int]:
-        """The stems of a text's words."""
-        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        with self._lock:
-            if (kept := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                return frozenset(kept)
-        stems = words.stems(text)
-        found = array("q", stems)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = found
-                self.bytes += self._EACH + found.itemsize * len(found)
-            while self.bytes > self._most:
-                _, gone = self._kept.popitem(last=False)
-                self.bytes -= self._EACH + gone.itemsize * len(gone)
-        return stems

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
+from mirage.figure import Figure
 from mirage.images import PictureStore
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
@@ -28,7 +29,7 @@ from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
-from mirage.search.fusion import FusedFigure, StemCache
+from mirage.search.fusion import FusedFigure
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.storage.records import FigureRow, StoredMention
 from mirage.storage.store import Store
@@ -105,8 +106,7 @@ class Searcher:
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
         rows = self._store.rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
-        texts_of = {entry.key: rows[entry.key].figure.words for entry in fused}
-        covered = {key: fusion.coverage(wanted, _stems(text)) for key, text in texts_of.items()}
+        covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
         looks = {entry.key: rows[entry.key].picture.look for entry in fused}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
@@ -118,7 +118,7 @@ class Searcher:
         else:
             features = self._features(vector, [entry.key for entry in fused], covered)
         speaking = frozenset(key for key, _ in lists.get("concepts", ()))
-        sure = self._confidences(reading, rows, features, texts_of, speaking)
+        sure = self._confidences(reading, rows, features, speaking)
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         notes += _remarks(query, hits)
@@ -156,7 +156,6 @@ class Searcher:
         reading: QueryReading | None,
         rows: Mapping[int, FigureRow],
         features: Mapping[int, HitFeatures],
-        texts: Mapping[int, str],
         speaking: Set[int],
     ) -> dict[int, tuple[Confidence, Basis]]:
         """How sure each figure is, and by what. A picture alone names nothing: what resembles it is never *strong*."""
@@ -171,7 +170,7 @@ class Searcher:
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
-            figure, words = rows[key].figure, partial(_folded_words, texts[key])
+            figure, words = rows[key].figure, partial(_folded_words, rows[key].figure)
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, words, said, normal)
         return sure
@@ -305,8 +304,8 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
 
 
 @lru_cache(maxsize=4_000)
-def _folded_words(text: str) -> frozenset[str]:
-    return frozenset(lexicon().words(text))
+def _folded_words(figure: Figure) -> frozenset[str]:
+    return frozenset(lexicon().words(figure.words))
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:
@@ -339,11 +338,8 @@ def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int,
         entry
         for entry in fused
         if not {found.channel for found in entry.channels} <= {"words", "case"}
-        or not any(stems and stems <= _stems(rows[entry.key].figure.words) for stems in unwanted)
+        or not any(stems and stems <= wordform.unpacked_stems(rows[entry.key].stems) for stems in unwanted)
     ]
-
-
-_stems = StemCache()
 
 
 _TRIED = (

@@ -43,7 +43,7 @@ def _source_columns() -> list[sa.Column[Any]]:
 
 
 def _mention_columns() -> list[sa.Column[Any]]:
-    return [_key("concept"), _key("field"), _string("polarity")]
+    return [_key("field"), _key("concept"), _string("polarity")]  # in the order in which a search asks for them
 
 
 FIGURE_WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane", "region", "case_id", "patient")
@@ -64,6 +64,8 @@ figures = sa.Table(
     *(_number(name) for name in ("width", "height", "bytes")),
     _string("look"),  # `mirage.images.look`, in hex
     _number("stamp", index=True),
+    # Of the figure's words, as `mirage.language.words.packed_stems` gives them.
+    sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
 )
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
@@ -96,18 +98,20 @@ figure_mentions = sa.Table(
     metadata,
     sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
     *_mention_columns(),
+    sqlite_with_rowid=False,
 )
 case_mentions = sa.Table(
     "case_mentions",
     metadata,
     sa.Column("case_id", sa.String, sa.ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
     *_mention_columns(),
+    sqlite_with_rowid=False,
 )
 sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.polarity)
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0003"
+VERSION = "0004"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 
@@ -161,6 +165,7 @@ class FigureRow:
     key: int
     figure: Figure
     picture: PictureRow
+    stems: bytes  # of the figure's words, as `mirage.language.words.packed_stems` gives them
 
 
 class StoredMention(NamedTuple):

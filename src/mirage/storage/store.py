@@ -26,6 +26,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.mentions import POLARITIES, Polarity, mentions
 from mirage.language.proof import proof_of
 from mirage.language.sentences import language_of
+from mirage.language.words import packed_stems
 from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
@@ -57,6 +58,7 @@ from mirage.storage.records import (
     version,
 )
 
+Derived = dict[str, str | bytes]  # columns of figures
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
@@ -66,6 +68,27 @@ _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(_KEYS))
+_OF_FIGURES = sa.select(*(figure_mentions.c[name] for name in StoredMention._fields)).where(figure_mentions.c.key.in_(_KEYS))
+_OF_CASES = (
+    sa.select(figures.c.key, *(case_mentions.c[name] for name in StoredMention._fields[1:]))
+    .select_from(figures.join(case_mentions, figures.c.case_id == case_mentions.c.case_id))
+    .where(figures.c.key.in_(_KEYS))
+)
+
+
+def _mentions(narrowed: bool) -> sa.CompoundSelect[Any]:
+    """What figures (``keys``) and their cases say in ``fields``, of ``concepts`` only where it is so `narrowed`."""
+    found = []
+    for statement, said in ((_OF_FIGURES, figure_mentions.c), (_OF_CASES, case_mentions.c)):
+        part = statement.where(said.field.in_(sa.bindparam("fields", expanding=True)))
+        if narrowed:  # the plus keeps the database from looking for each concept of each figure by itself
+            part = part.where(sa.literal("").concat(said.concept).in_(sa.bindparam("concepts", expanding=True)))
+        found.append(part)
+    return sa.union_all(*found)
+
+
+# Put together once: that takes longer than what they ask for.
+_MENTIONS, _MENTIONED = _mentions(narrowed=False), _mentions(narrowed=True)
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
 
@@ -407,20 +430,12 @@ class Store:
         dict
             Key to mentions; to an empty list where there are none.
         """
-        own, case = figure_mentions.c, case_mentions.c
-        from_own = sa.select(own.key, own.concept, own.field, own.polarity).where(own.key.in_(_KEYS))
-        from_case = sa.select(figures.c.key, case.concept, case.field, case.polarity).where(figures.c.key.in_(_KEYS))
-        from_case = from_case.select_from(figures.join(case_mentions, figures.c.case_id == case.case_id))
-        if fields:
-            from_own, from_case = from_own.where(own.field.in_(fields)), from_case.where(case.field.in_(fields))
-        if concepts:  # the plus keeps the database from looking for each concept of each figure by itself
-            from_own = from_own.where(sa.literal("").concat(own.concept).in_(concepts))
-            from_case = from_case.where(sa.literal("").concat(case.concept).in_(concepts))
-        statement = sa.union_all(from_own, from_case)
+        asked = {"concepts": list(concepts), "fields": list(fields or (*FIGURE_FIELDS, *CASE_FIELDS))}
+        statement = _MENTIONED if concepts else _MENTIONS
         found: dict[int, list[StoredMention]] = {key: [] for key in keys}
         with self._read() as connection:
             for part in batched(keys, _AT_ONCE):
-                for row in connection.execute(statement, {"keys": list(part)}).all():
+                for row in connection.execute(statement, asked | {"keys": part}).all():
                     found[row[0]].append(StoredMention(*row))
         return found
 
@@ -634,18 +649,18 @@ def _row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
     # By place: looking 64 rows' names up anew takes longer than reading them.
     key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, contradicted, language, proof, _, name, width, height, size, look, _ = row[18:]
+    inferred, contradicted, language, proof, _, name, width, height, size, look, _, stems = row[18:]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
     values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)), stems)
 
 
-def _derived(figure: Figure) -> dict[str, str]:
+def _derived(figure: Figure) -> Derived:
     """Columns that are worked out from a figure's words."""
     language = language_of(figure.caption)
     said = () if language else labels.contradicted(figure)
-    return {"contradicted": " ".join(map("=".join, said)), "language": language}
+    return {"contradicted": " ".join(map("=".join, said)), "language": language, "stems": packed_stems(figure.words)}
 
 
 def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:
@@ -657,7 +672,7 @@ def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str
     return found
 
 
-def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: Mapping[int, Mapping[str, str]]) -> None:
+def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: Mapping[int, Derived]) -> None:
     """Replace what is derived of figures."""
     proofs = _proofs(connection, [row.figure.case_id for row in rows])
     for row in rows:
