@@ -25,6 +25,7 @@ from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import AtlasError, NotFound
 from mirage.jobs import Jobs
+from mirage.language.concepts import lexicon
 from mirage.language.words import stems, unpacked_stems
 from mirage.query import Query
 from mirage.settings import Settings
@@ -128,6 +129,7 @@ def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
         assert len(rows) == 4
         for row in rows:
             assert unpacked_stems(row.stems) == stems(row.figure.words)
+            assert set(row.folded.split()) == set(lexicon().words(row.figure.words))
         assert any(row.stems for row in rows)
         assert any(atlas.store.mentions_by([row.key for row in rows]).values())
 
@@ -140,6 +142,7 @@ def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
         there.executescript(
             """
             ALTER TABLE figures DROP COLUMN stems;
+            ALTER TABLE figures DROP COLUMN folded;
             CREATE TABLE other ("key" INTEGER NOT NULL, concept VARCHAR NOT NULL, field VARCHAR NOT NULL,
               polarity VARCHAR NOT NULL, PRIMARY KEY ("key", concept, field));
             INSERT INTO other SELECT "key", concept, field, polarity FROM figure_mentions;

@@ -208,6 +208,10 @@ class Lexicon:
         """The words of a text, in the form that words are compared in."""
         return [self.canonical(word) for word, _, _ in self.spans(text) if word not in _STOPS]
 
+    def folded(self, text: str) -> str:
+        """The different words of a text as `words` gives them, in order and with spaces between, as they are stored."""
+        return " ".join(sorted(set(self.words(text))))
+
     def canonical(self, word: str) -> str:
         """The form that a word is compared in: folded, without accents, and the organ in place of its adjective."""
         plain = folded(word)

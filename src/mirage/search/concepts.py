@@ -28,7 +28,6 @@ PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
 COUNTED_FIELDS = (*sorted(PLAIN_FIELDS), "findings")  # what `spoken` and `normality` go by
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 BY_PLACE = 0.6  # of that weight where a figure says the general name, and the place elsewhere
-Words = Callable[[], Set[str]]
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
@@ -130,7 +129,12 @@ def normality(figure: Figure, mentions: Iterable[StoredMention], wanted: Sequenc
 
 
 def confidence(
-    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support], normal: Normality
+    base: Confidence,
+    reading: QueryReading,
+    figure: Figure,
+    words: Set[str],
+    support: Mapping[str, Support],
+    normal: Normality,
 ) -> tuple[Confidence, Basis]:
     """How sure a hit is, and by what.
 
@@ -140,8 +144,8 @@ def confidence(
         By vectors and words alone.
     reading : QueryReading
     figure : Figure
-    words : callable
-        Gives the figure's own words, folded.
+    words : set of str
+        The figure's own, folded.
     support : mapping
         As `spoken` gives it.
     normal : {"said", "partly", "silent", "ill"}
@@ -163,11 +167,10 @@ def confidence(
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: Figure, words: Words, support: Mapping[str, Support]
+    base: Confidence, reading: QueryReading, figure: Figure, words: Set[str], support: Mapping[str, Support]
 ) -> tuple[Confidence, Basis]:
-    # A figure's words are folded only where it depends on them; that takes longer than all the rest.
     def others() -> bool:
-        return not reading.others or words() >= set(reading.others)
+        return not reading.others or words >= set(reading.others)
 
     def made() -> bool:
         return all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
@@ -205,27 +208,27 @@ def _at_most_likely(base: Confidence) -> Confidence:
     return "likely" if base == "strong" else base
 
 
-def _held(concept: AskedConcept, figure: Figure, words: Words, support: Mapping[str, Support]) -> Support:
+def _held(concept: AskedConcept, figure: Figure, words: Set[str], support: Mapping[str, Support]) -> Support:
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
     # The words of a disease's name, scattered over a text, do not name it.
-    if said == "none" and concept.kind != "disease" and words() >= set(concept.words):
+    if said == "none" and concept.kind != "disease" and words >= set(concept.words):
         return "said"
     return said
 
 
-def _made_so(concept: AskedConcept, figure: Figure, words: Words) -> bool:
+def _made_so(concept: AskedConcept, figure: Figure, words: Set[str]) -> bool:
     """Whether a figure was made as asked: by its labels, or by its own words."""
     if concept.kind == "plane" and figure.plane == concept.name:
         return True
     if figure.modality and MODALITY_LABELS.get(concept.name) == figure.modality:
         return True
-    if words() >= set(concept.words):
+    if words >= set(concept.words):
         return True
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
     organ, broader = lexicon().organ(concept.name), lexicon().parents(concept.name)
     if not organ or figure.modality not in {MODALITY_LABELS[name] for name in broader if name in MODALITY_LABELS}:
         return False
     shown = {match.concept for match in lexicon().find(figure.region).matches}
-    return organ in shown or bool(lexicon().parents(organ) & shown) or lexicon().canonical(organ) in words()
+    return organ in shown or bool(lexicon().parents(organ) & shown) or lexicon().canonical(organ) in words

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.figure import Figure
 from mirage.images import PictureStore
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
@@ -170,7 +169,7 @@ class Searcher:
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
-            figure, words = rows[key].figure, partial(_folded_words, rows[key].figure)
+            figure, words = rows[key].figure, frozenset(rows[key].folded.split())
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, words, said, normal)
         return sure
@@ -301,11 +300,6 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
         told.append(f"{wordform.counted(count, 'figure')} here may not fit the filters: label and caption disagree.")
     return told
-
-
-@lru_cache(maxsize=4_000)
-def _folded_words(figure: Figure) -> frozenset[str]:
-    return frozenset(lexicon().words(figure.words))
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:

@@ -64,8 +64,9 @@ figures = sa.Table(
     *(_number(name) for name in ("width", "height", "bytes")),
     _string("look"),  # `mirage.images.look`, in hex
     _number("stamp", index=True),
-    # Of the figure's words, as `mirage.language.words.packed_stems` gives them.
+    # The figure's words as `mirage.language.words.packed_stems` and `mirage.language.concepts.Lexicon.folded` give them.
     sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
+    _text("folded", server_default=""),
 )
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
@@ -160,12 +161,22 @@ class CorpusRecord:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A figure as it is kept."""
+    """A figure as it is kept.
+
+    Attributes
+    ----------
+    key : int
+    figure : Figure
+    picture : PictureRow
+    stems, folded : bytes and str
+        The figure's words as a search compares them; see `figures`.
+    """
 
     key: int
     figure: Figure
     picture: PictureRow
-    stems: bytes  # of the figure's words, as `mirage.language.words.packed_stems` gives them
+    stems: bytes
+    folded: str
 
 
 class StoredMention(NamedTuple):

@@ -649,18 +649,19 @@ def _row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
     # By place: looking 64 rows' names up anew takes longer than reading them.
     key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, contradicted, language, proof, _, name, width, height, size, look, _, stems = row[18:]
+    inferred, contradicted, language, proof, _, name, width, height, size, look, _, stems, folded = row[18:]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
     values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)), stems)
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)), stems, folded)
 
 
 def _derived(figure: Figure) -> Derived:
     """Columns that are worked out from a figure's words."""
     language = language_of(figure.caption)
     said = () if language else labels.contradicted(figure)
-    return {"contradicted": " ".join(map("=".join, said)), "language": language, "stems": packed_stems(figure.words)}
+    words = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
+    return {"contradicted": " ".join(map("=".join, said)), "language": language, **words}
 
 
 def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Stems of figures' words are stored; mentions lie in the order in which a search asks for them: by field, then concept."""
+"""Figures' words are stored as a search compares them; mentions lie in the order in which it asks for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from mirage.figure import Figure, Source
+from mirage.language.concepts import lexicon
 from mirage.language.words import packed_stems
 
 revision = "0004"
@@ -15,10 +16,11 @@ _WORDS = ("caption", "title", "diagnosis", "modality", "modality_detail", "plane
 
 
 def upgrade() -> None:
-    """Add the column and fill it; copy the mentions."""
+    """Add the columns and fill them; copy the mentions."""
     with op.batch_alter_table("figures") as changed:
         changed.add_column(sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")))
-    _fill_stems(op.get_bind())
+        changed.add_column(sa.Column("folded", sa.Text, nullable=False, server_default=""))
+    _fill(op.get_bind())
     for name, subject, refers_to in (
         ("figure_mentions", sa.Column("key", sa.Integer, primary_key=True), "figures.key"),
         ("case_mentions", sa.Column("case_id", sa.String, primary_key=True), "cases.id"),
@@ -40,14 +42,15 @@ def upgrade() -> None:
         op.create_index(f"{name}_of", name, ["concept", "polarity"])
 
 
-def _fill_stems(connection: sa.Connection) -> None:
-    figures = sa.table("figures", *map(sa.column, ("key", "stems", *_WORDS)))
+def _fill(connection: sa.Connection) -> None:
+    figures = sa.table("figures", *map(sa.column, ("key", "stems", "folded", *_WORDS)))
     page = sa.select(figures.c.key, *(figures.c[name] for name in _WORDS)).order_by(figures.c.key).limit(500)
-    put = sa.update(figures).where(figures.c.key == sa.bindparam("one"))
-    put = put.values(stems=sa.bindparam("packed", type_=sa.LargeBinary))
+    filled = {"stems": sa.bindparam("packed", type_=sa.LargeBinary), "folded": sa.bindparam("words")}
+    put = sa.update(figures).where(figures.c.key == sa.bindparam("one")).values(filled)
     last = -1
     while rows := connection.execute(page.where(figures.c.key > last)).all():
         read = [Figure("", source=Source("", ""), **dict(zip(_WORDS, row[1:], strict=True))) for row in rows]
-        stems = [packed_stems(figure.words) for figure in read]
-        connection.execute(put, [{"one": row.key, "packed": own} for row, own in zip(rows, stems, strict=True)])
+        texts = {row.key: figure.words for row, figure in zip(rows, read, strict=True)}
+        values = [{"one": key, "packed": packed_stems(text), "words": lexicon().folded(text)} for key, text in texts.items()]
+        connection.execute(put, values)
         last = rows[-1].key
