@@ -125,13 +125,14 @@ def test_bringing_an_atlas_up_to_date_is_told_and_done_once(old: Path) -> None:
 
 def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
     with opened(old) as atlas:
-        rows = [row for batch in atlas.store.each() for row in batch]
-        assert len(rows) == 4
-        for row in rows:
-            assert unpacked_stems(row.stems) == stems(row.figure.words)
-            assert set(row.folded.split()) == set(lexicon().words(row.figure.words))
-        assert any(row.stems for row in rows)
-        assert any(atlas.store.mentions_by([row.key for row in rows]).values())
+        rows = {row.key: row.figure for batch in atlas.store.each() for row in batch}
+        found = atlas.store.search_rows(list(rows))
+        assert len(found) == len(rows) == 4
+        for key, figure in rows.items():
+            assert unpacked_stems(found[key].stems) == stems(figure.words)
+            assert set(found[key].folded.split()) == set(lexicon().words(figure.words))
+        assert any(row.stems and row.folded for row in found.values())
+        assert any(atlas.store.mentions_by(list(rows)).values())
 
 
 def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:

@@ -112,6 +112,10 @@ class Index(Protocol):
         """Do what makes later questions fast; called once adding has ended."""
         ...
 
+    def warm(self) -> None:
+        """Have in memory what searches read, as far as that is sensible; may be called while others ask, add and close."""
+        ...
+
     def close(self) -> None:
         """Write everything and let go of the files."""
         ...

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ _SAME = 4  # decimals up to which scores are alike
 _WIDER = 4  # times as many, where a tie goes on beyond that,
 _MOST_TIED = 5_000  # up to so many
 _BATCH = 512
+_WARM_BYTES = 512_000_000  # of vectors; a million figures are left on disk until they are looked at
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
@@ -127,7 +129,7 @@ class EmbeddedIndex:
             raise BadInput(f"An index has no layout {layout!r}. There are: {', '.join(_LAYOUTS)}.")
         self._path = Path(path)
         self._dimension = dimension
-        self._closed = False
+        self._closed, self._using = False, threading.Lock()
         with _explained(self._path):
             if not self._path.exists() or not any(self._path.iterdir()):
                 _make(self._path, dimension, layout)
@@ -252,9 +254,26 @@ class EmbeddedIndex:
                 self._shard.optimize()
             self._shard.flush()
 
+    def warm(self) -> None:
+        """Touch the exact vectors of a few hundred thousand figures, so that a search need not wait for their pages."""
+        if len(self) * self._dimension * 8 > _WARM_BYTES:
+            return
+        offset: Any = None
+        while True:
+            with self._using:
+                if self._closed:
+                    return
+                _, offset = self._shard.scroll(
+                    edge.ScrollRequest(limit=_BATCH, offset=offset, with_payload=False, with_vector=["image", "caption"])
+                )
+            if offset is None:
+                return
+
     def close(self) -> None:
         """Write everything and let go of the files."""
-        if not self._closed:
+        with self._using:
+            if self._closed:
+                return
             self._closed = True
             with _explained(self._path):
                 self._shard.flush()

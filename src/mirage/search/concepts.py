@@ -10,13 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal
 
-from mirage.figure import Figure
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.search.confidence import Basis, Confidence
-from mirage.storage.records import StoredMention
+from mirage.storage.records import SearchRow, StoredMention
 
 # What counts where a calibration does not say: ``concepts`` is what a figure gains that speaks plainly of all that is asked,
 # in units of a channel's first place; ``in title`` and the like, how much of that a field is worth.
@@ -98,14 +97,14 @@ _NORMAL_THING = re.compile(
 )
 
 
-def normality(figure: Figure, mentions: Iterable[StoredMention], wanted: Sequence[AskedConcept]) -> Normality:
+def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequence[AskedConcept]) -> Normality:
     """Whether a figure is said to be normal, or its title, diagnosis, topic or caption affirms a disease or a finding.
 
     A diagnosis in which no concept is found is a disease that the lexicon lacks. A normal variant is neither.
 
     Parameters
     ----------
-    figure : Figure
+    figure : SearchRow
     mentions : iterable of StoredMention
         The figure's and its case's.
     wanted : sequence of AskedConcept
@@ -131,7 +130,7 @@ def normality(figure: Figure, mentions: Iterable[StoredMention], wanted: Sequenc
 def confidence(
     base: Confidence,
     reading: QueryReading,
-    figure: Figure,
+    figure: SearchRow,
     words: Set[str],
     support: Mapping[str, Support],
     normal: Normality,
@@ -143,7 +142,7 @@ def confidence(
     base : {"strong", "likely", "weak"}
         By vectors and words alone.
     reading : QueryReading
-    figure : Figure
+    figure : SearchRow
     words : set of str
         The figure's own, folded.
     support : mapping
@@ -167,7 +166,7 @@ def confidence(
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: Figure, words: Set[str], support: Mapping[str, Support]
+    base: Confidence, reading: QueryReading, figure: SearchRow, words: Set[str], support: Mapping[str, Support]
 ) -> tuple[Confidence, Basis]:
     def others() -> bool:
         return not reading.others or words >= set(reading.others)
@@ -208,7 +207,7 @@ def _at_most_likely(base: Confidence) -> Confidence:
     return "likely" if base == "strong" else base
 
 
-def _held(concept: AskedConcept, figure: Figure, words: Set[str], support: Mapping[str, Support]) -> Support:
+def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Mapping[str, Support]) -> Support:
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
@@ -218,7 +217,7 @@ def _held(concept: AskedConcept, figure: Figure, words: Set[str], support: Mappi
     return said
 
 
-def _made_so(concept: AskedConcept, figure: Figure, words: Set[str]) -> bool:
+def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
     """Whether a figure was made as asked: by its labels, or by its own words."""
     if concept.kind == "plane" and figure.plane == concept.name:
         return True

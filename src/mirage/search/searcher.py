@@ -7,7 +7,7 @@ makes a new one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import lru_cache
@@ -30,7 +30,7 @@ from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures
 from mirage.search.deduplication import deduplicated
 from mirage.search.fusion import FusedFigure
 from mirage.search.query_vector import Feedback, QueryEncoder
-from mirage.storage.records import FigureRow, StoredMention
+from mirage.storage.records import SearchRow, StoredMention
 from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
@@ -90,7 +90,8 @@ class Searcher:
             notes.append(f"These words only ask. Name what you look for: a condition, a finding, a structure.{denied}")
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
         words = _words_asked(query, reading)
-        vector, lists = self._asked(query, reading, words, feedback, notes)
+        _BESIDE.submit(self._warmed)
+        vector, lists, wanted = self._asked(query, reading, words, feedback, notes)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
@@ -98,16 +99,15 @@ class Searcher:
             less=any(term.weight < 0 for term in query.terms),
         )
         most = query.k + SPARE + len(own)
-        stems = wordform.words(words).items()
-        wanted = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
         gained = _gained(lists, weights, sum(wanted.values()))
         fused = fusion.fuse(lists, {**weights, "case": 0.0, "concepts": 0.0}, most, self._uncaptioned(lists), gained)
         fused = [entry for entry in fused if entry.key not in own][: query.k + SPARE]
-        rows = self._store.rows([entry.key for entry in fused])
+        mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
+        rows = self._store.search_rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
-        looks = {entry.key: rows[entry.key].picture.look for entry in fused}
+        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
         staying = set(kept)
         fused = [entry for entry in fused if entry.key in staying]
@@ -116,8 +116,7 @@ class Searcher:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
             features = self._features(vector, [entry.key for entry in fused], covered)
-        speaking = frozenset(key for key, _ in lists.get("concepts", ()))
-        sure = self._confidences(reading, rows, features, speaking)
+        sure = self._confidences(reading, rows, features, mentions.result())
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
         notes += _remarks(query, hits)
@@ -129,49 +128,73 @@ class Searcher:
 
     def _asked(
         self, query: Query, reading: QueryReading | None, words: str, feedback: Feedback | None, notes: list[str]
-    ) -> tuple[Vector, dict[str, Ranked]]:
-        """The query's vector and what each channel lists. Words and concepts are looked up while the text tower runs."""
+    ) -> tuple[Vector, dict[str, Ranked], dict[int, float]]:
+        """The query's vector, what each channel lists, and how rare each stem is; see `fusion.coverage`.
+
+        Words and concepts are looked up while the text tower runs.
+        """
         depth, more = depth_of(query), feedback.words if feedback else ""
         asked = IndexQuery(None, f"{words} {more}".strip(), depth, query.filters)
         if reading is not None:
             asked = replace(asked, concepts=concepts.numbers(reading, self.calibration.weights))
-        by_words = _BESIDE.submit(self._index.ask, asked)
+
+        def by_words_alone() -> tuple[dict[str, Ranked], dict[int, float]]:
+            stems = wordform.words(words).items()
+            rare = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
+            return self._index.ask(asked), rare
+
+        by_words = _BESIDE.submit(by_words_alone)
         try:
             vector = self._vectors.vector(_in_english(query, reading), notes)
             seen = vector if feedback is None else feedback.mixed(vector)
             lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
         finally:
             wait([by_words])
-        lists |= by_words.result()
+        found, rare = by_words.result()
+        lists |= found
         spoken = lists.get("concepts", [])
         if len(spoken) >= depth:  # more figures speak of it than are listed: see which of those that other channels list do
             beside = {key for ranked in lists.values() for key, _ in ranked} - {key for key, _ in spoken}
             rest = IndexQuery(None, "", max(1, len(beside)), {}, concepts=asked.concepts, among=sorted(beside))
             lists["concepts"] = [*spoken, *self._index.ask(rest).get("concepts", [])]
-        return vector, lists
+        return vector, lists, rare
+
+    def _mentions(
+        self, reading: QueryReading | None, keys: Sequence[int], speaking: Ranked
+    ) -> Mapping[int, Sequence[StoredMention]]:
+        """What figures say of all that is asked; where *normal* is asked for, all that they say."""
+        if reading is None or not (reading.wanted or reading.normal):
+            return {}
+        if reading.normal:
+            return self._store.mentions_by(keys, (), concepts.COUNTED_FIELDS)
+        every, told = frozenset[str]().union(*(each.told_by for each in reading.wanted)), {key for key, _ in speaking}
+        return self._store.mentions_by([key for key in keys if key in told], every, concepts.COUNTED_FIELDS)
+
+    @loaded_once
+    def _warm(self) -> None:
+        """Touch the vectors once, so that the first hundreds of searches need not wait for their pages one by one."""
+        self._index.warm()
+
+    def _warmed(self) -> None:
+        return self._warm
 
     def _confidences(
         self,
         reading: QueryReading | None,
-        rows: Mapping[int, FigureRow],
+        rows: Mapping[int, SearchRow],
         features: Mapping[int, HitFeatures],
-        speaking: Set[int],
+        mentions: Mapping[int, Sequence[StoredMention]],
     ) -> dict[int, tuple[Confidence, Basis]]:
         """How sure each figure is, and by what. A picture alone names nothing: what resembles it is never *strong*."""
         base = {key: self.calibration.confidence(one, reading is not None) for key, one in features.items()}
         if reading is None:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
-        every = frozenset[str]().union(*(each.told_by for each in reading.wanted))
-        mentions: Mapping[int, Sequence[StoredMention]] = {}
-        if every or reading.normal:
-            told = list(base) if reading.normal else [key for key in base if key in speaking]
-            mentions = self._store.mentions_by(told, () if reading.normal else every, concepts.COUNTED_FIELDS)
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
             said = concepts.spoken(reading.wanted, mentions.get(key, ()))
-            figure, words = rows[key].figure, frozenset(rows[key].folded.split())
+            figure = rows[key]
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
-            sure[key] = concepts.confidence(one, reading, figure, words, said, normal)
+            sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)
         return sure
 
     def _read(self, query: Query) -> QueryReading | None:
@@ -239,14 +262,15 @@ class Searcher:
     def _hits(
         self,
         fused: Sequence[FusedFigure],
-        rows: Mapping[int, FigureRow],
+        rows: Mapping[int, SearchRow],
         folded: Mapping[int, Sequence[int]],
         features: Mapping[int, HitFeatures],
         sure: Mapping[int, tuple[Confidence, Basis]],
     ) -> list[Hit]:
+        shown = self._store.rows([entry.key for entry in fused])
         hits: list[Hit] = []
-        for rank, entry in enumerate(fused, 1):
-            row = rows[entry.key]
+        for rank, entry in enumerate([entry for entry in fused if entry.key in shown], 1):
+            row = shown[entry.key]
             picture, thumbnail = self._pictures.places(row.picture.name)
             hits.append(
                 Hit(
@@ -255,7 +279,7 @@ class Searcher:
                     confidence=sure[entry.key][0],
                     channels=entry.channels,
                     score=entry.score,
-                    folded=tuple(rows[key].figure.id for key in folded.get(entry.key, ())),
+                    folded=tuple(rows[key].id for key in folded.get(entry.key, ())),
                     picture=picture,
                     thumbnail=thumbnail,
                     width=row.picture.width,
@@ -323,7 +347,7 @@ def depth_of(query: Query) -> int:
     return max(64, query.k * 2)
 
 
-def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int, FigureRow]) -> list[FusedFigure]:
+def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int, SearchRow]) -> list[FusedFigure]:
     """Leave out what only word search found although its words name what the query wants less of."""
     unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
     if not unwanted:

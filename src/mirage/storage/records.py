@@ -161,20 +161,24 @@ class CorpusRecord:
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A figure as it is kept.
-
-    Attributes
-    ----------
-    key : int
-    figure : Figure
-    picture : PictureRow
-    stems, folded : bytes and str
-        The figure's words as a search compares them; see `figures`.
-    """
+    """A figure as it is kept."""
 
     key: int
     figure: Figure
     picture: PictureRow
+
+
+class SearchRow(NamedTuple):
+    """The columns of a figure by which a search ranks it; only what is shown is read whole."""
+
+    key: int
+    id: str
+    caption: str
+    diagnosis: str
+    modality: str
+    plane: str
+    region: str
+    look: str
     stems: bytes
     folded: str
 

@@ -39,6 +39,7 @@ from mirage.storage.records import (
     FigureRow,
     Half,
     PictureRow,
+    SearchRow,
     StoredMention,
     Vector,
     batched,
@@ -66,29 +67,29 @@ CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussi
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
-_KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+
+
+def _each_of(name: str) -> sa.Select[Any]:
+    """The things in a parameter that is a list: as JSON, so that the statement is the same however many there are."""
+    return sa.select(sa.func.json_each(sa.bindparam(name, type_=sa.JSON)).table_valued("value").c.value)
+
+
+_KEYS = _each_of("keys")
 _BY_KEY = sa.select(figures).where(figures.c.key.in_(_KEYS))
-_OF_FIGURES = sa.select(*(figure_mentions.c[name] for name in StoredMention._fields)).where(figure_mentions.c.key.in_(_KEYS))
-_OF_CASES = (
-    sa.select(figures.c.key, *(case_mentions.c[name] for name in StoredMention._fields[1:]))
-    .select_from(figures.join(case_mentions, figures.c.case_id == case_mentions.c.case_id))
-    .where(figures.c.key.in_(_KEYS))
-)
-
-
-def _mentions(narrowed: bool) -> sa.CompoundSelect[Any]:
-    """What figures (``keys``) and their cases say in ``fields``, of ``concepts`` only where it is so `narrowed`."""
-    found = []
-    for statement, said in ((_OF_FIGURES, figure_mentions.c), (_OF_CASES, case_mentions.c)):
-        part = statement.where(said.field.in_(sa.bindparam("fields", expanding=True)))
-        if narrowed:  # the plus keeps the database from looking for each concept of each figure by itself
-            part = part.where(sa.literal("").concat(said.concept).in_(sa.bindparam("concepts", expanding=True)))
-        found.append(part)
-    return sa.union_all(*found)
-
-
-# Put together once: that takes longer than what they ask for.
-_MENTIONS, _MENTIONED = _mentions(narrowed=False), _mentions(narrowed=True)
+# Put together once: that takes longer than what they ask for. The plus keeps the database from looking for each concept of
+# each figure by itself.
+_FOR_SEARCH = sa.select(*(figures.c[name] for name in SearchRow._fields)).where(figures.c.key.in_(_KEYS))
+_CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(figures.c.key.in_(_KEYS), figures.c.case_id != "")
+_SAID = {
+    table.name: sa.select(next(iter(table.columns)), table.c.concept, table.c.field, table.c.polarity).where(
+        next(iter(table.columns)).in_(_KEYS), table.c.field.in_(_each_of("fields"))
+    )
+    for table in (figure_mentions, case_mentions)
+}
+_SAID_OF = {
+    table.name: _SAID[table.name].where(sa.literal("").concat(table.c.concept).in_(_each_of("concepts")))
+    for table in (figure_mentions, case_mentions)
+}
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
 
@@ -277,6 +278,10 @@ class Store:
         """Figures by key; keys that are not there are left out."""
         return {row.key: _row_of(row) for row in self._rows_of(keys, _BY_KEY)}
 
+    def search_rows(self, keys: Sequence[int]) -> dict[int, SearchRow]:
+        """What a search has to know of figures, by key; keys that are not there are left out."""
+        return {row[0]: SearchRow(*row) for row in self._rows_of(keys, _FOR_SEARCH)}
+
     def row(self, figure_id: str) -> FigureRow:
         """One figure by its id, by an id that it had before, or by a reference; see `mirage.storage.records.reference_of`.
 
@@ -430,13 +435,20 @@ class Store:
         dict
             Key to mentions; to an empty list where there are none.
         """
-        asked = {"concepts": list(concepts), "fields": list(fields or (*FIGURE_FIELDS, *CASE_FIELDS))}
-        statement = _MENTIONED if concepts else _MENTIONS
+        said = _SAID_OF if concepts else _SAID
+        asked, wanted = {"concepts": list(concepts)} if concepts else {}, set(fields or (*FIGURE_FIELDS, *CASE_FIELDS))
+        own, cases_own = [{"fields": sorted(wanted.intersection(some))} for some in (FIGURE_FIELDS, CASE_FIELDS)]
         found: dict[int, list[StoredMention]] = {key: [] for key in keys}
         with self._read() as connection:
             for part in batched(keys, _AT_ONCE):
-                for row in connection.execute(statement, asked | {"keys": part}).all():
+                for row in connection.execute(said["figure_mentions"], {**asked, **own, "keys": part}).all():
                     found[row[0]].append(StoredMention(*row))
+                members: dict[str, list[int]] = {}  # what a case says is read once, however many figures it has
+                for key, case_id in connection.execute(_CASES_OF, {"keys": part}).all():
+                    members.setdefault(case_id, []).append(key)
+                for row in connection.execute(said["case_mentions"], {**asked, **cases_own, "keys": list(members)}).all():
+                    for key in members[row[0]]:
+                        found[key].append(StoredMention(key, *row[1:]))
         return found
 
     def counts_of(
@@ -649,18 +661,18 @@ def _row_of(row: Sequence[Any]) -> FigureRow:
     """A row of `figures`, columns in their order, as what is kept."""
     # By place: looking 64 rows' names up anew takes longer than reading them.
     key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, contradicted, language, proof, _, name, width, height, size, look, _, stems, folded = row[18:]
+    inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
     values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)), stems, folded)
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
 
 
 def _derived(figure: Figure) -> Derived:
     """Columns that are worked out from a figure's words."""
     language = language_of(figure.caption)
     said = () if language else labels.contradicted(figure)
-    words = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
+    words: Derived = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
     return {"contradicted": " ".join(map("=".join, said)), "language": language, **words}
 
 
