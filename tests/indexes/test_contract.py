@@ -210,6 +210,15 @@ def test_vectors_are_given_back_by_key(index: Index) -> None:
     np.testing.assert_allclose(found[3], unit(3), atol=1e-4)
 
 
+def test_warming_changes_no_answer_and_ends_when_the_index_is_closed(own: Index) -> None:
+    question = ask(unit(3), "brain")
+    before = own.ask(question)
+    own.warm()
+    assert own.ask(question) == before
+    own.close()
+    own.warm()
+
+
 def test_what_was_added_is_there_after_closing_and_opening(make: Make, tmp_path: Path) -> None:
     first = make(tmp_path / "index")
     first.add(POINTS[:3])

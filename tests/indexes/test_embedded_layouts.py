@@ -133,7 +133,9 @@ def test_unfinished_shards_of_dead_processes_are_removed_at_opening(tmp_path: Pa
     for folder in (*left, old, *others):
         folder.mkdir()
     os.utime(old, (0, 0))
-    for _ in range(2):
-        EmbeddedIndex(tmp_path / "index", D).close()
-    assert not [folder.name for folder in (*left, old) if folder.exists()]
+    EmbeddedIndex(tmp_path / "index", D).close()
+    segment = tmp_path / "index" / "temp_segments" / "segment_builder_x"
+    segment.mkdir(parents=True)
+    EmbeddedIndex(tmp_path / "index", D).close()
+    assert not [folder.name for folder in (*left, old, segment) if folder.exists()]
     assert all(folder.exists() for folder in others), "one is nobody's, one is made just now"

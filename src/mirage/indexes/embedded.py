@@ -256,12 +256,10 @@ class EmbeddedIndex:
 
     def warm(self) -> None:
         """Touch the exact vectors of a few hundred thousand figures, so that a search need not wait for their pages."""
-        if len(self) * self._dimension * 8 > _WARM_BYTES:
-            return
         offset: Any = None
         while True:
             with self._using:
-                if self._closed:
+                if self._closed or len(self) * self._dimension * 8 > _WARM_BYTES:
                     return
                 _, offset = self._shard.scroll(
                     edge.ScrollRequest(limit=_BATCH, offset=offset, with_payload=False, with_vector=["image", "caption"])
@@ -322,7 +320,9 @@ def _make(path: Path, dimension: int, layout: Layout) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove the unfinished shards beside a shard, of this one and of rebuilds, whose processes have ended."""
+    """Remove what processes that have ended left unfinished: segments of this shard, and shards beside it."""
+    for segment in (path / "temp_segments").glob("*"):
+        shutil.rmtree(segment, ignore_errors=True)
     for left in path.parent.glob(f"{path.name.partition('-')[0]}*.partial"):
         with suppress(OSError):
             if _PARTIAL.fullmatch(left.name) and _forsaken(left):
