@@ -100,6 +100,14 @@ def test_kinds_of_a_thing_are_its_children() -> None:
     assert not known.children("glioblastoma") & known.parents("glioblastoma")
 
 
+def test_what_lies_elsewhere_is_no_kind_of_what_its_parents_are() -> None:
+    known = lexicon()
+    assert "spinal meningioma" in known.children("meningioma")
+    assert "spinal meningioma" not in known.children("brain tumor")
+    assert "brain tumor" not in known.parents("myxopapillary ependymoma")
+    assert {"neoplasm", "ependymoma"} <= known.parents("myxopapillary ependymoma")
+
+
 def test_the_lexicon_is_large_and_every_concept_is_whole() -> None:
     known = lexicon().concepts
     assert len(known) >= 1500

@@ -117,6 +117,9 @@ Bochdalek hernia | hernia
 adrenal myelolipoma | adrenal mass
 renal agenesis | agenesis
 neoplasm | mass
+spinal meningioma | spinal tumor
+spinal cord ependymoma | spinal tumor
+vertebral metastasis | bone metastasis
 """
 
 SHORT_FORMS = """

@@ -15,7 +15,7 @@ from mirage.language.mentions import mentions
 from mirage.language.reading import read
 from mirage.query import Query, Term
 from mirage.search.answer import Answer, Hit
-from mirage.search.concepts import CONCEPT_WEIGHTS, normality
+from mirage.search.concepts import CONCEPT_WEIGHTS, normality, spoken
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
@@ -171,6 +171,26 @@ def test_normal_is_said_of_the_figure_and_not_of_what_a_lesion_is_compared_with(
     figure = Figure("made:1", caption, PATIENT, diagnosis=diagnosis)
     wanted = read("normal brain", lambda _: False).wanted
     assert normality(figure, spoken_of(figure), wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "diagnosis", "caption", "found"),
+    [
+        ("carcinoma beside the lung", "Urothelial carcinoma of the bladder", "CT of the lung.", "said"),
+        ("carcinoma beside the lung", "Carcinoma", "CT of the lung.", "plain"),
+        ("tumor in the adrenal gland", "Pheochromocytoma", "CT of the abdomen.", "plain"),
+        ("hemorrhage beside the kidney", "Adrenal hemorrhage", "The kidney is seen.", "said"),
+        ("stroke without hemorrhage", "Hypertensive hemorrhage, acute stroke", "CT of the head.", "said"),
+        ("stroke without hemorrhage", "Acute stroke", "CT of the head.", "plain"),
+    ],
+)
+def test_a_disease_of_another_organ_or_beside_what_is_denied_is_not_plainly_what_is_asked(
+    asked: str, diagnosis: str, caption: str, found: str
+) -> None:
+    reading = read(asked, lambda _: False)
+    figure = Figure("made:1", caption, PATIENT, diagnosis=diagnosis)
+    first = next(one for one in reading.wanted if one.kind != "anatomy")
+    assert spoken(reading.wanted, spoken_of(figure), reading.unwanted)[first.name] == found
 
 
 def test_hits_of_a_case_are_one_group_in_the_order_of_its_best(starter: Atlas) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, count, repeat
@@ -166,12 +166,21 @@ class Lexicon:
 
     def children(self, name: str) -> frozenset[str]:
         """All narrower concepts, whatever the number of steps."""
-        return _all_of(name, self._children)
+        found = _all_of(name, self._children)
+        apart = self._apart & found
+        return found - {each for each in apart if name not in self.parents(each)} if apart else found
+
+    @cached_property
+    def _apart(self) -> frozenset[str]:
+        """Concepts that are no kind of something that their parents are, and those below them."""
+        return frozenset(self.tables["apart"]).union(*(_all_of(name, self._children) for name in self.tables["apart"]))
 
     def parents(self, name: str) -> frozenset[str]:
-        """All broader concepts, whatever the number of steps."""
+        """All broader concepts, whatever the number of steps, without those that a concept on the way is set apart from."""
         if name not in self._broader:
-            self._broader[name] = _all_of(name, self._parents)
+            found = _all_of(name, self._parents)
+            apart = {each for one in (name, *found) for each in self.tables["apart"].get(one, ())}
+            self._broader[name] = _all_of(name, self._parents, apart) if apart else found
         return self._broader[name]
 
     def general(self, name: str) -> str:
@@ -180,8 +189,11 @@ class Lexicon:
         *hepatic hemangioma* is *hemangioma* of the liver; *giant hemangioma* is more than a *hemangioma*.
         """
         organ = self.organ(name)
-        own = set(self.words(name)) - {*self.words(organ), *_OF, *_ARTICLES}
-        return next((parent for parent in self._parents.get(name, ()) if organ and own == set(self.words(parent))), "")
+        place = {*self.words(organ), *_OF, *_ARTICLES}
+        own = set(self.words(name)) - place
+        # "Lumbar spinal stenosis" is "spinal stenosis" of the lumbar spine.
+        same = (parent for parent in self._parents.get(name, ()) if own and own == set(self.words(parent)) - place)
+        return next(same, "") if organ else ""
 
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """Words and full stops of a text with their places; a word that is written in two parts, *sub-arachnoid*, is one.
@@ -239,7 +251,8 @@ class Lexicon:
         place = 0
         while place < len(words):
             concept, length = self._named_at(words, place)
-            if not length and eponyms and (called := self._called_after(words, place)):
+            behind_hyphen = text[: spans[place][1]].endswith("-")  # "Niemann-Pick" is not called after Pick
+            if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length:
                 concept, length = self._shortened(spans[place][0], words, typed, doubtful)
@@ -271,6 +284,10 @@ class Lexicon:
             if found is not None:
                 concept, length = self._names[found], min(most, len(words) - place)
                 break
+        if "(" in words[place + 1 : place + 1 + _LONGEST_AROUND_OF]:
+            around, most = self._around_brackets(words, place)
+            if most > length:
+                concept, length = around, most
         if not _OF.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF]):
             turned, most = self._turned_at(words, place)
             if most > length:
@@ -288,6 +305,18 @@ class Lexicon:
         alone = after >= len(words) or words[after] in (*_STOPS, "vs", "versus", "and", "or")
         beside = "" if alone else self._named_at(words, after)[0]
         return self._names[eponym] if alone or (beside and self.kind(beside) in _BESIDE_EPONYMS) else ""
+
+    def _around_brackets(self, words: Sequence[str], place: int) -> tuple[str, int]:
+        """A name with another of its words put in brackets, *vestibular (acoustic) schwannoma*."""
+        opened = words.index("(", place)
+        if ")" not in words[opened : opened + _LONGEST_AROUND_OF + 2]:
+            return "", 0
+        after = words.index(")", opened) + 1
+        for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
+            found = self._forms.get(" ".join((*words[place:opened], *words[after : after + most])))
+            if found is not None:
+                return self._names[found], after + most - place
+        return "", 0
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         middle = next(at for at in range(place + 1, len(words)) if words[at] in _OF)
@@ -320,13 +349,13 @@ class Lexicon:
         return "", 1
 
 
-def _all_of(name: str, steps: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """All that is reached from a name by any number of steps."""
+def _all_of(name: str, steps: Mapping[str, Sequence[str]], without: Set[str] = frozenset()) -> frozenset[str]:
+    """All that is reached from a name by any number of steps, none of them to what is left out."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
         for other in steps.get(waiting.pop(), ()):
-            if other not in found:
+            if other not in found and other not in without:
                 found.add(other)
                 waiting.append(other)
     return frozenset(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -28,6 +28,7 @@ _WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
 _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
+_PLACING = frozenset("of in on at within the a an de del la el en los las".split())
 HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
 
 
@@ -141,6 +142,11 @@ class QueryReading:
         either = [_either(short, names) for short, names in self.doubtful.items()]
         return (*(each for each in self.concepts if each.kind not in HOW), *either)
 
+    @cached_property
+    def unwanted(self) -> frozenset[str]:
+        """What the words say is not to be there, and all kinds of it."""
+        return frozenset(self.denied).union(*map(lexicon().children, self.denied))
+
     @property
     def says_nothing(self) -> bool:
         """Whether it has no word but those that ask."""
@@ -165,7 +171,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     sides = None if kept else _sides(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
-    normal, denied = False, list[str]()
+    normal, denied, last = False, list[str](), 0
     absent = _absent(mended)
     for match in found.matches:
         words = tuple(lexicon().words(mended[match.start : match.end]))
@@ -179,6 +185,10 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
             normal = True
         elif match.concept not in (each.name for each in concepts):
             concepts.append(AskedConcept.of(match.concept, words))
+            between = lexicon().words(mended[last : match.start])
+            if len(concepts) > 1 and last and _PLACING.issuperset(between) and (one := _placed(*concepts[-2:])):
+                concepts[-2:] = [one]
+            last = match.end
     if any(each.kind not in HOW and each.name != VARIANT for each in concepts):
         concepts = [each for each in concepts if each.name != VARIANT]  # "azygos lobe, normal variant"
     others: list[str] = []
@@ -203,6 +213,20 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         tuple(denied),
         bool(WORD.search(mended)),
     )
+
+
+def _placed(one: AskedConcept, other: AskedConcept) -> AskedConcept | None:
+    """What something is called where it lies in a place: *lung cancer* for *carcinoma* and *lung*."""
+    known = lexicon()
+    what, where = (one, other) if other.kind == "anatomy" else (other, one)
+    if where.kind != "anatomy" or what.kind not in ("disease", "finding") or known.organ(what.name):
+        return None
+    name = f"{where.name} {what.name}"
+    found = known.find(name, typed=True).matches
+    if len(found) != 1 or found[0].end - found[0].start < len(name):
+        return None
+    called = AskedConcept.of(found[0].concept, (*one.words, *other.words))
+    return replace(called, general=what.name, places=where.narrower | {where.name})
 
 
 def _absent(text: str) -> set[str]:
@@ -285,7 +309,9 @@ def _mend(
         if known_names.begins(text, start):  # "peri-cardail effusion"
             word, end = both, following[2]  # noqa: PLW2901 - two parts of one word
         better = _nearest(word, (text[:start], text[end:]), known_names, more)
-        if better and (not known(word) or stem(better) == stem(word)):  # the atlas's own words are meant as they stand
+        if not better or better == known_names.canonical(word):
+            continue
+        if not known(word) or stem(better) == stem(word):  # the atlas's own words are meant as they stand
             mend(start, end, better)
 
     return "".join((*parts, text[place:])), tuple(changes)

@@ -27,6 +27,11 @@ PLAIN_FIELDS = frozenset({"title", "diagnosis", "topic", "caption"})
 COUNTED_FIELDS = (*sorted(PLAIN_FIELDS), "findings")  # what `spoken` and `normality` go by
 KIND_WEIGHTS: Mapping[str, float] = {"disease": 1.0, "finding": 0.8, "procedure": 0.7, "device": 0.7, "anatomy": 0.4}
 BY_PLACE = 0.6  # of that weight where a figure says the general name, and the place elsewhere
+# Organs that are everywhere: a disease of one may lie in any place.
+_TISSUES = frozenset(
+    "bone|joint|muscle|artery|vein|nerve|lymph node|tendon|ligament|cartilage|meninges|skin|bone marrow|soft tissue"
+    "|subcutaneous tissue|blood vessel".split("|")
+)
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
@@ -54,7 +59,9 @@ def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, fl
     return asked
 
 
-def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) -> dict[str, Support]:
+def spoken(
+    wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention], unwanted: Set[str] = frozenset()
+) -> dict[str, Support]:
     """How plainly one figure speaks of each concept that is asked for, by name.
 
     Parameters
@@ -62,16 +69,28 @@ def spoken(wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention]) ->
     wanted : sequence of AskedConcept
     mentions : sequence of StoredMention
         The figure's and its case's.
+    unwanted : set of str
+        What the query says is not to be there; a figure that speaks plainly of it speaks plainly of nothing else.
     """
     support: dict[str, Support] = {}
+    places = [each for each in wanted if each.kind == "anatomy"]
+    place = places[0] if len(places) == 1 else None
     for concept in wanted:
         if concept.general and _in_place(concept, mentions):
             support[concept.name] = "said"
         for mention in mentions:
             if mention.concept == concept.name or mention.concept in concept.narrower:
                 said = _said(mention)
+                if place and said == "plain" and not lexicon().organ(concept.name):
+                    where = lexicon().organ(mention.concept)
+                    if where == place.name or where in place.narrower:
+                        support[place.name] = "plain"
+                    elif where and where not in _TISSUES and where not in lexicon().parents(place.name):
+                        said = "said"  # a cancer of the bladder in a text that names the lung is no cancer of the lung
                 if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
                     support[concept.name] = said
+    if any(one.concept in unwanted and _said(one) == "plain" for one in mentions):
+        return {name: "said" if said == "plain" else said for name, said in support.items()}
     return support
 
 

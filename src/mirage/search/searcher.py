@@ -167,7 +167,7 @@ class Searcher:
             return {}
         if reading.normal:
             return self._store.mentions_by(keys, (), concepts.COUNTED_FIELDS)
-        every, told = frozenset[str]().union(*(each.told_by for each in reading.wanted)), {key for key, _ in speaking}
+        every, told = reading.unwanted.union(*(each.told_by for each in reading.wanted)), {key for key, _ in speaking}
         return self._store.mentions_by([key for key in keys if key in told], every, concepts.COUNTED_FIELDS)
 
     @loaded_once
@@ -191,7 +191,7 @@ class Searcher:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
-            said = concepts.spoken(reading.wanted, mentions.get(key, ()))
+            said = concepts.spoken(reading.wanted, mentions.get(key, ()), reading.unwanted)
             figure = rows[key]
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)
