@@ -22,6 +22,7 @@ from mirage.explain.judging import judged
 from mirage.explain.statements import relevant
 from mirage.explain.subject import subject_of
 from mirage.figure import Case, Figure
+from mirage.language.reading import sides_of
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
 
@@ -31,6 +32,9 @@ MOST_HITS, _OF_ONE_CASE = 12, 2
 _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
 NOT_ABOUT_IT = (
     "What is written about the figures found says nothing that explains this. Nothing is said rather than a guess."
+)
+SIDE_BY_SIDE = (
+    "This asks for two things side by side. Compare “{}” with “{}”: that explains each, and what tells them apart."
 )
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
 NO_WORDS = "No sentence of the sources explains it by itself. Look at the figures and their captions."
@@ -210,7 +214,8 @@ def explain(
     started = time.perf_counter()
     gathered, request = request.evidence, replace(request, evidence=_about(request))
     if not request.evidence:
-        yield Remark(NOT_ABOUT_IT if gathered else NO_EVIDENCE)
+        sides = sides_of(request.question) if gathered else None
+        yield Remark(SIDE_BY_SIDE.format(*sides) if sides else NOT_ABOUT_IT if gathered else NO_EVIDENCE)
     else:
         yield from _spoken(request, explainer, checker, stopped)
         if store is not None and request.task == "describe" and not stopped():

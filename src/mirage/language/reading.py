@@ -168,7 +168,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
     mended, changes = _mend(_singular(plain, kept), kept, lexicon(), known, more)
-    sides = None if kept else _sides(mended)
+    sides = None if kept else sides_of(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
     normal, denied, last = False, list[str](), 0
@@ -259,7 +259,8 @@ def _singular(text: str, kept: Collection[str]) -> str:
     return other if other != text and named(other) > named(text) else text
 
 
-def _sides(text: str) -> tuple[str, str] | None:
+def sides_of(text: str) -> tuple[str, str] | None:
+    """The two things that somebody wants side by side, "A versus B" or "difference between A and B"; None for one thing."""
     for pattern in _VERSUS:
         if (found := pattern.fullmatch(text)) and (a := _bare(found["a"])) and (b := _bare(found["b"])):
             if not lexicon().find(a, typed=True, eponyms=True).matches:  # "epidural versus subdural hematoma"
