@@ -115,10 +115,8 @@ def test_evidence_without_words_says_so(explain: Callable[..., Explanation]) -> 
 
 def test_who_asks_for_two_things_side_by_side_is_led_to_the_comparison(explain: Callable[..., Explanation]) -> None:
     asked = ExplanationRequest("difference between meningioma and schwannoma", evidence("...", "N/A"))
-    assert explain("extractive", given=asked).remarks == (
-        "This asks for two things side by side. Compare “meningioma” with “schwannoma”: that explains each, and what tells them "
-        "apart.",
-    )
+    (remark,) = explain("extractive", given=asked).remarks
+    assert "Compare “meningioma” with “schwannoma”" in remark
 
 
 def test_stopping_ends_it_after_the_sentence_and_nobody_speaks_in_its_place(explain: Callable[..., Explanation]) -> None:

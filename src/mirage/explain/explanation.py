@@ -33,9 +33,7 @@ _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the fig
 NOT_ABOUT_IT = (
     "What is written about the figures found says nothing that explains this. Nothing is said rather than a guess."
 )
-SIDE_BY_SIDE = (
-    "This asks for two things side by side. Compare “{}” with “{}”: that explains each, and what tells them apart."
-)
+SIDE_BY_SIDE = "This asks for two things side by side. Compare “{}” with “{}”: that explains both, and tells them apart."
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
 NO_WORDS = "No sentence of the sources explains it by itself. Look at the figures and their captions."
 
