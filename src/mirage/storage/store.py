@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,20 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, MirageError, NotFound, Unavailable
-from mirage.figure import Case, Figure, Licence, Source
-from mirage.language import labels
+from mirage.figure import Case
 from mirage.language.concepts import lexicon
-from mirage.language.mentions import POLARITIES, Polarity, mentions
+from mirage.language.mentions import Polarity
 from mirage.language.proof import proof_of
-from mirage.language.sentences import language_of
-from mirage.language.words import packed_stems
 from mirage.query import shown
 from mirage.storage.migrations import RESTORE, upgrade, version_of
 from mirage.storage.records import (
     CASE_WORDS,
-    FIGURE_WORDS,
     HASH,
     VERSION,
     CorpusRecord,
     FigureRecord,
     FigureRow,
     Half,
-    PictureRow,
     SearchRow,
     StoredMention,
     Vector,
@@ -53,17 +48,25 @@ from mirage.storage.records import (
     metadata,
     names,
     notes,
-    pack,
     unit,
     vectors,
     version,
 )
+from mirage.storage.rows import (
+    CASE_FIELDS,
+    FIGURE_FIELDS,
+    Derived,
+    derived_of,
+    figure_values,
+    mentions_of,
+    row_of,
+    source_of,
+    source_values,
+    vector_values,
+)
 
-Derived = dict[str, str | bytes]  # columns of figures
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
-FIGURE_FIELDS = ("title", "diagnosis", "caption")
-CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
@@ -210,16 +213,16 @@ class Store:
         """
         keys: list[int] = []
         found = [mentions_of(record.figure) for record in records]
-        derived = [_derived(record.figure) for record in records]
+        derived = [derived_of(record.figure) for record in records]
         with self._write() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             proofs = _proofs(connection, [record.figure.case_id for record in records])
             for record, words in zip(records, derived, strict=True):
-                values = _figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
+                values = figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
                 key = connection.execute(
                     upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
                 ).scalar_one()
-                _put(connection, vectors, _blobs(key, encoder, record.image, record.caption))
+                _put(connection, vectors, vector_values(key, encoder, record.image, record.caption))
                 for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
                     if name:
                         _put(connection, names, {"id": own_id, "name": name})
@@ -255,9 +258,9 @@ class Store:
             # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
             mine = vectors.c.key.in_(keys) & (vectors.c.encoder == encoder)
             connection.execute(sa.delete(vectors).where(mine))
-            now = {found.key: _row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
+            now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
             blobs = [
-                _blobs(row.key, encoder, image, caption)
+                vector_values(row.key, encoder, image, caption)
                 for row, image, caption in zip(rows, images, captions, strict=True)
                 if now.get(row.key) == row
             ]
@@ -276,7 +279,7 @@ class Store:
 
     def rows(self, keys: Sequence[int]) -> dict[int, FigureRow]:
         """Figures by key; keys that are not there are left out."""
-        return {row.key: _row_of(row) for row in self._rows_of(keys, _BY_KEY)}
+        return {row.key: row_of(row) for row in self._rows_of(keys, _BY_KEY)}
 
     def search_rows(self, keys: Sequence[int]) -> dict[int, SearchRow]:
         """What a search has to know of figures, by key; keys that are not there are left out."""
@@ -297,7 +300,7 @@ class Store:
             for condition in asked:
                 row = connection.execute(sa.select(figures).where(condition).order_by(figures.c.key).limit(1)).first()
                 if row is not None:
-                    return _row_of(row)
+                    return row_of(row)
         raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
 
     def name_of(self, own_id: str) -> str:
@@ -338,13 +341,13 @@ class Store:
         for each in self._rows_of(sorted(case_ids), sa.select(cases).where(cases.c.id.in_(_KEYS))):
             row = each._mapping
             words = {name: row[name] for name in CASE_WORDS}
-            found[row["id"]] = Case(id=row["id"], source=_source_of(row), **words, proof=proof_of(row["diagnosis_by"]))
+            found[row["id"]] = Case(id=row["id"], source=source_of(row), **words, proof=proof_of(row["diagnosis_by"]))
         return found
 
     def figures_of(self, case_id: str) -> list[FigureRow]:
         """The figures of a case, in the order they were added."""
         statement = sa.select(figures).where(figures.c.case_id == case_id).order_by(figures.c.key)
-        return [_row_of(row) for row in self._rows(statement)]
+        return [row_of(row) for row in self._rows(statement)]
 
     def each(self, batch: int = 500, since: int = 0) -> Iterator[list[FigureRow]]:
         """Every figure whose stamp is `since` or later, in batches by key.
@@ -358,7 +361,7 @@ class Store:
         last = -1
         while True:
             statement = sa.select(figures).where(figures.c.key > last, figures.c.stamp >= since)
-            found = [_row_of(row) for row in self._rows(statement.order_by(figures.c.key).limit(batch))]
+            found = [row_of(row) for row in self._rows(statement.order_by(figures.c.key).limit(batch))]
             if not found:
                 return
             yield found
@@ -528,7 +531,7 @@ class Store:
                 _put_mentions(connection, case_mentions.c.case_id, read)
         for rows in self.each():
             found = {row.key: mentions_of(row.figure) for row in rows}
-            derived = {row.key: _derived(row.figure) for row in rows}
+            derived = {row.key: derived_of(row.figure) for row in rows}
             with self._write() as connection:
                 _put_mentions(connection, figure_mentions.c.key, found)
                 _put_derived(connection, rows, derived)
@@ -599,10 +602,6 @@ class Store:
                 _put(connection, notes, {"name": name, "value": value})
 
 
-def _blobs(key: int, encoder: str, image: Vector, caption: Vector | None) -> dict[str, Any]:
-    return {"key": key, "encoder": encoder, "image": pack(image), "caption": None if caption is None else pack(caption)}
-
-
 def _put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one of the same primary key."""
     connection.execute(upsert(table).values(values).on_conflict_do_update(table.primary_key.columns, set_=values))
@@ -610,20 +609,9 @@ def _put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) 
 
 def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
     for case in found:
-        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **_source_values(case.source)}
+        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
         _put(connection, cases, values)
         _put_mentions(connection, case_mentions.c.case_id, {case.id: mentions_of(case)})
-
-
-def mentions_of(what: Figure | Case) -> dict[tuple[str, str], Polarity]:
-    """Concept and field to how it is spoken of, the plainest where there are several."""
-    said: dict[tuple[str, str], Polarity] = {}
-    for field in FIGURE_FIELDS if isinstance(what, Figure) else CASE_FIELDS:
-        for mention in mentions(getattr(what, field)):
-            known = said.get((mention.concept, field))
-            if known is None or POLARITIES.index(mention.polarity) < POLARITIES.index(known):
-                said[mention.concept, field] = mention.polarity
-    return said
 
 
 def _put_mentions(
@@ -641,41 +629,6 @@ def _put_mentions(
         connection.execute(sa.insert(subject.table), rows)
 
 
-def _source_values(source: Source) -> dict[str, Any]:
-    """A source as the columns that figures and cases have alike."""
-    licence = source.licence
-    terms = {"licence": licence.name, "licence_url": licence.url, "allows_sharing": licence.allows_sharing}
-    return {name: getattr(source, name) for name in ("corpus", "attribution", "url", "url_of")} | terms
-
-
-def _source_of(row: sa.RowMapping) -> Source:
-    """The source in the columns of `_source_values`."""
-    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
-    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
-
-
-_licence = lru_cache(maxsize=256)(Licence)
-
-
-def _row_of(row: Sequence[Any]) -> FigureRow:
-    """A row of `figures`, columns in their order, as what is kept."""
-    # By place: looking 64 rows' names up anew takes longer than reading them.
-    key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
-    inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
-    source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
-    said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
-    values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
-
-
-def _derived(figure: Figure) -> Derived:
-    """Columns that are worked out from a figure's words."""
-    language = language_of(figure.caption)
-    said = () if language else labels.contradicted(figure)
-    words: Derived = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
-    return {"contradicted": " ".join(map("=".join, said)), "language": language, **words}
-
-
 def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:
     """How the diagnoses of cases were proven."""
     found: dict[str, str] = {}
@@ -691,21 +644,6 @@ def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: 
     for row in rows:
         proof = proofs.get(row.figure.case_id, "")
         connection.execute(sa.update(figures).where(figures.c.key == row.key).values(**derived[row.key], proof=proof))
-
-
-def _figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
-    """A record as the columns of `figures`, the key left out; the stamp is that of the ingest that puts it."""
-    figure, picture = record.figure, record.picture.written()
-    return {
-        "id": figure.id,
-        **{name: getattr(figure, name) for name in FIGURE_WORDS},
-        **_source_values(figure.source),
-        "inferred": " ".join(figure.inferred),
-        "fingerprint": record.fingerprint,
-        "picture": picture.pop("name"),
-        **picture,
-        "stamp": stamp,
-    }
 
 
 def _now(former: str) -> sa.Select[Any]:

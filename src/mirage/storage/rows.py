@@ -1,0 +1,102 @@
+"""Figures and cases as rows of the tables, and back; and what is worked out from their words to lie beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from mirage.figure import Case, Figure, Licence, Source
+from mirage.language import labels
+from mirage.language.concepts import lexicon
+from mirage.language.mentions import POLARITIES, Polarity, mentions
+from mirage.language.sentences import language_of
+from mirage.language.words import packed_stems
+from mirage.storage.records import FIGURE_WORDS, FigureRecord, FigureRow, PictureRow, Vector, pack
+
+Derived = dict[str, str | bytes]  # columns of figures
+FIGURE_FIELDS = ("title", "diagnosis", "caption")
+CASE_FIELDS = ("topic", "history", "exam", "findings", "differential", "discussion")
+
+
+def source_values(source: Source) -> dict[str, Any]:
+    """A source as the columns that figures and cases have alike."""
+    licence = source.licence
+    terms = {"licence": licence.name, "licence_url": licence.url, "allows_sharing": licence.allows_sharing}
+    return {name: getattr(source, name) for name in ("corpus", "attribution", "url", "url_of")} | terms
+
+
+def source_of(row: sa.RowMapping) -> Source:
+    """The source in the columns of `source_values`."""
+    licence = Licence(row["licence"], row["licence_url"], bool(row["allows_sharing"]))
+    return Source(row["corpus"], row["attribution"], row["url"], row["url_of"], licence)
+
+
+_licence = lru_cache(maxsize=256)(Licence)
+
+
+def row_of(row: Sequence[Any]) -> FigureRow:
+    """A row of `figures`, columns in their order, as what is kept."""
+    # By place: looking 64 rows' names up anew takes longer than reading them.
+    key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
+    inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
+    source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
+    said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
+    values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
+    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
+
+
+def derived_of(figure: Figure) -> Derived:
+    """Columns that are worked out from a figure's words."""
+    language = language_of(figure.caption)
+    said = () if language else labels.contradicted(figure)
+    words: Derived = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
+    return {"contradicted": " ".join(map("=".join, said)), "language": language, **words}
+
+
+def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
+    """A record as the columns of `figures`, the key left out.
+
+    Parameters
+    ----------
+    record : FigureRecord
+    stamp : int
+        Of the ingest that puts it.
+    """
+    figure, picture = record.figure, record.picture.written()
+    return {
+        "id": figure.id,
+        **{name: getattr(figure, name) for name in FIGURE_WORDS},
+        **source_values(figure.source),
+        "inferred": " ".join(figure.inferred),
+        "fingerprint": record.fingerprint,
+        "picture": picture.pop("name"),
+        **picture,
+        "stamp": stamp,
+    }
+
+
+def vector_values(key: int, encoder: str, image: Vector, caption: Vector | None) -> dict[str, Any]:
+    """A figure's vectors as the columns of `vectors`.
+
+    Parameters
+    ----------
+    key : int
+    encoder : str
+        Digest of the encoder that made them.
+    image, caption : (d,) float32
+    """
+    return {"key": key, "encoder": encoder, "image": pack(image), "caption": None if caption is None else pack(caption)}
+
+
+def mentions_of(what: Figure | Case) -> dict[tuple[str, str], Polarity]:
+    """Concept and field to how it is spoken of, the plainest where there are several."""
+    said: dict[tuple[str, str], Polarity] = {}
+    for field in FIGURE_FIELDS if isinstance(what, Figure) else CASE_FIELDS:
+        for mention in mentions(getattr(what, field)):
+            known = said.get((mention.concept, field))
+            if known is None or POLARITIES.index(mention.polarity) < POLARITIES.index(known):
+                said[mention.concept, field] = mention.polarity
+    return said
