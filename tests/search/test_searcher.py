@@ -11,11 +11,12 @@ import pytest
 from mirage.atlas import Atlas
 from mirage.figure import Figure, Source
 from mirage.language import words
+from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 from mirage.language.reading import read
 from mirage.query import Query, Term
 from mirage.search.answer import Answer, Hit
-from mirage.search.concepts import CONCEPT_WEIGHTS, normality, spoken
+from mirage.search.concepts import CONCEPT_WEIGHTS, confidence, normality, spoken
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
@@ -182,6 +183,8 @@ def test_normal_is_said_of_the_figure_and_not_of_what_a_lesion_is_compared_with(
         ("hemorrhage beside the kidney", "Adrenal hemorrhage", "The kidney is seen.", "said"),
         ("stroke without hemorrhage", "Hypertensive hemorrhage, acute stroke", "CT of the head.", "said"),
         ("stroke without hemorrhage", "Acute stroke", "CT of the head.", "plain"),
+        ("tumor beside the clivus", "Meningioma", "It reaches the clivus.", "said"),
+        ("tumor beside the clivus", "Meningioma of the clivus", "CT of the head.", "plain"),
     ],
 )
 def test_a_disease_of_another_organ_or_beside_what_is_denied_is_not_plainly_what_is_asked(
@@ -191,6 +194,24 @@ def test_a_disease_of_another_organ_or_beside_what_is_denied_is_not_plainly_what
     figure = Figure("made:1", caption, PATIENT, diagnosis=diagnosis)
     first = next(one for one in reading.wanted if one.kind != "anatomy")
     assert spoken(reading.wanted, spoken_of(figure), reading.unwanted)[first.name] == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "diagnosis", "sure"),
+    [
+        ("meniscal tear of the knee", "Meniscal tear", "strong"),
+        ("tympanostomy tube, malposition", "Tympanostomy tube", "likely"),
+        ("moyamoya disease with stroke", "Acute stroke", "weak"),
+        ("wurbelian abscess", "Retropharyngeal abscess", "weak"),
+        ("large abscess", "Retropharyngeal abscess", "likely"),
+    ],
+)
+def test_how_sure_a_hit_is_depends_on_what_is_missing(asked: str, diagnosis: str, sure: str) -> None:
+    reading = read(asked, lambda _: False)
+    figure = Figure("made:1", "", PATIENT, diagnosis=diagnosis)
+    support = spoken(reading.wanted, spoken_of(figure))
+    words = frozenset(lexicon().words(diagnosis))
+    assert confidence("likely", reading, figure, words, support, "silent")[0] == sure
 
 
 def test_hits_of_a_case_are_one_group_in_the_order_of_its_best(starter: Atlas) -> None:

@@ -256,6 +256,9 @@ class Lexicon:
                 concept, length = called, 1
             elif not length:
                 concept, length = self._shortened(spans[place][0], words, typed, doubtful)
+            bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
+            if bare and not typed and (shared := self._shared(words, place, text[spans[place][2] :])):
+                concept, length = shared, 1
             if concept:
                 matches.append(Match(concept, spans[place][1], spans[place + length - 1][2]))
             place += length or 1
@@ -284,7 +287,7 @@ class Lexicon:
             if found is not None:
                 concept, length = self._names[found], min(most, len(words) - place)
                 break
-        if "(" in words[place + 1 : place + 1 + _LONGEST_AROUND_OF]:
+        if ")" in words[place + 1 : place + 2 + 2 * _LONGEST_AROUND_OF]:
             around, most = self._around_brackets(words, place)
             if most > length:
                 concept, length = around, most
@@ -307,16 +310,24 @@ class Lexicon:
         return self._names[eponym] if alone or (beside and self.kind(beside) in _BESIDE_EPONYMS) else ""
 
     def _around_brackets(self, words: Sequence[str], place: int) -> tuple[str, int]:
-        """A name with another of its words put in brackets, *vestibular (acoustic) schwannoma*."""
-        opened = words.index("(", place)
-        if ")" not in words[opened : opened + _LONGEST_AROUND_OF + 2]:
+        """A name with brackets in it, *vestibular (acoustic) schwannoma* or *(conjoined) twins*."""
+        closed = words.index(")", place)
+        before = words[place - 1 : place] == ["("]
+        opened = closed if before else next((at for at in range(place, closed) if words[at] == "("), place)
+        if opened <= place or opened - place > _LONGEST_AROUND_OF or closed - opened > _LONGEST_AROUND_OF + 1:
             return "", 0
-        after = words.index(")", opened) + 1
+        after = closed + 1
         for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
             found = self._forms.get(" ".join((*words[place:opened], *words[after : after + most])))
             if found is not None:
                 return self._names[found], after + most - place
         return "", 0
+
+    def _shared(self, words: Sequence[str], place: int, after: str) -> str:
+        """What a word means that shares its noun with the next one, *perinephric/subcapsular hematoma*."""
+        noun = place + 2 if after.startswith("/") else place + 3 if words[place + 1 : place + 2] in (["and"], ["or"]) else 0
+        named = " ".join((words[place], words[noun])) if 0 < noun < len(words) else ""
+        return self._names[self._forms[named]] if named in self._forms else ""
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         middle = next(at for at in range(place + 1, len(words)) if words[at] in _OF)

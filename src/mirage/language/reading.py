@@ -45,6 +45,12 @@ def fillers() -> frozenset[str]:
     return frozenset(lexicon().canonical(word) for word in (*_ASKING["fillers"].split(), *FILLERS))
 
 
+@lru_cache(maxsize=1)
+def modifiers() -> frozenset[str]:
+    """Words that say of a thing how large, how old or on which side it is, but not which thing, folded."""
+    return frozenset(lexicon().canonical(word) for word in _ASKING["modifiers"].split())
+
+
 class Mended(NamedTuple):
     """A word as it was typed, and as it was read."""
 
@@ -189,8 +195,8 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
             if len(concepts) > 1 and last and _PLACING.issuperset(between) and (one := _placed(*concepts[-2:])):
                 concepts[-2:] = [one]
             last = match.end
-    if any(each.kind not in HOW and each.name != VARIANT for each in concepts):
-        concepts = [each for each in concepts if each.name != VARIANT]  # "azygos lobe, normal variant"
+    if any(each.kind not in (*HOW, "anatomy") and each.name != VARIANT for each in concepts):
+        concepts = [each for each in concepts if each.name != VARIANT]  # "os acromiale, normal variant"
     others: list[str] = []
     for word, start, _ in lexicon().spans(mended):
         folded = lexicon().canonical(word)
@@ -329,8 +335,10 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
     farthest = 1 if len(typed) < _LONG else 2
     titles = more()
     candidates = []
-    for words in (_names_to_mend_to(known_names), list(titles)):
-        candidates += process.extract(typed, words, scorer=OSA.distance, score_cutoff=farthest, limit=12)
+    # "Appendicties" is folded as a plural is; what was meant is near the word as it was typed.
+    for form in dict.fromkeys((typed, word.lower())):
+        for words in (_names_to_mend_to(known_names), list(titles)):
+            candidates += process.extract(form, words, scorer=OSA.distance, score_cutoff=farthest, limit=12)
     ranked = []
     for candidate, distance, _ in candidates:
         if len(candidate) < _SHORTEST:

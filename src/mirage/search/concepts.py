@@ -13,7 +13,7 @@ from typing import Literal
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.mentions import REST, number_of
-from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
+from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
 from mirage.search.confidence import Basis, Confidence
 from mirage.storage.records import SearchRow, StoredMention
 
@@ -32,6 +32,8 @@ _TISSUES = frozenset(
     "bone|joint|muscle|artery|vein|nerve|lymph node|tendon|ligament|cartilage|meninges|skin|bone marrow|soft tissue"
     "|subcutaneous tissue|blood vessel".split("|")
 )
+_GENERAL = 12  # kinds of a thing from which its name alone tells little
+_VERY_GENERAL = 300  # of a lesion, a tumor
 Support = Literal["plain", "said", "denied", "none"]
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
@@ -81,17 +83,31 @@ def spoken(
         for mention in mentions:
             if mention.concept == concept.name or mention.concept in concept.narrower:
                 said = _said(mention)
-                if place and said == "plain" and not lexicon().organ(concept.name):
+                if place and concept is not place and said in ("plain", "said"):
                     where = lexicon().organ(mention.concept)
-                    if where == place.name or where in place.narrower:
-                        support[place.name] = "plain"
-                    elif where and where not in _TISSUES and where not in lexicon().parents(place.name):
+                    if where == place.name or where in place.narrower:  # who says "meniscal tear" speaks of the knee
+                        better = min((said, support.get(place.name, "none")), key=_BETTER.__getitem__)
+                        support[place.name] = better
+                    elif not lexicon().organ(concept.name) and (
+                        _elsewhere(where, place)
+                        or (len(concept.narrower) > _VERY_GENERAL and not _beside(mention, place, mentions))
+                    ):
                         said = "said"  # a cancer of the bladder in a text that names the lung is no cancer of the lung
                 if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
                     support[concept.name] = said
     if any(one.concept in unwanted and _said(one) == "plain" for one in mentions):
         return {name: "said" if said == "plain" else said for name, said in support.items()}
     return support
+
+
+def _elsewhere(organ: str, place: AskedConcept) -> bool:
+    return bool(organ) and organ not in _TISSUES and organ not in lexicon().parents(place.name)
+
+
+def _beside(mention: StoredMention, place: AskedConcept, mentions: Sequence[StoredMention]) -> bool:
+    """Whether the title, diagnosis or topic that affirms something names the place too; a caption names much beside."""
+    fields = {one.field for one in mentions if one.concept == place.name or one.concept in place.narrower}
+    return mention.field in fields - {"caption"}
 
 
 def _in_place(concept: AskedConcept, mentions: Sequence[StoredMention]) -> bool:
@@ -201,15 +217,33 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "strong", "named" if things else "structure"
     if reading.versus and "plain" in things:  # one of two that somebody wants side by side
         return "likely", "named"
-    if "none" in things or "denied" in things:
+    if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
     if things and "none" in held.values():  # the right disease in another place
         return "weak", "alike"
+    if things and _in_general(reading) and not words >= set(reading.others) - modifiers():
+        return "weak", "alike"  # a word that is not understood says which abscess, and the figure's words do not hold it
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
     if "none" in held.values() or not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
     return "likely", "structure"
+
+
+def _named_beside(held: Mapping[AskedConcept, Support]) -> bool:
+    """Whether a certain disease or device is plainly there, and nothing is missing but what is seen with it."""
+    known = lexicon()
+    missing = {concept.kind for concept, said in held.items() if said == "none"}
+    kinds = ("disease", "device", "finding") if missing <= {"device", "procedure"} else ("disease", "device")
+    certain = (each for each, said in held.items() if said == "plain" and each.kind in kinds)
+    return "disease" not in missing and any(known.organ(each.name) or not each.narrower for each in certain)
+
+
+def _in_general(reading: QueryReading) -> bool:
+    """Whether nothing is asked for but what may lie anywhere, as an *abscess*."""
+    return bool(reading.others) and not any(
+        each.kind == "anatomy" or len(each.narrower) < _GENERAL or lexicon().organ(each.name) for each in reading.wanted
+    )
 
 
 def _without_concepts(
