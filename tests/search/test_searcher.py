@@ -200,7 +200,7 @@ def test_a_disease_of_another_organ_or_beside_what_is_denied_is_not_plainly_what
     ("asked", "diagnosis", "sure"),
     [
         ("meniscal tear of the knee", "Meniscal tear", "strong"),
-        ("tympanostomy tube, malposition", "Tympanostomy tube", "likely"),
+        ("endotracheal tube, mucus plug", "Mucus plug", "likely"),
         ("moyamoya disease with stroke", "Acute stroke", "weak"),
         ("wurbelian abscess", "Retropharyngeal abscess", "weak"),
         ("large abscess", "Retropharyngeal abscess", "likely"),

@@ -219,7 +219,8 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
-    if things and "none" in held.values():  # the right disease in another place
+    nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
+    if things and nowhere:  # the right disease in another place
         return "weak", "alike"
     if things and _in_general(reading) and not words >= set(reading.others) - modifiers():
         return "weak", "alike"  # a word that is not understood says which abscess, and the figure's words do not hold it
@@ -231,12 +232,10 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
 
 
 def _named_beside(held: Mapping[AskedConcept, Support]) -> bool:
-    """Whether a certain disease or device is plainly there, and nothing is missing but what is seen with it."""
-    known = lexicon()
-    missing = {concept.kind for concept, said in held.items() if said == "none"}
-    kinds = ("disease", "device", "finding") if missing <= {"device", "procedure"} else ("disease", "device")
-    certain = (each for each, said in held.items() if said == "plain" and each.kind in kinds)
-    return "disease" not in missing and any(known.organ(each.name) or not each.narrower for each in certain)
+    """Whether a certain disease or finding is plainly there, and nothing is missing but a device or what was done."""
+    missing = {concept.kind for concept, said in held.items() if said == "none" and concept.kind != "anatomy"}
+    certain = (each for each, said in held.items() if said == "plain" and each.kind in ("disease", "finding"))
+    return missing <= {"device", "procedure"} and any(lexicon().organ(each.name) or not each.narrower for each in certain)
 
 
 def _in_general(reading: QueryReading) -> bool:
