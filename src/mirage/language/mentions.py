@@ -106,9 +106,9 @@ def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
             denied += [(denial.cue.lower().strip(" -"), (token.start, token.end, said)) for token in tokens]
 
     def of(match: Match) -> Mention:
-        words = WORD.findall(text[match.start : match.end].lower())
-        # The "non" of "non-small cell carcinoma" is part of the name and denies nothing of it.
-        reach = [one for cue, one in denied if cue not in words]
+        words = set(WORD.findall(text[match.start : match.end].lower()))
+        # "Non" in "non-small cell carcinoma" and "absence of" in "absence of the pericardium" are parts of names.
+        reach = [one for cue, one in denied if not words.issuperset(cue.split())]
         return Mention(match.concept, _polarity(match.start, match.end, [*reaches, *reach]), match.start, match.end, text)
 
     return [of(match) for match in found]
