@@ -42,7 +42,7 @@ _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
     "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas pet "
-    "pie pit ram red sad sat sir so star tar tee us vs was who cm mm ml".split()
+    "pie pit ram red sad sat sir so star tar tee us vs was who cm mm ml be cow die eat men net rug sea sin we won".split()
 )
 
 
