@@ -59,6 +59,8 @@ def test_an_inflammation_and_the_adjective_of_its_organ_share_nothing(question: 
         "Crohn disease is an inflammatory bowel disease.",
         "Unlike appendicitis, Crohn disease shows skip lesions.",
         "In contrast to appendicitis, diverticulitis affects the sigmoid colon.",
+        "Similar to appendicitis, a mucocele is a dilated tube on CT.",
+        "It looked much like an early appendicitis on ultrasound.",
         "Diverticulitis may mimic appendicitis.",
         "Mesenteric adenitis should be considered.",
     ],

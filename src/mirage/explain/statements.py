@@ -27,6 +27,10 @@ VERB = re.compile(
     |spares?|spread[s]?|divides?|depends?|communicates?|projects?|favors?|make[s]?|use[s]?)\b"""
 )
 _UNLIKE = re.compile(r"(?i)\b(?:unlike|in contrast (?:to|with)|as opposed to|compared (?:to|with)|rather than|other than)\b")
+# What something else is likened to: "similar to schwannomas, epidermoid cysts are …", "looked like a schwannoma".
+_LIKENED = re.compile(
+    r"(?i)\b(?:similar(?:ly)? to|like|alike to|akin to)\s(?:that of\s|those of\s)?(?:the\s|an?\s)?(?:[\w-]+\s)?$"
+)
 # What a name stands beside is the place of something else.
 _LANDMARK = re.compile(
     r"(?i)\b(?:adjacent(?: to)?|toward|near(?:by)?|beside|next to|away from|underlying|prior|previous)\s(?:the\s|an?\s)?$"
@@ -236,7 +240,13 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
         return _Aboutness(own or (running and not others), own, False if others and not own else None, ())
     asked = [one for one in every if one.concept in subject.narrower]
     unsaid = {one.start for one in polarities(text) if one.polarity in ("named", "denied")} if asked else set[int]()
-    said = [one for one in asked if one.start not in unsaid and (running or not _LANDMARK.search(text[: one.start]))]
+    said = [
+        one
+        for one in asked
+        if one.start not in unsaid
+        and not _LIKENED.search(text[: one.start])
+        and (running or not _LANDMARK.search(text[: one.start]))
+    ]
     if subject.sort != "disease":
         return _Aboutness(bool(said), bool(said), None, tuple(said))
     if not diseases:
