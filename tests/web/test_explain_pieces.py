@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mirage.explain.case_table import CaseCount, CaseTable, FindingRow
 from mirage.explain.evidence import Claim, Evidence
 from mirage.explain.explainers.base import ExplainerInfo
@@ -23,9 +25,9 @@ TABLE = CaseTable(
 )
 
 
-def drawn(*claims: Claim) -> tuple[Drawing, list[str]]:
+def drawn(*claims: Claim, evidence: tuple[Evidence, ...] = EVIDENCE) -> tuple[Drawing, list[str]]:
     drawing = Drawing(Explanation("meningioma"), {})
-    drawing.draw(Began(ExplainerInfo("extractive"), EVIDENCE))
+    drawing.draw(Began(ExplainerInfo("extractive"), evidence))
     return drawing, [drawing.draw(claim)[1].html for claim in claims]
 
 
@@ -38,6 +40,12 @@ def test_a_sentence_says_how_far_it_reaches_and_who_says_otherwise() -> None:
     assert "in one case" in one
     assert "of some only: in &lt;children&gt;" in some
     assert "the sources disagree: see [2]" in against
+
+
+def test_beside_a_comparison_who_says_otherwise_is_named_with_its_side() -> None:
+    sides = tuple(replace(item, side=side) for item, side in zip(EVIDENCE, ("a", "b"), strict=True))
+    _, (against,) = drawn(Claim("C.", (1,), "supported", against=(2,)), evidence=sides)
+    assert "the sources disagree: see [B2]" in against
 
 
 def test_how_it_looks_is_headed_by_the_kind_of_picture() -> None:
