@@ -18,6 +18,7 @@ from mirage.language.vocabulary import Kind
 _FEW = 3
 _EXACT = 1e-6
 _REST = re.compile(r"(?i)\b(?:rest|remain\w*|other)\b")
+_ABOUT, _ROUNDED = re.compile(r"(?i)\b(?:about|roughly|approximately|nearly|almost|close to|some)\s*$"), 0.05
 _DIFFERENCE = re.compile(r"(?i)\b(?:by|differ\w*|later|apart|more|less|higher|lower|exceed\w*)\b")
 
 
@@ -32,11 +33,23 @@ def quantities(alignment: Alignment) -> list[Break]:
         bare = {value for other in known for value in other.plain}
         if quantity.measure == "grade" and bare.issuperset(quantity.values):  # "neurofibromatosis 1"
             continue
-        if not worked_out(quantity, claim, known):
+        if not worked_out(quantity, claim, known) and not _rounded(quantity, claim, known):
             where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
             few = quantity.measure == "count" and max(quantity.values) <= _FEW
             found.append(Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported"))
     return found
+
+
+def _rounded(quantity: numbers.Quantity, claim: Annotation, known: Sequence[numbers.Quantity]) -> bool:
+    """Whether a number is said to be no exact one, and one of the evidence is as good as the same: "close to 3 cm"."""
+    if len(quantity.values) != 1 or not _ABOUT.search(claim.text[: max(0, claim.text.find(quantity.words))]):
+        return False
+    value = quantity.values[0]
+    return any(
+        other.measure == quantity.measure and abs(each - value) <= _ROUNDED * value
+        for other in known
+        for each in other.values
+    )
 
 
 def worked_out(quantity: numbers.Quantity, claim: Annotation, known: Sequence[numbers.Quantity]) -> bool:
