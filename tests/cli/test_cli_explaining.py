@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from mirage.cli import app
@@ -92,3 +93,20 @@ def test_no_blank_line_is_stray(words: list[str], folder: Path) -> None:
     for number, line in enumerate(lines[:-1]):
         if line in ("The difference", "How it looks", "Evidence", "hippocampus"):
             assert lines[number + 1].strip(), line
+
+
+def test_what_tells_two_conditions_apart_is_printed_with_its_counts(tmp_path: Path) -> None:
+    rows = ["file,caption,diagnosis,case"]
+    for number, (disease, finding) in enumerate(
+        [("Meningioma", "dural tail"), ("Vestibular schwannoma", "cystic change")] * 2
+    ):
+        Image.new("L", (64, 64), 40 * number).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,Axial MRI of the brain. {disease} with {finding}.,{disease},case {number}")
+    (tmp_path / "captions.csv").write_text("\n".join(rows), "utf-8")
+    atlas = tmp_path / "atlas"
+    run("add", "folder", str(tmp_path), folder=atlas)
+    said = " ".join(run("compare", "meningioma", "vestibular schwannoma", "--no-explain", folder=atlas).split())
+    assert "dural tail sign (finding): A 2 of 2 cases, B 0 of 2 cases" in said
+    found = json.loads(run("compare", "meningioma", "vestibular schwannoma", "--no-explain", "--json", folder=atlas))
+    trait = next(one for one in found["of_a"] if one["concept"] == "dural tail sign")
+    assert (trait["a"]["affirmed"], trait["a"]["cases"], trait["b"]["affirmed"]) == (2, 2, 0)

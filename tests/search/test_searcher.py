@@ -214,6 +214,25 @@ def test_how_sure_a_hit_is_depends_on_what_is_missing(asked: str, diagnosis: str
     assert confidence("likely", reading, figure, words, support, "silent")[0] == sure
 
 
+@pytest.mark.parametrize(
+    ("asked", "topic", "diagnosis", "found"),
+    [
+        ("schwannoma", "Schwannoma", "Epidermoid cyst", "said"),
+        ("brain tumor", "Brain tumor", "Jefferson fracture", "said"),
+        ("schwannoma", "Schwannoma", "Vestibular schwannoma", "plain"),
+        ("vestibular schwannoma", "Vestibular schwannoma", "Schwannoma", "plain"),
+        ("schwannoma", "Schwannoma", "Left-sided mass", "plain"),
+        ("schwannoma", "Schwannoma", "", "plain"),
+    ],
+)
+def test_the_topic_of_a_case_with_another_diagnosis_does_not_say_plainly_what_a_figure_shows(
+    asked: str, topic: str, diagnosis: str, found: str
+) -> None:
+    (concept,) = (reading := read(asked, lambda _: False)).wanted
+    said = [StoredMention(1, one.concept, "topic", one.polarity) for one in mentions(topic)]
+    assert spoken(reading.wanted, said, frozenset(), diagnosis)[concept.name] == found
+
+
 def test_hits_of_a_case_are_one_group_in_the_order_of_its_best(starter: Atlas) -> None:
     answer = starter.search("brain", k=24)
     assert answer.groups[0].hits[0] is answer[0]

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from mirage.explain.case_table import OPPOSITES, UNTELLING
 from mirage.explain.subject import unplaced
@@ -54,7 +53,8 @@ _SEEN_IN: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-class SideCount(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SideCount:
     """What the cases of one side say of a concept.
 
     Attributes

@@ -53,6 +53,8 @@ _CUES: dict[Role, str] = {
         negative blood culture | negative culture | negative biopsy | negative test | negative result | negative study
         not treat | not require | not need | no reason | not the reason | no longer than | not well developed
         no one missed | nobody missed | not well seen | not well visualized | not there before | not seen before
+        without contrast | without iv contrast | without intravenous contrast | without oral contrast | without gadolinium
+        without the use of | without administration of
     """,
 }  # fmt: skip
 # After "no" and the like and words of degree, these alone are denied: "no increase in edema" does not deny the edema.

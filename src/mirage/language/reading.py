@@ -28,6 +28,12 @@ _WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
 _SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
+# "CT of the head without contrast" is a noncontrast CT, and denies nothing.
+_PLAIN = re.compile(
+    r"(?i)\s*(?<!and )(?<!or )\b(?:(?:without|w/o|no)\s(?:any\s|iv\s|i\.v\.\s|intravenous\s|oral\s|the\s)*"
+    r"(?:contrast(?:\s(?:material|medium|media|agent|enhancement|administration))?|gadolinium|gad)|sin contraste)(?![\w-])"
+)
+_MADE_WITH = re.compile(r"(?i)\b(?:CT|CAT scan|TC|MRI|MR|RM|T1\w*|T2\w*)\b")
 _PLACING = frozenset("of in on at within the a an de del la el en los las".split())
 HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
 
@@ -173,7 +179,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
-    mended, changes = _mend(_singular(plain, kept), kept, lexicon(), known, more)
+    mended, changes = _mend(_plain(_singular(plain, kept)), kept, lexicon(), known, more)
     sides = None if kept else sides_of(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
@@ -233,6 +239,16 @@ def _placed(one: AskedConcept, other: AskedConcept) -> AskedConcept | None:
         return None
     called = AskedConcept.of(found[0].concept, (*one.words, *other.words))
     return replace(called, general=what.name, places=where.narrower | {where.name})
+
+
+def _plain(text: str) -> str:
+    """A text in which what was made without contrast is called so before its modality, as in *noncontrast CT*."""
+    rest, count = _PLAIN.subn("", text)
+    if not count:
+        return text
+    made = _MADE_WITH.search(rest)
+    place = made.start() if made else len(rest) - len(rest.lstrip())
+    return f"{rest[:place]}noncontrast {rest[place:].lstrip()}".strip()
 
 
 def _absent(text: str) -> set[str]:

@@ -62,7 +62,10 @@ def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, fl
 
 
 def spoken(
-    wanted: Sequence[AskedConcept], mentions: Sequence[StoredMention], unwanted: Set[str] = frozenset()
+    wanted: Sequence[AskedConcept],
+    mentions: Sequence[StoredMention],
+    unwanted: Set[str] = frozenset(),
+    diagnosis: str = "",
 ) -> dict[str, Support]:
     """How plainly one figure speaks of each concept that is asked for, by name.
 
@@ -73,8 +76,11 @@ def spoken(
         The figure's and its case's.
     unwanted : set of str
         What the query says is not to be there; a figure that speaks plainly of it speaks plainly of nothing else.
+    diagnosis : str
+        The figure's. Where it names another disease, the topic does not say plainly what the figure shows.
     """
     support: dict[str, Support] = {}
+    told_in: dict[str, set[str]] = {}  # the fields that tell each most plainly
     places = [each for each in wanted if each.kind == "anatomy"]
     place = places[0] if len(places) == 1 else None
     for concept in wanted:
@@ -94,10 +100,21 @@ def spoken(
                     ):
                         said = "said"  # a cancer of the bladder in a text that names the lung is no cancer of the lung
                 if _BETTER[said] < _BETTER[support.get(concept.name, "none")]:
-                    support[concept.name] = said
+                    support[concept.name], told_in[concept.name] = said, {mention.field}
+                elif said == support.get(concept.name) and concept.name in told_in:
+                    told_in[concept.name].add(mention.field)
+        if told_in.get(concept.name) == {"topic"} and concept.kind == "disease" and _another(diagnosis, concept):
+            support[concept.name] = "said"
     if any(one.concept in unwanted and _said(one) == "plain" for one in mentions):
         return {name: "said" if said == "plain" else said for name, said in support.items()}
     return support
+
+
+def _another(diagnosis: str, concept: AskedConcept) -> bool:
+    """Whether a diagnosis names diseases of which none is what is asked, a kind of it, or what it is a kind of."""
+    known = lexicon()
+    named = {match.concept for match in known.find(diagnosis).matches if known.kind(match.concept) == "disease"}
+    return bool(named) and named.isdisjoint({concept.name, *concept.narrower, *known.parents(concept.name)})
 
 
 def _elsewhere(organ: str, place: AskedConcept) -> bool:

@@ -191,7 +191,7 @@ class Searcher:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
-            said = concepts.spoken(reading.wanted, mentions.get(key, ()), reading.unwanted)
+            said = concepts.spoken(reading.wanted, mentions.get(key, ()), reading.unwanted, rows[key].diagnosis)
             figure = rows[key]
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)

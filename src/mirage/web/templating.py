@@ -53,12 +53,12 @@ _WORDS = {
         "concepts": "it or its case names what you ask for",
     },
     "CONFIDENCE_HINTS": {
-        "strong": "all you ask is named in its title, diagnosis or caption, or it is of this structure, plane and modality",
+        "strong": "its title, diagnosis, topic or caption names all you ask, or it is of this structure, plane and modality",
         "likely": "its findings mention what you ask for, its words are yours, or it looks alike",
         "weak": "similar, but it may be unrelated",
     },
     "BASIS_WORDS": {
-        "named": "named in its title, diagnosis or caption",
+        "named": "named in its title, diagnosis, topic or caption",
         "mentioned": "in its findings",
         "structure": "this structure, plane and modality",
         "words": "has your words",
