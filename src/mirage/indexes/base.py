@@ -96,8 +96,8 @@ class Index(Protocol):
         """Count the values of every field among the points that pass the filters."""
         ...
 
-    def frequency(self, word: str) -> int:
-        """How many points have a word among their words, stemmed as the words channel does."""
+    def frequency(self, word: str, channel: str = "words") -> int:
+        """How many points have a word in what a channel, ``words`` or ``case``, searches, stemmed as it does."""
         ...
 
     def keys(self) -> Iterable[int]:

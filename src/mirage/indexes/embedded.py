@@ -226,9 +226,9 @@ class EmbeddedIndex:
             for field in FILTER_FIELDS
         }
 
-    def frequency(self, word: str) -> int:
+    def frequency(self, word: str, channel: str = "words") -> int:
         """How many points have a word (as the text index reads it: lower case, stemmed)."""
-        condition = _filter({}, [edge.FieldCondition(key="words", match=edge.MatchText(word))])
+        condition = _filter({}, [edge.FieldCondition(key=channel, match=edge.MatchText(word))])
         return int(self._shard.count(edge.CountRequest(exact=True, filter=condition)))
 
     def keys(self) -> Iterator[int]:

@@ -26,7 +26,12 @@ NORMAL, VARIANT = "normal", "normal variant"  # concepts
 _DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
 _WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
 _SHORTEST = 4  # letters of a word that is mended
-_LONG = 8  # letters from which two errors are believed
+_LONG = 8  # letters from which two errors are believed, and how many of them beside a beginning and an ending
+_LONG_CORE = 7
+_STARTS = tuple(sorted({*BEGINNINGS, "exo", "ante", "ab", "ad", "mid"}, key=len, reverse=True))
+_ENDINGS = tuple(
+    "ectomy otomy ostomy opathy megaly plasia trophy itis osis iasis emia uria algia rrhea cele oma oid".split()
+)
 _MOST_MENDED = 40  # words of a query; what is longer is a pasted text
 # "CT of the head without contrast" is a noncontrast CT, and denies nothing.
 _PLAIN = re.compile(
@@ -34,7 +39,8 @@ _PLAIN = re.compile(
     r"(?:contrast(?:\s(?:material|medium|media|agent|enhancement|administration))?|gadolinium|gad)|sin contraste)(?![\w-])"
 )
 _MADE_WITH = re.compile(r"(?i)\b(?:CT|CAT scan|TC|MRI|MR|RM|T1\w*|T2\w*)\b")
-_PLACING = frozenset("of in on at within the a an de del la el en los las".split())
+_PLACING = frozenset("of in on at within the a an left right both de del la el en los las".split())
+_JOINING = re.compile(r"(?i)\s*(?:[,/+&;]|,?\s*(?:or|and|and/or|y|o|u|e))\s*")
 HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
 
 
@@ -128,6 +134,8 @@ class QueryReading:
         Words that ask for something and are in no concept's name, folded.
     versus : tuple of two str, or None
         What somebody wants side by side.
+    joined : bool
+        Whether it names diseases with *or*, *and* or a comma between: a figure of one of them answers too.
     normal : bool
         Whether what is not diseased is asked for.
     denied : tuple of str
@@ -144,6 +152,7 @@ class QueryReading:
     mended: tuple[Mended, ...]
     others: tuple[str, ...]
     versus: tuple[str, str] | None
+    joined: bool
     normal: bool
     denied: tuple[str, ...] = ()
     only_asks: bool = False
@@ -165,7 +174,12 @@ class QueryReading:
         return self.only_asks and not (self.concepts or self.doubtful or self.others or self.normal)
 
 
-def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[str]] = lambda: ()) -> QueryReading:
+def read(
+    text: str,
+    known: Callable[[str], bool],
+    more: Callable[[], Collection[str]] = lambda: (),
+    told: Callable[[str], bool] = lambda _: False,
+) -> QueryReading:
     """Read a query.
 
     Parameters
@@ -176,14 +190,16 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         Whether the atlas has a word.
     more : callable
         Words of the atlas that an error may be mended to, folded; called only where there is an error.
+    told : callable
+        Whether the stories of its cases have a word. They have errors of their own: one letter of such a word is mended.
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
-    mended, changes = _mend(_plain(_singular(plain, kept)), kept, lexicon(), known, more)
+    mended, changes = _mend(_plain(_singular(plain, kept)), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
-    normal, denied, last = False, list[str](), 0
+    normal, denied, last, joined = False, list[str](), 0, False
     absent = _absent(mended)
     for match in found.matches:
         words = tuple(lexicon().words(mended[match.start : match.end]))
@@ -198,6 +214,8 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         elif match.concept not in (each.name for each in concepts):
             concepts.append(AskedConcept.of(match.concept, words))
             between = lexicon().words(mended[last : match.start])
+            both = len(concepts) > 1 and concepts[-2].kind == concepts[-1].kind == "disease"
+            joined = joined or (both and _JOINING.fullmatch(mended[last : match.start]) is not None)
             if len(concepts) > 1 and last and _PLACING.issuperset(between) and (one := _placed(*concepts[-2:])):
                 concepts[-2:] = [one]
             last = match.end
@@ -221,6 +239,7 @@ def read(text: str, known: Callable[[str], bool], more: Callable[[], Collection[
         changes,
         tuple(dict.fromkeys(others)),
         sides,
+        joined,
         normal,
         tuple(denied),
         bool(WORD.search(mended)),
@@ -302,7 +321,12 @@ def _bare(text: str) -> str:
 
 
 def _mend(
-    text: str, kept: Collection[str], known_names: Lexicon, known: Callable[[str], bool], more: Callable[[], Collection[str]]
+    text: str,
+    kept: Collection[str],
+    known_names: Lexicon,
+    known: Callable[[str], bool],
+    more: Callable[[], Collection[str]],
+    told: Callable[[str], bool],
 ) -> tuple[str, tuple[Mended, ...]]:
     """The text with its typing errors mended, and which they were."""
     spans = [span for span in known_names.spans(text) if span[0][0].isalnum()]
@@ -331,13 +355,52 @@ def _mend(
             continue
         if known_names.begins(text, start):  # "peri-cardail effusion"
             word, end = both, following[2]  # noqa: PLW2901 - two parts of one word
+        if _built(known_names.canonical(word), known_names, known):
+            continue
         better = _nearest(word, (text[:start], text[end:]), known_names, more)
         if not better or better == known_names.canonical(word):
             continue
-        if not known(word) or stem(better) == stem(word):  # the atlas's own words are meant as they stand
+        own = known(word) or (told(word) and OSA.distance(word.lower(), better) > 1)
+        # The atlas's own words are meant as they stand; "syndrom" is none, though its stem is one's.
+        if not own or (stem(better) == stem(word) and better.startswith(word.lower())):
             mend(start, end, better)
 
     return "".join((*parts, text[place:])), tuple(changes)
+
+
+def _built(word: str, known_names: Lexicon, known: Callable[[str], bool]) -> bool:
+    """Whether a word is one that there is behind a beginning, *hypo* and *vascular*: it means what it says."""
+    rests = (word[len(start) :] for start in _STARTS if len(start) >= _SHORTEST and word.startswith(start))
+    return any(len(rest) > _SHORTEST and (rest in known_names.vocabulary or known(rest)) for rest in rests)
+
+
+def _parts(word: str) -> tuple[str, str, str]:
+    """A word's beginning, what lies between, and its ending."""
+    start = next((one for one in _STARTS if word.startswith(one) and len(word) - len(one) > 2), "")
+    end = next((one for one in _ENDINGS if word.endswith(one) and len(word) - len(start) - len(one) > 1), "")
+    return start, word[len(start) : len(word) - len(end)], end
+
+
+def _another_word(typed: str, candidate: str, distance: int, known_names: Lexicon) -> bool:
+    """Whether what was typed differs from a name as words do, and not as errors do.
+
+    *Hypocalcemia* is no error for *hypercalcemia*, nor *nephritis* for *neuritis*: what stands before the ending begins
+    other names too.
+    """
+    start, core, end = _parts(typed)
+    other, rest, _ = _parts(candidate)
+    if start and other and start != other and OSA.distance(core, rest) <= 1:
+        return True
+    if distance > 1 and end and len(core) < _LONG_CORE:
+        return True
+    stem_typed = typed[: len(typed) - len(end)]
+    alike = candidate.startswith(stem_typed) and candidate.endswith(end)  # "meningoma" is one for *meningioma*
+    return bool(end) and len(stem_typed) >= _SHORTEST and not alike and _begins_names(stem_typed, known_names)
+
+
+@lru_cache(maxsize=1_000)
+def _begins_names(beginning: str, known_names: Lexicon) -> bool:
+    return sum(1 for word in known_names.vocabulary if word.startswith(beginning)) > 1
 
 
 @lru_cache(maxsize=2)
@@ -352,12 +415,12 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
     titles = more()
     candidates = []
     # "Appendicties" is folded as a plural is; what was meant is near the word as it was typed.
-    for form in dict.fromkeys((typed, word.lower())):
+    for form in dict.fromkeys((typed, word.lower(), typed.replace("f", "ph"))):  # "scafoid"
         for words in (_names_to_mend_to(known_names), list(titles)):
             candidates += process.extract(form, words, scorer=OSA.distance, score_cutoff=farthest, limit=12)
     ranked = []
     for candidate, distance, _ in candidates:
-        if len(candidate) < _SHORTEST:
+        if len(candidate) < _SHORTEST or _another_word(typed, candidate, round(distance), known_names):
             continue
         found = known_names.find(f"{around[0]}{candidate}{around[1]}", typed=True).matches
         at = len(around[0])

@@ -35,6 +35,7 @@ _TISSUES = frozenset(
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
 _VERY_GENERAL = 300  # of a lesion, a tumor
 Support = Literal["plain", "said", "denied", "none"]
+UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
 
@@ -106,7 +107,7 @@ def spoken(
         if told_in.get(concept.name) == {"topic"} and concept.kind == "disease" and _another(diagnosis, concept):
             support[concept.name] = "said"
     if any(one.concept in unwanted and _said(one) == "plain" for one in mentions):
-        return {name: "said" if said == "plain" else said for name, said in support.items()}
+        return {name: "said" if said == "plain" else said for name, said in support.items()} | {UNWANTED: "denied"}
     return support
 
 
@@ -226,13 +227,15 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     def made() -> bool:
         return all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
 
+    if UNWANTED in support:
+        return "weak", "alike"
     if not reading.wanted:
         return _without_concepts(base, reading, others, made)
     held = {concept: _held(concept, figure, words, support) for concept in reading.wanted}
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
     if all(each == "plain" for each in held.values()) and not reading.doubtful and made() and others():
         return "strong", "named" if things else "structure"
-    if reading.versus and "plain" in things:  # one of two that somebody wants side by side
+    if (reading.versus or reading.joined) and "plain" in things:  # one of two that somebody wants
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"

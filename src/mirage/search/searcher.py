@@ -86,8 +86,7 @@ class Searcher:
             return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
         reading = self._read(query)
         if reading and reading.says_nothing and all(term.text and term.weight > 0 for term in query.terms):
-            denied = f" “{reading.denied[0]}” is not looked for, since the words deny it." if reading.denied else ""
-            notes.append(f"These words only ask. Name what you look for: a condition, a finding, a structure.{denied}")
+            notes.append(_said_nothing(reading))
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
         words = _words_asked(query, reading)
         _BESIDE.submit(self._warmed)
@@ -206,13 +205,16 @@ class Searcher:
         asked = [text for text, weight in texts if weight >= 1] or [text for text, weight in texts if weight > 0]
         if not asked:
             return None
-        reading = read(" ".join(asked), self._has_word, self._words_of_atlas)
+        reading = read(" ".join(asked), self._has_word, self._words_of_atlas, self._cases_have_word)
         less = {match.concept for text, weight in texts if weight < 0 for match in lexicon().find(text, typed=True).matches}
         staying = (one for one in reading.concepts if one.name not in less and lexicon().parents(one.name).isdisjoint(less))
         return replace(reading, concepts=tuple(staying)) if less else reading
 
     def _has_word(self, word: str) -> bool:
         return self._frequency(word) > 0
+
+    def _cases_have_word(self, word: str) -> bool:
+        return self._frequency(word, "case") > 0
 
     @loaded_once
     def _atlas_words(self) -> frozenset[str]:
@@ -324,6 +326,16 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
         told.append(f"{wordform.counted(count, 'figure')} here may not fit the filters: label and caption disagree.")
     return told
+
+
+def _said_nothing(reading: QueryReading) -> str:
+    """Why nothing is looked for."""
+    what = "These words only ask."
+    if reading.denied:
+        what = f"These words only say what is not to be there: {', '.join(reading.denied)}."
+    elif all(len(word) == 1 for word in wordform.WORD.findall(reading.text)):
+        what = f"“{reading.text}” is too short to look for."
+    return f"{what} Name what you look for: a condition, a finding, a structure."
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:
