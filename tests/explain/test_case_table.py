@@ -134,3 +134,13 @@ def test_of_a_disease_and_its_cause_the_disease_is_counted(store: Store) -> None
     table = case_table("stroke due to a thrombosis", (), store)
     assert table is not None
     assert (table.diagnosis, table.known) == ("stroke", 2)
+
+
+def test_a_disease_is_not_counted_as_the_finding_that_it_is_a_kind_of(tmp_path: Path) -> None:
+    made = Store.at(tmp_path / "stones.sqlite")
+    texts = (*("CT shows gallstones with wall thickening.",) * 2, "CT shows coronary artery calcification.", "CT is shown.")
+    made.put([record(number, text, "Sarcoidosis") for number, text in enumerate(texts)], "encoder", 1)
+    table = case_table("sarcoidosis", (), made)
+    made.close()
+    assert table is not None
+    assert "calcification" not in [row.finding for row in table.rows]

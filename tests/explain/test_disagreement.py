@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from explaining_parts import SOURCE
@@ -61,3 +63,12 @@ def test_cases_and_sentences_of_one_source_may_differ() -> None:
 )
 def test_two_signals_of_one_sequence_disagree(one: str, other: str, apart: bool) -> None:
     assert disagree(statement(one, "a"), statement(other, "b")) is apart
+
+
+def test_sentences_about_two_things_do_not_disagree() -> None:
+    one = replace(statement("The flocculus is not a lesion.", "a"), own=False)
+    other = replace(statement("A lesion of the nose is seen in the fossa.", "b"), own=False)
+    assert not disagree(one, other)
+    calcified = replace(statement("Calcification is seen in 20% of cases.", "a"), own=False)
+    assert disagree(calcified, replace(statement("Calcification is seen in 60% of cases.", "b"), own=False))
+    assert not disagree(calcified, replace(statement("The capsule shows calcification in 60% of cases.", "b"), own=False))

@@ -262,3 +262,39 @@ def test_a_short_form_that_means_something_else_in_a_case_makes_it_no_case_of_th
 def test_the_wide_name_may_mean_the_kind_that_a_discussion_is_of(text: str, limit: str) -> None:
     (one,) = told("abscess", passage(text, "discussion", "Liver abscess"))
     assert one.limit == limit
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "diagnosis", "limit"),
+    [
+        (
+            "adenocarcinoma",
+            "The most common location for adenocarcinoma is the duodenum.",
+            "Adenocarcinoma of the small bowel",
+            "small bowel adenocarcinoma",
+        ),
+        ("lipoma", "Lipomas grow into the bowel.", "Lipomas of the small bowel", "in the small bowel"),
+        ("lipoma", "Lipomas are benign tumors of fat.", "Lipomas of the small bowel", ""),
+        ("lipoma", "Lipomas are most common in the shoulder.", "Lipomas of the small bowel", ""),
+        ("appendicitis", "Appendicitis is an infection of the cecum.", "Appendicitis of the cecum", ""),
+    ],
+)
+def test_what_a_source_about_one_organ_says_of_places_holds_there(
+    question: str, text: str, diagnosis: str, limit: str
+) -> None:
+    (one,) = told(question, passage(text, diagnosis=diagnosis))
+    assert one.limit == limit
+    assert one.scope == ("subset" if limit else "")
+
+
+def test_a_part_of_the_body_is_told_of_by_sentences_that_it_is_the_subject_of() -> None:
+    text = (
+        "The cerebellum is a part of the brain. The flocculus of the cerebellum is no lesion. A mass is in the cerebellum."
+    )
+    assert texts("cerebellum MRI", passage(text, diagnosis="Meningioma")) == ["The cerebellum is a part of the brain."]
+    assert texts("cerebellum", passage("MRI shows a mass of the cerebellum.", "caption", "Mass of the cerebellum")) == []
+
+
+@pytest.mark.parametrize("question", ["CT", "chest x-ray", "axial T2", "coronal MRI"])
+def test_a_kind_of_picture_is_no_subject(question: str) -> None:
+    assert subject_of(question, (passage(GENERAL),)) is None

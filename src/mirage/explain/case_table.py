@@ -29,6 +29,7 @@ UNTELLING = frozenset(
         "|"
     )
 )
+_STONE = "calculus"
 # What is affirmed with the first denies the second.
 OPPOSITES = {"absent enhancement": "contrast enhancement"}
 
@@ -142,7 +143,7 @@ _WEAKEST_FIRST: tuple[Polarity, ...] = ("possible", "denied", "affirmed")  # one
 
 
 def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Told:
-    """What a case says of findings; what is said to be there is said of wider findings too."""
+    """What a case says of findings; a finding that is said to be there is said of wider findings too, a disease is not."""
     known = lexicon()
     first = next(iter(said))
     told: dict[str, tuple[Polarity, str]] = {}
@@ -154,7 +155,9 @@ def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Tol
                     concept, said_so = OPPOSITES[concept], "denied"
                 if said_so != polarity or mention.field not in _TELLING or concept not in known:
                     continue
-                wider = known.parents(concept) if polarity == "affirmed" else ()
+                # A gallstone is a calcified thing by its kind, but nobody said that a calcification was seen.
+                widens = polarity == "affirmed" and known.kind(concept) == "finding" and _STONE not in known.parents(concept)
+                wider = known.parents(concept) if widens else ()
                 for name in (concept, *wider):
                     if _counts(name, subject) and (name not in told or told[name][0] != polarity):
                         told[name] = (polarity, figure if mention.field == "caption" else first)

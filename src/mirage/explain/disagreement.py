@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mirage.explain.checker.binding import signal_of
-from mirage.explain.statements import Statement
+from mirage.explain.statements import VERB, Statement
+from mirage.explain.subject import named
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 
@@ -39,6 +40,7 @@ _HEDGED = re.compile(
 )
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)(?:\s*(?:-|–|to)\s*(\d{1,3}(?:\.\d+)?))?\s*%")
 _APART = 1.5  # by how much the nearest of two shares must differ
+_HEADS = frozenset(("finding", "anatomy"))
 _AFTER_CONTRAST = re.compile(r"(?i)\b(?:enhanc\w+|contrast|gadolinium|gad)\b")
 
 
@@ -65,6 +67,8 @@ def disagree(one: Statement, other: Statement) -> bool:
         return False
     if one.evidence.case == other.evidence.case:
         return False
+    if _head(one) != _head(other):
+        return False
     here, there = _said(one.text), _said(other.text)
     if _numbers_apart(here, there) or (here.sexes and there.sexes and not here.sexes & there.sexes):
         return True
@@ -79,6 +83,15 @@ def disagree(one: Statement, other: Statement) -> bool:
     return (
         sure and bool(here.affirmed & there.denied or here.denied & there.affirmed) and _same_picture(one.text, other.text)
     )
+
+
+def _head(of: Statement) -> str:
+    """The finding or place before the verb, of which a sentence speaks; empty where it speaks of what is asked."""
+    if of.own and of.leads:
+        return ""
+    verb = VERB.search(of.text)
+    first = next((each for each in named(of.text) if verb and each.end <= verb.start() and each.kind in _HEADS), None)
+    return first.concept if first else ""
 
 
 def _numbers_apart(here: _Said, there: _Said) -> bool:

@@ -169,7 +169,7 @@ class Claim:
         marks: list[str] = []
         if self.scope == "case":
             marks.append(f"in one case ({self.limit})" if self.limit else "in one case")
-        elif self.scope == "subset":
+        elif self.scope == "subset" and not self.limit[:1].isdigit():  # "15% of ..." says itself of how many
             marks.append(f"of some only: {self.limit}")
         if self.against:
             marks.append(f"the sources disagree: see {''.join(f'[{number}]' for number in self.against)}")

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
-from mirage.explain.subject import Named, Subject, is_diseased, named, polarities
+from mirage.explain.subject import NORMAL, Named, Subject, is_diseased, named, polarities
 from mirage.language import sentences
+from mirage.language.concepts import lexicon
 from mirage.language.words import lowered
 
 # Verbs with which sentences of radiology say something of their subject.
@@ -103,6 +104,8 @@ _MANY = re.compile(r"(?:(?<![siu])s|i|ae)$")
 _POINTING = re.compile(r"(?i)\b(these|those|this|the|multiple)\s$")
 _PLURAL = re.compile(r"(?:ly|ing|(?<![uis])s)$")
 _ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
+# Parts of the body that hold many organs.
+_AXIS = frozenset(("body", "head", "neck", "chest", "abdomen", "pelvis", "trunk"))
 _NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
 _PART = 0.5  # of the words asked for, which the name of what is asked holds
 # Words before a name that limit it to nothing.
@@ -185,6 +188,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         at_place = at_home or not general or (told.own and of_case)
         if not told.about or not (at_place or _stands_alone(text, told)):
             continue
+        if subject.is_structure and not _of_structure(text, told, item, subject):
+            continue
         if not placed and not subject.places_in(text):
             continue
         if not told.own and (_ENTRY.match(text) or (general and _POINTS_BACK.search(text))):
@@ -199,6 +204,20 @@ def _stands_alone(text: str, told: _Aboutness) -> bool:
     if not told.subjects or told.subjects[0].start >= _OPENING or told.foreign or _DEPENDS.search(text):
         return False
     return bool(_DEFINING.match(text[told.subjects[0].end :]))
+
+
+def _of_structure(text: str, told: _Aboutness, item: Evidence, subject: Subject) -> bool:
+    """Whether a sentence is about a part of the body itself: not about what befell it, nor about a part of it."""
+    if item.kind != "discussion":
+        found = named(". ".join((item.title, item.diagnosis, item.topic)))
+        return not any(one.kind in ("disease", "finding") and one.concept not in NORMAL for one in found)
+    first, verb = told.subjects[0], VERB.search(text)
+    leads = verb is not None and first.end <= verb.start() and first.concept in subject.names
+    return (
+        leads
+        and all(one.start >= first.start for one in named(text))
+        and not any(one.kind == "disease" for one in named(text))
+    )
 
 
 def _under(heading: str, subject: Subject, running: bool) -> bool:
@@ -292,7 +311,32 @@ def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, genera
         # Without a name, or of "this abscess", it tells of what the discussion is about: perhaps a kind of what is asked.
         title = item.topic or item.diagnosis
         kinds = [_kind(title, one, subject) for one in named(title) if one.concept in subject.narrower]
-    return ("subset", kinds[0]) if kinds and all(kinds) else ("", "")
+    some = kinds[0] if kinds and all(kinds) else _in_one_place(text, item, subject)
+    return ("subset", some) if some else ("", "")
+
+
+def _in_one_place(text: str, item: Evidence, subject: Subject) -> str:
+    """The place for which alone a sentence holds that tells of a place: of an adenocarcinoma of the bowel, the duodenum.
+
+    Only a disease that can lie elsewhere is limited so, and no sentence that names the place as what it speaks of.
+    """
+    verb = VERB.search(text)
+    parts = [one for one in named(text) if one.kind == "anatomy" and one.concept not in _AXIS]
+    if subject.sort != "disease" or subject.places or not parts or not verb:
+        return ""
+    known = lexicon()
+    homes = {known.concepts[name].organ for name in subject.names}
+    own = homes.union(*(known.children(home) | known.parents(home) for home in homes if home))
+    for about in named(". ".join((item.topic, item.title, item.diagnosis))):
+        of_kind = about.concept in subject.narrower and about.concept not in subject.names
+        place = known.concepts[about.concept].organ if of_kind else about.concept if about.kind == "anatomy" else ""
+        if not place or place in own:
+            continue
+        there = {place, *known.children(place), *known.parents(place)}
+        within = [one for one in parts if one.concept in there]
+        if within and not any(one.start < verb.start() for one in within):
+            return about.concept if of_kind else f"in the {place}"
+    return ""
 
 
 def _is_this(text: str, one: Named) -> bool:

@@ -26,7 +26,8 @@ _SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the
 _HELD = 0.8  # of the words asked for, where no concept decides
 _SUBJECTS: tuple[Sort, ...] = ("disease", "finding", "other")
 _SHORT = re.compile(r"[A-Z]{2,5}s?")
-_NORMAL = frozenset(("normal", "normal finding", "normal variant"))
+_PICTURED = frozenset(("modality", "sequence", "plane"))
+NORMAL = frozenset(("normal", "normal finding", "normal variant"))
 _PICTURES = re.compile(r"(?:^|,\s*)like the (?:dropped picture|figure \S+)")
 _LESS = re.compile(r",?\s*less of .*$", re.DOTALL)
 
@@ -70,6 +71,11 @@ class Subject:
     guessed: bool = False
     places: frozenset[str] = frozenset()
     normal: bool = False
+
+    @property
+    def is_structure(self) -> bool:
+        """Whether parts of the body are asked for, and nothing else."""
+        return self.sort == "other" and all(lexicon().kind(name) == "anatomy" for name in self.names)
 
     def named_in(self, text: str) -> bool:
         """Whether a title, diagnosis or heading names it or a kind of it."""
@@ -194,8 +200,8 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
         )
         names += [name for name, _ in counted.most_common(1)]
     focus = focus_of(plain, evidence)
-    kinds = {name: known.concepts[name].kind for name in dict.fromkeys(names) if name not in _NORMAL}
-    normal = any(name in _NORMAL for name in names)
+    kinds = {name: known.concepts[name].kind for name in dict.fromkeys(names) if name not in NORMAL}
+    normal = any(name in NORMAL for name in names)
     for sort in _SUBJECTS:
         wanted = tuple(
             name for name, kind in kinds.items() if (kind if kind in ("disease", "finding") else _other(kind)) == sort
@@ -208,6 +214,8 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
             return Subject((), "words", frozenset(), frozenset(), focus_of(name, evidence))
         places = [name for name, kind in kinds.items() if kind == "anatomy"] if sort == "disease" else []
         return _subject(wanted, sort, focus, places=places, normal=normal)
+    if kinds and not normal and _PICTURED.issuperset(kinds.values()) and not _unread(plain, found.matches):
+        return None  # a kind of picture is no subject
     return Subject((), "words", frozenset(), frozenset(), focus, normal=normal) if focus.weights else None
 
 

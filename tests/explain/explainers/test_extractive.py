@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from cyst_evidence import CYST, passage, request
 
-from mirage.explain.evidence import Draft, Evidence, Side
+from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers import ExplanationRequest, Remark, load
 from mirage.explain.explainers.cues import ORDER, addresses_a_machine, burden, is_sentence
 
@@ -335,18 +335,47 @@ def test_a_stepwise_sign_called_differential_is_no_differential() -> None:
     assert "differential" not in {aspect for aspect, _ in aspects(text)}
 
 
-def test_a_part_of_the_body_gets_no_differential() -> None:
+def test_a_part_of_the_body_is_told_of_by_sentences_about_itself_and_gets_no_differential() -> None:
+    thymoma, meant = "Thymoma of the mediastinum", "The mediastinum is the space between the lungs."
     items = (
-        passage(
-            9,
-            "Axial CT shows an enhancing mass of the mediastinum with calcification.",
-            title="Thymoma of the mediastinum",
-            modality="CT",
-        ),
-        passage(10, "Lymphoma\nTeratoma", "differential", title="Thymoma of the mediastinum"),
+        passage(9, "Axial CT shows an enhancing mass of the mediastinum with calcification.", title=thymoma, modality="CT"),
+        passage(10, "Lymphoma\nTeratoma", "differential", title=thymoma),
+        passage(11, "Axial CT of the normal mediastinum at the level of the carina.", title="", modality="CT"),
+        passage(12, f"{meant} A lesion of the mediastinum is seen.", "discussion", title=thymoma),
     )
-    drafts, _ = told(ExplanationRequest("mediastinum", items))
-    assert [draft.aspect for draft in drafts] == ["look"]
+    assert {draft.text for draft in told(ExplanationRequest("mediastinum CT", items))[0]} <= {items[2].text, meant}
+    assert [draft.text for draft in told(ExplanationRequest("mediastinum", items[:2]))[0]] == []
+    assert [draft.text for draft in told(ExplanationRequest("mediastinum", items[2:]))[0]] != []
+
+
+@pytest.mark.parametrize("question", ["CT", "noncontrast CT head", "axial T2", "chest x-ray"])
+def test_a_kind_of_picture_alone_explains_nothing(question: str) -> None:
+    items = (
+        passage(9, "Noncontrast axial CT of the head shows a wedge of low density.", title="Stroke", modality="CT"),
+        passage(10, "On T2 and chest x-ray, the flocculus is no lesion.", "discussion", title="Stroke"),
+    )
+    assert told(ExplanationRequest(question, items))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        (
+            "DDx for atelectasis:\nPneumonia\nAsbestosis\n\nDDx appendicitis\nMesenteric adenitis\nCecal diverticulitis",
+            "Mesenteric adenitis; Cecal diverticulitis",
+        ),
+        (
+            "- Intussusception\n• Giardiasis\n• Lipoma\n- Cecal diverticulitis\n- Mesenteric adenitis",
+            "Intussusception; … Cecal diverticulitis; Mesenteric adenitis",
+        ),
+        ("• Tubal abscess\n• Typhlitis\n• Status-post vitrectomy\n- Cataract\n- Glaucoma", "Tubal abscess; Typhlitis"),
+        ("Less likely:\nMesenteric adenitis\nCecal diverticulitis", "Mesenteric adenitis; Cecal diverticulitis"),
+        ("Mass of the right lower quadrant:\n- Lymphoma\n- Cecal carcinoma", "Lymphoma; Cecal carcinoma"),
+    ],
+)
+def test_what_is_listed_under_another_disease_or_sign_is_no_differential(text: str, listed: str) -> None:
+    (draft,) = told(ExplanationRequest("appendicitis", (passage(1, text, "differential", title="Appendicitis"),)))[0]
+    assert draft.text.removesuffix(" …") == listed
 
 
 def test_marks_of_footnotes_and_lists_are_no_part_of_what_else_it_could_be() -> None:
@@ -354,3 +383,75 @@ def test_marks_of_footnotes_and_lists_are_no_part_of_what_else_it_could_be() -> 
     evidence = (passage(1, text, "differential", title="Fibrous dysplasia"),)
     drafts, _ = told(ExplanationRequest("fibrous dysplasia", evidence))
     assert [draft.text for draft in drafts] == ["Chordoma; Chondrosarcoma; Plasmacytoma"]
+
+
+@pytest.mark.parametrize(
+    ("text", "aspect"),
+    [
+        ("The majority of appendicitis are nonspecific forms of colitis, but appendicitis lies in the cecum.", "pitfall"),
+        ("The arrowhead sign of appendicitis is a subtle radiographic finding and an important clue.", "pitfall"),
+        ("Appendicitis is nonclassifiable and nonspecific interstitial disease.", "pitfall"),
+        ("Appendicitis usually produces an ill-defined shadow, unlike a benign mass.", "what"),
+        ("15% of appendicitis is a disease of the tip.", "what"),
+        ("First, in appendicitis the surgeon must take care to identify arteries originating from the cecum.", "where"),
+        ("In appendicitis, the fluid will, therefore, be hyperdense on a plain CT scan.", "look"),
+        ("More caudal images of appendicitis reveal similar opacity within the cecum.", "look"),
+        ("Appendicitis is also the most frequent infection of the cecum.", "what"),
+    ],
+)
+def test_a_sentence_that_only_sounds_like_a_section_or_leans_on_another_is_not_told_there(text: str, aspect: str) -> None:
+    assert aspect not in {one for one, _ in aspects(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "aspect"),
+    [
+        ("Findings of appendicitis are subtle and easily missed.", "pitfall"),
+        ("The imaging findings of appendicitis are often nonspecific.", "pitfall"),
+        ("Appendicitis is a benign, common inflammation of the appendix.", "what"),
+        ("Appendicitis shows a thick wall on CT, thus causing fat stranding around it.", "look"),
+        ("On CT, appendicitis has density similar to the cecum and a thick enhancing wall.", "look"),
+    ],
+)
+def test_one_that_does_is(text: str, aspect: str) -> None:
+    assert aspect in {one for one, _ in aspects(text)}
+
+
+def test_a_share_that_a_sentence_gives_itself_needs_no_mark() -> None:
+    share = Claim("15% of X lie low.", (1,), "supported", scope="subset", limit="15% of X")
+    assert share.marks == ()
+    assert replace(share, limit="In children").marks == ("of some only: In children",)
+
+
+def test_a_tracers_picture_is_no_ct_whatever_the_case_holds_else() -> None:
+    text = "Delayed fused images (99m Tc-MDP with 111-In-WBC) show increased opacity of the appendix in appendicitis."
+    item = passage(9, text, "findings", title="Appendicitis", modality="CT")
+    assert [draft.modality for draft in told(ExplanationRequest("appendicitis", (item,)))[0]] == ["NM"]
+
+
+def test_what_a_tumors_picture_shows_beside_it_is_not_how_it_looks_where_one_shows_the_tumor() -> None:
+    beside = "Axial CT shows reticular opacity and fluid of the right lower lobe with thickened septa."
+    items = (
+        *(passage(number, beside, title="Lung cancer", modality="CT") for number in (1, 2)),
+        passage(3, "Axial CT shows an enhancing mass of the left upper lobe.", title="Lung cancer", modality="CT"),
+    )
+    drafts, _ = told(ExplanationRequest("lung cancer", items, most=2))
+    assert [draft.text for draft in drafts if draft.aspect == "look"] == [items[2].text]
+
+
+def test_a_contrast_sets_one_kind_of_picture_beside_the_same_kind() -> None:
+    def shown(number: int, title: str, modality: str, side: Side) -> Evidence:
+        text = f"Axial {modality} image {number} shows hyperintense signal and edema of the lobe with a dark rim {side * 3}."
+        return passage(number, text, title=title, modality=modality, side=side)
+
+    evidence = (
+        shown(1, "Meningioma", "MR", "a"),
+        shown(2, "Glioblastoma", "CT", "b"),
+        replace(shown(3, "Glioblastoma", "CT", "b"), text="Noncontrast CT shows a hyperdense cystic mass of the vermis."),
+        replace(shown(4, "Glioblastoma", "MR", "b"), text="Coronal MR image shows a necrotic mass with high signal."),
+    )
+    sides = ("meningioma", "glioblastoma")
+    drafts, _ = told(ExplanationRequest("x", evidence, task="contrast", sides=sides))
+    looks = [(draft.modality, draft.cites[0]) for draft in drafts if draft.aspect == "look"]
+    assert looks[:2] == [("MR", 1), ("MR", 4)]
+    assert {modality for modality, _ in looks[2:]} == {"CT"}

@@ -21,7 +21,7 @@ def _any(words: str) -> re.Pattern[str]:
 
 # They are words of radiology at large, no knowledge of a disease.
 # Nothing but words that describe it may stand before what it is: "is associated with a tumour" says not what it is.
-_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less|seen|found|as)\b)\w+[\s-]){0,6}"
+_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less|seen|found|as)\b)\w+,?[\s-]){0,6}"
 _CATEGORY = _any(rf"""(?:is|are)\s+(?:one of the\s+)?{_DESCRIBING}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?
     malformations?|conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?
     mass(?:es)?|dilat\w+|process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?
@@ -29,6 +29,7 @@ _CATEGORY = _any(rf"""(?:is|are)\s+(?:one of the\s+)?{_DESCRIBING}(?:tumou?rs?|n
 _DEFINED = _any(r"""(?:is|are) (?:defined|characteri[sz]ed|caused|classified)
     (?:is|are) (?:thought|believed|considered|said|described) (?:as |to (?:be |have )?(?:due|an?|the|caused|result\w*|aris\w+
     originat\w+)|an? )
+    (?:is|are) divided into
     refers? to
     consists? of
     results? from
@@ -73,10 +74,15 @@ _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali
 _OTHERS = _any("""differential(?! \\(| air)|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with
     rule[ds]? out|indistinguishable
     in contrast to|as opposed to|unlike|versus|vs|other (?:causes|entities|considerations)""")
-_PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|subtle|caution
+_PITFALLS = _any("""pitfalls?|misdiagnos\\w+|mistaken|mistake|misinterpret\\w+|missed|overlook\\w*|caution
     false[- ](?:positives?|negatives?)|may be normal|(?:should|must) not be (?:confused|mistaken)|can be confused
     simulat\\w+|easily confused|can mimic|may mimic|mimics|underestimat\\w+|overestimat\\w+|obscure[ds]?
-    difficult to (?:see|detect|distinguish|differentiate)|does not exclude|nonspecific|non-specific""")
+    difficult to (?:see|detect|distinguish|differentiate)|does not exclude
+    (?:be|is|are|being|relatively|quite|very|often|too) (?:\\w+ and )?subtle|subtle or
+    (?:findings?|signs?|features?|appearances?|imaging|films?)\\s+(?:\\w+\\s+){0,4}(?:is|are|be) (?:\\w+ ){0,2}non-?specific
+    non-?specific (?:\\w+ )?(?:findings?|signs?|features?|appearances?|patterns?|changes)""")
+# What helps to find it deceives nobody.
+_CLUE = _any("clues?|helpful|pathognomonic|diagnostic of|aids?|allows?")
 # Each cue counts once.
 _CUES: dict[Aspect, tuple[tuple[float, re.Pattern[str]], ...]] = {
     "what": ((0.8, _CATEGORY), (0.7, _DEFINED), (0.4, _ORIGIN), (0.3, _NAMES)),
@@ -95,6 +101,8 @@ _NO_LOOK = _any(
     "accounts? for|(?:is|are|be) (?:often |usually )?due to"
     "|ratio|incidence|prevalence|mortality|study of choice|modality of choice"
 )
+# What is left of something else, and what comes with age.
+_BESIDES = _any("scarr?(?:s|ing)?|atherosclero\\w+|degenerative change\\w*|incidental\\w*|unrelated")
 # Course, cure and cost, and how a picture was made, tell neither what a thing is nor where, how it looks or what it is not.
 _OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery|ical|ically)|manage(?:d|ment)
     (?:higher|increased|high) risk|recurren\\w+|graft\\w*|post-?operative\\w*|excision|resect\\w+|prognos\\w+
@@ -102,6 +110,7 @@ _OF_OTHER = _any("""treat(?:ed|ment|ments|ing)?|therap(?:y|ies|eutic)|surg(?:ery
     (?:excellent|preferred|initial|main) (?:modality|study|test)|of choice|limited by|helpful|useful|effective
     (?:is|are|was|were|can be) (?:often |frequently |also )?(?:used|administered|obtained|performed|placed)
     (?:poorly|well) visuali[sz]ed|(?:will )?var(?:y|ies) according|guided|percutaneous
+    angiographers?|surgeons?|operators?|physicians?|clinicians?|(?:take|taking) care|emboli[sz]ation|catheteri[sz]\\w+
     (?:interval|tube|catheter|drain|stent) placement""")
 # A passage of this kind speaks of this by its nature.
 _KINDS: Mapping[tuple[str, Aspect], float] = {
@@ -146,6 +155,12 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
     if aspect == "look" and kind == "discussion" and not _SIGN.search(text):
         cues *= 0.3
     if aspect == "look" and _NO_LOOK.search(text):
+        cues *= 0.3
+    if aspect == "pitfall" and _CLUE.search(text):
+        cues *= 0.3
+    if aspect == "what" and not any(cue.search(text) for cue in (_CATEGORY, _DEFINED, _NAMES)):
+        return 0.0
+    if aspect == "look" and _BESIDES.search(text):
         cues *= 0.3
     if cues and _is_of_other(text):
         cues *= 0.3
@@ -238,6 +253,11 @@ _LEANS = re.compile(r"""(?ix)
       the\s+(?:latter|former|same|above|other|first|second|third|study|disease|condition|lesion|syndrome|disorder|process|remaining))\b
     | \b(?:described|mentioned|noted|listed|shown|seen|discussed|stated)\s+(?:above|below|previously)\b
     | \bon\s+the\s+other\s+hand\b
+    | ^(?:(?!;|\b(?:and|but|so|which|that)\b).)*\b(?:therefore|thus(?!\s\w+ing)|hence|consequently|accordingly)\b
+    | \b(?:an?\s+)?similar(?!\s+(?:to|in|between|for)\b)(?!ity|ities|ly\s+to)\w*\b
+    | \b(?:is|are|was|were)\s+also\s+(?:an?|the|one)\b
+    | ^[^,;]{0,60}\bthis\s+(?:findings?|appearance|sign|feature|pattern|location|structure|region|area|vessel|change|result
+        |technique|method|approach|reason|fact|is|was|can|may|has)\b
     | \bdiscussed\s+(?:in|later|elsewhere|separately)\b | \bon\s+above\b | \bsee\s+(?:fig|image|below|above)
 """)
 # A source's own reference marks would be read as ours.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from heapq import nlargest
@@ -19,10 +19,12 @@ from mirage.explain.disagreement import disagree
 from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
+from mirage.explain.explainers.differentials import differential
 from mirage.explain.focus import modality_of
-from mirage.explain.statements import VERB, Statement, kind_of_case, statements
-from mirage.explain.subject import Subject, is_itself, named, subject_of
+from mirage.explain.statements import Statement, statements
+from mirage.explain.subject import Subject, named, subject_of
 from mirage.language import sentences as splitting
+from mirage.language.concepts import lexicon
 from mirage.language.words import lowered, stems
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
@@ -36,15 +38,9 @@ _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential"
 _TO_TELL = 400  # characters that tell a passage's language
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
+_LIKE = 0.35  # more for a kind of picture that the other side of a comparison has too
 EXCEPTION = 0.8  # the same for a rule and what holds for some only
 _KEPT = 110  # sentences that are looked at closely
-_MOST_ITEMS = 8
-_LONGEST_ITEM = 70
-# An item of a differential that argues, or is part of a broken line, names nothing.
-_NO_NAME = re.compile(
-    r"(?i) [-–](?: |$)|:$|^\w{1,2}: |%|\b(?:differential|most common|if|no|not|would|despite|unlikely|because|given"
-    r"|types?|grade|stage)\b|\w\?\w"
-)
 _FLOOR = 0.75  # below this a sentence is not worth its place
 _ASPECT, _STRONGEST = 0.55, 1.6
 _LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
@@ -62,12 +58,20 @@ _CALLED: dict[str, re.Pattern[str]] = {
         r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB"
         r"|(?:PA|AP|lateral|upright|decubitus)(?: and lateral)? (?:views?|images?))\b"
     ),
-    "NM": re.compile(r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT)\b"),
+    "NM": re.compile(
+        r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT|(?:radio)?tracer|HMPAO|HIDA|MAG-?3|DMSA|sestamibi|octreotide"
+        r"|\w*-?MDP|\w*-?WBC|Tc-?\s?99m?|99m?-?\s?Tc|(?:In|Indium|Ga|Gallium|Tl|Thallium|I)-?\s?(?:111|67|201|123|131)"
+        r"|(?:111|67|201|123|131)-?\s?(?:In|Ga|Tl|I))\b"
+    ),
     "PT": re.compile(r"\b(?:PET|FDG)\b"),
     "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
     "MG": re.compile(r"(?i)\bmammogra\w+\b"),
     "SM": re.compile(r"(?i)\b(?:histo\w*log\w+|microscop\w+|stain\w*)\b"),
 }
+
+
+_MASS = "mass"
+_MASSES = frozenset((_MASS, "lesion", "nodule"))
 
 
 class ExtractiveExplainer:
@@ -180,6 +184,7 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
         yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left out.")
     chosen: list[tuple[Aspect, Candidate]] = []
     told: list[_Told] = []
+    sides: list[tuple[list[Candidate], Counter[int]]] = []
     for side, name in zip(("a", "b"), request.sides, strict=True):
         mine = [item for item in own if item.side == side]
         if not mine:
@@ -189,24 +194,36 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
         asked = name or request.question
         subject = subject_of(asked, mine)
         found = candidates(mine, subject, modality_of(asked, mine)) if subject else []
+        sides.append((found, typical))
+    shown = [{one.modality for one in found if one.strengths["look"] >= _LEAST["look"]} for found, _ in sides]
+    like = set.intersection(*shown) - {""} if shown else set()
+    for found, typical in sides:
 
-        def tells_apart(candidate: Candidate, typical: Counter[int] = typical) -> float:
-            return 0.5 * sum(nlargest(4, (typical[word] for word in candidate.words))) / 4
+        def tells_apart(candidate: Candidate, typical: Counter[int] = typical, like: Set[str] = frozenset(like)) -> float:
+            apart = 0.5 * sum(nlargest(4, (typical[word] for word in candidate.words))) / 4
+            return apart + (_LIKE if candidate.modality in like else 0.0)
 
         before = len(chosen)
         choose(found, _CONTRAST[: max(request.most // 2, 1)], chosen, tells_apart)
+        looks = {candidate.modality for aspect, candidate in chosen[before:] if aspect == "look"}
+        like = looks & like or like  # the other side shows what this one does
         told += beside(chosen[before:], found)
     for aspect, candidate, against in _alternate(told):
         yield _draft(aspect, candidate, own, against)
 
 
 def _alternate(told: Sequence[_Told]) -> Iterator[_Told]:
-    """Aspect by aspect, one side and then the other."""
+    """Aspect by aspect, one side and then the other; how it looks by kind of picture, those that both sides have first."""
     for aspect in cues.ORDER:
         of = [one for one in told if one[0] == aspect]
-        sides = ([one for one in of if one[1].evidence.side == side] for side in ("a", "b"))
-        for pair in zip_longest(*sides):
-            yield from filter(None, pair)
+        kinds: dict[str, set[str]] = {}
+        for _, candidate, _ in of:
+            kinds.setdefault(candidate.modality if aspect == "look" else "", set()).add(candidate.evidence.side)
+        for kind in sorted(kinds, key=lambda kind: -len(kinds[kind])):
+            alike = [one for one in of if aspect != "look" or one[1].modality == kind]
+            sides = ([one for one in alike if one[1].evidence.side == side] for side in ("a", "b"))
+            for pair in zip_longest(*sides):
+                yield from filter(None, pair)
 
 
 def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[int]:
@@ -304,7 +321,7 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
     for item in evidence:
         near = 0.4 / (1 + 0.3 * groups.setdefault(item.case or item.figures[0], len(groups)))
         if item.kind == "differential":
-            rough += [(near + 0.6, one) for one in _differential(item, subject)]
+            rough += [(near + 0.6, one) for one in differential(item, subject)]
             continue
         for one in statements(item, subject):
             spoken = 0.25 * subject.focus.held(lowered(one.text))
@@ -314,47 +331,21 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
     return [found for found in close if found is not None and (found.whole or stands_in(found.text, found.evidence.text))]
 
 
-def _differential(item: Evidence, subject: Subject) -> Iterator[Statement]:
-    """A list of what else it could be as one sentence, without what it is."""
-    if not (subject.case_of(item) and subject.alone_in(item.diagnosis or item.title)):
-        return
-    items = [one.text.strip(" .;,*•>") for one in splitting.split(item.text) if one.listed and not one.is_heading]
-    upper = sum(name[:1].isupper() for name in items) > len(items) / 2
-    parts: list[str] = []
-    left_out, kept = False, 0
-    for name in dict.fromkeys(items):
-        broken = _NO_NAME.search(name) or (upper and name[:1].islower())
-        unnamed = len(name) > _LONGEST_ITEM or broken or _only_kinds(name)
-        if unnamed or cues.leans(name) or VERB.search(name) or is_itself(name, item, subject) or kept == _MOST_ITEMS:
-            left_out = True
-            continue
-        parts.append(f"… {name}" if left_out and kept else name)
-        left_out, kept = False, kept + 1
-    if kept > 1 and any(character.islower() for character in "".join(parts)):
-        text = "; ".join(parts) + (" …" if left_out else "")
-        yield Statement(text, item, 0, True, False, "case", kind_of_case(item, subject))
-
-
-# What is left of "mycotic aneurysm" where a list leaves out the name that it qualifies.
-_QUALIFIES = re.compile(r"(?i)^(?:[\w-]+(?:al|ic|ar|ous|ary|ory|ent|ant|ive)(?:[,/ ]+|$))+$")
-
-
-def _only_kinds(name: str) -> bool:
-    """Whether an item is adjectives alone, which name no disease: "Atherosclerotic", "Mycotic / infectious"."""
-    return bool(_QUALIFIES.match(name)) and not any(one.kind == "disease" and one.end == len(name) for one in named(name))
-
-
-def _looks(text: str, statement: Statement) -> float:
+def _looks(text: str, statement: Statement, subject: Subject) -> float:
     """How much a sentence can tell of how what is asked looks, whatever its cues.
 
     A disease's name may itself sound like a sign ("nodular sclerosing"). What only says that the thing is there, that
-    devices are, or that all else is normal tells nothing of its look.
+    devices are, or that all else is normal tells nothing of its look; nor does what a picture of a tumor shows beside it.
     """
     general = statement.evidence.kind == "discussion"
     left = text if general else cues.affirmed(text)
     rest = _nameless(left)
     told = cues.strength("look", statement.evidence.kind, rest)
     names = [one for one in named(text) if one.end <= len(left)]
+    if not general and _MASS in subject.wider:
+        of_it = subject.narrower | subject.wider
+        if not any(one.concept in of_it or not lexicon().parents(one.concept).isdisjoint(_MASSES) for one in names):
+            told *= 0.6
     if general or cues.shows(rest) or any(one.kind == "finding" for one in names):
         return told
     empty = len(left) < len(text) or any(one.kind == "device" for one in names) or cues.is_bare(rest)
@@ -394,7 +385,7 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     else:
         strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
         if strengths["look"] and subject.sort == "disease":
-            strengths["look"] = min(strengths["look"], _looks(text, statement))
+            strengths["look"] = min(strengths["look"], _looks(text, statement, subject))
         if strengths["pitfall"]:
             strengths["pitfall"] = cues.strength(
                 "pitfall", item.kind, _nameless(text)
@@ -402,6 +393,8 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
         if not statement.leads:
             # "The differential of ... is X and Y": X would be its own; and what may affect X does not say where X lies.
             strengths["differential"] = strengths["where"] = 0.0
+        if statement.limit[:1].isdigit():
+            strengths["what"] = 0.0  # "15% of X are Y" counts them
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
         if captions:
             strengths["look"] = max(strengths["look"], 0.7)
