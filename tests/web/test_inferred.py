@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from conftest import serving
+from PIL import Image
 
 from mirage.atlas import Atlas
+from mirage.corpora.folder import FolderCorpus
 from mirage.corpora.roco import RocoCorpus
 from mirage.settings import Settings
 from mirage.storage.ingest import add
@@ -59,3 +62,19 @@ def test_the_corpora_page_offers_roco_and_adds_it_from_a_folder(roco: httpx.Clie
     offers = {offer["name"]: offer for offer in roco.get("/api/corpora").json()["addable"]}
     assert {"roco", "rocov2"} <= set(offers)
     assert "each figure&#39;s own" in roco.get("/corpora").text
+
+
+def test_a_label_that_the_caption_contradicts_is_marked_where_it_stands(tmp_path: Path) -> None:
+    folder = tmp_path / "ward"
+    folder.mkdir()
+    for number, caption in enumerate(["MRI: T2-weighted image of the knee.", "CT of the knee."]):
+        Image.new("L", (64, 64), 60 * number).save(folder / f"{number}.png")
+        (folder / "captions.csv").open("a", encoding="utf-8").write(
+            ("" if number else "file,caption,modality\n") + f"{number}.png,{caption},CT\n"
+        )
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, FolderCorpus(folder))
+        with serving(atlas, Settings(), tmp_path) as served, served.client() as client:
+            page = client.get("/search", params={"q": "knee"}).text
+    assert page.count("CT (doubtful)") == 1
+    assert "labelled CT; the caption says MRI" in page

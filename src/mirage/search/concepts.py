@@ -269,7 +269,7 @@ def _without_concepts(
     base: Confidence, reading: QueryReading, others: Callable[[], bool], made: Callable[[], bool]
 ) -> tuple[Confidence, Basis]:
     if reading.others:
-        return ((base if made() else _at_most_likely(base)) if others() else "weak"), "words"
+        return ((base if made() else _at_most_likely(base)), "words") if others() else ("weak", "alike")
     if reading.concepts:  # how the picture was made, and nothing else
         return ("strong", "structure") if made() else ("weak", "alike")
     return _at_most_likely(base), "alike"
