@@ -366,7 +366,7 @@ class Lexicon:
         for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
             found = self._forms.get(" ".join((*words[after : after + most], *what)))
             # "Radiograph of the right knee" speaks of the knee too.
-            if found is not None and (_OF | _ARTICLES >= set(words[middle:after]) or self.kind(self._names[found]) in _ILL):
+            if found is not None and (set(words[middle:after]) <= _OF | _ARTICLES or self.kind(self._names[found]) in _ILL):
                 return self._names[found], after + most - place
         return "", 0
 
