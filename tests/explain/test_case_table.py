@@ -144,3 +144,14 @@ def test_a_disease_is_not_counted_as_the_finding_that_it_is_a_kind_of(tmp_path: 
     made.close()
     assert table is not None
     assert "calcification" not in [row.finding for row in table.rows]
+
+
+def test_a_disease_whose_name_says_a_wider_finding_counts_for_it(tmp_path: Path) -> None:
+    made = Store.at(tmp_path / "bleeding.sqlite")
+    texts = ("CT shows a subarachnoid hemorrhage.", "CT shows hemorrhage.")
+    made.put([record(number, text, "Meningioma") for number, text in enumerate(texts)], "encoder", 1)
+    table = case_table("meningioma", (), made)
+    made.close()
+    assert table is not None
+    (row,) = (row for row in table.rows if row.finding == "hemorrhage")
+    assert row.present.figures == ("made:0", "made:1")

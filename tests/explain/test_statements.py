@@ -276,6 +276,7 @@ def test_the_wide_name_may_mean_the_kind_that_a_discussion_is_of(text: str, limi
         ("lipoma", "Lipomas grow into the bowel.", "Lipomas of the small bowel", "in the small bowel"),
         ("lipoma", "Lipomas are benign tumors of fat.", "Lipomas of the small bowel", ""),
         ("lipoma", "Lipomas are most common in the shoulder.", "Lipomas of the small bowel", ""),
+        ("lipoma", "Lipomas may occur in the bowel, the shoulder and the brain.", "Lipomas of the small bowel", ""),
         ("appendicitis", "Appendicitis is an infection of the cecum.", "Appendicitis of the cecum", ""),
     ],
 )

@@ -155,13 +155,23 @@ def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Tol
                     concept, said_so = OPPOSITES[concept], "denied"
                 if said_so != polarity or mention.field not in _TELLING or concept not in known:
                     continue
-                # A gallstone is a calcified thing by its kind, but nobody said that a calcification was seen.
-                widens = polarity == "affirmed" and known.kind(concept) == "finding" and _STONE not in known.parents(concept)
-                wider = known.parents(concept) if widens else ()
+                wider = _wider(concept) if polarity == "affirmed" else ()
                 for name in (concept, *wider):
                     if _counts(name, subject) and (name not in told or told[name][0] != polarity):
                         told[name] = (polarity, figure if mention.field == "caption" else first)
     return told
+
+
+def _wider(concept: str) -> Iterable[str]:
+    """Wider findings that are said with a concept: of a disease only those that its name names ("epidural hematoma").
+
+    A gallstone is a calcified thing by its kind, but nobody said that a calcification was seen.
+    """
+    known = lexicon()
+    parents = known.parents(concept)
+    if known.kind(concept) == "finding" and _STONE not in parents:
+        return parents
+    return (name for name in parents if concept.endswith(f" {name}"))
 
 
 def _counts(name: str, subject: Subject) -> bool:

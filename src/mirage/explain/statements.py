@@ -50,6 +50,7 @@ _OF_THE_CASE = re.compile(
 _SURELY_OF_THE_CASE = re.compile(
     r"(?i)\bthe (?:mass|lesion|tumou?r|finding|abnormality)s? (?:is|are|was|were) (?:most )?(?:likely|probably)\b"
     r"|\b(?:in|of) (?:this|our|the present) (?:case|patient)\b(?!.*\b(?:may|can|usual\w*|typical\w*|often|most|common\w*)\b)"
+    r"|\bthe (?:mass|lesion|tumou?r|finding|abnormality)s? (?:looked|appeared)\b"
     r"|\bleading to the diagnosis\b|\bsuggests? that (?:there|the|this)\b|\bwas considered\b"
 )
 _IN_GENERAL = re.compile(r"(?i)\b(?:is|are|may|can|usually|typically|often|commonly|most|shows?|occurs?|appears?)\b")
@@ -103,7 +104,7 @@ _WHOSE = re.compile(
 _MANY = re.compile(r"(?:(?<![siu])s|i|ae)$")
 _POINTING = re.compile(r"(?i)\b(these|those|this|the|multiple)\s$")
 _PLURAL = re.compile(r"(?:ly|ing|(?<![uis])s)$")
-_ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|acute|severe|mild|large|small|early|late|rare)$")
+_ADJECTIVE = re.compile(r"(?i)(?:al|ic|ar|ous|ed|ary|ent|ant|ive|oid|-type|acute|severe|mild|large|small|early|late|rare)$")
 # Parts of the body that hold many organs.
 _AXIS = frozenset(("body", "head", "neck", "chest", "abdomen", "pelvis", "trunk"))
 _NOT_TOLD = ("differential", "diagnosis")  # passages that hold names, no sentences
@@ -333,8 +334,7 @@ def _in_one_place(text: str, item: Evidence, subject: Subject) -> str:
         if not place or place in own:
             continue
         there = {place, *known.children(place), *known.parents(place)}
-        within = [one for one in parts if one.concept in there]
-        if within and not any(one.start < verb.start() for one in within):
+        if all(one.concept in there and one.start > verb.start() for one in parts):
             return about.concept if of_kind else f"in the {place}"
     return ""
 

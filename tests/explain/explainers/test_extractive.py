@@ -396,6 +396,8 @@ def test_marks_of_footnotes_and_lists_are_no_part_of_what_else_it_could_be() -> 
         ("First, in appendicitis the surgeon must take care to identify arteries originating from the cecum.", "where"),
         ("In appendicitis, the fluid will, therefore, be hyperdense on a plain CT scan.", "look"),
         ("More caudal images of appendicitis reveal similar opacity within the cecum.", "look"),
+        ("Appendicitis represents approximately 7% of all infections of the belly.", "what"),
+        ("On CT, appendicitis generally shows a thick enhancing wall, which was not the case here.", "look"),
         ("Appendicitis is also the most frequent infection of the cecum.", "what"),
     ],
 )

@@ -21,7 +21,7 @@ def _any(words: str) -> re.Pattern[str]:
 
 # They are words of radiology at large, no knowledge of a disease.
 # Nothing but words that describe it may stand before what it is: "is associated with a tumour" says not what it is.
-_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less|seen|found|as)\b)\w+,?[\s-]){0,6}"
+_DESCRIBING = r"(?:(?!(?:by|with|in|to|for|from|at|on|of|more|less|seen|found|as|when|where|if)\b)\w+,?[\s-]){0,6}"
 _CATEGORY = _any(rf"""(?:is|are)\s+(?:one of the\s+)?{_DESCRIBING}(?:tumou?rs?|neoplasms?|disorders?|diseases?|lesions?
     malformations?|conditions?|anomal(?:y|ies)|syndromes?|infections?|abnormalit(?:y|ies)|cysts?|fractures?|collections?
     mass(?:es)?|dilat\w+|process|inflammation|communication|form|type|variant|complication|entity|injur(?:y|ies)|cancers?
@@ -33,7 +33,7 @@ _DEFINED = _any(r"""(?:is|are) (?:defined|characteri[sz]ed|caused|classified)
     refers? to
     consists? of
     results? from
-    represents?
+    represents?(?! (?:about |approximately |up to |only |nearly )?\d)
     arises? from
     (?:is|are) (?:usually |most often |most commonly )?(?:due to|from|the result of)
     derive\w* from""")
@@ -255,7 +255,7 @@ _LEANS = re.compile(r"""(?ix)
     | \bon\s+the\s+other\s+hand\b
     | ^(?:(?!;|\b(?:and|but|so|which|that)\b).)*\b(?:therefore|thus(?!\s\w+ing)|hence|consequently|accordingly)\b
     | \b(?:an?\s+)?similar(?!\s+(?:to|in|between|for)\b)(?!ity|ities|ly\s+to)\w*\b
-    | \b(?:is|are|was|were)\s+also\s+(?:an?|the|one)\b
+    | \b(?:is|are|was|were)\s+also\s+(?:an?|the|one)\b | \bthe\s+case\s+here\b
     | ^[^,;]{0,60}\bthis\s+(?:findings?|appearance|sign|feature|pattern|location|structure|region|area|vessel|change|result
         |technique|method|approach|reason|fact|is|was|can|may|has)\b
     | \bdiscussed\s+(?:in|later|elsewhere|separately)\b | \bon\s+above\b | \bsee\s+(?:fig|image|below|above)
