@@ -209,6 +209,14 @@ def test_a_disease_of_another_organ_or_beside_what_is_denied_is_not_plainly_what
         ("moyamoya disease with stroke", "Acute stroke", "weak"),
         ("wurbelian abscess", "Retropharyngeal abscess", "weak"),
         ("large abscess", "Retropharyngeal abscess", "likely"),
+        ("type 1 diabetes", "Type I diabetes mellitus", "strong"),
+        ("type 1 diabetes", "Diabetes mellitus", "likely"),
+        ("type 1 diabetes", "Type 2 diabetes mellitus", "weak"),
+        ("stage I sarcoidosis", "Sarcoidosis, stage IV", "weak"),
+        ("medial meniscus tear", "Lateral meniscus tear", "weak"),
+        ("type 2 neurofibromatosis", "NF2", "strong"),
+        ("MEN 2", "MEN 2", "strong"),
+        ("MEN 1", "MEN 2", "weak"),
     ],
 )
 def test_how_sure_a_hit_is_depends_on_what_is_missing(asked: str, diagnosis: str, sure: str) -> None:

@@ -44,6 +44,8 @@ _LYING_IN = frozenset("in into within involving".split())  # what lies in a plac
 _SPREAD = frozenset("metastatic metastasis met metastasize metastasized".split())
 _FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
 _LONGEST_AROUND_OF = 4
+_GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
+_ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
@@ -207,6 +209,10 @@ class Lexicon:
         called = "" if by_other_name is None else self._names[by_other_name]
         return next(same, called if called in self.parents(name) else "") if organ else ""
 
+    def short_forms(self) -> Iterable[str]:
+        """All short forms, as they are written."""
+        return self._short.keys()
+
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """Words and full stops of a text with their places; a word that is written in two parts, *sub-arachnoid*, is one.
 
@@ -263,11 +269,16 @@ class Lexicon:
         place = 0
         while place < len(words):
             concept, length = self._named_at(words, place)
+            if words[place] in _GRADED and (numbered := self._numbered_at(words, place))[1] > length:
+                concept, length = numbered
             behind_hyphen = text[: spans[place][1]].endswith("-")  # "Niemann-Pick" is not called after Pick
             if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length:
                 concept, length = self._shortened(spans[place][0], words, typed, doubtful)
+                if (more := self._numbered_short(spans[place][0], words, place, typed))[1]:
+                    doubtful.pop(self._short_form(spans[place][0], typed), None)
+                    concept, length = more
             bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
             if bare and not typed and (shared := self._shared(words, place, text[spans[place][2] :])):
                 concept, length = shared, 1
@@ -342,6 +353,30 @@ class Lexicon:
         noun = place + 2 if after.startswith("/") else place + 3 if words[place + 1 : place + 2] in (["and"], ["or"]) else 0
         named = " ".join((words[place], words[noun])) if 0 < noun < len(words) else ""
         return self._names[self._forms[named]] if named in self._forms else ""
+
+    def _numbered_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
+        """What is named with its number behind: *type 2 neurofibromatosis*."""
+        for most in range(min(_LONGEST_AROUND_OF, len(words) - place - 2), 0, -1):
+            found = self._forms.get(" ".join((*words[place + 2 : place + 2 + most], *words[place : place + 2])))
+            if found is not None:
+                return self._names[found], most + 2
+        return "", 0
+
+    def _numbered_short(self, word: str, words: Sequence[str], place: int, typed: bool) -> tuple[str, int]:
+        """What a short form means together with the number behind it: *MEN 2*, *MEN type 2*."""
+        after = words[place + 1 : place + 3]
+        if not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
+            return "", 0
+        for own, _ in self._short.get(self._short_form(word, typed), ()):
+            name = self.words(self._names[own])
+            graded = after[0] in _GRADED
+            number = after[1:] if graded else after[:1]
+            plain = [_ROMAN.get(each, each) for each in number]
+            for way in ((*name, *number), (*name, "type", *number), (*name, *plain), (*name, "type", *plain)):
+                found = self._forms.get(" ".join(way)) if number else None
+                if found is not None:
+                    return self._names[found], 2 + graded
+        return "", 0
 
     def _turned_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         middle = next(at for at in range(place + 1, len(words)) if words[at] in _BETWEEN)

@@ -14,6 +14,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
+from mirage.language.stated import agreement, asked_beside_names
 from mirage.search.confidence import Basis, Confidence
 from mirage.storage.records import SearchRow, StoredMention
 
@@ -109,7 +110,8 @@ def spoken(
         if told_in.get(concept.name) == {"topic"} and concept.kind == "disease" and _another(diagnosis, concept):
             support[concept.name] = "said"
     if any(one.concept in unwanted and _said(one) == "plain" for one in mentions):
-        return {name: "said" if said == "plain" else said for name, said in support.items()} | {UNWANTED: "denied"}
+        support = {name: "said" if said == "plain" else said for name, said in support.items()}
+        support[UNWANTED] = "denied"
     return support
 
 
@@ -227,15 +229,21 @@ def confidence(
     Returns
     -------
     confidence : {"strong", "likely", "weak"}
-        *strong* only where all that is asked is spoken of plainly; *weak* where a disease or a finding is not spoken of.
+        *strong* only where all that is asked is spoken of plainly, with the number and the side that the query states;
+        *weak* where a disease or a finding is not spoken of, or another number or side is told.
     basis : {"named", "mentioned", "structure", "words", "alike"}
         ``alike`` where only the picture speaks for it.
     """
+    sure, basis = _confidence(base, reading, figure, words, support)
+    if sure != "weak" and not reading.versus:
+        agreed = agreement(asked_beside_names(reading.text), (f"{figure.title}. {figure.diagnosis}", figure.caption))
+        if agreed == "contrary":
+            return "weak", "alike"
+        sure = sure if agreed == "held" else _at_most_likely(sure)
     if not reading.normal:
-        return _confidence(base, reading, figure, words, support)
+        return sure, basis
     if normal == "ill":
         return "weak", "alike"
-    sure, basis = _confidence(base, reading, figure, words, support)
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 

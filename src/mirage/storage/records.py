@@ -181,6 +181,7 @@ class SearchRow(NamedTuple):
     look: str
     stems: bytes
     folded: str
+    title: str
 
 
 class StoredMention(NamedTuple):

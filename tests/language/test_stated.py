@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from mirage.language.stated import agreement, asked_beside_names
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "agreed"),
+    [
+        ("grade 4 astrocytoma", "Astrocytoma, WHO grade IV", "held"),
+        ("grade 4 astrocytoma", "Low-grade astrocytoma", "contrary"),
+        ("grade 4 astrocytoma", "WHO Grade 3 astrocytoma", "contrary"),
+        ("grade 4 astrocytoma", "Astrocytoma of the frontal lobe", "silent"),
+        ("grade 2 glioma", "Low-grade glioma", "silent"),
+        ("Bosniak IV", "Bosniak Class III renal cyst", "contrary"),
+        ("Bosniak class 4", "Bosniak IV renal cyst", "held"),
+        ("Bosniak II cyst", "Bosniak IIF cyst", "contrary"),
+        ("type 1 diabetes", "Diabetes mellitus type II", "contrary"),
+        ("type 1 diabetes", "Type I diabetes", "held"),
+        ("type 1 diabetes", "Type 2 diabetes with a type 1 endoleak", "contrary"),
+        ("hepatitis b", "Chronic hepatitis B", "held"),
+        ("hepatitis b", "Hepatitis C", "contrary"),
+        ("hepatitis b", "Hepatitis", "silent"),
+        ("stage I sarcoidosis", "Sarcoidosis, stage IV", "contrary"),
+        ("stage 2 cancer", "Cancer, stage IIA", "held"),
+        ("reflux grade v", "Grade I vesicoureteral reflux", "contrary"),
+        ("Weber B fracture", "Weber C ankle fracture", "contrary"),
+        ("cancer of the right lung", "Large left upper lobe mass", "contrary"),
+        ("cancer of the right lung", "RUL mass", "held"),
+        ("left renal mass", "Bilateral renal masses", "held"),
+        ("bilateral renal masses", "Left renal mass", "contrary"),
+        ("medial meniscus tear", "Tear of the lateral meniscus", "contrary"),
+        ("medial meniscus tear", "Meniscal tear", "silent"),
+        ("anterior cruciate ligament tear", "Posterior horn of the meniscus", "held"),
+        ("acute appendicitis", "Appendicitis", "held"),
+        ("acute appendicitis", "Chronic appendicitis", "contrary"),
+        ("chest x-ray 2 views", "Pneumonia", "held"),
+        ("where can I see OPLL of the c-spine", "OPLL", "held"),
+        ("CT with IV contrast of a 45 year old", "Stroke", "held"),
+    ],
+)
+def test_a_number_a_side_and_a_contrary_adjective_are_held_missing_or_another(asked: str, told: str, agreed: str) -> None:
+    assert agreement(asked_beside_names(asked), (told,)) == agreed
+
+
+def test_what_the_diagnosis_says_of_a_side_counts_before_the_caption() -> None:
+    asked = asked_beside_names("mass of the right kidney")
+    assert agreement(asked, ("Left renal mass", "The right kidney is normal.")) == "contrary"
+    assert agreement(asked, ("Renal mass", "Mass of the right kidney.")) == "held"
