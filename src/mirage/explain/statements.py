@@ -95,6 +95,7 @@ _FORM = re.compile(
     r"(?:form|type|variant|subtype|variety)s? of (?:the )?$"
     r"|\b(?:type|grade|stage|class) [IVX\d]+[ab]? $"
 )
+_FORM_OF = re.compile(r"(?i) (?:form|type|variant|subtype|variety)s? of\b")
 _WHOSE = re.compile(
     r"(?i) (?:in|of|during) (?:the )?(?:child\w*|infan\w+|neonat\w+|newborns?|adolescen\w+|adults?|elderly"
     r"|pregnan\w+|women|men)\b"
@@ -253,12 +254,15 @@ class _Aboutness(NamedTuple):
 def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
     """What a sentence is about whose verb stands at `verb`; `running` is whether those before it are about what is asked."""
     every = named(text)
-    diseases = [one for one in every if one.kind == "disease"]
+    # "The gangrenous form of" says which form, and names no other disease.
+    diseases = [one for one in every if one.kind == "disease" and not _FORM_OF.match(text[one.end :])]
     if subject.sort == "words":
         own = subject.named_in(text)
         others = any(subject.focus.held(lowered(text[one.start : one.end])) < _PART for one in diseases)
         return _Aboutness(own or (running and not others), own, False if others and not own else None, ())
     asked = [one for one in every if one.concept in subject.narrower]
+    if running and not asked:
+        asked = subject.placed_by(every)
     unsaid = {one.start for one in polarities(text) if one.polarity in ("named", "denied")} if asked else set[int]()
     said = [
         one

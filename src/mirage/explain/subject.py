@@ -149,6 +149,21 @@ class Subject:
         """Whether a text names the place that is asked for."""
         return any(one.concept in self.places for one in named(text))
 
+    def placed_by(self, every: Sequence[Named]) -> list[Named]:
+        """Of what a sentence names, what is asked called without its place where the place is named beside it.
+
+        "Metastases are the most common tumors of the liver" tells of hepatic metastases.
+        """
+        known = lexicon()
+        of = {
+            (parent, known.concepts[name].organ)
+            for name in self.names
+            for parent in known.parents(name)
+            if name.endswith(f" {parent}") and known.concepts[name].organ and not known.concepts[parent].organ
+        }
+        there = {one.concept for one in every} | {known.concepts[one.concept].organ for one in every}
+        return [one for one in every if any(one.concept == parent and organ in there for parent, organ in of)]
+
     def foreign(self, concept: str) -> bool:
         """Whether a disease is another one: neither what is asked, nor a kind of it, nor what it is a kind of."""
         return concept not in self.narrower and concept not in self.wider

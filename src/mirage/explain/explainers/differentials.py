@@ -11,6 +11,7 @@ from mirage.explain.explainers import cues
 from mirage.explain.statements import VERB, Statement, kind_of_case
 from mirage.explain.subject import Subject, is_itself, named
 from mirage.language import sentences as splitting
+from mirage.language.concepts import lexicon
 
 _MOST_ITEMS = 8
 _LONGEST_ITEM = 70
@@ -61,13 +62,16 @@ def _items(item: Evidence, subject: Subject) -> list[tuple[str, bool]]:
     above = _above(item.text)
     found: list[tuple[str, bool]] = []
     own = True
-    for one in splitting.split(item.text):
-        if one.is_heading or (one.listed and _HEADS.match(one.text)):
-            own = _of_what_is_asked(one.text, subject)
+    lines = splitting.split(item.text)
+    heads = [one for one in lines if one.is_heading or (one.listed and _HEADS.match(one.text))]
+    alone = not any(subject.named_in(one.text) for one in heads)
+    for one in lines:
+        if one in heads:
+            own = _of_what_is_asked(one.text, subject, alone=alone)
         elif one.listed:
             over = above.get(one.text, "")
-            heads = one.text in above.values() and not any(each.kind == "disease" for each in named(one.text))
-            found.append((one.text.strip(" .;,*•>"), own and not heads and _of_what_is_asked(over, subject)))
+            sorts = one.text in above.values() and not any(each.kind == "disease" for each in named(one.text))
+            found.append((one.text.strip(" .;,*•>"), own and not sorts and _of_what_is_asked(over, subject)))
     return found
 
 
@@ -92,18 +96,23 @@ def _above(text: str) -> dict[str, str]:
     return {line: over for line, over in above.items() if counted[over] > 1}
 
 
-def _of_what_is_asked(heading: str, subject: Subject) -> bool:
+def _of_what_is_asked(heading: str, subject: Subject, *, alone: bool = True) -> bool:
     """Whether items under a heading may be what a case of what is asked could be instead.
 
-    It may say how they are sorted, or how the thing looks; but not name another disease, a telling sign ("atelectasis") or
-    what was done.
+    It may say how they are sorted, or how the thing looks; but not name another disease, a sign of another organ
+    ("atelectasis" for a hernia), or what was done; nor any sign where another heading names what is asked.
     """
-    names = named(heading)
-    if subject.named_in(heading) or _LOOKS.search(heading):
+    if subject.named_in(heading) or (alone and _LOOKS.search(heading)):
         return True
-    return not _DONE.search(heading) and not any(
-        subject.another(one) or one.kind in ("finding", "procedure") for one in names
-    )
+    if _DONE.search(heading):
+        return False
+    signs = [one.concept for one in named(heading) if one.kind in ("finding", "procedure")]
+    if any(subject.another(one) for one in named(heading)) or (signs and not alone):
+        return False
+    known = lexicon()
+    homes = {known.concepts[name].organ for name in subject.names} - {""}
+    near = homes.union(*(known.children(home) | known.parents(home) for home in homes))
+    return not homes or all(not (organ := known.concepts[sign].organ) or organ in near for sign in signs)
 
 
 # What is left of "mycotic aneurysm" where a list leaves out the name that it qualifies.
@@ -112,4 +121,6 @@ _QUALIFIES = re.compile(r"(?i)^(?:[\w-]+(?:al|ic|ar|ous|ary|ory|ent|ant|ive)(?:[
 
 def _only_kinds(name: str) -> bool:
     """Whether an item is adjectives alone, which name no disease: "Atherosclerotic", "Mycotic / infectious"."""
-    return bool(_QUALIFIES.match(name)) and not any(one.kind == "disease" and one.end == len(name) for one in named(name))
+    return bool(_QUALIFIES.match(name)) and not any(
+        one.kind == "disease" and name.lower().endswith(one.concept) for one in named(name)
+    )

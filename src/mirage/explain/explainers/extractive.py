@@ -24,7 +24,6 @@ from mirage.explain.focus import modality_of
 from mirage.explain.statements import Statement, statements
 from mirage.explain.subject import Subject, named, subject_of
 from mirage.language import sentences as splitting
-from mirage.language.concepts import lexicon
 from mirage.language.words import lowered, stems
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
@@ -71,7 +70,9 @@ _CALLED: dict[str, re.Pattern[str]] = {
 
 
 _MASS = "mass"
-_MASSES = frozenset((_MASS, "lesion", "nodule"))
+_TUMOR = re.compile(
+    r"(?i)\b(?:mass(?:es)?|lesions?|nod(?:ul)\w+|tumou?rs?|neoplas\w+|(?:multi)?cyst\w*|foc(?:us|i)|cak(?:e|ing))\b"
+)
 
 
 class ExtractiveExplainer:
@@ -343,8 +344,8 @@ def _looks(text: str, statement: Statement, subject: Subject) -> float:
     told = cues.strength("look", statement.evidence.kind, rest)
     names = [one for one in named(text) if one.end <= len(left)]
     if not general and _MASS in subject.wider:
-        of_it = subject.narrower | subject.wider
-        if not any(one.concept in of_it or not lexicon().parents(one.concept).isdisjoint(_MASSES) for one in names):
+        of_it = any(one.concept in subject.narrower or one.concept in subject.wider for one in names)
+        if not of_it and not _TUMOR.search(left):
             told *= 0.6
     if general or cues.shows(rest) or any(one.kind == "finding" for one in names):
         return told
