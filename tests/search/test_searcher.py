@@ -124,6 +124,7 @@ def test_normal_is_asked_for_and_what_is_diseased_is_not_strong(starter: Atlas) 
     assert answer.reading is not None
     assert answer.reading.normal
     assert answer.hits[0].confidence != "weak"
+    assert {hit.figure.title.partition(",")[0] for hit in answer.hits[:8]} == {"Average brain"}
     keys = starter.store.keys_of([hit.figure.id for hit in answer])
     said = starter.store.mentions_by(list(keys.values()))
     assert not [
@@ -156,19 +157,18 @@ def spoken_of(figure: Figure) -> list[StoredMention]:
     ("diagnosis", "caption", "found"),
     [
         ("Frontonasal encephalocele", "A mass that is isointense to normal brain.", "ill"),
-        ("Spinal stenosis", "Normal brain, apparent tapering of the cord.", "partly"),
-        ("Spinal stenosis", "The brain is unremarkable; the cord tapers.", "partly"),
+        ("Spinal stenosis", "Normal brain, apparent tapering of the cord.", "ill"),
         ("Glioma", "The brainstem is normal.", "ill"),
         ("Flumpo's nameless syndrome", "Normal brain.", "partly"),
+        ("Leiomyosarcoma of the inferior vena cava", "The liver was also normal.", "ill"),
         ("", "Normal MRI of the brain.", "said"),
+        ("", "Average brain, MRI.", "said"),
         ("", "Axial MRI of the brain without evidence of a tumor.", "silent"),
         ("", "Axial MRI of the brain with a tumor.", "ill"),
-        ("Developmental venous anomaly", "Axial MRI of the brain.", "silent"),
+        ("Developmental venous anomaly", "Axial MRI of the brain.", "ill"),
     ],
 )
-def test_normal_is_said_of_the_figure_and_not_of_what_a_lesion_is_compared_with(
-    diagnosis: str, caption: str, found: str
-) -> None:
+def test_normal_is_said_of_the_figure_and_not_of_a_part_of_what_is_ill(diagnosis: str, caption: str, found: str) -> None:
     figure = Figure("made:1", caption, PATIENT, diagnosis=diagnosis)
     wanted = read("normal brain", lambda _: False).wanted
     assert normality(figure, spoken_of(figure), wanted) == found

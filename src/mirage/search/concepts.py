@@ -6,7 +6,6 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal
 
@@ -165,18 +164,16 @@ def _said(mention: StoredMention) -> Support:
     return "said" if (mention.field, mention.polarity) == ("findings", "affirmed") else "none"
 
 
+SAYING_NORMAL: Mapping[int, float] = {number_of(NORMAL, field): 1.0 for field in ("title", "diagnosis")}
+CALLED_NORMAL = 1.0  # what being called normal counts where that is asked for: as much as all else that is
 Normality = Literal["said", "partly", "silent", "ill"]
-# "Normal" said of what follows or goes before, and not what something is compared with ("isointense to normal brain").
-_NORMAL_THING = re.compile(
-    r"(?i)(?<!\bthan )(?<!\bto )(?<!\bfrom )(?<!\bwith )(?<!\blike )\b(?:normal|unremarkable)((?:[\s-]+[^\W_]+){1,4})"
-    r"|((?:[^\W_]+[\s-]+){1,4})(?:is|are|was|were|appears?|looks?)(?:[\s-]+[^\W_]+)?[\s-]+(?:normal|unremarkable)\b"
-)
 
 
 def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequence[AskedConcept]) -> Normality:
     """Whether a figure is said to be normal, or its title, diagnosis, topic or caption affirms a disease or a finding.
 
-    A diagnosis in which no concept is found is a disease that the lexicon lacks. A normal variant is neither.
+    A diagnosis in which no concept is found is a disease that the lexicon lacks. Who asks for what is normal wants no variant
+    either.
 
     Parameters
     ----------
@@ -188,17 +185,20 @@ def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequ
     Returns
     -------
     {"said", "partly", "silent", "ill"}
-        *partly* where a case is ill, and the caption calls all that is wanted normal.
+        *partly* where a case is ill, and the caption calls all that is wanted normal and tells of nothing ill.
     """
     known = lexicon()
     plain = [one for one in mentions if one.field in PLAIN_FIELDS and one.concept in known]
     affirmed = {one.concept for one in plain if one.polarity in ("affirmed", "possible")}
-    kinds = {known.kind(name) for name in affirmed - {NORMAL, VARIANT} - known.children(VARIANT)}
+    variants = {VARIANT} | known.children(VARIANT)
+    if any(one.concept in variants for one in plain if one.field in ("title", "diagnosis")):
+        return "ill"
+    kinds = {known.kind(name) for name in affirmed - {NORMAL} - variants}
     if "disease" in kinds or (figure.diagnosis and not any(one.field == "diagnosis" for one in plain)):
-        things = " . ".join("".join(found.groups("")) for found in _NORMAL_THING.finditer(figure.caption))
-        named = {match.concept for match in known.find(things).matches} if things else set[str]()
-        return "partly" if wanted and all(each.name in named for each in wanted) else "ill"
-    if NORMAL in affirmed and not any(one.concept in known.children(VARIANT) for one in plain):
+        told = {one.concept for one in plain if one.field == "caption" and one.polarity in ("affirmed", "possible")}
+        well = {NORMAL, *(each.name for each in wanted)} <= told and len(wanted) > 0
+        return "partly" if well and not any(known.kind(one) in ("disease", "finding") for one in told - {NORMAL}) else "ill"
+    if NORMAL in affirmed and not any(one.concept in variants for one in plain):
         return "said"
     return "ill" if "finding" in kinds else "silent"
 

@@ -156,6 +156,12 @@ class Searcher:
             beside = {key for ranked in lists.values() for key, _ in ranked} - {key for key, _ in spoken}
             rest = IndexQuery(None, "", max(1, len(beside)), {}, concepts=asked.concepts, among=sorted(beside))
             lists["concepts"] = [*spoken, *self._index.ask(rest).get("concepts", [])]
+        lists["concepts"] = [(key, min(1.0, score)) for key, score in lists.get("concepts", [])]
+        if reading is not None and reading.normal and (spoken := lists["concepts"]):
+            among = sorted(key for key, _ in spoken)
+            called = IndexQuery(None, "", len(among), {}, concepts=concepts.SAYING_NORMAL, among=among)
+            so = {key for key, _ in self._index.ask(called).get("concepts", [])}
+            lists["concepts"] = [(key, score + concepts.CALLED_NORMAL * (key in so)) for key, score in spoken]
         return vector, lists, rare
 
     def _mentions(
@@ -310,7 +316,7 @@ def _gained(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: flo
         The sum of the query's inverse document frequencies: about what a text scores that holds every word of it.
     """
     gain = weights.get("concepts", concepts.CONCEPT_WEIGHTS["concepts"])
-    gained = {key: gain * min(1.0, score) for key, score in lists.get("concepts", ())}
+    gained = {key: gain * score for key, score in lists.get("concepts", ())}
     told = lists.get("case", [])
     best = max(told[0][1], most * _POOR) if told else 1.0
     for key, score in told:
