@@ -157,10 +157,10 @@ def spoken_of(figure: Figure) -> list[StoredMention]:
     ("diagnosis", "caption", "found"),
     [
         ("Frontonasal encephalocele", "A mass that is isointense to normal brain.", "ill"),
-        ("Spinal stenosis", "Normal brain, apparent tapering of the cord.", "ill"),
+        ("Spinal stenosis", "Normal brain, apparent tapering of the cord.", "partly"),
         ("Glioma", "The brainstem is normal.", "ill"),
         ("Flumpo's nameless syndrome", "Normal brain.", "partly"),
-        ("Leiomyosarcoma of the inferior vena cava", "The liver was also normal.", "ill"),
+        ("Leiomyosarcoma of the inferior vena cava", "A retroperitoneal mass. The brain was also normal.", "ill"),
         ("", "Normal MRI of the brain.", "said"),
         ("", "Average brain, MRI.", "said"),
         ("", "Axial MRI of the brain without evidence of a tumor.", "silent"),
