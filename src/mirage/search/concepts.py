@@ -172,8 +172,8 @@ Normality = Literal["said", "partly", "silent", "ill"]
 def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequence[AskedConcept]) -> Normality:
     """Whether a figure is said to be normal, or its title, diagnosis, topic or caption affirms a disease or a finding.
 
-    A diagnosis in which no concept is found is a disease that the lexicon lacks. Who asks for what is normal wants no variant
-    either.
+    A diagnosis in which no concept is found is a disease that the lexicon lacks. Who asks for what is normal wants no
+    variant either.
 
     Parameters
     ----------
