@@ -18,6 +18,9 @@ spleen rupture | splenic rupture
 adenocarcinoma of the gastroesophageal junction | gastroesophageal junction cancer
 collapsed left upper lobe | left upper lobe atelectasis
 sinus cancer | sinonasal carcinoma
+voice box cancer | laryngeal carcinoma
+womb infection | endometritis
+blood infection | sepsis
 gluteus minimus partial tear | gluteus minimus tear
 avulsion of the patellar tendon | patellar tendon tear
 anterior cruciate ligament disruption | anterior cruciate ligament tear
