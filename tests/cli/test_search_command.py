@@ -98,13 +98,13 @@ def test_one_thing_typed_in_two_ways_finds_the_same(typed: list[str], same: list
     [
         (
             [
-                '{"name": "ours", "kind": "disease", "parents": ["theirs"]}',
-                '{"name": "theirs", "kind": "disease", "parents": ["ours"]}',
+                '{"name": "our sign", "kind": "disease", "parents": ["their sign"]}',
+                '{"name": "their sign", "kind": "disease", "parents": ["our sign"]}',
             ],
-            "go round in a circle: ours → theirs → ours",
+            "go round in a circle: our sign → their sign → our sign",
         ),
         (['{"name": "pneumothorax", "kind": "disease"}'], "“pneumothorax”, which stands before it already"),
-        (['{"name": "ours", "kind": "disease"}', '{"name": "theirs",'], "Line 2 of the lexicon"),
+        (['{"name": "our sign", "kind": "disease"}', '{"name": "their sign",'], "Line 2 of the lexicon"),
         (None, "cannot be read: No such file or directory. Check the setting 'lexicon'"),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirage.errors import BadInput
+from mirage.errors import AtlasError, BadInput
 from mirage.indexes import IndexQuery, Point, embedded
 from mirage.indexes.embedded import EmbeddedIndex
 
@@ -139,3 +139,19 @@ def test_unfinished_shards_of_dead_processes_are_removed_at_opening(tmp_path: Pa
     EmbeddedIndex(tmp_path / "index", D).close()
     assert not [folder.name for folder in (*left, old, segment) if folder.exists()]
     assert all(folder.exists() for folder in others), "one is nobody's, one is made just now"
+
+
+def test_what_is_asked_after_closing_is_told_that_it_was_closed(tmp_path: Path) -> None:
+    index = EmbeddedIndex(tmp_path / "index", 4)
+    index.close()
+    for asked in (
+        lambda: len(index),
+        lambda: list(index.keys()),
+        lambda: index.vectors([1]),
+        lambda: index.facets({}),
+        lambda: index.frequency("brain"),
+        lambda: index.remove([1]),
+        index.optimise,
+    ):
+        with pytest.raises(AtlasError, match="was closed"):
+            asked()

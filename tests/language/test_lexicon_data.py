@@ -1,11 +1,14 @@
 """The shipped lexicon's data: whole, without contradictions, and read as a radiologist reads it."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from mirage.errors import BadInput
 from mirage.language.concepts import Lexicon, lexicon
-from mirage.language.lexicon_files import Concept, files, read_all
+from mirage.language.lexicon_files import Concept, digest_of, files, read_all
 
 READ_AS = """
 metastatic to the brain | brain metastasis
@@ -234,3 +237,38 @@ def test_no_name_stands_twice_within_a_concept(shipped: dict[str, Concept]) -> N
     for concept in shipped.values():
         names = (concept.name, *concept.synonyms, *concept.lay)
         assert len(set(names)) == len(names), concept.name
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["", "[" * 100_000], "Line 2 of"),
+        (["[]"], "Line 1 of .* it has to be an object"),
+        (['{"name": "of", "kind": "finding"}'], "Line 1 of .* “of” has no word"),
+        (['{"name": "our sign", "kind": "finding", "parents": ["nowhere"]}'], "Line 1 of .* the parent “nowhere”"),
+        (
+            ['{"name": "our sign", "kind": "finding", "parents": ["our sign"]}'],
+            "Line 1 of .* in a circle: our sign → our sign",
+        ),
+        (['{"name": "our sign", "kind": "finding"}'] * 2, "Line 2 of .* stands before it already"),
+    ],
+)
+def test_an_error_of_ones_own_file_names_the_file_and_the_line(tmp_path: Path, lines: list[str], said: str) -> None:
+    own = tmp_path / "ours.jsonl"
+    own.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(BadInput, match=said) as told:
+        read_all([own])
+    assert str(own) in str(told.value)
+
+
+def test_a_long_chain_of_parents_is_read(tmp_path: Path) -> None:
+    own = tmp_path / "ours.jsonl"
+    lines = [json.dumps({"name": f"thing {n}", "kind": "finding", "parents": [f"thing {n + 1}"]}) for n in range(5_000)]
+    own.write_text("\n".join([*lines, '{"name": "thing 5000", "kind": "finding"}']), "utf-8")
+    assert len(read_all([own])) == 5_001
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+def test_what_is_no_file_is_no_lexicon() -> None:
+    with pytest.raises(BadInput, match="is no file"):
+        digest_of([Path("/dev/zero")])

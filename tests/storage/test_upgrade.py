@@ -331,3 +331,19 @@ def test_addresses_from_before_lead_to_those_of_now(old: Path) -> None:
             assert unquote(moved.headers["location"]) == now
             assert client.get(before).status_code == 200
         jobs.close()
+
+
+def test_a_copy_that_a_killed_upgrade_left_is_removed_at_the_next_opening(old: Path) -> None:
+    opened(old).close()
+    copy = old / migrations.COPY
+    copy.write_bytes(b"left")
+    opened(old).close()
+    assert not copy.exists()
+
+
+def test_older_records_that_cannot_be_written_to_are_told_as_older(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (old / "records.sqlite").read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(AtlasError, match=r"of an older version .* can be written to"):
+        migrations.upgrade(old / "records.sqlite")
+    assert (old / "records.sqlite").read_bytes() == before

@@ -45,6 +45,7 @@ _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that 
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
 _CONFIG = "edge_config.json"
+_WAS_CLOSED = "The atlas was closed. Open it again to go on."
 Layout = Literal["compact", "plain"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 # Candidates come from the 8-bit vectors, and are scored by the exact ones. Asking for more candidates than are wanted found
@@ -170,7 +171,7 @@ class EmbeddedIndex:
             self._update(edge.UpdateOperation.delete_points(list(keys)))
 
     def _update(self, operation: edge.UpdateOperation) -> None:
-        with _explained(self._path):
+        with self._open():
             self._shard.update(operation)
 
     def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
@@ -200,7 +201,7 @@ class EmbeddedIndex:
                 )
                 for name in open_ones
             ]
-            with _explained(self._path):
+            with self._open():
                 lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
             found |= dict(zip(open_ones, lists, strict=True))
             open_ones = [name for name in open_ones if len(found[name]) == limit and _cut_in_a_tie(found[name], ask.limit)]
@@ -211,45 +212,50 @@ class EmbeddedIndex:
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
-        records: Any = self._shard.retrieve(list(keys), with_payload=False, with_vector=["image"])
+        with self._open():
+            records: Any = self._shard.retrieve(list(keys), with_payload=False, with_vector=["image"])
         return {_key(record): np.asarray(record.vector["image"], dtype=np.float32) for record in records if record.vector}
 
     def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
         """Count the values of every field among the points that pass the filters."""
         condition = _filter(filters)
-        return {
-            field: {
-                str(hit.value): hit.count
-                for hit in self._shard.facet(edge.FacetRequest(field, limit=1000, exact=True, filter=condition)).hits
-                if hit.count  # the engine still lists values that no point has any more
+        with self._open():
+            return {
+                field: {
+                    str(hit.value): hit.count
+                    for hit in self._shard.facet(edge.FacetRequest(field, limit=1000, exact=True, filter=condition)).hits
+                    if hit.count  # the engine still lists values that no point has any more
+                }
+                for field in FILTER_FIELDS
             }
-            for field in FILTER_FIELDS
-        }
 
     def frequency(self, word: str, channel: str = "words") -> int:
         """How many points have a word (as the text index reads it: lower case, stemmed)."""
         condition = _filter({}, [edge.FieldCondition(key=channel, match=edge.MatchText(word))])
-        return int(self._shard.count(edge.CountRequest(exact=True, filter=condition)))
+        with self._open():
+            return int(self._shard.count(edge.CountRequest(exact=True, filter=condition)))
 
     def keys(self) -> Iterator[int]:
         """Every key there is."""
         offset: Any = None
         while True:
-            records, offset = self._shard.scroll(
-                edge.ScrollRequest(limit=2000, offset=offset, with_payload=False, with_vector=False)
-            )
+            with self._open():
+                records, offset = self._shard.scroll(
+                    edge.ScrollRequest(limit=2000, offset=offset, with_payload=False, with_vector=False)
+                )
             yield from map(_key, records)
             if offset is None:
                 return
 
     def __len__(self) -> int:
         """How many points there are."""
-        return int(self._shard.count(edge.CountRequest(exact=True)))
+        with self._open():
+            return int(self._shard.count(edge.CountRequest(exact=True)))
 
     def optimise(self) -> None:
         """Merge segments and build the graph; left for another time when the disk has no room for a second copy."""
         used = sum(getattr(path.stat(), "st_blocks", 0) * 512 for path in self._path.rglob("*") if path.is_file())
-        with _explained(self._path):
+        with self._open():
             if shutil.disk_usage(self._path).free > used + ROOM:
                 self._shard.optimize()
             self._shard.flush()
@@ -266,6 +272,19 @@ class EmbeddedIndex:
                 )
             if offset is None:
                 return
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """Whatever the engine says once it was closed, at the beginning or meanwhile, means that it was closed."""
+        try:
+            with _explained(self._path):
+                if self._closed:
+                    raise AtlasError(_WAS_CLOSED)
+                yield
+        except AtlasError as error:
+            if self._closed:
+                raise AtlasError(_WAS_CLOSED) from error
+            raise
 
     def close(self) -> None:
         """Write everything and let go of the files."""

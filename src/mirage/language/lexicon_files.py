@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from mirage.errors import BadInput
-from mirage.language.words import WORD, fold, joined
+from mirage.language.words import WORD, fold, joined, stems
 from mirage.settings import SHIPPED
 
 FOLDER = SHIPPED / "lexicon"
 RULES = "5"  # goes up when texts are read by other rules, so that atlases read theirs anew
+_MOST_BYTES = 64 * 2**20
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
 _EPONYM = re.compile(r"[A-Z][a-zà-ÿ]{3,} [a-z]")
 SEPARATOR, NEXT = "|", "\t"  # no name holds one
@@ -70,21 +71,23 @@ class Concept:
 _FORMS = {"abbreviations": "short forms, each with a list of words"}
 
 
-def read(path: Path) -> list[Concept]:
-    """Read the concepts of a file, one a line of JSON.
+def read(path: Path) -> dict[int, Concept]:
+    """Read the concepts of a file, one a line of JSON, by the number of the line.
 
     Raises
     ------
     mirage.errors.BadInput
-        When a line is broken; the message names it.
+        When a line is broken, which the message names, or the file is none that could be a lexicon.
     """
     known = {each.name for each in fields(Concept)}
-    concepts = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    concepts = {}
+    for number, line in enumerate(_bytes_of(path).split(b"\n"), 1):
         if not line.strip():
             continue
         try:
             values = json.loads(line)
+            if not isinstance(values, dict):
+                raise ValueError("it has to be an object: fields in braces")
             strange = sorted(set(values) - known)
             if strange:
                 raise ValueError(f"it has no field {strange[0]!r}")
@@ -103,10 +106,28 @@ def read(path: Path) -> list[Concept]:
             read_values: dict[str, Any] = {
                 name: tuple(each) if isinstance(each, list) else each for name, each in values.items()
             }
-            concepts.append(Concept(**read_values))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {error}.") from error
+            concept = Concept(**read_values)
+            _check_names(concept)
+            concepts[number] = concept
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            why = "its brackets go too deep" if isinstance(error, RecursionError) else why
+            raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {why}.") from error
     return concepts
+
+
+def _check_names(concept: Concept) -> None:
+    for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
+        if not WORD.search(name) or not stems(name):
+            raise ValueError(f"its name “{name}” has no word that could be looked for")
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise BadInput(f"The lexicon {path} is no file. Name a file with one concept a line.")
+    if path.stat().st_size > _MOST_BYTES:
+        raise BadInput(f"The lexicon {path} is larger than {_MOST_BYTES // 2**20} MB, which no lexicon is.")
+    return path.read_bytes()
 
 
 TABLES = FOLDER / "tables.json"
@@ -119,7 +140,7 @@ def files(own: Path | None = None) -> list[Path]:
 
 def digest_of(paths: Iterable[Path]) -> str:
     """What changes when a file does, or the rules that texts are read by."""
-    return hashlib.sha256(RULES.encode() + b"".join(path.read_bytes() for path in paths)).hexdigest()
+    return hashlib.sha256(RULES.encode() + b"".join(map(_bytes_of, paths))).hexdigest()
 
 
 def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
@@ -128,22 +149,23 @@ def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
     Raises
     ------
     mirage.errors.BadInput
-        When a line is broken or a name stands twice; the message names it.
+        When a line is broken, a name stands twice, a parent is missing or parents go round; the message names the line.
     """
     found: dict[str, Concept] = {}
+    places: dict[str, str] = {}
     for path in paths:
-        for concept in read(path):
+        for number, concept in read(path).items():
+            place = f"Line {number} of the lexicon {path}"
             if concept.name in found:
-                raise BadInput(
-                    f"The lexicon {path} has “{concept.name}”, which stands before it already. Give it another name."
-                )
-            found[concept.name] = concept
+                raise BadInput(f"{place} has “{concept.name}”, which stands before it already. Give it another name.")
+            found[concept.name], places[concept.name] = concept, place
+    _check_parents(found, places)
     return found
 
 
 def tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
     """What names are looked up in, so that JSON can hold it; long texts, because 20,000 small ones take longer to read."""
-    _check_parents(concepts)
+    _check_parents(concepts, {})
     adjectives = _organs_of_adjectives(concepts.values())
 
     def words_of(name: str) -> list[str]:
@@ -200,22 +222,27 @@ def split(text: str) -> list[str]:
     return text.split(SEPARATOR) if text else []
 
 
-def _check_parents(concepts: Mapping[str, Concept]) -> None:
+def _check_parents(concepts: Mapping[str, Concept], places: Mapping[str, str]) -> None:
     right: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in right:
-            return
-        if name in path:
-            raise BadInput(f"The lexicon's parents go round in a circle: {' → '.join((*path[path.index(name) :], name))}.")
-        for parent in concepts[name].parents:
-            if parent not in concepts:
-                raise BadInput(f"The lexicon's “{name}” has the parent “{parent}”, which it does not have.")
-            visit(parent, (*path, name))
-        right.add(name)
-
-    for name in concepts:
-        visit(name, ())
+    for start in concepts:
+        path, waiting = {start: None}, [iter(concepts[start].parents)]  # no recursion: a chain may be long
+        while waiting:
+            name = next(reversed(path))
+            place = places.get(name, f"The lexicon's “{name}”")
+            parent = next(waiting[-1], None)
+            if parent is None:
+                waiting.pop()
+                path.popitem()
+                right.add(name)
+            elif parent not in concepts:
+                raise BadInput(f"{place}: “{name}” has the parent “{parent}”, which the lexicon does not have.")
+            elif parent in path:
+                names = list(path)
+                circle = " → ".join((*names[names.index(parent) :], parent))
+                raise BadInput(f"{place}: the parents go round in a circle: {circle}.")
+            elif parent not in right:
+                path[parent] = None
+                waiting.append(iter(concepts[parent].parents))
 
 
 def _organs_of_adjectives(concepts: Iterable[Concept]) -> dict[str, str]:

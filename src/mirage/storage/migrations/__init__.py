@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,16 @@ def upgrade(path: Path) -> None:
     try:
         with engine.connect() as connection:
             found = version_of(connection)
+        if found == VERSION:
+            with suppress(OSError):  # left by an upgrade that was killed after it was committed; a disk may be read-only
+                path.with_name(COPY).unlink(missing_ok=True)
         if found is None or found == VERSION:
             return
+        if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise AtlasError(
+                f"The records {path} are of an older version of MIRAGE. Bringing them up to date needs a disk and a folder "
+                "that can be written to: copy the atlas to one and open it there. Nothing was changed."
+            )
         size = path.stat().st_size
         check_room(path.parent, 3 * size + ROOM)
         _copy(path, path.with_name(COPY))
