@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from mirage.language.mentions import mentions
 from mirage.language.sentences import is_english, language_of
 
@@ -42,3 +44,32 @@ def test_a_caption_of_100_kb_takes_time_in_proportion_to_its_length() -> None:
     seconds(10)
     short = seconds(150)
     assert seconds(1200) < 40 * short + 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Röntgen-Thorax: kein Nachweis eines Pneumothorax. Ausgedehnter Pleuraerguss links.", "German"),
+        ("geen pneumothorax", "Dutch"),
+        ("Sin fractura", "Spanish"),
+        ("Sans fracture", "French"),
+        ("Pas de fracture", "French"),
+        ("Nessuna frattura", "Italian"),
+        ("Sem fratura", "Portuguese"),
+        ("No fracture", ""),
+        ("Fractures of the radius", ""),
+    ],
+)
+def test_one_foreign_word_of_denial_tells_the_language_of_a_short_caption(text: str, language: str) -> None:
+    assert language_of(text) == language
+    assert "affirmed" not in spoken(text).values() or not language
+
+
+@pytest.mark.parametrize("text", ["Fractura descartada", "Fractura no visible", "Sin fractura", "Se descarta fractura."])
+def test_spanish_denies_before_and_behind_a_name(text: str) -> None:
+    assert spoken(text) == {"fracture": "denied"}
+
+
+def test_a_spanish_denial_leaves_open_what_stands_behind_and() -> None:
+    said = spoken("Ausencia de neumotórax y fractura de costilla")
+    assert (said["pneumothorax"], said["rib fracture"]) == ("denied", "possible")

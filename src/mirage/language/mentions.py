@@ -26,13 +26,28 @@ POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 _CLAUSE = r"[^.;:,()]{0,80}"
 _CUES: dict[Any, Any] = tomllib.loads(Path(__file__).with_name("cues.toml").read_text("utf-8"))
 _SPANISH_CUES = _CUES.pop("spanish")
+# Spanish denials go on with "ni" and end at "y": what stands behind that is left open.
+_SPANISH_ENDS = "pero|compatibles?|sugestiv[oa]s?|debid[oa]|dentro|alrededor|se observan?|se aprecian?|hay|muestran?"
+_SPANISH_CLAUSE, _SPANISH_DENIED = (
+    rf"(?:(?!\b(?:{ends})\b)[^.;:,()]){{0,80}}" for ends in (_SPANISH_ENDS, f"y|e|{_SPANISH_ENDS}")
+)
+# "? appendicitis" and "appendicitis?"
+_ASKED = re.compile(r"(?:^|(?<=[\s(]))\?[^.;:,()?]{0,80}|[^.;:,()?]{1,80}\?")
+_STOPS = ".;:,()"
+_Patterns = Iterable[tuple[Polarity, re.Pattern[str]]]
 
 
-def _reaching(cues: Mapping[Polarity, list[str]]) -> list[tuple[Polarity, re.Pattern[str]]]:
-    return [(kind, re.compile(rf"(?i)\b(?:{'|'.join(words)})(?!\w):?{_CLAUSE}")) for kind, words in cues.items()]
+def _cued(cues: Mapping[Polarity, list[str]], clause: str = "") -> list[tuple[Polarity, re.Pattern[str]]]:
+    return [(kind, re.compile(rf"(?i)\b(?:{'|'.join(words)})(?!\w)(?::?{clause})")) for kind, words in cues.items()]
 
 
-_REACHES, _SPANISH_REACHES = _reaching(_CUES), _reaching(_SPANISH_CUES)
+_BEHIND, _SPANISH_BEHIND = _cued(_CUES.pop("behind")), _cued(_SPANISH_CUES.pop("behind"))
+_REACHES = _cued(_CUES, _CLAUSE)
+_SPANISH_REACHES = [
+    *_cued({"denied": _SPANISH_CUES["denied"]}, _SPANISH_DENIED),
+    *_cued({"possible": _SPANISH_CUES.pop("denied")}, _SPANISH_CLAUSE),
+    *_cued(_SPANISH_CUES, _CLAUSE),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ def mentions(text: str, known: Lexicon | None = None) -> list[Mention]:
 def _of_spanish(text: str, known: Lexicon) -> list[Mention]:
     found: list[Mention] = []
     for sentence in sentences.split(text):
-        reaches = _reaches(sentence.text, _SPANISH_REACHES)
+        reaches = _reaches(sentence.text, _SPANISH_REACHES, _SPANISH_BEHIND)
         for match in known.find(sentence.text).matches:
             words = tuple(known.words(sentence.text[match.start : match.end]))
             if words in _spanish_names(known).get(match.concept, ()):
@@ -88,15 +103,22 @@ def _spanish_names(known: Lexicon) -> dict[str, frozenset[tuple[str, ...]]]:
     }
 
 
-def _reaches(text: str, patterns: Iterable[tuple[Polarity, re.Pattern[str]]]) -> list[tuple[int, int, Polarity]]:
-    return [(hit.start(), hit.end(), polarity) for polarity, pattern in patterns for hit in pattern.finditer(text)]
+def _reaches(text: str, before: _Patterns, behind: _Patterns) -> list[tuple[int, int, Polarity]]:
+    """What words before a name and behind it reach: up to the end of the clause, and from its beginning."""
+    found = [(hit.start(), hit.end(), polarity) for polarity, pattern in before for hit in pattern.finditer(text)]
+    for polarity, pattern in behind:
+        for hit in pattern.finditer(text):
+            found.append((1 + max(text.rfind(stop, 0, hit.start()) for stop in _STOPS), hit.start(), polarity))
+    if "?" in text:
+        found += [(hit.start(), hit.end(), "possible") for hit in _ASKED.finditer(text)]
+    return found
 
 
 def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
     found = known.find(text).matches
     if not found:
         return []
-    reaches = _reaches(text, _REACHES)
+    reaches = _reaches(text, _REACHES, _BEHIND)
     denied: list[tuple[str, tuple[int, int, Polarity]]] = []
     if negation.may_deny(text):
         annotation = annotate(text)

@@ -31,7 +31,8 @@ _CUES: dict[Role, str] = {
         absence of | absent of | devoid of | free of | free from | clear of | negative for | exclude | excludes | excluding
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
-        unlikely that | argue against | argues against | arguing against
+        unlikely that | unlikely to represent | unlikely to reflect | low probability for | low probability of
+        low likelihood of | low suspicion for | neg for | argue against | argues against | arguing against
         nobody | at no time | at no point | resolution of | inconsistent with | rules against | improbable that
         zero evidence | hardly any | little to suggest | nothing to suggest | not a trace of | not a sign of | not a hint of
     """,
@@ -62,9 +63,17 @@ _COURSE = frozenset("increase decrease change progression worsening improvement"
 _AMOUNTS = frozenset("small large tiny trace mild moderate marked extensive diffuse severe minimal multiple several".split())
 _DEGREE = frozenset("significant interval definite suspicious further appreciable obvious substantial".split())
 _ENDS = frozenset(
-    "but however although though nevertheless except apart aside besides whereas while which who that yet since because if "
+    "but however although though nevertheless except apart aside beside besides whereas while which who that yet since because if "
     "unless until instead rather than despite".split()
 )
+# What is denied may be in, around or of a thing that is there: "no hemorrhage within the glioblastoma".
+_WHERE = frozenset("within inside around surrounding throughout".split())
+_OF_A_THING = frozenset("in of on from to".split())
+# "Mass without calcification consistent with meningioma" says what the mass is; "no mass consistent with" does not.
+_CONCLUDES = frozenset(
+    "consistent compatible indicating indicative suggesting suggestive representing diagnostic keeping".split()
+)
+_ASIDE = ("without", "not", "absence of", "lack of", "absent", "lacking")
 _RELATIVE = frozenset("which who that".split())
 _PREPOSITIONS = frozenset(
     "of in on within to from at for by with into near along through under over around between during after before as".split()
@@ -245,7 +254,7 @@ def _reaches(tokens: Sequence[Token], cue: Cue) -> list[range]:
         happens = end < len(tokens) and tokens[end].text.lower() in _HAPPENS
         alone = end + 1 >= len(tokens) or not tokens[end + 1].concept
         if (looked_for and not active and not follows) or (happens and alone and not follows):
-            return [_backwards(tokens, place)]
+            return [_backwards(tokens, place)] if place else [forwards]
         return [forwards, _backwards(tokens, place)]
     return [forwards, _backwards(tokens, place)] if cue.words == "none" else [forwards]
 
@@ -272,12 +281,14 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
         start += 1
     whole = cue.words in ("neither", "none", "nor", "nothing")
     while end < len(tokens):
-        word, after = tokens[end].word, [token.word for token in tokens[end + 1 : end + 2]]
+        word, text = tokens[end].word, tokens[end].text.lower()
+        after = [token.word for token in tokens[end + 1 : end + 2]]
         if (
             word in (";", ":", ")", "(")
             or word in _ENDS
             or (word in _CAUSES and end > start)
-            or (word == "secondary" and "to" in after)
+            or (word in ("secondary", "due", "owing") and "to" in after)
+            or (text in _CONCLUDES and cue.words in _ASIDE and _names(tokens[start:end]))
         ):
             break
         if word in _VERBS and end > start and not whole and tokens[end - 1].word not in ("not", "be", "been"):
@@ -288,6 +299,26 @@ def _end(tokens: Sequence[Token], cue: Cue) -> int:
             break
         end += 1
     return end
+
+
+def _names(tokens: Sequence[Token]) -> bool:
+    """Whether one of the words can be what is denied."""
+    return any(token.concept and token.kind != "plain" and token.word not in _NEVER_DENIED | _LOOKED_FOR for token in tokens)
+
+
+def _there(tokens: Sequence[Token], reach: range) -> frozenset[int]:
+    """Places of what is there itself, in or around which something is denied, up to the next stop or "or"."""
+    found: set[int] = set()
+    inside = False
+    for place in reach:
+        word, after = tokens[place].word, tokens[place + 1].word if place + 1 < len(tokens) else ""
+        if word in (",", "or", "nor", "and"):
+            inside = False
+        elif not inside and place > reach.start and (word in _WHERE or (word in _OF_A_THING and after == "the")):
+            inside = _names(tokens[reach.start : place])
+        if inside:
+            found.add(place)
+    return frozenset(found)
 
 
 def _new_statement(tokens: Sequence[Token], start: int) -> bool:
@@ -356,6 +387,7 @@ def _denial(tokens: Sequence[Token], cue: Cue, reach: range, silent: frozenset[i
         heads[head.concept] = head.text
     if not heads:
         return None
-    scope = frozenset(tokens[place].concept for place in reach if tokens[place].concept and tokens[place].kind != "plain")
+    places = frozenset(reach) - (_there(tokens, reach) if reach.start >= cue.places.stop else frozenset())
+    scope = frozenset(tokens[place].concept for place in places if tokens[place].concept and tokens[place].kind != "plain")
     text = " ".join(tokens[place].text for place in cue.places)
-    return Denial(text, frozenset(heads), scope, frozenset(reach), f"{text} {', '.join(heads.values())}", certain)
+    return Denial(text, frozenset(heads), scope, places, f"{text} {', '.join(heads.values())}", certain)

@@ -208,7 +208,22 @@ _OTHERS = {
     "Italian": "il lo la i gli le di del della un una con che e è sono non per nel nella da",
     "Portuguese": "o a os as de do da em um uma com que e é são não por para no na ao",
 }
-_OTHER_LANGUAGES = {name: frozenset(words.split()) for name, words in _OTHERS.items()}
+# Words of denial, of sides and of findings that no English text has: one is enough where nothing speaks for English.
+_TELLING = {
+    "Spanish": "sin descarta descartan descartada descartado niega ausencia fractura fracturas hallazgos neumotórax neumonía "
+    "ningún ninguna ninguno negativo radiografía tomografía izquierdo izquierda derecho derecha apendicitis visibles observa "
+    "evidencian pero nódulo tumoración ausente derrame",
+    "French": "sans aucun aucune gauche droit droite décelable épanchement échographie radiographie exclue infirmée visibles",
+    "German": "kein keine keinen keinem keiner keines ohne nachweis ausschluss ausgeschlossen nicht eines einem einen röntgen "
+    "fraktur frakturen befund unauffällig erguss pleuraerguss blutung raumforderung verdacht",
+    "Italian": "senza nessun nessuna nessuno assenza frattura fratture esclusa escluso versamento polmonite sinistra destra",
+    "Portuguese": "sem nenhum nenhuma ausência fratura fraturas não pneumotórax esquerda esquerdo direita direito evidência "
+    "nega",
+    "Dutch": "geen zonder niet aanwijzingen fractuur bloeding tekenen uitgesloten longen",
+}
+_OTHER_LANGUAGES = {
+    name: (frozenset(_OTHERS.get(name, "").split()), frozenset(telling.split())) for name, telling in _TELLING.items()
+}
 OTHER = "another language"
 _LONGEST_FOR_LANGUAGE = 2000
 
@@ -216,19 +231,21 @@ _LONGEST_FOR_LANGUAGE = 2000
 def language_of(text: str) -> str:
     """Guess from letters and small words: empty for English and for a text too short to tell, else its name or `OTHER`."""
     text = text[:_LONGEST_FOR_LANGUAGE]
-    letters = [letter for letter in text if letter.isalpha()]
-    latin = sum(1 for letter in letters if letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")))
-    if not letters:
-        return ""
-    if latin < 0.7 * len(letters):
-        return OTHER
+    if not text.isascii():
+        letters = [letter for letter in text if letter.isalpha()]
+        latin = sum(letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK")) for letter in letters)
+        if latin < 0.7 * len(letters):
+            return OTHER
     words = [word for word in re.findall(r"[^\W\d_]+", text.lower()) if len(word) > 1]  # "(A)" and "(E)" are in no language
-    if len(words) < 4:
-        return ""
+    held = set(words)
     english = sum(word in _ENGLISH for word in words)
-    others = {name: sum(word in small for word in words) for name, small in _OTHER_LANGUAGES.items()}
-    likeliest = max(others, key=others.__getitem__)
-    return likeliest if others[likeliest] >= 2 and others[likeliest] > english else ""
+    likeliest, most = "", max(1, english)
+    for name, (small, telling) in _OTHER_LANGUAGES.items():
+        told = 2 * len(held & telling)
+        # A few small words tell nothing, as "no" and "in" are in many languages.
+        if (told or len(words) > 2) and (said := told + sum(word in small for word in words)) > most:
+            likeliest, most = name, said
+    return likeliest
 
 
 def is_english(text: str) -> bool:
