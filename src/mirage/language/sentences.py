@@ -210,15 +210,17 @@ _OTHERS = {
 }
 # Words of denial, of sides and of findings that no English text has: one is enough where nothing speaks for English.
 _TELLING = {
-    "Spanish": "sin descarta descartan descartada descartado niega ausencia fractura fracturas hallazgos neumotórax neumonía "
-    "ningún ninguna ninguno negativo radiografía tomografía izquierdo izquierda derecho derecha apendicitis visibles observa "
-    "evidencian pero nódulo tumoración ausente derrame",
-    "French": "sans aucun aucune gauche droit droite décelable épanchement échographie radiographie exclue infirmée visibles",
-    "German": "kein keine keinen keinem keiner keines ohne nachweis ausschluss ausgeschlossen nicht eines einem einen röntgen "
-    "fraktur frakturen befund unauffällig erguss pleuraerguss blutung raumforderung verdacht",
+    "Spanish": "sin descarta descartan descartada descartado niega ausencia fractura fracturas hallazgos neumotórax "
+    "neumonía ningún ninguna ninguno negativo radiografía tomografía izquierdo izquierda derecho derecha "
+    "apendicitis visibles observa evidencian pero nódulo tumoración ausente derrame",
+    "French": "sans aucun aucune gauche droit droite décelable épanchement échographie radiographie exclue infirmée "
+    "visibles",
+    "German": "kein keine keinen keinem keiner keines ohne nachweis ausschluss ausgeschlossen nicht eines einem "
+    "einen röntgen fraktur frakturen befund unauffällig erguss pleuraerguss blutung raumforderung "
+    "verdacht",
     "Italian": "senza nessun nessuna nessuno assenza frattura fratture esclusa escluso versamento polmonite sinistra destra",
-    "Portuguese": "sem nenhum nenhuma ausência fratura fraturas não pneumotórax esquerda esquerdo direita direito evidência "
-    "nega",
+    "Portuguese": "sem nenhum nenhuma ausência fratura fraturas não pneumotórax esquerda esquerdo direita direito "
+    "evidência nega",
     "Dutch": "geen zonder niet aanwijzingen fractuur bloeding tekenen uitgesloten longen",
 }
 _OTHER_LANGUAGES = {
