@@ -63,8 +63,8 @@ _COURSE = frozenset("increase decrease change progression worsening improvement"
 _AMOUNTS = frozenset("small large tiny trace mild moderate marked extensive diffuse severe minimal multiple several".split())
 _DEGREE = frozenset("significant interval definite suspicious further appreciable obvious substantial".split())
 _ENDS = frozenset(
-    "but however although though nevertheless except apart aside beside besides whereas while which who that yet since because "
-    "if unless until instead rather than despite".split()
+    "but however although though nevertheless except apart aside beside besides whereas while which who that yet "
+    "since because if unless until instead rather than despite".split()
 )
 # What is denied may be in, around or of a thing that is there: "no hemorrhage within the glioblastoma".
 _WHERE = frozenset("within inside around surrounding throughout".split())
