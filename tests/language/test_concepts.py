@@ -72,16 +72,46 @@ def test_a_doubtful_short_form_needs_a_word_that_settles_it() -> None:
 
 
 def test_short_forms_in_small_letters_are_read_only_where_somebody_types() -> None:
-    assert named("rcc") == ["renal cell carcinoma"]
-    assert named("rcc", typed=False) == []
+    assert named("hcc") == ["hepatocellular carcinoma"]
+    assert named("hcc", typed=False) == []
     assert named("all of us") == []
 
 
 def test_a_short_form_may_have_a_plural() -> None:
     assert named("two AVMs", typed=False) == ["arteriovenous malformation"]
     assert named("KCOT's of the jaw", typed=False)[0] == "odontogenic keratocyst"
-    assert named("rccs") == ["renal cell carcinoma"]
-    assert named("rccs", typed=False) == []
+    assert named("hccs") == ["hepatocellular carcinoma"]
+    assert named("hccs", typed=False) == []
+
+
+@pytest.mark.parametrize(
+    ("short", "meanings"),
+    [
+        ("PE", {"pulmonary embolism", "pleural effusion", "pericardial effusion"}),
+        ("CHD", {"congenital heart disease", "coronary artery disease", "common hepatic duct"}),
+        ("GCT", {"giant cell tumor of bone", "germ cell tumor", "granulosa cell tumor"}),
+        ("CBD", {"common bile duct", "corticobasal degeneration"}),
+        ("SMA", {"superior mesenteric artery", "spinal muscular atrophy"}),
+        ("CP", {"chest pain", "chronic pancreatitis", "choroid plexus"}),
+        ("BE", {"barium enema", "Barrett esophagus"}),
+        ("CC", {"corpus callosum", "craniocaudal view"}),
+    ],
+)
+def test_of_a_typed_short_form_all_meanings_are_offered_though_one_is_usual(short: str, meanings: set[str]) -> None:
+    found = lexicon().find(short, typed=True)
+    assert found.matches == ()
+    assert meanings <= set(found.doubtful[short])
+
+
+def test_how_a_picture_is_made_and_what_is_a_kind_of_the_usual_meaning_leave_no_doubt() -> None:
+    assert named("MR") == ["magnetic resonance imaging"]
+    assert named("TB") == ["tuberculosis"]
+    assert named("PE", typed=False) == ["pulmonary embolism"]
+
+
+def test_a_number_behind_a_short_form_or_before_a_name_belongs_to_the_name() -> None:
+    assert named("MEN 1", typed=False) == ["multiple endocrine neoplasia type 1"]
+    assert named("type 2 neurofibromatosis") == ["neurofibromatosis type 2"]
 
 
 def test_an_adjective_of_a_structure_of_several_words_is_that_structure_where_nothing_else_is_called_so() -> None:

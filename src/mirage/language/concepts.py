@@ -43,6 +43,7 @@ _ILL = frozenset({"disease", "finding"})
 _LYING_IN = frozenset("in into within involving".split())  # what lies in a place is named with it only where it has spread
 _SPREAD = frozenset("metastatic metastasis met metastasize metastasized".split())
 _FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
+_USUAL = "usually"  # among the settling words of a short form's meaning: what it means in a text that settles nothing
 _LONGEST_AROUND_OF = 4
 _GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
@@ -416,13 +417,22 @@ class Lexicon:
         settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
         if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
             return self._names[settled[0][1]], 1
-        usual = [own for own, context in meanings if not context]
+        usual = [own for own, context in meanings if not context or _USUAL in context]
         if len(meanings) == 1 and typed:
             usual = [meanings[0][0]]
-        if len(usual) == 1:
+        if len(usual) == 1 and (not typed or self._stands_alone(usual[0], [own for own, _ in meanings])):
             return self._names[usual[0]], 1
         doubtful[short] = tuple(self._names[own] for own, _ in meanings)
         return "", 1
+
+    def _stands_alone(self, usual: int, meanings: Sequence[int]) -> bool:
+        """Whether a typed short form means the usual thing although it has other meanings.
+
+        So do *MR*, which says how a picture is made, and *TB*, of which the other meaning is a kind.
+        """
+        name = self._names[usual]
+        others = {self._names[own] for own in meanings} - {name}
+        return self.kind(name) in ("modality", "sequence", "plane") or others <= self.children(name) | self.parents(name)
 
 
 def _all_of(name: str, steps: Mapping[str, Sequence[str]], without: Set[str] = frozenset()) -> frozenset[str]:
