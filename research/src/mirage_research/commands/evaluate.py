@@ -104,7 +104,7 @@ def grounding(
     ] = "a",
     split: Annotated[str, typer.Option(help="train, dev or test; with --set b also all; pairs are of all.")] = "dev",
     half: Annotated[
-        str, typer.Option(help="work, test or fresh: which of the pairs; test and fresh are scored once.")
+        str, typer.Option(help="work, test, fresh or blind: which of the pairs; all but work are scored once.")
     ] = "work",
     json_file: JsonFile = None,
     seed: Annotated[int, typer.Option(help="Random seed of the sentences of set a.")] = 0,

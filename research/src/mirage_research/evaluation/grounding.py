@@ -32,7 +32,7 @@ from mirage_research.evaluation.grounding_edits import EDITS, joined, reworded
 from mirage_research.evaluation.intervals import bootstrap, told
 
 PAIRS = Path(__file__).with_name("grounding_pairs.toml")
-HALVES = ("work", "test", "fresh")
+HALVES = ("work", "test", "fresh", "blind")
 Table = dict[str, Any]
 FAITHFUL = "faithful"
 ERRORS = ("laterality", "negation", "number", "modality", "plane", "term", "unrelated")  # as breaks are named
@@ -309,7 +309,7 @@ def written(medpix: Path, split: str = "", pairs: Path = PAIRS) -> list[Labelled
 
 
 def half_of_pairs(half: str) -> Path:
-    """The file of one half of the two hundred pairs, or of the fresh hundred.
+    """The file of one half of the two hundred pairs, or of the fresh or the blind hundred.
 
     Raises
     ------
