@@ -184,6 +184,8 @@ def agreement(asked: Stated, texts: Iterable[str]) -> Agreement:
     texts : iterable of str
         The figure's own, what counts most first: what its diagnosis states of a side counts before its caption.
     """
+    if not (asked.ranks or asked.adjectives):  # most queries state nothing, and reading 64 captions takes long
+        return "held"
     told = [stated(text) for text in texts if text]
     ranks = [rank for each in told for rank in each.ranks]
     found: set[Agreement] = {_of_rank(rank, ranks) for rank in asked.ranks}
