@@ -130,6 +130,7 @@ def test_a_cell_of_a_megabyte_costs_its_row_and_no_other(place: Path) -> None:
     corpus = FolderCorpus(place)
     assert "1,048,576 characters" in refused(corpus)["a.png"]
     assert items(corpus)["b.jpg"].figure.caption == "fine"
+    assert "a.png" not in items(corpus), "left out, and not taken without its words"
 
 
 def test_rows_that_cannot_be_used_are_refused_by_name(place: Path, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ class FolderCorpus:
         ids: set[str] = set()
         for row in read_table(self.table, self._columns) if self.table else ():
             if isinstance(row, Refused):
+                listed.add(self.folder / row.label.replace("\\", "/"))  # its picture does not go in without its words
                 yield row
                 continue
             place = self._place(row)
