@@ -112,6 +112,116 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Which values of a stack are shown between black and white.
+
+    Attributes
+    ----------
+    name : str
+        What a radiologist calls it: "lung", "bone"; "as stored" for the one that the source gives.
+    centre, width : float
+        In the unit of `Stack.unit`.
+    """
+
+    name: str
+    centre: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class StackLabel:
+    """A structure that is marked in a stack.
+
+    Attributes
+    ----------
+    value : int
+        In the label map, 1 or above.
+    name : str
+        What a student calls it: "left kidney".
+    first, best, last : int
+        Slices along the first of the stack's views, from 0: where it begins, is largest, and ends.
+    """
+
+    value: int
+    name: str
+    first: int
+    best: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What makes a figure one of many slices: how its voxels are kept, where they lie, and how to look at them.
+
+    Slices run from the feet to the head (axial), from the front to the back (coronal) or from the patient's right to the
+    left (sagittal), and each is hung as radiologists hang it: the patient's right, or front, on the left of the picture.
+
+    Attributes
+    ----------
+    views : tuple of str
+        Planes in which it can be shown, of ``axial``, ``coronal``, ``sagittal``. It is kept in slices along the first.
+    shape : (int, int, int)
+        Slices, rows and columns along the first view.
+    colours : int
+        1, or 3 for red, green and blue.
+    least : int
+        What is added to a kept value to have the source's.
+    slope, intercept : float
+        ``slope * value + intercept``, of the source's value, is in `unit` and what windows are about.
+    unit : str
+        "HU" for CT; empty for units of the scanner.
+    spacing : (float, float, float) or None
+        Millimetres from one slice, row and column to the next; None where the source does not say, and then nothing is
+        measured.
+    sides_known : bool
+        False when the source does not say which side is left; then no view has letters.
+    windows : tuple of Window
+        The first is shown until another is chosen.
+    best : int
+        The slice, along the first view, that stands for the stack until a search finds another.
+    labels : tuple of StackLabel
+    labels_by : str
+        Who, or which program, marked them; empty where there are none.
+    notes : tuple of str
+        What a person should know of how it was read, in words.
+    """
+
+    views: tuple[str, ...]
+    shape: tuple[int, int, int]
+    colours: int = 1
+    least: int = 0
+    slope: float = 1.0
+    intercept: float = 0.0
+    unit: str = ""
+    spacing: tuple[float, float, float] | None = None
+    sides_known: bool = True
+    windows: tuple[Window, ...] = ()
+    best: int = 0
+    labels: tuple[StackLabel, ...] = ()
+    labels_by: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePlace:
+    """Of which stack a single figure is a slice.
+
+    Attributes
+    ----------
+    stack : str
+        Id of the stack's figure.
+    view : str
+        The plane in which it was cut.
+    number : int
+        From 0, as in `Stack`.
+    """
+
+    stack: str
+    view: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One image with its words.
 
@@ -145,6 +255,10 @@ class Figure:
         Of a caption that is not in English, "Spanish" or "another language"; empty otherwise.
     proof : str
         How the diagnosis was proven, of `PROOFS`; empty when the source does not say.
+    stack : Stack or None
+        Of a figure of many slices; its picture is the best of them.
+    slice_of : SlicePlace or None
+        Of a picture that is one slice of a stack in the same corpus.
     """
 
     id: str
@@ -163,6 +277,8 @@ class Figure:
     contradicted: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     language: str = field(default="", repr=False)
     proof: str = field(default="", repr=False)
+    stack: Stack | None = field(default=None, repr=False)
+    slice_of: SlicePlace | None = field(default=None, repr=False)
 
     def stated(self, field: str) -> str:
         """What the source itself says of the modality or plane; empty where it was inferred."""
