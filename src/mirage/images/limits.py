@@ -28,12 +28,15 @@ class Limits:
     file_bytes : int
         Size of the file or upload.
     dicom_bytes : int
-        Size of a DICOM file on disk, which may hold many frames.
+        Size of a DICOM or NIfTI file on disk, which may hold many frames.
+    volume_bytes : int
+        Size of the voxels of a volume, unpacked.
     """
 
     pixels: int = 50_000_000
     file_bytes: int = 64 * 2**20
     dicom_bytes: int = 2 * 2**30
+    volume_bytes: int = 512 * 2**20
 
 
 DEFAULT_LIMITS = Limits()

@@ -1,0 +1,177 @@
+"""NIfTI-1 and NIfTI-2 files, packed or not, as volumes. nibabel reads the header; voxels are read once, and no further than it says.
+
+Only shape, type, scaling and the two transforms are taken from a header: its free text could name a patient.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import nibabel as nib
+import numpy as np
+
+from mirage.errors import BadPicture
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes
+from mirage.images.volume import Array, Volume, check_affine, check_size, corners, from_ras, nearest_axes, oriented
+
+_GZIP = b"\x1f\x8b"
+_MOST_SKIPPED = 16 * 2**20  # header extensions before the voxels; real ones have some kB
+
+
+def read_nifti(data: bytes | Path, name: str = "", limits: Limits = DEFAULT_LIMITS, number: int = 1) -> Volume:
+    """Read a NIfTI file.
+
+    Parameters
+    ----------
+    data : bytes or Path
+    name : str
+        What to call the file in messages.
+    limits : Limits
+    number : int
+        Of a file with several volumes (4D), which one, from 1.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When it is no NIfTI, is damaged or cut short, is too large, or does not say where its voxels lie.
+    mirage.errors.Busy
+    """
+    name = name or (data.name if isinstance(data, Path) else "the NIfTI file")
+    try:
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        if size > limits.dicom_bytes:
+            raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
+        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as raw:
+            packed = raw.read(2) == _GZIP
+            raw.seek(0)
+            return _read(cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw, name, limits, number)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadPicture(f"{name} is damaged or cut short: it cannot be unpacked. Copy or download it again.") from error
+    except OSError as error:
+        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+
+
+def _read(file: BinaryIO, name: str, limits: Limits, number: int) -> Volume:
+    header, used = _header(file, name)
+    shape, dtype = tuple(int(length) for length in header.get_data_shape()), header.get_data_dtype()
+    colour = dtype.fields is not None
+    if dtype.kind not in "iuf" and not (colour and {"R", "G", "B"} <= set(dtype.names or ())):
+        raise BadPicture(f"{name} holds voxels of a kind that is no picture ({dtype}). Export them as numbers.")
+    if len(shape) < 3:
+        shape = (*shape, *(1,) * (3 - len(shape)))
+    volumes = int(np.prod(shape[3:], dtype=object))
+    shape = shape[:3]
+    size = check_size(shape, dtype.itemsize, name, limits)
+    if not 1 <= number <= volumes:
+        raise BadPicture(f"{name} has no volume {number}; it has {volumes}.")
+    affine, sides_known, notes = _affine(header, shape, name)
+    if volumes > 1:
+        notes = (*notes, f"{name} holds {volumes} volumes; number {number} was taken.")
+    skipped = int(header["vox_offset"]) - used
+    if not 0 <= skipped <= _MOST_SKIPPED:
+        raise BadPicture(f"{name} says that its voxels begin at byte {int(header['vox_offset'])}, which cannot be.")
+    with BUDGET.reserve(2 * size, name=name):
+        _skip(file, skipped + (number - 1) * size, name)
+        voxels = _voxels(file, size, dtype, shape, name)
+        try:
+            slope, intercept = header.get_slope_inter()
+        except nib.spatialimages.HeaderDataError:
+            slope = intercept = None
+            notes = (*notes, f"{name} has a scaling that is no number; its values are shown as they are stored.")
+        turned, placed = oriented(voxels, affine, name)
+        return Volume(
+            np.ascontiguousarray(turned),
+            placed,
+            1.0 if slope is None or colour else float(slope),
+            0.0 if intercept is None or colour else float(intercept),
+            sides_known=sides_known,
+            notes=notes,
+        )
+
+
+def _header(file: BinaryIO, name: str) -> tuple[Any, int]:
+    """The header, and how many bytes it took."""
+    start = file.read(4)
+    sizes = {int.from_bytes(start, order) for order in ("little", "big")}
+    kind, length = (nib.Nifti2Header, 540) if 540 in sizes else (nib.Nifti1Header, 348)
+    try:
+        header = kind(start + file.read(length - 4), check=False)
+        magic = bytes(header["magic"].tobytes())
+    except nib.wrapstruct.WrapStructError as error:
+        raise BadPicture(f"{name} is no NIfTI file, or is cut short in its header.") from error
+    if not sizes & {348, 540} or magic[:3] not in (b"n+1", b"n+2"):
+        separate = " Its voxels are in a file of their own (.img): join them into one .nii." if magic[:2] == b"ni" else ""
+        raise BadPicture(f"{name} is no NIfTI file that holds its voxels.{separate}")
+    try:
+        header.get_data_dtype()
+        if min(header.get_data_shape(), default=0) < 1:
+            raise ValueError
+    except (nib.spatialimages.HeaderDataError, KeyError, ValueError) as error:
+        raise BadPicture(f"{name} has a header that describes no voxels. Convert it again from its source.") from error
+    return header, length
+
+
+def _skip(file: BinaryIO, count: int, name: str) -> None:
+    while count:
+        block = file.read(min(count, 2**20))
+        if not block:
+            raise BadPicture(f"{name} is cut short before its voxels. Copy or download it again.")
+        count -= len(block)
+
+
+def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name: str) -> Array:
+    """The voxels at the depth of the source, in the byte order of this machine."""
+    values = np.empty(size // dtype.itemsize, dtype)
+    into, have = memoryview(values.view(np.uint8)), 0
+    while have < size:
+        block = file.read(min(size - have, 2**22))
+        if not block:
+            raise BadPicture(
+                f"{name} is cut short: it holds {have / size:.0%} of the voxels that its header announces. "
+                "Copy or download it again."
+            )
+        into[have : have + len(block)] = block
+        have += len(block)
+    if dtype.fields is not None:
+        return np.stack([values[part].reshape(shape, order="F") for part in "RGB"], axis=-1)
+    native = values.astype(np.float32) if dtype.kind == "f" else values.astype(dtype.newbyteorder("="), copy=False)
+    return native.reshape(shape, order="F")
+
+
+def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool, tuple[str, ...]]:
+    """Where voxels lie, in LPS; whether sides are known; and what to say of it."""
+    found: dict[str, Array] = {}
+    broken = []
+    for kind, code, read in (("sform", "sform_code", header.get_sform), ("qform", "qform_code", header.get_qform)):
+        if int(header[code]) <= 0:
+            continue
+        try:
+            affine = from_ras(read())
+            check_affine(affine, name)
+            found[kind] = affine
+        except (BadPicture, ValueError, nib.spatialimages.HeaderDataError):
+            broken.append(kind)
+    if broken and not found:
+        check_affine(np.full((4, 4), np.nan), name)
+    if not found:
+        note = f"{name} does not say how the patient lies in it: which side is left is not known."
+        affine = from_ras(header.get_base_affine())
+        check_affine(affine, name)
+        return affine, False, (note,)
+    notes = tuple(f"{name} has a broken {kind}; its {next(iter(found))} was used." for kind in broken)
+    if len(found) == 2:
+        one, other = found["sform"], found["qform"]
+        signs = [[np.sign(a[w, x]) for w, x in enumerate(nearest_axes(a))] for a in (one, other)]
+        if nearest_axes(one) != nearest_axes(other) or signs[0] != signs[1]:
+            raise BadPicture(
+                f"{name} contradicts itself: its qform and sform turn the patient differently, so that left could be right. "
+                "Convert it again from its source."
+            )
+        apart = float(np.abs(corners(one, shape[::-1]) - corners(other, shape[::-1])).max())
+        if apart > 1.0:
+            notes = (f"{name} places its voxels in two ways that differ by up to {apart:.0f} mm; its sform was used.",)
+    return next(iter(found.values())), True, notes

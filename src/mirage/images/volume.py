@@ -1,0 +1,210 @@
+"""A volume: the voxels of a scan in one order of axes, where they lie in the patient, and its views.
+
+Axes are those of DICOM's patient space, LPS: columns run to the patient's left, rows to the back, slices to the head. Then
+a slice as it lies in memory is the axial view as radiologists hang it: the patient's right is on the left of the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mirage.errors import BadPicture
+from mirage.images.limits import Limits, megabytes
+
+View = Literal["axial", "coronal", "sagittal"]
+Array = np.ndarray[Any, Any]
+# Letters at the left, right, top and bottom of a view.
+LETTERS: dict[View, tuple[str, str, str, str]] = {
+    "axial": ("R", "L", "A", "P"),
+    "coronal": ("R", "L", "S", "I"),
+    "sagittal": ("A", "P", "S", "I"),
+}
+# Centre and width in Hounsfield units: the usual presets of a workstation.
+CT_WINDOWS = {"soft tissue": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
+_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Voxels and where they lie. Nothing that names a patient is kept.
+
+    Attributes
+    ----------
+    voxels : (slices, rows, columns) or (slices, rows, columns, 3) array
+        As stored, before rescaling.
+    affine : (4, 4) array
+        From (column, row, slice, 1) to millimetres in LPS.
+    slope, intercept : float
+        ``slope * voxel + intercept`` is what a window means (Hounsfield units in CT).
+    modality : str
+        A key of `mirage.figure.MODALITIES`; empty where the file does not say.
+    windows : tuple of (str, float, float)
+        Name, centre and width; the file's own first.
+    sides_known : bool
+        False when the file does not say which side is left; then views have no letters.
+    notes : tuple of str
+        What a person should know of how it was read, in words.
+    """
+
+    voxels: Array
+    affine: Array
+    slope: float = 1.0
+    intercept: float = 0.0
+    modality: str = ""
+    windows: tuple[tuple[str, float, float], ...] = ()
+    sides_known: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres from one column, row and slice to the next."""
+        across, down, along = (float(np.linalg.norm(self.affine[:3, axis])) for axis in range(3))
+        return across, down, along
+
+    def count(self, view: View) -> int:
+        """Return how many slices a view has."""
+        return int(self.voxels.shape[{"axial": 0, "coronal": 1, "sagittal": 2}[view]])
+
+    def slice(self, view: View, number: int) -> Array:
+        """Return a slice as it is hung, in stored values.
+
+        Parameters
+        ----------
+        view : {"axial", "coronal", "sagittal"}
+        number : int
+            From 0: from the feet, from the front, from the patient's right.
+        """
+        if not 0 <= number < self.count(view):
+            raise BadPicture(f"There is no {view} slice {number}; this volume has {self.count(view)}, counted from 0.")
+        if view == "axial":
+            return self.voxels[number]
+        return self.voxels[::-1, number] if view == "coronal" else self.voxels[::-1, :, number]
+
+    def letters(self, view: View) -> tuple[str, str, str, str] | None:
+        """Return the letters at the left, right, top and bottom of a view; None when the sides are not known."""
+        return LETTERS[view] if self.sides_known else None
+
+    def pixel_spacing(self, view: View) -> tuple[float, float]:
+        """Return millimetres between the rows and the columns of a view."""
+        across, down, along = self.spacing
+        return {"axial": (down, across), "coronal": (along, across), "sagittal": (along, down)}[view]
+
+
+def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tuple[tuple[str, float, float], ...]:
+    """Windows to offer: the file's own, then the presets of its modality.
+
+    Parameters
+    ----------
+    modality : str
+    own : tuple of (float, float)
+        Centre and width, as the file gives them.
+    """
+    named = tuple(("as stored", centre, width) for centre, width in own if width >= 1)
+    return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT")
+
+
+def oriented(voxels: Array, affine: Array, name: str) -> tuple[Array, Array]:
+    """Turn and flip axes until they run as nearly as they can to the patient's left, back and head.
+
+    Parameters
+    ----------
+    voxels : (i, j, k) or (i, j, k, 3) array
+    affine : (4, 4) array
+        From (i, j, k, 1) to millimetres in LPS.
+    name : str
+        What to call the file in messages.
+
+    Returns
+    -------
+    (array, array)
+        (slices, rows, columns[, 3]) without a copy, and the affine of (column, row, slice, 1).
+    """
+    check_affine(affine, name)
+    axes = nearest_axes(affine)
+    turned, result = voxels, affine.copy()
+    for axis in range(3):
+        if affine[axes.index(axis), axis] < 0:
+            turned = np.flip(turned, axis)
+            result[:3, 3] += result[:3, axis] * (voxels.shape[axis] - 1)
+            result[:3, axis] *= -1
+    result[:3, :3] = result[:3, axes]
+    return turned.transpose(axes[2], axes[1], axes[0], *range(3, voxels.ndim)), result
+
+
+def nearest_axes(affine: Array) -> list[int]:
+    """Return which array axis runs most nearly to the left, to the back and to the head, each axis once."""
+    cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    axes = [0, 0, 0]
+    for _ in range(3):
+        world, axis = np.unravel_index(int(np.argmax(cosines)), (3, 3))
+        axes[world] = int(axis)
+        cosines[world, :] = cosines[:, axis] = -1.0
+    return axes
+
+
+def check_affine(affine: Array, name: str) -> None:
+    """Refuse an affine that places no voxel: not finite, without volume, or with axes that nearly coincide."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0) if np.isfinite(affine).all() else np.zeros(3)
+    if not (lengths > 1e-4).all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
+        raise BadPicture(
+            f"{name} has a broken affine: it does not say where its voxels lie in the patient. Convert it again from its source."
+        )
+
+
+def check_size(shape: tuple[int, ...], each: int, name: str, limits: Limits) -> int:
+    """Refuse a volume that is too large, from its header alone; return its bytes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    each : int
+        Bytes of a voxel.
+    name : str
+    limits : Limits
+    """
+    if not shape or min(shape) < 1:
+        raise BadPicture(f"{name} has no voxels: its header says {' × '.join(map(str, shape)) or 'nothing'}.")
+    size = each
+    for length in shape:
+        size *= int(length)
+    if size > limits.volume_bytes:
+        raise BadPicture(
+            f"{name} is a volume of {megabytes(size)} once unpacked, and the limit is {megabytes(limits.volume_bytes)}. "
+            "Crop it, or export every second slice."
+        )
+    return size
+
+
+def check_labels(labels: Volume, volume: Volume, name: str) -> None:
+    """Refuse labels that do not lie on the voxels of a volume.
+
+    Parameters
+    ----------
+    labels, volume : Volume
+    name : str
+        What to call the file of the labels.
+    """
+    if labels.voxels.dtype.kind not in "iub" and not np.array_equal(labels.voxels, np.rint(labels.voxels)):
+        raise BadPicture(f"{name} holds no labels: its values are not whole numbers.")
+    if labels.voxels.shape != volume.voxels.shape[:3]:
+        has, wants = (" × ".join(map(str, one.voxels.shape[:3])) for one in (labels, volume))
+        raise BadPicture(f"{name} has labels of {has} voxels, and the volume has {wants}. Resample them to the volume.")
+    if np.abs(corners(labels.affine, labels.voxels.shape) - corners(volume.affine, volume.voxels.shape)).max() > 1.0:
+        raise BadPicture(f"{name} has labels that lie elsewhere in the patient than the volume does. Resample them to it.")
+
+
+def corners(affine: Array, shape: tuple[int, ...]) -> Array:
+    """Return the (8, 3) corners of an array of (slices, rows, columns) in millimetres."""
+    ends = [(0, shape[2 - axis] - 1) for axis in range(3)]
+    points = np.array([(i, j, k, 1) for i in ends[0] for j in ends[1] for k in ends[2]], dtype=float)
+    placed: Array = (points @ affine.T)[:, :3]
+    return placed
+
+
+def from_ras(affine: Array) -> Array:
+    """Bring an affine to RAS, as NIfTI has it, to one to LPS."""
+    turned: Array = _RAS_TO_LPS @ np.asarray(affine, dtype=float)
+    return turned
