@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2 files, packed or not, as volumes. nibabel reads the header; voxels are read once, and no further than it says.
+"""NIfTI files, packed or not, as volumes. nibabel reads the header; voxels are read once, and no further than it says.
 
 Only shape, type, scaling and the two transforms are taken from a header: its free text could name a patient.
 """

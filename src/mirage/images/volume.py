@@ -150,7 +150,7 @@ def check_affine(affine: Array, name: str) -> None:
     lengths = np.linalg.norm(affine[:3, :3], axis=0) if np.isfinite(affine).all() else np.zeros(3)
     if not (lengths > 1e-4).all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise BadPicture(
-            f"{name} has a broken affine: it does not say where its voxels lie in the patient. Convert it again from its source."
+            f"{name} has a broken affine: it does not say where its voxels lie. Convert it again from its source."
         )
 
 
