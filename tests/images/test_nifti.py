@@ -62,11 +62,11 @@ def test_every_voxel_lies_where_nibabel_and_simpleitk_place_it(codes: str, tilt:
 
 def test_views_are_hung_as_radiologists_hang_them() -> None:
     voxels = np.zeros(SHAPE, np.uint8)
-    voxels[0, 5, 6] = 1  # in RAS: left-most index is the patient's right... the first index rises to the right
+    voxels[0, 5, 6] = 1
     volume = read_nifti(
         nifti(voxels, np.diag([-1.0, 1.0, 1.0, 1.0]))
-    )  # the first voxel is the patient's left-most? no: right-most is last
-    # Index 0 of an axis that runs to the left in RAS (-1) is the most right one: patient's right, front, head.
+    )
+    # The first index falls towards the left, so that this voxel is the patient's right, front and head.
     assert volume.slice("axial", 6)[0, 0] == 1
     assert volume.slice("coronal", 0)[0, 0] == 1
     assert volume.slice("sagittal", 0)[0, 0] == 1

@@ -67,7 +67,7 @@ def _frame(
     # A frame as it is stored and unpacked, and in blocks on its way to 8 bits.
     each = int(tags.get("SamplesPerPixel") or 1) * max(int(tags.get("BitsAllocated") or 8), 8) // 8
     with BUDGET.reserve(header.width * header.height * (3 * each + 6), name=name):
-        values = _values(file, tags, number, name)
+        values = frame_values(file, tags, number, name)
         try:
             with np.errstate(all="ignore"):
                 return _square_pixels(_picture(values, of_frame(tags, number)), of_frame(tags, number), limits)
@@ -75,7 +75,8 @@ def _frame(
             raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
 
 
-def _values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
+def frame_values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
+    """Return the stored values of a frame, from 1, before rescaling."""
     meta = getattr(tags, "file_meta", pydicom.Dataset())
     # Old files without file meta information do not name their form; reading the header has told it.
     implicit = pydicom.uid.ImplicitVRLittleEndian if tags.original_encoding[0] else pydicom.uid.ExplicitVRLittleEndian

@@ -31,7 +31,8 @@ _DEFLATED_MOST = 512 * 2**20
 _HEADER_TAGS = (
     "Modality", "BodyPartExamined", "ViewPosition", "ImageOrientationPatient", "BurnedInAnnotation",
     "SyntheticData", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing",
-    "NominalScannedPixelSpacing", "PixelAspectRatio",
+    "NominalScannedPixelSpacing", "PixelAspectRatio", "ImagePositionPatient",
+    "SeriesInstanceUID",  # to tell series apart while they are read; never kept
 )  # fmt: skip
 _PALETTE_TAGS = tuple(
     f"{segmented}{colour}PaletteColorLookupTable{part}"

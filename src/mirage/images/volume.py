@@ -47,6 +47,8 @@ class Volume:
         False when the file does not say which side is left; then views have no letters.
     notes : tuple of str
         What a person should know of how it was read, in words.
+    views : tuple of str
+        Those that may be shown: one alone where slices are missing, uneven or sheared, because others would be distorted.
     """
 
     voxels: Array
@@ -57,6 +59,7 @@ class Volume:
     windows: tuple[tuple[str, float, float], ...] = ()
     sides_known: bool = True
     notes: tuple[str, ...] = ()
+    views: tuple[View, ...] = ("axial", "coronal", "sagittal")
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -77,6 +80,8 @@ class Volume:
         number : int
             From 0: from the feet, from the front, from the patient's right.
         """
+        if view not in self.views:
+            raise BadPicture(f"This volume has no {view} view: its slices are not even. It has the {self.views[0]} one.")
         if not 0 <= number < self.count(view):
             raise BadPicture(f"There is no {view} slice {number}; this volume has {self.count(view)}, counted from 0.")
         if view == "axial":
