@@ -63,9 +63,7 @@ def test_every_voxel_lies_where_nibabel_and_simpleitk_place_it(codes: str, tilt:
 def test_views_are_hung_as_radiologists_hang_them() -> None:
     voxels = np.zeros(SHAPE, np.uint8)
     voxels[0, 5, 6] = 1
-    volume = read_nifti(
-        nifti(voxels, np.diag([-1.0, 1.0, 1.0, 1.0]))
-    )
+    volume = read_nifti(nifti(voxels, np.diag([-1.0, 1.0, 1.0, 1.0])))
     # The first index falls towards the left, so that this voxel is the patient's right, front and head.
     assert volume.slice("axial", 6)[0, 0] == 1
     assert volume.slice("coronal", 0)[0, 0] == 1

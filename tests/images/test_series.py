@@ -48,7 +48,11 @@ def test_order_and_spacing_come_from_positions_as_in_simpleitk(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("heights", "tilt", "said"),
-    [([0, 2, 6, 8, 10], 0.0, "lacks 1 slice"), ([0, 2, 4, 6], 0.3, "tilted gantry (17 degrees)"), ([0, 2, 4.6, 6], 0, "uneven")],
+    [
+        ([0, 2, 6, 8, 10], 0.0, "lacks 1 slice"),
+        ([0, 2, 4, 6], 0.3, "tilted gantry (17 degrees)"),
+        ([0, 2, 4.6, 6], 0, "uneven"),
+    ],
 )
 def test_what_is_not_even_is_said_and_shown_in_its_own_view_alone(
     heights: list[float], tilt: float, said: str, tmp_path: Path

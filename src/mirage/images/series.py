@@ -135,7 +135,9 @@ def _step(positions: Array, normal: Array, name: str, notes: list[str]) -> tuple
 
 def _plane(path: Path, tags: Any, number: int) -> Plane:
     try:
-        position, orientation = (tuple(map(float, tags[key].value)) for key in ("ImagePositionPatient", "ImageOrientationPatient"))
+        position, orientation = (
+            tuple(map(float, tags[key].value)) for key in ("ImagePositionPatient", "ImageOrientationPatient")
+        )
         spacing = tuple(map(float, tags["PixelSpacing"].value))
         across, down = np.reshape(orientation, (2, 3))
         right = abs(np.dot(across, down)) < 1e-2 and abs(np.linalg.norm(np.cross(across, down)) - 1) < 1e-2
@@ -160,7 +162,7 @@ def _windows(tags: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, tuple[float, float]]:
-    """Stored values (slices, rows, columns[, 3]) with one scaling; rescaled ones where slices are scaled differently (PET)."""
+    """Stored values (slices, rows, columns[, 3]) with one scaling, rescaled where slices differ in it (PET)."""
     one = len({plane.scaling for plane in planes}) == 1
     voxels: Array | None = None
     for number, plane in enumerate(planes):
