@@ -126,7 +126,7 @@ def _skip(file: BinaryIO, count: int, name: str) -> None:
 def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name: str) -> Array:
     """The voxels at the depth of the source, in the byte order of this machine."""
     values = np.empty(size // dtype.itemsize, dtype)
-    into, have = memoryview(values.view(np.uint8)), 0
+    into, have = memoryview(cast(Any, values.view(np.uint8))), 0
     while have < size:
         block = file.read(min(size - have, 2**22))
         if not block:

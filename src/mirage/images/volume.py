@@ -85,8 +85,10 @@ class Volume:
         if not 0 <= number < self.count(view):
             raise BadPicture(f"There is no {view} slice {number}; this volume has {self.count(view)}, counted from 0.")
         if view == "axial":
-            return self.voxels[number]
-        return self.voxels[::-1, number] if view == "coronal" else self.voxels[::-1, :, number]
+            hung: Array = self.voxels[number]
+            return hung
+        hung = self.voxels[::-1, number] if view == "coronal" else self.voxels[::-1, :, number]
+        return hung
 
     def letters(self, view: View) -> tuple[str, str, str, str] | None:
         """Return the letters at the left, right, top and bottom of a view; None when the sides are not known."""
