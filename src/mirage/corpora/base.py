@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from mirage.errors import BadInput
 from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
+from mirage.images.volume import Volume
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
@@ -242,6 +243,8 @@ class Item:
         A figure whose id and fingerprint are in the atlas already is passed over without opening its picture.
     case_label : str
         The case as the person knows it, where its id is made of that; see `CorpusCard.private`.
+    stacked : bool
+        Whether it is a stack: then the corpus `HasStacks`, and its volume is read instead of a picture.
     """
 
     figure: Figure
@@ -249,6 +252,7 @@ class Item:
     label: str
     fingerprint: str
     case_label: str = ""
+    stacked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +305,21 @@ class Infers(Protocol):
     @property
     def infers(self) -> tuple[str, ...]:
         """Which of `mirage.figure.INFERABLE` to infer; see `mirage.corpora.inferring`."""
+        ...
+
+
+@runtime_checkable
+class HasStacks(Protocol):
+    """A corpus some of whose items are stacks."""
+
+    def read_stack(self, item: Item) -> Volume:
+        """Read the voxels, and labels if there are any, of an item that says `Item.stacked`.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When it cannot become a stack; the message says why and what to do.
+        """
         ...
 
 
