@@ -29,6 +29,12 @@ There was no response to treatment of the lymphoma. | lymphoma | affirmed
 Absence of flow void in the left carotid indicating thrombosis. | thrombosis | affirmed
 No pulmonary nodules to suggest metastasis. | metastasis | denied
 No fracture of the femur or dislocation. | dislocation | denied
+Doubtful for abscess. | abscess | possible
+Abscess is doubtful. | abscess | possible
+The abscess was felt to be less likely. | abscess | possible
+Meningioma is suspected. | meningioma | possible
+The abscess is likely due to appendicitis. | abscess | affirmed
+Meningioma is considered a benign tumor. | meningioma | affirmed
 The known fibrous dysplasia is again seen. | fibrous dysplasia | affirmed
 """
 
