@@ -126,7 +126,7 @@ def test_normal_is_asked_for_and_what_is_diseased_is_not_strong(starter: Atlas) 
     assert answer.hits[0].confidence != "weak"
     assert {hit.figure.title.partition(",")[0] for hit in answer.hits[:8]} == {"Average brain"}
     keys = starter.store.keys_of([hit.figure.id for hit in answer])
-    said = starter.store.mentions_by(list(keys.values()))
+    said = starter.store.mentions.of(list(keys.values()))
     assert not [
         hit.figure.id
         for hit in answer

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from mirage.errors import AtlasError, NotFound
-from mirage.figure import Case, Figure, Licence, Source
-from mirage.storage.records import FigureRecord, PictureRow, figures, metadata, reference_of
+from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, StackLabel, Window
+from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, figures, metadata, reference_of, stacks
 from mirage.storage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))
@@ -48,6 +48,59 @@ def test_a_figure_comes_back_as_it_was_put(store: Store) -> None:
     assert caption is not None
     assert float(caption @ unit(51)) > 0.9999
     assert store.vectors([key], "another") == {}
+
+
+LABELS = (StackLabel(1, "left kidney", 3, 7, 11),)
+STACK = Stack(
+    ("axial",), (230, 64, 48), 1, -1024, 1.0, 0.0, "HU", (5.0, 0.7, 0.7), True, (Window("lung", -600, 1500),), 7, LABELS
+)
+FILES = StackRow(f"{1:064x}.stack", f"{2:064x}.stack", 5000)
+
+
+def stacked(number: int, **changed: object) -> FigureRecord:
+    one = record(number)
+    slices = SliceVectors(np.array([3, 7, 200], np.int32), np.stack([unit(70), unit(71), unit(72)]))
+    return replace(one, figure=replace(one.figure, stack=STACK), stack=FILES, slices=slices, **changed)
+
+
+def test_a_stack_comes_back_as_it_was_put_with_the_vectors_of_its_slices(store: Store) -> None:
+    single = replace(record(2).figure, slice_of=SlicePlace("folder: 1 of 2", "axial", 12))
+    keys = store.put([stacked(1), replace(record(2), figure=single)], "encoder", 1)
+    for row in (store.row("folder:1"), store.figures_of("folder:case")[0], store.rows(keys)[keys[0]], next(store.each())[0]):
+        assert (row.figure.stack, row.stack) == (STACK, FILES)
+    other = store.rows(keys)[keys[1]]
+    assert (other.figure, other.stack) == (single, None)
+    found = store.slices(keys, "encoder")
+    assert list(found) == [keys[0]]
+    assert found[keys[0]].numbers.tolist() == [3, 7, 200]
+    assert np.einsum("nd,nd->n", found[keys[0]].vectors, np.stack([unit(70), unit(71), unit(72)])).min() > 0.9999
+    assert store.slices(keys, "another") == {}
+    assert store.counts()["folder"] == (2, 1, 7000)
+
+
+def test_a_stack_that_becomes_a_single_figure_leaves_nothing_of_it(store: Store) -> None:
+    keys = store.put([stacked(1)], "encoder", 1)
+    store.put([record(1)], "encoder", 2)
+    assert store.row("folder:1").stack is None
+    assert store.slices(keys, "encoder") == {}
+    keys = store.put([stacked(1)], "encoder", 3)
+    with store._database.writing() as connection:
+        connection.execute(sa.delete(figures))
+        assert connection.execute(sa.select(stacks)).all() == []
+    assert store.slices(keys, "encoder") == {}
+
+
+def test_encoding_anew_keeps_the_slices_of_both_encoders_until_one_is_forgotten(store: Store) -> None:
+    keys = store.put([stacked(1)], "old", 1)
+    rows = list(store.rows(keys).values())
+    made = SliceVectors(np.array([9], np.int32), unit(80)[None])
+    store.put_vectors(rows, np.stack([unit(9)]), [None], "new", {keys[0]: made})
+    assert [store.slices(keys, name)[keys[0]].numbers.tolist() for name in ("old", "new")] == [[3, 7, 200], [9]]
+    store.forget_vectors("new")
+    assert store.slices(keys, "old") == {}
+    assert store.slices(keys, "new")[keys[0]].numbers.tolist() == [9]
+    store.put([stacked(1)], "newest", 2)
+    assert store.slices(keys, "new") == {}
 
 
 def test_what_was_inferred_of_a_figure_is_kept(store: Store) -> None:
@@ -91,7 +144,7 @@ def test_a_reference_finds_the_picture_again_under_another_id(store: Store) -> N
     (key,) = store.put([record(1)], "encoder", 1)
     reference = reference_of(store.row("folder:1"))
     assert store.row(reference).key == key
-    with store._engine.begin() as connection:
+    with store._database.writing() as connection:
         connection.exec_driver_sql("UPDATE figures SET id = 'folder:renamed'")
     assert store.row(reference).figure.id == "folder:renamed"
     with pytest.raises(NotFound):

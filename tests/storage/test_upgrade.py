@@ -132,7 +132,7 @@ def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
             assert unpacked_stems(found[key].stems) == stems(figure.words)
             assert set(found[key].folded.split()) == set(lexicon().words(figure.words))
         assert any(row.stems and row.folded for row in found.values())
-        assert any(atlas.store.mentions_by(list(rows)).values())
+        assert any(atlas.store.mentions.of(list(rows)).values())
 
 
 def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
@@ -144,6 +144,9 @@ def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
             """
             ALTER TABLE figures DROP COLUMN stems;
             ALTER TABLE figures DROP COLUMN folded;
+            ALTER TABLE figures DROP COLUMN slice_of;
+            DROP TABLE stacks;
+            DROP TABLE slice_vectors;
             CREATE TABLE other ("key" INTEGER NOT NULL, concept VARCHAR NOT NULL, field VARCHAR NOT NULL,
               polarity VARCHAR NOT NULL, PRIMARY KEY ("key", concept, field));
             INSERT INTO other SELECT "key", concept, field, polarity FROM figure_mentions;

@@ -150,7 +150,7 @@ class Comparer:
         keys = self._store.keys()
         chosen = keys[:: max(1, -(-len(keys) // MOST_BACKGROUND))]
         rows = self._store.rows(chosen)
-        mentions = self._store.mentions_by(chosen)
+        mentions = self._store.mentions.of(chosen)
         figures = ((key, rows[key].figure) for key in chosen if key in rows)
         return keyness.background(keyness.cases_of(figures, mentions, lexicon()))
 
@@ -194,7 +194,7 @@ class Comparer:
         hits = fitting(answer)
         keys = self._store.keys_of([hit.figure.id for hit in hits])
         figures = [(keys[hit.figure.id], hit.figure) for hit in hits if hit.figure.id in keys]
-        found = keyness.cases_of(figures, self._store.mentions_by([key for key, _ in figures]), lexicon())
+        found = keyness.cases_of(figures, self._store.mentions.of([key for key, _ in figures]), lexicon())
         reading = answer.reading
         wanted = [each for each in reading.wanted if each.kind in ("disease", "finding")] if reading else []
         if not wanted:

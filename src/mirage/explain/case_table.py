@@ -122,7 +122,7 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     subject = subject_of(question, evidence)
     if subject is None or subject.sort != "disease":
         return None
-    by_case = store.diagnosed(subject.narrower)
+    by_case = store.mentions.diagnosed(subject.narrower)
     found_first = {item.case: place for place, item in reversed(list(enumerate(evidence)))}
     chosen = sorted(by_case, key=lambda case: (found_first.get(case, len(evidence)), case))[:MOST_CASES]
     if subject.places:
@@ -132,7 +132,7 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     chosen = [case for case in chosen if case not in others]
     if len(chosen) < _FEWEST:
         return None
-    said = store.mentions_by([key for case in chosen for key in by_case[case]])
+    said = store.mentions.of([key for case in chosen for key in by_case[case]])
     told = {case: _told({name: said[key] for key, name in by_case[case].items()}, subject) for case in chosen}
     rows = _rows(chosen, told, {case: next(iter(by_case[case].values())) for case in chosen})
     return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case) - len(others), rows) if rows else None

@@ -31,7 +31,7 @@ def found(store: Store, answer: Answer) -> FoundFacets:
             values = _values(hit)
             shown[values] = shown.get(values, 0) + 1
         return FoundFacets(_counted(shown, _NO_FILTERS), "shown")
-    named = store.counts_of([each.narrower | {each.name} for each in reading.wanted], PLAIN_FIELDS, FILTER_FIELDS)
+    named = store.mentions.counts([each.narrower | {each.name} for each in reading.wanted], PLAIN_FIELDS, FILTER_FIELDS)
     stated = {
         (*values[:_LICENCE], values[_LICENCE] or NOT_STATED, *values[_LICENCE + 1 :]): n for values, n in named.items()
     }

@@ -171,9 +171,9 @@ class Searcher:
         if reading is None or not (reading.wanted or reading.normal):
             return {}
         if reading.normal:
-            return self._store.mentions_by(keys, (), concepts.COUNTED_FIELDS)
+            return self._store.mentions.of(keys, (), concepts.COUNTED_FIELDS)
         every, told = reading.unwanted.union(*(each.told_by for each in reading.wanted)), {key for key, _ in speaking}
-        return self._store.mentions_by([key for key in keys if key in told], every, concepts.COUNTED_FIELDS)
+        return self._store.mentions.of([key for key in keys if key in told], every, concepts.COUNTED_FIELDS)
 
     @loaded_once
     def _warm(self) -> None:
@@ -224,7 +224,7 @@ class Searcher:
 
     @loaded_once
     def _atlas_words(self) -> frozenset[str]:
-        return frozenset(map(lexicon().canonical, self._store.title_words()))
+        return frozenset(map(lexicon().canonical, self._store.mentions.title_words()))
 
     def _words_of_atlas(self) -> frozenset[str]:
         return self._atlas_words

@@ -320,7 +320,7 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
         Of the encoder whose vectors are meant.
     """
     found = store.vectors([row.key for row in rows], digest)
-    said = store.mentions_by(list(found))
+    said = store.mentions.of(list(found))
     told = store.cases({row.figure.case_id for row in rows if row.figure.case_id})
     points: list[Point] = []
     for row in rows:

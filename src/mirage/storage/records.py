@@ -67,6 +67,7 @@ figures = sa.Table(
     # The figure's words as `mirage.language.words.packed_stems` and `mirage.language.concepts.Lexicon.folded` give them.
     sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
     _text("folded", server_default=""),
+    _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name"
 )
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
@@ -76,6 +77,23 @@ vectors = sa.Table(
     _key("encoder"),
     sa.Column("image", sa.LargeBinary, nullable=False),
     sa.Column("caption", sa.LargeBinary),
+)
+# Of figures that are stacks: the files of voxels and of labels (empty where there are none), the bytes of both, and
+# `mirage.figure.Stack` as JSON.
+stacks = sa.Table(
+    "stacks",
+    metadata,
+    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    *(_string(name) for name in ("voxels", "labels")),
+    _number("bytes"),
+    _text("header"),
+)
+slice_vectors = sa.Table(  # the fields of `SliceVectors`
+    "slice_vectors",
+    metadata,
+    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    _key("encoder"),
+    *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("numbers", "vectors")),
 )
 corpora = sa.Table(  # the fields of `CorpusRecord`
     "corpora",
@@ -112,7 +130,7 @@ sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.pola
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0004"
+VERSION = "0005"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 
@@ -145,6 +163,36 @@ class PictureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StackRow:
+    """The files of a stack in the `PictureStore`, and the bytes of both; `labels` is empty where nothing is marked."""
+
+    voxels: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.stack$")]
+    labels: Annotated[str, Field(pattern=r"^([0-9a-f]{64}\.stack)?$")]
+    bytes: Annotated[int, Field(gt=0, le=2**40)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files that there are."""
+        return (self.voxels, self.labels) if self.labels else (self.voxels,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceVectors:
+    """What an encoder made of slices of a stack.
+
+    Attributes
+    ----------
+    numbers : (n,) int32
+        Of the slices along the first of the stack's views, ascending.
+    vectors : (n, d) float32
+        Unit length.
+    """
+
+    numbers: npt.NDArray[np.int32]
+    vectors: Vector
+
+
+@dataclass(frozen=True, slots=True)
 class CorpusRecord:
     """What is known of a corpus. `complete` is False while adding has not ended; `added` is set when it is kept."""
 
@@ -166,6 +214,7 @@ class FigureRow:
     key: int
     figure: Figure
     picture: PictureRow
+    stack: StackRow | None = None
 
 
 class SearchRow(NamedTuple):
@@ -198,6 +247,7 @@ class FigureRecord:
     """A figure about to be kept, with its vectors.
 
     `name` and `case_name` are the file's and the case's as the person who added them knows them; they stay in this atlas.
+    A figure with a `Figure.stack` has its files in `stack`, and the vectors of slices of it in `slices`.
     """
 
     figure: Figure
@@ -208,6 +258,8 @@ class FigureRecord:
     caption: Vector | None
     name: str = ""
     case_name: str = ""
+    stack: StackRow | None = None
+    slices: SliceVectors | None = None
 
 
 # Ids of folders until records had versions: the name of a file or case, shortened, and a plain hash of it.
@@ -249,14 +301,15 @@ def reference_of(row: FigureRow) -> str:
 
 
 def pack(vector: Vector) -> bytes:
-    """A (d,) vector as it is stored: 16 bits a component."""
+    """A (d,) vector, or (n, d) of them, as it is stored: 16 bits a component."""
     return vector.astype(np.float16).tobytes()
 
 
 def unit(half: Half) -> Vector:
-    """A (d,) vector of 16 bits a component as float32 of unit length."""
+    """A (d,) vector of 16 bits a component, or (n, d) of them, as float32 of unit length."""
     vector = half.astype(np.float32)
-    return np.asarray(vector / (np.linalg.norm(vector) or 1.0), dtype=np.float32)
+    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    return np.asarray(vector / np.where(length == 0, np.float32(1), length), dtype=np.float32)
 
 
 def rounded(vector: Vector) -> Vector:

@@ -6,15 +6,29 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
-from mirage.figure import Case, Figure, Licence, Source
+from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack
 from mirage.language import labels
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import POLARITIES, Polarity, mentions
 from mirage.language.sentences import language_of
 from mirage.language.words import packed_stems
-from mirage.storage.records import FIGURE_WORDS, FigureRecord, FigureRow, PictureRow, Vector, pack
+from mirage.storage.records import (
+    FIGURE_WORDS,
+    FigureRecord,
+    FigureRow,
+    PictureRow,
+    SliceVectors,
+    StackRow,
+    Vector,
+    figures,
+    pack,
+    stacks,
+    unit,
+)
 
 Derived = dict[str, str | bytes]  # columns of figures
 FIGURE_FIELDS = ("title", "diagnosis", "caption")
@@ -35,17 +49,35 @@ def source_of(row: sa.RowMapping) -> Source:
 
 
 _licence = lru_cache(maxsize=256)(Licence)
+_header: TypeAdapter[Stack] = TypeAdapter(Stack)
+_stack = lru_cache(maxsize=256)(_header.validate_json)
+# Labelled, because tables have columns of the same names.
+FIGURE_ROWS = sa.select(
+    figures, *(stacks.c[name].label(f"stack_{name}") for name in ("voxels", "labels", "bytes", "header"))
+).outerjoin(stacks)
 
 
 def row_of(row: Sequence[Any]) -> FigureRow:
-    """A row of `figures`, columns in their order, as what is kept."""
+    """A row of `FIGURE_ROWS`, columns in their order, as what is kept."""
     # By place: looking 64 rows' names up anew takes longer than reading them.
     key, own, caption, *words, corpus, attribution, url, url_of, licence, licence_url, shared = row[:18]
     inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
     values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    return FigureRow(key, Figure(*values), PictureRow(name, width, height, size, int(look, 16)))
+    picture = PictureRow(name, width, height, size, int(look, 16))
+    slice_of, voxels, marks, stack_size, header = row[31:36]
+    place = _place(slice_of) if slice_of else None
+    if not voxels:
+        return FigureRow(key, Figure(*values, slice_of=place), picture)
+    return FigureRow(
+        key, Figure(*values, stack=_stack(header), slice_of=place), picture, StackRow(voxels, marks, stack_size)
+    )
+
+
+def _place(written: str) -> SlicePlace:
+    view, number, stack = written.split(" ", 2)
+    return SlicePlace(stack, view, int(number))
 
 
 def derived_of(figure: Figure) -> Derived:
@@ -75,7 +107,52 @@ def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
         "picture": picture.pop("name"),
         **picture,
         "stamp": stamp,
+        "slice_of": f"{place.view} {place.number} {place.stack}" if (place := figure.slice_of) else "",
     }
+
+
+def stack_values(key: int, record: FigureRecord) -> dict[str, Any] | None:
+    """A record's stack as the columns of `stacks`; None where it is none.
+
+    Parameters
+    ----------
+    key : int
+        The figure's.
+    record : FigureRecord
+    """
+    if record.stack is None or record.figure.stack is None:
+        return None
+    header = _header.dump_json(record.figure.stack).decode()
+    return {"key": key, "header": header, **{name: getattr(record.stack, name) for name in ("voxels", "labels", "bytes")}}
+
+
+def slice_values(key: int, encoder: str, slices: SliceVectors) -> dict[str, Any]:
+    """The vectors of a stack's slices as the columns of `slice_vectors`.
+
+    Parameters
+    ----------
+    key : int
+    encoder : str
+        Digest of the encoder that made them.
+    slices : SliceVectors
+    """
+    return {
+        "key": key,
+        "encoder": encoder,
+        "numbers": slices.numbers.astype("<i4").tobytes(),
+        "vectors": pack(slices.vectors),
+    }
+
+
+def slices_of(numbers: bytes, vectors: bytes) -> SliceVectors:
+    """What `slice_values` packed.
+
+    Parameters
+    ----------
+    numbers, vectors : bytes
+    """
+    own = np.frombuffer(numbers, dtype="<i4").astype(np.int32)
+    return SliceVectors(own, unit(np.frombuffer(vectors, dtype=np.float16).reshape(len(own), -1)))
 
 
 def vector_values(key: int, encoder: str, image: Vector, caption: Vector | None) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""The SQL database of an atlas's records: connections, what a failure of them means, and statements about many things."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.pool import QueuePool
+
+from mirage.errors import AtlasError, MirageError, Unavailable
+from mirage.storage.migrations import RESTORE, version_of
+from mirage.storage.records import VERSION, batched, metadata, version
+
+AT_ONCE = 500  # things that a statement takes
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
+
+
+def each_of(name: str) -> sa.Select[Any]:
+    """The things in a parameter that is a list: as JSON, so that the statement is the same however many there are."""
+    return sa.select(sa.func.json_each(sa.bindparam(name, type_=sa.JSON)).table_valued("value").c.value)
+
+
+def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Insert a row, or replace the one of the same primary key.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    table : sqlalchemy.Table
+    values : mapping
+        Column to value.
+    """
+    connection.execute(upsert(table).values(values).on_conflict_do_update(table.primary_key.columns, set_=values))
+
+
+class Database:
+    """A database of records; it is made where there is none.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When the records are damaged, or of another version than this program's; see `mirage.storage.migrations`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+        with self._clear_errors():
+            self._check_version()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _check_version(self) -> None:
+        with self._engine.connect() as connection:
+            found = version_of(connection)
+        if found is None:
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":  # whose driver begins none for changes of tables
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                metadata.create_all(connection)
+                connection.execute(sa.insert(version), {"version_num": VERSION})
+        elif found != VERSION:
+            self.close()
+            raise AtlasError(
+                "The records are of another version of MIRAGE. Opening the atlas once, as `mirage atlas info` does, brings "
+                "those of an earlier one up to date. Nothing was changed."
+            )
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+            reason = str(getattr(error, "orig", error))
+            told: MirageError = AtlasError(f"The atlas's records could not be used: {reason}.")
+            if not isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
+                told = AtlasError(f"The atlas's records are damaged ({reason}). {RESTORE}")
+            elif "full" in reason:
+                what = "the last step was not stored, everything before it is"
+                told = Unavailable(f"The disk is full; {what}. Make room and run it again.")
+            elif "readonly" in reason:
+                told = AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.")
+            raise told from error
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self._clear_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection in one transaction."""
+        with self._clear_errors(), self._engine.begin() as connection:
+            yield connection
+
+    def rows(self, statement: sa.Select[Any]) -> list[Any]:
+        """What a statement finds."""
+        with self.reading() as connection:
+            return list(connection.execute(statement).all())
+
+    def rows_of(self, keys: Iterable[Any], statement: sa.Select[Any]) -> Iterator[Any]:
+        """The rows for keys, as many of these at once as a statement takes.
+
+        Parameters
+        ----------
+        keys : iterable
+        statement : sqlalchemy.Select
+            It has a parameter ``keys``, as `each_of` makes it.
+        """
+        with self.reading() as connection:
+            for part in batched(keys, AT_ONCE):
+                yield from connection.execute(statement, {"keys": part}).all()
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")

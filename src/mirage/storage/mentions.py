@@ -1,0 +1,155 @@
+"""What figures and cases speak of, as it is kept: put beside their words, and asked for by searches and case tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from mirage.language.mentions import Polarity
+from mirage.storage.database import AT_ONCE, Database, each_of
+from mirage.storage.records import StoredMention, batched, case_mentions, cases, figure_mentions, figures
+from mirage.storage.rows import CASE_FIELDS, FIGURE_FIELDS
+
+_WORDS = re.compile(r"[^\W\d_]{4,}")
+_KEYS = each_of("keys")
+_CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(figures.c.key.in_(_KEYS), figures.c.case_id != "")
+_SAID = {
+    table.name: sa.select(next(iter(table.columns)), table.c.concept, table.c.field, table.c.polarity).where(
+        next(iter(table.columns)).in_(_KEYS), table.c.field.in_(each_of("fields"))
+    )
+    for table in (figure_mentions, case_mentions)
+}
+# The plus keeps the database from looking for each concept of each figure by itself.
+_SAID_OF = {
+    table.name: _SAID[table.name].where(sa.literal("").concat(table.c.concept).in_(each_of("concepts")))
+    for table in (figure_mentions, case_mentions)
+}
+
+
+class Mentions:
+    """The mentions in the records of one atlas.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(
+        self, keys: Sequence[int], concepts: Collection[str] = (), fields: Collection[str] = ()
+    ) -> dict[int, list[StoredMention]]:
+        """What figures, and their cases, speak of, denials too.
+
+        Parameters
+        ----------
+        keys : sequence of int
+        concepts : collection of str
+            Only these, at most 30,000; all when left out.
+        fields : collection of str
+            Only what these say; all when left out.
+
+        Returns
+        -------
+        dict
+            Key to mentions; to an empty list where there are none.
+        """
+        said = _SAID_OF if concepts else _SAID
+        asked, wanted = {"concepts": list(concepts)} if concepts else {}, set(fields or (*FIGURE_FIELDS, *CASE_FIELDS))
+        own, cases_own = [{"fields": sorted(wanted.intersection(some))} for some in (FIGURE_FIELDS, CASE_FIELDS)]
+        found: dict[int, list[StoredMention]] = {key: [] for key in keys}
+        with self._database.reading() as connection:
+            for part in batched(keys, AT_ONCE):
+                for row in connection.execute(said["figure_mentions"], {**asked, **own, "keys": part}).all():
+                    found[row[0]].append(StoredMention(*row))
+                members: dict[str, list[int]] = {}  # what a case says is read once, however many figures it has
+                for key, case_id in connection.execute(_CASES_OF, {"keys": part}).all():
+                    members.setdefault(case_id, []).append(key)
+                for row in connection.execute(said["case_mentions"], {**asked, **cases_own, "keys": list(members)}).all():
+                    for key in members[row[0]]:
+                        found[key].append(StoredMention(key, *row[1:]))
+        return found
+
+    def counts(
+        self, asked: Sequence[Collection[str]], fields: Collection[str], columns: Sequence[str]
+    ) -> dict[tuple[str, ...], int]:
+        """Count the figures that speak plainly of all that is asked, by the values of some columns.
+
+        Parameters
+        ----------
+        asked : sequence of collection of str
+            For each thing asked the names of the concepts that tell it, one of which a figure or its case affirms, or has as
+            its region. At most 10,000 names altogether.
+        fields : collection of str
+            Those in which it counts.
+        columns : sequence of str
+            Of the figures.
+        """
+        own, case = figure_mentions.c, case_mentions.c
+        values = [figures.c[name] for name in columns]
+        statement = sa.select(*values, sa.func.count()).group_by(*values)
+        for names_told in map(sorted, asked):
+            plainly = [
+                sa.select(what).where(c.concept.in_(names_told), c.field.in_(fields), c.polarity == "affirmed")
+                for what, c in ((own.key, own), (case.case_id, case))
+            ]
+            said = figures.c.key.in_(plainly[0]) | figures.c.case_id.in_(plainly[1])
+            statement = statement.where(said | figures.c.region.in_(names_told))
+        return {tuple(row[:-1]): row[-1] for row in self._database.rows(statement)}
+
+    def diagnosed(self, concepts: Collection[str]) -> dict[str, dict[int, str]]:
+        """The cases of which a figure's diagnosis affirms one of some concepts: case id to such figures' ids, by key.
+
+        Parameters
+        ----------
+        concepts : collection of str
+            At most 30,000.
+        """
+        own = figure_mentions.c
+        statement = (
+            sa.select(figures.c.case_id, figures.c.key, figures.c.id)
+            .select_from(figure_mentions.join(figures))
+            .where(own.concept.in_(sorted(concepts)), own.field == "diagnosis", own.polarity == "affirmed")
+            .where(figures.c.case_id != "")
+            .order_by(figures.c.key)
+        )
+        found: dict[str, dict[int, str]] = {}
+        for row in self._database.rows(statement):
+            found.setdefault(row.case_id, {})[row.key] = row.id
+        return found
+
+    def title_words(self) -> set[str]:
+        """The words of the titles, diagnoses and topics that there are."""
+        told = [
+            sa.select(column).distinct() for column in (figures.c.title, figures.c.diagnosis, cases.c.title, cases.c.topic)
+        ]
+        with self._database.reading() as connection:
+            return {word for statement in told for (text,) in connection.execute(statement) for word in _WORDS.findall(text)}
+
+
+def put_mentions(
+    connection: sa.Connection, subject: sa.Column[Any], found: Mapping[Any, Mapping[tuple[str, str], Polarity]]
+) -> None:
+    """Replace the mentions of figures or cases.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    subject : sqlalchemy.Column
+        The key of one of the two tables of mentions.
+    found : mapping
+        Key to what `mirage.storage.rows.mentions_of` says.
+    """
+    for part in batched(found, AT_ONCE):
+        connection.execute(sa.delete(subject.table).where(subject.in_(part)))
+    rows = [
+        {subject.name: own, "concept": concept, "field": field, "polarity": polarity}
+        for own, said in found.items()
+        for (concept, field), polarity in said.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(subject.table), rows)
