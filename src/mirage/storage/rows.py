@@ -64,15 +64,12 @@ def row_of(row: Sequence[Any]) -> FigureRow:
     inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
-    values = (own, caption, source, *words, tuple(inferred.split()), said, language, proof)
-    picture = PictureRow(name, width, height, size, int(look, 16))
     slice_of, voxels, marks, stack_size, header = row[31:36]
+    stack, files = (_stack(header), StackRow(voxels, marks, stack_size)) if voxels else (None, None)
     place = _place(slice_of) if slice_of else None
-    if not voxels:
-        return FigureRow(key, Figure(*values, slice_of=place), picture)
-    return FigureRow(
-        key, Figure(*values, stack=_stack(header), slice_of=place), picture, StackRow(voxels, marks, stack_size)
-    )
+    values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place)
+    figure = Figure(own, caption, source, *words, *values)
+    return FigureRow(key, figure, PictureRow(name, width, height, size, int(look, 16)), files)
 
 
 def _place(written: str) -> SlicePlace:
