@@ -8,20 +8,26 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from mirage.errors import BadInput, NotFound, Unavailable
+from mirage.figure import Stack
 from mirage.images.pixels import DecodedPicture, thumbnail
+from mirage.images.stack_file import StackFile, packed_slices, write_stack
+from mirage.images.stacks import slice_labels, slice_values, stack_of
+from mirage.images.volume import Array, Volume
 
-_NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp)")
+_NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|stack)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 _THUMBNAIL_ENDING = ".thumb.webp"
-MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "stack": "application/zip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,30 @@ class KeptPicture:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class KeptStack:
+    """A stack in the store.
+
+    Attributes
+    ----------
+    stack : mirage.figure.Stack
+        How it is kept.
+    voxels, labels : str
+        Names of its files; empty where it has no labels.
+    size : int
+        Bytes of both.
+    """
+
+    stack: Stack
+    voxels: str
+    labels: str
+    size: int
+
+
 class PictureStore:
-    """A folder of pictures and their thumbnails. Safe to write from several threads and processes at once.
+    """A folder of pictures with their thumbnails, and of the slices of stacks.
+
+    It is safe to write from several threads and processes at once.
 
     Parameters
     ----------
@@ -80,6 +108,51 @@ class PictureStore:
         if not self.thumbnail_path(name).is_file():
             self._write(self.thumbnail_path(name), thumbnail(image))
         return KeptPicture(name, image.width, image.height, len(original))
+
+    def put_stack(self, volume: Volume) -> KeptStack:
+        """Keep the slices of a volume, and its labels. The picture that stands for it is put by itself.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When it cannot be kept as a stack.
+        mirage.errors.Unavailable
+            When the disk is full or the folder cannot be written.
+        """
+        stack = stack_of(volume)
+        count = stack.shape[0]
+        voxels = self._put_slices(lambda number: slice_values(volume, stack, number), count)
+        labels = ""
+        if stack.labels:
+            labels = self._put_slices(lambda number: slice_labels(volume, number), count)
+        size = sum(self.path(name).stat().st_size for name in (voxels, labels) if name)
+        return KeptStack(stack, voxels, labels, size)
+
+    def put_stack_file(self, path: Path) -> str:
+        """Keep a file that `write_stack` made already, and return its name.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+        with path.open("rb") as file:
+            return self._put_file(lambda into: shutil.copyfileobj(file, into))
+
+    def open_stack(self, name: str, stack: Stack, *, labels: bool = False) -> StackFile:
+        """Open the slices or the labels of a stack; see `mirage.images.stack_file.StackFile`.
+
+        Parameters
+        ----------
+        name : str
+        stack : mirage.figure.Stack
+        labels : bool
+            Whether these are the labels.
+
+        Raises
+        ------
+        mirage.errors.NotFound, mirage.errors.BadPicture
+        """
+        return StackFile(self.path(name), stack, labels=labels)
 
     def path(self, name: str) -> Path:
         """Where a picture lies, whether or not it is there.
@@ -142,25 +215,44 @@ class PictureStore:
 
     def tidy(self) -> int:
         """Remove what a killed process left half-written, and say how many files that were."""
-        left = list(self.folder.glob("[0-9a-f][0-9a-f]/.*.part"))
+        left = list(self.folder.glob("[0-9a-f][0-9a-f]/.*.part")) + list(self.folder.glob(".*.part"))
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
 
+    def _put_slices(self, values_of: Callable[[int], Array], count: int) -> str:
+        return self._put_file(lambda into: write_stack(into, packed_slices(values_of, count)))
+
+    def _put_file(self, fill: Callable[[BinaryIO], object]) -> str:
+        """Keep a stack's file, whose name is known when it is written."""
+
+        def place(written: Path) -> Path:
+            with written.open("rb") as file:
+                return self.path(f"{hashlib.file_digest(file, 'sha256').hexdigest()}.stack")
+
+        return self._written(self.folder, fill, place).name
+
     def _write(self, path: Path, data: bytes) -> None:
+        self._written(path.parent, lambda file: file.write(data), lambda _: path)
+
+    def _written(self, folder: Path, fill: Callable[[BinaryIO], object], place: Callable[[Path], Path]) -> Path:
+        """Write a file beside its place and move it there when it is whole."""
         temporary = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                fill(file)
+            path = place(Path(temporary))
+            path.parent.mkdir(exist_ok=True)
             Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            return Path(temporary).replace(path)
         except OSError as error:
+            raise Unavailable(cannot_write(self.folder, error)) from error
+        finally:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink(missing_ok=True)
-            raise Unavailable(cannot_write(self.folder, error)) from error
 
 
 def cannot_write(folder: Path, error: OSError) -> str:

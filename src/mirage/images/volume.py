@@ -6,7 +6,8 @@ a slice as it lies in memory is the axial view as radiologists hang it: the pati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +50,17 @@ class Volume:
         What a person should know of how it was read, in words.
     views : tuple of str
         Those that may be shown: one alone where slices are missing, uneven or sheared, because others would be distorted.
+        The first is the one in which it was taken, as far as that is known.
+    spacing_known : bool
+        False when the file does not say how large a voxel is; then nothing is measured.
+    labels : (slices, rows, columns) array or None
+        Which structure each voxel belongs to, 0 for none.
+    label_names : tuple of (int, str)
+        What each value of `labels` is.
+    labels_by : str
+        Who, or which program, marked them.
+    best : int or None
+        The slice, along the first view, that stands for the whole; None for one that shows much.
     """
 
     voxels: Array
@@ -60,6 +72,11 @@ class Volume:
     sides_known: bool = True
     notes: tuple[str, ...] = ()
     views: tuple[View, ...] = ("axial", "coronal", "sagittal")
+    spacing_known: bool = True
+    labels: Array | None = None
+    label_names: tuple[tuple[int, str], ...] = ()
+    labels_by: str = ""
+    best: int | None = None
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -84,11 +101,7 @@ class Volume:
             raise BadPicture(f"This volume has no {view} view: its slices are not even. It has the {self.views[0]} one.")
         if not 0 <= number < self.count(view):
             raise BadPicture(f"There is no {view} slice {number}; this volume has {self.count(view)}, counted from 0.")
-        if view == "axial":
-            hung: Array = self.voxels[number]
-            return hung
-        hung = self.voxels[::-1, number] if view == "coronal" else self.voxels[::-1, :, number]
-        return hung
+        return hung(self.voxels, view)[number]  # type: ignore[no-any-return]
 
     def letters(self, view: View) -> tuple[str, str, str, str] | None:
         """Return the letters at the left, right, top and bottom of a view; None when the sides are not known."""
@@ -98,6 +111,35 @@ class Volume:
         """Return millimetres between the rows and the columns of a view."""
         across, down, along = self.spacing
         return {"axial": (down, across), "coronal": (along, across), "sagittal": (along, down)}[view]
+
+
+def hung(voxels: Array, view: View) -> Array:
+    """Return voxels (slices, rows, columns[, 3]) as the slices of a view, each as it is hung; no copy is made.
+
+    Parameters
+    ----------
+    voxels : (slices, rows, columns) or (slices, rows, columns, 3) array
+        As in `Volume`.
+    view : {"axial", "coronal", "sagittal"}
+    """
+    more = range(3, voxels.ndim)
+    if view == "axial":
+        return voxels
+    return voxels[::-1].transpose(*((1, 0, 2) if view == "coronal" else (2, 0, 1)), *more)
+
+
+def unhung(slices: Array, view: View) -> Array:
+    """Return the slices of a view as voxels, which undoes `hung`; no copy is made.
+
+    Parameters
+    ----------
+    slices : (slices, rows, columns) or (slices, rows, columns, 3) array
+    view : {"axial", "coronal", "sagittal"}
+    """
+    more = range(3, slices.ndim)
+    if view == "axial":
+        return slices
+    return slices.transpose(*((1, 0, 2) if view == "coronal" else (1, 2, 0)), *more)[::-1]
 
 
 def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tuple[tuple[str, float, float], ...]:
@@ -201,6 +243,33 @@ def check_labels(labels: Volume, volume: Volume, name: str) -> None:
         raise BadPicture(f"{name} has labels of {has} voxels, and the volume has {wants}. Resample them to the volume.")
     if np.abs(corners(labels.affine, labels.voxels.shape) - corners(volume.affine, volume.voxels.shape)).max() > 1.0:
         raise BadPicture(f"{name} has labels that lie elsewhere in the patient than the volume does. Resample them to it.")
+
+
+def labelled(
+    volume: Volume, labels: Volume, names: Sequence[tuple[int, str]] = (), *, by: str = "", name: str = "the labels"
+) -> Volume:
+    """Add labels to a volume.
+
+    Parameters
+    ----------
+    volume, labels : Volume
+    names : sequence of (int, str)
+        What each value is; one without a name is called by its number.
+    by : str
+        Who, or which program, marked them.
+    name : str
+        What to call the file of the labels in messages.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When they are no labels, or do not lie on the volume's voxels.
+    """
+    check_labels(labels, volume, name)
+    values = np.rint(labels.voxels) if labels.voxels.dtype.kind == "f" else labels.voxels
+    if values.min() < 0:
+        raise BadPicture(f"{name} has labels below 0. Number the structures from 1, with 0 for none.")
+    return replace(volume, labels=values, label_names=tuple(names), labels_by=by)
 
 
 def corners(affine: Array, shape: tuple[int, ...]) -> Array:
