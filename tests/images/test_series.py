@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset, Sequence
 
 from dicom_maker import make_dicom
+from mirage.errors import BadPicture
+from mirage.images import dicom_header
 from mirage.images.series import group_series, read_series
 
 AXIAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1]
@@ -67,7 +70,7 @@ def test_a_place_that_is_taken_is_said(tmp_path: Path) -> None:
     (planes,), _ = group_series(axials(tmp_path, [0, 2, 2, 4]))
     volume = read_series(planes, "the series")
     assert volume.voxels.shape[0] == 3
-    assert "1 slices at a place" in volume.notes[0]
+    assert "1 slice at a place" in volume.notes[0]
 
 
 def test_a_localiser_and_a_second_orientation_stand_apart(tmp_path: Path) -> None:
@@ -85,3 +88,158 @@ def test_a_file_without_a_place_is_named(tmp_path: Path) -> None:
     groups, left_out = group_series([path])
     assert not groups
     assert "plain.dcm does not say where it lies" in left_out[0]
+
+
+def group(**macros: dict[str, Any]) -> Dataset:
+    """An item of a functional groups sequence: the macros' names and what each holds."""
+    item = Dataset()
+    for name, values in macros.items():
+        inner = Dataset()
+        for key, value in values.items():
+            setattr(inner, key, value)
+        setattr(item, name, Sequence([inner]))
+    return item
+
+
+def enhanced(path: Path, heights: list[float], slopes: list[float] | None = None, **tags: Any) -> Path:
+    pixels = np.stack([np.full((6, 8), number, np.int16) for number in range(len(heights))])
+    frames = [
+        group(
+            PlanePositionSequence={"ImagePositionPatient": [1, 2, z]},
+            FrameVOILUTSequence={"WindowCenter": 40, "WindowWidth": 350},
+            PixelValueTransformationSequence={"RescaleIntercept": -10, "RescaleSlope": slope},
+        )
+        for z, slope in zip(heights, slopes or [2.0] * len(heights), strict=True)
+    ]
+    shared = group(
+        PlaneOrientationSequence={"ImageOrientationPatient": AXIAL},
+        PixelMeasuresSequence={"PixelSpacing": [0.5, 0.75], "SliceThickness": 9},
+    )
+    groups = {"SharedFunctionalGroupsSequence": Sequence([shared]), "PerFrameFunctionalGroupsSequence": Sequence(frames)}
+    path.write_bytes(make_dicom(pixels, SeriesInstanceUID="1.2.3", **groups | tags))
+    return path
+
+
+def test_frames_of_an_enhanced_file_are_slices_in_the_order_of_their_places(tmp_path: Path) -> None:
+    (planes,), left_out = group_series([enhanced(tmp_path / "e.dcm", [6, 0, 4, 2])])
+    volume = read_series(planes, "the file")
+    assert not left_out
+    assert list(volume.voxels[:, 0, 0]) == [1, 3, 2, 0]
+    assert volume.spacing == pytest.approx((0.75, 0.5, 2))
+    assert (volume.slope, volume.intercept) == (2, -10)
+    assert volume.windows[0] == ("as stored", 40, 350)
+
+
+def test_frames_with_scalings_of_their_own_are_brought_to_one(tmp_path: Path) -> None:
+    (planes,), _ = group_series([enhanced(tmp_path / "e.dcm", [0, 2, 4], [1.0, 2.0, 0.5])])
+    volume = read_series(planes, "the file")
+    assert volume.voxels[:, 0, 0] == pytest.approx([-10, 2 - 10, 1 - 10])
+    assert (volume.slope, volume.intercept) == (1, 0)
+
+
+def test_a_file_is_read_once_however_many_frames_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (planes,), _ = group_series([enhanced(tmp_path / "e.dcm", list(range(30)))])
+    reads = []
+    real = dicom_header.plain_file
+    monkeypatch.setattr(dicom_header, "plain_file", lambda *given: reads.append(given) or real(*given))
+    assert read_series(planes, "the file").voxels.shape[0] == 30
+    assert len(reads) == 1
+
+
+def test_a_plain_file_of_many_frames_is_spaced_by_its_own_step(tmp_path: Path) -> None:
+    pixels = np.stack([np.full((6, 8), number, np.int16) for number in range(4)])
+    tags = {"SeriesInstanceUID": "1.2", "PixelSpacing": [3, 3], "SpacingBetweenSlices": -4, "Modality": "NM"}
+    detector = Dataset()
+    detector.ImagePositionPatient, detector.ImageOrientationPatient = [0, 0, 100], AXIAL
+    path = tmp_path / "nm.dcm"
+    path.write_bytes(make_dicom(pixels, DetectorInformationSequence=Sequence([detector]), **tags))
+    (planes,), _ = group_series([path])
+    volume = read_series(planes, "the file")
+    assert list(volume.voxels[:, 0, 0]) == [3, 2, 1, 0]
+    assert volume.spacing == pytest.approx((3, 3, 4))
+    assert volume.affine[2, 3] == 88
+
+
+@pytest.mark.parametrize(
+    "tags", [{}, {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": AXIAL, "PixelSpacing": [1, 1]}]
+)
+def test_a_film_of_many_frames_is_no_volume(tags: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "us.dcm"
+    path.write_bytes(make_dicom(np.zeros((5, 4, 4), np.uint8), Modality="US", **tags))
+    groups, left_out = group_series([path])
+    assert not groups
+    assert "us.dcm does not say where" in left_out[0]
+
+
+def test_an_announced_billion_of_frames_is_refused_at_once(tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "e.dcm", [0, 2, 4], NumberOfFrames=2**31 - 1)
+    _, left_out = group_series([path])
+    assert "where each of its" in left_out[0]
+
+
+def test_a_file_that_lacks_frames_is_refused(tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "e.dcm", [0, 2, 4])
+    (planes,), _ = group_series([path])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BadPicture, match=r"e\.dcm is damaged or cut short"):
+        read_series(planes, "the file")
+
+
+def placed(pixels: Any, z: float, **tags: Any) -> bytes:
+    given = {"SeriesInstanceUID": "1.2.3", "ImagePositionPatient": [0, 0, z], "ImageOrientationPatient": AXIAL,
+             "PixelSpacing": [1, 1]}  # fmt: skip
+    return make_dicom(pixels, **given | tags)
+
+
+def series(folder: Path, slices: list[Any], **tags: Any) -> Any:
+    for number, pixels in enumerate(slices):
+        (folder / f"{number}.dcm").write_bytes(placed(pixels, 2 * number, **tags))
+    (planes,), _ = group_series(sorted(folder.glob("*.dcm")))
+    return read_series(planes, "the series")
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int16])
+def test_a_series_whose_lowest_value_is_white_is_turned_over_with_its_window(kind: Any, tmp_path: Path) -> None:
+    ramp = np.arange(48, dtype=kind).reshape(6, 8)
+    volume = series(tmp_path, [ramp] * 3, PhotometricInterpretation="MONOCHROME1", RescaleSlope=2, RescaleIntercept=5,
+                    WindowCenter=2 * 10 + 5, WindowWidth=4)  # fmt: skip
+    real = volume.slope * volume.voxels[0].astype(float) + volume.intercept
+    assert (np.diff(real.ravel()) == -2).all()
+    assert real.ravel()[10] == volume.windows[0][1]
+    assert "means white" in volume.notes[0]
+
+
+def test_colours_stay_colours(tmp_path: Path) -> None:
+    pixels = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    volume = series(tmp_path, [pixels] * 3)
+    assert (volume.voxels[1] == pixels).all()
+
+
+def test_padding_that_would_shine_is_black(tmp_path: Path) -> None:
+    pixels = np.full((6, 8), 7, np.int16)
+    pixels[0], pixels[1] = 32_000, 9
+    volume = series(tmp_path, [pixels] * 3, PixelPaddingValue=32_000)
+    assert (volume.voxels[0, 0] == 7).all()
+    assert (volume.voxels[0, 1] == 9).all()
+
+
+def test_a_series_taken_from_the_side_is_kept_from_the_side(tmp_path: Path) -> None:
+    paths = [slice_file(tmp_path, f"s{x}.dcm", x, (x, 0, 0), SAGITTAL) for x in range(0, 12, 3)]
+    (planes,), _ = group_series(paths)
+    assert read_series(planes, "the series").views == ("sagittal", "axial", "coronal")
+
+
+def test_slices_far_apart_are_shown_in_their_own_plane_alone(tmp_path: Path) -> None:
+    (planes,), _ = group_series(axials(tmp_path, [0, 6, 12]))
+    volume = read_series(planes, "the series")
+    assert volume.views == ("axial",)
+    assert "6.0 mm apart" in volume.notes[0]
+
+
+def test_one_series_is_not_split_by_the_noise_of_its_header(tmp_path: Path) -> None:
+    for number in range(6):
+        turn = [1, 0, 0, 0, 0.70500 + 1e-5 * number, -0.7092]
+        slice_file(tmp_path, f"{number}.dcm", number, (0, 0, 2 * number), turn)
+    groups, _ = group_series(sorted(tmp_path.glob("*.dcm")))
+    assert [len(group) for group in groups] == [6]
+    assert "obliquely" in " ".join(read_series(groups[0], "the series").notes)

@@ -5,7 +5,7 @@ Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Padding: C.7.5.1.1
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ import pydicom
 from PIL import Image
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi, apply_windowing
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.utils import iter_pixels
 
 from mirage.errors import BadPicture
 from mirage.images.dicom_header import DicomHeader, of_frame, opened
@@ -77,25 +77,53 @@ def _frame(
 
 def frame_values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
     """Return the stored values of a frame, from 1, before rescaling."""
+    return next(frames_values(file, tags, [number], name))
+
+
+def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int], name: str) -> Iterator[Any]:
+    """Yield the stored values of some frames, before rescaling, without beginning anew for each.
+
+    Parameters
+    ----------
+    file : binary file
+    tags : pydicom.Dataset
+        Of its header.
+    numbers : sequence of int
+        Of the frames, from 1.
+    name : str
+        What to call the file in messages.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
     meta = getattr(tags, "file_meta", pydicom.Dataset())
     # Old files without file meta information do not name their form; reading the header has told it.
     implicit = pydicom.uid.ImplicitVRLittleEndian if tags.original_encoding[0] else pydicom.uid.ExplicitVRLittleEndian
     syntax = meta.get("TransferSyntaxUID") or implicit
     compressed = _compressed(syntax, name)
     file.seek(0)
-    try:
-        return pixel_array(file, index=number - 1, transfer_syntax_uid=syntax)
-    except MemoryError:
-        raise BadPicture(f"{name} needs more memory than there is.") from None
-    except AttributeError as error:
-        raise BadPicture(
-            f"{name} is a DICOM file without a picture: it has no pixel data, or nothing that describes them."
-        ) from error
-    except Exception as error:  # decoders of strangers' bytes raise anything
-        otherwise = f", or needs the package {package}" if compressed and (package := _package(syntax)) else ""
-        raise BadPicture(
-            f"{name} is damaged or cut short{otherwise}: frame {number} cannot be decoded. Export it again, uncompressed."
-        ) from error
+    indices = [number - 1 for number in numbers]
+    frames, done = iter_pixels(file, indices=indices, transfer_syntax_uid=syntax), 0
+    while done < len(numbers):
+        try:
+            values = next(frames)
+        except StopIteration:
+            raise BadPicture(f"{name} is cut short: it has no frame {numbers[done]}. Export it again.") from None
+        except MemoryError:
+            raise BadPicture(f"{name} needs more memory than there is.") from None
+        except AttributeError as error:
+            raise BadPicture(
+                f"{name} is a DICOM file without a picture: it has no pixel data, or nothing that describes them."
+            ) from error
+        except Exception as error:  # decoders of strangers' bytes raise anything
+            otherwise = f", or needs the package {package}" if compressed and (package := _package(syntax)) else ""
+            raise BadPicture(
+                f"{name} is damaged or cut short{otherwise}: frame {numbers[done]} cannot be decoded. "
+                "Export it again, uncompressed."
+            ) from error
+        done += 1
+        yield values
 
 
 def _compressed(syntax: Any, name: str) -> bool:
@@ -155,7 +183,7 @@ def _windowed(raw: Any, tags: pydicom.Dataset) -> Image.Image:
         if np.ptp(np.asarray(image)) > 2:
             return image
     seen = sample(raw)
-    inside = ~_padded(seen, tags)
+    inside = ~padded(seen, tags)
     low, high = robust_range(rescale(seen[inside] if inside.any() else seen))
     return by_blocks(raw, lambda block: spread(rescale(block), low, high))
 
@@ -225,7 +253,7 @@ def _window(raw: Any, tags: pydicom.Dataset) -> Function | None:
     return lambda values: spread(apply_windowing(values, given), 0.0, 255.0)
 
 
-def _padded(raw: Any, tags: pydicom.Dataset) -> Any:
+def padded(raw: Any, tags: pydicom.Dataset) -> Any:
     """Which stored values stand for nothing."""
     ends = [tags.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
     if not isinstance(ends[0], int) or raw.dtype.kind not in "iu":

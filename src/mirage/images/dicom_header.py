@@ -32,7 +32,8 @@ _HEADER_TAGS = (
     "Modality", "BodyPartExamined", "ViewPosition", "ImageOrientationPatient", "BurnedInAnnotation",
     "SyntheticData", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing",
     "NominalScannedPixelSpacing", "PixelAspectRatio", "ImagePositionPatient",
-    "SeriesInstanceUID",  # to tell series apart while they are read; never kept
+    "SpacingBetweenSlices", "FrameIncrementPointer", "DetectorInformationSequence",
+    "SeriesInstanceUID", "InstanceNumber",  # to tell series apart while they are read; never kept
 )  # fmt: skip
 _PALETTE_TAGS = tuple(
     f"{segmented}{colour}PaletteColorLookupTable{part}"

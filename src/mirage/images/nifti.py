@@ -16,9 +16,10 @@ import numpy as np
 
 from mirage.errors import BadPicture
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes
-from mirage.images.volume import Array, Volume, check_affine, check_size, corners, from_ras, nearest_axes, oriented
+from mirage.images.volume import Array, Volume, check_affine, check_size, corners, from_ras, nearest_axes, oriented, views_of
 
 _GZIP = b"\x1f\x8b"
+_LONGER = 1.2
 _MOST_SKIPPED = 16 * 2**20  # header extensions before the voxels; real ones have some kB
 
 
@@ -83,14 +84,23 @@ def _read(file: BinaryIO, name: str, limits: Limits, number: int) -> Volume:
             slope = intercept = None
             notes = (*notes, f"{name} has a scaling that is no number; its values are shown as they are stored.")
         turned, placed = oriented(voxels, affine, name)
+        views, more = views_of(affine, _along(affine), even=True, name=name)
         return Volume(
             np.ascontiguousarray(turned),
             placed,
             1.0 if slope is None or colour else float(slope),
             0.0 if intercept is None or colour else float(intercept),
             sides_known=sides_known,
-            notes=notes,
+            notes=(*notes, *more),
+            views=views,
         )
+
+
+def _along(affine: Array) -> int:
+    """The array axis along which slices follow each other: the one with the largest steps, else from feet to head."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    largest = int(lengths.argmax())
+    return largest if lengths[largest] > _LONGER * np.delete(lengths, largest).max() else nearest_axes(affine)[2]
 
 
 def _header(file: BinaryIO, name: str) -> tuple[Any, int]:

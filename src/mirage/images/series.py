@@ -6,30 +6,35 @@ Geometry: DICOM PS3.3, C.7.6.2.1.1; functional groups of enhanced files: C.7.6.1
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mirage.errors import BadPicture
-from mirage.images.dicom import frame_values
+from mirage.images.dicom import frames_values, padded
 from mirage.images.dicom_header import modality_of, of_frame, opened
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits
-from mirage.images.volume import Array, View, Volume, check_size, nearest_axes, oriented, windows_of
+from mirage.images.stacks import MOST_SLICES
+from mirage.images.volume import SHEARED, Array, Volume, check_size, oriented, views_of, windows_of
 
-_VIEW_OF: tuple[View, View, View] = ("sagittal", "coronal", "axial")
 _UNEVEN = 0.1  # of a step: beyond it slices count as unevenly spaced
-_TILTED = 0.02  # sideways shift over step, about 1 degree
+_ONE_PLACE = 1e-3  # millimetres
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient")
+_SLICE_VECTOR = 0x0054_0080
+_GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """One slice: in which file and frame it is, and where it lies, in millimetres (LPS)."""
+    """One slice: in which file and frame it is, where it lies, in millimetres (LPS), and what its values mean."""
 
     path: Path
     frame: int
+    series: str
     position: tuple[float, ...]
     orientation: tuple[float, ...]
     spacing: tuple[float, ...]
@@ -38,10 +43,69 @@ class Plane:
     scaling: tuple[float, float]
     windows: tuple[tuple[float, float], ...]
     modality: str
+    turn: int = 0
+    inverse: bool = False
+
+    @property
+    def normal(self) -> Array:
+        """The direction in which slices follow each other."""
+        across, down = np.reshape(self.orientation, (2, 3))
+        return np.cross(across, down)
+
+    def joins(self, other: Plane) -> bool:
+        """Whether both could be slices of one volume."""
+        return (
+            (self.series, self.shape, self.modality, self.inverse)
+            == (other.series, other.shape, other.modality, other.inverse)
+            and np.allclose(self.orientation, other.orientation, atol=0.01)
+            and np.allclose(self.spacing, other.spacing, rtol=0.01)
+        )
+
+
+def planes_of(tags: Any, frames: int, path: Path) -> list[Plane]:
+    """Say where the frames of a file lie.
+
+    Parameters
+    ----------
+    tags : pydicom.Dataset
+        As `mirage.images.dicom_header.opened` yields them.
+    frames : int
+        How many there are.
+    path : Path
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When the file does not say it, as films, ultrasound and angiography do not.
+    """
+    # A file without a series belongs to those beside it.
+    series = str(tags.get("SeriesInstanceUID") or path.parent)
+    own = tags.get("PerFrameFunctionalGroupsSequence")
+    if frames > MOST_SLICES or (own is not None and len(own) != frames):
+        raise BadPicture(f"{path.name} does not say where each of its {frames} frames lies.")
+    if frames == 1 or own is not None:
+        return [_plane(path, of_frame(tags, number), number, series) for number in range(1, frames + 1)]
+    return _evenly(path, tags, frames, series)
+
+
+def _evenly(path: Path, tags: Any, frames: int, series: str) -> list[Plane]:
+    """Frames of a file that gives the place of the first and the step, as those of nuclear medicine do."""
+    header = of_frame(tags, 1)
+    for detector in (tags.get("DetectorInformationSequence") or [])[:1]:
+        header.update({each.tag: each for each in detector if each.keyword in _PLACE and each.tag not in header})
+    try:
+        step = float(tags["SpacingBetweenSlices"].value)
+        if not np.isfinite(step) or not step or tags.get("FrameIncrementPointer", _SLICE_VECTOR) != _SLICE_VECTOR:
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadPicture(f"{path.name} does not say where each of its {frames} frames lies.") from error
+    first = _plane(path, header, 1, series)
+    moved = (np.add(first.position, number * step * first.normal) for number in range(frames))
+    return [replace(first, frame=number, position=tuple(map(float, position))) for number, position in enumerate(moved, 1)]
 
 
 def group_series(paths: Iterable[Path], limits: Limits = DEFAULT_LIMITS) -> tuple[list[list[Plane]], list[str]]:
-    """Group DICOM files into what can be stacked: one series, one orientation, one size of slice.
+    """Group DICOM files into what can be stacked; see `grouped`.
 
     Parameters
     ----------
@@ -51,23 +115,58 @@ def group_series(paths: Iterable[Path], limits: Limits = DEFAULT_LIMITS) -> tupl
     Returns
     -------
     (list of list of Plane, list of str)
-        The groups, largest first, so that a localiser stands apart; and every file that was left out, in words.
+        The groups, largest first; and every file that was left out, in words.
     """
-    groups: dict[tuple[Any, ...], list[Plane]] = defaultdict(list)
+    planes: list[Plane] = []
     left_out = []
     for path in paths:
         try:
             with opened(path, path.name, limits) as (_, tags, header):
                 if header.burned_in:
                     raise BadPicture(f"{path.name} says that text is burned into its pixels, which may name the patient.")
-                series = str(tags.get("SeriesInstanceUID") or "")
-                for number in range(1, header.frames + 1):
-                    plane = _plane(path, of_frame(tags, number), number)
-                    key = (series, plane.shape, tuple(np.round(plane.orientation, 2) + 0.0), plane.spacing)
-                    groups[key].append(plane)
+                planes += planes_of(tags, header.frames, path)
         except BadPicture as error:
             left_out.append(str(error))
-    return sorted(groups.values(), key=len, reverse=True), left_out
+    return grouped(planes), left_out
+
+
+def grouped(planes: Iterable[Plane]) -> list[list[Plane]]:
+    """Group slices of one series, one orientation and one size, largest group first, so that a localiser stands apart.
+
+    Parameters
+    ----------
+    planes : iterable of Plane
+    """
+    groups: dict[str, list[list[Plane]]] = defaultdict(list)
+    for plane in planes:
+        found = next((group for group in groups[plane.series] if plane.joins(group[0])), None)
+        if found is None:
+            groups[plane.series].append([plane])
+        else:
+            found.append(plane)
+    return sorted((group for series in groups.values() for group in series), key=len, reverse=True)
+
+
+def ordered(planes: Sequence[Plane]) -> tuple[list[Plane], list[Plane]]:
+    """Order the slices of a group by their positions.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+
+    Returns
+    -------
+    (list of Plane, list of Plane)
+        One at each place, and those that lie at a place that is taken.
+    """
+    normal = planes[0].normal
+    by_place = sorted(planes, key=lambda plane: (round(float(np.dot(plane.position, normal)), 3), plane.turn, plane.frame))
+    kept: list[Plane] = []
+    doubles: list[Plane] = []
+    for plane in by_place:
+        taken = kept and np.dot(plane.position, normal) - np.dot(kept[-1].position, normal) <= _ONE_PLACE
+        (doubles if taken else kept).append(plane)
+    return kept, doubles
 
 
 def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIMITS) -> Volume:
@@ -76,7 +175,7 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     Parameters
     ----------
     planes : sequence of Plane
-        Of one group of `group_series`, two or more.
+        Of one group of `grouped`, two or more.
     name : str
         What to call the series in messages.
     limits : Limits
@@ -85,34 +184,40 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    across, down = np.reshape(planes[0].orientation, (2, 3))
-    normal = np.cross(across, down)
-    ordered = sorted(planes, key=lambda plane: float(np.dot(plane.position, normal)))
-    along = np.array([np.dot(plane.position, normal) for plane in ordered])
-    first_there = np.concatenate([[True], np.diff(along) > 1e-3])
+    kept, doubles = ordered(planes)
     notes: list[str] = []
-    if not first_there.all():
-        notes.append(f"{name} has {int((~first_there).sum())} slices at a place that is taken; the first of each was kept.")
-    kept = [plane for plane, keep in zip(ordered, first_there, strict=True) if keep]
+    if doubles:
+        are = "1 slice at a place that is" if len(doubles) == 1 else f"{len(doubles)} slices at places that are"
+        notes.append(f"{name} has {are} taken; the first of each place was kept.")
     if len(kept) < 2:
         raise BadPicture(f"{name} has slices at one place only, which make no volume. Add them as single pictures.")
-    step, even = _step(np.array([plane.position for plane in kept]), normal, name, notes)
-    affine = np.eye(4)
+    step, even = _step(np.array([plane.position for plane in kept]), kept[0].normal, name, notes)
+    across, down = np.reshape(kept[0].orientation, (2, 3))
     row_spacing, column_spacing = kept[0].spacing
+    affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = across * column_spacing, down * row_spacing, step
     affine[:3, 3] = kept[0].position
-    shape = (len(kept), *kept[0].shape)
-    size = check_size(shape, kept[0].each, name, limits)
+    size = check_size((len(kept), *kept[0].shape), kept[0].each, name, limits)
     with BUDGET.reserve(2 * size, name=name):
-        voxels, (slope, intercept) = _voxels(kept, name, limits)
-        order = (2, 1, 0, *range(3, voxels.ndim))
-        turned, placed = oriented(voxels.transpose(order), affine, name)
-        native = _VIEW_OF[nearest_axes(affine).index(2)]
+        voxels, slope, intercept = _voxels(kept, name, limits)
+        windows = kept[len(kept) // 2].windows
+        if kept[0].inverse:
+            # The lowest value is white: turned over, so that all that follows need not know.
+            voxels, ends = ~voxels if voxels.dtype.kind in "iu" else -voxels, _complement(voxels)
+            windows = tuple((2 * intercept + slope * ends - centre, width) for centre, width in windows)
+            notes.append(f"The values of {name} were turned over, because its lowest one means white.")
+        turned, placed = oriented(voxels.transpose(2, 1, 0, *range(3, voxels.ndim)), affine, name)
+        views, more = views_of(affine, 2, even, name)
         modality = kept[0].modality
         return Volume(
-            np.ascontiguousarray(turned), placed, slope, intercept, modality, windows_of(modality, kept[0].windows),
-            notes=tuple(notes), views=("axial", "coronal", "sagittal") if even else (native,),
+            np.ascontiguousarray(turned), placed, slope, intercept, modality, windows_of(modality, windows),
+            notes=(*notes, *more), views=views,
         )  # fmt: skip
+
+
+def _complement(voxels: Array) -> int:
+    """What a value and its complement add up to."""
+    return {"u": int(np.iinfo(voxels.dtype).max), "i": -1}[voxels.dtype.kind] if voxels.dtype.kind in "iu" else 0
 
 
 def _step(positions: Array, normal: Array, name: str, notes: list[str]) -> tuple[Array, bool]:
@@ -128,12 +233,12 @@ def _step(positions: Array, normal: Array, name: str, notes: list[str]) -> tuple
     elif not even:
         notes.append(f"{name} has slices at uneven distances ({lengths.min():.1f} to {lengths.max():.1f} mm).")
     shift = float(np.linalg.norm(step - usual * normal)) / usual
-    if shift > _TILTED:
+    if shift > SHEARED:
         notes.append(f"{name} was taken with a tilted gantry ({np.degrees(np.arctan(shift)):.0f} degrees).")
-    return step, even and shift <= _TILTED
+    return step, even and shift <= SHEARED
 
 
-def _plane(path: Path, tags: Any, number: int) -> Plane:
+def _plane(path: Path, tags: Any, number: int, series: str) -> Plane:
     try:
         position, orientation = (
             tuple(map(float, tags[key].value)) for key in ("ImagePositionPatient", "ImageOrientationPatient")
@@ -141,37 +246,64 @@ def _plane(path: Path, tags: Any, number: int) -> Plane:
         spacing = tuple(map(float, tags["PixelSpacing"].value))
         across, down = np.reshape(orientation, (2, 3))
         right = abs(np.dot(across, down)) < 1e-2 and abs(np.linalg.norm(np.cross(across, down)) - 1) < 1e-2
-        if len(position) != 3 or not right or not np.isfinite(position).all() or min(spacing) <= 0:
+        if len(position) != 3 or not right or not np.isfinite((*position, *spacing)).all() or min(spacing) <= 0:
             raise ValueError
         colours = int(tags.get("SamplesPerPixel") or 1)
+        kind = str(tags.get("PhotometricInterpretation") or "MONOCHROME2").strip()
+        if (colours == 1 and kind not in _GREY) or "ModalityLUTSequence" in tags:
+            raise ValueError  # numbers of a palette or of a table, which no window can be laid over
         shape = (int(tags.Rows), int(tags.Columns), *((3,) if colours == 3 else ()))
-        scaling = float(tags.get("RescaleSlope") or 1.0), float(tags.get("RescaleIntercept") or 0.0)
+        slope, intercept = float(tags.get("RescaleSlope") or 1.0), float(tags.get("RescaleIntercept") or 0.0)
+        each = max(int(tags.get("BitsAllocated") or 8), 8) // 8
+        turn = int(tags.get("InstanceNumber") or 0)
     except (KeyError, TypeError, ValueError) as error:
         raise BadPicture(f"{path.name} does not say where it lies in the patient, so it is no slice of a volume.") from error
-    each = max(int(tags.get("BitsAllocated") or 8), 8) // 8
-    return Plane(path, number, position, orientation, spacing, shape, each, scaling, _windows(tags),
-                 modality_of(str(tags.get("Modality") or "")))  # fmt: skip
+    inverse = kind == "MONOCHROME1" or str(tags.get("PresentationLUTShape") or "") == "INVERSE"
+    return Plane(path, number, series, position, orientation, spacing, shape, each, (slope, intercept), _own_windows(tags),
+                 modality_of(str(tags.get("Modality") or "")), turn, inverse and colours == 1)  # fmt: skip
 
 
-def _windows(tags: Any) -> tuple[tuple[float, float], ...]:
+def _own_windows(tags: Any) -> tuple[tuple[float, float], ...]:
     try:
         pairs = zip(*(np.atleast_1d(tags[key].value) for key in ("WindowCenter", "WindowWidth")), strict=False)
-        return tuple((float(centre), float(width)) for centre, width in pairs)
+        found = tuple((float(centre), float(width)) for centre, width in pairs)
     except (KeyError, TypeError, ValueError):
         return ()
+    return found if np.isfinite(found).all() else ()
 
 
-def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, tuple[float, float]]:
+def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, float, float]:
     """Stored values (slices, rows, columns[, 3]) with one scaling, rescaled where slices differ in it (PET)."""
     one = len({plane.scaling for plane in planes}) == 1
     voxels: Array | None = None
-    for number, plane in enumerate(planes):
-        with opened(plane.path, plane.path.name, limits) as (file, tags, _):
-            values = frame_values(file, tags, plane.frame, plane.path.name)
+    for number, (plane, values) in enumerate(_decoded(planes, limits)):
         if voxels is None:
             voxels = np.empty((len(planes), *plane.shape), values.dtype if one else np.float32)
-        if values.shape != plane.shape:
+        if values.shape != plane.shape or (one and values.dtype != voxels.dtype):
             raise BadPicture(f"{name} has slices of different kinds. Add them as single pictures.")
         voxels[number] = values if one else values * np.float32(plane.scaling[0]) + np.float32(plane.scaling[1])
     assert voxels is not None
-    return voxels, planes[0].scaling if one else (1.0, 0.0)
+    slope, intercept = planes[0].scaling if one else (1.0, 0.0)
+    return voxels, slope, intercept
+
+
+def _decoded(planes: Sequence[Plane], limits: Limits) -> Iterator[tuple[Plane, Array]]:
+    """Slices in their order; a file is opened once for all that follow each other in it."""
+    for path, run in groupby(planes, key=lambda plane: plane.path):
+        there = list(run)
+        with opened(path, path.name, limits) as (file, tags, _):
+            frames = frames_values(file, tags, [plane.frame for plane in there], path.name)
+            for plane, values in zip(there, frames, strict=True):
+                yield plane, _unpadded(values, tags, plane.inverse)
+
+
+def _unpadded(values: Array, tags: Any, inverse: bool) -> Array:
+    """Voxels that stand for nothing, made as black as the blackest that stand for something."""
+    if not isinstance(tags.get("PixelPaddingValue"), int):
+        return values
+    nothing = padded(values, tags)
+    if nothing.any() and not nothing.all():
+        rest = values[~nothing]
+        black = rest.max() if inverse else rest.min()
+        values = np.where(nothing & ((values < black) if inverse else (values > black)), black, values)
+    return values

@@ -12,11 +12,9 @@ from mirage.errors import BadPicture, NotFound
 from mirage.figure import Stack, StackLabel, Window
 from mirage.images.limits import DEFAULT_LIMITS, Limits
 from mirage.images.pixels import robust_range, spread
-from mirage.images.volume import LETTERS, Array, View, Volume, check_size, hung, unhung, windows_of
+from mirage.images.volume import LETTERS, MOST_STRETCHED, Array, View, Volume, check_size, hung, unhung, windows_of
 
 MOST_SLICES = 65_535
-MOST_STRETCHED = 10.0
-"""A pixel that is longer than that, against its width, is shown as it is."""
 _AXES: dict[str, tuple[int, int, int]] = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
 
 

@@ -25,6 +25,10 @@ LETTERS: dict[View, tuple[str, str, str, str]] = {
 }
 # Centre and width in Hounsfield units: the usual presets of a workstation.
 CT_WINDOWS = {"soft tissue": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
+SHEARED = 0.02  # sideways shift over step, about 1 degree
+MOST_STRETCHED = 10.0
+"""Where slices lie further apart than that many pixels, other views than their own would show little."""
+_OBLIQUE_BELOW = 0.85
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -151,7 +155,7 @@ def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tupl
     own : tuple of (float, float)
         Centre and width, as the file gives them.
     """
-    named = tuple(("as stored", centre, width) for centre, width in own if width >= 1)
+    named = tuple(("as stored", centre, width) for centre, width in own if width > 0)
     return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT")
 
 
@@ -192,6 +196,37 @@ def nearest_axes(affine: Array) -> list[int]:
         axes[world] = int(axis)
         cosines[world, :] = cosines[:, axis] = -1.0
     return axes
+
+
+def views_of(affine: Array, along: int, even: bool, name: str) -> tuple[tuple[View, ...], tuple[str, ...]]:
+    """Say in which planes a volume can be shown, the one of its slices first, and what a person should know of that.
+
+    Parameters
+    ----------
+    affine : (4, 4) array
+        As for `oriented`.
+    along : int
+        The array axis along which slices follow each other.
+    even : bool
+        Whether they do so evenly.
+    name : str
+        What to call the file in messages.
+    """
+    by_axis: tuple[View, View, View] = ("sagittal", "coronal", "axial")
+    native = by_axis[nearest_axes(affine).index(along)]
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    cosines = affine[:3, :3] / lengths
+    notes = []
+    if even and np.abs(np.triu(cosines.T @ cosines, 1)).max() > SHEARED:
+        notes.append(f"{name} has axes that are not at right angles to each other; it is shown in its own plane alone.")
+        even = False
+    if even and lengths[along] > MOST_STRETCHED * np.delete(lengths, along).min():
+        notes.append(f"{name} has slices {lengths[along]:.1f} mm apart; it is shown in its own plane alone.")
+        even = False
+    if np.abs(cosines).max(axis=0).min() < _OBLIQUE_BELOW:
+        notes.append(f"{name} was taken obliquely: its sides are those that are nearest.")
+    others: tuple[View, ...] = tuple(view for view in ("axial", "coronal", "sagittal") if view != native)
+    return (native, *others) if even else (native,), tuple(notes)
 
 
 def check_affine(affine: Array, name: str) -> None:
