@@ -188,6 +188,44 @@ def test_frequency_counts_points_by_stem(index: Index) -> None:
     assert index.frequency("qwzx") == 0
 
 
+def stack(key: int, *seeds: int, **fields: str) -> Point:
+    return replace(point(key, "Axial CT of the chest", **fields), slices=np.stack([unit(seed) for seed in seeds]))
+
+
+def test_a_stack_is_found_by_the_best_of_its_slices_and_listed_once(own: Index) -> None:
+    own.add([stack(5, 500, 501, 502), stack(6, 600, 601)])
+    for seed, key in ((501, 5), (600, 6), (5, 5)):
+        ranked = own.ask(ask(unit(seed)))["image"]
+        assert sorted(keys(ranked)) == [0, 1, 2, 3, 4, 5, 6]
+        assert ranked[0] == (key, pytest.approx(1.0, abs=1e-3))
+    scores = dict(own.ask(ask(unit(77)))["image"])
+    assert scores[5] == pytest.approx(max(float(unit(77) @ unit(seed)) for seed in (5, 500, 501, 502)), abs=1e-3)
+    assert scores[4] == pytest.approx(float(unit(77) @ unit(4)), abs=1e-3)
+
+
+def test_slices_are_filtered_and_limited_as_figures_are_and_counted_as_none(own: Index) -> None:
+    own.add([stack(5, 500, 501, 502, modality="CT")])
+    assert 5 not in keys(own.ask(ask(unit(501), modality=["MR"]))["image"])
+    assert keys(own.ask(ask(unit(501), limit=1))["image"]) == [5]
+    assert keys(own.ask(replace(ask(unit(501)), among=[1, 2]))["image"]) in ([1, 2], [2, 1])
+    assert len(own) == 6
+    assert own.facets({})["modality"]["CT"] == 2
+    assert own.vectors([5])[5] @ unit(5) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_stack_that_is_replaced_or_removed_is_found_by_its_slices_no_more(make: Make, tmp_path: Path) -> None:
+    made = make(tmp_path / "stacks")
+    made.add([*POINTS, stack(5, 500), stack(6, 600)])
+    made.close()
+    made = make(tmp_path / "stacks")
+    assert keys(made.ask(ask(unit(600)))["image"])[0] == 6
+    made.add([point(5)])
+    made.remove([6])
+    for seed in (500, 600):
+        assert made.ask(ask(unit(seed)))["image"][0][1] < 0.9
+    made.close()
+
+
 def test_adding_a_key_again_replaces_all_of_it(own: Index) -> None:
     own.add([point(1, "A fracture", caption=False, modality="XR", region="knee")])
     assert len(own) == 5

@@ -40,6 +40,8 @@ class Point:
         What the figure speaks of: number (32 bits, of a concept in a field) to weight.
     case : str
         For BM25 in a channel of its own: the same words with those of the figure's case.
+    slices : (n, d) float32 or None
+        Unit length; of slices of a figure that is a stack.
     """
 
     key: int
@@ -49,13 +51,15 @@ class Point:
     fields: Mapping[str, str]
     concepts: Mapping[int, float] = field(default_factory=dict)
     case: str = ""
+    slices: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IndexQuery:
     """One question to the index. A channel that has nothing to look with, None or empty, stays out.
 
-    Where `among` is given, only points with these keys are listed. The channel of concepts scores a figure by the sum, over
+    Where `among` is given, only points with these keys are listed. The image channel scores a stack by the best of its image
+    vector and its slices. The channel of concepts scores a figure by the sum, over
     the numbers in both, of the products of the weights.
     """
 

@@ -1,8 +1,9 @@
 """Qdrant Edge: the index in this process.
 
 One named vector for the image, one for the caption, a sparse one for the concepts, BM25 over the text indexes of the payload
-fields ``words`` and ``case``, and a keyword index for each filter. The write-ahead log stays on: it makes acknowledged
-writes durable and it is the lock that keeps a second process out.
+fields ``words`` and ``case``, and a keyword index for each filter. Slices of stacks lie in a shard of their own, see
+`mirage.indexes.embedded_slices`. The write-ahead log stays on: it makes acknowledged writes durable and it is the lock that
+keeps a second process out.
 
 How vectors lie on disk and in memory is the shard's *layout*. Until the vectors of one kind pass 20 MB they are searched
 whole, in every layout; from then on there is a graph, and with the layout ``compact`` the graph is walked over vectors of
@@ -28,6 +29,7 @@ import qdrant_edge as edge
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
+from mirage.indexes.embedded_slices import SliceShard
 
 try:
     import fcntl
@@ -58,12 +60,13 @@ _QUANTILE = 0.99  # the components that 8 bits span; the few beyond are cut to t
 _FULL_SCAN_THRESHOLD_KB = 10_000
 
 
-def _vectors(dimension: int, layout: Layout) -> edge.EdgeVectorParams:
+def _vectors(dimension: int, layout: Layout, many: edge.MultiVectorConfig | None = None) -> edge.EdgeVectorParams:
     if layout == "plain":
-        return edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot)
+        return edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot, multivector_config=many)
     return edge.EdgeVectorParams(
         size=dimension,
         distance=edge.Distance.Dot,
+        multivector_config=many,
         memory=edge.Memory.Cold,
         quantization_config=edge.ScalarQuantizationConfig(
             edge.ScalarType.Int8, quantile=_QUANTILE, memory=edge.Memory.Pinned
@@ -149,6 +152,9 @@ class EmbeddedIndex:
             what = f"lacks {', '.join(sorted(lacking))}" if lacking else f"has vectors of length {size}, not {dimension}"
             kind = IndexOutdated if lacking else AtlasError
             raise kind(f"The index {self._path} {what}. `mirage atlas rebuild` makes it anew.")
+        best_of = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
+        with self._open():
+            self._slices = SliceShard(self._path, _vectors(dimension, self.layout, best_of))
 
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""
@@ -164,11 +170,15 @@ class EmbeddedIndex:
                 for point in points[start : start + _BATCH]
             ]
             self._update(edge.UpdateOperation.upsert_points(batch))
+            with self._open():
+                self._slices.add(points[start : start + _BATCH])
 
     def remove(self, keys: Sequence[int]) -> None:
         """Take points out; unknown keys are no error."""
         if keys:
             self._update(edge.UpdateOperation.delete_points(list(keys)))
+            with self._open():
+                self._slices.remove(keys)
 
     def _update(self, operation: edge.UpdateOperation) -> None:
         with self._open():
@@ -208,7 +218,13 @@ class EmbeddedIndex:
             limit *= _WIDER
             if limit > _MOST_TIED:
                 break
-        return {name: _in_order(found[name])[: ask.limit] for name in asked}
+        answer = {name: [(_key(hit), hit.score) for hit in found[name]] for name in asked}
+        if ask.vector is not None:
+            with self._open():
+                of_slices = self._slices.ask(ask.vector, ask.limit + _TIED, condition, _EXACTLY)
+            scores = dict(answer["image"])
+            answer["image"] = list((scores | {key: max(score, scores.get(key, score)) for key, score in of_slices}).items())
+        return {name: _in_order(ranked)[: ask.limit] for name, ranked in answer.items()}
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
@@ -259,6 +275,7 @@ class EmbeddedIndex:
             if shutil.disk_usage(self._path).free > used + ROOM:
                 self._shard.optimize()
             self._shard.flush()
+            self._slices.optimise()
 
     def warm(self) -> None:
         """Touch the exact vectors of a few hundred thousand figures, so that a search need not wait for their pages."""
@@ -293,6 +310,7 @@ class EmbeddedIndex:
                 return
             self._closed = True
             with _explained(self._path):
+                self._slices.close()
                 self._shard.flush()
                 self._shard.close()
 
@@ -310,12 +328,12 @@ def _cut_in_a_tie(found: Sequence[Any], limit: int) -> bool:
     return bool(round(found[limit - 1].score, _SAME) == round(found[-1].score, _SAME))
 
 
-def _in_order(found: Sequence[Any]) -> Ranked:
+def _in_order(found: Ranked) -> Ranked:
     """Best first; what scores alike (captions that differ in a number do, in BM25) stands in the order it was added.
 
     The engine orders those by where they happen to lie, so that the same atlas, built twice, would answer differently.
     """
-    return sorted(((_key(hit), hit.score) for hit in found), key=lambda hit: (-round(hit[1], _SAME), hit[0]))
+    return sorted(found, key=lambda hit: (-round(hit[1], _SAME), hit[0]))
 
 
 def _make(path: Path, dimension: int, layout: Layout) -> None:

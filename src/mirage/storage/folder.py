@@ -321,6 +321,7 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
     """
     found = store.vectors([row.key for row in rows], digest)
     said = store.mentions.of(list(found))
+    sliced = store.slices([row.key for row in rows if row.stack], digest)
     told = store.cases({row.figure.case_id for row in rows if row.figure.case_id})
     points: list[Point] = []
     for row in rows:
@@ -331,7 +332,8 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
         fields |= {"proof": figure.proof, "corpus": figure.source.corpus, "licence": str(figure.source.licence)}
         assert set(fields) == set(FILTER_FIELDS)
         whole = "\n".join(filter(None, (figure.words, case.words if case else "")))
-        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), whole))
+        slices = sliced[row.key].vectors if row.key in sliced else None
+        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), whole, slices))
     return points
 
 
