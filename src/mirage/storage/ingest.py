@@ -11,20 +11,22 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
-from mirage.corpora.base import Corpus, CorpusInfo, Infers, Item, Refused
+from mirage.corpora.base import Corpus, CorpusInfo, HasStacks, Infers, Item, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Figure
 from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
-from mirage.images.store import PictureStore
+from mirage.images.stacks import render, slice_values
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, batched, keyed, keyed_id
+from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, SliceVectors, StackRow, keyed, keyed_id
+from mirage.storage.slices import encode_slices
 
 BATCH = 32
 _AHEAD = 3 * BATCH
@@ -126,12 +128,14 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """An item as the corpus knows it and as the atlas keeps it, with its picture."""
+    """An item as the corpus knows it and as the atlas keeps it, with its picture; and with its slices, if it is a stack."""
 
     own: Item
     kept: Item
     picture: PictureRow
     decoded: DecodedPicture
+    stack: StackRow | None = None
+    slices: SliceVectors | None = None
 
 
 def add(
@@ -200,7 +204,8 @@ def add(
         terms = info.licence.name, info.licence.url
         record = CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete=False)
         atlas.store.put_corpus(record)
-        for batch in batched(_decoded(wanted(), corpus, atlas.pictures, workers, refuse), BATCH):
+        prepare = _Preparing(corpus, atlas)
+        for batch in _batches(_decoded(wanted(), prepare, workers, refuse)):
             put(_records(atlas.encoder, batch, infer))
             added += len(batch)
             meter.move(len(batch), len(batch))
@@ -230,22 +235,33 @@ def _keyed(key: bytes, corpus: str, item: Item) -> Item:
     own, of_case = keyed_id(key, figure.id, corpus), keyed_id(key, figure.case_id, corpus)
     if case is not None:
         case = replace(case, id=keyed_id(key, case.id, corpus), source=replace(case.source, corpus=corpus))
-    figure = replace(figure, id=own, case_id=of_case, source=replace(figure.source, corpus=corpus))
+    place = figure.slice_of and replace(figure.slice_of, stack=keyed_id(key, figure.slice_of.stack, corpus))
+    figure = replace(figure, id=own, case_id=of_case, source=replace(figure.source, corpus=corpus), slice_of=place)
     return replace(item, figure=figure, case=case, fingerprint=keyed(key, item.fingerprint))
 
 
 _Refuse = Callable[[str, str], None]
 
 
-def _decoded(
-    entries: Iterator[tuple[Item, Item]], corpus: Corpus, pictures: PictureStore, workers: int, refuse: _Refuse
-) -> Iterator[_Ready]:
+def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
+    """Figures to store together; after a stack, which took as long as many pictures, nothing is waited for."""
+    batch: list[_Ready] = []
+    for one in ready:
+        batch.append(one)
+        if len(batch) == BATCH or one.stack is not None:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _decoded(entries: Iterator[tuple[Item, Item]], prepare: _Preparing, workers: int, refuse: _Refuse) -> Iterator[_Ready]:
     """Decode and keep pictures on threads, a bounded number ahead, in the corpus's order."""
     with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
         waiting: deque[tuple[Item, Future[_Ready]]] = deque()
         try:
             for own, kept in entries:
-                waiting.append((own, pool.submit(_prepare, own, kept, corpus, pictures)))
+                waiting.append((own, pool.submit(prepare, own, kept)))
                 if len(waiting) >= _AHEAD:
                     yield from _result(*waiting.popleft(), refuse)
             while waiting:
@@ -264,14 +280,47 @@ def _result(item: Item, future: Future[_Ready], refuse: _Refuse) -> Iterator[_Re
         refuse(item.label, f"The picture could not be read: {error}.")
 
 
-def _prepare(own: Item, kept: Item, corpus: Corpus, pictures: PictureStore) -> _Ready:
-    decoded = corpus.read(own)
-    # Generated images stay out: by what their metadata said, or by MIRAGE's watermark in the pixels.
-    said = decoded.synthetic or ("MIRAGE's watermark is in the pixels." if watermarked(decoded.image) else "")
-    if said:
-        raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
-    put = pictures.put(decoded)
-    return _Ready(own, kept, PictureRow(put.name, put.width, put.height, put.size, look(decoded.image)), decoded)
+class _Preparing:
+    """Reads an item and keeps its picture, or its slices; called by several threads.
+
+    One stack is in memory at a time, and its slices are encoded while it is: they would take too much room to wait.
+    """
+
+    def __init__(self, corpus: Corpus, atlas: AtlasFolder) -> None:
+        self._corpus, self._pictures, self._encoder = corpus, atlas.pictures, atlas.encoder
+        self._one_stack = Lock()
+
+    def __call__(self, own: Item, kept: Item) -> _Ready:
+        if own.stacked:
+            with self._one_stack:
+                return self._stack(own, kept)
+        decoded = self._corpus.read(own)
+        return _Ready(own, kept, self._put(decoded), decoded)
+
+    def _put(self, decoded: DecodedPicture) -> PictureRow:
+        # Generated images stay out: by what their metadata said, or by MIRAGE's watermark in the pixels.
+        said = decoded.synthetic or ("MIRAGE's watermark is in the pixels." if watermarked(decoded.image) else "")
+        if said:
+            raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
+        put = self._pictures.put(decoded)
+        return PictureRow(put.name, put.width, put.height, put.size, look(decoded.image))
+
+    def _stack(self, own: Item, kept: Item) -> _Ready:
+        if not isinstance(self._corpus, HasStacks):
+            raise BadPicture("its corpus says that it is a stack, and reads none.")
+        volume = self._corpus.read_stack(own)
+        put = self._pictures.put_stack(volume)
+        stack, files = put.stack, StackRow(put.voxels, put.labels, put.size)
+        try:
+            slices = encode_slices(self._encoder, stack, lambda number: render(slice_values(volume, stack, number), stack))
+            decoded = DecodedPicture(render(slice_values(volume, stack, stack.best), stack), "PNG")
+            picture = self._put(decoded)
+        except BadPicture:
+            for name in files.names:
+                self._pictures.remove(name)
+            raise
+        kept = replace(kept, figure=replace(kept.figure, stack=stack))
+        return _Ready(own, kept, picture, decoded, files, slices)
 
 
 def caption_text(figure: Figure) -> str:
@@ -308,5 +357,6 @@ def _records(encoder: Encoder, batch: list[_Ready], infer: Inference | None) -> 
         kept = ready.kept
         # What a private corpus calls a file and a case.
         called = (kept.label, kept.case_label) if kept is not ready.own else ()
-        records.append(FigureRecord(figure, kept.case, kept.fingerprint, ready.picture, image, caption, *called))
+        record = FigureRecord(figure, kept.case, kept.fingerprint, ready.picture, image, caption, *called)
+        records.append(replace(record, stack=ready.stack, slices=ready.slices))
     return records

@@ -18,7 +18,7 @@ from PIL import Image
 
 from mirage import encoders, indexes, plugins
 from mirage.encoders.base import Encoder
-from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, check_room
+from mirage.errors import AtlasError, AtlasHeld, BadInput, BadPicture, MirageError, NotFound, check_room
 from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
 from mirage.settings import Settings
@@ -26,7 +26,8 @@ from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder, points_of
 from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
 from mirage.storage.migrations import upgrade
-from mirage.storage.records import FigureRow
+from mirage.storage.records import FigureRow, SliceVectors
+from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
 
 ENCODING, INDEXING = "encoding", "indexing"
@@ -192,11 +193,20 @@ class _Work:
                 check_room(self._folder)
                 images = self._encoder.encode_images([_decoded(self._pictures, row) for row in missing])
                 captions = encode_captions(self._encoder, [row.figure for row in missing])
-                self._store.put_vectors(missing, images, captions, self._digest)
+                slices = {row.key: made for row in missing if (made := self._slices(row)) is not None}
+                self._store.put_vectors(missing, images, captions, self._digest, slices)
                 encoded += len(missing)
             meter.move(len(rows), len(missing))
             self._look()
         return encoded
+
+    def _slices(self, row: FigureRow) -> SliceVectors | None:
+        if row.figure.stack is None or row.stack is None:
+            return None
+        try:
+            return encode_kept(self._encoder, self._pictures, row.figure.stack, row.stack.voxels)
+        except (BadPicture, NotFound) as error:
+            raise _lost(row, error) from error
 
     def index(self, name: str, use: Callable[[Index], None]) -> Index:
         """Make an index of all figures in a folder of that name, and leave it open for who uses it."""
@@ -243,7 +253,11 @@ def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:
     try:
         return decode(pictures.path(row.picture.name))
     except MirageError as error:
-        raise AtlasError(
-            f"The picture of {row.figure.id} is lost or damaged ({error}), so that it cannot be encoded anew. "
-            "Restore the atlas's folder pictures from a copy. The atlas is what it was."
-        ) from error
+        raise _lost(row, error) from error
+
+
+def _lost(row: FigureRow, error: MirageError) -> AtlasError:
+    return AtlasError(
+        f"The picture of {row.figure.id} is lost or damaged ({error}), so that it cannot be encoded anew. "
+        "Restore the atlas's folder pictures from a copy. The atlas is what it was."
+    )
