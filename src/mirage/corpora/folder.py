@@ -1,23 +1,36 @@
-"""A folder of pictures and DICOM files, with or without a table of words."""
+"""A folder of pictures, DICOM and NIfTI files, with or without a table of words."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
+from mirage.corpora.folder_stacks import (
+    HOW,
+    Found,
+    LeftOut,
+    SingleFile,
+    StackFiles,
+    checked_how,
+    is_nifti,
+    sort_files,
+    turned_to,
+)
 from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
+from mirage.images.stacks import render, slice_values, stack_of
+from mirage.images.volume import Volume
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -30,7 +43,7 @@ _NO_PICTURES = {
 
 
 class FolderCorpus:
-    """Pictures of a folder and of all folders in it.
+    """Pictures and stacks of a folder and of all folders in it.
 
     A figure's id is made of the collection's name and the file's place in the folder (or the row's ``id``), so that
     adding a folder again, or after it was moved, doubles nothing. Without a `name` the collection is known by the folder's,
@@ -51,7 +64,9 @@ class FolderCorpus:
     allow_burned_in : bool
         Take DICOM files whose header says that text is burned into the pixels.
     frames : int
-        How many frames to take of a DICOM file with more, evenly spread.
+        How many frames to take of a DICOM file with more, evenly spread, where they are no slices of a stack.
+    stacks : {"series", "numbered", "none"}
+        What becomes a stack: DICOM series, volumes and NIfTI files; numbered pictures of a folder as well; or nothing.
 
     Raises
     ------
@@ -61,10 +76,10 @@ class FolderCorpus:
 
     card = CorpusCard(
         title="A folder of pictures",
-        summary="Pictures with a table of words (CSV or JSONL), or DICOM files. What a header says "
+        summary="Pictures with a table of words (CSV or JSONL), DICOM or NIfTI files. What a header says "
         "of a patient is not read.",
         options=(
-            CorpusOption("path", "Folder of pictures or DICOM files.", Path, required=True, is_folder=True),
+            CorpusOption("path", "Folder of pictures, DICOM or NIfTI files.", Path, required=True, is_folder=True),
             CorpusOption(
                 "words", f"CSV or JSONL with the pictures' words; {NAMES[0]} and the like are found by themselves.", Path
             ),
@@ -79,7 +94,13 @@ class FolderCorpus:
                 default=False,
                 by_command=True,
             ),
-            CorpusOption("frames", "How many frames to take of a DICOM file with more.", int, default=12),
+            CorpusOption("frames", "How many frames to take of a DICOM file that is no stack.", int, default=12),
+            CorpusOption(
+                "stacks",
+                "What becomes a stack to scroll through: DICOM series and NIfTI files, numbered pictures too, or none.",
+                default="series",
+                choices=HOW,
+            ),
         ),
         private=True,
     )
@@ -96,6 +117,7 @@ class FolderCorpus:
         attribution: str = "",
         allow_burned_in: bool = False,
         frames: int = 12,
+        stacks: str = "series",
     ) -> None:
         self.folder = Path(path).expanduser().absolute()
         if not self.folder.is_dir():
@@ -114,7 +136,9 @@ class FolderCorpus:
         self._defaults = {"licence": licence, "licence_url": licence_url, "attribution": attribution}
         self._allow_burned_in = allow_burned_in
         self._frames = frames
+        self._how = checked_how(stacks)
         self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
+        self._stacks: dict[str, StackFiles] = {}
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
@@ -136,10 +160,26 @@ class FolderCorpus:
         mirage.errors.BadPicture
         """
         _ = self._entries
+        if item.figure.id in self._stacks:
+            volume = self.read_stack(item)
+            stack = stack_of(volume)
+            return DecodedPicture(render(slice_values(volume, stack, stack.best), stack), "STACK")
         if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         path, frame = self._places[item.figure.id]
         return read_picture(path, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
+
+    def read_stack(self, item: Item) -> Volume:
+        """Read the voxels and labels of a stack.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+        """
+        _ = self._entries
+        if item.figure.id not in self._stacks:
+            raise BadPicture(f"{item.label} is no stack of {self.folder}.")
+        return turned_to(self._stacks[item.figure.id].read(), item.figure.plane)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -175,13 +215,23 @@ class FolderCorpus:
             if case := row.words.get("case"):
                 cases.setdefault(case, []).append(row.words)
         made = {case: case_of(self.name, slug_id(case), members, self._defaults) for case, members in cases.items()}
+        others = [place for place in self._walk() if isinstance(place, Refused) or place not in listed]
+        # Labels lie beside their volume, whether or not a row names that.
+        volumes = [place for place, _ in rows if is_nifti(place)]
+        found = self._sorted([*volumes, *(place for place in others if isinstance(place, Path))])
+        worded: set[int] = set()
         for place, row in rows:
-            yield from self._figures(place, row.words, made.get(row.words.get("case", "")))
-        for place in self._walk():
-            if isinstance(place, Refused):
-                yield place
-            elif place not in listed:
-                yield from self._figures(place, {}, None)
+            case_ = made.get(row.words.get("case", ""))
+            if is_nifti(place):
+                there = [one for one in found if one.first == place]
+            else:
+                there = _in_folder(place, found) if place.is_dir() else self._sorted([place])
+            if place.is_dir() and not there:
+                yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack.")
+            worded |= {id(one) for one in there}
+            yield from self._figures(there, row.words, case_)
+        yield from (place for place in others if isinstance(place, Refused))
+        yield from self._figures([one for one in found if id(one) not in worded], {}, None)
 
     def _place(self, row: TableRow) -> Path | Refused:
         """The file that a row names, inside the folder."""
@@ -189,7 +239,7 @@ class FolderCorpus:
         path = self.folder / name.replace("\\", "/")
         if Path(name).is_absolute() or ".." in path.parts or not self._inside(path):
             return Refused(name, f"It lies outside the folder {self.folder} (line {row.line}). Move it in.")
-        if not path.is_file():
+        if not path.is_file() and not (path.is_dir() and self._how != "none"):
             return Refused(name, f"Line {row.line} of the table names it, and it is not in {self.folder}.")
         return path
 
@@ -207,46 +257,73 @@ class FolderCorpus:
                 if name.startswith(".") or name.upper() == "DICOMDIR" or path == self.table:
                     continue
                 ending = path.suffix.lower()
-                if ending in _NO_PICTURES or (ending not in _ENDINGS and not _is_picture(path)):
+                stacked = is_nifti(path) and self._how != "none"
+                if not stacked and (ending in _NO_PICTURES or (ending not in _ENDINGS and not _is_picture(path))):
                     continue
                 label = path.relative_to(self.folder).as_posix()
                 yield path if self._inside(path) else Refused(label, "It is a link to a file outside the folder.")
 
-    def _figures(self, path: Path, words: Mapping[str, str], case: Case | None) -> Iterator[Item | Refused]:
-        """The figures of a file, with its row's words and the case that it shares with others."""
-        label = path.relative_to(self.folder).as_posix()
-        try:
-            stat = path.stat()
-            header = _dicom_header(path, label) if stat.st_size else None
-        except (OSError, BadPicture) as error:
-            yield Refused(label, str(error))
-            return
-        if reason := self._refusal(stat.st_size, header):
-            yield Refused(label, reason)
-            return
-        identity = slug_id(words.get("id") or label)
-        if case is None and any(words.get(name) for name in STORY):
-            case = case_of(self.name, identity, [words], self._defaults)
+    def _label(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _sorted(self, paths: Sequence[Path]) -> list[Found]:
+        return sort_files(paths, self._how, self._label, self._refusal)
+
+    def _figures(self, found: Sequence[Found], words: Mapping[str, str], case: Case | None) -> Iterator[Item | Refused]:
+        """The figures of some files, with the words of a row and the case that it shares with others."""
+        for number, one in enumerate(found):
+            if isinstance(one, LeftOut):
+                yield Refused(self._label(one.path), one.reason)
+                continue
+            identity = slug_id(words.get("id") or self._label(one.first))
+            if words.get("id") and number:
+                identity += f"-{number + 1}"
+            own = case
+            if own is None and any(words.get(name) for name in STORY):
+                own = case_of(self.name, identity, [words], self._defaults)
+            if isinstance(one, StackFiles):
+                yield self._stack(one, identity, words, own)
+            else:
+                yield from self._singles(one, identity, words, own)
+
+    def _stack(self, files: StackFiles, identity: str, words: Mapping[str, str], case: Case | None) -> Item:
+        identity = f"{self.name}:{identity}" + (f"-f{files.frame:04d}" if files.frame > 1 else "")
+        # A series is another figure than the picture that its first file once was.
+        identity += "-stack" if len(files.paths) > 1 and not is_nifti(files.first) else ""
+        figure = figure_of(identity, words, self._defaults, files.header, case)
+        figure = figure if figure.plane else replace(figure, plane=files.plane)
+        self._stacks[figure.id] = files
+        stats = [path.stat() for path in files.paths]
+        fingerprint = digest(repr((figure, case, [(stat.st_size, stat.st_mtime_ns) for stat in stats])))
+        return Item(figure, case, files.label, fingerprint, words.get("case", ""), stacked=True)
+
+    def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
+        label, header, stat = self._label(file.path), file.header, file.path.stat()
         several = header is not None and header.frames > 1
-        for frame in sampled(header.frames, self._frames) if header is not None else [0]:
+        numbers = file.frames or range(1, header.frames + 1 if header is not None else 1)
+        for frame in [numbers[place - 1] for place in sampled(len(numbers), self._frames)] or [0]:
             own = f"{self.name}:{identity}" + (f"-f{frame:04d}" if several else "")
             figure = figure_of(own, words, self._defaults, header, case)
-            self._places[figure.id] = (path, frame)
+            self._places[figure.id] = (file.path, frame)
             name = f"{label}, frame {frame}" if several else label
             fingerprint = digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))
             yield Item(figure, case, name, fingerprint, words.get("case", ""))
 
-    def _refusal(self, size: int, header: DicomHeader | None) -> str:
-        if not size:
-            return "The file is empty (0 bytes). Copy or export it again."
-        if header is not None and header.synthetic:
+    def _refusal(self, header: DicomHeader) -> str:
+        if header.synthetic:
             return "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones."
-        if header is not None and header.burned_in and not self._allow_burned_in:
+        if header.burned_in and not self._allow_burned_in:
             return (
                 "Its header says that text is burned into the pixels, which may name the patient. Look at it, and "
                 "allow burned-in text only if it names nobody."
             )
         return ""
+
+
+def _in_folder(folder: Path, found: Sequence[Found]) -> list[Found]:
+    """The stacks whose files lie in a folder; those below it where there are none."""
+    stacks = [one for one in found if isinstance(one, StackFiles) and one.first.is_relative_to(folder)]
+    return [one for one in stacks if one.first.parent == folder] or list(stacks)
 
 
 def slug(text: str) -> str:
@@ -266,12 +343,3 @@ def _is_picture(path: Path) -> bool:
             return bool(format_of(file.read(HEAD_BYTES)))
     except OSError:
         return False
-
-
-def _dicom_header(path: Path, label: str) -> DicomHeader | None:
-    with path.open("rb") as file:
-        if format_of(file.read(HEAD_BYTES)) != "DICOM":
-            return None
-    from mirage.images.dicom_header import dicom_header  # noqa: PLC0415 - pydicom is slow to import
-
-    return dicom_header(path, name=label)

@@ -6,8 +6,13 @@ Only shape, type, scaling and the two transforms are taken from a header: its fr
 from __future__ import annotations
 
 import gzip
+import html
 import io
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -16,10 +21,25 @@ import numpy as np
 
 from mirage.errors import BadPicture
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes
-from mirage.images.volume import Array, Volume, check_affine, check_size, corners, from_ras, nearest_axes, oriented, views_of
+from mirage.images.volume import (
+    Array,
+    View,
+    Volume,
+    check_affine,
+    check_size,
+    corners,
+    from_ras,
+    nearest_axes,
+    oriented,
+    views_of,
+)
 
 _GZIP = b"\x1f\x8b"
 _LONGER = 1.2
+_MOST_WORDS = 2**20
+_LABEL = re.compile(
+    r"""<Label\s[^>]{0,300}?\bKey="(\d{1,6})"[^>]{0,300}>(?:<!\[CDATA\[([^]<]{1,300})]]>|([^<]{1,300}))</Label>"""
+)
 _MOST_SKIPPED = 16 * 2**20  # header extensions before the voxels; real ones have some kB
 
 
@@ -42,6 +62,51 @@ def read_nifti(data: bytes | Path, name: str = "", limits: Limits = DEFAULT_LIMI
     mirage.errors.Busy
     """
     name = name or (data.name if isinstance(data, Path) else "the NIfTI file")
+    with _opened(data, name, limits) as file:
+        described = _described(file, name, limits)
+        return _read(file, described, name, number)
+
+
+def nifti_place(path: Path, name: str = "", limits: Limits = DEFAULT_LIMITS) -> tuple[Volume, tuple[tuple[int, str], ...]]:
+    """Say where the voxels of a NIfTI file lie, and what its labels are called, without reading its voxels.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        What to call the file in messages.
+    limits : Limits
+
+    Returns
+    -------
+    (Volume, tuple of (int, str))
+        The volume with zeros for voxels, which take no memory; and the names that the header holds, as programs write them
+        that mark structures.
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+    """
+    name = name or path.name
+    with _opened(path, name, limits) as file:
+        described = _described(file, name, limits)
+        colour = described.dtype.fields is not None
+        nothing = np.broadcast_to(np.int8(0), (*described.shape, 3) if colour else described.shape)
+        turned, placed = oriented(nothing, described.affine, name)
+        words = file.read(min(described.skipped, _MOST_WORDS)) if described.skipped > 0 else b""
+        place = Volume(turned, placed, sides_known=described.sides_known, notes=described.notes, views=described.views)
+        return place, _label_table(words)
+
+
+def _label_table(words: bytes) -> tuple[tuple[int, str], ...]:
+    """The names of labels in an extension of the header, as the Connectome Workbench and TotalSegmentator write them."""
+    # No XML parser: it would follow what a stranger's document tells it to.
+    found: list[tuple[str, str, str]] = _LABEL.findall(words.decode("utf-8", "replace"))
+    return tuple((int(key), plain or html.unescape(escaped)) for key, plain, escaped in found)
+
+
+@contextmanager
+def _opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]:
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         if size > limits.dicom_bytes:
@@ -49,50 +114,71 @@ def read_nifti(data: bytes | Path, name: str = "", limits: Limits = DEFAULT_LIMI
         with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
-            return _read(cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw, name, limits, number)
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadPicture(f"{name} is damaged or cut short: it cannot be unpacked. Copy or download it again.") from error
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
 
 
-def _read(file: BinaryIO, name: str, limits: Limits, number: int) -> Volume:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a header says of the voxels."""
+
+    header: Any
+    shape: tuple[int, ...]
+    volumes: int
+    dtype: Any
+    size: int
+    skipped: int
+    affine: Array
+    sides_known: bool
+    views: tuple[View, ...]
+    notes: tuple[str, ...]
+
+
+def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     header, used = _header(file, name)
     shape, dtype = tuple(int(length) for length in header.get_data_shape()), header.get_data_dtype()
-    colour = dtype.fields is not None
-    if dtype.kind not in "iuf" and not (colour and {"R", "G", "B"} <= set(dtype.names or ())):
+    if dtype.kind not in "iuf" and not (dtype.fields is not None and {"R", "G", "B"} <= set(dtype.names or ())):
         raise BadPicture(f"{name} holds voxels of a kind that is no picture ({dtype}). Export them as numbers.")
     if len(shape) < 3:
         shape = (*shape, *(1,) * (3 - len(shape)))
     volumes = int(np.prod(shape[3:], dtype=object))
     shape = shape[:3]
     size = check_size(shape, dtype.itemsize, name, limits)
-    if not 1 <= number <= volumes:
-        raise BadPicture(f"{name} has no volume {number}; it has {volumes}.")
     affine, sides_known, notes = _affine(header, shape, name)
-    if volumes > 1:
-        notes = (*notes, f"{name} holds {volumes} volumes; number {number} was taken.")
     skipped = int(header["vox_offset"]) - used
     if not 0 <= skipped <= _MOST_SKIPPED:
         raise BadPicture(f"{name} says that its voxels begin at byte {int(header['vox_offset'])}, which cannot be.")
+    views, more = views_of(affine, _along(affine), even=True)
+    return _Described(header, shape, volumes, dtype, size, skipped, affine, sides_known, views, (*notes, *more))
+
+
+def _read(file: BinaryIO, described: _Described, name: str, number: int) -> Volume:
+    header, size, notes = described.header, described.size, described.notes
+    colour = described.dtype.fields is not None
+    if not 1 <= number <= described.volumes:
+        raise BadPicture(f"{name} has no volume {number}; it has {described.volumes}.")
+    if described.volumes > 1:
+        notes = (*notes, f"It holds {described.volumes} volumes; number {number} was taken.")
     with BUDGET.reserve(2 * size, name=name):
-        _skip(file, skipped + (number - 1) * size, name)
-        voxels = _voxels(file, size, dtype, shape, name)
+        _skip(file, described.skipped + (number - 1) * size, name)
+        voxels = _voxels(file, size, described.dtype, described.shape, name)
         try:
             slope, intercept = header.get_slope_inter()
         except nib.spatialimages.HeaderDataError:
             slope = intercept = None
-            notes = (*notes, f"{name} has a scaling that is no number; its values are shown as they are stored.")
-        turned, placed = oriented(voxels, affine, name)
-        views, more = views_of(affine, _along(affine), even=True, name=name)
+            notes = (*notes, "It has a scaling that is no number; its values are shown as they are stored.")
+        turned, placed = oriented(voxels, described.affine, name)
         return Volume(
             np.ascontiguousarray(turned),
             placed,
             1.0 if slope is None or colour else float(slope),
             0.0 if intercept is None or colour else float(intercept),
-            sides_known=sides_known,
-            notes=(*notes, *more),
-            views=views,
+            sides_known=described.sides_known,
+            notes=notes,
+            views=described.views,
         )
 
 
@@ -168,11 +254,11 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool
     if broken and not found:
         check_affine(np.full((4, 4), np.nan), name)
     if not found:
-        note = f"{name} does not say how the patient lies in it: which side is left is not known."
+        note = "It does not say how the patient lies in it: which side is left is not known."
         affine = from_ras(header.get_base_affine())
         check_affine(affine, name)
         return affine, False, (note,)
-    notes = tuple(f"{name} has a broken {kind}; its {next(iter(found))} was used." for kind in broken)
+    notes = tuple(f"It has a broken {kind}; its {next(iter(found))} was used." for kind in broken)
     if len(found) == 2:
         one, other = found["sform"], found["qform"]
         signs = [[np.sign(a[w, x]) for w, x in enumerate(nearest_axes(a))] for a in (one, other)]
@@ -183,5 +269,5 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool
             )
         apart = float(np.abs(corners(one, shape[::-1]) - corners(other, shape[::-1])).max())
         if apart > 1.0:
-            notes = (f"{name} places its voxels in two ways that differ by up to {apart:.0f} mm; its sform was used.",)
+            notes = (f"It places its voxels in two ways that differ by up to {apart:.0f} mm; its sform was used.",)
     return next(iter(found.values())), True, notes

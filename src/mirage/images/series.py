@@ -23,6 +23,7 @@ from mirage.images.volume import SHEARED, Array, Volume, check_size, oriented, v
 
 _UNEVEN = 0.1  # of a step: beyond it slices count as unevenly spaced
 _ONE_PLACE = 1e-3  # millimetres
+_MOST_PASSES = 8
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient")
 _SLICE_VECTOR = 0x0054_0080
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -147,8 +148,10 @@ def grouped(planes: Iterable[Plane]) -> list[list[Plane]]:
     return sorted((group for series in groups.values() for group in series), key=len, reverse=True)
 
 
-def ordered(planes: Sequence[Plane]) -> tuple[list[Plane], list[Plane]]:
-    """Order the slices of a group by their positions.
+def passes(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Plane]]:
+    """Order the slices of a group by their positions, and tell the passes of a scan over the same places from each other.
+
+    Echoes, phases and diffusion weightings are such passes: every place was taken equally often. A copy of a file is none.
 
     Parameters
     ----------
@@ -156,17 +159,25 @@ def ordered(planes: Sequence[Plane]) -> tuple[list[Plane], list[Plane]]:
 
     Returns
     -------
-    (list of Plane, list of Plane)
-        One at each place, and those that lie at a place that is taken.
+    (list of list of Plane, list of Plane)
+        Each pass, one slice at each place; and slices that lie at a place that is taken.
     """
     normal = planes[0].normal
-    by_place = sorted(planes, key=lambda plane: (round(float(np.dot(plane.position, normal)), 3), plane.turn, plane.frame))
-    kept: list[Plane] = []
-    doubles: list[Plane] = []
-    for plane in by_place:
-        taken = kept and np.dot(plane.position, normal) - np.dot(kept[-1].position, normal) <= _ONE_PLACE
-        (doubles if taken else kept).append(plane)
-    return kept, doubles
+    places: list[list[Plane]] = []
+    for height, plane in sorted(
+        ((float(np.dot(plane.position, normal)), plane) for plane in planes), key=lambda pair: pair[0]
+    ):
+        if places and height - float(np.dot(places[-1][0].position, normal)) <= _ONE_PLACE:
+            places[-1].append(plane)
+        else:
+            places.append([plane])
+    for place in places:
+        place.sort(key=lambda plane: (plane.turn, plane.frame))
+    often = {len(place) for place in places}
+    different = all(len({(plane.turn, plane.frame) for plane in place}) == len(place) for place in places)
+    if len(often) == 1 and different and 1 < len(places[0]) <= _MOST_PASSES:
+        return [list(one) for one in zip(*places, strict=True)], []
+    return [[place[0] for place in places]], [plane for place in places for plane in place[1:]]
 
 
 def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIMITS) -> Volume:
@@ -184,14 +195,15 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    kept, doubles = ordered(planes)
+    (kept, *others), doubles = passes(planes)
+    doubles += [plane for one in others for plane in one]
     notes: list[str] = []
     if doubles:
         are = "1 slice at a place that is" if len(doubles) == 1 else f"{len(doubles)} slices at places that are"
-        notes.append(f"{name} has {are} taken; the first of each place was kept.")
+        notes.append(f"It has {are} taken; the first of each place was kept.")
     if len(kept) < 2:
         raise BadPicture(f"{name} has slices at one place only, which make no volume. Add them as single pictures.")
-    step, even = _step(np.array([plane.position for plane in kept]), kept[0].normal, name, notes)
+    step, even = _step(np.array([plane.position for plane in kept]), kept[0].normal, notes)
     across, down = np.reshape(kept[0].orientation, (2, 3))
     row_spacing, column_spacing = kept[0].spacing
     affine = np.eye(4)
@@ -205,9 +217,9 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
             # The lowest value is white: turned over, so that all that follows need not know.
             voxels, ends = ~voxels if voxels.dtype.kind in "iu" else -voxels, _complement(voxels)
             windows = tuple((2 * intercept + slope * ends - centre, width) for centre, width in windows)
-            notes.append(f"The values of {name} were turned over, because its lowest one means white.")
+            notes.append("Its values were turned over, because the lowest one means white.")
         turned, placed = oriented(voxels.transpose(2, 1, 0, *range(3, voxels.ndim)), affine, name)
-        views, more = views_of(affine, 2, even, name)
+        views, more = views_of(affine, 2, even)
         modality = kept[0].modality
         return Volume(
             np.ascontiguousarray(turned), placed, slope, intercept, modality, windows_of(modality, windows),
@@ -220,7 +232,7 @@ def _complement(voxels: Array) -> int:
     return {"u": int(np.iinfo(voxels.dtype).max), "i": -1}[voxels.dtype.kind] if voxels.dtype.kind in "iu" else 0
 
 
-def _step(positions: Array, normal: Array, name: str, notes: list[str]) -> tuple[Array, bool]:
+def _step(positions: Array, normal: Array, notes: list[str]) -> tuple[Array, bool]:
     """From one slice to the next, and whether all steps are that one and straight."""
     steps = np.diff(positions, axis=0)
     lengths = steps @ normal
@@ -229,12 +241,12 @@ def _step(positions: Array, normal: Array, name: str, notes: list[str]) -> tuple
     missing = int(np.rint(lengths / usual - 1).clip(0).sum())
     even = bool((np.abs(lengths - usual) <= _UNEVEN * usual).all())
     if missing:
-        notes.append(f"{name} lacks {missing} {'slice' if missing == 1 else 'slices'} between the first and the last.")
+        notes.append(f"It lacks {missing} {'slice' if missing == 1 else 'slices'} between the first and the last.")
     elif not even:
-        notes.append(f"{name} has slices at uneven distances ({lengths.min():.1f} to {lengths.max():.1f} mm).")
+        notes.append(f"It has slices at uneven distances ({lengths.min():.1f} to {lengths.max():.1f} mm).")
     shift = float(np.linalg.norm(step - usual * normal)) / usual
     if shift > SHEARED:
-        notes.append(f"{name} was taken with a tilted gantry ({np.degrees(np.arctan(shift)):.0f} degrees).")
+        notes.append(f"It was taken with a tilted gantry ({np.degrees(np.arctan(shift)):.0f} degrees).")
     return step, even and shift <= SHEARED
 
 

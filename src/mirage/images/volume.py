@@ -51,7 +51,7 @@ class Volume:
     sides_known : bool
         False when the file does not say which side is left; then views have no letters.
     notes : tuple of str
-        What a person should know of how it was read, in words.
+        What a person should know of how it was read, in words. They name no file, because its name may name a patient.
     views : tuple of str
         Those that may be shown: one alone where slices are missing, uneven or sheared, because others would be distorted.
         The first is the one in which it was taken, as far as that is known.
@@ -198,7 +198,7 @@ def nearest_axes(affine: Array) -> list[int]:
     return axes
 
 
-def views_of(affine: Array, along: int, even: bool, name: str) -> tuple[tuple[View, ...], tuple[str, ...]]:
+def views_of(affine: Array, along: int, even: bool) -> tuple[tuple[View, ...], tuple[str, ...]]:
     """Say in which planes a volume can be shown, the one of its slices first, and what a person should know of that.
 
     Parameters
@@ -209,8 +209,6 @@ def views_of(affine: Array, along: int, even: bool, name: str) -> tuple[tuple[Vi
         The array axis along which slices follow each other.
     even : bool
         Whether they do so evenly.
-    name : str
-        What to call the file in messages.
     """
     by_axis: tuple[View, View, View] = ("sagittal", "coronal", "axial")
     native = by_axis[nearest_axes(affine).index(along)]
@@ -218,13 +216,13 @@ def views_of(affine: Array, along: int, even: bool, name: str) -> tuple[tuple[Vi
     cosines = affine[:3, :3] / lengths
     notes = []
     if even and np.abs(np.triu(cosines.T @ cosines, 1)).max() > SHEARED:
-        notes.append(f"{name} has axes that are not at right angles to each other; it is shown in its own plane alone.")
+        notes.append("It has axes that are not at right angles to each other; it is shown in its own plane alone.")
         even = False
     if even and lengths[along] > MOST_STRETCHED * np.delete(lengths, along).min():
-        notes.append(f"{name} has slices {lengths[along]:.1f} mm apart; it is shown in its own plane alone.")
+        notes.append(f"It has slices {lengths[along]:.1f} mm apart; it is shown in its own plane alone.")
         even = False
     if np.abs(cosines).max(axis=0).min() < _OBLIQUE_BELOW:
-        notes.append(f"{name} was taken obliquely: its sides are those that are nearest.")
+        notes.append("It was taken obliquely: its sides are those that are nearest.")
     others: tuple[View, ...] = tuple(view for view in ("axial", "coronal", "sagittal") if view != native)
     return (native, *others) if even else (native,), tuple(notes)
 
@@ -262,22 +260,22 @@ def check_size(shape: tuple[int, ...], each: int, name: str, limits: Limits) -> 
     return size
 
 
-def check_labels(labels: Volume, volume: Volume, name: str) -> None:
+def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volume") -> None:
     """Refuse labels that do not lie on the voxels of a volume.
 
     Parameters
     ----------
     labels, volume : Volume
-    name : str
-        What to call the file of the labels.
+    name, of : str
+        What to call the file of the labels, and the volume.
     """
     if labels.voxels.dtype.kind not in "iub" and not np.array_equal(labels.voxels, np.rint(labels.voxels)):
         raise BadPicture(f"{name} holds no labels: its values are not whole numbers.")
     if labels.voxels.shape != volume.voxels.shape[:3]:
         has, wants = (" × ".join(map(str, one.voxels.shape[:3])) for one in (labels, volume))
-        raise BadPicture(f"{name} has labels of {has} voxels, and the volume has {wants}. Resample them to the volume.")
+        raise BadPicture(f"{name} has labels of {has} voxels, and {of} has {wants}. Resample them to it.")
     if np.abs(corners(labels.affine, labels.voxels.shape) - corners(volume.affine, volume.voxels.shape)).max() > 1.0:
-        raise BadPicture(f"{name} has labels that lie elsewhere in the patient than the volume does. Resample them to it.")
+        raise BadPicture(f"{name} has labels that lie elsewhere in the patient than {of} does. Resample them to it.")
 
 
 def labelled(

@@ -1,0 +1,384 @@
+"""Which files of a folder make stacks: slices of a DICOM series, frames of a volume, NIfTI, and numbered pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from mirage.errors import BadInput, BadPicture
+from mirage.figure import clean_text
+from mirage.images import read_picture
+from mirage.images.formats import HEAD_BYTES, format_of
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS
+from mirage.images.volume import View, Volume, check_labels, check_size, labelled
+
+if TYPE_CHECKING:
+    from mirage.images.dicom_header import DicomHeader
+    from mirage.images.series import Plane
+
+HOW = ("series", "numbered", "none")
+LEAST_SLICES = 3
+_NIFTI = (".nii", ".nii.gz")
+_LABELS = ("_seg", "_labels", "_label")
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})")
+_NAMES_MOST = 2**20
+_NAME_MOST = 80
+
+Label = Callable[[Path], str]
+"""From a file to what the person calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackFiles:
+    """Files that make one stack.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        All of them, in the order of their names.
+    frame : int
+        Of the first file, the first frame that is in it, from 1.
+    label : str
+        What the person calls it.
+    read : callable
+        Reads the volume.
+    header : mirage.images.dicom_header.DicomHeader or None
+        What DICOM says of it in coded words.
+    plane : str
+        In which its slices were taken; empty when that is not known.
+    """
+
+    paths: tuple[Path, ...]
+    frame: int
+    label: str
+    read: Callable[[], Volume]
+    header: DicomHeader | None = None
+    plane: str = ""
+
+    @property
+    def first(self) -> Path:
+        """The file that it is known by."""
+        return self.paths[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SingleFile:
+    """A file whose picture, or some of whose frames, are figures of their own.
+
+    Attributes
+    ----------
+    path : Path
+    header : mirage.images.dicom_header.DicomHeader or None
+        Of a DICOM file.
+    frames : tuple of int
+        Those that are meant, from 1; empty for all.
+    """
+
+    path: Path
+    header: DicomHeader | None = None
+    frames: tuple[int, ...] = ()
+
+    @property
+    def first(self) -> Path:
+        """The file that it is known by."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that becomes nothing, and why."""
+
+    path: Path
+    reason: str
+
+    @property
+    def first(self) -> Path:
+        """The file that it is known by."""
+        return self.path
+
+
+Found = StackFiles | SingleFile | LeftOut
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file's name is one of a NIfTI file."""
+    return path.name.lower().endswith(_NIFTI)
+
+
+def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[[DicomHeader], str]) -> list[Found]:
+    """Tell which files make stacks, which stand alone, and which are left out, in the order of their names.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    how : {"series", "numbered", "none"}
+    label : callable
+        From a file to what the person calls it.
+    refusal : callable
+        From what a DICOM file says to why it must not be taken, or to nothing.
+    """
+    found: list[Found] = []
+    pictures: list[Path] = []
+    niftis: list[Path] = []
+    planes: list[Plane] = []
+    headers: dict[Path, DicomHeader] = {}
+    for path in paths:
+        if is_nifti(path) and how != "none":
+            niftis.append(path)
+            continue
+        try:
+            if not path.stat().st_size:
+                raise BadPicture("The file is empty (0 bytes). Copy or export it again.")
+            if not _is_dicom(path):
+                pictures.append(path)
+                continue
+            header, there = _opened(path, label(path), how)
+            if reason := refusal(header):
+                raise BadPicture(reason)
+        except (OSError, BadPicture) as error:
+            found.append(LeftOut(path, str(error)))
+            continue
+        headers[path] = header
+        planes += there
+        if not there:
+            found.append(SingleFile(path, header))
+    found += _of_series(planes, headers, label)
+    found += _of_niftis(niftis, label)
+    found += _of_numbers(pictures, label) if how == "numbered" else map(SingleFile, pictures)
+    place = {path: number for number, path in enumerate(paths)}
+    return sorted(found, key=lambda one: place[one.first])
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return format_of(file.read(HEAD_BYTES)) == "DICOM"
+
+
+def _opened(path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
+    """What a DICOM file says, and where its frames lie if it says that."""
+    from mirage.images.dicom_header import opened  # noqa: PLC0415 - pydicom is slow to import
+    from mirage.images.series import planes_of  # noqa: PLC0415
+
+    with opened(path, name, DEFAULT_LIMITS) as (_, tags, header):
+        try:
+            return header, planes_of(tags, header.frames, path) if how != "none" else []
+        except BadPicture:
+            return header, []
+
+
+def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label: Label) -> Iterator[Found]:
+    if not planes:
+        return
+    from mirage.images.series import grouped, passes  # noqa: PLC0415
+
+    alone: dict[Path, list[int]] = defaultdict(list)
+    for group in grouped(planes):
+        series, doubles = passes(group)
+        if len(series[0]) < LEAST_SLICES:
+            for plane in group:
+                alone[plane.path].append(plane.frame)
+            continue
+        for one in series:
+            yield _series(one, headers, label)
+        for path, frames in _by_path(doubles).items():
+            if len(frames) == headers[path].frames:
+                yield LeftOut(path, "It lies at a place of its series that another slice has, which was taken.")
+    for path, numbers in alone.items():
+        whole = len(numbers) == headers[path].frames
+        yield SingleFile(path, headers[path], () if whole else tuple(sorted(numbers)))
+
+
+def _by_path(planes: Iterable[Plane]) -> dict[Path, list[int]]:
+    found: dict[Path, list[int]] = defaultdict(list)
+    for plane in planes:
+        found[plane.path].append(plane.frame)
+    return found
+
+
+def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label) -> StackFiles:
+    from mirage.images.series import read_series  # noqa: PLC0415
+
+    first = min(planes, key=lambda plane: (label(plane.path), plane.frame))
+    paths = tuple(sorted({plane.path for plane in planes}, key=label))
+    name = _called(paths, label)
+    header = headers[planes[len(planes) // 2].path]
+    return StackFiles(paths, first.frame, name, lambda: read_series(planes, name), header, header.plane)
+
+
+def _called(paths: Sequence[Path], label: Label) -> str:
+    return label(paths[0]) + (f" and {len(paths) - 1} more slices" if len(paths) > 1 else "")
+
+
+# -- NIfTI --------------------------------------------------------------------------------------------------------------
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(next(ending for ending in reversed(_NIFTI) if path.name.lower().endswith(ending)))]
+
+
+def _of_niftis(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+    by_stem = {(path.parent, _stem(path)): path for path in paths}
+    labels: dict[Path, list[Path]] = defaultdict(list)
+    for (folder, stem), path in by_stem.items():
+        for ending in _LABELS:
+            of = by_stem.get((folder, stem.removesuffix(ending)))
+            if stem.endswith(ending) and of is not None:
+                labels[of].append(path)
+    marks = {path for several in labels.values() for path in several}
+    for path in paths:
+        if path not in marks:
+            yield from _nifti(path, labels[path], label)
+
+
+def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
+    from mirage.images.nifti import nifti_place, read_nifti  # noqa: PLC0415 - nibabel is slow to import
+
+    name = label(path)
+    try:
+        place, _ = nifti_place(path, name)
+    except BadPicture as error:
+        yield LeftOut(path, str(error))
+        for other in labels:
+            yield LeftOut(other, f"It holds the labels of {name}, which could not be taken.")
+        return
+    mark: Path | None = None
+    names: tuple[tuple[int, str], ...] = ()
+    for other in labels:
+        try:
+            if mark is not None:
+                raise BadPicture(f"{name} has labels already, those of {label(mark)}. Keep one of the two.")
+            lies, own = nifti_place(other, label(other))
+            check_labels(lies, place, label(other), name)
+            names = _names(other, label) or own
+            mark = other
+        except BadPicture as error:
+            yield LeftOut(other, str(error))
+
+    def read() -> Volume:
+        volume = read_nifti(path, name)
+        if mark is None:
+            return volume
+        marks = read_nifti(mark, label(mark))
+        return labelled(volume, marks, [(value, plain_name(own)) for value, own in names], by="not stated", name=label(mark))
+
+    yield StackFiles((path,) if mark is None else (path, mark), 1, name, read, plane=place.views[0])
+
+
+def _names(path: Path, label: Label) -> tuple[tuple[int, str], ...]:
+    """What the labels of a file are called by the JSON beside it; nothing where there is none."""
+    beside = path.with_name(f"{_stem(path)}.json")
+    if not beside.is_file():
+        return ()
+    try:
+        if beside.stat().st_size > _NAMES_MOST:
+            raise ValueError
+        given = json.loads(beside.read_text("utf-8-sig"))
+        return tuple((int(value), str(name)) for value, name in given.items())
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise BadPicture(
+            f'{label(beside)} does not name the labels of {label(path)}. Write it as {{"1": "left kidney", "2": "spleen"}}.'
+        ) from error
+
+
+def plain_name(name: str) -> str:
+    """What a student calls a structure: "left kidney" for ``kidney_left``."""
+    words = clean_text(name.replace("_", " "))[:_NAME_MOST].split()
+    if len(words) > 1 and words[-1].lower() in ("left", "right"):
+        words = [words[-1], *words[:-1]]
+    return " ".join(words)
+
+
+# -- numbered pictures --------------------------------------------------------------------------------------------------
+
+
+def _of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+    groups: dict[tuple[object, ...], list[tuple[int, Path]]] = defaultdict(list)
+    for path in paths:
+        numbered = _NUMBERED.fullmatch(path.stem)
+        if numbered is None:
+            yield SingleFile(path)
+        else:
+            groups[path.parent, numbered[1], path.suffix.lower(), _size(path)].append((int(numbered[2]), path))
+    for group in groups.values():
+        if len(group) < LEAST_SLICES:
+            yield from (SingleFile(path) for _, path in group)
+            continue
+        group.sort(key=lambda pair: pair[0])
+        yield _numbers([number for number, _ in group], [path for _, path in group], label)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as file:
+            kind = format_of(file.read(HEAD_BYTES))
+        with Image.open(path, formats=[kind]) as opened:
+            return opened.size
+    except Exception:
+        return 0, 0
+
+
+def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label) -> StackFiles:
+    lacking = numbers[-1] - numbers[0] + 1 - len(set(numbers))
+    notes = ["Its slices are in the order of their numbers; where they lie in the patient is not known."]
+    if lacking:
+        notes.append(f"It lacks {lacking} of the numbers between the first and the last.")
+
+    def read() -> Volume:
+        return replace(_pictures(paths, label), notes=tuple(notes))
+
+    return StackFiles(tuple(paths), 1, _called(paths, label), read)
+
+
+def _pictures(paths: Sequence[Path], label: Label) -> Volume:
+    width, height = _size(paths[0])
+    size = check_size((len(paths), height, width, 3), 1, label(paths[0]), DEFAULT_LIMITS)
+    with BUDGET.reserve(2 * size, name=label(paths[0])):
+        slices = []
+        for path in paths:
+            picture = read_picture(path, name=label(path))
+            if picture.synthetic:
+                raise BadPicture(f"{label(path)} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
+            if picture.image.size != (width, height):
+                raise BadPicture(f"{label(path)} has another size than the other slices. Take it out of the row.")
+            slices.append(picture.image)
+        grey = all(image.mode == "L" for image in slices)
+        voxels = np.stack([np.asarray(image if grey else image.convert("RGB")) for image in slices])
+    return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",))
+
+
+def turned_to(volume: Volume, plane: str) -> Volume:
+    """A volume of slices whose plane the files do not say, in the plane that somebody's words say.
+
+    Parameters
+    ----------
+    volume : Volume
+    plane : str
+        One of `mirage.figure.PLANES`, or empty.
+    """
+    if volume.spacing_known or plane not in ("coronal", "sagittal"):
+        return volume
+    from mirage.images.volume import unhung  # noqa: PLC0415
+
+    view = cast(View, plane)
+    return replace(volume, voxels=unhung(volume.voxels, view), views=(view,))
+
+
+def checked_how(how: str) -> str:
+    """One of `HOW`.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+    """
+    if how not in HOW:
+        raise BadInput(f"stacks is one of {', '.join(HOW)}; not {how!r}.")
+    return how
