@@ -27,6 +27,30 @@ class ChannelMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceFound:
+    """Which slice of a stack to show.
+
+    Attributes
+    ----------
+    number : int
+        From 0, along the view.
+    view : str
+        The first of the stack's views.
+    label : str
+        The structure that was asked for and is largest there; empty where the slice looks most like the query.
+    """
+
+    number: int
+    view: str
+    label: str = ""
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return f"{self.label} is largest here" if self.label else "looks most like what you asked for"
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A figure found.
 
@@ -52,6 +76,8 @@ class Hit:
     basis : {"named", "mentioned", "structure", "words", "alike"}
         What the confidence rests on: its title, diagnosis, topic or caption names what is asked for; only its findings or
         discussion do; it is of that structure, plane and modality; it has the words; it only looks alike.
+    slice : SliceFound or None
+        Of a stack: which slice the query is about.
     """
 
     rank: int
@@ -66,6 +92,7 @@ class Hit:
     height: int = 0
     features: HitFeatures | None = None
     basis: Basis = "alike"
+    slice: SliceFound | None = None
 
     def _repr_html_(self) -> str:
         """Show the hit in a notebook: thumbnail, what it is, how sure, source and licence."""
@@ -150,10 +177,11 @@ class Answer:
 
     @property
     def groups(self) -> tuple[CaseHits, ...]:
-        """The hits by case, in the order of each case's best; a figure without a case stands alone."""
+        """The hits by case, in the order of each case's best; a figure without one stands alone, or with its stack."""
         found: dict[str, list[Hit]] = {}
         for hit in self.hits:
-            found.setdefault(hit.figure.case_id or hit.figure.id, []).append(hit)
+            alone = hit.figure.slice_of.stack if hit.figure.slice_of else hit.figure.id
+            found.setdefault(hit.figure.case_id or alone, []).append(hit)
         return tuple(CaseHits(hits[0].figure.case_id, tuple(hits)) for hits in found.values())
 
     def __len__(self) -> int:

@@ -66,13 +66,14 @@ def row_of(row: Sequence[Any]) -> FigureRow:
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
     slice_of, voxels, marks, stack_size, header = row[31:36]
     stack, files = (_stack(header), StackRow(voxels, marks, stack_size)) if voxels else (None, None)
-    place = _place(slice_of) if slice_of else None
+    place = place_of(slice_of) if slice_of else None
     values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place)
     figure = Figure(own, caption, source, *words, *values)
     return FigureRow(key, figure, PictureRow(name, width, height, size, int(look, 16)), files)
 
 
-def _place(written: str) -> SlicePlace:
+def place_of(written: str) -> SlicePlace:
+    """What `figures.slice_of` says."""
     view, number, stack = written.split(" ", 2)
     return SlicePlace(stack, view, int(number))
 

@@ -55,6 +55,7 @@ from mirage.storage.rows import (
     derived_of,
     figure_values,
     mentions_of,
+    place_of,
     row_of,
     slice_values,
     slices_of,
@@ -346,6 +347,20 @@ class Store:
         """
         asked = sa.select(slice_vectors).where(slice_vectors.c.key.in_(_KEYS), slice_vectors.c.encoder == encoder)
         return {row.key: slices_of(row.numbers, row.vectors) for row in self._database.rows_of(keys, asked)}
+
+    def slice_counts(self, encoder: str) -> dict[int, int]:
+        """How many slices of each stack this encoder has encoded, by the stack's key."""
+        size = sa.func.length(slice_vectors.c.numbers)
+        found = self._database.rows(sa.select(slice_vectors.c.key, size).where(slice_vectors.c.encoder == encoder))
+        return {key: size // 4 for key, size in found}
+
+    def families(self) -> dict[int, str]:
+        """The stacks, and the figures that are slices of one, by key: to the id of the stack."""
+        own = dict(self._database.rows(sa.select(figures.c.key, figures.c.id).join(stacks)))
+        if not own:  # by far the most atlases; looking through all figures takes time
+            return {}
+        cut = self._database.rows(sa.select(figures.c.key, figures.c.slice_of).where(figures.c.slice_of != ""))
+        return own | {key: place_of(written).stack for key, written in cut}
 
     def uncaptioned(self) -> frozenset[int]:
         """The figures that have neither a caption nor a title in its place, by key."""
