@@ -15,12 +15,13 @@ from PIL import Image
 from mirage.compare.comparison import COUNTED, Comparer, Comparison, contrast
 from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import BadQuery
+from mirage.errors import BadQuery, NotFound
 from mirage.explain import explanation, refine
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer
 from mirage.explain.explanation import Event, Explanation
 from mirage.figure import Case, Figure
+from mirage.images.stack_reader import StackReader
 from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
 from mirage.search import facets
@@ -356,6 +357,21 @@ class Atlas(AtlasFolder):
     def thumbnail(self, figure_id: str) -> Path:
         """Where a figure's thumbnail lies."""
         return self.pictures.thumbnail_path(self.store.row(figure_id).picture.name)
+
+    def stack(self, figure_id: str) -> StackReader:
+        """Read the slices of a figure that is a stack.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When there is no such figure, or it is a single picture.
+        """
+        row = self.store.row(figure_id)
+        if row.stack is None or row.figure.stack is None:
+            raise NotFound(f"{row.figure.id} is a single picture: it has no slices to scroll through.")
+        described, kept = row.figure.stack, row.stack
+        labels = self.pictures.open_stack(kept.labels, described, labels=True) if kept.labels else None
+        return StackReader(described, self.pictures.open_stack(kept.voxels, described), labels)
 
     def size(self, figure_id: str) -> tuple[int, int]:
         """Width and height of a figure's picture, in pixels."""

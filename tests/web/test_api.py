@@ -58,6 +58,10 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/jobs/{job_id}/preview",
         "/api/synthetic/{image_id}",
         "/api/synthetic/{image_id}/image",
+        "/api/stacks/{figure_id}",
+        "/api/slices/{figure_id}",
+        "/api/slice-labels/{figure_id}",
+        "/api/slice-pictures/{figure_id}",
     }
     for path, address in asked.items():
         answer = client.get(address)

@@ -15,6 +15,7 @@ from mirage.web.site import Site, site_of
 from mirage.web.templating import FOREVER, page
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
 from mirage.web.views.search import answer_view
+from mirage.web.views.stacks import shown_slice, stack_in
 
 SIMILAR = 12
 """How many figures stand beside the one that they are like."""
@@ -66,28 +67,70 @@ def thumbnail(request: Request, figure_id: str, v: Version = "") -> Response:
 
 
 def _sent_file(request: Request, path: Path, content: str, version: str) -> Response:
-    """Send a picture file. An address that names the content may be kept for good; others are checked."""
-    tag = f'"{content}{path.suffix}"'
+    """Send a picture file."""
+    known, headers = kept_by(request, content, path.suffix, version)
+    if known:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, headers=headers, media_type=PICTURE_TYPES.get(path.suffix.lower()))
+
+
+def kept_by(request: Request, content: str, part: str, version: str) -> tuple[bool, dict[str, str]]:
+    """Tell whether the asker has a file already, and what to say of keeping it.
+
+    An address that names the content may be kept for good; others are checked.
+
+    Parameters
+    ----------
+    request : Request
+    content : str
+        Digest of what the file is made from.
+    part : str
+        Which of the files that are made from it, in ASCII.
+    version : str
+        What the address says the content is.
+    """
+    tag = f'"{content}{part}"'
     headers = {
         "ETag": tag,
         "Cache-Control": FOREVER if version and content.startswith(version) else "no-cache",
         "Content-Disposition": "inline",
     }
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, headers=headers, media_type=PICTURE_TYPES.get(path.suffix.lower()))
+    return tag in known or "*" in known, headers
 
 
 @router.get("/figure/{figure_id:path}")
-def figure_page(site: Site, figure_id: str) -> Response:
-    """A figure: the picture large, all its words, source and licence, and others like it."""
-    view = figure_in(site.atlas, figure_id)
-    if view.id != figure_id:  # an address from before its id was changed
-        return RedirectResponse(forms.address("figure", view.id), 308)
+def figure_page(site: Site, figure_id: str, slice: str = "", view: str = "", window: str = "") -> Response:
+    """A figure: the picture large, or a slice of a stack, all its words, source and licence, and others like it.
+
+    Parameters
+    ----------
+    site : Site
+    figure_id : str
+    slice, view, window : str
+        Of a stack: which slice, counted from 1, in which plane and through which window.
+    """
+    found = figure_in(site.atlas, figure_id)
+    if found.id != figure_id:  # an address from before its id was changed
+        asked = {"slice": slice, "view": view, "window": window}
+        return RedirectResponse(forms.with_query(forms.address("figure", found.id), asked), 308)
     like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
-    story = case_in(site.atlas, view.case_id) if view.case_id else None
-    return page("figure.html", figure=view, like=like, case=story, begin_url=generate.address_from(site, view))
+    story = case_in(site.atlas, found.case_id) if found.case_id else None
+    stack, shown = None, None
+    if found.slices:
+        stack, reader = stack_in(site.atlas, figure_id), site.atlas.stack(figure_id)
+        shown = shown_slice(stack, reader, slice_=slice, plane=view, window=window)
+    return page(
+        "figure.html",
+        figure=found,
+        stack=stack,
+        shown=shown,
+        # The stack may not be in this atlas.
+        stack_page=found.slice_of.page if found.slice_of and site.atlas.store.keys_of([found.slice_of.stack]) else "",
+        like=like,
+        case=story,
+        begin_url=generate.address_from(site, found),
+    )
 
 
 @router.get("/case/{case_id:path}")

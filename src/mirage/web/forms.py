@@ -4,7 +4,7 @@ to addresses on this site."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -179,6 +179,32 @@ def picture_address(kind: str, figure_id: str, version: str) -> str:
         Names the picture's content, so that a browser may keep it for good.
     """
     return f"{address(f'api/{kind}', figure_id)}?v={quote(version[:20])}"
+
+
+def slice_address(figure_id: str, number: int, view: str = "", window: str = "") -> str:
+    """Page of a stack, open at a slice.
+
+    Parameters
+    ----------
+    figure_id : str
+    number : int
+        From 0; the address counts from 1, as people do.
+    view, window : str
+        The stack's first when empty.
+    """
+    return with_query(address("figure", figure_id), {"slice": str(number + 1), "view": view, "window": window})
+
+
+def with_query(page: str, fields: Mapping[str, str]) -> str:
+    """An address with what is asked of it; empty fields are left out.
+
+    Parameters
+    ----------
+    page : str
+    fields : mapping of str to str
+    """
+    asked = urlencode({name: value for name, value in fields.items() if value})
+    return f"{page}?{asked}" if asked else page
 
 
 def similar_address(figure_id: str) -> str:

@@ -1,6 +1,7 @@
 // Everything here is a convenience: the pages search and read without it.
 import { startPictures } from "./picture.js";
 import { startViewer } from "./viewer.js";
+import { startStack } from "./stack.js";
 import { startJobs } from "./jobs.js";
 import { startGrid } from "./grid.js";
 import { startExplanations } from "./explain.js";
@@ -46,6 +47,7 @@ document.addEventListener("click", async (event) => {
 export function awaken() {
   for (const hidden of document.querySelectorAll("[data-copy]:not([data-late]), [data-pick]")) hidden.hidden = false;
   startViewer();
+  startStack();
   startJobs();
   startExplanations();
   startSynthesis();

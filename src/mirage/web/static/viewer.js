@@ -5,7 +5,8 @@ const MOST = 12;
 export function startViewer() {
   const viewer = document.querySelector("[data-viewer]:not(.live)");
   if (!viewer) return;
-  const image = viewer.querySelector("img");
+  let image = viewer.querySelector("img");
+  const stack = viewer.closest("[data-stack]");
   const tools = viewer.querySelector(".viewer-tools");
   const link = viewer.querySelector(".whole");
   viewer.classList.add("live");
@@ -13,7 +14,8 @@ export function startViewer() {
   image.draggable = false;
   viewer.tabIndex = 0;
   viewer.setAttribute("role", "group");
-  viewer.setAttribute("aria-label", "Picture. Plus and minus zoom, arrow keys move, 0 fits it.");
+  viewer.setAttribute("aria-label", `Picture. Plus and minus zoom, arrow keys move, 0 fits it.${stack ? " Page up and page down scroll." : ""}`);
+  viewer.addEventListener("layered", () => { image = viewer.querySelector(".layers"); draw(); });
   link.tabIndex = -1;
   link.addEventListener("click", (event) => { if (!event.ctrlKey && !event.metaKey) event.preventDefault(); });
 
@@ -39,7 +41,8 @@ export function startViewer() {
   const place = (event) => { const box = viewer.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
 
   viewer.addEventListener("wheel", (event) => {
-    // At rest, a plain scroll belongs to the page.
+    // A plain scroll goes through a stack; of one picture, at rest, it belongs to the page.
+    if (viewer.classList.contains("layered") && !event.ctrlKey && !event.metaKey) return;
     if (event.deltaY > 0 && scale === 1) return;
     event.preventDefault();
     zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0022)), ...place(event));

@@ -71,6 +71,16 @@ class LinksView(ApiModel):
     thumbnail: str
     case: str = Field(description="Empty for a figure without a case.")
     similar: str
+    stack: str = Field(description="What there is to look at in a stack; empty for a single picture.")
+
+
+class SlicePlaceView(ApiModel):
+    """Of which stack a single picture is a slice."""
+
+    stack: str = Field(description="Id of the stack's figure.")
+    view: str = Field(description="The plane in which it was cut.")
+    number: int = Field(description="From 0.")
+    page: str = Field(description="The stack's page, open there.")
 
 
 class FigureView(ApiModel):
@@ -95,6 +105,8 @@ class FigureView(ApiModel):
     alt: str = Field(description="What to tell somebody who cannot see the picture.")
     width: int
     height: int
+    slices: int = Field(description="How many slices a stack has, of which the picture is the best; 0 for a single picture.")
+    slice_of: SlicePlaceView | None
     source: SourceView
     citation: str
     links: LinksView
@@ -195,6 +207,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
     version : str
         Names the picture's content.
     """
+    place = figure.slice_of
     return FigureView.of(
         figure,
         modality_name=MODALITIES.get(figure.modality, figure.modality),
@@ -202,6 +215,8 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
         contradictions=list(figure.contradictions),
         width=size[0],
         height=size[1],
+        slices=figure.stack.shape[0] if figure.stack else 0,
+        slice_of=place and SlicePlaceView.of(place, page=forms.slice_address(place.stack, place.number, place.view)),
         source=source_view(figure.source),
         citation=citation(figure.id, figure.title or figure.alt, figure.source),
         links=LinksView(
@@ -211,6 +226,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
             thumbnail=forms.picture_address("thumbnails", figure.id, version),
             case=forms.address("case", figure.case_id) if figure.case_id else "",
             similar=forms.similar_address(figure.id),
+            stack=forms.address("api/stacks", figure.id) if figure.stack else "",
         ),
     )
 

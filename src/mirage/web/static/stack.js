@@ -1,0 +1,254 @@
+// Scrolling through a stack. Without this module the page shows one slice, with links to the next and the one before.
+import { Slices, lookUp } from "./slices.js";
+
+const NAMED = 8;  // structures told aloud; the legend has them all
+const LEAP = 10;  // slices that Page Up and Page Down pass
+
+export async function startStack() {
+  const place = document.querySelector("[data-stack]:not(.scrolled)");
+  if (!place || !("DecompressionStream" in window)) return;
+  place.classList.add("scrolled");
+  const say = (words) => { place.querySelector("[data-problem]").textContent = words; };
+  try {
+    const answer = await fetch(place.dataset.stack);
+    const header = await answer.json();
+    if (!answer.ok) throw new Error(header.detail);
+    await new Viewer(place, header, say).begin();
+  } catch (error) {
+    say(`${error.message} The slice above is still a picture; the links below show others.`);
+  }
+}
+
+class Viewer {
+  constructor(place, header, say) {
+    Object.assign(this, { place, header, say });
+    const names = ["viewer", "slider", "count", "legend", "outlines", "edges"];
+    this.parts = Object.fromEntries(names.map((name) => [name, place.querySelector(`[data-${name}]`)]));
+    const planeOf = (view) => header.planes.find((each) => each.plane === view);
+    const source = (template, colours) =>
+      new Slices((view, number) => filled(template, view, number), planeOf, colours);
+    this.planeOf = planeOf;
+    this.values = source(header.links.slices, header.colours);
+    this.marks = header.links.labels ? source(header.links.labels, 1) : null;
+    this.names = new Map(header.labels.map((label) => [label.value, label.name]));
+    this.view = place.dataset.view;
+    this.number = Number(place.dataset.number);
+    this.window = header.windows.find((each) => each.name === place.dataset.window) ?? header.windows[0];
+    this.numbers = new Map();  // the slice last seen in each plane
+  }
+
+  async begin() {
+    const image = this.parts.viewer.querySelector("img");
+    this.layers = document.createElement("div");
+    this.layers.className = "layers";
+    this.picture = document.createElement("canvas");
+    this.overlay = document.createElement("canvas");
+    this.overlay.className = "overlay";
+    this.picture.setAttribute("role", "img");
+    this.overlay.setAttribute("aria-hidden", "true");
+    this.layers.append(this.picture, this.overlay);
+    await this.show(this.view, this.number);
+    image.replaceWith(this.layers);
+    this.parts.viewer.classList.add("layered");
+    this.parts.viewer.dispatchEvent(new Event("layered"));
+    for (const each of this.place.querySelectorAll("[data-scripted]")) each.hidden = false;
+    for (const each of this.place.querySelectorAll("[data-plain]")) each.hidden = true;
+    this.listen();
+  }
+
+  listen() {
+    const { slider, viewer, outlines } = this.parts;
+    const by = (count) => this.show(this.view, this.number + count);
+    slider.addEventListener("input", () => this.show(this.view, Number(slider.value) - 1));
+    let turned = 0;
+    viewer.addEventListener("wheel", (event) => {
+      if (event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      // A notch of a wheel is a slice; a touchpad sends many small steps.
+      turned += event.deltaMode ? Math.sign(event.deltaY) * 40 : event.deltaY;
+      const count = Math.trunc(turned / 40);
+      turned -= count * 40;
+      if (count) by(Math.max(-5, Math.min(5, count)));
+    }, { passive: false });
+    const zoomed = () => Number(viewer.dataset.scale ?? 1) > 1;
+    const keys = {
+      ArrowUp: () => !zoomed() && by(1), ArrowRight: () => !zoomed() && by(1),
+      ArrowDown: () => !zoomed() && by(-1), ArrowLeft: () => !zoomed() && by(-1),
+      PageUp: () => by(LEAP), PageDown: () => by(-LEAP),
+      Home: () => this.show(this.view, 0), End: () => this.show(this.view, this.planeOf(this.view).slices - 1),
+    };
+    viewer.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+      if (keys[event.key]() !== false) event.preventDefault();
+    });
+    // A range's own Page keys pass a tenth of it; these pass as many slices as in the picture.
+    slider.addEventListener("keydown", (event) => {
+      if (!event.key.startsWith("Page")) return;
+      event.preventDefault();
+      keys[event.key]();
+    });
+    this.place.addEventListener("click", (event) => {
+      const link = event.target instanceof Element && event.target.closest("a[data-go]");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      const { view = this.view, window: name, number } = link.dataset;
+      if (name) this.window = this.header.windows.find((each) => each.name === name);
+      if (link.dataset.step) by(Number(link.dataset.step));
+      else this.show(view, number === undefined ? this.seen(view) : Number(number));
+    });
+    outlines?.addEventListener("change", () => this.draw());
+  }
+
+  seen(view) {
+    if (view === this.view) return this.number;
+    return this.numbers.get(view) ?? (view === this.header.planes[0].plane ? this.header.best : this.planeOf(view).slices >> 1);
+  }
+
+  within(view, number) {
+    return Math.max(0, Math.min(this.planeOf(view).slices - 1, number));
+  }
+
+  async show(view, number) {
+    this.numbers.set(this.view, this.number);
+    this.view = view;
+    this.number = number = this.within(view, number);
+    this.said(null);
+    const wanted = [this.values.get(view, number), this.marks?.get(view, number)];
+    const slow = setTimeout(() => this.say(`Cutting the ${view} slices from the stack …`), 400);
+    try {
+      const [values, marks] = await Promise.all(wanted);
+      // By now somebody may look at another slice, which is drawn by its own call.
+      if (this.view !== view || this.number !== number) return;
+      Object.assign(this, { shown: values, marked: marks });
+      this.say("");
+      this.draw();
+      this.said(marks);
+    } catch (error) {
+      if (this.view === view && this.number === number) this.say(error.message);
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  draw() {
+    const { rows, columns, spacing } = this.planeOf(this.view);
+    if (this.shown?.length !== rows * columns * this.header.colours) return;
+    for (const canvas of [this.picture, this.overlay]) {
+      if (canvas.width !== columns || canvas.height !== rows) { canvas.width = columns; canvas.height = rows; }
+    }
+    const [down, across] = spacing ?? [1, 1];
+    this.layers.style.setProperty("--proportion", (columns * across) / (rows * down));
+    paint(this.picture, this.shown, lookUp(this.header, this.window, this.shown.BYTES_PER_ELEMENT === 2 ? 65536 : 256), this.header.colours);
+    const lines = this.overlay.getContext("2d");
+    lines.clearRect(0, 0, columns, rows);
+    if (this.marked && this.parts.outlines.checked) outline(lines, this.marked, rows, columns);
+  }
+
+  // What is shown, in words: the slider's value, the count, the letters, the legend, the links, the address.
+  said(marks) {
+    const { slices, letters } = this.planeOf(this.view);
+    const { slider, count, edges, legend } = this.parts;
+    const here = marks ? [...new Set(marks)].filter((value) => value) : [];
+    const named = here.map((value) => [value, this.names.get(value) ?? `label ${value}`]).sort((a, b) => a[1].localeCompare(b[1]));
+    const names = named.map(([, name]) => name);
+    const told = names.slice(0, NAMED).join(", ") + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
+    const where = `slice ${this.number + 1} of ${slices}`;
+    slider.max = slices;
+    slider.value = this.number + 1;
+    slider.setAttribute("aria-valuetext", where + (told && `, ${told}`));
+    count.textContent = `${this.view}, ${where}`;
+    this.picture.setAttribute("aria-label", `${this.view} ${where}${told && `: ${told}`}`);
+    for (const [side, letter] of [["left", 0], ["right", 1], ["top", 2], ["bottom", 3]]) {
+      edges.querySelector(`[data-side=${side}]`).textContent = letters ? letters[letter] : "";
+    }
+    if (marks) legend.replaceChildren(...named.map(item));
+    for (const link of this.place.querySelectorAll("a[data-go]")) {
+      const { view, window: name, number } = link.dataset;
+      const current = name ? name === this.window?.name : !number && view === this.view;
+      if (current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+    this.addressed();
+  }
+
+  addressed() {
+    const first = this.header.planes[0].plane, usual = this.header.windows[0]?.name;
+    const page = (number, view = this.view, window = this.window?.name) => {
+      const here = new URL(this.header.links.page, location);
+      here.searchParams.set("slice", number + 1);
+      if (view !== first) here.searchParams.set("view", view);
+      if (window !== usual) here.searchParams.set("window", window);
+      return here;
+    };
+    for (const link of this.place.querySelectorAll("a[data-go]")) {
+      const { view, window, number, step } = link.dataset;
+      if (step) link.href = page(this.within(this.view, this.number + Number(step)));
+      else link.href = page(number === undefined ? this.seen(view ?? this.view) : Number(number), view, window);
+    }
+    const { pictures } = this.header.links;
+    this.parts.viewer.querySelector(".whole").href = filled(pictures, this.view, this.number)
+      + (this.window ? `&window=${encodeURIComponent(this.window.name)}` : "");
+    // Browsers refuse too many changes of the address in a row.
+    clearTimeout(this.writing);
+    this.writing = setTimeout(() => history.replaceState(history.state, "", page(this.number)), 250);
+  }
+}
+
+const filled = (template, view, number) => template.replace("{view}", view).replace("{number}", number);
+
+function item([value, name]) {
+  const line = document.createElement("li");
+  const swatch = document.createElement("span");
+  swatch.className = "swatch";
+  swatch.style.backgroundColor = `rgb(${colourOf(value).join(" ")})`;
+  line.append(swatch, name);
+  return line;
+}
+
+function paint(canvas, values, table, colours) {
+  const pen = canvas.getContext("2d");
+  const pixels = pen.createImageData(canvas.width, canvas.height);
+  if (colours === 1) {
+    const shades = new Uint32Array(table.length);
+    for (let kept = 0; kept < table.length; kept += 1) shades[kept] = 0xff000000 | (table[kept] * 0x010101);
+    const whole = new Uint32Array(pixels.data.buffer);
+    for (let at = 0; at < whole.length; at += 1) whole[at] = shades[values[at]];
+  } else {
+    const each = canvas.width * canvas.height;
+    for (let at = 0, to = 0; at < each; at += 1, to += 4) {
+      for (let colour = 0; colour < 3; colour += 1) pixels.data[to + colour] = table[values[colour * each + at]];
+      pixels.data[to + 3] = 255;
+    }
+  }
+  pen.putImageData(pixels, 0, 0);
+}
+
+// Pixels of a structure that touch another one or none.
+function outline(pen, marks, rows, columns) {
+  const pixels = pen.createImageData(columns, rows);
+  for (let row = 0, at = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1, at += 1) {
+      const value = marks[at];
+      if (!value) continue;
+      const inside = row && column && row < rows - 1 && column < columns - 1 && marks[at - 1] === value && marks[at + 1] === value
+        && marks[at - columns] === value && marks[at + columns] === value;
+      if (inside) continue;
+      pixels.data.set(colourOf(value), at * 4);
+      pixels.data[at * 4 + 3] = 255;
+    }
+  }
+  pen.putImageData(pixels, 0, 0);
+}
+
+// Hues a golden angle apart, so that structures with neighbouring numbers differ.
+const known = new Map();
+function colourOf(value) {
+  if (!known.has(value)) {
+    const hue = value * 137.508;
+    known.set(value, [0, 8, 4].map((n) => {
+      const k = (n + hue / 30) % 12;
+      return Math.round(255 * (0.62 - 0.36 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+    }));
+  }
+  return known.get(value);
+}

@@ -1,0 +1,227 @@
+"""Stacks in a real Chromium: the very values of the scan reach the page, and every way to scroll through it works."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+from browsing import expect, opened, too_wide
+from conftest import serving
+from test_browser import LUMINANCE
+
+from mirage.atlas import Atlas
+from mirage.images.packing import pack
+from mirage.settings import Settings
+from mirage.web.templating import address
+from stack_maker import MadeStacks, add_stacks, phantom
+
+pytestmark = pytest.mark.browser
+PAGE = "/figure/made:scan"
+UNPACKED = """async ([script, address, rows, columns, colours]) => {
+  const { inflate, unpredict } = await import(script);
+  const answer = await fetch(address);
+  const values = unpredict(await inflate(await answer.arrayBuffer()), rows, columns, colours);
+  return [values.constructor.name, [...values]];
+}"""
+SHOWN = """() => {
+  const canvas = document.querySelector('[data-stack] canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return [canvas.width, canvas.height, [...data.filter((_, at) => at % 4 === 0)]];
+}"""
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return MadeStacks()
+
+
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory, roots, corpus):
+    with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
+        add_stacks(atlas, corpus)
+        add_stacks(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        with serving(atlas, Settings(), roots) as served:
+            yield served
+
+
+@pytest.fixture
+def tab(chromium, stacked):
+    page, complaints = opened(chromium, stacked)
+    yield page
+    page.context.close()
+    assert complaints == []
+
+
+def answered(body: bytes, route) -> None:
+    route.fulfill(body=body)
+
+
+def slider(page):
+    return page.locator("[data-slider]")
+
+
+def told(page, words: str) -> None:
+    """Wait until the slider says something."""
+    expect(slider(page)).to_have_attribute("aria-valuetext", words)
+
+
+@pytest.mark.parametrize(("dtype", "colours"), [(np.uint8, 1), (np.uint16, 1), (np.uint8, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (37, 53)])
+def test_the_page_unpacks_what_was_packed_value_by_value(tab, dtype, colours, shape):
+    rng = np.random.default_rng(shape[0] * 100 + shape[1])
+    most = np.iinfo(dtype).max
+    smooth = np.linspace(0, most, shape[1])[None] + rng.integers(-9, 9, (*shape, colours))[..., 0]
+    for made in (rng.integers(0, most, (*shape, colours), endpoint=True), np.stack([smooth.clip(0, most)] * colours, -1)):
+        values = made.astype(dtype)
+        packed = pack(values if colours == 3 else values[..., 0])
+        tab.goto("/about")
+        tab.route("**/packed", partial(answered, packed))
+        kind, found = tab.evaluate(UNPACKED, [address("slices.js"), "/packed", *shape, colours])
+        tab.unroute("**/packed")
+        assert kind == ("Uint8Array" if dtype is np.uint8 else "Uint16Array")
+        assert np.array_equal(found, values.transpose(2, 0, 1).ravel())
+
+
+@pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
+def test_the_canvas_shows_the_scan_through_its_window(tab, corpus, view):
+    tab.goto(f"{PAGE}?slice=20&view={view}&window=lung")
+    told(tab, re.compile("slice 20 of "))
+    tab.wait_for_selector(".layers canvas")
+    width, height, grey = tab.evaluate(SHOWN)
+    hounsfield = corpus.volume.slice(view, 19).astype(float)
+    assert (height, width) == hounsfield.shape
+    wanted = ((hounsfield + 1350) / 1500 * 255).clip(0, 255)
+    assert np.abs(np.reshape(grey, hounsfield.shape) - wanted).max() <= 0.51
+    # What is on the screen has the proportions of the body, not of the array.
+    box = tab.locator(".layers canvas").first.bounding_box()
+    tall = {"axial": 40 / 56, "coronal": 72 / 56, "sagittal": 72 / 40}[view]
+    assert box["height"] / box["width"] == pytest.approx(tall, rel=0.01)
+
+
+def test_keys_wheel_slider_and_links_scroll_and_the_address_follows(tab):
+    tab.goto(f"{PAGE}?slice=12")
+    told(tab, "slice 12 of 24, left kidney, liver")
+    slider(tab).focus()
+    for key, slice_ in (("ArrowRight", 13), ("PageUp", 23), ("Home", 1), ("End", 24), ("PageDown", 14), ("ArrowDown", 13)):
+        tab.keyboard.press(key)
+        told(tab, re.compile(rf"^slice {slice_} of 24"))
+    viewer = tab.locator("[data-viewer]")
+    viewer.focus()
+    tab.keyboard.press("PageDown")
+    told(tab, "slice 3 of 24")
+    tab.keyboard.press("ArrowUp")
+    told(tab, re.compile("^slice 4 of 24"))
+    viewer.hover()
+    tab.mouse.wheel(0, 100)
+    told(tab, re.compile("^slice 6 of 24"))
+    tab.get_by_role("link", name="One slice back").click()
+    told(tab, "slice 5 of 24, left kidney")
+    tab.wait_for_url(f"**{PAGE}?slice=5")
+    tab.reload()
+    told(tab, "slice 5 of 24, left kidney")
+
+
+def test_ctrl_and_the_wheel_zoom_and_do_not_scroll(tab):
+    tab.goto(f"{PAGE}?slice=12")
+    viewer = tab.locator("[data-viewer]")
+    tab.wait_for_selector(".layers canvas")
+    viewer.hover()
+    tab.keyboard.down("Control")
+    tab.mouse.wheel(0, -100)
+    tab.keyboard.up("Control")
+    tab.wait_for_function("() => document.querySelector('[data-viewer]').dataset.scale > 1.5")
+    told(tab, "slice 12 of 24, left kidney, liver")
+    assert "scale" in tab.locator(".layers").evaluate("each => each.style.transform")
+
+
+def test_views_windows_and_structures_are_chosen_in_place_and_can_be_shared(tab):
+    tab.goto(PAGE)
+    tab.get_by_role("link", name="coronal", exact=True).click()
+    told(tab, re.compile("^slice 21 of 40"))
+    expect(tab.get_by_role("link", name="coronal", exact=True)).to_have_attribute("aria-current", "true")
+    assert tab.locator("[data-side]").all_inner_texts() == ["R", "L", "S", "I"]
+    drawn = "document.querySelector('[data-stack] canvas').toDataURL()"
+    before = tab.evaluate(drawn)
+    tab.get_by_role("link", name="bone", exact=True).click()
+    tab.wait_for_function(f"old => {drawn} !== old", arg=before)
+    tab.wait_for_url("**?slice=21&view=coronal&window=bone")
+    tab.get_by_text("Go to one of 2 structures").click()
+    tab.get_by_role("link", name="liver", exact=True).click()
+    told(tab, re.compile(r"^slice \d+ of 24.*liver"))
+    expect(tab.get_by_role("link", name="axial", exact=True)).to_have_attribute("aria-current", "true")
+    href = tab.get_by_role("link", name="sagittal", exact=True).get_attribute("href")
+    assert href.endswith("view=sagittal&window=bone")
+
+
+def test_what_is_marked_is_outlined_and_named_until_it_is_switched_off(tab, corpus):
+    tab.goto(f"{PAGE}?slice=12")
+    told(tab, "slice 12 of 24, left kidney, liver")
+    drawn = """() => { const canvas = document.querySelector('.overlay');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return [...data.filter((_, at) => at % 4 === 3)].map(Boolean) }"""
+    marks = corpus.volume.labels[11]
+    padded = np.pad(marks, 1)
+    inside = np.logical_and.reduce(
+        [marks == padded[1 + dy : 41 + dy, 1 + dx : 57 + dx] for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+    )
+    wanted = (marks > 0) & ~inside
+    assert np.array_equal(np.reshape(tab.evaluate(drawn), marks.shape), wanted)
+    assert tab.locator("[data-legend] li").all_inner_texts() == ["left kidney", "liver"]
+    tab.get_by_label("Outline what is marked").uncheck()
+    assert tab.evaluate(
+        """() => { const seen = document.querySelector('.overlay'), empty = document.createElement('canvas');
+        [empty.width, empty.height] = [seen.width, seen.height];
+        return seen.toDataURL() === empty.toDataURL() }"""
+    )
+
+
+def test_only_what_is_near_is_fetched_before_it_is_asked_for(tab):
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url) if "/api/slices/" in request.url else None)
+    tab.goto(f"{PAGE}?slice=12")
+    tab.wait_for_load_state("networkidle")
+    numbers = sorted(int(re.search(r"number=(\d+)", each)[1]) for each in asked)
+    assert numbers == list(range(5, 18))
+
+
+def test_a_slice_that_cannot_be_fetched_is_said_and_the_next_one_still_comes(chromium, stacked):
+    page, _ = opened(chromium, stacked)
+    problem = '{"detail": "The stack is damaged: its slice 24 has changed."}'
+    page.route("**/api/slices/*number=23*", lambda route: route.fulfill(status=422, body=problem))
+    page.goto(f"{PAGE}?slice=12")
+    told(page, "slice 12 of 24, left kidney, liver")
+    slider(page).focus()
+    page.keyboard.press("End")
+    expect(page.locator("[data-problem]")).to_contain_text("its slice 24 has changed")
+    page.keyboard.press("Home")
+    expect(page.locator("[data-problem]")).to_have_text("")
+    page.context.close()
+
+
+def test_without_a_script_links_lead_from_slice_to_slice(chromium, stacked):
+    context = chromium.new_context(base_url=stacked.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{PAGE}?slice=12")
+    page.get_by_role("link", name="One slice on").click()
+    page.wait_for_url("**?slice=13")
+    page.get_by_role("link", name="lung", exact=True).click()
+    page.wait_for_url("**?slice=13&window=lung")
+    page.get_by_role("link", name="sagittal", exact=True).click()
+    page.wait_for_url("**view=sagittal&window=lung")
+    assert page.locator(".viewer img").evaluate("each => each.complete && each.naturalWidth") == 40
+    assert not slider(page).is_visible()
+    context.close()
+
+
+def test_a_stack_fits_every_screen_has_contrast_and_names_its_controls(chromium, stacked):
+    for scheme in ("light", "dark"):
+        page, complaints = opened(chromium, stacked, color_scheme=scheme)
+        page.goto(PAGE, wait_until="networkidle")
+        assert page.evaluate(LUMINANCE) == []
+        page.context.close()
+        assert complaints == []
+    page, _ = opened(chromium, stacked)
+    assert too_wide(page, PAGE, "/figure/made:plain") == []
+    page.context.close()

@@ -1,0 +1,169 @@
+"""Stacks over HTTP: what is said of them, their slices packed and as pictures, and their page without a script."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from html import unescape
+
+import httpx
+import numpy as np
+import pytest
+from conftest import serving
+from PIL import Image
+
+from mirage.atlas import Atlas
+from mirage.figure import Window
+from mirage.images.packing import unpack
+from mirage.settings import Settings
+from mirage.web.views.stacks import StackView
+from stack_maker import MadeStacks, add_stacks, phantom
+
+SCAN = "made:scan"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return MadeStacks()
+
+
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory, roots, corpus):
+    """The site of an atlas with one stack and a single picture cut from it."""
+    with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
+        add_stacks(atlas, corpus)
+        add_stacks(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        with serving(atlas, Settings(), roots) as served:
+            yield served
+
+
+@pytest.fixture
+def client(stacked):
+    with stacked.client() as made:
+        yield made
+
+
+def picture_of(answer: httpx.Response) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(answer.raise_for_status().content)))
+
+
+def test_a_stack_says_what_there_is_to_look_at(client):
+    told = client.get(f"/api/stacks/{SCAN}").raise_for_status().json()
+    assert StackView.model_validate(told)
+    assert [(each["plane"], each["slices"], each["rows"], each["columns"]) for each in told["planes"]] == [
+        ("axial", 24, 40, 56),
+        ("coronal", 40, 24, 56),
+        ("sagittal", 56, 24, 40),
+    ]
+    assert [each["spacing"] for each in told["planes"]] == [[1.0, 1.0], [3.0, 1.0], [3.0, 1.0]]
+    assert told["planes"][0]["letters"] == ["R", "L", "A", "P"]
+    assert [each["name"] for each in told["labels"]] == ["liver", "left kidney"]
+    assert "lung" in [each["name"] for each in told["windows"]]
+    assert told["unit"] == "HU"
+    assert told["notes"] == ["This scan is made up."]
+
+
+@pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
+def test_packed_slices_hold_the_very_values_of_the_scan(client, corpus, view):
+    told = client.get(f"/api/stacks/{SCAN}").json()
+    plane = next(each for each in told["planes"] if each["plane"] == view)
+    for number in (0, 7, plane["slices"] - 1):
+        address = told["links"]["slices"].replace("{view}", view).replace("{number}", str(number))
+        values = unpack(client.get(address).raise_for_status().content, (plane["rows"], plane["columns"]))
+        assert np.array_equal(values.astype(int) + told["least"], corpus.volume.slice(view, number))
+        marks = unpack(client.get(address.replace("/slices/", "/slice-labels/")).content, (plane["rows"], plane["columns"]))
+        assert np.array_equal(marks, replace(corpus.volume, voxels=corpus.volume.labels).slice(view, number))
+
+
+def test_a_slice_may_be_kept_for_good_by_its_content_and_is_checked_else(client):
+    address = client.get(f"/api/stacks/{SCAN}").json()["links"]["slices"].replace("{view}", "axial").replace("{number}", "3")
+    kept = client.get(address)
+    assert "immutable" in kept.headers["cache-control"]
+    assert kept.headers.get("content-encoding", "identity") == "identity"  # it is packed already
+    plain = client.get(f"/api/slices/{SCAN}?number=3")
+    assert plain.headers["cache-control"] == "no-cache"
+    assert plain.content == kept.content
+    assert client.get(f"/api/slices/{SCAN}?number=3", headers={"If-None-Match": plain.headers["etag"]}).status_code == 304
+    assert client.get(f"/api/slices/{SCAN}?number=4", headers={"If-None-Match": plain.headers["etag"]}).status_code == 200
+
+
+def test_a_slice_is_a_picture_through_a_window_with_square_pixels(client, corpus):
+    lung = picture_of(client.get(f"/api/slice-pictures/{SCAN}?number=12&window=lung"))
+    hounsfield = corpus.volume.slice("axial", 12).astype(float)
+    wanted = ((hounsfield + 1350) / 1500 * 255).clip(0, 255)
+    assert np.abs(lung - wanted).max() <= 0.51
+    coronal = picture_of(client.get(f"/api/slice-pictures/{SCAN}?number=19&view=coronal"))
+    assert coronal.shape == (72, 56)
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        (f"/api/slices/{SCAN}?number=24", 404, "no slice 25; this stack has 24"),
+        (f"/api/slices/{SCAN}?number=-1", 404, "this stack has 24"),
+        (f"/api/slices/{SCAN}?number=40&view=coronal", 404, "no coronal slice 41; this stack has 40"),
+        (f"/api/slices/{SCAN}?number=1&view=oblique", 404, "axial, coronal, sagittal"),
+        (f"/api/slices/{SCAN}?number=one", 422, "number"),
+        (f"/api/slice-pictures/{SCAN}?number=1&window=liver", 400, "soft tissue, lung, bone"),
+        (f"/api/slice-labels/{SCAN.replace('scan', 'plain')}?number=1", 404, "no labels"),
+        (f"/api/stacks/{SCAN}-coronal", 404, "single picture"),
+        (f"/api/slices/{SCAN}-coronal?number=1", 404, "single picture"),
+        ("/api/stacks/made:other", 404, "made:other"),
+        (f"/figure/{SCAN}?slice=25", 404, "axial slices 1 to 24; there is no slice 25"),
+        (f"/figure/{SCAN}?slice=0", 404, "slices 1 to 24"),
+        (f"/figure/{SCAN}?slice=last", 400, "is no number of a slice"),
+        (f"/figure/{SCAN}?view=oblique", 404, "axial, coronal, sagittal"),
+        (f"/figure/{SCAN}?window=x", 400, "It has: "),
+    ],
+)
+def test_what_a_stack_does_not_have_is_said_in_words(client, address, status, words):
+    answer = client.get(address)
+    assert answer.status_code == status
+    said = answer.json()["detail"] if address.startswith("/api") else unescape(answer.text)
+    assert words in said
+
+
+def test_a_page_shows_the_slice_view_and_window_of_its_address_without_a_script(client):
+    text = unescape(client.get(f"/figure/{SCAN}?slice=20&view=coronal&window=lung").raise_for_status().text)
+    shown = re.search(r'<img src="(/api/slice-pictures/[^"]*)"', text)[1]
+    assert "view=coronal" in shown
+    assert "number=19" in shown
+    assert "window=lung" in shown
+    assert "coronal, slice 20 of 40" in text
+    assert f'href="/figure/{SCAN}?slice=21&view=coronal&window=lung"' in text
+    assert f'href="/figure/{SCAN}?slice=19&view=coronal&window=lung"' in text
+    assert client.get(shown).headers["content-type"] == "image/png"
+    assert "This scan is made up." in text
+    assert "the test that drew it" in text
+
+
+def test_a_page_names_what_is_marked_on_its_slice_and_nothing_else(client):
+    legend = lambda slice_: re.findall(  # noqa: E731
+        r"<li>([^<]+)</li>", re.search(r"data-legend[^>]*>(.*?)</ul>", client.get(f"/figure/{SCAN}?slice={slice_}").text)[1]
+    )
+    assert legend(12) == ["left kidney", "liver"]
+    assert legend(5) == ["left kidney"]
+    assert legend(1) == []
+
+
+def test_letters_are_shown_where_the_sides_are_known_only(client):
+    sides = lambda name: re.findall(r'<span data-side="\w+">(\w?)</span>', client.get(f"/figure/{name}").text)  # noqa: E731
+    assert sides(SCAN) == ["R", "L", "A", "P"]
+    assert sides(SCAN.replace("scan", "plain")) == ["", "", "", ""]
+
+
+def test_a_single_picture_that_is_a_slice_leads_to_its_stack(client):
+    told = client.get(f"/api/figures/{SCAN}-coronal").json()
+    assert told["slices"] == 0
+    assert told["slice_of"]["page"] == f"/figure/{SCAN}?slice=20&view=coronal"
+    assert "Scroll from here" in client.get(f"/figure/{SCAN}-coronal").text
+    assert client.get(f"/api/figures/{SCAN}").json()["slices"] == 24
+
+
+def test_python_reads_slices_and_pictures(stacked, corpus):
+    reader = stacked.atlas.stack(SCAN)
+    assert np.array_equal(reader.slice(3, "sagittal").astype(int) + reader.stack.least, corpus.volume.slice("sagittal", 3))
+    assert [each.name for each in reader.structures(12)] == ["left kidney", "liver"]
+    own = np.asarray(reader.picture(12, window=Window("narrow", 40, 10)))
+    assert set(np.unique(own)) >= {0, 255}
