@@ -8,14 +8,11 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from mirage.atlas import Atlas
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused
 from mirage.errors import BadPicture
 from mirage.figure import Figure, Licence, SlicePlace, Source
-from mirage.images import DecodedPicture, look
-from mirage.images.stacks import render, slice_values
+from mirage.images import DecodedPicture
 from mirage.images.volume import Volume
-from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, StackRow
 
 STRUCTURES = ((1, "liver"), (2, "left kidney"))
 
@@ -81,34 +78,3 @@ class MadeStacks:
 
     def __len__(self) -> int:
         return 2
-
-
-def add_stacks(atlas: Atlas, corpus: MadeStacks) -> None:
-    """TEMPORARY until ingest takes stacks."""
-    with atlas.adding() as put:
-        for item in corpus.items():
-            figure, row = item.figure, None
-            if item.stacked:
-                kept = atlas.pictures.put_stack(corpus.volume)
-                figure = replace(figure, stack=kept.stack)
-                row = StackRow(kept.voxels, kept.labels, kept.size)
-                image = render(slice_values(corpus.volume, kept.stack, kept.stack.best), kept.stack)
-            else:
-                image = corpus.read(item).image
-            pic = atlas.pictures.put(image)
-            vector = atlas.encoder.encode_images([image])[0]
-            cap = atlas.encoder.encode_texts([figure.caption])[0]
-            put(
-                [
-                    FigureRecord(
-                        figure,
-                        None,
-                        "1",
-                        PictureRow(pic.name, pic.width, pic.height, pic.size, look(image)),
-                        vector,
-                        cap,
-                        stack=row,
-                    )
-                ]
-            )
-    atlas.store.put_corpus(CorpusRecord("made", "Made-up scans", "A scan", "1", "", "CC0-1.0", "", True))

@@ -14,8 +14,9 @@ from test_browser import LUMINANCE
 from mirage.atlas import Atlas
 from mirage.images.packing import pack
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from mirage.web.templating import address
-from stack_maker import MadeStacks, add_stacks, phantom
+from scan_maker import MadeStacks, phantom
 
 pytestmark = pytest.mark.browser
 PAGE = "/figure/made:scan"
@@ -40,8 +41,8 @@ def corpus():
 @pytest.fixture(scope="module")
 def stacked(tmp_path_factory, roots, corpus):
     with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
-        add_stacks(atlas, corpus)
-        add_stacks(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        add(atlas, corpus)
+        add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
         with serving(atlas, Settings(), roots) as served:
             yield served
 

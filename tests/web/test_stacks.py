@@ -17,8 +17,9 @@ from mirage.atlas import Atlas
 from mirage.figure import Window
 from mirage.images.packing import unpack
 from mirage.settings import Settings
+from mirage.storage.ingest import add
 from mirage.web.views.stacks import StackView
-from stack_maker import MadeStacks, add_stacks, phantom
+from scan_maker import MadeStacks, phantom
 
 SCAN = "made:scan"
 
@@ -32,8 +33,8 @@ def corpus():
 def stacked(tmp_path_factory, roots, corpus):
     """The site of an atlas with one stack and a single picture cut from it."""
     with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
-        add_stacks(atlas, corpus)
-        add_stacks(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        add(atlas, corpus)
+        add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
         with serving(atlas, Settings(), roots) as served:
             yield served
 
