@@ -296,6 +296,34 @@ def test_numbered_pictures_of_colour_and_of_a_plane_that_somebody_names(tmp_path
     assert tuple(volume.slice("coronal", 2)[0, 0]) == (3, 0, 9)
 
 
+def test_numbered_pictures_keep_their_depth(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(np.full((6, 8), 1000 * number, np.uint16)).save(tmp_path / f"{number}.png")
+    (item,) = entries(corpus := FolderCorpus(tmp_path, stacks="numbered"))[0].values()
+    assert list(corpus.read_stack(item).voxels[:, 0, 0]) == [0, 1000, 2000]
+    Image.fromarray(np.zeros((6, 8), np.uint8)).save(tmp_path / "1.png")
+    (item,) = entries(corpus := FolderCorpus(tmp_path, stacks="numbered"))[0].values()
+    with pytest.raises(BadPicture, match=r"1\.png is of another size or depth than 0\.png"):
+        corpus.read_stack(item)
+
+
+def test_words_say_what_a_nifti_file_does_not(tmp_path: Path) -> None:
+    nifti(tmp_path / "hu.nii.gz", voxels=np.linspace(-1000, 1000, 120).reshape(4, 5, 6).astype(np.int16))
+    nifti(tmp_path / "other.nii.gz", kind=np.uint8)
+    (tmp_path / "figures.csv").write_text("file,modality\nhu.nii.gz,CT\nother.nii.gz,CT\n")
+    stacks, _, _ = entries(corpus := FolderCorpus(tmp_path))
+    assert corpus.read_stack(stacks["hu.nii.gz"]).modality == "CT"
+    assert corpus.read_stack(stacks["other.nii.gz"]).modality == ""  # these are no Hounsfield units
+    assert stacks["other.nii.gz"].figure.modality == "CT"
+
+
+def test_a_nifti_file_of_one_slice_is_a_picture(tmp_path: Path) -> None:
+    nifti(tmp_path / "a.nii.gz", (9, 8, 1))
+    stacks, singles, _ = entries(corpus := FolderCorpus(tmp_path))
+    assert not stacks
+    assert corpus.read(singles["a.nii.gz"]).image.size == (9, 16)
+
+
 # -- bad input ----------------------------------------------------------------------------------------------------------
 
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
 from mirage.corpora.folder_stacks import (
     HOW,
+    LEAST_SLICES,
     Found,
     LeftOut,
     SingleFile,
     StackFiles,
+    as_worded,
     checked_how,
     is_nifti,
     sort_files,
-    turned_to,
 )
 from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
 from mirage.errors import BadInput, BadPicture
@@ -179,7 +180,7 @@ class FolderCorpus:
         _ = self._entries
         if item.figure.id not in self._stacks:
             raise BadPicture(f"{item.label} is no stack of {self.folder}.")
-        return turned_to(self._stacks[item.figure.id].read(), item.figure.plane)
+        return as_worded(self._stacks[item.figure.id].read(), item.figure.modality, item.figure.plane)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -295,7 +296,7 @@ class FolderCorpus:
         self._stacks[figure.id] = files
         stats = [path.stat() for path in files.paths]
         fingerprint = digest(repr((figure, case, [(stat.st_size, stat.st_mtime_ns) for stat in stats])))
-        return Item(figure, case, files.label, fingerprint, words.get("case", ""), stacked=True)
+        return Item(figure, case, files.label, fingerprint, words.get("case", ""), files.slices >= LEAST_SLICES)
 
     def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
         label, header, stat = self._label(file.path), file.header, file.path.stat()

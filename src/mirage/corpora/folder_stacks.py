@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from PIL import Image
 
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import clean_text
 from mirage.images import read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS
-from mirage.images.volume import View, Volume, check_labels, check_size, labelled
+from mirage.images.volume import View, Volume, check_labels, check_size, labelled, unhung
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -28,6 +29,7 @@ LEAST_SLICES = 3
 _NIFTI = (".nii", ".nii.gz")
 _LABELS = ("_seg", "_labels", "_label")
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
+_AIR = -200.0
 _NAMES_MOST = 2**20
 _NAME_MOST = 80
 
@@ -49,6 +51,8 @@ class StackFiles:
         What the person calls it.
     read : callable
         Reads the volume.
+    slices : int
+        How many there are; under `LEAST_SLICES` it is a picture.
     header : mirage.images.dicom_header.DicomHeader or None
         What DICOM says of it in coded words.
     plane : str
@@ -59,6 +63,7 @@ class StackFiles:
     frame: int
     label: str
     read: Callable[[], Volume]
+    slices: int
     header: DicomHeader | None = None
     plane: str = ""
 
@@ -209,7 +214,7 @@ def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label)
     paths = tuple(sorted({plane.path for plane in planes}, key=label))
     name = _called(paths, label)
     header = headers[planes[len(planes) // 2].path]
-    return StackFiles(paths, first.frame, name, lambda: read_series(planes, name), header, header.plane)
+    return StackFiles(paths, first.frame, name, lambda: read_series(planes, name), len(planes), header, header.plane)
 
 
 def _called(paths: Sequence[Path], label: Label) -> str:
@@ -268,7 +273,8 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
         marks = read_nifti(mark, label(mark))
         return labelled(volume, marks, [(value, plain_name(own)) for value, own in names], by="not stated", name=label(mark))
 
-    yield StackFiles((path,) if mark is None else (path, mark), 1, name, read, plane=place.views[0])
+    paths = (path,) if mark is None else (path, mark)
+    yield StackFiles(paths, 1, name, read, place.count(place.views[0]), plane=place.views[0])
 
 
 def _names(path: Path, label: Label) -> tuple[tuple[int, str], ...]:
@@ -315,8 +321,6 @@ def _of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    from PIL import Image  # noqa: PLC0415
-
     try:
         with path.open("rb") as file:
             kind = format_of(file.read(HEAD_BYTES))
@@ -335,7 +339,7 @@ def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label) -> Sta
     def read() -> Volume:
         return replace(_pictures(paths, label), notes=tuple(notes))
 
-    return StackFiles(tuple(paths), 1, _called(paths, label), read)
+    return StackFiles(tuple(paths), 1, _called(paths, label), read, len(paths))
 
 
 def _pictures(paths: Sequence[Path], label: Label) -> Volume:
@@ -344,32 +348,40 @@ def _pictures(paths: Sequence[Path], label: Label) -> Volume:
     with BUDGET.reserve(2 * size, name=label(paths[0])):
         slices = []
         for path in paths:
-            picture = read_picture(path, name=label(path))
+            picture = read_picture(path, name=label(path), deep=True)
             if picture.synthetic:
                 raise BadPicture(f"{label(path)} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
-            if picture.image.size != (width, height):
-                raise BadPicture(f"{label(path)} has another size than the other slices. Take it out of the row.")
-            slices.append(picture.image)
-        grey = all(image.mode == "L" for image in slices)
-        voxels = np.stack([np.asarray(image if grey else image.convert("RGB")) for image in slices])
+            slices.append(picture.image if picture.values is None else picture.values)
+        if any(isinstance(one, Image.Image) and one.mode == "RGB" for one in slices):
+            slices = [one.convert("RGB") if isinstance(one, Image.Image) else one for one in slices]
+        arrays = [np.asarray(one) for one in slices]
+        for path, array in zip(paths, arrays, strict=True):
+            if (array.shape, array.dtype) != (arrays[0].shape, arrays[0].dtype):
+                raise BadPicture(
+                    f"{label(path)} is of another size or depth than {label(paths[0])}. Take it out of the row."
+                )
+        voxels = np.stack(arrays)
     return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",))
 
 
-def turned_to(volume: Volume, plane: str) -> Volume:
-    """A volume of slices whose plane the files do not say, in the plane that somebody's words say.
+def as_worded(volume: Volume, modality: str, plane: str) -> Volume:
+    """A volume with what somebody's words say and its files do not.
 
     Parameters
     ----------
     volume : Volume
+    modality : str
+        A key of `mirage.figure.MODALITIES`, or empty.
     plane : str
         One of `mirage.figure.PLANES`, or empty.
     """
-    if volume.spacing_known or plane not in ("coronal", "sagittal"):
-        return volume
-    from mirage.images.volume import unhung  # noqa: PLC0415
-
-    view = cast(View, plane)
-    return replace(volume, voxels=unhung(volume.voxels, view), views=(view,))
+    if not volume.spacing_known and plane in ("coronal", "sagittal"):
+        view = cast(View, plane)
+        volume = replace(volume, voxels=unhung(volume.voxels, view), views=(view,))
+    # Air is far below 0 in Hounsfield units; CT in other numbers has no use for their windows.
+    if not volume.modality and (modality != "CT" or volume.slope * float(volume.voxels.min()) + volume.intercept < _AIR):
+        volume = replace(volume, modality=modality)
+    return volume
 
 
 def checked_how(how: str) -> str:

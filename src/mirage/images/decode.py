@@ -61,6 +61,7 @@ def read_picture(
     limits: Limits = DEFAULT_LIMITS,
     allow_burned_in: bool = False,
     frame: int = 0,
+    deep: bool = False,
 ) -> DecodedPicture:
     """Decode a picture of any accepted format, safely: nothing is written to disk, metadata is dropped.
 
@@ -78,6 +79,8 @@ def read_picture(
         Take a DICOM file whose header says that text is burned into its pixels.
     frame : int
         Of a DICOM file with several, the one to take, from 1; 0 takes the middle one.
+    deep : bool
+        Give values of more than 8 bits as well, as `DecodedPicture.values`.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def read_picture(
     # The file, and what is left of it without its metadata.
     with ExitStack() as reserved:
         reserved.enter_context(BUDGET.reserve((3 if isinstance(data, Path) else 2) * size, name=name))
-        return _decode(_read(data, name), kind, name, limits, reserved)
+        return _decode(_read(data, name), kind, name, limits, reserved, deep=deep)
 
 
 def _head(data: bytes | Path, name: str) -> bytes:
@@ -129,7 +132,8 @@ def _read(data: bytes | Path, name: str) -> bytes:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
 
 
-def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack) -> DecodedPicture:
+def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack, *, deep: bool) -> DecodedPicture:
+    values = None
     try:
         stripped = metadata.strip(data, kind)
         # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
@@ -144,12 +148,14 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
             if animated:
                 notes.append(f"{name} holds several frames; the first was taken.")
             opened.load()
+            if deep and (opened.mode in ("I", "F") or opened.mode.startswith("I;")):
+                values = np.asarray(opened).copy()
             image, plain = _to_eight_bits(opened, name, notes)
             turned = 2 <= stripped.orientation <= 8
             if turned:
                 image.getexif()[Base.Orientation] = stripped.orientation
                 image = ImageOps.exif_transpose(image)
-            deep = kind == "PNG" and stripped.bits == 16
+            wide = kind == "PNG" and stripped.bits == 16
             image = bare(image)
     except (BadPicture, Busy):
         raise
@@ -164,8 +170,8 @@ def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitSta
         raise BadPicture(
             f"{name} is damaged or cut short: its {_CALLED.get(kind, kind)} data cannot be decoded. Copy or export it again."
         ) from error
-    keep = plain and not turned and not animated and not deep and kind in ("PNG", "JPEG", "WEBP")
-    return DecodedPicture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data))
+    keep = plain and not turned and not animated and not wide and kind in ("PNG", "JPEG", "WEBP")
+    return DecodedPicture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data), values)
 
 
 def _declared(data: bytes) -> str:

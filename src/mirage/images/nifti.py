@@ -151,7 +151,9 @@ def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     skipped = int(header["vox_offset"]) - used
     if not 0 <= skipped <= _MOST_SKIPPED:
         raise BadPicture(f"{name} says that its voxels begin at byte {int(header['vox_offset'])}, which cannot be.")
-    views, more = views_of(affine, _along(affine), even=True)
+    # One or two slices are no volume that could be cut otherwise.
+    flat = min(shape) < 3
+    views, more = views_of(affine, int(np.argmin(shape)) if flat else _along(affine), even=not flat)
     return _Described(header, shape, volumes, dtype, size, skipped, affine, sides_known, views, (*notes, *more))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class DecodedPicture:
         None when it has to be encoded anew (TIFF, BMP, DICOM; turned, 16-bit, transparent or animated).
     synthetic : str
         What its metadata, which is gone by now, said of a generator that made it; empty when it said nothing.
+    values : (height, width) array or None
+        Grey values of more than 8 bits as they were, where somebody asked for them.
     """
 
     image: Image.Image
@@ -41,6 +43,7 @@ class DecodedPicture:
     notes: tuple[str, ...] = ()
     original: bytes | None = None
     synthetic: str = ""
+    values: np.ndarray[Any, Any] | None = field(default=None, compare=False, repr=False)
 
 
 def window(values: np.ndarray[Any, Any], low: float | None = None, high: float | None = None) -> Image.Image:

@@ -278,8 +278,8 @@ def _in_unit(values: Array, stack: Stack) -> Array:
 
 
 def _centre_width(low: float, high: float) -> tuple[float, float]:
-    width = high - low
-    return float(f"{low + width / 2:.6g}"), float(f"{width if width > 0 else 1.0:.6g}")
+    width = high - low if high > low else 1.0  # all alike: black
+    return float(f"{low + width / 2:.6g}"), float(f"{width:.6g}")
 
 
 def _scaling(volume: Volume) -> tuple[int, float, float, tuple[str, ...]]:

@@ -155,7 +155,8 @@ def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tupl
     own : tuple of (float, float)
         Centre and width, as the file gives them.
     """
-    named = tuple(("as stored", centre, width) for centre, width in own if width > 0)
+    wanted = [pair for pair in dict.fromkeys(own) if pair[1] > 0]
+    named = tuple(("as stored" + (f" {n}" if n > 1 else ""), *pair) for n, pair in enumerate(wanted, 1))
     return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT")
 
 
