@@ -23,6 +23,7 @@ MODALITIES: dict[str, str] = {
     "RF": "Fluoroscopy",
     "OP": "Fundus photograph",
     "SM": "Microscopy",
+    "XC": "Photograph",
     "OT": "Other",
 }
 # Other names for the same thing, for word search: a student's "radiograph" is the source's "X-ray".

@@ -93,6 +93,42 @@ def encoder(
         write(kept | {"encoder": used.info().digest, "holdout" if cases else split: table}, out)
 
 
+@app.command("mixed-pool")
+def mixed_pool(
+    wide: Annotated[Path, typer.Option(help="Labelled pictures beyond CT and MR: <set>.jsonl and their pictures.")],
+    medpix: MedPix = None,
+    chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--encoder", help="Folder of a starter encoder.", show_default="the one that ships")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Folder of another, to compare with label by label.")] = None,
+    rule: Annotated[
+        Path | None, typer.Option(help="Rule of inference.", show_default="the encoder's own")
+    ] = None,
+    most: Annotated[int, typer.Option(min=10, help="Pictures of a set at most.")] = 200,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure an encoder among all kinds of pictures at once: is the label found, and the modality named?"""
+    from mirage.corpora.inferring import Rule, rule_for  # noqa: PLC0415
+    from mirage.encoders import load  # noqa: PLC0415 - loads the engine
+    from mirage_research.evaluation import mixed_pool as measurement  # noqa: PLC0415
+
+    pool = measurement.read_pool(copy_of(medpix), wide, chest_xray, most)
+    used = load("starter", **({"path": folder} if folder else {}))
+    with counting("Looking", " pictures/s") as move:
+        images = measurement.look(pool, used, move)
+    own = Rule.read(rule) if rule else rule_for(used.info().digest)
+    table = measurement.measure(pool, images, used, own)
+    if against is not None:
+        other = load("starter", path=against)
+        with counting("Looking", " pictures/s") as move:
+            seen = measurement.look(pool, other, move)
+        found = measurement.search(pool, images, used), measurement.search(pool, seen, other)
+        table["against"] = {"encoder": other.info().digest, **measurement.against(*found)}
+    facts(measurement.rows_of(table))
+    write(table, json_file)
+
+
 @app.command()
 def grounding(
     medpix: MedPix = None,

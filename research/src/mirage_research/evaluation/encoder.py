@@ -63,7 +63,7 @@ def measure(
     Category) and asks only where a wrong answer is among them; *above_chance* is the difference to a random order, query by
     query. *coarse_oracle* knows just those three and guesses within them.
     """
-    pairs, images = _read(medpix, split, cases, left_out)
+    pairs, images = read_figures(medpix, split, cases, left_out)
     pictures = encoder.encode_images(images)
     of = [pair.case for pair in pairs]
     keys, kinds = codes([pair.key for pair in pairs]), codes([pair.kind for pair in pairs])
@@ -118,9 +118,24 @@ def holdout(file: Path) -> list[str]:
         raise BadInput(f"{file} does not say which cases a training run set aside ({error}).") from error
 
 
-def _read(
-    medpix: Path, split: str, cases: Sequence[str] | None, left_out: Callable[[str], object]
+def read_figures(
+    medpix: Path, split: str, cases: Sequence[str] | None = None, left_out: Callable[[str], object] = lambda line: None
 ) -> tuple[list[MedPixPair], list[Image.Image]]:
+    """The figures of a split, or of some of its cases, with the words that should find them.
+
+    Parameters
+    ----------
+    medpix : Path
+    split : str
+    cases : sequence of str, optional
+    left_out : callable
+        Told in a line of each figure whose picture cannot be read.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there are none.
+    """
     corpus = MedPixCorpus(medpix, splits=(split,))
     items = {item.figure.id.partition(":")[2]: item for item in corpus.items() if not isinstance(item, Refused)}
     wanted = {case.rpartition(":")[2] for case in cases} if cases is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib
 import importlib.util
 import json
@@ -10,7 +11,7 @@ import math
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
 from mirage_research.evaluation.encoder import measure
 from mirage_research.evaluation.ranking import recalls
+from mirage_research.training.admission import check_admitted, held_out
 from mirage_research.training.augmentation import augment, plain
 from mirage_research.training.encoder_export import export
 from mirage_research.training.networks import StarterTowers, build, contrast, pad, parameter_groups, start_projection
@@ -40,12 +42,15 @@ from mirage_research.training.samples import (
     TrainingSample,
     Wording,
     load_pixels,
+    radiograph_patients,
     read_medpix,
     read_radiographs,
     read_starter,
     set_aside,
     word,
 )
+from mirage_research.training.synonyms import Term, contrast_names, draw, kinds, other_names, read_terms
+from mirage_research.training.wide_samples import read_set, without_lookalikes
 
 Tell = Callable[[str], None]
 Squares = npt.NDArray[np.uint8]
@@ -78,15 +83,17 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     torch.manual_seed(config.seed)
     tell = RunLog(out / "log.txt")
     everything = read_medpix(data.medpix, "train")
-    samples, holdout, cases = set_aside(everything, config.holdout, config.seed)
-    medpix_count = len(samples)
-    if data.radiographs:
-        samples += read_radiographs(data.radiographs)
-    if data.starter:
-        samples += read_starter(data.starter)
-    splits = {"holdout": cases, "train": sorted({sample.group for sample in samples[:medpix_count]})}
+    medpix, holdout, cases = set_aside(everything, config.holdout, config.seed)
+    samples, held = read_samples(config, data, medpix, holdout)
+    terms = read_terms(data.words) if config.synonyms and data.words else {}
+    check_admitted([*(sample.set for sample in samples), *terms])
+    samples = with_other_names(samples, other_names(terms))
+    splits = {"holdout": cases, "train": sorted({sample.group for sample in samples if sample.set == "medpix"}), **held}
     (out / "splits.json").write_text(json.dumps(splits, indent=1) + "\n", "utf-8")
-    tell(f"{medpix_count} MedPix figures, {len(samples) - medpix_count} others, {len(holdout)} set aside")
+    counts = Counter(sample.set for sample in samples)
+    tell(f"{', '.join(f'{name} {count}' for name, count in counts.items())}; {len(holdout)} set aside")
+    if terms:
+        tell(f"names with synonyms: {', '.join(f'{name} {len(of)}' for name, of in terms.items())}")
 
     side = round(config.pixels * 1.1)
     squares, usable = load_pixels(samples, side, out / "cache", tell)
@@ -97,10 +104,21 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     tokenise = make_tokenise(text_folder() / "tokenizer.json", config.text_tokens)
     values = attribute_values(samples)
     towers = build(config, values, text_folder())
-    texts = [sample.query for sample in samples[:medpix_count]]
+    texts = [sample.query for sample in samples if sample.set == "medpix" or not config.medpix]
     start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
     averaged = train(
-        config, towers, samples, squares, holdout, holdout_squares, values, tokenise, out, resume=resume, tell=tell
+        config,
+        towers,
+        samples,
+        squares,
+        holdout,
+        holdout_squares,
+        values,
+        tokenise,
+        out,
+        terms=terms,
+        resume=resume,
+        tell=tell,
     )
     folder = out / "encoder"
     export(averaged, config, text_folder() / "tokenizer.json", folder, tell=tell)
@@ -125,6 +143,7 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
     tokenise: Tokenise,
     out: Path,
     *,
+    terms: Mapping[str, Sequence[Term]] | None = None,
     resume: bool = False,
     tell: Tell = print,
     most_steps: int | None = None,
@@ -150,6 +169,8 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
         From texts to the token ids of each; see `make_tokenise`.
     out : Path
         Gets the checkpoint and the best weights.
+    terms : mapping of str to sequence of Term, optional
+        Names with their synonyms, for the pairs that a step sets against each other.
     resume : bool
         Go on from the checkpoint in the output folder, where there is one.
     tell : callable
@@ -208,6 +229,8 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
             text_targets = {name: torch.where(told, target, -100) for name, target in targets.items()}
             attributes = towers.attributes(images, targets) + 0.5 * towers.attributes(texts, text_targets)
             loss = loss + config.attribute_weight * attributes
+            if terms and config.synonyms:
+                loss = loss + _synonym_loss(towers, config, terms, values, tokenise, rng)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 5.0)
@@ -249,6 +272,83 @@ def train(  # noqa: PLR0915 - a run is read from top to bottom
     return averaged
 
 
+def _synonym_loss(
+    towers: StarterTowers,
+    config: EncoderConfig,
+    terms: Mapping[str, Sequence[Term]],
+    values: dict[str, list[str]],
+    tokenise: Tokenise,
+    rng: random.Random,
+) -> torch.Tensor:
+    """Names against their synonyms, and words that name a modality against its prototype, in one pass of the text tower."""
+    drawn = draw(terms, config.synonyms, rng)
+    named = kinds(terms, config.synonyms, rng, values.get("modality", ()))
+    texts = [*drawn.names, *drawn.called, *drawn.near, *(text for text, _ in named)]
+    with torch.autocast("cpu", torch.bfloat16):
+        vectors = towers.text(*pad(tokenise(texts))).float()
+    names, called, near, asked = vectors.split([len(drawn.names), len(drawn.called), len(drawn.near), len(named)])
+    loss = config.synonym_weight * contrast_names(names, called, near, towers.scale)
+    if named:
+        targets = {"modality": torch.tensor([values["modality"].index(modality) for _, modality in named])}
+        loss = loss + 0.5 * config.attribute_weight * towers.attributes(asked, targets)
+    return loss
+
+
+def read_samples(
+    config: EncoderConfig, data: TrainingData, medpix: list[TrainingSample], holdout: Sequence[TrainingSample]
+) -> tuple[list[TrainingSample], dict[str, list[str]]]:
+    """Everything that pictures are learnt from, as the configuration names it.
+
+    Parameters
+    ----------
+    config : EncoderConfig
+    data : TrainingData
+    medpix : list of TrainingSample
+        Of MedPix's training cases that are not set aside.
+    holdout : sequence of TrainingSample
+        Those set aside.
+
+    Returns
+    -------
+    samples : list of TrainingSample
+    held : dict of str to list of str
+        Of each further set, which groups are only measured on.
+    """
+    samples = list(medpix) if config.medpix else []
+    held: dict[str, list[str]] = {}
+    if data.radiographs and config.radiographs_per_epoch:
+        patients = radiograph_patients(data.radiographs)
+        held["cxr"] = sorted({f"cxr:{patient}" for patient in patients.values() if held_out(f"cxr:{patient}")})
+        out = set(held["cxr"])
+        films = read_radiographs(data.radiographs)
+        samples += [film for film in films if f"cxr:{patients[film.id.partition(':')[2]]}" not in out]
+    if data.starter and config.starter_per_epoch:
+        samples += read_starter(data.starter)
+    for name in config.wide_per_epoch:
+        if data.wide is None:
+            raise BadInput(f"The configuration trains on {name}: give --wide PATH, the folder of {name}.jsonl.")
+        more, held[name] = read_set(data.wide, name)
+        samples += without_lookalikes(more, holdout) if name == "vqarad" else more
+    return samples, held
+
+
+def with_other_names(samples: Sequence[TrainingSample], names: Mapping[str, tuple[str, ...]]) -> list[TrainingSample]:
+    """Samples with the synonyms of their title and diagnosis.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+    names : mapping of str to tuple of str
+        As `mirage_research.training.synonyms.other_names` gives them.
+    """
+    return [
+        dataclasses.replace(
+            sample, also=tuple(dict.fromkeys((*names.get(sample.title.lower(), ()), *names.get(sample.diagnosis, ()))))
+        )
+        for sample in samples
+    ]
+
+
 def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[str, list[str]]:
     """List the values of each attribute that occur often enough to learn.
 
@@ -256,7 +356,7 @@ def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[
     ----------
     samples : sequence of TrainingSample
     least : int
-        How often a value must occur.
+        How often a value must occur. A modality may be rarer: its pictures are repeated.
 
     Returns
     -------
@@ -266,7 +366,8 @@ def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[
     found: dict[str, list[str]] = {}
     for name in ATTRIBUTES:
         counts = Counter(sample.attributes.get(name, "") for sample in samples)
-        found[name] = sorted(value for value, count in counts.items() if value and count >= least)
+        enough = 1 if name == "modality" else least
+        found[name] = sorted(value for value, count in counts.items() if value and count >= enough)
     return found
 
 
@@ -329,7 +430,7 @@ def match_of(samples: Sequence[TrainingSample], wordings: Sequence[Wording]) -> 
 
 
 def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: random.Random) -> list[int]:
-    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest.
+    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest, and no modality is missed.
 
     Parameters
     ----------
@@ -344,17 +445,22 @@ def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: 
         Places in `samples`, shuffled.
     """
     groups: dict[str, list[int]] = defaultdict(list)
-    radiographs, starter = [], []
+    sets: dict[str, list[int]] = defaultdict(list)
+    kinds_seen: dict[str, list[int]] = defaultdict(list)
+    most = {"cxr": config.radiographs_per_epoch, "starter": config.starter_per_epoch, **config.wide_per_epoch}
     for number, sample in enumerate(samples):
-        if sample.id.startswith("cxr:"):
-            radiographs.append(number)
-        elif sample.id.startswith("starter:"):
-            starter.append(number)
+        if sample.set in most:
+            sets[sample.set].append(number)
         else:
             groups[sample.group].append(number)
+        kinds_seen[sample.attributes.get("modality", "")].append(number)
     chosen = [i for group in groups.values() for i in rng.sample(group, min(len(group), config.figures_per_case))]
-    chosen += rng.sample(radiographs, min(len(radiographs), config.radiographs_per_epoch))
-    chosen += rng.sample(starter, min(len(starter), config.starter_per_epoch))
+    for name, places in sets.items():
+        chosen += rng.sample(places, min(len(places), most[name]))
+    counts = Counter(samples[i].attributes.get("modality", "") for i in chosen)
+    for modality, places in kinds_seen.items():
+        if modality not in ("", "OT"):
+            chosen += rng.choices(places, k=max(0, config.least_of_modality - counts[modality]))
     rng.shuffle(chosen)
     return chosen
 

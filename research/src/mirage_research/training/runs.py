@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -107,6 +108,18 @@ class EncoderConfig(TrainingConfig):
         How many tokens of a text are read in training.
     averaging : float
         Decay of the exponential moving average of the weights, per step.
+    medpix : bool
+        Whether MedPix's figures are trained on; without them they serve choosing the epoch only.
+    figures_per_case, radiographs_per_epoch, starter_per_epoch : int
+        How many an epoch takes at most.
+    wide_per_epoch : dict of str to int
+        The same for each further set that is trained on, by its name.
+    least_of_modality : int
+        A modality with fewer pictures is drawn so often in an epoch, its pictures repeated.
+    synonyms : int
+        Pairs of names that a step sets against each other, and as many words that name a modality; 0 for none.
+    synonym_weight : float
+        Weight of the loss of these pairs.
     patience : int
         Stop after this many epochs without a better holdout score.
     """
@@ -128,9 +141,14 @@ class EncoderConfig(TrainingConfig):
     averaging: float = 0.97
     warm_up: float = 0.08
     attribute_weight: float = 0.3
+    medpix: bool = True
     figures_per_case: int = 6
     radiographs_per_epoch: int = 120
     starter_per_epoch: int = 160
+    wide_per_epoch: dict[str, int] = field(default_factory=dict)
+    least_of_modality: int = 0
+    synonyms: int = 0
+    synonym_weight: float = 0.3
     patience: int = 4
 
 
@@ -279,12 +297,18 @@ class TrainingData:
         The starter atlas as it ships.
     roco : Path or None
         ROCO v1 annotations; their captions place the text tower's first projection.
+    wide : Path or None
+        The further sets: ``<set>.jsonl`` and the pictures that it names.
+    words : Path or None
+        Names and synonyms of ontologies: ``<set>_synonyms.jsonl``.
     """
 
     medpix: Path
     radiographs: Path | None = None
     starter: Path | None = None
     roco: Path | None = None
+    wide: Path | None = None
+    words: Path | None = None
 
 
 class RunLog:

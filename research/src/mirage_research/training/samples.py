@@ -9,13 +9,16 @@ import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from mirage.corpora.base import Refused
+from mirage.corpora.base import Item, Refused
 from mirage.corpora.medpix import MedPixCorpus, find_folder
+from mirage.corpora.starter import StarterCorpus
 from mirage.encoders.starter import to_square
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import MODALITIES, clean_text
@@ -42,11 +45,16 @@ class TrainingSample:
     query : str
         The words of the benchmark, ``{Plane} {Modality}. {Caption}``.
     caption, title : str
+    also : tuple of str
+        Other names of the title or the diagnosis.
     sentences : tuple of str
         Of findings and discussion.
     attributes : dict
         Name (see `ATTRIBUTES`) to value; empty values are unknown.
     picture : Path
+        The file; where there is none, the name by which `read` knows it.
+    read : callable, optional
+        Gives the picture where it is in no file of its own: a slice of a stack.
     """
 
     id: str
@@ -57,8 +65,25 @@ class TrainingSample:
     caption: str
     picture: Path
     title: str = ""
+    also: tuple[str, ...] = ()
     sentences: tuple[str, ...] = ()
     attributes: dict[str, str] = field(default_factory=dict)
+    read: Callable[[], Image.Image] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def set(self) -> str:
+        """Which data set it is of, as `mirage_research.training.admission` names it."""
+        return self.id.partition(":")[0]
+
+    def image(self) -> Image.Image:
+        """The picture.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When it cannot be read.
+        """
+        return self.read() if self.read is not None else read_picture(self.picture).image
 
 
 # What a modality's wording says, in lower case; what it shows: the CT contrast or the MR sequence; and how it is called.
@@ -173,6 +198,12 @@ _RADIOGRAPH_WORDS = {
 }
 
 
+def radiograph_patients(path: Path) -> dict[str, str]:
+    """From each labelled chest X-ray's file to its patient: the first part of an NIH film's name, else the film itself."""
+    with (path / "labels.csv").open(encoding="utf-8", newline="") as file:
+        return {row["file"]: row["original"].partition("_")[0].partition(".")[0] for row in csv.DictReader(file)}
+
+
 def read_radiographs(path: Path) -> list[TrainingSample]:
     """Read the labelled chest X-rays. Their words claim no more than the label."""
     samples = []
@@ -197,41 +228,55 @@ def read_radiographs(path: Path) -> list[TrainingSample]:
     return samples
 
 
-_STARTER_REGIONS = {"brain": "brain and neuro", "thorax": "chest, pulmonary", "chest": "chest, pulmonary"}
+_STARTER_REGIONS = {
+    "brain": "brain and neuro",
+    "thorax": "chest, pulmonary",
+    "chest": "chest, pulmonary",
+    "heart": "cardiovascular",
+    "abdomen": "abdomen",
+    "spine": "spine",
+    "eye": "eye and orbit",
+}
 
 
 def read_starter(path: Path) -> list[TrainingSample]:
-    """Read the figures of the starter atlas."""
+    """Read the figures of the starter atlas, the slices of its stacks too."""
+    corpus = StarterCorpus(path)
+    records = {str(row["id"]): row for row in map(json.loads, (path / "figures.jsonl").read_text("utf-8").splitlines())}
     samples = []
-    for line in (path / "figures.jsonl").read_text("utf-8").splitlines():
-        row = json.loads(line)
-        caption = clean_text(row.get("caption"))
-        modality = str(row.get("modality", ""))
-        plane = str(row.get("plane", ""))
-        detail = str(row.get("modality_detail", ""))
-        region = str(row.get("region", ""))
-        kind = " ".join(filter(None, [plane.capitalize(), detail or MODALITIES.get(modality, modality)]))
-        structures = row.get("structures") or []
+    for item in corpus.items():
+        if isinstance(item, Refused):
+            continue
+        figure, structures = item.figure, records[item.figure.id].get("structures") or []
+        caption = clean_text(figure.caption)
+        kind = " ".join(
+            filter(None, [figure.plane.capitalize(), figure.modality_detail or MODALITIES.get(figure.modality, figure.modality)])
+        )
         samples.append(
             TrainingSample(
-                id=str(row["id"]),
-                group=str(row["id"]),
+                id=figure.id,
+                group=figure.id,
                 caption_group=caption,
                 diagnosis="",
                 query=f"{kind}. {caption}" if kind else caption,
                 caption=caption,
-                title=str(row.get("title", "")),
-                sentences=tuple(f"{kind} {region} {word}" for word in structures) or split_sentences(caption),
+                title=figure.title,
+                sentences=tuple(f"{kind} {figure.region} {word}" for word in structures) or split_sentences(caption),
                 attributes={
-                    "modality": modality,
-                    "sequence": sequence_of(detail + " "),
-                    "plane": plane,
-                    "region": _STARTER_REGIONS.get(region, ""),
+                    "modality": figure.modality,
+                    "sequence": sequence_of(figure.modality_detail + " "),
+                    "plane": figure.plane,
+                    "region": _STARTER_REGIONS.get(figure.region, ""),
                 },
-                picture=path / "pictures" / str(row["picture"]),
+                picture=path / "pictures" / item.label,
+                read=partial(_read_item, corpus, item),
             )
         )
     return samples
+
+
+def _read_item(corpus: StarterCorpus, item: Item) -> Image.Image:
+    return corpus.read(item).image
 
 
 def set_aside(
@@ -296,6 +341,8 @@ def word(sample: TrainingSample, rng: random.Random) -> Wording:
         return Wording(kind, "generic")
     if draw < 0.70 and sample.title:
         name = rng.choice([sample.title, sample.diagnosis or sample.title])
+        if sample.also and rng.random() < 0.4:
+            name = rng.choice(sample.also)
         plain = MODALITIES.get(sample.attributes.get("modality", ""), "")
         return Wording(rng.choice([name, f"{name} {plain}", f"{kind}. {name}", f"{name}, {kind}"]).strip(), "case")
     if draw < 0.82 and sample.sentences:
@@ -361,7 +408,7 @@ def load_pixels(
     usable : list of bool
         False where the picture could not be read; each such file is told by name.
     """
-    names = "\n".join(f"{sample.picture}" for sample in samples)
+    names = "\n".join(f"{sample.id} {sample.picture}" for sample in samples)
     key = hashlib.sha256(f"{pixels}\n{names}".encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"pixels-{key}.npy"
@@ -372,7 +419,7 @@ def load_pixels(
     usable = [True] * len(samples)
     for number, sample in enumerate(samples):
         try:
-            squares[number] = to_square(read_picture(sample.picture).image, pixels)
+            squares[number] = to_square(sample.image(), pixels)
         except BadPicture as error:
             usable[number] = False
             tell(f"left out {sample.picture.name}: {error}")
