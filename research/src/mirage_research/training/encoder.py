@@ -22,10 +22,12 @@ from torch import nn
 
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
+from mirage.settings import SHIPPED
 from mirage_research.evaluation.encoder import measure
 from mirage_research.evaluation.ranking import recalls
 from mirage_research.training.admission import check_admitted, held_out
 from mirage_research.training.augmentation import augment, plain
+from mirage_research.training.continuing import go_on_from
 from mirage_research.training.encoder_export import export
 from mirage_research.training.networks import StarterTowers, build, contrast, pad, parameter_groups, start_projection
 from mirage_research.training.runs import (
@@ -104,8 +106,13 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     tokenise = make_tokenise(text_folder() / "tokenizer.json", config.text_tokens)
     values = attribute_values(samples)
     towers = build(config, values, text_folder())
-    texts = [sample.query for sample in samples if sample.set == "medpix" or not config.medpix]
-    start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
+    if config.start:
+        go_on_from(towers, started_from(config.start))
+    else:
+        texts = [sample.query for sample in samples if sample.set == "medpix" or not config.medpix]
+        start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
+    if config.frozen_blocks:
+        towers.image.freeze(config.frozen_blocks)
     averaged = train(
         config,
         towers,
@@ -553,6 +560,21 @@ def _average(averaged: StarterTowers, towers: StarterTowers, decay: float) -> No
             kept[name].lerp_(value, 1 - decay)
         else:
             kept[name].copy_(value)
+
+
+def started_from(digest: str) -> Path:
+    """The folder of the encoder that ships, where it is the one that a run goes on from.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is another.
+    """
+    folder = SHIPPED / "encoder"
+    found = StarterEncoder(folder).info().digest
+    if found != digest:
+        raise BadInput(f"The run goes on from the encoder {digest[:12]}…, and what ships here is {found[:12]}….")
+    return folder
 
 
 def text_folder() -> Path:

@@ -34,8 +34,28 @@ class ImageTower(nn.Module):
             if isinstance(part, nn.BatchNorm2d):
                 part.momentum = 0.05
         self.trunk = trunk
+        self.resting = False
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(1280, dimension)
+
+    def freeze(self, blocks: int) -> None:
+        """Leave the stem and the first blocks as they are: they see most pixels, cost most time, and change least."""
+        for part in (self.trunk._conv_stem, self.trunk._bn0, *list(self.trunk._blocks)[:blocks]):
+            part.requires_grad_(False)
+
+    def rest_norms(self) -> None:
+        """Let normalisations count no statistics any more, in training either."""
+        self.resting = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> ImageTower:
+        """As of every module, but norms at rest stay so."""
+        super().train(mode)
+        if self.resting:
+            for part in self.trunk.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.eval()
+        return self
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Pool the last layer: (n, 3, side, side) to (n, 1280)."""

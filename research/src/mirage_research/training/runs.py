@@ -95,6 +95,10 @@ class EncoderConfig(TrainingConfig):
         How many MedPix training cases are set aside to choose on.
     backbone : str
         Which EfficientNet-lite the image tower starts from: ``lite0``, ``lite1`` or ``lite2``.
+    start : str
+        Digest of the exported encoder that training goes on from; empty starts from the public weights.
+    frozen_blocks : int
+        How many of the image trunk's blocks, from the first, stay as they are, its stem with them; 0 tunes all.
     pixels : int
         Side of the square that the image tower sees.
     dimension : int
@@ -127,6 +131,8 @@ class EncoderConfig(TrainingConfig):
     seed: int = 54
     holdout: int = 54
     backbone: str = "lite0"
+    start: str = ""
+    frozen_blocks: int = 0
     pixels: int = 192
     dimension: int = 256
     epochs: int = 16
