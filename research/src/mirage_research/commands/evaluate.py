@@ -102,9 +102,7 @@ def mixed_pool(
         Path | None, typer.Option("--encoder", help="Folder of a starter encoder.", show_default="the one that ships")
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Folder of another, to compare with label by label.")] = None,
-    rule: Annotated[
-        Path | None, typer.Option(help="Rule of inference.", show_default="the encoder's own")
-    ] = None,
+    rule: Annotated[Path | None, typer.Option(help="Rule of inference.", show_default="the encoder's own")] = None,
     most: Annotated[int, typer.Option(min=10, help="Pictures of a set at most.")] = 200,
     json_file: JsonFile = None,
 ) -> None:

@@ -25,7 +25,7 @@ from mirage.errors import BadPicture
 from mirage.figure import MODALITIES, Figure, Source
 from mirage.images import read_picture
 from mirage_research.evaluation.encoder import read_figures
-from mirage_research.evaluation.intervals import bootstrap, codes, compare, told
+from mirage_research.evaluation.intervals import bootstrap, compare, told
 from mirage_research.evaluation.ranking import random_recalls, recalls
 from mirage_research.training.admission import allows, held_out
 from mirage_research.training.samples import radiograph_patients, read_radiographs
@@ -35,6 +35,7 @@ MOST = 200  # pictures of a set
 _BATCH = 32
 Table = dict[str, Any]
 Tell = Callable[[int, int], None]
+Reader = Callable[[Path, str], Iterator["PooledPicture"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _film(folder: Path, name: str) -> Iterator[PooledPicture]:
         yield _pooled(folder, name, row, "XR", f"chest X-ray, {finding}" if finding else "")
 
 
-def _labelled(modality: str, kind: str, called: dict[str, str], key: str = "label") -> Callable[..., Iterator[PooledPicture]]:
+def _labelled(modality: str, kind: str, called: dict[str, str], key: str = "label") -> Reader:
     def read(folder: Path, name: str) -> Iterator[PooledPicture]:
         for row in rows(folder, name):
             label = called.get(str(row.get(key) or ""), str(row.get(key) or "").strip(" ,"))
@@ -94,7 +95,7 @@ def _labelled(modality: str, kind: str, called: dict[str, str], key: str = "labe
     return read
 
 
-def _kind_only(modality: str, kind: str) -> Callable[..., Iterator[PooledPicture]]:
+def _kind_only(modality: str, kind: str) -> Reader:
     def read(folder: Path, name: str) -> Iterator[PooledPicture]:
         for row in rows(folder, name):
             yield _pooled(folder, name, row, modality, kind)
@@ -106,19 +107,22 @@ def _trained(folder: Path, name: str) -> Iterator[PooledPicture]:
     held = {sample.id: sample for sample in READERS[name](folder) if held_out(sample.group)}
     for row in rows(folder, name):
         if (sample := held.get(f"{name}:{row['file']}")) is not None:
-            modality = sample.attributes["modality"]
-            place = _ORGANS.get(str(row.get("organ")), "")
-            yield _pooled(folder, name, row, modality, f"{MODALITIES[modality]} of the {place}" if modality and place else "")
+            modality, place = sample.attributes["modality"], _ORGANS.get(str(row.get("organ")), "")
+            label = f"{MODALITIES[modality]} of the {place}" if modality and place else ""
+            yield _pooled(folder, name, row, modality, label)
+
+
+_SEEN, _DRAWN = r"(?i)\bmicrogra|under the microscope", r"(?i)table titled|diagram|illustration"
 
 
 def _micrographs(folder: Path, name: str) -> Iterator[PooledPicture]:
     for row in rows(folder, name):
         said = f"{row.get('caption') or ''} {row.get('alt') or ''}"
-        if re.search(r"(?i)\bmicrogra|under the microscope", said) and not re.search(r"(?i)table titled|diagram|illustration", said):
+        if re.search(_SEEN, said) and not re.search(_DRAWN, said):
             yield _pooled(folder, name, row, "SM", "micrograph")
 
 
-SETS: dict[str, Callable[[Path, str], Iterator[PooledPicture]]] = {
+SETS: dict[str, Reader] = {
     "covid": _film,
     "actualmed": _film,
     "figure1": _film,
@@ -262,9 +266,9 @@ def named(pool: Sequence[PooledPicture], images: npt.NDArray[np.float32], encode
     Returns
     -------
     dict
-        ``by``: of each modality how many, and which shares are named right, wrongly, and not (*not sure*); ``macro``: mean of
-        the right ones over modalities, ``macro_of_named`` of the right among the named; ``forced`` as ``macro``, were the
-        best description always believed.
+        ``by``: of each modality how many, and which shares are named right, wrongly, and not (*not sure*); ``macro``: mean
+        of the right ones over modalities, ``macro_of_named`` of the right among the named; ``forced`` as ``macro``, were
+        the best guess always believed.
     """
     source = Source("pool", "")
     figures = [Figure(f"pool:{number}", "", source) for number in range(len(pool))]
@@ -334,10 +338,10 @@ def rows_of(table: Table) -> list[tuple[str, str]]:
     said = table["modality_named"]
     for name, row in said["by"].items():
         wrong = ", ".join(f"{MODALITIES.get(other, other)} {share}" for other, share in row["taken for"].items())
-        found.append((f"named {name}", f"{row['right']} of {row['pictures']}, not sure {row['not sure']}{'; ' if wrong else ''}{wrong}"))
-    found.append(("named right, macro", f"{said['macro']}; of those named {said['macro_of_named']}; not sure {said['not sure']}"))
-    found.append(("named right were all named, macro", f"{said['forced']}"))
-    return found
+        right = f"{row['right']} of {row['pictures']}, not sure {row['not sure']}"
+        found.append((f"named {name}", f"{right}; {wrong}" if wrong else right))
+    macro = f"{said['macro']}; of those named {said['macro_of_named']}; not sure {said['not sure']}"
+    return [*found, ("named right, macro", macro), ("named right were all named, macro", f"{said['forced']}")]
 
 
 def against(first: PoolScores, second: PoolScores) -> Table:
@@ -348,5 +352,5 @@ def against(first: PoolScores, second: PoolScores) -> Table:
     first, second : PoolScores
     """
     difference, p = compare(first.found, second.found, list(first.labels))
-    ratio = float(first.found.mean() / second.found.mean()) if second.found.mean() else None
-    return {"difference": difference.row(3), "p": round(p, 4), "ratio": ratio and round(ratio, 3), "labels": len(codes(list(first.labels)))}
+    ratio = round(float(first.found.mean() / second.found.mean()), 3) if second.found.any() else None
+    return {"difference": difference.row(3), "p": round(p, 4), "ratio": ratio, "labels": len(first.labels)}

@@ -1,8 +1,8 @@
 """What weights that ship may learn from: `may_train.json` as rows, and the check that refuses all else.
 
-Only what is CC0, in the public domain, CC BY, or under permissive terms that demonstrably cover the data is admitted, and a few
-named exceptions with their reason. A repository's licence alone does not cover the data in it. What is not in the list serves
-measurement only.
+Only what is CC0, in the public domain, CC BY, or under permissive terms that demonstrably cover the data is admitted, and a
+few named exceptions with their reason. A repository's licence alone does not cover the data in it. What is not in the list
+serves measurement only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AdmittedSet:
     licence : str
         Of the data, as its source says it.
     terms : {"open", "row", "exception"}
-        ``open`` terms cover all of it; of ``row`` each picture has its own; an ``exception`` is admitted for its reason alone.
+        ``open`` terms cover all of it; of ``row`` each picture has its own; an ``exception`` is admitted for its reason.
     holds : {"pictures", "words"}
     reason : str
         Why it is admitted.
@@ -92,8 +92,6 @@ def allows(name: str, licence: str) -> bool:
 def held_out(group: str) -> bool:
     """Whether a patient, or an original, of an added set is only measured on: fixed by its name, whatever the run."""
     return int(sha256(group.encode()).hexdigest()[:8], 16) % HELD_OUT == 0
-
-
 
 
 def card_rows(used: dict[str, str]) -> list[str]:

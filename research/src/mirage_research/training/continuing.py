@@ -66,7 +66,8 @@ def _image(tower: ImageTower, graph: Any) -> None:
     for node, convolution, norm in zip(convolutions, own, norms, strict=True):
         _set(convolution.weight, arrays[node.input[1]])
         rest = norm.running_var
-        assert rest is not None and norm.running_mean is not None
+        assert rest is not None
+        assert norm.running_mean is not None
         rest.fill_(1.0)
         norm.running_mean.zero_()
         norm.weight.fill_((1.0 + norm.eps) ** 0.5)

@@ -100,7 +100,7 @@ _SEQUENCES = (
     (("t1w", "t1 ", "t1-"), "t1", "T1"),
     (("t2",), "t2", "T2"),
     (("pdw", "proton"), "pd", "proton density"),
-    (("cta", "ct angiography"), "cta", "CT angiography"),
+    (("cta", "ct angiogra"), "cta", "CT angiography"),
     (("gi & iv",), "ct gi iv", "CT with oral and IV contrast"),
     (("w/contrast", "contrast (iv)"), "ct iv", "contrast-enhanced CT"),
     (("gi contrast",), "ct gi", ""),
@@ -239,6 +239,12 @@ _STARTER_REGIONS = {
 }
 
 
+# Of a caption of the starter atlas, what says nothing of the picture: how it is hung, who labelled it, where it is from.
+_SAID_OF_ALL = re.compile(
+    r"(?:The patient's left is on|The front is on|Labels: |The publisher does not|, slice \d+ of \d+).*?(?:\. |\.?$)"
+)
+
+
 def read_starter(path: Path) -> list[TrainingSample]:
     """Read the figures of the starter atlas, the slices of its stacks too."""
     corpus = StarterCorpus(path)
@@ -248,10 +254,9 @@ def read_starter(path: Path) -> list[TrainingSample]:
         if isinstance(item, Refused):
             continue
         figure, structures = item.figure, records[item.figure.id].get("structures") or []
-        caption = clean_text(figure.caption)
-        kind = " ".join(
-            filter(None, [figure.plane.capitalize(), figure.modality_detail or MODALITIES.get(figure.modality, figure.modality)])
-        )
+        caption = _SAID_OF_ALL.sub(". ", clean_text(figure.caption)).replace(" . ", " ").replace(". . ", ". ").strip()
+        called = figure.modality_detail or MODALITIES.get(figure.modality, figure.modality)
+        kind = " ".join(filter(None, [figure.plane.capitalize(), called]))
         samples.append(
             TrainingSample(
                 id=figure.id,

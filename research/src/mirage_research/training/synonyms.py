@@ -1,7 +1,7 @@
 """Names that mean one thing, as text–text positives, and the words for kinds of pictures.
 
-*Fibroids* should lie near *uterine leiomyoma*. What a name is a kind of, and that kind's other kinds, are the hard negatives:
-near in words, and something else.
+*Fibroids* should lie near *uterine leiomyoma*. What a name is a kind of, and that kind's other kinds, are the hard
+negatives: near in words, and something else.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mirage.figure import ALSO_CALLED, MODALITIES
 from mirage_research.training.admission import check_admitted
 
 SETS = ("doid", "uberon")
+_MOST_NEAR = 40  # of some parents hundreds of names are children
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,14 @@ def read_terms(folder: Path, sets: Sequence[str] = SETS) -> dict[str, list[Term]
             for parent in row["is_a"]:
                 children[parent].append(row["name"])
         found[name] = [
-            Term(
-                row["name"],
-                tuple(row["exact"]),
-                tuple(
-                    dict.fromkeys(
-                        [*row["is_a"], *(other for parent in row["is_a"] for other in children[parent] if other != row["name"])]
-                    )
-                )[:40],
-            )
-            for row in rows
-            if row["exact"]
+            Term(row["name"], tuple(row["exact"]), _near(row["name"], row["is_a"], children)) for row in rows if row["exact"]
         ]
     return found
+
+
+def _near(name: str, parents: Sequence[str], children: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    siblings = [child for parent in parents for child in children[parent] if child != name]
+    return tuple(dict.fromkeys([*parents, *siblings]))[:_MOST_NEAR]
 
 
 def other_names(terms: Mapping[str, Sequence[Term]]) -> dict[str, tuple[str, ...]]:
@@ -156,7 +152,7 @@ _ASKED = {
 def kinds(
     terms: Mapping[str, Sequence[Term]], count: int, rng: random.Random, known: Sequence[str] = tuple(_ASKED)
 ) -> list[tuple[str, str]]:
-    """Draw words that name a kind of picture, with that kind: so that a text's modality is learnt from more than few pictures.
+    """Draw words that name a kind of picture, with that kind: of some kinds too few pictures teach their words.
 
     Parameters
     ----------

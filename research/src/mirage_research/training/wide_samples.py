@@ -1,4 +1,4 @@
-"""Training samples of the sets beyond MedPix, the NIH films and the starter atlas. Their words claim no more than a label says."""
+"""Training samples beyond MedPix, the NIH films and the starter atlas. Their words claim no more than a label says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mirage.corpora.inferring import modality_in, plane_in
 from mirage.errors import BadInput
-from mirage.figure import MODALITIES
+from mirage.figure import MODALITIES, PLANES
 from mirage.images import read_picture
 from mirage_research.training.admission import allows, check_admitted, held_out
 from mirage_research.training.samples import TrainingSample
@@ -73,8 +73,15 @@ def _covid(folder: Path) -> Iterator[TrainingSample]:
             finding, ""
         )
         yield _sample(
-            folder, "covid", row, f"patient {row['patientid']}", "XR", "frontal", "chest, pulmonary",
-            caption=f"Chest X-ray, {named}" if named else "Chest X-ray", title=named,
+            folder,
+            "covid",
+            row,
+            f"patient {row['patientid']}",
+            "XR",
+            "frontal",
+            "chest, pulmonary",
+            caption=f"Chest X-ray, {named}" if named else "Chest X-ray",
+            title=named,
         )
 
 
@@ -86,12 +93,19 @@ def _vqarad(folder: Path) -> Iterator[TrainingSample]:
         word, region = _ORGANS.get(str(row["organ"]), ("", ""))
         asked = [(str(question).strip(), str(answer).strip(), str(kind)) for question, answer, kind in row["qa"]]
         modality, plane = told_by(asked)
-        statements = [f"{question.rstrip('? ')}: {answer}" for question, answer, _ in asked if answer.lower() not in ("yes", "no")]
-        statements = [text for text in statements if len(text) < 200]
+        open_ones = [(question, answer) for question, answer, _ in asked if answer.lower() not in ("yes", "no")]
+        statements = [text for question, answer in open_ones if len(text := f"{question.rstrip('? ')}: {answer}") < 200]
         kind = " ".join(filter(None, [plane, MODALITIES.get(modality, "image"), f"of the {word}" if word else ""]))
         yield _sample(
-            folder, "vqarad", row, Path(str(row["file"])).stem, modality, plane, region,
-            caption=". ".join([kind, *statements[:3]]), sentences=tuple(statements),
+            folder,
+            "vqarad",
+            row,
+            Path(str(row["file"])).stem,
+            modality,
+            plane,
+            region,
+            caption=". ".join([kind, *statements[:3]]),
+            sentences=tuple(statements),
         )
 
 
@@ -108,12 +122,17 @@ def told_by(asked: Sequence[tuple[str, str, str]]) -> tuple[str, str]:
         if "MODALITY" in kind or "PLANE" in kind:
             said += [answer] if answer.lower() not in ("yes", "no") else [question] if answer.lower() == "yes" else []
     modalities = {found for text in said if (found := modality_in(_spelt(text)))}
-    planes = {found for text in said if (found := plane_in(text) or ("frontal" if re.search(r"\b(?:AP|PA)\b", text) else ""))}
-    planes |= {plane for text in said for plane in ("axial", "coronal", "sagittal") if text.lower().strip(" .").startswith(plane)}
+    planes = {found for text in said if (found := _plane(text))}
     if planes & {"frontal", "lateral"}:
         modalities.add("XR")
     modality = next(iter(modalities)) if len(modalities) == 1 else ""
     return modality, next(iter(planes)) if len(planes) == 1 else ""
+
+
+def _plane(text: str) -> str:
+    """One plane, also where an answer is no more than its name, "PA" or "Axial plane"."""
+    alone = next((plane for plane in PLANES[:3] if text.lower().strip(" .").startswith(plane)), "")
+    return plane_in(text) or alone or ("frontal" if re.search(r"\b(?:AP|PA)\b", text) else "")
 
 
 def _spelt(text: str) -> str:
@@ -141,8 +160,15 @@ def _openstax_nursing(folder: Path) -> Iterator[TrainingSample]:
         else:  # people at work, maps, labels: no medical picture
             continue
         yield _sample(
-            folder, "openstax_nursing", row, Path(str(row["file"])).stem, modality, "", "",
-            caption=f"{MODALITIES[modality]}. {words}", sentences=(str(row.get("alt") or ""),) if row.get("alt") else (),
+            folder,
+            "openstax_nursing",
+            row,
+            Path(str(row["file"])).stem,
+            modality,
+            "",
+            "",
+            caption=f"{MODALITIES[modality]}. {words}",
+            sentences=(str(row.get("alt") or ""),) if row.get("alt") else (),
         )
 
 
@@ -154,8 +180,17 @@ READERS: dict[str, Callable[[Path], Iterator[TrainingSample]]] = {
 
 
 def _sample(
-    folder: Path, name: str, row: dict[str, Any], group: str, modality: str, plane: str, region: str, *,
-    caption: str, title: str = "", sentences: tuple[str, ...] = (),
+    folder: Path,
+    name: str,
+    row: dict[str, Any],
+    group: str,
+    modality: str,
+    plane: str,
+    region: str,
+    *,
+    caption: str,
+    title: str = "",
+    sentences: tuple[str, ...] = (),
 ) -> TrainingSample:
     kind = " ".join(filter(None, [plane.capitalize(), MODALITIES.get(modality, "")]))
     return TrainingSample(
