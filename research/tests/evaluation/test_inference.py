@@ -11,7 +11,7 @@ import pytest
 
 from medpix_maker import make_medpix
 from mirage.atlas import Atlas
-from mirage.corpora.inferring import Rule
+from mirage.corpora.inferring import Inference, Rule
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source
 from mirage_research.evaluation import inference
@@ -70,6 +70,33 @@ def test_a_rule_believes_only_what_could_be_checked_and_only_where_it_is_right_o
     assert rule.answers["modality"] == ("MR",), "of no other modality has the starter atlas ten figures"
     wrong = inference.EncodedFigures([replace(figure, modality="XR") for figure in given.figures], given.images)
     assert "modality" not in inference.fit(wrong, starter.encoder).margins
+
+
+def test_prototypes_are_middles_of_a_kinds_pictures_and_one_picture_makes_none() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.eye(3, 16, dtype=np.float32)
+    images = np.repeat(centres, [20, 20, 1], axis=0) + rng.normal(0, 0.05, (41, 16)).astype(np.float32)
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    made = inference.prototypes(inference.EncodedKinds(np.repeat(["US", "OP", "NM"], [20, 20, 1]), images))
+    assert set(made) == {"US", "OP"}
+    for rows, centre in ((made["US"], centres[0]), (made["OP"], centres[1])):
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+        assert (rows @ centre).min() > 0.9
+
+
+def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas) -> None:
+    rows = [row for batch in starter.store.each() for row in batch]
+    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    images = np.stack([vectors[row.key][0] for row in rows])
+    given = inference.EncodedFigures([row.figure for row in rows], images)
+    kinds = inference.EncodedKinds(np.array([row.figure.modality for row in rows]), images)
+    rule = inference.fit(given, starter.encoder, kinds)
+    assert {"US", "OP", "MR"} <= set(rule.answers["modality"])
+    bare = [replace(figure, modality="", plane="") for figure in given.figures]
+    said = Inference(starter.encoder, ("modality",), rule)(bare, images)
+    sure = [(was, now) for was, now in zip(given.figures, said, strict=True) if now.modality]
+    assert len(sure) > 0.9 * len(said)
+    assert np.mean([was.modality == now.modality for was, now in sure]) > 0.9
 
 
 def test_a_split_without_figures_says_so(starter: Atlas, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Modality and plane from the picture itself, zero-shot: the encoder says which of some descriptions fits it best.
+"""Modality and plane from the picture itself: the encoder says which kind's pictures, or which description, are nearest.
 
 Asked only where neither the source nor the caption says, and only of an encoder whose answers were measured: `Rule` holds
-by how much the best description has to fit better than any other kind's, and which answers could be checked. All else is
-left open. ``mirage evaluate inference`` makes the rule and measures it; see docs/corpora.md.
+what pictures of each modality look like to it, by how much the nearest kind has to be nearer than any other, and which
+answers could be checked. All else is left open. ``mirage evaluate inference`` makes the rule and measures it; see
+docs/corpora.md.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,11 +75,15 @@ class Rule:
         A field that is not there is never inferred from pictures.
     answers : mapping
         ``modality`` and ``plane``: the values that could be checked where the rule was made. Others are not believed.
+    prototypes : mapping
+        Of each modality some unit vectors, middles of groups of its pictures. Where there are any, modality is theirs to
+        say; without, the descriptions say it.
     """
 
     encoder: str
     margins: Mapping[str, float]
     answers: Mapping[str, tuple[str, ...]]
+    prototypes: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Rule:
@@ -98,7 +103,10 @@ class Rule:
     def write(self, path: Path, **more: object) -> None:
         """Write as JSON, with whatever else should be known of how it was made."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
+        told = {**asdict(self), **more}
+        vectors = json.dumps(told.pop("prototypes"), separators=(",", ":"))  # a number a line would be thousands of lines
+        text = json.dumps(told | {"prototypes": None}, indent=2)
+        path.write_text(text.removesuffix("null\n}") + vectors + "\n}\n", "utf-8")
 
 
 def rule_place(digest: str) -> Path:
@@ -130,16 +138,21 @@ class Looked(NamedTuple):
 
 
 class Looking:
-    """Compares pictures with the descriptions. The descriptions are encoded when it is first asked.
+    """Compares pictures with prototypes, or with the descriptions. The descriptions are encoded when it is first asked.
 
     Parameters
     ----------
     encoder : Encoder
+    prototypes : mapping, optional
+        See `Rule`.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, prototypes: Mapping[str, Sequence[Sequence[float]]] | None = None) -> None:
         self._encoder = encoder
         self._descriptions = descriptions()
+        known = prototypes or {}
+        self._kinds = [key for key, rows in known.items() for _ in rows]
+        self._prototypes = np.array([row for rows in known.values() for row in rows], dtype=np.float32)
 
     @loaded_once
     def _texts(self) -> Vectors:
@@ -147,6 +160,8 @@ class Looking:
 
     def modality(self, images: Vectors) -> Looked:
         """Choose the modality of each of (n, d) image vectors."""
+        if self._kinds:
+            return _chosen(images @ self._prototypes.T, self._kinds)
         return _chosen(images @ self._texts.T, [each.modality for each in self._descriptions])
 
     def plane(self, images: Vectors, modalities: Sequence[str]) -> Looked:
@@ -180,7 +195,7 @@ class Inference:
     def __init__(self, encoder: Encoder, fields: tuple[str, ...] = INFERABLE, rule: Rule | None = None) -> None:
         self.rule = rule or rule_for(encoder.info().digest)
         self._fields = fields
-        self._looking = Looking(encoder)
+        self._looking = Looking(encoder, self.rule.prototypes if self.rule else None)
 
     def __call__(self, figures: Sequence[Figure], images: Vectors) -> list[Figure]:
         """Give the figures with what the encoder is sure enough of, marked as inferred.

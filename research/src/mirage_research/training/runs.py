@@ -301,8 +301,6 @@ class TrainingData:
         Labelled chest X-rays: ``labels.csv`` and the files that it names.
     starter : Path or None
         The starter atlas as it ships.
-    roco : Path or None
-        ROCO v1 annotations; their captions place the text tower's first projection.
     wide : Path or None
         The further sets: ``<set>.jsonl`` and the pictures that it names.
     words : Path or None
@@ -312,7 +310,6 @@ class TrainingData:
     medpix: Path
     radiographs: Path | None = None
     starter: Path | None = None
-    roco: Path | None = None
     wide: Path | None = None
     words: Path | None = None
 

@@ -15,8 +15,15 @@ from mirage.corpora.inferring import modality_in, plane_in
 from mirage.errors import BadInput
 from mirage.figure import MODALITIES, PLANES
 from mirage.images import read_picture
+from mirage.settings import SHIPPED
 from mirage_research.training.admission import allows, check_admitted, held_out
-from mirage_research.training.samples import TrainingSample
+from mirage_research.training.samples import (
+    TrainingSample,
+    radiograph_patients,
+    read_medpix,
+    read_radiographs,
+    read_starter,
+)
 
 NEAR = 40  # of 256 bits: fewer differences, and two pictures are taken for one
 
@@ -47,6 +54,30 @@ def read_set(folder: Path, name: str) -> tuple[list[TrainingSample], list[str]]:
     found = list(READERS[name](folder))
     held = sorted({sample.group for sample in found if held_out(sample.group)})
     return [sample for sample in found if sample.group not in set(held)], held
+
+
+def unheld_radiographs(path: Path) -> list[TrainingSample]:
+    """The labelled chest X-rays without those of patients that are only measured on."""
+    patients = radiograph_patients(path)
+    return [film for film in read_radiographs(path) if not held_out(f"cxr:{patients[film.id.partition(':')[2]]}")]
+
+
+def training_pictures(medpix: Path, wide: Path, films: Path | None, left_out: set[str]) -> list[TrainingSample]:
+    """Pictures that may be learnt from, of all sets, without those that are only measured on.
+
+    Parameters
+    ----------
+    medpix, wide : Path
+    films : Path or None
+    left_out : set of str
+        Training cases of MedPix that are set aside.
+    """
+    samples = [sample for sample in read_medpix(medpix, "train") if sample.group not in left_out]
+    samples += read_starter(SHIPPED / "atlas")
+    for name in READERS:
+        if (wide / f"{name}.jsonl").is_file():
+            samples += read_set(wide, name)[0]
+    return samples + (unheld_radiographs(films) if films else [])
 
 
 def rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
