@@ -48,9 +48,8 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         _row(table, best)
         if others:
             ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
-            table.add_row(
-                "", "", "", f"[dim]{len(others)} more of this {'case' if best['figure']['case_id'] else 'stack'}:[/]", ids
-            )
+            shared = "case" if best["figure"]["case_id"] else "stack"
+            table.add_row("", "", "", f"[dim]{len(others)} more of this {shared}:[/]", ids)
     out.print(table)
     alone = sum(not best["figure"]["case_id"] for best, *_ in groups)
     cases = f" of {counted(len(groups) - alone, 'case')}" if alone < len(groups) else ""
