@@ -22,6 +22,7 @@ from benchmarks.report import markdown
 from benchmarks.scale import scale
 from benchmarks.searching import http, search
 from benchmarks.sizes import install
+from benchmarks.stacking import stacking
 from benchmarks.starting import starting
 from benchmarks.travelling import travelling
 
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "explain": explain,
     "diffusers": diffusers,
     "adding": adding,
+    "stacking": stacking,
     "memory": memory,
     "travelling": travelling,
     "install": install,

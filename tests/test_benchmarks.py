@@ -26,7 +26,7 @@ def setting(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> S
     return Setting(folder, None, quick=True)
 
 
-@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "memory", "travelling"])
+@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "stacking", "memory", "travelling"])
 def test_a_benchmark_runs_and_reports_positive_figures(name: str, setting: Setting) -> None:
     outcome = BENCHMARKS[name](setting)
     assert not outcome.skipped
