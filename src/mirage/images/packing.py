@@ -17,7 +17,7 @@ from mirage.errors import BadPicture
 
 Array = np.ndarray[Any, Any]
 _LEVEL = 6
-_AT_ONCE = 2**22  # values that are unpacked together: more would leave the processor's cache
+_AT_ONCE = 2**21  # values that are unpacked together: more would leave the processor's cache
 
 
 def pack(values: Array) -> bytes:
@@ -51,12 +51,17 @@ def _predicted(planes: Array) -> Array:
     predicted[:, 0, 1:] = planes[:, 0, :-1]
     predicted[:, 1:, 0] = planes[:, :-1, 0]
     left, above, corner = planes[:, 1:, :-1], planes[:, :-1, 1:], planes[:, :-1, :-1]
-    low, high = np.minimum(left, above), np.maximum(left, above)
-    # left + above - corner wherever that lies between the two, else the nearer of them; it wraps around nowhere then.
-    inner = left + above - corner
-    inner = np.where(corner >= high, low, np.where(corner <= low, high, inner))
-    predicted[:, 1:, 1:] = inner
+    predicted[:, 1:, 1:] = _median(left, above, corner)
     return predicted
+
+
+def _median(left: Array, above: Array, corner: Array) -> Array:
+    """The middle one of left, above, and left + above - corner. What wraps around on the way wraps back again."""
+    between = np.maximum(np.minimum(left, above), corner)
+    np.minimum(between, np.maximum(left, above), out=between)
+    np.subtract(above, between, out=between)
+    between += left
+    return between
 
 
 def unpack(data: bytes, shape: Sequence[int]) -> Array:
@@ -146,24 +151,18 @@ def _joined(plain: bytes, deep: int) -> Array:
 def _undone(folded: Array) -> Array:
     """Values (n, rows, columns) from what prediction left. Those of one anti-diagonal depend on earlier ones alone."""
     count, rows, columns = folded.shape
-    top = 8 * folded.itemsize
     # Two diagonals and one row before the first are zeros: diagonals[d + 2, y + 1] holds what lies at row y, column d - y.
-    diagonals = np.zeros((rows + columns + 1, rows + 1, count), np.int32)
+    diagonals = np.zeros((rows + columns + 1, rows + 1, count), folded.dtype)
     row, line, item = diagonals.strides
     slanted = np.lib.stride_tricks.as_strided(diagonals[2:, 1:], (rows, columns, count), (row + line, row, item))
-    slanted[:] = ((folded >> 1).astype(np.int32) ^ -(folded & 1).astype(np.int32)).transpose(1, 2, 0)
+    slanted[:] = ((folded >> 1) ^ (0 - (folded & 1))).transpose(1, 2, 0)
     for number in range(rows + columns - 1):
         first, end = max(0, number - columns + 1), min(rows, number + 1)
         left, above = diagonals[number + 1, first + 1 : end + 1], diagonals[number + 1, first:end]
-        low, high = np.minimum(left, above), np.maximum(left, above)
-        predicted = left + above
-        predicted -= diagonals[number, first:end]
-        np.minimum(np.maximum(predicted, low, out=predicted), high, out=predicted)
+        predicted = _median(left, above, diagonals[number, first:end])
         if end == number + 1:
             predicted[-1] = above[-1]  # the first column
         if first == 0:
             predicted[0] = left[0]  # the first row
-        here = diagonals[number + 2, first + 1 : end + 1]
-        here += predicted
-        here &= (1 << top) - 1
-    return slanted.transpose(2, 0, 1).astype(folded.dtype)
+        diagonals[number + 2, first + 1 : end + 1] += predicted
+    return slanted.transpose(2, 0, 1)
