@@ -48,6 +48,9 @@ class Pencil:
     def unread(self, text: str) -> str:
         return " ".join(text.split()[32:])
 
+    def refusal(self, text: str) -> str:
+        return "Pencils draw no ultrasound." if "echocardiogram" in text else ""
+
     def generate(
         self,
         request: GenerationRequest,

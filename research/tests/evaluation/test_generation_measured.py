@@ -56,6 +56,9 @@ class Artist:
     def unread(self, text: str) -> str:
         return ""
 
+    def refusal(self, text: str) -> str:
+        return ""
+
     def generate(
         self,
         request: GenerationRequest,

@@ -14,15 +14,25 @@ from medpix_maker import make_medpix
 from mirage.cli import app
 from mirage.errors import BadInput, Unavailable
 from mirage.generate.generators import GenerationRequest, PromptTerm
+from mirage.generate.generators.conditions import Conditions, closure
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.starter import StarterGenerator
 from mirage.settings import SHIPPED
-from mirage_research.training.generator_images import ImageTexts, read, set_aside
+from mirage_research.training.generator_images import (
+    ConditionedImage,
+    conditioned,
+    read,
+    read_wide,
+    set_aside,
+    vocabulary,
+)
 from mirage_research.training.runs import GeneratorConfig, TrainingData
-from mirage_research.training.samples import tidied
+from mirage_research.training.samples import TrainingSample, tidied
 
 TINY = GeneratorConfig(
     held_out=0.3,
+    least_pictures=2,
+    least_cases=1,
     steps=3,
     batch=4,
     components=8,
@@ -51,14 +61,49 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return medpix, place / "cxr"
 
 
-def test_words_claim_no_more_than_is_known(data: tuple[Path, Path]) -> None:
-    images, examples = read(*data)
+def test_conditions_claim_no_more_than_is_known(data: tuple[Path, Path]) -> None:
+    images, examples = read(TrainingData(*data))
     assert images.shape == (len(examples), 160, 160)
-    assert {example.kind for example in examples} >= {"X-ray|frontal|chest"}
-    for example in examples:
-        if example.kind.startswith("X-ray"):
-            assert not any(word in " ".join(example.texts) for word in ("left", "right", "severe"))
-    assert any(example.texts[0] == "axial brain CT" for example in examples)
+    films = [example for example in examples if example.source == "chest-xray"]
+    assert {example.kind for example in films} == {"XR|frontal|chest"}
+    assert {name for example in films for name in example.concepts} == {
+        "radiography", "frontal", "chest", "pneumonia", "normal"
+    }  # fmt: skip
+    assert any({"axial", "computed tomography", "brain"} <= set(example.concepts) for example in examples)
+
+
+def test_a_concept_is_learnt_where_enough_pictures_of_enough_cases_show_it() -> None:
+    def shown(count: int, cases: int, *concepts: str) -> list[ConditionedImage]:
+        return [ConditionedImage(f"i{n}", f"{concepts}{n % cases}", "", concepts, "medpix") for n in range(count)]
+
+    learnt = vocabulary(
+        [*shown(25, 5, "meningioma"), *shown(25, 2, "ependymoma"), *shown(10, 10, "liver")], GeneratorConfig()
+    )
+    assert learnt["meningioma"].pictures == 25
+    assert learnt["brain tumor"].pictures == 50, "what is broader is shown by all that is narrower"
+    assert "ependymoma" not in learnt, "two cases tell how those two look"
+    assert "liver" not in learnt
+
+
+def test_what_is_denied_is_not_shown_and_a_diagnosis_does_not_move_the_picture(tmp_path: Path) -> None:
+    sample = TrainingSample(
+        "x", "case", "", "lung cancer", "Axial MR - T2 weighted", "A ring enhancing mass without edema.", tmp_path,
+        attributes={"modality": "MR", "sequence": "t2", "plane": "axial", "region": "brain and neuro"},
+    )  # fmt: skip
+    known = conditioned(sample, "medpix")
+    assert known.kind == "MR|axial|brain"
+    assert {"T2-weighted imaging", "ring enhancement", "lung cancer"} <= set(known.concepts)
+    assert "edema" not in known.concepts
+    assert "chest" not in closure(known.concepts), "a lung cancer's metastasis in the brain is no picture of the chest"
+
+
+def test_only_what_its_licence_permits_is_read_of_the_wide_sets(tmp_path: Path) -> None:
+    (tmp_path / "covid").mkdir()
+    rows = []
+    for number, licence in enumerate(("CC BY 3.0", "CC BY", "CC BY-NC-SA", "CC BY-SA", None, "listed as authorized")):
+        rows.append({"file": f"covid/{number}.webp", "finding": "COVID-19", "view": "PA", "license": licence})
+    (tmp_path / "covid.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    assert [sample.id for _, sample in read_wide(tmp_path)] == ["covid:0", "covid:1"]
 
 
 def test_traces_of_de_identification_are_not_learnt() -> None:
@@ -66,7 +111,7 @@ def test_traces_of_de_identification_are_not_learnt() -> None:
 
 
 def test_no_case_is_both_trained_and_measured_on() -> None:
-    examples = [ImageTexts(f"i{number}", f"case{number // 3}", "CT", ("x",)) for number in range(90)]
+    examples = [ConditionedImage(f"i{number}", f"case{number // 3}", "CT", ("x",), "medpix") for number in range(90)]
     train, held_out = set_aside(examples, 0.2, 7)
     assert len(train) + len(held_out) == 90
     assert len(held_out) == 18
@@ -125,7 +170,7 @@ def test_eight_bit_weights_say_nearly_what_the_network_said(made: Path) -> None:
 
     kept = torch.load(made.parent / "checkpoint.pt", weights_only=False)
     inner = network(TINY)
-    inner.load_state_dict(kept["ema"])
+    inner.load_state_dict({name.removeprefix("inner."): value for name, value in kept["ema"].items() if "inner" in name})
     inner.eval()
     latents, states, pooled = torch.randn(2, 8, 4, 4), torch.randn(2, 5, 384), torch.randn(2, 256)
     times, mask = torch.tensor([200.0, 800.0]), torch.tensor([[1.0] * 5, [1, 1, 0, 0, 0]])
@@ -166,15 +211,31 @@ def test_a_folder_that_is_damaged_is_said(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
-def test_another_text_encoder_is_refused(made: Path, tmp_path: Path) -> None:
+def test_a_generator_of_an_older_format_is_refused(made: Path, tmp_path: Path) -> None:
     import shutil
 
-    shutil.copytree(SHIPPED / "encoder", tmp_path / "encoder")
-    with (tmp_path / "encoder" / "text.onnx").open("ab") as file:
-        file.write(b"\x00")
-    generator = StarterGenerator(made, encoder=tmp_path / "encoder", threads=1)
-    with pytest.raises(Unavailable, match="another text encoder"):
-        list(generator.generate(GenerationRequest((PromptTerm("brain"),), steps=1)))
+    shutil.copytree(made, tmp_path / "generator")
+    config = json.loads((made / "config.json").read_text("utf-8"))
+    (tmp_path / "generator" / "config.json").write_text(json.dumps({**config, "format": 1}), "utf-8")
+    with pytest.raises(Unavailable, match="older MIRAGE"):
+        StarterGenerator(tmp_path / "generator", threads=1)
+
+
+@pytest.mark.torch
+def test_training_begins_from_what_was_exported(made: Path, data: tuple[Path, Path]) -> None:
+    import torch
+
+    from mirage_research.training.generator_network import Conditioned
+
+    kept = torch.load(made.parent / "checkpoint.pt", weights_only=True)["ema"]
+    learnt = list(Conditions.load(made).learnt)
+    again = Conditioned(TINY, len(learnt) + 1)
+    assert again.begin_from(made, ["something new", *learnt]) == len(learnt)
+    for name, value in again.inner.state_dict().items():
+        was = kept[f"inner.{name}"]
+        assert torch.allclose(value, was, atol=float(was.abs().max()) / 100), name
+    assert torch.allclose(again.states[1:], kept["states"], atol=1e-2)
+    assert not again.pooled[0].any(), "what is new says nothing to begin with"
 
 
 @pytest.mark.torch
@@ -184,7 +245,7 @@ def test_it_begins_from_a_picture_as_far_as_it_is_told(made: Path, data: tuple[P
         start = opened.convert("L")
     near, far = (
         np.asarray(
-            next(iter(generator.generate(GenerationRequest((PromptTerm("x"),), start=start, strength=strength)))).image,
+            next(iter(generator.generate(GenerationRequest((PromptTerm("brain"),), start=start, strength=strength)))).image,
             float,
         )
         for strength in (0.02, 1.0)

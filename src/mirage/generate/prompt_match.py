@@ -61,9 +61,7 @@ class PromptMatch:
     said: str
 
 
-def check(
-    prompt: str, nearest: Sequence[Figure], held: Mapping[str, Mapping[str, int]], *, learnt: bool = True
-) -> PromptMatch:
+def check(prompt: str, nearest: Sequence[Figure], held: Mapping[str, Mapping[str, int]]) -> PromptMatch:
     """Check what can be checked.
 
     Parameters
@@ -73,12 +71,9 @@ def check(
         The real figures that look most like the image, best first.
     held : mapping
         Field to its values in the atlas and how many figures have each: what it hardly holds cannot be told.
-    learnt : bool
-        Whether the generator has learnt to draw that kind of picture. Where it has not, an encoder may take what looks like
-        nothing for what was asked, and nothing is claimed.
     """
     names = list(dict.fromkeys(match.concept for match in lexicon().find(prompt, typed=True).matches))
-    fields = tuple(_checked(name, asked, nearest if learnt else (), held.get(name, {})) for name, asked in _asked(names))
+    fields = tuple(_checked(name, asked, nearest, held.get(name, {})) for name, asked in _asked(names))
     unchecked = tuple(name for name in names if lexicon().kind(name) in ("disease", "finding") and name != "normal")
     return PromptMatch(fields, unchecked, " ".join(_sentences(fields, unchecked)))
 

@@ -17,7 +17,6 @@ from typing import Protocol
 from PIL import Image
 
 from mirage import __version__
-from mirage.corpora.inferring import modality_in
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, BadQuery
 from mirage.figure import MODALITIES, Figure
@@ -171,7 +170,7 @@ def new_seed() -> int:
 
 
 def request_of(
-    atlas: RealFigures, query: Query, options: GenerationOptions, info: GeneratorInfo, start: Image.Image | None = None
+    atlas: RealFigures, query: Query, options: GenerationOptions, generator: Generator, start: Image.Image | None = None
 ) -> tuple[GenerationRequest, tuple[str, ...]]:
     """What a generator is asked for by a query, and what the person should know of how it was read.
 
@@ -183,14 +182,15 @@ def request_of(
         Texts keep their weights. A figure among the terms speaks by its words, a dropped picture by those of the figure
         nearest to it; filters become words.
     options : GenerationOptions
-    info : GeneratorInfo
+    generator : Generator
+        Asked only what it can and what it refuses.
     start : PIL.Image.Image, optional
         A picture to begin from.
 
     Raises
     ------
     mirage.errors.BadInput
-        When the generator cannot follow, or is not made for this prompt.
+        When the generator cannot follow, is not made for this prompt, or does not draw what it asks for.
     mirage.errors.NotFound
         When a figure is not there.
     """
@@ -203,6 +203,8 @@ def request_of(
     if said:
         wanted[first] = replace(wanted[first], text=f"{wanted[first].text}, {said}")
     prompt_filter.check(" ".join(term.text for term in wanted if term.weight > 0))
+    if refused := generator.refusal(", ".join(term.text for term in wanted if term.weight > 0)):
+        raise BadInput(refused)
     if options.figure:
         if start is not None:
             raise BadInput("An image begins from a figure or from a picture, not from both.")
@@ -210,7 +212,7 @@ def request_of(
     chosen = {name: value for name, value in asdict(options).items() if name not in ("figure", "generator", "insist")}
     if options.seed is None:
         chosen["seed"] = new_seed()
-    return filled(GenerationRequest(tuple(wanted), start=start, **chosen), info), tuple(remarks)
+    return filled(GenerationRequest(tuple(wanted), start=start, **chosen), generator.info()), tuple(remarks)
 
 
 def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
@@ -274,30 +276,16 @@ def draw(
     mirage.errors.BadInput, mirage.errors.Unavailable
     """
     info = generator.info()
-    request, remarks = request_of(atlas, query, options, info, start)
+    request, remarks = request_of(atlas, query, options, generator, start)
     for text in dict.fromkeys([*(term.text for term in request.terms), request.negative]):
         if text and (rest := generator.unread(text)):
-            remarks = (*remarks, f"The generator reads {info.most_tokens} tokens; this was not read: “{_short(rest)}”.")
-    strange = _never_seen(request, info)
-    remarks = (*remarks, *([strange] if strange else []))
+            remarks = (*remarks, f"The generator does not know this, and it led nothing: “{_short(rest)}”.")
     copies = TrainingFingerprints.of(info)
     begun = atlas.reference(options.figure) if options.figure else (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
         record = _record(request, info, drawn, begun)
         said = tuple(dict.fromkeys((*remarks, *drawn.remarks)))
-        yield _beside(atlas, record, drawn, copies, said, options.insist, learnt=not strange)
-
-
-def _never_seen(request: GenerationRequest, info: GeneratorInfo) -> str:
-    """What to say where words name a kind of image that the generator has not learnt; empty where it has."""
-    wanted = modality_in(". ".join(term.text for term in request.terms if term.weight > 0))
-    if not info.learnt or not wanted or wanted in info.learnt:
-        return ""
-    learnt = [MODALITIES[key] for key in info.learnt]
-    return (
-        f"This generator has only ever seen {', '.join(learnt[:-1])} and {learnt[-1]}: this image does not show "
-        f"{MODALITIES[wanted].lower() if wanted != 'PT' else 'PET'}. Look at real figures."
-    )
+        yield _beside(atlas, record, drawn, copies, said, options.insist)
 
 
 def _beside(
@@ -307,8 +295,6 @@ def _beside(
     copies: TrainingFingerprints | None,
     remarks: tuple[str, ...],
     insist: bool,
-    *,
-    learnt: bool,
 ) -> SyntheticImage:
     if drawn.blank:
         nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
@@ -324,7 +310,7 @@ def _beside(
     rows = [by_key[key] for key, _ in found if key in by_key]
     nearest = tuple(reference_of(row) for row in rows[:NEAREST])
     prompt = ", ".join(text for text, weight in record.terms if weight > 0)
-    match = prompt_match.check(prompt, [row.figure for row in rows], held, learnt=learnt)
+    match = prompt_match.check(prompt, [row.figure for row in rows], held)
     data = provenance.mark(drawn.image, record)
     return SyntheticImage(record, data, nearest, match, copy, False, remarks)
 

@@ -188,8 +188,7 @@ class Jobs:
             When there is no such generator, or it cannot be used.
         """
         self._check_room()
-        info = self._generator(options).info()
-        synthesis.request_of(self._atlas, query, options, info, start)
+        synthesis.request_of(self._atlas, query, options, self._generator(options), start)
         title = f"Generate: {query.text or 'an image like a figure'}"[:200]
         pinned = replace(options, figure=self._atlas.reference(options.figure)) if options.figure else options
         asked = None

@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirage import encoders
-from mirage.errors import Unavailable
 from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.latents import PatchBasis
-from mirage.generate.generators.starter import MOST_TEXTS, TextStates, course, flow, times, with_output
-from mirage.models.runtime import onnx_session
-from mirage.settings import SHIPPED
-
-TEXTS = ["axial brain MRI", "", "sagittal knee MRI with a large joint effusion"]
-STATES = "/tower/trunk/encoder/layer.5/output/LayerNorm/LayerNormalization_output_0"
-ENCODER = SHIPPED / "encoder"
+from mirage.generate.generators.starter import MOST_TEXTS, course, flow, times
 
 
 def towards(target: np.ndarray, others: dict[int, np.ndarray] | None = None):
@@ -84,29 +76,3 @@ def test_patches_of_a_full_basis_bring_an_image_back() -> None:
     latents = patches.encode(image)
     assert latents.shape == (64, 4, 4)
     np.testing.assert_allclose(patches.decode(latents), image, atol=1e-4)
-
-
-def test_token_states_come_out_of_the_encoder_that_ships_and_its_vectors_stay_the_same() -> None:
-    read = TextStates(ENCODER, STATES, 64)
-    states, mask, pooled = read(TEXTS)
-    assert states.shape == (3, int(mask.sum(1).max()), 384)
-    assert not states[1, int(mask[1].sum()) :].any(), "padding is nothing"
-    vectors = encoders.load("starter").encode_texts(TEXTS)
-    np.testing.assert_allclose(pooled, vectors, atol=1e-5)
-    alone, _, _ = read(["axial brain MRI"])
-    np.testing.assert_array_equal(alone[0], states[0, : alone.shape[1]])
-
-
-def test_what_is_not_read_is_told() -> None:
-    read = TextStates(ENCODER, STATES, 64)
-    assert read.unread("axial brain MRI") == ""
-    long = "axial brain MRI " + "with a mass " * 60
-    rest = read.unread(long)
-    assert rest
-    assert long.strip().endswith(rest.strip())
-
-
-def test_a_model_without_that_value_is_said() -> None:
-    model = with_output((ENCODER / "text.onnx").read_bytes(), "/no/such/value")
-    with pytest.raises(Unavailable, match=r"text\.onnx is damaged"):
-        onnx_session(model, 1, "Install MIRAGE again.", path=ENCODER / "text.onnx")

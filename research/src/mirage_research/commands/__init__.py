@@ -16,10 +16,12 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
         Its group ``mirage evaluate``.
     """
     from mirage_research.commands import evaluate as measurements  # noqa: PLC0415 - named like what it is added to
-    from mirage_research.commands import evaluate_concepts, evaluate_retrieval, train  # noqa: PLC0415
+    from mirage_research.commands import evaluate_concepts, evaluate_generation, evaluate_retrieval, train  # noqa: PLC0415
 
     app.add_typer(train.app, name="train")
     evaluate.registered_commands += measurements.app.registered_commands
+    evaluate.command("generation")(evaluate_generation.generation)
+    evaluate.command("generation-sheets")(evaluate_generation.sheets)
     evaluate.command("retrieval")(evaluate_retrieval.retrieval)
     evaluate.command("student-queries")(evaluate_concepts.student_queries)
     evaluate.command("lexicon")(evaluate_concepts.lexicon)

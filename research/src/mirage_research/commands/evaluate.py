@@ -279,59 +279,6 @@ def copies(
 
 
 @app.command()
-def generation(
-    medpix: MedPix = None,
-    name: Annotated[str, typer.Option("--generator", help="Which one.")] = "starter",
-    limit: Annotated[int, typer.Option(min=2, help="Prompts of dev to draw.")] = 120,
-    seeds: Annotated[int, typer.Option(min=2, max=8, help="Images of one prompt, to measure diversity.")] = 8,
-    classes: Annotated[int, typer.Option(min=1, help="Prompts to measure diversity with.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the prompts; the first image's seed.")] = 0,
-    steps: Annotated[int | None, typer.Option(min=1, show_default="the generator's own")] = None,
-    guidance: Annotated[float | None, typer.Option(min=1, show_default="the generator's own")] = None,
-    raw: Annotated[bool, typer.Option(help="Compare images as they are, with lettering, margins and all detail.")] = False,
-    remember: Annotated[
-        Path | None,
-        typer.Option(help="Keep the features of the images in this file, .npz, so that the next run is quicker."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the figures here too, as JSON.")] = None,
-    grid: Annotated[
-        Path | None, typer.Option(help="Write a sheet of the synthetic images here, PNG: a prompt a row, a seed a column.")
-    ] = None,
-) -> None:
-    """Measure synthetic images: how like real ones, how like the prompt, how unlike each other, and no copies."""
-    from mirage.generate import synthesis  # noqa: PLC0415
-    from mirage.generate.generators.copies import TrainingFingerprints  # noqa: PLC0415
-    from mirage_research.evaluation import generation as measurement  # noqa: PLC0415
-    from mirage_research.evaluation import image_features  # noqa: PLC0415
-
-    where = copy_of(medpix)
-    generator = synthesis.generator_of(synthesis.GenerationOptions(generator=name))
-    network = image_features.load()
-    if remember is not None:
-        network = image_features.remembered(network, remember)
-    with counting("Drawing and looking", " images/s") as move:
-        found = measurement.evaluate(
-            where,
-            generator,
-            TrainingFingerprints.of(generator.info()),
-            network,
-            limit=limit,
-            seeds=seeds,
-            classes=classes,
-            seed=seed,
-            steps=steps,
-            guidance=guidance,
-            raw=raw,
-            progress=lambda stage, done, total: move(done, total),
-        )
-    facts(measurement.rows(found.table))
-    write(found.table, out)
-    if grid is not None:
-        measurement.sheet(found.rows).save(grid)
-        say(f"Written to {grid}.")
-
-
-@app.command()
 def inference(
     medpix: MedPix = None,
     split: Annotated[str, typer.Option(help="Where to measure: dev, or another split.")] = "dev",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -106,19 +107,27 @@ def generator(
         Path | None, typer.Option(envvar="MIRAGE_MEDPIX", help="A copy of MedPix 2.0 in its own layout.")
     ] = None,
     chest_xray: Annotated[Path | None, typer.Option(help="Labelled chest X-rays: labels.csv and images/.")] = None,
+    wide: Annotated[
+        Path | None, typer.Option(help="Labelled pictures of other sets; what their licences permit is used.")
+    ] = None,
+    starter: Annotated[bool, typer.Option(help="Train on the starter atlas's figures too.")] = True,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin from this generator that was exported, not from nothing.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps in all; hours on a laptop.")] = None,
     seed: Annotated[int | None, typer.Option(help="Sets aside the held-out cases and starts every choice.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads to use.")] = 2,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in the output folder.")] = False,
 ) -> None:
-    """Train the starter generator on MedPix 2.0's training split and chest X-rays, and export it as ONNX."""
+    """Train the starter generator and export it as ONNX. Ctrl-C exports what there is; --resume goes on."""
     settings = GeneratorConfig.read(config, {"steps": steps, "seed": seed})
     check_needs(("torch", "diffusers", "onnx"))
-    data = _data(medpix, chest_xray)
+    data = replace(_data(medpix, chest_xray, starter=SHIPPED / "atlas" if starter else None), wide=wide)
     from mirage_research.training.generator import make_generator  # noqa: PLC0415 - needs torch
 
-    folder = make_generator(settings, data, out, resume=resume, threads=threads)
+    with stopping() as stop:
+        folder = make_generator(settings, data, out, resume=resume, start=start, threads=threads, stop=stop)
     say(f"The generator is in {folder}. Measure it with: mirage evaluate generation")
 
 

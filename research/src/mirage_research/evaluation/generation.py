@@ -352,6 +352,12 @@ def rows(table: dict[str, Any]) -> list[tuple[str, str]]:
         else "not checked: the generator ships no fingerprints"
     )
     lines.append(("near copies of training images", near))
+    if probed := table.get("findings"):
+        lines.append(("findings, AUC of a probe that learnt on real pictures", ""))
+        for name, found in sorted(probed.items(), key=lambda row: -row[1]["low"]):
+            seen = "seen" if found["low"] > 0.5 else "not told from chance"
+            value = told([found["auc"], found["low"], found["high"]])
+            lines.append((f"  {name}", f"{value}, {seen}; on real pictures {found['real']:.2f}"))
     return lines
 
 

@@ -6,9 +6,12 @@ Esser and others, *Scaling rectified flow transformers for high-resolution image
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from PIL import Image
 
+from mirage.generate.generators.conditions import WORDS, Learnt
+from mirage.generate.generators.evidence import EVIDENCE, Evidence, kinds_of
 from mirage.generate.generators.latents import PatchBasis
-from mirage.generate.generators.starter import TextStates
-from mirage.settings import SHIPPED
 from mirage_research.training import generator_images
-from mirage_research.training.generator_batches import Batches, Words, fit_basis
-from mirage_research.training.generator_network import TEXT_OUTPUT, TIME_SCALE, export, network
+from mirage_research.training.generator_batches import Batches, fit_basis
+from mirage_research.training.generator_images import ConditionedImage
+from mirage_research.training.generator_network import TIME_SCALE, Conditioned, export
 from mirage_research.training.runs import (
     CHECKPOINT,
     GeneratorConfig,
@@ -46,6 +50,7 @@ def make_generator(
     out: Path,
     *,
     resume: bool = False,
+    start: Path | None = None,
     threads: int = 2,
     stop: Callable[[], bool] = lambda: False,
 ) -> Path:
@@ -59,6 +64,8 @@ def make_generator(
         Gets the generator, its configuration, log and checkpoint.
     resume : bool
         Go on from the checkpoint in the output folder.
+    start : Path, optional
+        A generator that was exported, to begin from.
     threads : int
     stop : callable
         Asked after every step; a run that was stopped is exported as it is.
@@ -76,21 +83,26 @@ def make_generator(
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
     tell = RunLog(out / "log.txt")
-    images, examples = generator_images.read(data.medpix, data.radiographs, tell)
+    images, examples = generator_images.read(data, tell)
     train, held_out = generator_images.set_aside(examples, config.held_out, config.seed)
     basis = out / "patches.npz"
+    if not basis.exists() and start:
+        shutil.copyfile(start / "patches.npz", basis)
     if not basis.exists():
         kept = fit_basis(torch.from_numpy(images[train]), config, basis)
         tell(f"{config.components} components of patches keep {kept:.1%} of the variance")
-    tell("reading the words")
-    words = Words(examples, TextStates(SHIPPED / "encoder", TEXT_OUTPUT, 64, threads))
-    batches = Batches(images, examples, train, words, PatchBasis.load(basis), config)
-    made = network(config).to(memory_format=torch.channels_last)
+    learnt = _learnt(out, [examples[number] for number in train], config)
+    batches = Batches(images, examples, train, learnt, PatchBasis.load(basis), config)
+    made = Conditioned(config, len(learnt)).to(memory_format=torch.channels_last)
+    if start and not (out / CHECKPOINT).is_file():
+        tell(f"begun from {start}; {made.begin_from(start, learnt)} of its concepts taken over")
     size = sum(part.numel() for part in made.parameters())
-    tell(f"{size / 1e6:.1f}M weights, {len(train):,} images to train on, {len(held_out):,} held out")
+    tell(f"{size / 1e6:.1f}M weights, {len(learnt)} concepts; {len(train):,} images to train on, {len(held_out):,} held out")
     train_network(made, batches, held_out, config, out / CHECKPOINT, tell, stop)
     folder = out / "generator"
-    export(made, config, basis, SHIPPED / "encoder", folder)
+    export(made, learnt, config, basis, folder)
+    kinds = Counter(examples[number].kind for number in train)
+    Evidence(kinds=kinds_of(kinds)).save(folder / EVIDENCE)
     names = [examples[number].id for number in train]
     trained = (Image.fromarray(images[number]) for number in train)
     generator_images.write_fingerprints(folder / "fingerprints.npz", trained, names)
@@ -101,14 +113,23 @@ def make_generator(
     return folder
 
 
-def loss_of(network: Any, batch: tuple[Any, Any, Any, Any], times: Any, noise: Any) -> Any:
+def _learnt(out: Path, examples: Sequence[ConditionedImage], config: GeneratorConfig) -> dict[str, Learnt]:
+    """The concepts of a run: those that it began with, or those that its images show often enough."""
+    path = out / WORDS
+    if not path.is_file():
+        found = generator_images.vocabulary(examples, config)
+        path.write_text(json.dumps({name: dataclasses.astuple(each) for name, each in found.items()}, indent=0), "utf-8")
+    return {name: Learnt(*row) for name, row in json.loads(path.read_text("utf-8")).items()}
+
+
+def loss_of(network: Any, batch: tuple[Any, Any], times: Any, noise: Any) -> Any:
     """Mean squared error of the velocity at some times; bf16 where the processor has it.
 
     Parameters
     ----------
-    network : UNet2DConditionModel
+    network : Conditioned
     batch : tuple of torch.Tensor
-        Latents (n, k, s, s), token states (n, t, d), their mask (n, t) and vectors of the texts (n, e).
+        Latents (n, k, s, s) and numbers of concepts (n, t).
     times : torch.Tensor
         (n,), from 0, the image, to 1, noise.
     noise : torch.Tensor
@@ -119,16 +140,10 @@ def loss_of(network: Any, batch: tuple[Any, Any, Any, Any], times: Any, noise: A
     torch.Tensor
         () float32.
     """
-    latents, states, mask, pooled = batch
+    latents, concepts = batch
     at = times[:, None, None, None]
     with torch.autocast("cpu", torch.bfloat16):
-        told = network(
-            (1 - at) * latents + at * noise,
-            times * TIME_SCALE,
-            encoder_hidden_states=states,
-            encoder_attention_mask=mask,
-            class_labels=pooled,
-        ).sample
+        told = network((1 - at) * latents + at * noise, times * TIME_SCALE, concepts)
     return F.mse_loss(told.float(), noise - latents)
 
 
@@ -138,7 +153,7 @@ def held_out_loss(network: Any, batches: Batches, numbers: Sequence[int], size: 
 
     Parameters
     ----------
-    network : UNet2DConditionModel
+    network : Conditioned
     batches : Batches
     numbers : sequence of int
         Of the held-out images; about the first 128 are measured.
@@ -171,7 +186,7 @@ def train_network(  # noqa: PLR0915 - a run is read from top to bottom
 
     Parameters
     ----------
-    network : UNet2DConditionModel
+    network : Conditioned
         Trained in place.
     batches : Batches
     held_out : sequence of int

@@ -1,4 +1,4 @@
-"""Images and words as the generator sees them: bent a little, in latents, with token states."""
+"""Images as the generator sees them: bent a little, in latents, with the concepts that it is told."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
+from mirage.generate.generators.conditions import closure
 from mirage.generate.generators.latents import PATCH, PatchBasis, with_neighbours
-from mirage.generate.generators.starter import TextStates
-from mirage_research.training.generator_images import ImageTexts, Pixels
-from mirage_research.training.generator_network import POOLED_SCALE
+from mirage_research.training.generator_images import ConditionedImage, Pixels
 from mirage_research.training.runs import GeneratorConfig
 
 _TURN, _SCALE, _SHIFT, _BEND = 0.12, 0.08, 0.06, 0.03  # radians; shares of the side
@@ -140,74 +139,52 @@ def _patches(images: Any) -> Any:
     return F.unfold(images, PATCH, stride=PATCH).transpose(1, 2)
 
 
-class Words:
-    """Every text of the examples, read once.
-
-    Parameters
-    ----------
-    examples : sequence of ImageTexts
-    read : TextStates
-    """
-
-    def __init__(self, examples: Sequence[ImageTexts], read: TextStates) -> None:
-        every = sorted({text for example in examples for text in example.texts} | {""})
-        self._at = {text: number for number, text in enumerate(every)}
-        states, pooled = [], []
-        for text in every:
-            found, _, vector = read([text])
-            states.append(torch.from_numpy(found[0].astype(np.float16)))
-            pooled.append(torch.from_numpy(vector[0]))
-        self._states, self._pooled = states, torch.stack(pooled) * POOLED_SCALE
-
-    def __call__(self, texts: Sequence[str]) -> tuple[Any, Any, Any]:
-        """Token states (n, t, d), their mask (n, t) and the texts' vectors (n, e)."""
-        numbers = [self._at[text] for text in texts]
-        rows = [self._states[number].float() for number in numbers]
-        mask = torch.nn.utils.rnn.pad_sequence([torch.ones(len(row)) for row in rows], batch_first=True)
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), mask, self._pooled[numbers]
-
-
 class Batches:
-    """Draws batches: rare kinds oftener, words at random, some without."""
+    """Draws batches: rare kinds oftener, some without all that is known, and of the others now and then a concept less."""
 
     def __init__(
         self,
         images: Pixels,
-        examples: Sequence[ImageTexts],
+        examples: Sequence[ConditionedImage],
         train: Sequence[int],
-        words: Words,
+        learnt: Iterable[str],
         basis: PatchBasis,
         config: GeneratorConfig,
     ) -> None:
-        self._images, self._examples, self._train = torch.from_numpy(images), examples, np.array(train)
-        self._words, self._basis, self._config = words, basis, config
+        self._images, self._basis, self._config = torch.from_numpy(images), basis, config
+        place = {name: number for number, name in enumerate(learnt)}
+        self._told = [[place[name] for name in closure(example.concepts) if name in place] for example in examples]
+        self._train = np.array(train)
         counts = Counter(examples[number].kind for number in train)
         weights = np.array([counts[examples[number].kind] ** -config.balance for number in train])
         self._weights = weights / weights.sum()
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
 
-    def draw(self) -> tuple[Any, Any, Any, Any]:
-        """Latents, token states, mask and vectors of one batch."""
+    def draw(self) -> tuple[Any, Any]:
+        """Latents of one batch, and the numbers of the concepts of each, −1 where there is none."""
         config, rng = self._config, self.rng
         chosen = rng.choice(self._train, config.batch, p=self._weights)
-        texts = [self._text(int(number)) for number in chosen]
-        states, mask, pooled = self._words(texts)
-        pooled = pooled * torch.from_numpy(rng.random(len(texts)) >= config.no_pooled).float()[:, None]
-        images = bent(self._images[chosen], config.side * PATCH, self.generator)
-        return self._encoded(images), states, mask, pooled
+        rows = []
+        for number in chosen:
+            told, keep = self._told[int(number)], 0.0
+            if rng.random() >= config.empty:
+                # Sometimes little is said, sometimes all: a prompt may be either.
+                keep = 1.0 if rng.random() < config.whole else rng.random()
+            rows.append([each for each in told if rng.random() < keep])
+        return self._encoded(bent(self._images[chosen], config.side * PATCH, self.generator)), padded(rows)
 
-    def _text(self, number: int) -> str:
-        texts = self._examples[number].texts
-        chosen = texts[self.rng.integers(len(texts))]
-        return "" if self.rng.random() < self._config.empty else chosen
-
-    def held_out(self, numbers: Sequence[int]) -> tuple[Any, Any, Any, Any]:
-        """The same for given images, as they are, with their sources' words."""
-        texts = [self._examples[number].texts[min(4, len(self._examples[number].texts) - 1)] for number in numbers]
+    def held_out(self, numbers: Sequence[int]) -> tuple[Any, Any]:
+        """The same for given images, as they are, with all that is known of them."""
         images = plain(self._images[list(numbers)], self._config.side * PATCH)
-        return (self._encoded(images), *self._words(texts))
+        return self._encoded(images), padded([self._told[number] for number in numbers])
 
     def _encoded(self, images: Any) -> Any:
         """(n, 1, s, s) to latents (n, k, s/8, s/8)."""
         return torch.from_numpy(np.stack([self._basis.encode(image) for image in images[:, 0].numpy()]))
+
+
+def padded(rows: Sequence[Sequence[int]]) -> Any:
+    """(n, longest) int64, −1 where a row is shorter; at least one wide."""
+    longest = max(1, *map(len, rows))
+    return torch.tensor([[*row, *[-1] * (longest - len(row))] for row in rows])

@@ -1,35 +1,84 @@
-"""Training images of the generator: framed alike, without lettering, with the words that may stand for each."""
+"""Training images of the generator: framed alike, without lettering, with the what is known of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mirage.corpora.base import Refused
+from mirage.corpora.inferring import modality_in, plane_in
+from mirage.corpora.starter import StarterCorpus
+from mirage.generate.generators.conditions import MODALITY_CONCEPTS, Learnt, closure, modality_of
 from mirage.generate.generators.copies import KIND, THRESHOLD, middle_coefficients
+from mirage.generate.generators.evidence import REGIONS
 from mirage.generate.generators.latents import SIDE, framed, squared
-from mirage_research.evaluation.medpix import LOCATIONS, NOT_PLAIN
-from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, tidied
+from mirage.language.concepts import lexicon
+from mirage.language.mentions import mentions
+from mirage.language.reading import HOW
+from mirage_research.evaluation.medpix import NOT_PLAIN
+from mirage_research.training.runs import GeneratorConfig, TrainingData
+from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, sequence_of, tidied
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 
 _COLOURED = 12  # mean difference between the channels, of 255; from there on it is a photograph or a drawing
-_KINDS = {"MR": "MRI", "XR": "X-ray"}
-_REGIONS = {location.lower(): region for location, region in LOCATIONS.items()}
-_PARTS = (
-    "knee|shoulder|hip|ankle|foot|wrist|hand|elbow|thigh|femur|leg|lumbar spine|cervical spine|thoracic spine|spine|pelvis|"
-    "orbit|sinus|neck|liver|kidney|pancreas|heart|breast|brain|chest|abdomen|pituitary|temporal bone"
-).split("|")
+_SEQUENCES = {
+    "flair": ("fluid-attenuated inversion recovery",),
+    "gre": ("gradient echo",),
+    "adc": ("apparent diffusion coefficient map",),
+    "dwi": ("diffusion-weighted imaging",),
+    "stir": ("short tau inversion recovery",),
+    "fiesta": ("balanced steady-state free precession",),
+    "mra": ("MR angiography",),
+    "t1 gd fs": ("contrast-enhanced T1-weighted imaging", "fat-suppressed imaging"),
+    "t1 gd": ("contrast-enhanced T1-weighted imaging",),
+    "t1": ("T1-weighted imaging",),
+    "t2": ("T2-weighted imaging",),
+    "pd": ("proton density-weighted imaging",),
+    "cta": ("CT angiography",),
+    "ct gi iv": ("contrast-enhanced CT",),
+    "ct iv": ("contrast-enhanced CT",),
+    "ct plain": ("non-contrast CT",),
+}
+# What a source's name of a region means in concepts of the lexicon.
+_PLACES = {
+    "brain and neuro": ("brain",),
+    "nerve, central": ("brain",),
+    "head": ("head",),
+    "head and neck": ("head", "neck"),
+    "eye and orbit": ("orbit",),
+    "ophthalmology": ("orbit",),
+    "chest, pulmonary": ("chest",),
+    "thorax": ("chest",),
+    "cardiovascular": ("chest", "heart"),
+    "heart and great vessels": ("chest", "heart"),
+    "breast and mammography": ("breast",),
+    "gastrointestinal": ("abdomen",),
+    "abdomen": ("abdomen",),
+    "genitourinary": ("abdomen", "pelvis"),
+    "reproductive and urinary system": ("abdomen", "pelvis"),
+    "spine": ("spine",),
+    # Of `wide/vqarad`.
+    "abd": ("abdomen",),
+    "chest": ("chest",),
+}
+_FRAME = 16  # pixels a side in which later sets are compared with earlier pictures
+_SAME = 0.995  # correlation from which two pictures are the same
 
 
 @dataclass(frozen=True, slots=True)
-class ImageTexts:
-    """One training image's words.
+class ConditionedImage:
+    """What is known of one training image.
 
     Attributes
     ----------
@@ -37,90 +86,212 @@ class ImageTexts:
         The group is the case; images of one case are never both trained and measured on.
     kind : str
         Modality, plane and region, for balance.
-    texts : tuple of str
+    concepts : tuple of str
+        What it shows, as its source says it: concepts of the lexicon.
+    source : str
+        The set that it is from.
     """
 
     id: str
     group: str
     kind: str
-    texts: tuple[str, ...]
+    concepts: tuple[str, ...]
+    source: str
 
 
-def words_of(sample: TrainingSample) -> ImageTexts:
-    """The texts that may stand for an image: what it is, from plain to detailed, and its source's own words."""
-    known = sample.attributes
-    kind, plane = _KINDS.get(known["modality"], known["modality"]), known.get("plane", "")
-    told = f"{sample.caption} {sample.title}".lower()
-    part = next((part for part in _PARTS if part in told), "")
-    region = _REGIONS.get(known.get("region", ""), "") or part
-    sequence = known.get("sequence", "").upper()
+def conditioned(sample: TrainingSample, source: str, group: str = "") -> ConditionedImage:
+    """What is known of a sample, in concepts.
 
-    def joined(*parts: str) -> str:
-        return " ".join(filter(None, parts))
-
-    plain, query = joined(plane, region, kind), tidied(sample.query)
-    texts = (
-        plain,
-        joined(plane, kind, region),
-        joined(plane, kind, "of the", region) if region else plain,
-        joined(plane, sequence, kind, part or region),
-        query,
-        query,
-        query,
-        tidied(f"{plain}. {sample.caption}"),
-        tidied(f"{plain}. {sample.title}"),
-        tidied(f"{sample.title}. {kind}"),
-    )
-    return ImageTexts(sample.id, sample.group.removeprefix("medpix:"), f"{kind}|{plane}|{region}", texts)
-
-
-def radiograph_words(sample: TrainingSample) -> ImageTexts:
-    """A chest X-ray's texts; they claim no more than its label."""
-    label = sample.diagnosis
-    texts = (
-        "frontal chest X-ray",
-        "chest radiograph",
-        f"frontal chest X-ray, {label}",
-        sample.query,
-        f"chest X-ray {label}",
-    )
-    return ImageTexts(sample.id, sample.id, "X-ray|frontal|chest", texts)
-
-
-def read(medpix: Path, radiographs: Path | None, tell: Tell = lambda _: None) -> tuple[Pixels, list[ImageTexts]]:
-    """Read and frame the training images.
+    Modality, plane and region are those that its source states. Its caption tells the rest; of its case's title and
+    diagnosis only diseases and findings count, because they may concern another part of the body.
 
     Parameters
     ----------
-    medpix : Path
-        A copy of MedPix 2.0; its training split is read. Colour pictures, drawings and montages are left out.
-    radiographs : Path or None
-        Labelled chest X-rays.
+    sample : TrainingSample
+    source : str
+    group : str
+        Its own when left out.
+    """
+    stated = sample.attributes
+    way = MODALITY_CONCEPTS.get(stated.get("modality", ""), "")
+    made = [way, *_SEQUENCES.get(stated.get("sequence", ""), ()), stated.get("plane", "")]
+    kinds = lexicon().kind
+    told = _affirmed(f"{sample.query}. {sample.caption}")
+    if _NO_FINDING.search(sample.caption):
+        told.append("normal")
+    case = _affirmed(f"{sample.title}. {sample.diagnosis}")
+    shown = [
+        name
+        for name in told
+        if kinds(name) not in HOW or (kinds(name) == "sequence" and modality_of(name) in (stated.get("modality"), ""))
+    ]
+    places = _PLACES.get(stated.get("region", ""), ())
+    shown = [*places, *shown, *(name for name in case if kinds(name) in ("disease", "finding"))]
+    if not any(kinds(name) == "anatomy" for name in shown):
+        shown += [name for name in case if kinds(name) == "anatomy"]
+    concepts = tuple(dict.fromkeys(name for name in (*made, *shown) if name in lexicon()))
+    every = closure(concepts)
+    region = next((each for each in REGIONS if each in every), "")
+    kind = f"{stated.get('modality', '')}|{stated.get('plane', '')}|{region}"
+    return ConditionedImage(sample.id, group or sample.group.removeprefix("medpix:"), kind, concepts, source)
+
+
+_NO_FINDING = re.compile(r"(?i)\bno finding\b")
+
+
+def _affirmed(text: str) -> list[str]:
+    return list(dict.fromkeys(each.concept for each in mentions(tidied(text)) if each.polarity == "affirmed"))
+
+
+def vocabulary(examples: Sequence[ConditionedImage], config: GeneratorConfig) -> dict[str, Learnt]:
+    """The concepts that enough pictures of enough cases show, themselves or as something narrower.
+
+    Parameters
+    ----------
+    examples : sequence of ConditionedImage
+    config : GeneratorConfig
+        Says how many are enough.
+    """
+    pictures: Counter[str] = Counter()
+    cases: dict[str, set[str]] = {}
+    for example in examples:
+        for name in closure(example.concepts):
+            pictures[name] += 1
+            cases.setdefault(name, set()).add(example.group)
+    return {
+        name: Learnt(lexicon().kind(name), count, len(cases[name]))
+        for name, count in pictures.most_common()
+        if count >= config.least_pictures and len(cases[name]) >= config.least_cases
+    }
+
+
+def read(data: TrainingData, tell: Tell = lambda _: None) -> tuple[Pixels, list[ConditionedImage]]:
+    """Read and frame the training images; those of MedPix and the chest X-rays come first.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Colour pictures, drawings and montages are left out, and of later sets what an earlier one has already.
     tell : callable
-        Told in a line how many images there are, and how many were left out.
+        Told in a line how many images there are of each set, and how many were left out.
 
     Returns
     -------
     images : (n, 160, 160) uint8
-    examples : list of ImageTexts
+    examples : list of ConditionedImage
     """
     images: list[Pixels] = []
-    examples: list[ImageTexts] = []
-    left_out = 0
-    for sample in read_medpix(medpix, "train"):
-        with Image.open(sample.picture) as opened:
-            picture = opened.convert("RGB")
-        if NOT_PLAIN.search(sample.query.partition(".")[0]) or _coloured(picture):
-            left_out += 1
+    examples: list[ConditionedImage] = []
+    small: list[npt.NDArray[np.float32]] = []
+    left_out: Counter[str] = Counter()
+    for source, sample, group, picture in _every(data):
+        strange = sample.attributes.get("modality", "") not in MODALITIES
+        if strange or NOT_PLAIN.search(sample.query.partition(".")[0]) or _coloured(picture):
+            left_out[source] += 1
             continue
-        images.append(np.asarray(framed(picture)))
-        examples.append(words_of(sample))
-    for sample in read_radiographs(radiographs) if radiographs else ():
-        with Image.open(sample.picture) as opened:
-            images.append(np.asarray(squared(opened.convert("L"), SIDE)))
-        examples.append(radiograph_words(sample))
-    tell(f"{len(images):,} images ({left_out} in colour, drawn or put together were left out)")
+        framing = squared(picture.convert("L"), SIDE) if source == "chest-xray" else framed(picture)
+        tiny = np.asarray(framing.resize((_FRAME, _FRAME), Image.Resampling.BOX), np.float32).ravel()
+        tiny = (tiny - tiny.mean()) / max(float(np.linalg.norm(tiny - tiny.mean())), 1e-6)
+        if source not in (*FIRST, "starter") and float((np.stack(small) @ tiny).max()) > _SAME:
+            left_out[source] += 1
+            continue
+        small.append(tiny)
+        images.append(np.asarray(framing))
+        examples.append(conditioned(sample, source, group))
+    counts = Counter(example.source for example in examples)
+    told = ", ".join(f"{count:,} of {source} ({left_out[source]} left out)" for source, count in counts.items())
+    tell(f"{len(images):,} images: {told}")
     return np.stack(images), examples
+
+
+FIRST = ("medpix", "chest-xray")
+MODALITIES = ("CT", "MR", "XR")
+_VIEWS = {"PA": "frontal", "AP": "frontal", "AP Supine": "frontal", "AP semi erect": "frontal", "L": "lateral"}
+
+
+def _every(data: TrainingData) -> Iterator[tuple[str, TrainingSample, str, Image.Image]]:
+    for sample in read_medpix(data.medpix, "train"):
+        yield "medpix", sample, "", _opened(sample.picture)
+    for sample in read_radiographs(data.radiographs) if data.radiographs else ():
+        yield "chest-xray", sample, sample.id, _opened(sample.picture)
+    if data.starter:
+        for sample, picture in read_starter(data.starter):
+            yield "starter", sample, sample.group, picture
+    for source, sample in read_wide(data.wide) if data.wide else ():
+        yield source, sample, sample.group, _opened(sample.picture)
+
+
+def _opened(path: Path) -> Image.Image:
+    with Image.open(path) as opened:
+        return opened.convert("RGB")
+
+
+_BRAIN_ATLAS = re.compile(r"(?i)\batlas\b")  # of an average brain; no vertebra
+
+
+def read_starter(path: Path) -> Iterator[tuple[TrainingSample, Image.Image]]:
+    """The grey figures of the starter atlas with their pictures; those of one case or stack are one group."""
+    corpus = StarterCorpus(path)
+    for item in corpus.items():
+        if isinstance(item, Refused) or item.stacked:
+            continue
+        figure = item.figure
+        of = figure.slice_of.stack if figure.slice_of else figure.case_id or re.split(r"[-_]", figure.id)[0]
+        known = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
+        known["sequence"] = sequence_of(f"{figure.modality_detail} ")
+        query = " ".join(filter(None, [figure.plane, figure.modality_detail or figure.modality]))
+        sample = TrainingSample(
+            figure.id, f"starter:{of}", "", figure.diagnosis.lower(), query, _BRAIN_ATLAS.sub("", figure.caption), path,
+            figure.title, attributes=known,
+        )  # fmt: skip
+        yield sample, corpus.read(item).image.convert("RGB")
+
+
+def read_wide(path: Path) -> Iterator[tuple[str, TrainingSample]]:
+    """The grey pictures of ``wide`` that may train: chest X-rays under CC BY, and VQA-RAD's, which are MedPix's."""
+    for row in _rows(path / "covid.jsonl"):
+        if not re.fullmatch(r"CC BY( \d\.\d)?|CC0.*", str(row.get("license"))):
+            continue
+        plane = _VIEWS.get(str(row.get("view")), "")
+        finding = "" if row["finding"] in ("todo", "Unknown") else str(row["finding"])
+        caption = "No finding" if finding == "No Finding" else finding.replace("COVID-19", "COVID-19 pneumonia")
+        known = {"modality": "XR", "plane": plane, "region": "chest"}
+        place = path / str(row["file"])
+        group = f"covid:{row.get('patientid', row['file'])}"
+        yield "covid", TrainingSample(f"covid:{place.stem}", group, "", "", "Chest X-ray", caption, place, attributes=known)
+    for row in _rows(path / "vqarad.jsonl"):
+        known = {"region": str(row.get("organ") or "").lower(), **_asked_of(row["qa"])}
+        if not known["modality"]:
+            continue
+        place = path / str(row["file"])
+        name = f"vqarad:{place.stem}"
+        yield "vqarad", TrainingSample(name, name, "", "", "", "", place, attributes=known)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+
+_YES = re.compile(r"(?i)yes\b")
+
+
+def _asked_of(pairs: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The one modality and plane that the answers to a picture's questions name, and the questions that are answered yes."""
+    said = ". ".join(
+        f"{question if _YES.match(answer) else answer}"
+        for question, answer, kind in pairs
+        if kind in ("MODALITY", "PLANE") and not re.match(r"(?i)no\b", answer)
+    )
+    said = re.sub(r"(?i)\b[xX]-? ?ray\b|plain film|radiograph\b", "X-ray", said)
+    plane = plane_in(said) or ("frontal" if re.search(r"\b(?:PA|AP)\b", said) else "")
+    modality = modality_in(said)
+    if modality == "XR" and plane in ("coronal", ""):
+        plane = "frontal" if plane else ""
+    if not modality and plane == "frontal":
+        modality = "XR"
+    if not modality and re.search(r"(?i)\bT[12]\b|FLAIR|DWI|diffusion", said):
+        modality = "MR"
+    return {"modality": modality, "plane": plane, "sequence": sequence_of(f"{said} ") if modality == "MR" else ""}
 
 
 def _coloured(picture: Image.Image) -> bool:
@@ -128,14 +299,14 @@ def _coloured(picture: Image.Image) -> bool:
     return float((small.max(2) - small.min(2)).mean()) > _COLOURED
 
 
-def set_aside(examples: Sequence[ImageTexts], share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Numbers of the examples to train on, and of those that are only measured on, split by group.
+def set_aside(examples: Sequence[ConditionedImage], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Numbers of the examples to train on, and of those that are only measured on: some groups of the first sets.
 
     Parameters
     ----------
-    examples : sequence of ImageTexts
+    examples : sequence of ConditionedImage
     share : float
-        Of the groups that are only measured on, from 0 to 1; rounded down to whole groups.
+        Of the groups of MedPix and the chest X-rays, from 0 to 1; rounded down to whole groups.
     seed : int
 
     Returns
@@ -143,7 +314,7 @@ def set_aside(examples: Sequence[ImageTexts], share: float, seed: int) -> tuple[
     train, held_out : list of int
         Places in `examples`.
     """
-    groups = sorted({example.group for example in examples})
+    groups = sorted({example.group for example in examples if example.source in FIRST})
     chosen = set(np.random.default_rng(seed).choice(groups, int(len(groups) * share), replace=False).tolist())
     train = [number for number, example in enumerate(examples) if example.group not in chosen]
     return train, [number for number, example in enumerate(examples) if example.group in chosen]

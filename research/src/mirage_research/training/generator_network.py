@@ -1,9 +1,10 @@
-"""The network of the generator: where an image in latents moves at a time, told by a text; and its export to ONNX."""
+"""The network of the generator: where an image in latents moves at a time, told by concepts; and its export to ONNX."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,17 @@ import torch
 from diffusers import UNet2DConditionModel
 from onnx import TensorProto, helper, numpy_helper
 
-from mirage.models.runtime import sha256_of
+from mirage.errors import Unavailable
+from mirage.generate.generators.conditions import Conditions, Learnt
 from mirage_research.training.runs import GeneratorConfig
 
 TIME_SCALE = 1000.0  # the network's own time runs from 0 to 1000
-_STATES, _POOLED = 384, 256  # length of a token's state, and of a text's vector
+_STATES, _POOLED, _BASE = 384, 256, 2  # length of a token's state, of the vector of all that is said; tokens of nothing said
 _HEAD = 64  # channels to an attention head
-POOLED_SCALE = 16.0  # a unit vector of 256 numbers, brought to numbers of about 1
 
 
 def network(config: GeneratorConfig) -> Any:
-    """A `UNet2DConditionModel`: convolutions at the finest level, cross-attention to the text below it."""
+    """A `UNet2DConditionModel`: convolutions at the finest level, cross-attention to the conditions below it."""
     coarse = len(config.channels) - 1
     return UNet2DConditionModel(
         sample_size=config.side,
@@ -42,7 +43,7 @@ def network(config: GeneratorConfig) -> Any:
 
 
 class Velocity(torch.nn.Module):
-    """The network with the signature that ships: latents, times, token states, their mask and the text's vector."""
+    """The network with the signature that ships: latents, times, token states, their mask and the prompt's vector."""
 
     def __init__(self, inner: Any) -> None:
         super().__init__()
@@ -58,11 +59,11 @@ class Velocity(torch.nn.Module):
         times : torch.Tensor
             (n,), from 0, the image, to 1000, noise.
         states : torch.Tensor
-            (n, t, d), of the tokens of each text.
+            (n, t, d), of the tokens of each prompt.
         mask : torch.Tensor
             (n, t), 1 for a token and 0 for padding.
         pooled : torch.Tensor
-            (n, e), the vector of each text, times `POOLED_SCALE`.
+            (n, e), the vector of each prompt.
 
         Returns
         -------
@@ -74,28 +75,138 @@ class Velocity(torch.nn.Module):
         ).sample
 
 
-TEXT_OUTPUT = "/tower/trunk/encoder/layer.5/output/LayerNorm/LayerNormalization_output_0"
+class Conditioned(torch.nn.Module):
+    """The network and the learnt numbers of its conditions, as they are trained.
+
+    Parameters
+    ----------
+    config : GeneratorConfig
+    count : int
+        How many concepts it learns.
+    """
+
+    def __init__(self, config: GeneratorConfig, count: int) -> None:
+        super().__init__()
+        self.inner = network(config)
+        self.base = torch.nn.Parameter(torch.randn(_BASE, _STATES) * 0.5)
+        self.states = torch.nn.Parameter(torch.randn(count, _STATES) * 0.5)
+        self.pooled = torch.nn.Parameter(torch.randn(count + 1, _POOLED) * 0.5)
+
+    def forward(self, latents: Any, times: Any, concepts: Any) -> Any:
+        """(n, k, s, s), (n,) in 0 … 1000, (n, t) numbers of concepts or −1, to (n, k, s, s).
+
+        Parameters
+        ----------
+        latents : torch.Tensor
+        times : torch.Tensor
+        concepts : torch.Tensor
+        """
+        there = concepts >= 0
+        safe = concepts.clamp_min(0)
+        states = torch.cat([self.base.expand(len(safe), -1, -1), self.states[safe] * there[..., None]], 1)
+        mask = torch.cat([torch.ones(len(safe), len(self.base)), there.float()], 1)
+        pooled = self.pooled[-1] + (self.pooled[safe] * there[..., None]).sum(1)
+        return self.inner(
+            latents, times, encoder_hidden_states=states, encoder_attention_mask=mask, class_labels=pooled
+        ).sample
+
+    def conditions(self, learnt: Mapping[str, Learnt]) -> Conditions:
+        """What ships of the conditions."""
+        return Conditions(learnt, *(part.detach().numpy().copy() for part in (self.base, self.states, self.pooled)))
+
+    @torch.no_grad()
+    def begin_from(self, folder: Path, learnt: Iterable[str]) -> int:
+        """Take over the weights of a generator that was exported; concepts that it has not learnt keep their own.
+
+        Parameters
+        ----------
+        folder : Path
+        learnt : iterable of str
+            The concepts that this network is to learn, in order.
+
+        Returns
+        -------
+        int
+            How many concepts were taken over.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When it is a network of another shape.
+        """
+        try:
+            self.inner.load_state_dict(weights_of(folder / "unet.onnx"))
+        except RuntimeError as error:
+            raise Unavailable(f"{folder} is no generator of this shape ({str(error)[:200]}).") from error
+        before = Conditions.load(folder)
+        number = {name: at for at, name in enumerate(before.learnt)}
+        states, pooled = torch.from_numpy(before.states), torch.from_numpy(before.pooled)
+        self.base.copy_(torch.from_numpy(before.base))
+        self.pooled[-1] = pooled[-1]
+        # What is new says nothing to begin with.
+        self.states[:] = self.base.mean(0)
+        self.pooled[:-1] = 0
+        found = 0
+        for at, name in enumerate(learnt):
+            if name in number:
+                self.states[at], self.pooled[at] = states[number[name]], pooled[number[name]]
+                found += 1
+        return found
+
+
+def weights_of(path: Path) -> dict[str, Any]:
+    """The weights of an exported network by the names that it has in torch, in 32 bits."""
+    graph = onnx.load(str(path)).graph
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear":
+            codes, scale = held[node.input[0]].astype(np.float32), held[node.input[1]]
+            axis = next(each.i for each in node.attribute if each.name == "axis")
+            held[node.output[0]] = codes * scale.reshape([-1 if number == axis else 1 for number in range(codes.ndim)])
+    found = {name.removeprefix("inner."): value for name, value in held.items() if name.startswith("inner.")}
+    for node in graph.node:
+        place = node.name.strip("/").split("/")
+        # A product with a matrix of weights is named by its place in the network; its matrix is turned round. A
+        # normalisation of groups is a scale and a shift after one without.
+        own = next((name for name in node.input if name.startswith("onnx::") and name in held), "")
+        if not own or place[0] != "inner":
+            continue
+        where = ".".join(place[1:-1])
+        value = held[own]
+        if node.op_type == "MatMul":
+            found[f"{where}.weight"] = value.T
+        elif node.op_type in ("Mul", "Add"):
+            found[f"{where}.{'weight' if node.op_type == 'Mul' else 'bias'}"] = value.ravel()
+    return {
+        name: torch.from_numpy(np.array(value))
+        for name, value in found.items()
+        if not name.endswith(("_codes", "_scale", "_zero"))
+    }
+
+
 _SMALL = 4096  # weights of fewer numbers stay as they are
 _OPSET = 18
 
 
-def export(inner: Any, made_with: GeneratorConfig, patches: Path, encoder: Path, target: Path) -> Path:
+def export(
+    trained: Conditioned, learnt: Mapping[str, Learnt], made_with: GeneratorConfig, patches: Path, target: Path
+) -> Path:
     """Write the folder of a generator.
 
     Parameters
     ----------
-    inner : UNet2DConditionModel
+    trained : Conditioned
         With the averaged weights.
+    learnt : mapping
+        Its concepts, in order.
     made_with : GeneratorConfig
     patches : Path
         The basis, as ``patches.npz``.
-    encoder : Path
-        Folder of the text encoder that it was trained with; only its digest is noted.
     target : Path
     """
     target.mkdir(parents=True, exist_ok=True)
     whole = target / "whole.onnx"
-    inner.eval()
+    inner = trained.inner.eval()
     given = (
         torch.randn(2, made_with.components, made_with.side, made_with.side),
         torch.rand(2) * TIME_SCALE,
@@ -121,18 +232,15 @@ def export(inner: Any, made_with: GeneratorConfig, patches: Path, encoder: Path,
     whole.unlink()
     shutil.copyfile(patches, target / "patches.npz")
     config = {
-        "format": 1,
+        "format": 2,
         "model": "mirage-starter-generator",
         "licence": "Apache-2.0",
         "size": made_with.side * 8,
         "steps": made_with.drawing_steps,
         "guidance": made_with.guidance,
-        "most_tokens": 64,
-        "pooled_scale": POOLED_SCALE,
         "time_scale": TIME_SCALE,
-        "text_output": TEXT_OUTPUT,
-        "text_sha256": sha256_of(encoder / "text.onnx"),
     }
+    trained.conditions(learnt).save(target)
     (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     return target
 

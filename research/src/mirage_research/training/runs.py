@@ -174,9 +174,11 @@ class GeneratorConfig(TrainingConfig):
     averaging : float
         Decay of the exponential moving average of the weights, per step.
     empty : float
-        Share of images shown without words, for guidance.
-    no_pooled : float
-        Share of images shown without the text's vector, so that the tokens are read.
+        Share of images of which nothing is told, for guidance.
+    whole : float
+        Share of the others of which all is told; of the rest each concept is told with a chance that is drawn anew.
+    least_pictures, least_cases : int
+        A concept is learnt where so many training pictures of so many cases show it.
     balance : float
         Images are drawn with weight (size of their class) ** −balance; 0 as they come, 1 each class alike.
     components, side : int
@@ -197,7 +199,9 @@ class GeneratorConfig(TrainingConfig):
     weight_decay: float = 0.01
     averaging: float = 0.999
     empty: float = 0.1
-    no_pooled: float = 0.3
+    whole: float = 0.5
+    least_pictures: int = 20
+    least_cases: int = 4
     balance: float = 0.5
     components: int = 16
     side: int = 16

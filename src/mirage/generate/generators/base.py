@@ -35,12 +35,9 @@ class GeneratorInfo:
     guidance : float
         Weight of the prompt against no prompt when nobody says; 1 is no guidance.
     most_tokens : int
-        How many tokens of one text it reads.
+        How many tokens of one text it reads; 0 where it reads no tokens, and a text may be of any length.
     from_picture : bool
         Whether it can begin from a picture.
-    learnt : tuple of str
-        Modalities it was trained on, keys of `mirage.figure.MODALITIES`; empty when that is not known. What is asked for in
-        another one is drawn all the same, and the image says that it shows none.
     fingerprints : Path or None
         File of the fingerprints of its training images (`mirage.generate.generators.copies`); None where none ship.
     """
@@ -58,7 +55,6 @@ class GeneratorInfo:
     guidance: float
     most_tokens: int
     from_picture: bool = False
-    learnt: tuple[str, ...] = ()
     fingerprints: Path | None = None
 
     def __str__(self) -> str:
@@ -175,7 +171,11 @@ class Generator(Protocol):
         ...
 
     def unread(self, text: str) -> str:
-        """The end of a text that the generator does not read; empty when it reads all. Counted in its own tokens."""
+        """What of a text leads nothing, in its words: the end beyond its tokens, or what it does not know."""
+        ...
+
+    def refusal(self, text: str) -> str:
+        """Why a prompt is not drawn, for people, with what to do instead; empty where it is drawn."""
         ...
 
     def generate(

@@ -129,6 +129,10 @@ class DiffusersGenerator:
         places = told["offset_mapping"]
         return unread_words(text, int(places[folder.tokens][0])) if len(places) > folder.tokens else ""
 
+    def refusal(self, text: str) -> str:
+        """Nothing is refused: what a model of somebody's own has learnt is not known here."""
+        return ""
+
     def close(self) -> None:
         """Let go of the model and its memory."""
         with _one_at_a_time:

@@ -20,26 +20,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.errors import Unavailable
-from mirage.generate.generators.base import (
-    DrawnImage,
-    GenerationRequest,
-    GenerationStep,
-    GeneratorInfo,
-    PromptTerm,
-    unread_words,
-)
-from mirage.generate.generators.copies import SHIPPED as FINGERPRINTS
+from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, PromptTerm
+from mirage.generate.generators.conditions import NUMBERS, WORDS, Conditions
+from mirage.generate.generators.evidence import EVIDENCE, Evidence
 from mirage.generate.generators.latents import PatchBasis, framed
-from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once, onnx_session, sha256_of
+from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
 from mirage.settings import SHIPPED, Settings
 
 FOLDER = SHIPPED / "generator"
-ENCODER = SHIPPED / "encoder"
-_FORMAT = 1
-_FILES = ("config.json", "patches.npz", "unet.onnx")
-_LEARNT = ("CT", "MR", "XR")  # what `mirage train generator` trains on: MedPix and chest X-rays
+_FORMAT = 2
+_FILES = ("config.json", WORDS, NUMBERS, "patches.npz", "unet.onnx")
 # Weights ship as 8-bit numbers and are brought back to 32 bits once, when the model is opened, not at every step.
 _ONNX_ENTRIES = {"session.disable_quant_qdq": "1"}
 
@@ -61,22 +52,16 @@ class _Config:
     size: int
     steps: int
     guidance: float
-    most_tokens: int
-    pooled_scale: float
     time_scale: float
-    text_output: str
-    text_sha256: str
 
 
 class StarterGenerator:
-    """A text-conditional flow in the space of 8 × 8 patches; see the card beside the weights.
+    """A flow in the space of 8 × 8 patches, led by concepts; see the card beside the weights.
 
     Parameters
     ----------
     path : Path or str, optional
         A folder that ``mirage train generator`` wrote; the shipped one when left out.
-    encoder : Path or str, optional
-        Folder of the encoder whose token states it reads; the shipped one when left out.
     threads : int
         How many threads it may use. The same number gives the same image, bit for bit, on the same kind of processor.
 
@@ -86,9 +71,8 @@ class StarterGenerator:
         When a file is missing, damaged, or of another kind of model.
     """
 
-    def __init__(self, path: Path | str | None = None, *, encoder: Path | str | None = None, threads: int = 2) -> None:
+    def __init__(self, path: Path | str | None = None, *, threads: int = 2) -> None:
         self._folder = Path(path).expanduser() if path is not None else FOLDER
-        self._encoder = Path(encoder).expanduser() if encoder is not None else ENCODER
         self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", _ONNX_ENTRIES)
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
@@ -100,14 +84,17 @@ class StarterGenerator:
             given = json.loads((self._folder / "config.json").read_text("utf-8"))
             if int(given["format"]) > _FORMAT:
                 raise Unavailable(f"The generator in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+            if int(given["format"]) < _FORMAT:
+                raise Unavailable(
+                    f"The generator in {self._folder} was made by an older MIRAGE, which read prompts by the text encoder. "
+                    "Train it anew with “mirage train generator”."
+                )
             self._config = _Config(**{name: given[name] for name in _Config.__dataclass_fields__})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(
                 f"{self._folder / 'config.json'} is damaged, or of another kind of generator ({error})."
             ) from error
-        config = self._config
         self._patches = PatchBasis.load(self._folder / "patches.npz")
-        self._text = TextStates(self._encoder, config.text_output, config.most_tokens, threads)
 
     @staticmethod
     def options_of(settings: Settings) -> dict[str, Any]:
@@ -129,15 +116,18 @@ class StarterGenerator:
             steps=config.steps,
             most_steps=200,
             guidance=config.guidance,
-            most_tokens=config.most_tokens,
+            most_tokens=0,
             from_picture=True,
-            learnt=_LEARNT,
-            fingerprints=FINGERPRINTS,
+            fingerprints=self._folder / "fingerprints.npz",
         )
 
     def unread(self, text: str) -> str:
-        """The end of a text that is not read; empty when all of it is."""
-        return self._text.unread(text)
+        """What of a text leads nothing, in words; empty when all of it leads."""
+        return ", ".join(self._conditions.read(text).unused)
+
+    def refusal(self, text: str) -> str:
+        """Why a prompt is not drawn: it names a kind of picture that was never learnt, or comes out as nothing known."""
+        return self._evidence.refusal(self._conditions, self._conditions.read(text))
 
     def generate(
         self,
@@ -159,7 +149,9 @@ class StarterGenerator:
         config = self._config
         steps = request.steps or config.steps
         lead = course(request, config.guidance if request.guidance is None else request.guidance)
-        velocity = self._velocity(list(lead.texts))
+        readings = [self._conditions.read(text) for text in lead.texts]
+        velocity = self._velocity([each.names for each in readings])
+        said = self._evidence.said([each for each, pull in zip(readings[1:], lead.pulls, strict=True) if pull > 0])
         begin = None if request.start is None else self._latents(request.start)
         at = times(steps)
         if begin is not None:
@@ -177,21 +169,15 @@ class StarterGenerator:
                     return
                 progress(GenerationStep(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
             blank = not np.isfinite(found).all()
-            remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else ()
+            remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else said
             yield DrawnImage(self._image(np.nan_to_num(found)), seed, remarks, blank)
 
-    def _velocity(self, texts: list[str]) -> Callable[[Floats, float], Floats]:
-        if not self._encoder_is_right:
-            raise Unavailable(
-                f"The generator in {self._folder} was trained with another text encoder than the one in {self._encoder}. "
-                "Train it anew with this one, or give the folder of the one it was trained with."
-            )
-        states, mask, pooled = self._text(texts)
-        pooled = pooled * np.float32(self._config.pooled_scale)
+    def _velocity(self, prompts: Sequence[tuple[str, ...]]) -> Callable[[Floats, float], Floats]:
+        states, mask, pooled = self._conditions.numbers(prompts)
         session = self._sessions["unet.onnx"]
 
         def velocity(latents: Floats, time: float) -> Floats:
-            moments = np.full(len(texts), time * self._config.time_scale, dtype=np.float32)
+            moments = np.full(len(prompts), time * self._config.time_scale, dtype=np.float32)
             given = {
                 "latents": np.ascontiguousarray(latents),
                 "times": moments,
@@ -222,9 +208,12 @@ class StarterGenerator:
         return digest_of_files(self._folder, _FILES)
 
     @loaded_once
-    def _encoder_is_right(self) -> bool:
-        """Whether the encoder is the one that it learnt with; the token states of another would lead it anywhere."""
-        return sha256_of(self._encoder / "text.onnx") == self._config.text_sha256
+    def _conditions(self) -> Conditions:
+        return Conditions.load(self._folder)
+
+    @loaded_once
+    def _evidence(self) -> Evidence:
+        return Evidence.load(self._folder / EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,103 +307,3 @@ def flow(velocity: Velocity, noise: Floats, pulls: Sequence[float], at: Floats) 
         speed = told[0] + (strength * (told[1:] - told[0])).sum(axis=0)
         yield np.asarray(latents - now * speed, dtype=np.float32)
         latents = np.asarray(latents + (after - now) * speed, dtype=np.float32)
-
-
-# -- what a text says ---------------------------------------------------------------------------------------------------
-
-
-class TextStates:
-    """Texts to the states of their tokens in the encoder that ships.
-
-    The encoder's ``text.onnx`` gives one vector for a text; its last layer's token states are inside and not given out. A
-    model in ONNX is one protobuf message, and when protobuf meets a field of a message twice it merges them. So a second,
-    tiny ``graph`` with one more output, appended to the file's bytes in memory, makes ONNX Runtime give the states too: no
-    second copy of the weights, and no package that edits models.
-
-    Parameters
-    ----------
-    encoder : Path
-        Folder of the encoder.
-    output : str
-        Name of the inner value that holds the states.
-    most_tokens : int
-        How many tokens of a text are read, its two marks counted.
-    threads : int
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When the encoder lacks a file.
-    """
-
-    def __init__(self, encoder: Path, output: str, most_tokens: int, threads: int = 2) -> None:
-        self._folder, self._output, self._most, self._threads = encoder, output, most_tokens, threads
-        for name in ("tokenizer.json", "text.onnx"):
-            if not (encoder / name).is_file():
-                raise Unavailable(f"The encoder in {encoder} lacks {name}. Install MIRAGE again.")
-
-    def __call__(self, texts: list[str]) -> tuple[Floats, Floats, Floats]:
-        """Read texts.
-
-        Returns
-        -------
-        states : (n, tokens, d) float32
-            Padded with zeros to the longest text.
-        mask : (n, tokens) float32
-            1 where there is a token.
-        pooled : (n, e) float32
-            The encoder's own vectors, unit length.
-        """
-        rows = self._tokenizer.ids(texts)
-        longest = max(map(len, rows))
-        pooled, parts = [], []
-        mask = np.zeros((len(rows), longest), dtype=np.float32)
-        for line, ids in enumerate(rows):
-            # One by one: a text must mean the same whichever others are read beside it, to the last bit.
-            given = np.array([ids], dtype=np.int64)
-            vector, states = self._session.run(["vectors", self._output], {"ids": given, "mask": np.ones_like(given)})
-            pooled.append(vector[0] / max(float(np.linalg.norm(vector[0])), 1e-6))
-            parts.append(np.pad(states[0], ((0, longest - len(ids)), (0, 0))))
-            mask[line, : len(ids)] = 1
-        return np.stack(parts).astype(np.float32), mask, np.stack(pooled).astype(np.float32)
-
-    def unread(self, text: str) -> str:
-        """The end of a text that is not read; empty when all of it is."""
-        return unread_words(text, len(text) - len(self._tokenizer.unread(text)))
-
-    @loaded_once
-    def _tokenizer(self) -> TowerTokenizer:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - half a second saved where nothing is drawn
-
-        return TowerTokenizer(Tokenizer.from_file(str(self._folder / "tokenizer.json")), self._most, pad=0, trims=True)
-
-    @loaded_once
-    def _session(self) -> Any:
-        path = self._folder / "text.onnx"
-        model = with_output(path.read_bytes(), self._output)
-        return onnx_session(model, self._threads, "Install MIRAGE again.", path=path, entries=_ONNX_ENTRIES)
-
-
-def with_output(model: bytes, name: str) -> bytes:
-    """An ONNX model that also gives out one of its inner values, float32.
-
-    Parameters
-    ----------
-    model : bytes
-        A file of an ONNX model.
-    name : str
-        The inner value's name, which is the output's name as well.
-
-    Returns
-    -------
-    bytes
-        The model's file with that output after its others.
-    """
-    tensor = _field(1, b"\x08\x01")  # TypeProto { tensor_type { elem_type: FLOAT } }
-    value = _field(1, name.encode()) + _field(2, tensor)  # ValueInfoProto { name, type }
-    return model + _field(7, _field(12, value))  # ModelProto { graph { output } }
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a protobuf message; its length, below 2¹⁴, is written in two groups of 7 bits."""
-    return bytes([number << 3 | 2, len(content) & 127 | 128, len(content) >> 7]) + content

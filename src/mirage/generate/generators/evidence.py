@@ -1,0 +1,191 @@
+"""What is known of a starter generator's images: which kinds a reader recognises, and which findings a probe sees in them.
+
+``evidence.json`` lies beside the weights. Where it says that a kind was hardly seen in training, or was not recognised, a
+prompt for it is refused in words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from pydantic import TypeAdapter
+
+from mirage.errors import Unavailable, first_fault
+from mirage.figure import MODALITIES
+from mirage.generate.generators.conditions import Conditions, PromptReading
+from mirage.language.concepts import lexicon
+
+EVIDENCE = "evidence.json"
+LEAST_PICTURES = 8
+"""Of a kind with fewer training pictures nothing is drawn."""
+# Where in the body, from small to large: the first that a picture or prompt has is its region.
+REGIONS = (
+    "orbit", "brain", "breast", "heart", "knee", "shoulder", "hip", "ankle", "foot", "wrist", "hand", "elbow", "thigh",
+    "lower extremity", "upper extremity", "cervical spine", "thoracic spine", "lumbar spine", "spine", "neck", "head",
+    "chest", "pelvis", "abdomen",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfPicture:
+    """A modality, plane and region, and what is known of its images.
+
+    Attributes
+    ----------
+    modality, plane, region : str
+        A key of `mirage.figure.MODALITIES`, one of `mirage.figure.PLANES`, one of `REGIONS`; empty where not said.
+    pictures : int
+        How many training pictures are of this kind.
+    recognised, looked : int
+        How many synthetic images a reader took for this kind, of how many; 0 of 0 where nobody looked.
+    """
+
+    modality: str
+    plane: str
+    region: str
+    pictures: int
+    recognised: int = 0
+    looked: int = 0
+
+    @property
+    def fails(self) -> bool:
+        """Whether a reader did not recognise at least half of its images."""
+        return self.looked > 0 and 2 * self.recognised < self.looked
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.plane, self.region, MODALITIES.get(self.modality, self.modality))))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFinding:
+    """How well a probe that learnt on real pictures tells images of a finding from others of the same kinds.
+
+    Attributes
+    ----------
+    auc, low, high : float
+        Area under the ROC curve with its 95 % interval; 0.5 is chance.
+    images : int
+        How many images were drawn with the finding, and as many without.
+    real : float
+        The same probe's area on real pictures that it did not learn on.
+    """
+
+    auc: float
+    low: float
+    high: float
+    images: int
+    real: float
+
+    @property
+    def seen(self) -> bool:
+        """Whether the probe sees it above chance."""
+        return self.low > 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured of a generator.
+
+    Attributes
+    ----------
+    reader : str
+        Who looked at the images.
+    kinds : tuple of KindOfPicture
+    findings : dict
+        Concept to what a probe sees of it.
+    """
+
+    reader: str = ""
+    kinds: tuple[KindOfPicture, ...] = ()
+    findings: dict[str, SeenFinding] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``evidence.json``; where there is none, nothing is known.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+        if not path.is_file():
+            return cls()
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{path} is damaged and cannot be read ({first_fault(error)}). Install MIRAGE again."
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write for `load`."""
+        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+    def refusal(self, conditions: Conditions, asked: PromptReading) -> str:
+        """Why a prompt is not drawn; empty where it is.
+
+        Parameters
+        ----------
+        conditions : Conditions
+        asked : PromptReading
+            As `conditions` read the prompt.
+        """
+        learnt = [MODALITIES[key] for key in conditions.modalities]
+        seen = f"{', '.join(learnt[:-1])} and {learnt[-1]}" if len(learnt) > 1 else "".join(learnt)
+        if asked.modality and asked.modality not in conditions.modalities:
+            named = MODALITIES[asked.modality]
+            called = named if named.isupper() else named.lower()
+            return (
+                f"This generator has only ever seen {seen}: it cannot draw {called}, and anything that it drew would be "
+                "taken for it. Search for real figures instead."
+            )
+        if not asked.names:
+            return f"This generator knows none of these words. It draws {seen}, as in “axial brain MRI”."
+        region = next((each for each in REGIONS if each in asked.places), "")
+        wanted = KindOfPicture(asked.modality, asked.plane, region, 0)
+        if not self.kinds or not (wanted.modality or wanted.region):
+            return ""
+        fitting = [each for each in self.kinds if _fits(wanted, each)]
+        pictures = sum(each.pictures for each in fitting)
+        if pictures < LEAST_PICTURES:
+            return (
+                f"This generator learnt from {pictures} picture{'' if pictures == 1 else 's'} of this kind ({wanted}), too "
+                "few to draw one that could be recognised. Search for real figures instead."
+            )
+        read = [each for each in fitting if each.looked]
+        if read and all(each.fails for each in read) and sum(e.pictures for e in read) * 2 >= pictures:
+            told = "; ".join(f"{each}: {each.recognised} of {each.looked}" for each in read)
+            return (
+                f"This generator's images of this kind are not recognisable ({told} recognised by {self.reader}), so none "
+                "is drawn. Search for real figures instead."
+            )
+        return ""
+
+    def said(self, asked: Sequence[PromptReading]) -> tuple[str, ...]:
+        """What led an image, and what is known of the findings among it, in sentences."""
+        used = list(dict.fromkeys(name for each in asked for name in each.used))
+        if not used:
+            return ()
+        sentences = [f"What led this image: {', '.join(used)}."]
+        names = dict.fromkeys(name for each in asked for name in each.names)
+        ill = [name for name in names if lexicon().kind(name) in ("disease", "finding") and name in used]
+        if found := [name for name in ill if name in self.findings and self.findings[name].seen]:
+            told = ", ".join(f"{name} (AUC {self.findings[name].auc:.2f})" for name in found)
+            sentences.append(f"A probe that learnt on real pictures sees more than chance of: {told}.")
+        if rest := [name for name in ill if name not in found]:
+            sentences.append(f"Nothing shows that such an image has what was asked: {', '.join(rest)}.")
+        return tuple(sentences)
+
+
+def kinds_of(counts: dict[str, int]) -> tuple[KindOfPicture, ...]:
+    """Kinds from ``modality|plane|region`` and how many pictures are of each, commonest first."""
+    rows = sorted(counts.items(), key=lambda row: -row[1])
+    return tuple(KindOfPicture(*kind.split("|"), pictures=count) for kind, count in rows)
+
+
+def _fits(wanted: KindOfPicture, kind: KindOfPicture) -> bool:
+    pairs = ((wanted.modality, kind.modality), (wanted.plane, kind.plane), (wanted.region, kind.region))
+    return all(not asked or asked == given for asked, given in pairs)
