@@ -192,7 +192,8 @@ def measure(
         rng = np.random.default_rng(0)
         again = [area(a[rng.integers(0, len(a), len(a))], b[rng.integers(0, len(b), len(b))]) for _ in range(_DRAWS)]
         low, high = np.percentile(again, (2.5, 97.5))
-        table[name] = SeenFinding(*(round(float(v), 3) for v in (area(a, b), low, high)), len(a), round(best, 3))
+        auc, low, high = (round(float(value), 3) for value in (area(a, b), low, high))
+        table[name] = SeenFinding(auc, low, high, len(a), round(best, 3))
     return table
 
 

@@ -1,8 +1,8 @@
 """Sheets of synthetic images for a reader who is not told what was asked, and what the reader's answers say.
 
 A sheet is eight images of one kind of picture from eight seeds, numbered in an order that is drawn by chance. The reader
-writes for each number what the kind is, in words, and in how many of the images it can be recognised. Images count only where
-what the reader wrote is what was asked.
+writes for each number what the kind is, in words, and in how many of the images it can be recognised. Images count only
+where what the reader wrote is what was asked.
 """
 
 from __future__ import annotations

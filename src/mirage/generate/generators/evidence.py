@@ -183,7 +183,8 @@ class Evidence:
 def kinds_of(counts: dict[str, int]) -> tuple[KindOfPicture, ...]:
     """Kinds from ``modality|plane|region`` and how many pictures are of each, commonest first."""
     rows = sorted(counts.items(), key=lambda row: -row[1])
-    return tuple(KindOfPicture(*kind.split("|"), pictures=count) for kind, count in rows)
+    named = [(*kind.split("|"), "", "")[:3] for kind, _ in rows]
+    return tuple(KindOfPicture(m, p, r, count) for (m, p, r), (_, count) in zip(named, rows, strict=True))
 
 
 def _fits(wanted: KindOfPicture, kind: KindOfPicture) -> bool:
