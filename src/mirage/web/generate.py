@@ -63,6 +63,7 @@ class GeneratorView(ApiModel):
     most_guidance: float
     most_images: int
     from_picture: bool = Field(description="Whether it can begin from a picture.")
+    notes: list[str] = Field(description="What it can draw and what not, as far as that is known.")
     waiting: int = Field(description="How many wait or run.")
     most_waiting: int
 

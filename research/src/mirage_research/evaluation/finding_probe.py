@@ -34,6 +34,7 @@ FILMS = "frontal chest X-ray"
 _LEAST, _LEAST_CASES, _LEAST_REAL = 20, 4, 5  # pictures that the probe learns on, of so many cases, and is tested on
 _TESTED = 4  # one film of so many is kept for the test
 _SHRUNK = 0.5
+_STILL = 1e-6
 _DRAWS = 1000  # of the bootstrap
 _TOO_GENERAL = frozenset({"lesion", "imaging sign", "congenital anomaly", "normal variant", "genetic syndrome"})
 Floats = npt.NDArray[np.floating]
@@ -213,14 +214,16 @@ def _probe(name: str, pictures: Sequence[RealPicture], seen: Floats) -> tuple[Fl
         ]
         moved[here] -= np.mean(centre, axis=0)
     fit = usable & learnt
+    size = moved[fit].std(0)
+    moved /= np.where(size > _STILL, size, np.inf)  # a feature that never changes tells nothing
     difference = moved[fit & has].mean(0) - moved[fit & ~has].mean(0)
-    within = np.cov(moved[fit & has], rowvar=False) * has[fit].mean() + np.cov(moved[fit & ~has], rowvar=False) * (
-        1 - has[fit].mean()
-    )
-    shrunk = (1 - _SHRUNK) * within + _SHRUNK * np.eye(len(within)) * np.trace(within) / len(within)
+    share = has[fit].mean()
+    within = share * np.cov(moved[fit & has], rowvar=False) + (1 - share) * np.cov(moved[fit & ~has], rowvar=False)
+    shrunk = (1 - _SHRUNK) * within + _SHRUNK * np.eye(len(within))
     probe = np.linalg.solve(shrunk, difference)
     test = usable & ~learnt
-    return probe, area(moved[test & has] @ probe, moved[test & ~has] @ probe)
+    best = area(moved[test & has] @ probe, moved[test & ~has] @ probe)
+    return probe / np.where(size > _STILL, size, np.inf), best
 
 
 def area(with_it: Floats, without: Floats) -> float:

@@ -38,6 +38,8 @@ class GeneratorInfo:
         How many tokens of one text it reads; 0 where it reads no tokens, and a text may be of any length.
     from_picture : bool
         Whether it can begin from a picture.
+    notes : tuple of str
+        What it can draw and what not, as far as that is known, in sentences for people.
     fingerprints : Path or None
         File of the fingerprints of its training images (`mirage.generate.generators.copies`); None where none ship.
     """
@@ -55,6 +57,7 @@ class GeneratorInfo:
     guidance: float
     most_tokens: int
     from_picture: bool = False
+    notes: tuple[str, ...] = ()
     fingerprints: Path | None = None
 
     def __str__(self) -> str:

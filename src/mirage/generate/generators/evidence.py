@@ -124,6 +124,27 @@ class Evidence:
         """Write for `load`."""
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
+    def notes(self, conditions: Conditions) -> tuple[str, ...]:
+        """What the generator can draw and what not, in sentences for people."""
+        sentences = [
+            f"It has learnt {_listed([MODALITIES[key] for key in conditions.modalities])}. Other kinds of picture, and "
+            f"those of which it saw fewer than {LEAST_PICTURES}, are refused."
+        ]
+        looked = [kind for kind in self.kinds if kind.looked]
+        if known := [str(kind) for kind in looked if not kind.fails]:
+            sentences.append(f"Recognised by {self.reader} who was not told what they are: {_listed(known)}.")
+        if strange := [str(kind) for kind in looked if kind.fails]:
+            sentences.append(f"Not recognised, and so refused: {_listed(strange)}.")
+        if self.findings:
+            seen = [f"{name} (AUC {each.auc:.2f})" for name, each in self.findings.items() if each.seen]
+            others = [name for name, each in self.findings.items() if not each.seen]
+            sentences.append(
+                f"Findings that a probe which learnt on real pictures sees above chance: {_listed(seen) or 'none'}."
+                + (f" Not told from chance: {_listed(others)}." if others else "")
+                + " Of others nothing was measured: they may be missing or wrong."
+            )
+        return tuple(sentences)
+
     def refusal(self, conditions: Conditions, asked: PromptReading) -> str:
         """Why a prompt is not drawn; empty where it is.
 
@@ -133,8 +154,7 @@ class Evidence:
         asked : PromptReading
             As `conditions` read the prompt.
         """
-        learnt = [MODALITIES[key] for key in conditions.modalities]
-        seen = f"{', '.join(learnt[:-1])} and {learnt[-1]}" if len(learnt) > 1 else "".join(learnt)
+        seen = _listed([MODALITIES[key] for key in conditions.modalities])
         if asked.modality and asked.modality not in conditions.modalities:
             named = MODALITIES[asked.modality]
             called = named if named.isupper() else named.lower()
@@ -178,6 +198,10 @@ class Evidence:
         if rest := [name for name in ill if name not in found]:
             sentences.append(f"Nothing shows that such an image has what was asked: {', '.join(rest)}.")
         return tuple(sentences)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def kinds_of(counts: dict[str, int]) -> tuple[KindOfPicture, ...]:

@@ -118,6 +118,7 @@ class StarterGenerator:
             guidance=config.guidance,
             most_tokens=0,
             from_picture=True,
+            notes=self._evidence.notes(self._conditions),
             fingerprints=self._folder / "fingerprints.npz",
         )
 
