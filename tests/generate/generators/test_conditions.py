@@ -74,10 +74,11 @@ def test_contrast_is_that_of_the_modality(conditions: Conditions) -> None:
 
 
 def test_numbers_do_not_depend_on_what_is_read_beside(conditions: Conditions) -> None:
-    states, mask, pooled = conditions.numbers([(), ("axial", "brain")])
-    assert mask.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    states, mask, pooled = conditions.numbers([(), ("axial", "brain", "edema")])
+    assert mask.tolist() == [[1, 1, 0], [1, 1, 1]]
     assert not states[0, 2:].any()
-    alone, _, one = conditions.numbers([("axial", "brain")])
+    np.testing.assert_array_equal(states[0, :2], conditions.base)
+    alone, _, one = conditions.numbers([("axial", "brain", "edema")])
     np.testing.assert_array_equal(states[1], alone[0])
     np.testing.assert_allclose(pooled[1], one[0])
     np.testing.assert_array_equal(pooled[0], conditions.pooled[-1])

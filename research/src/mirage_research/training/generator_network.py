@@ -104,7 +104,8 @@ class Conditioned(torch.nn.Module):
         there = concepts >= 0
         safe = concepts.clamp_min(0)
         states = torch.cat([self.base.expand(len(safe), -1, -1), self.states[safe] * there[..., None]], 1)
-        mask = torch.cat([torch.ones(len(safe), len(self.base)), there.float()], 1)
+        nothing = ~there.any(1, keepdim=True)
+        mask = torch.cat([nothing.expand(-1, len(self.base)), there], 1).float()
         pooled = self.pooled[-1] + (self.pooled[safe] * there[..., None]).sum(1)
         return self.inner(
             latents, times, encoder_hidden_states=states, encoder_attention_mask=mask, class_labels=pooled

@@ -99,7 +99,7 @@ class Conditions:
     learnt : mapping
         Concept by name, in the order of the numbers.
     base : (b, d) float32
-        States that always lead, whatever is said.
+        States that stand for nothing said.
     states : (n, d) float32
         One token's state for each concept.
     pooled : (n + 1, e) float32
@@ -188,13 +188,13 @@ class Conditions:
         pooled : (n, e) float32
         """
         rows = [[self._place[name] for name in names] for names in prompts]
-        longest = max(map(len, rows)) + len(self.base)
+        own = [self.states[row] if row else self.base for row in rows]
+        longest = max(map(len, own))
         states = np.zeros((len(rows), longest, self.base.shape[1]), np.float32)
         mask = np.zeros((len(rows), longest), np.float32)
         pooled = np.empty((len(rows), self.pooled.shape[1]), np.float32)
         for line, row in enumerate(rows):
-            own = np.concatenate([self.base, self.states[row]])
-            states[line, : len(own)], mask[line, : len(own)] = own, 1
+            states[line, : len(own[line])], mask[line, : len(own[line])] = own[line], 1
             pooled[line] = self.pooled[-1] + self.pooled[row].sum(axis=0)
         return states, mask, pooled
 
