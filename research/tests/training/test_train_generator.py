@@ -22,7 +22,6 @@ from mirage_research.training.generator_images import (
     ConditionedImage,
     conditioned,
     read,
-    read_wide,
     set_aside,
     vocabulary,
 )
@@ -64,7 +63,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_conditions_claim_no_more_than_is_known(data: tuple[Path, Path]) -> None:
     images, examples = read(TrainingData(*data))
     assert images.shape == (len(examples), 160, 160)
-    films = [example for example in examples if example.source == "chest-xray"]
+    films = [example for example in examples if example.source == "cxr"]
     assert {example.kind for example in films} == {"XR|frontal|chest"}
     assert {name for example in films for name in example.concepts} == {
         "radiography", "frontal", "chest", "pneumonia", "normal"
@@ -97,13 +96,20 @@ def test_what_is_denied_is_not_shown_and_a_diagnosis_does_not_move_the_picture(t
     assert "chest" not in closure(known.concepts), "a lung cancer's metastasis in the brain is no picture of the chest"
 
 
-def test_only_what_its_licence_permits_is_read_of_the_wide_sets(tmp_path: Path) -> None:
+def test_of_the_further_sets_only_what_may_train_is_read(data: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "covid").mkdir()
     rows = []
-    for number, licence in enumerate(("CC BY 3.0", "CC BY", "CC BY-NC-SA", "CC BY-SA", None, "listed as authorized")):
-        rows.append({"file": f"covid/{number}.webp", "finding": "COVID-19", "view": "PA", "license": licence})
-    (tmp_path / "covid.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    assert [sample.id for _, sample in read_wide(tmp_path)] == ["covid:0", "covid:1"]
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(40, 200, (64, 64)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "covid" / f"{number}.png")
+        licence = ("CC BY 3.0", "CC BY-NC-SA", "")[number % 3]
+        row = {"file": f"covid/{number}.png", "finding": "COVID-19", "view": "PA", "license": licence, "patientid": number}
+        rows.append(json.dumps(row))
+    (tmp_path / "covid.jsonl").write_text("\n".join(rows), "utf-8")
+    _, examples = read(TrainingData(*data, wide=tmp_path))
+    found = {example.id for example in examples if example.source == "covid"}
+    assert found
+    assert found <= {f"covid:covid/{number}.png" for number in (0, 3, 6, 9)}
 
 
 def test_traces_of_de_identification_are_not_learnt() -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from mirage.corpora.base import Refused
-from mirage.corpora.inferring import modality_in, plane_in
 from mirage.corpora.starter import StarterCorpus
 from mirage.generate.generators.conditions import MODALITY_CONCEPTS, Learnt, closure, modality_of
 from mirage.generate.generators.copies import KIND, THRESHOLD, middle_coefficients
@@ -25,8 +22,10 @@ from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 from mirage.language.reading import HOW
 from mirage_research.evaluation.medpix import NOT_PLAIN
+from mirage_research.training.admission import check_admitted
 from mirage_research.training.runs import GeneratorConfig, TrainingData
 from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, sequence_of, tidied
+from mirage_research.training.wide_samples import READERS, read_set
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
@@ -68,9 +67,6 @@ _PLACES = {
     "genitourinary": ("abdomen", "pelvis"),
     "reproductive and urinary system": ("abdomen", "pelvis"),
     "spine": ("spine",),
-    # Of `wide/vqarad`.
-    "abd": ("abdomen",),
-    "chest": ("chest",),
 }
 _FRAME = 16  # pixels a side in which later sets are compared with earlier pictures
 _SAME = 0.995  # correlation from which two pictures are the same
@@ -185,11 +181,12 @@ def read(data: TrainingData, tell: Tell = lambda _: None) -> tuple[Pixels, list[
     small: list[npt.NDArray[np.float32]] = []
     left_out: Counter[str] = Counter()
     for source, sample, group, picture in _every(data):
+        check_admitted([source])
         strange = sample.attributes.get("modality", "") not in MODALITIES
         if strange or NOT_PLAIN.search(sample.query.partition(".")[0]) or _coloured(picture):
             left_out[source] += 1
             continue
-        framing = squared(picture.convert("L"), SIDE) if source == "chest-xray" else framed(picture)
+        framing = squared(picture.convert("L"), SIDE) if source == "cxr" else framed(picture)
         tiny = np.asarray(framing.resize((_FRAME, _FRAME), Image.Resampling.BOX), np.float32).ravel()
         tiny = (tiny - tiny.mean()) / max(float(np.linalg.norm(tiny - tiny.mean())), 1e-6)
         if source not in (*FIRST, "starter") and float((np.stack(small) @ tiny).max()) > _SAME:
@@ -204,21 +201,21 @@ def read(data: TrainingData, tell: Tell = lambda _: None) -> tuple[Pixels, list[
     return np.stack(images), examples
 
 
-FIRST = ("medpix", "chest-xray")
+FIRST = ("medpix", "cxr")
 MODALITIES = ("CT", "MR", "XR")
-_VIEWS = {"PA": "frontal", "AP": "frontal", "AP Supine": "frontal", "AP semi erect": "frontal", "L": "lateral"}
 
 
 def _every(data: TrainingData) -> Iterator[tuple[str, TrainingSample, str, Image.Image]]:
     for sample in read_medpix(data.medpix, "train"):
         yield "medpix", sample, "", _opened(sample.picture)
     for sample in read_radiographs(data.radiographs) if data.radiographs else ():
-        yield "chest-xray", sample, sample.id, _opened(sample.picture)
+        yield "cxr", sample, sample.id, _opened(sample.picture)
     if data.starter:
         for sample, picture in read_starter(data.starter):
             yield "starter", sample, sample.group, picture
-    for source, sample in read_wide(data.wide) if data.wide else ():
-        yield source, sample, sample.group, _opened(sample.picture)
+    for source in READERS if data.wide else ():
+        for sample in read_set(data.wide, source)[0]:
+            yield source, sample, sample.group, _opened(sample.picture)
 
 
 def _opened(path: Path) -> Image.Image:
@@ -245,53 +242,6 @@ def read_starter(path: Path) -> Iterator[tuple[TrainingSample, Image.Image]]:
             figure.title, attributes=known,
         )  # fmt: skip
         yield sample, corpus.read(item).image.convert("RGB")
-
-
-def read_wide(path: Path) -> Iterator[tuple[str, TrainingSample]]:
-    """The grey pictures of ``wide`` that may train: chest X-rays under CC BY, and VQA-RAD's, which are MedPix's."""
-    for row in _rows(path / "covid.jsonl"):
-        if not re.fullmatch(r"CC BY( \d\.\d)?|CC0.*", str(row.get("license"))):
-            continue
-        plane = _VIEWS.get(str(row.get("view")), "")
-        finding = "" if row["finding"] in ("todo", "Unknown") else str(row["finding"])
-        caption = "No finding" if finding == "No Finding" else finding.replace("COVID-19", "COVID-19 pneumonia")
-        known = {"modality": "XR", "plane": plane, "region": "chest"}
-        place = path / str(row["file"])
-        group = f"covid:{row.get('patientid', row['file'])}"
-        yield "covid", TrainingSample(f"covid:{place.stem}", group, "", "", "Chest X-ray", caption, place, attributes=known)
-    for row in _rows(path / "vqarad.jsonl"):
-        known = {"region": str(row.get("organ") or "").lower(), **_asked_of(row["qa"])}
-        if not known["modality"]:
-            continue
-        place = path / str(row["file"])
-        name = f"vqarad:{place.stem}"
-        yield "vqarad", TrainingSample(name, name, "", "", "", "", place, attributes=known)
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
-
-
-_YES = re.compile(r"(?i)yes\b")
-
-
-def _asked_of(pairs: Sequence[Sequence[str]]) -> dict[str, str]:
-    """The one modality and plane that the answers to a picture's questions name, and the questions that are answered yes."""
-    said = ". ".join(
-        f"{question if _YES.match(answer) else answer}"
-        for question, answer, kind in pairs
-        if kind in ("MODALITY", "PLANE") and not re.match(r"(?i)no\b", answer)
-    )
-    said = re.sub(r"(?i)\b[xX]-? ?ray\b|plain film|radiograph\b", "X-ray", said)
-    plane = plane_in(said) or ("frontal" if re.search(r"\b(?:PA|AP)\b", said) else "")
-    modality = modality_in(said)
-    if modality == "XR" and plane in ("coronal", ""):
-        plane = "frontal" if plane else ""
-    if not modality and plane == "frontal":
-        modality = "XR"
-    if not modality and re.search(r"(?i)\bT[12]\b|FLAIR|DWI|diffusion", said):
-        modality = "MR"
-    return {"modality": modality, "plane": plane, "sequence": sequence_of(f"{said} ") if modality == "MR" else ""}
 
 
 def _coloured(picture: Image.Image) -> bool:
