@@ -213,9 +213,10 @@ def _every(data: TrainingData) -> Iterator[tuple[str, TrainingSample, str, Image
     if data.starter:
         for sample, picture in read_starter(data.starter):
             yield "starter", sample, sample.group, picture
-    for source in READERS if data.wide else ():
-        for sample in read_set(data.wide, source)[0]:
-            yield source, sample, sample.group, _opened(sample.picture)
+    for source in READERS:
+        if data.wide and (data.wide / f"{source}.jsonl").is_file():
+            for sample in read_set(data.wide, source)[0]:
+                yield source, sample, sample.group, _opened(sample.picture)
 
 
 def _opened(path: Path) -> Image.Image:
