@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,83 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path: Path, tokenizer: Pa
     _, told = run(tmp_path, tokenizer, resume=True)
     assert told[0] == "resumed after epoch 2"
     assert not any(line.startswith("step") for line in told)
+
+
+def test_training_goes_on_from_an_exported_encoder_as_the_same_function(tmp_path: Path, tokenizer: Path) -> None:
+    import torch
+
+    from mirage.errors import BadInput
+    from mirage_research.training.continuing import go_on_from
+    from mirage_research.training.encoder import encode, make_tokenise
+    from mirage_research.training.encoder_export import export
+    from mirage_research.training.networks import ImageTower
+
+    averaged, _ = run(tmp_path, tokenizer, most_steps=2)
+    export(averaged, CONFIG, tokenizer, tmp_path / "encoder")
+    again, _ = make_towers()
+    go_on_from(again, tmp_path / "encoder")
+    squares = np.random.default_rng(1).integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
+    words = ["axial CT. mass", "coronal mri brain"]
+    tokenise = make_tokenise(tokenizer, CONFIG.text_tokens)
+    for was, now in zip(*(encode(t, squares, words, 64, tokenise) for t in (averaged, again)), strict=True):
+        assert (was * now).sum(1).min() > 0.98
+    again.train()
+    before = again.image.trunk._bn0.running_mean.clone()
+    again.image(torch.randn(4, 3, 64, 64))
+    assert torch.equal(again.image.trunk._bn0.running_mean, before), "norms at rest count no statistics"
+    again.image = ImageTower("lite2", CONFIG.dimension, CONFIG.dropout, weights=False)
+    with pytest.raises(BadInput, match="no encoder of this architecture"):
+        go_on_from(again, tmp_path / "encoder")
+
+
+def test_frozen_blocks_learn_nothing_and_the_rest_does() -> None:
+    import torch
+
+    towers, _ = make_towers()
+    towers.image.freeze(5)
+    towers.image(torch.randn(2, 3, 64, 64)).sum().backward()
+    blocks = [any(p.grad is not None for p in block.parameters()) for block in towers.image.trunk._blocks]
+    assert blocks == [False] * 5 + [True] * (len(blocks) - 5)
+
+
+def test_a_rare_modality_is_repeated_in_an_epoch_and_a_set_is_capped() -> None:
+    import random
+    from collections import Counter
+    from dataclasses import replace
+
+    from mirage_research.training.encoder import choose_epoch
+
+    samples = make_samples()
+    films = [replace(samples[0], id=f"covid:{n}", group=f"p{n}", attributes={"modality": "XR"}) for n in range(40)]
+    rare = [replace(samples[0], id=f"starter:{n}", group=f"s{n}", attributes={"modality": "OP"}) for n in range(2)]
+    config = EncoderConfig(wide_per_epoch={"covid": 15}, least_of_modality=12)
+    chosen = choose_epoch([*samples, *films, *rare], config, random.Random(0))
+    kinds = Counter([*samples, *films, *rare][i].attributes["modality"] for i in chosen)
+    assert kinds == {"CT": 12, "MR": 12, "XR": 15, "OP": 12}
+
+
+def test_names_and_synonyms_take_part_in_a_run(tmp_path: Path, tokenizer: Path) -> None:
+    import torch
+
+    from mirage_research.training.encoder import make_tokenise, train
+    from mirage_research.training.synonyms import Term
+
+    losses = []
+    for terms in ({}, {"doid": [Term("mass", ("effusion",), ("normal",)), Term("brain", ("chest",), ())]}):
+        torch.manual_seed(0)
+        towers, values = make_towers()
+        told: list[str] = []
+        squares = np.random.default_rng(0).integers(0, 255, (24, 70, 70, 3), dtype=np.uint8)
+        config = dataclasses.replace(CONFIG, synonyms=2)
+        out = tmp_path / str(len(losses))
+        out.mkdir()
+        tokenise = make_tokenise(tokenizer, CONFIG.text_tokens)
+        train(
+            config, towers, make_samples(), squares, [], squares[:0], values, tokenise, out,
+            terms=terms, tell=told.append, most_steps=1,
+        )  # fmt: skip
+        losses.append(float(told[0].split("loss ")[1].split(",")[0]))
+    assert losses[1] > losses[0]
 
 
 def test_pictures_are_never_flipped_left_for_right() -> None:

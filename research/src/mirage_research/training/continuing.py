@@ -83,8 +83,9 @@ def _text(tower: TextTower, graph: Any) -> None:
     for name, value in arrays.items():
         if (own := kept.get(name.removeprefix("tower."))) is not None:
             _set(own, value)
-    words = arrays["words_int8"].astype(np.float32) * arrays["words_scale"]
-    _set(kept["trunk.embeddings.word_embeddings.weight"], words)
+    if "words_int8" in arrays:  # small tables are kept as they are
+        words = arrays["words_int8"].astype(np.float32) * arrays["words_scale"]
+        _set(kept["trunk.embeddings.word_embeddings.weight"], words)
     for node in graph.node:
         if node.op_type == "MatMulNBits":
             # /tower/trunk/encoder/layer.0/attention/self/query/MatMul_Q8
@@ -95,4 +96,4 @@ def _text(tower: TextTower, graph: Any) -> None:
 
 
 def _set(own: torch.Tensor, value: npt.NDArray[Any]) -> None:
-    own.copy_(torch.from_numpy(np.ascontiguousarray(value, dtype=np.float32)).reshape(own.shape))
+    own.copy_(torch.from_numpy(np.array(value, dtype=np.float32)).reshape(own.shape))
