@@ -186,7 +186,7 @@ def test_a_rare_modality_is_repeated_in_an_epoch_and_a_set_is_capped() -> None:
     from collections import Counter
     from dataclasses import replace
 
-    from mirage_research.training.encoder import choose_epoch
+    from mirage_research.training.epochs import choose_epoch
 
     samples = make_samples()
     films = [replace(samples[0], id=f"covid:{n}", group=f"p{n}", attributes={"modality": "XR"}) for n in range(40)]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import importlib
 import importlib.util
 import json
-import math
 import random
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,21 @@ from mirage.errors import BadInput, Unavailable
 from mirage.settings import SHIPPED
 from mirage_research.evaluation.encoder import measure
 from mirage_research.evaluation.ranking import recalls
-from mirage_research.training.admission import check_admitted, held_out
+from mirage_research.training.admission import check_admitted
 from mirage_research.training.augmentation import augment, plain
 from mirage_research.training.continuing import go_on_from
 from mirage_research.training.encoder_export import export
+from mirage_research.training.epochs import (
+    attribute_values,
+    choose_epoch,
+    match_of,
+    rate_at,
+    read_samples,
+    targets_of,
+    with_other_names,
+)
 from mirage_research.training.networks import StarterTowers, build, contrast, pad, parameter_groups, start_projection
+from mirage_research.training.projections import Trunks, train_projections
 from mirage_research.training.runs import (
     CHECKPOINT,
     EncoderConfig,
@@ -40,24 +48,17 @@ from mirage_research.training.runs import (
     write_checkpoint,
 )
 from mirage_research.training.samples import (
-    ATTRIBUTES,
     TrainingSample,
-    Wording,
     load_pixels,
-    radiograph_patients,
     read_medpix,
-    read_starter,
     set_aside,
     word,
 )
 from mirage_research.training.synonyms import Term, contrast_names, draw, kinds, other_names, read_terms
-from mirage_research.training.wide_samples import read_set, unheld_radiographs, without_lookalikes
 
 Tell = Callable[[str], None]
 Squares = npt.NDArray[np.uint8]
 Tokenise = Callable[[Sequence[str]], list[list[int]]]
-
-SAME_CASE, SAME_DIAGNOSIS = 0.35, 0.25
 
 
 def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume: bool = False, threads: int = 2) -> Path:
@@ -100,8 +101,33 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     squares, usable = load_pixels(samples, side, out / "cache", tell)
     keep = [number for number, good in enumerate(usable) if good]
     samples, squares = [samples[i] for i in keep], squares[keep]
-    holdout_squares, _ = load_pixels(holdout, config.pixels, out / "cache", tell)
+    if config.tuned == "projections":
+        trunks = Trunks(started_from(config.start), threads)
+        folder = train_projections(config, trunks, samples, squares, holdout, terms, out, tell)
+    else:
+        folder = _whole_run(config, samples, squares, holdout, terms, out, resume=resume, tell=tell)
+    tell(f"exported to {folder}")
+    if cases:
+        encoder = StarterEncoder(folder)
+        table = measure(encoder, data.medpix, "train", cases)
+        found = {"encoder": encoder.info().digest, "holdout": table}
+        (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        tell(f"on the cases set aside, words to pictures: {table['text_to_image']}")
+    return folder
 
+
+def _whole_run(
+    config: EncoderConfig,
+    samples: Sequence[TrainingSample],
+    squares: Squares,
+    holdout: Sequence[TrainingSample],
+    terms: Mapping[str, Sequence[Term]],
+    out: Path,
+    *,
+    resume: bool,
+    tell: Tell,
+) -> Path:
+    holdout_squares, _ = load_pixels(holdout, config.pixels, out / "cache", tell)
     tokenise = make_tokenise(text_folder() / "tokenizer.json", config.text_tokens)
     values = attribute_values(samples)
     towers = build(config, values, text_folder())
@@ -126,16 +152,8 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
         resume=resume,
         tell=tell,
     )
-    folder = out / "encoder"
-    export(averaged, config, text_folder() / "tokenizer.json", folder, tell=tell)
-    tell(f"exported to {folder}")
-    if cases:
-        encoder = StarterEncoder(folder)
-        table = measure(encoder, data.medpix, "train", cases)
-        found = {"encoder": encoder.info().digest, "holdout": table}
-        (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-        tell(f"on the cases set aside, words to pictures: {table['text_to_image']}")
-    return folder
+    export(averaged, config, text_folder() / "tokenizer.json", out / "encoder", tell=tell)
+    return out / "encoder"
 
 
 def train(  # noqa: PLR0915 - a run is read from top to bottom
@@ -300,175 +318,6 @@ def _synonym_loss(
     return loss
 
 
-def read_samples(
-    config: EncoderConfig, data: TrainingData, medpix: list[TrainingSample], holdout: Sequence[TrainingSample]
-) -> tuple[list[TrainingSample], dict[str, list[str]]]:
-    """Everything that pictures are learnt from, as the configuration names it.
-
-    Parameters
-    ----------
-    config : EncoderConfig
-    data : TrainingData
-    medpix : list of TrainingSample
-        Of MedPix's training cases that are not set aside.
-    holdout : sequence of TrainingSample
-        Those set aside.
-
-    Returns
-    -------
-    samples : list of TrainingSample
-    held : dict of str to list of str
-        Of each further set, which groups are only measured on.
-    """
-    samples = list(medpix) if config.medpix else []
-    held: dict[str, list[str]] = {}
-    if data.radiographs and config.radiographs_per_epoch:
-        patients = radiograph_patients(data.radiographs)
-        held["cxr"] = sorted({f"cxr:{patient}" for patient in patients.values() if held_out(f"cxr:{patient}")})
-        samples += unheld_radiographs(data.radiographs)
-    if data.starter and config.starter_per_epoch:
-        samples += read_starter(data.starter)
-    for name in config.wide_per_epoch:
-        if data.wide is None:
-            raise BadInput(f"The configuration trains on {name}: give --wide PATH, the folder of {name}.jsonl.")
-        more, held[name] = read_set(data.wide, name)
-        samples += without_lookalikes(more, holdout) if name == "vqarad" else more
-    return samples, held
-
-
-def with_other_names(samples: Sequence[TrainingSample], names: Mapping[str, tuple[str, ...]]) -> list[TrainingSample]:
-    """Samples with the synonyms of their title and diagnosis.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-    names : mapping of str to tuple of str
-        As `mirage_research.training.synonyms.other_names` gives them.
-    """
-    return [
-        dataclasses.replace(
-            sample, also=tuple(dict.fromkeys((*names.get(sample.title.lower(), ()), *names.get(sample.diagnosis, ()))))
-        )
-        for sample in samples
-    ]
-
-
-def attribute_values(samples: Sequence[TrainingSample], least: int = 6) -> dict[str, list[str]]:
-    """List the values of each attribute that occur often enough to learn.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-    least : int
-        How often a value must occur. A modality may be rarer: its pictures are repeated.
-
-    Returns
-    -------
-    dict of str to list of str
-        Of each of `ATTRIBUTES` its values, sorted.
-    """
-    found: dict[str, list[str]] = {}
-    for name in ATTRIBUTES:
-        counts = Counter(sample.attributes.get(name, "") for sample in samples)
-        enough = 1 if name == "modality" else least
-        found[name] = sorted(value for value, count in counts.items() if value and count >= enough)
-    return found
-
-
-def targets_of(samples: Sequence[TrainingSample], values: dict[str, list[str]]) -> dict[str, torch.Tensor]:
-    """Number the attribute values; -100 where the value is unknown.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-    values : dict of str to list of str
-        Known values of each attribute, as `attribute_values` gives them.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        (n,) int64, of every attribute that has known values.
-    """
-    return {
-        name: torch.tensor(
-            [known.index(v) if (v := sample.attributes.get(name, "")) in known else -100 for sample in samples]
-        )
-        for name, known in values.items()
-        if known
-    }
-
-
-def match_of(samples: Sequence[TrainingSample], wordings: Sequence[Wording]) -> torch.Tensor:
-    """How well each wording (column) fits each sample (row), from 0 to 1.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-    wordings : sequence of Wording
-        One for each sample, in the same order.
-
-    Returns
-    -------
-    torch.Tensor
-        (n, n) float32: 1 for words that fit as well as a sample's own, `SAME_CASE` and `SAME_DIAGNOSIS` for related ones.
-    """
-    n = len(samples)
-    match = np.eye(n, dtype=np.float32)
-    for column, wording in enumerate(wordings):
-        own = samples[column]
-        for row, other in enumerate(samples):
-            if row == column:
-                continue
-            if wording.kind == "generic":
-                value = 1.0 if other.attributes == own.attributes else 0.0
-            elif other.caption_group == own.caption_group:
-                value = 1.0
-            elif other.group == own.group:
-                value = SAME_CASE
-            elif own.diagnosis and other.diagnosis == own.diagnosis:
-                value = SAME_DIAGNOSIS
-            else:
-                value = 0.0
-            match[row, column] = value
-    return torch.from_numpy(match)
-
-
-def choose_epoch(samples: Sequence[TrainingSample], config: EncoderConfig, rng: random.Random) -> list[int]:
-    """Choose the samples of one epoch: no case, and no other collection, may crowd out the rest, and no modality is missed.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-    config : EncoderConfig
-        Says how many figures of a case and of each other collection are taken at most.
-    rng : random.Random
-
-    Returns
-    -------
-    list of int
-        Places in `samples`, shuffled.
-    """
-    groups: dict[str, list[int]] = defaultdict(list)
-    sets: dict[str, list[int]] = defaultdict(list)
-    kinds_seen: dict[str, list[int]] = defaultdict(list)
-    most = {"cxr": config.radiographs_per_epoch, "starter": config.starter_per_epoch, **config.wide_per_epoch}
-    for number, sample in enumerate(samples):
-        if sample.set in most:
-            sets[sample.set].append(number)
-        else:
-            groups[sample.group].append(number)
-        kinds_seen[sample.attributes.get("modality", "")].append(number)
-    chosen = [i for group in groups.values() for i in rng.sample(group, min(len(group), config.figures_per_case))]
-    for name, places in sets.items():
-        chosen += rng.sample(places, min(len(places), most[name]))
-    counts = Counter(samples[i].attributes.get("modality", "") for i in chosen)
-    for modality, places in kinds_seen.items():
-        if modality not in ("", "OT"):
-            chosen += rng.choices(places, k=max(0, config.least_of_modality - counts[modality]))
-    rng.shuffle(chosen)
-    return chosen
-
-
 @torch.no_grad()
 def encode(
     towers: StarterTowers, squares: Squares, texts: Sequence[str], pixels: int, tokenise: Tokenise, batch: int = 32
@@ -533,20 +382,6 @@ def holdout_scores(
     keys = [sample.caption_group for sample in samples]
     right = np.array([[a == b for b in keys] for a in keys])
     return {name: round(float(values.mean()), 4) for name, values in recalls(texts @ images.T, right).items()}
-
-
-def rate_at(done: float, warm_up: float) -> float:
-    """Share of the peak learning rate: a straight line up, then a cosine down to a fiftieth.
-
-    Parameters
-    ----------
-    done : float
-        Share of all steps that are done.
-    warm_up : float
-        Share of the steps in which the rate rises.
-    """
-    part = done / warm_up if done < warm_up else 0.5 + 0.5 * math.cos(math.pi * (done - warm_up) / (1 - warm_up))
-    return max(part, 0.02)
 
 
 @torch.no_grad()

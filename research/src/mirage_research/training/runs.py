@@ -97,6 +97,12 @@ class EncoderConfig(TrainingConfig):
         Which EfficientNet-lite the image tower starts from: ``lite0``, ``lite1`` or ``lite2``.
     start : str
         Digest of the exported encoder that training goes on from; empty starts from the public weights.
+    tuned : {"all", "projections"}
+        With ``projections``, both trunks of `start` stay as they are; see `mirage_research.training.projections`.
+    draws : int
+        With ``projections``: for how many augmented draws of a picture, and wordings, features are computed.
+    keep : float
+        With ``projections``: how strongly vectors of MedPix's pictures are held near those of before.
     frozen_blocks : int
         How many of the image trunk's blocks, from the first, stay as they are, its stem with them; 0 tunes all.
     pixels : int
@@ -132,6 +138,9 @@ class EncoderConfig(TrainingConfig):
     holdout: int = 54
     backbone: str = "lite0"
     start: str = ""
+    tuned: Literal["all", "projections"] = "all"
+    draws: Count = 4
+    keep: float = 0.0
     frozen_blocks: int = 0
     pixels: int = 192
     dimension: int = 256
