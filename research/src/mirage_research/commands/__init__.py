@@ -24,5 +24,6 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
     evaluate.command("generation-sheets")(evaluate_generation.sheets)
     evaluate.command("retrieval")(evaluate_retrieval.retrieval)
     evaluate.command("student-queries")(evaluate_concepts.student_queries)
+    evaluate.command("first-queries")(evaluate_concepts.first_queries)
     evaluate.command("lexicon")(evaluate_concepts.lexicon)
     evaluate.command("labels")(evaluate_concepts.labels)

@@ -1,9 +1,9 @@
-"""``mirage evaluate student-queries``, ``lexicon`` and ``labels``: whether words are understood."""
+"""``mirage evaluate student-queries``, ``first-queries``, ``lexicon`` and ``labels``: whether words are understood."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,15 +16,15 @@ from mirage_research.commands.evaluate import JsonFile, MedPix, copy_of, countin
 
 if TYPE_CHECKING:
     from mirage.atlas import Atlas
+    from mirage.corpora.base import Corpus
 
 HALVES = ("work", "test", "all")
 
 
 @contextmanager
-def _opened(atlas: Path | None, medpix: Path | None) -> Iterator[Atlas]:
-    """The atlas that was named, or one of MedPix's train and dev splits for the time of a block."""
+def _opened(atlas: Path | None, corpus: Callable[[], Corpus]) -> Iterator[Atlas]:
+    """The atlas that was named, or one of a corpus for the time of a block."""
     from mirage.atlas import Atlas  # noqa: PLC0415 - loads the engine
-    from mirage.corpora.medpix import MedPixCorpus  # noqa: PLC0415
     from mirage_research.evaluation.evaluation_set import temporary_atlas  # noqa: PLC0415
 
     if atlas is not None:
@@ -33,8 +33,14 @@ def _opened(atlas: Path | None, medpix: Path | None) -> Iterator[Atlas]:
         return
     with counting("Building a measuring atlas") as move:
         adding = lambda moved: move(moved.done, moved.total)  # noqa: E731
-        with temporary_atlas(MedPixCorpus(copy_of(medpix), splits=("train", "dev")), adding) as made:
+        with temporary_atlas(corpus(), adding) as made:
             yield made
+
+
+def _medpix(medpix: Path | None) -> Corpus:
+    from mirage.corpora.medpix import MedPixCorpus  # noqa: PLC0415
+
+    return MedPixCorpus(copy_of(medpix), splits=("train", "dev"))
 
 
 def student_queries(
@@ -65,7 +71,7 @@ def student_queries(
         raise BadInput("Misses are listed for the half to work on only; the other is scored, not looked at.")
     known = measurement.read()
     asked = [one for one in known if half in ("all", one.half)]
-    with _opened(atlas, medpix) as opened:
+    with _opened(atlas, lambda: _medpix(medpix)) as opened:
         if draw_pairs is not None:
             pairs = readings.draw(known, items_of(opened))
             texts = {one.id: one.query for one in known}
@@ -84,6 +90,29 @@ def student_queries(
         table["second reading"] = readings.agreement(known, readings.read(reading))
         facts([("second reading", ", ".join(f"{name} {value:g}" for name, value in table["second reading"].items()))])
     write({"half": half, **table}, json_file)
+
+
+def first_queries(
+    atlas: Annotated[
+        Path | None, typer.Option(help="An atlas that holds the starter atlas alone. Left out, one is made.")
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="JSON Lines with id, kind, query and right.", show_default="those that are kept here")
+    ] = None,
+    misses: Annotated[bool, typer.Option("--misses", help="List what went wrong.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Ask the starter atlas what a student asks first: is the first figure right, is it said when nothing fits."""
+    from mirage.corpora import load  # noqa: PLC0415 - loads the engine
+    from mirage_research.evaluation import first_queries as measurement  # noqa: PLC0415
+
+    asked = measurement.read(queries or measurement.FILE)
+    with _opened(atlas, lambda: load("starter")) as opened, counting("Asking", " queries/s") as move:
+        table, outcomes = measurement.evaluate(opened, asked, move)
+    facts(measurement.rows(table))
+    if misses:
+        facts(measurement.misses(outcomes))
+    write(table, json_file)
 
 
 def lexicon(
