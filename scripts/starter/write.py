@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+from mirage.images.stack_file import packed_slices, write_stack
+from mirage.images.stacks import slice_labels, slice_values, stack_of
+from mirage.images.volume import Volume
 
 from .draft import Draft, Origin
 
@@ -22,7 +27,35 @@ def encoded(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def record(draft: Draft, data: bytes) -> dict[str, Any]:
+def write_picture(draft: Draft, folder: Path) -> dict[str, Any]:
+    """Write a picture, and say what a record says of its file."""
+    assert draft.picture is not None
+    data = encoded(draft.picture)
+    (folder / f"{draft.name}.webp").write_bytes(data)
+    return {
+        "picture": f"{draft.name}.webp",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": draft.picture.width,
+        "height": draft.picture.height,
+    }
+
+
+def write_volume(name: str, volume: Volume, folder: Path) -> dict[str, Any]:
+    """Write the slices of a volume and its labels, and say what a record says of these files."""
+    stack = stack_of(volume)
+    count = stack.shape[0]
+    said: dict[str, Any] = {"stack": asdict(stack)}
+    made = {"voxels": (f"{name}.stack", lambda number: slice_values(volume, stack, number))}
+    if stack.labels:
+        made["labels"] = (f"{name}.labels.stack", lambda number: slice_labels(volume, number))
+    for key, (file, values_of) in made.items():
+        with (folder / file).open("wb") as into:
+            write_stack(into, packed_slices(values_of, count))
+        said |= {key: file, f"{key}_sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()}
+    return said
+
+
+def record(draft: Draft, files: dict[str, Any]) -> dict[str, Any]:
     """Make the line of figures.jsonl for one draft."""
     origin = draft.origin
     return {
@@ -43,10 +76,8 @@ def record(draft: Draft, data: bytes) -> dict[str, Any]:
             "url_of": origin.url_of,
             "licence": {"name": origin.licence_name, "url": origin.licence_url, "allows_sharing": True},
         },
-        "picture": f"{draft.name}.webp",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "width": draft.picture.width,
-        "height": draft.picture.height,
+        **files,
+        **({"slice_of": asdict(draft.slice_of), "window": draft.window} if draft.slice_of else {}),
         "package": origin.package,
         "file": draft.file,
         "notice": f"{origin.key}.txt",
@@ -81,16 +112,16 @@ def sources_page(origins: list[Origin], counts: dict[str, int]) -> str:
 
 def write_atlas(drafts: list[Draft], cases: list[dict[str, Any]], notices: dict[str, str], out: Path) -> None:
     """Write everything; files of an earlier build that are not made any more are removed."""
-    pictures, texts = out / "pictures", out / "NOTICES"
-    for folder in (pictures, texts):
+    pictures, stacks, texts = out / "pictures", out / "stacks", out / "NOTICES"
+    for folder in (pictures, stacks, texts):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
     rows, origins, counts = [], {}, {}
     for draft in drafts:
-        data = encoded(draft.picture)
-        (pictures / f"{draft.name}.webp").write_bytes(data)
-        rows.append(record(draft, data))
+        files = write_picture(draft, pictures) if draft.picture else {}
+        files |= write_volume(draft.name, draft.volume, stacks) if draft.volume else {}
+        rows.append(record(draft, files))
         origins.setdefault(draft.origin.key, draft.origin)
         counts[draft.origin.key] = counts.get(draft.origin.key, 0) + 1
     for key, origin in origins.items():

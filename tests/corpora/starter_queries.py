@@ -24,7 +24,7 @@ def answers(rule: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
     """Tell whether a record of figures.jsonl fits every part of a rule of starter_queries.toml."""
     if "ids" in rule and record["id"] not in rule["ids"]:
         return False
-    if any(record[key] != rule[key] for key in ("plane", "modality_detail") if key in rule):
+    if any(record[key] != rule[key] for key in ("plane", "modality", "modality_detail", "region") if key in rule):
         return False
     if "level_mm" in rule:
         lowest, highest = rule["level_mm"]

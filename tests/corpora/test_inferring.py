@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mirage import corpora
 from mirage.atlas import Atlas
@@ -92,6 +94,12 @@ def ask(starter: Atlas) -> Inference:
     return Inference(starter.encoder)
 
 
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def bare(figures: list[Figure]) -> list[Figure]:
     return [Figure(figure.id, "", figure.source) for figure in figures]
 
@@ -104,8 +112,8 @@ def test_the_encoder_says_what_kind_of_picture_each_is_and_leaves_open_what_it_w
     assert rule is not None, "the rule that ships is for the encoder that ships"
     ask.rule = rule
     said = ask(bare(figures), vectors)
-    brains = [(was, now) for was, now in zip(figures, said, strict=True) if was.modality == "MR"]
-    assert len(brains) > 200
+    brains = [(was, now) for was, now in zip(figures, said, strict=True) if "icbm152" in was.id]
+    assert len(brains) > 140
     assert sum(was.modality == now.modality for was, now in brains) > 0.95 * len(brains)
     planes = [(was, now) for was, now in brains if was.plane in ("axial", "coronal", "sagittal") and now.plane]
     assert sum(was.plane == now.plane for was, now in planes) > 0.95 * len(planes)
@@ -177,8 +185,8 @@ def test_a_users_own_rule_comes_first_and_a_damaged_one_is_named(monkeypatch, tm
 
 def test_what_was_inferred_is_kept_shown_for_what_it_is_and_proves_nothing(tmp_path: Path) -> None:
     starter = corpora.load("starter")
-    brains = [item for item in starter.items() if isinstance(item, Item) and item.figure.modality == "MR"][100:103]
-    pictures = [starter.read(item).original for item in brains]
+    brains = [item for item in starter.items() if isinstance(item, Item) and "icbm152-t1-axial" in item.figure.id][12:15]
+    pictures = [png(starter.read(item).image) for item in brains]
     rows = [Made(f"ROCO_0000{n}", f"Drawn structure {n}.") for n in range(3)]
     write_shard(tmp_path / "train-00000-of-00001.parquet", rows, pictures=pictures)
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:

@@ -50,7 +50,7 @@ def test_a_channel_whose_full_list_lacks_a_figure_scored_it_no_higher_than_its_l
 
 def test_less_of_leaves_out_what_word_search_alone_found_and_names_it(starter: Atlas) -> None:
     stem = words.stems("MRI")
-    found = starter.search(Query.of("brain", less=["MRI"], k=40)).hits
+    found = starter.search(Query.of("brain", less=["MRI"], k=150)).hits
     naming = [hit for hit in found if stem <= words.stems(hit.figure.words)]
     assert not [hit.figure.id for hit in naming if channels_of(hit) == ["words"]]
     assert naming, "what another channel found too stays"

@@ -32,7 +32,7 @@ from mirage.storage.archive_export import export
 from mirage.storage.archive_import import import_file
 from mirage.storage.ingest import BATCH, add
 from mirage.storage.reindex import rebuild
-from parts import mirage, until
+from parts import STARTER_FIGURES, mirage, until
 from roco_maker import make_roco
 from squares import Squares, installed
 
@@ -83,7 +83,7 @@ def sealed(path: Path, target: Path) -> Path:
 
 def test_an_atlas_that_travelled_answers_as_it_did(starter: Atlas, carried: Path, tmp_path: Path) -> None:
     done = import_file(carried, tmp_path / "there")
-    assert (done.added, done.kept, done.encoded) == (313, 0, False)
+    assert (done.added, done.kept, done.encoded) == (STARTER_FIGURES, 0, False)
     with Atlas.open(tmp_path / "there") as there:
         for query in QUERIES:
             assert told(there, query) == listed(starter, query)
@@ -128,7 +128,7 @@ def test_twenty_queries_of_all_kinds_find_the_same_after_travelling(
 def test_the_file_names_every_figure_s_licence_and_link(starter: Atlas, carried: Path) -> None:
     with zipfile.ZipFile(carried) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("licences.csv").decode())))
-    assert len(rows) == 313
+    assert len(rows) == STARTER_FIGURES
     for row in rows[::40]:
         source = starter.figure(row["figure"]).source
         assert (row["licence"], row["link"], row["attribution"]) == (str(source.licence), source.url, source.attribution)
@@ -150,7 +150,7 @@ def test_only_some_corpora_and_it_says_how_many_stayed_out(
         add(atlas, corpora.load("folder", path=pictures(3)))
         name = next(row.name for row in atlas.info().corpora if row.name != "starter")
     written = export(starter_copy, tmp_path / "all.mirage")
-    assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (313, 3)
+    assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (STARTER_FIGURES, 3)
     part = export(starter_copy, tmp_path / "part.mirage", corpora=(name,), include_unlicensed=True)
     assert part.manifest.figures == 3
     with pytest.raises(BadInput, match=r"no corpus 'nowhere'\. There are: starter"):
@@ -180,12 +180,12 @@ def test_a_file_that_is_there_is_not_written_over(small: Path, tmp_path: Path) -
 
 
 def test_an_atlas_is_exported_while_it_is_open(starter: Atlas, tmp_path: Path) -> None:
-    assert export(starter.path, tmp_path / "open.mirage").manifest.figures == 313
+    assert export(starter.path, tmp_path / "open.mirage").manifest.figures == STARTER_FIGURES
 
 
 def test_importing_again_changes_nothing(carried: Path, starter_copy: Path) -> None:
     done = import_file(carried, starter_copy)
-    assert (done.added, done.kept) == (0, 313)
+    assert (done.added, done.kept) == (0, STARTER_FIGURES)
 
 
 def test_an_import_that_was_stopped_goes_on(carried: Path, starter: Atlas, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_an_import_that_was_stopped_goes_on(carried: Path, starter: Atlas, tmp_p
         assert len(there.search("brain MRI").hits) > 0
         assert not there.info().corpora[0].complete
     rest = import_file(carried, tmp_path / "there")
-    assert (rest.added, rest.kept) == (313 - BATCH, BATCH)
+    assert (rest.added, rest.kept) == (STARTER_FIGURES - BATCH, BATCH)
     with Atlas.open(tmp_path / "there") as there:
         assert told(there, QUERIES[0]) == listed(starter, QUERIES[0])
         assert there.info().corpora[0].complete
@@ -215,7 +215,7 @@ def test_a_full_disk_in_mid_import_loses_nothing(carried: Path, tmp_path: Path, 
             import_file(carried, tmp_path / "there")
     done = import_file(carried, tmp_path / "there")
     assert done.kept == 2 * BATCH
-    assert done.added + done.kept == 313
+    assert done.added + done.kept == STARTER_FIGURES
 
 
 def test_a_full_disk_while_exporting_leaves_no_file(
@@ -401,7 +401,7 @@ def test_an_import_that_is_killed_goes_on(
     assert process.wait(60) == -signal.SIGKILL
     rest = import_file(carried, there)
     assert rest.kept >= BATCH
-    assert rest.added + rest.kept == 313
+    assert rest.added + rest.kept == STARTER_FIGURES
     with Atlas.open(there) as atlas:
         for query in QUERIES:
             assert told(atlas, query) == listed(starter, query)
@@ -441,7 +441,7 @@ def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
     done = mirage("import", carried, atlas=small)
     assert done.returncode == 0, done.stderr
     assert "importing through it" in done.stderr
-    assert "313 figures added, 0 were there already." in done.stderr
+    assert f"{STARTER_FIGURES} figures added, 0 were there already." in done.stderr
     assert json.loads(mirage("atlas", "info", "--json", atlas=small).stdout)["figures"] == 319
     short = carried.with_name("short.mirage")
     short.write_bytes(carried.read_bytes()[:-2000])

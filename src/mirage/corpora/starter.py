@@ -5,20 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
+from PIL import Image
 from pydantic import TypeAdapter
 
 from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.errors import BadPicture, Unavailable, first_fault
-from mirage.figure import Case, Figure, Licence
+from mirage.figure import Case, Figure, Licence, Stack
 from mirage.images import DecodedPicture, read_picture
+from mirage.images.stack_file import StackFile
+from mirage.images.stacks import cut, render, volume_of
+from mirage.images.volume import Array, Volume
 
 SHIPPED = settings.SHIPPED / "atlas"
+SMALLEST = 384
+"""Pixels of the longer side of a slice that is shown as a picture: coarse ones are made larger."""
 
-_FIGURE, _CASE = TypeAdapter(Figure), TypeAdapter(Case)
+_FIGURE, _CASE, _STACK = TypeAdapter(Figure), TypeAdapter(Case), TypeAdapter(Stack)
 
 
 class StarterCorpus:
@@ -27,13 +34,14 @@ class StarterCorpus:
     Parameters
     ----------
     path : Path, optional
-        Another folder of the same layout: ``figures.jsonl``, ``cases.jsonl`` and ``pictures/``.
+        Another folder of the same layout: ``figures.jsonl``, ``cases.jsonl``, ``pictures/`` and ``stacks/``.
     """
 
     card = CorpusCard(
         title="Starter atlas",
-        summary="The pictures that ship with MIRAGE: an average brain in T1- and T2-weighted slices, and X-ray, CT, MR, "
-        "ultrasound, nuclear medicine, fundus and microscopy pictures.",
+        summary="The pictures that ship with MIRAGE, of at most 27 people and two average brains: CT and MRI of chest, "
+        "abdomen, pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
+        "microscopy pictures.",
         licence=Licence("various, all permit sharing", "", allows_sharing=True),
         options=(CorpusOption("path", "Another folder of the same layout.", Path, is_folder=True),),
         ships=True,
@@ -41,7 +49,9 @@ class StarterCorpus:
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.folder = Path(path) if path else SHIPPED
-        self._digests: dict[str, str] = {}  # of pictures, by their figure's id
+        self._records: dict[str, dict[str, Any]] = {}  # by their figure's id
+        # Slices of a stack follow one another: unpacked once, it serves all of them.
+        self._values = lru_cache(maxsize=2)(self._values_of)
 
     def info(self) -> CorpusInfo:
         """Tell what ships, its version the digest of ``figures.jsonl``.
@@ -59,21 +69,66 @@ class StarterCorpus:
         return iter(self._entries)
 
     def read(self, item: Item) -> DecodedPicture:
-        """Decode the picture of one item.
+        """Decode the picture of one item; of a stack its best slice.
 
         Raises
         ------
         mirage.errors.BadPicture
             When the file is missing, damaged, or not the one that the record speaks of.
         """
-        path = self.folder / "pictures" / Path(item.label).name
+        record = self._record(item.figure.id)
+        if (place := item.figure.slice_of) is not None:
+            return self._slice(place.stack, place.view, place.number, record["window"])
+        if (stack := item.figure.stack) is not None:
+            return self._slice(item.figure.id, stack.views[0], stack.best, stack.windows[0].name)
+        return read_picture(self._checked("pictures", item.label, str(record["sha256"])), name=item.label)
+
+    def read_stack(self, item: Item) -> Volume:
+        """Read the voxels and labels of a stack.
+
+        Raises
+        ------
+        mirage.errors.BadPicture
+            When a file is missing, damaged, or not the one that the record speaks of.
+        """
+        stack = self._stack(item.figure.id)
+        labels = self._values(item.figure.id, "labels") if stack.labels else None
+        return volume_of(stack, self._values(item.figure.id, "voxels"), labels)
+
+    def _slice(self, id: str, view: str, number: int, window: str) -> DecodedPicture:
+        """Show a slice of a stack in one of the stack's windows."""
+        stack = self._stack(id)
+        chosen = next((one for one in stack.windows if one.name == window), None)
+        image = render(cut(self._values(id, "voxels"), stack, view, number), stack, chosen, view)
+        if (longest := max(image.size)) < SMALLEST:
+            times = -(-SMALLEST // longest)
+            image = image.resize((image.width * times, image.height * times), Image.Resampling.BICUBIC)
+        return DecodedPicture(image, "PNG")
+
+    def _stack(self, id: str) -> Stack:
         try:
-            data = path.read_bytes()
+            return _STACK.validate_python(self._record(id)["stack"])
+        except (ValueError, KeyError) as error:
+            raise BadPicture(f"{id} is no stack that can be read. Install MIRAGE again.") from error
+
+    def _record(self, id: str) -> dict[str, Any]:
+        assert self._entries
+        return self._records.get(id, {})
+
+    def _values_of(self, id: str, kind: str) -> Array:
+        record = self._record(id)
+        name = str(record[kind])
+        self._checked("stacks", name, str(record[f"{kind}_sha256"]))
+        return StackFile(self.folder / "stacks" / Path(name).name, self._stack(id), labels=kind == "labels").values()
+
+    def _checked(self, folder: str, name: str, digest: str) -> bytes:
+        try:
+            data = (self.folder / folder / Path(name).name).read_bytes()
         except OSError as error:
-            raise BadPicture(f"{item.label} cannot be read ({error}). Install MIRAGE again.") from error
-        if hashlib.sha256(data).hexdigest() != self._digests.get(item.figure.id):
-            raise BadPicture(f"{item.label}: the picture is damaged or was replaced. Install MIRAGE again.")
-        return read_picture(data, name=item.label)
+            raise BadPicture(f"{name} cannot be read ({error}). Install MIRAGE again.") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise BadPicture(f"{name}: the file is damaged or was replaced. Install MIRAGE again.")
+        return data
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -97,13 +152,19 @@ class StarterCorpus:
         try:
             record = json.loads(line)
             # What a figure has no field for (structures, level) stays in the file.
-            figure, label = _FIGURE.validate_python(record), str(record["picture"])
-            self._digests[figure.id] = str(record["sha256"])
+            figure = _FIGURE.validate_python(record)
+            self._records[figure.id] = record
+            label, made_of = figure.id, line
+            if figure.slice_of is not None:  # its picture changes with its stack, which stands before it
+                made_of += str(self._records[figure.slice_of.stack]["voxels_sha256"])
+            else:
+                label = str(record["picture" if figure.stack is None else "voxels"])
         except (ValueError, KeyError, TypeError) as error:
             return Refused(
                 f"figures.jsonl, line {number}", f"The record cannot be read ({first_fault(error)}). Install MIRAGE again."
             )
-        return Item(figure, self._cases.get(figure.case_id), label, hashlib.sha256(line.encode()).hexdigest())
+        fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
+        return Item(figure, self._cases.get(figure.case_id), label, fingerprint, stacked=figure.stack is not None)
 
     @cached_property
     def _cases(self) -> dict[str, Case]:
