@@ -20,6 +20,7 @@ from mirage.corpora.base import HasStacks, Item, Refused
 from mirage.corpora.contract import faults
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import BadInput, BadPicture
+from mirage.images.stacks import stack_of
 
 AXIAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1]
 SERIES = "1.2.840.99.17.4242"
@@ -249,6 +250,26 @@ def test_labels_of_another_shape_are_refused_in_words_that_name_both(tmp_path: P
     )
     assert "lie elsewhere in the patient than b.nii.gz" in refused["b_seg.nii.gz"]
     assert corpus.read_stack(stacks["a.nii.gz"]).labels is None
+
+
+def test_labels_with_large_numbers_are_numbered_anew_with_their_names(tmp_path: Path) -> None:
+    labels = np.zeros((4, 5, 6), np.int32)
+    labels[1, 2, 2:4], labels[0, 0, 0] = 2035, 17
+    nifti(tmp_path / "a.nii.gz")
+    nifti(tmp_path / "a_seg.nii.gz", voxels=labels)
+    (tmp_path / "a_seg.json").write_text(json.dumps({"2035": "insula_left"}))
+    (item,) = entries(corpus := FolderCorpus(tmp_path))[0].values()
+    found = stack_of(corpus.read_stack(item)).labels
+    assert [(one.value, one.name) for one in found] == [(1, "structure 17"), (2, "left insula")]
+
+
+def test_volumes_in_other_formats_and_dicom_labels_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.nrrd").write_bytes(b"NRRD0004\n")
+    slices(tmp_path, [0, 2, 4], Modality="SEG")
+    stacks, singles, refused = entries(FolderCorpus(tmp_path))
+    assert not stacks | singles
+    assert "Convert it to NIfTI" in refused["a.nrrd"]
+    assert "DICOM SEG" in refused["IM0000.dcm"]
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "{", '{"one": "kidney"}', "[" * 100_000])

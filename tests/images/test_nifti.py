@@ -148,3 +148,11 @@ def test_labels_of_another_shape_or_place_are_refused() -> None:
     moved[0, 3] = 40
     with pytest.raises(BadPicture, match="elsewhere"):
         check_labels(read_nifti(nifti(values(), moved)), volume, "labels")
+
+
+@pytest.mark.parametrize(("unit", "times"), [("mm", 1.0), ("meter", 1000.0), ("micron", 0.001), ("unknown", 1.0)])
+def test_lengths_are_in_millimetres_whatever_the_file_measures_in(unit: str, times: float, tmp_path: Path) -> None:
+    image = nib.Nifti1Image(values(), np.diag([2.0, 3.0, 4.0, 1.0]))
+    image.header.set_xyzt_units(unit)
+    image.to_filename(tmp_path / "a.nii")
+    assert read_nifti(tmp_path / "a.nii").spacing == pytest.approx((2 * times, 3 * times, 4 * times))

@@ -19,7 +19,7 @@ from mirage.images.packing import pack, unpack
 from mirage.images.stack_file import StackFile, write_stack
 from mirage.images.stacks import cut, render, shape_in, spacing_in, stack_of, volume_of
 from mirage.images.store import PictureStore
-from mirage.images.volume import Volume
+from mirage.images.volume import Volume, windows_of
 
 RANDOM = np.random.default_rng(7)
 AFFINE = np.diag([1.0, 2.0, 4.0, 1.0])
@@ -146,6 +146,11 @@ def test_windows_are_the_files_own_then_presets_then_what_fits() -> None:
     assert own[1].centre == pytest.approx(0, abs=20)
     assert own[1].width == pytest.approx(1980, abs=40)
     assert stack_of(volume(ramp, modality="CT")).unit == "HU"
+
+
+def test_no_window_is_offered_twice() -> None:
+    offered = windows_of("CT", ((40.0, 400.0), (40.0, 400.0), (50.0, 350.0), (9.0, 0.0)))
+    assert [name for name, *_ in offered] == ["as stored", "as stored 2", "lung", "bone", "brain"]
 
 
 def test_a_window_shows_its_values_between_black_and_white() -> None:

@@ -22,6 +22,7 @@ from mirage.corpora.folder_stacks import (
     as_worded,
     checked_how,
     is_nifti,
+    is_other_volume,
     sort_files,
 )
 from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
@@ -258,7 +259,7 @@ class FolderCorpus:
                 if name.startswith(".") or name.upper() == "DICOMDIR" or path == self.table:
                     continue
                 ending = path.suffix.lower()
-                stacked = is_nifti(path) and self._how != "none"
+                stacked = self._how != "none" and (is_nifti(path) or is_other_volume(path))
                 if not stacked and (ending in _NO_PICTURES or (ending not in _ENDINGS and not _is_picture(path))):
                     continue
                 label = path.relative_to(self.folder).as_posix()

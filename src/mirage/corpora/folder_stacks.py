@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 HOW = ("series", "numbered", "none")
 LEAST_SLICES = 3
 _NIFTI = (".nii", ".nii.gz")
+_OTHER_VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".mnc", ".nii.bz2", ".nii.zst", ".hdr")
 _LABELS = ("_seg", "_labels", "_label")
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
 _AIR = -200.0
@@ -117,6 +118,11 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(_NIFTI)
 
 
+def is_other_volume(path: Path) -> bool:
+    """Whether a file's name is that of a volume in a format that is not read."""
+    return path.name.lower().endswith(_OTHER_VOLUMES)
+
+
 def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[[DicomHeader], str]) -> list[Found]:
     """Tell which files make stacks, which stand alone, and which are left out, in the order of their names.
 
@@ -137,6 +143,9 @@ def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[
     for path in paths:
         if is_nifti(path) and how != "none":
             niftis.append(path)
+            continue
+        if is_other_volume(path):
+            found.append(LeftOut(path, "It is a volume in a format that is not read. Convert it to NIfTI (.nii.gz)."))
             continue
         try:
             if not path.stat().st_size:
@@ -172,6 +181,11 @@ def _opened(path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
     from mirage.images.series import planes_of  # noqa: PLC0415
 
     with opened(path, name, DEFAULT_LIMITS) as (_, tags, header):
+        if str(tags.get("Modality") or "") == "SEG":
+            raise BadPicture(
+                "It holds the labels of another series (DICOM SEG), which are not read. Save both as NIfTI, the labels "
+                "beside the volume as NAME_seg.nii.gz."
+            )
         try:
             return header, planes_of(tags, header.frames, path) if how != "none" else []
         except BadPicture:

@@ -36,6 +36,7 @@ from mirage.images.volume import (
 
 _GZIP = b"\x1f\x8b"
 _LONGER = 1.2
+_MILLIMETRES = {1: 1000.0, 3: 0.001}  # of a metre and a micrometre, by the code that a header has for them
 _MOST_WORDS = 2**20
 _LABEL = re.compile(
     r"""<Label\s[^>]{0,300}?\bKey="(\d{1,6})"[^>]{0,300}>(?:<!\[CDATA\[([^]<]{1,300})]]>|([^<]{1,300}))</Label>"""
@@ -148,6 +149,7 @@ def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     shape = shape[:3]
     size = check_size(shape, dtype.itemsize, name, limits)
     affine, sides_known, notes = _affine(header, shape, name)
+    affine[:3] *= _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
     skipped = int(header["vox_offset"]) - used
     if not 0 <= skipped <= _MOST_SKIPPED:
         raise BadPicture(f"{name} says that its voxels begin at byte {int(header['vox_offset'])}, which cannot be.")

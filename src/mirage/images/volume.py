@@ -25,6 +25,7 @@ LETTERS: dict[View, tuple[str, str, str, str]] = {
 }
 # Centre and width in Hounsfield units: the usual presets of a workstation.
 CT_WINDOWS = {"soft tissue": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
+MOST_LABELS = 255
 SHEARED = 0.02  # sideways shift over step, about 1 degree
 MOST_STRETCHED = 10.0
 """Where slices lie further apart than that many pixels, other views than their own would show little."""
@@ -157,7 +158,7 @@ def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tupl
     """
     wanted = [pair for pair in dict.fromkeys(own) if pair[1] > 0]
     named = tuple(("as stored" + (f" {n}" if n > 1 else ""), *pair) for n, pair in enumerate(wanted, 1))
-    return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT")
+    return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT" and pair not in wanted)
 
 
 def oriented(voxels: Array, affine: Array, name: str) -> tuple[Array, Array]:
@@ -231,7 +232,7 @@ def views_of(affine: Array, along: int, even: bool) -> tuple[tuple[View, ...], t
 def check_affine(affine: Array, name: str) -> None:
     """Refuse an affine that places no voxel: not finite, without volume, or with axes that nearly coincide."""
     lengths = np.linalg.norm(affine[:3, :3], axis=0) if np.isfinite(affine).all() else np.zeros(3)
-    if not (lengths > 1e-4).all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
+    if not (lengths > 1e-6).all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise BadPicture(
             f"{name} has a broken affine: it does not say where its voxels lie. Convert it again from its source."
         )
@@ -300,10 +301,18 @@ def labelled(
         When they are no labels, or do not lie on the volume's voxels.
     """
     check_labels(labels, volume, name)
-    values = np.rint(labels.voxels) if labels.voxels.dtype.kind == "f" else labels.voxels
+    values = np.rint(labels.voxels).astype(np.int64) if labels.voxels.dtype.kind == "f" else labels.voxels
     if values.min() < 0:
         raise BadPicture(f"{name} has labels below 0. Number the structures from 1, with 0 for none.")
-    return replace(volume, labels=values, label_names=tuple(names), labels_by=by)
+    if int(values.max()) > MOST_LABELS:  # as programs number them that mark hundreds of structures, of which few are there
+        there = np.unique(values)
+        there = there[there > 0]
+        if len(there) > MOST_LABELS:
+            raise BadPicture(f"{name} marks {len(there)} structures, and the limit is {MOST_LABELS}. Leave some out.")
+        values = np.where(values > 0, np.searchsorted(there, values) + 1, 0)
+        known = dict(names)
+        names = [(number, known.get(value, f"structure {value}")) for number, value in enumerate(there.tolist(), 1)]
+    return replace(volume, labels=values.astype(np.uint8), label_names=tuple(names), labels_by=by)
 
 
 def corners(affine: Array, shape: tuple[int, ...]) -> Array:
