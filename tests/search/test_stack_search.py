@@ -11,7 +11,7 @@ import pytest
 from mirage.atlas import Atlas
 from mirage.query import Query
 from mirage.search.answer import Answer
-from mirage.search.stacks import MOST, cosine_of_best, gathered
+from mirage.search.stacks import MOST, cosine_of_best, together
 from mirage.storage.ingest import add
 from squares import Squares
 from stack_maker import Volumes, picture, volume
@@ -93,6 +93,17 @@ def test_the_stack_leads_where_its_title_is_asked_for_and_the_figure_whose_capti
     assert ids(atlas.search("spleen"))[0] == "volumes:liver 7"
 
 
+def test_a_stack_is_found_although_more_of_its_slices_are_nearer_than_are_listed(tmp_path: Path) -> None:
+    captions = {"spine": "A volume."} | {f"spine {number}": "Axial CT of spine fracture." for number in range(90)}
+    given = {"spine": volume(90, seed=5, side=16), "chest": volume(seed=2)}
+    with Atlas.open(tmp_path / "atlas", encoder=Squares(), create=True) as atlas:
+        add(atlas, Volumes(given, {"spine": tuple(range(90))}, captions))
+        for words in ("spine", "spine fracture", "axial CT spine"):
+            assert "volumes:spine" in ids(atlas.search(words, k=5))
+        assert ids(atlas.search("spine", k=5))[0] == "volumes:spine"
+        assert "volumes:spine" not in ids(atlas.search("spine fracture", k=5, modality="CT"))[:1]
+
+
 def test_a_figure_that_is_the_picture_of_its_stack_does_not_hide_it(atlas: Atlas) -> None:
     stack = atlas.figure("volumes:liver").stack
     assert stack is not None
@@ -123,10 +134,10 @@ def test_feedback_does_not_change_how_sure_a_stack_is(atlas: Atlas) -> None:
 
 def test_figures_of_a_stack_keep_the_places_that_they_have_among_others() -> None:
     families = {1: "a", 2: "a", 3: "a", 4: "a", 7: "b", 8: "b"}
-    assert gathered([2, 9, 3, 4, 7, 1, 8], families, {1, 7}, ()) == [2, 9, 3, 1, 7, 8]
-    assert gathered([2, 9, 3, 4, 7, 1, 8], families, {1, 7}, {1}) == [1, 9, 2, 3, 7, 8]
-    assert gathered([2, 3, 4, 5], families, (), ()) == [2, 3, 4, 5]
-    assert gathered([5, 6], families, {1}, ()) == [5, 6]
+    assert together([2, 9, 3, 4, 7, 1, 8], families, {1, 7}, ()) == [2, 9, 3, 1, 7, 8]
+    assert together([2, 9, 3, 4, 7, 1, 8], families, {1, 7}, {1}) == [1, 9, 2, 3, 7, 8]
+    assert together([2, 3, 4, 5], families, (), ()) == [2, 3, 4, 5]
+    assert together([5, 6], families, {1}, ()) == [5, 6]
 
 
 def test_an_atlas_without_stacks_has_no_slices(tmp_path: Path, small: Path) -> None:

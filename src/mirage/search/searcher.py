@@ -7,7 +7,7 @@ makes a new one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import lru_cache
@@ -24,13 +24,14 @@ from mirage.language.concepts import lexicon
 from mirage.language.reading import QueryReading, read
 from mirage.models.runtime import loaded_once
 from mirage.query import Query, shown
-from mirage.search import concepts, fusion, stacks
+from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
 from mirage.search.fusion import FusedFigure
 from mirage.search.query_vector import Feedback, QueryEncoder
-from mirage.storage.records import SearchRow, SliceVectors, StoredMention
+from mirage.search.stacks import Stacks
+from mirage.storage.records import SearchRow, StoredMention
 from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
@@ -64,6 +65,7 @@ class Searcher:
         self._frequency = lru_cache(maxsize=20_000)(index.frequency)
         self._size = len(index)
         self._vectors = QueryEncoder(encoder, self._figure_vector)
+        self._stacks = Stacks(store, index, self._encoder_info.digest)
 
     @loaded_once
     def facets(self) -> dict[str, dict[str, int]]:
@@ -91,6 +93,10 @@ class Searcher:
         words = _words_asked(query, reading)
         _BESIDE.submit(self._warmed)
         vector, lists, wanted = self._asked(query, reading, words, feedback, notes)
+        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
+        if self._stacks:
+            asked = IndexQuery(vector, words, 0, query.filters, concepts=self._numbers(reading))
+            self._stacks.list_missing(asked, lists)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
@@ -100,34 +106,32 @@ class Searcher:
         most = query.k + SPARE + len(own)
         gained = _gained(lists, weights, sum(wanted.values()))
         shares, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
-        fused = fusion.fuse(lists, shares, None if self._families else most, silent, gained)
-        staying = stacks.considered([entry.key for entry in fused], self._families) - own
-        fused = [entry for entry in fused if entry.key in staying][: query.k + SPARE]
+        fused = fusion.fuse(lists, shares, None if self._stacks else most, silent, gained)
+        order = [entry.key for entry in fused if entry.key not in own]
+        staying = self._stacks.considered(order, query.k + SPARE)
+        fused = [entry for entry in fused if entry.key in staying]
         mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
         rows = self._store.search_rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
         # A stack looks like the figure that is cut where its picture is, and is more than that.
-        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in self._slice_counts}
+        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in self._stacks.counts}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
-        staying = {*kept, *self._slice_counts}
+        staying = {*kept, *self._stacks.counts}
         fused = [entry for entry in fused if entry.key in staying]
-        floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
         if feedback is None:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
             features = self._features(vector, [entry.key for entry in fused], covered)
-        for key in features.keys() & self._slice_counts.keys():
-            image = stacks.cosine_of_best(features[key].image, self._slice_counts[key])
-            features[key] = replace(features[key], image=image)
+        features |= self._stacks.levelled(features)
         sure = self._confidences(reading, rows, features, mentions.result())
         fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
-        if self._families:
-            fused = self._gathered(fused, rows, wanted, covered, sure)
+        if self._stacks:
+            tiers = {entry.key: _TIERS.index(sure[entry.key][0]) for entry in fused}
+            fused = self._stacks.gathered(fused, tiers, self._stacks.named(rows, wanted), covered)
         hits = self._hits(fused[: query.k], rows, folded, features, sure)
-        if any(hit.figure.stack for hit in hits):
-            hits = self._at_slices(hits, vector, reading)
+        hits = self._stacks.at_slices(hits, vector, reading)
         notes += _remarks(query, hits)
         if reading and reading.denied:
             names = ", ".join(reading.denied)
@@ -144,8 +148,7 @@ class Searcher:
         """
         depth, more = depth_of(query), feedback.words if feedback else ""
         asked = IndexQuery(None, f"{words} {more}".strip(), depth, query.filters)
-        if reading is not None:
-            asked = replace(asked, concepts=concepts.numbers(reading, self.calibration.weights))
+        asked = replace(asked, concepts=self._numbers(reading))
 
         def by_words_alone() -> tuple[dict[str, Ranked], dict[int, float]]:
             stems = wordform.words(words).items()
@@ -173,6 +176,9 @@ class Searcher:
             so = {key for key, _ in self._index.ask(called).get("concepts", [])}
             lists["concepts"] = [(key, score + concepts.CALLED_NORMAL * (key in so)) for key, score in spoken]
         return vector, lists, rare
+
+    def _numbers(self, reading: QueryReading | None) -> dict[int, float]:
+        return concepts.numbers(reading, self.calibration.weights) if reading is not None else {}
 
     def _mentions(
         self, reading: QueryReading | None, keys: Sequence[int], speaking: Ranked
@@ -266,57 +272,9 @@ class Searcher:
             key: (float(vector @ image), float(vector @ caption) if caption is not None else 0.0)
             for key, (image, caption) in stored.items()
         }
-        for key, slices in self._slices(keys).items():
+        for key, slices in self._stacks.slices(keys).items():
             cosines[key] = float((slices.vectors @ vector).max()), cosines[key][1]
         return {key: HitFeatures(*cosines.get(key, (0.0, 0.0)), covered[key]) for key in keys}
-
-    @loaded_once
-    def _families(self) -> dict[int, str]:
-        return self._store.families()
-
-    @loaded_once
-    def _slice_counts(self) -> dict[int, int]:
-        return self._store.slice_counts(self._encoder_info.digest) if self._families else {}
-
-    def _slices(self, keys: Iterable[int]) -> dict[int, SliceVectors]:
-        of_stacks = [key for key in keys if key in self._slice_counts]
-        return self._store.slices(of_stacks, self._encoder_info.digest) if of_stacks else {}
-
-    def _gathered(
-        self,
-        fused: Sequence[FusedFigure],
-        rows: Mapping[int, SearchRow],
-        wanted: Mapping[int, float],
-        covered: Mapping[int, float],
-        sure: Mapping[int, tuple[Confidence, Basis]],
-    ) -> list[FusedFigure]:
-        """A few figures of each stack; first itself, where its title or diagnosis has the words that they have."""
-        by_key = {entry.key: entry for entry in fused}
-        best: dict[str, tuple[int, float]] = {}  # of each family: its tier, and the words found in that
-        for key in by_key:
-            if key in self._families:
-                family, tier = self._families[key], _TIERS.index(sure[key][0])
-                known = best.setdefault(family, (tier, covered[key]))
-                if known[0] == tier:
-                    best[family] = tier, max(known[1], covered[key])
-        leading = set[int]()
-        for key in by_key.keys() & self._slice_counts.keys():
-            tier, words = best[self._families[key]]
-            named = fusion.coverage(wanted, wordform.stems(f"{rows[key].title}. {rows[key].diagnosis}"))
-            if wanted and _TIERS.index(sure[key][0]) == tier and named >= words:
-                leading.add(key)
-        return [by_key[key] for key in stacks.gathered(list(by_key), self._families, self._slice_counts, leading)]
-
-    def _at_slices(self, hits: Sequence[Hit], vector: Vector, reading: QueryReading | None) -> list[Hit]:
-        """The hits, those that are stacks with the slice to show."""
-        keys = self._store.keys_of([hit.figure.id for hit in hits if hit.figure.stack])
-        slices = self._slices(keys.values())
-        return [
-            replace(hit, slice=stacks.slice_found(stack, slices.get(keys[hit.figure.id]), vector, reading))
-            if (stack := hit.figure.stack)
-            else hit
-            for hit in hits
-        ]
 
     def _uncaptioned(self, lists: Mapping[str, Ranked]) -> frozenset[int]:
         """Those whose caption's vector, if any, knows only what kind of picture they are."""

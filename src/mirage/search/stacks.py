@@ -10,18 +10,24 @@ the best of n slices as do with a single one, the best of 16 has to lose 0.01 to
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from mirage.figure import Stack, StackLabel
+from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
 from mirage.language.reading import QueryReading
-from mirage.search.answer import SliceFound
-from mirage.storage.records import SliceVectors
+from mirage.models.runtime import loaded_once
+from mirage.search.answer import Hit, SliceFound
+from mirage.search.confidence import HitFeatures
+from mirage.search.fusion import FusedFigure, coverage
+from mirage.storage.records import SearchRow, SliceVectors
+from mirage.storage.store import Store
 
 Vector = npt.NDArray[np.float32]
 
@@ -84,27 +90,7 @@ def _read(name: str) -> tuple[frozenset[str], frozenset[int]]:
     return frozenset(match.concept for match in lexicon().find(name).matches), wordform.stems(name)
 
 
-def considered(keys: Sequence[int], families: Mapping[int, str]) -> set[int]:
-    """Keys, without those that are behind `CONSIDERED` others of the same stack.
-
-    Parameters
-    ----------
-    keys : sequence of int
-        Best first.
-    families : mapping
-        As `mirage.storage.store.Store.families` gives them.
-    """
-    seen: dict[str, int] = {}
-    kept = set[int]()
-    for key in keys:
-        family = families.get(key, "")
-        seen[family] = seen.get(family, 0) + 1
-        if not family or seen[family] <= CONSIDERED:
-            kept.add(key)
-    return kept
-
-
-def gathered(
+def together(
     keys: Sequence[int], families: Mapping[int, str], stacks: Collection[int], leading: Collection[int]
 ) -> list[int]:
     """Keys with no more than `MOST` of one stack, which is one of them where it was found.
@@ -137,3 +123,149 @@ def gathered(
     waiting = {family: iter(those) for family, those in chosen.items()}
     found = (next(waiting[families[key]], None) if key in families else key for key in keys)
     return [key for key in found if key is not None]
+
+
+class Stacks:
+    """The stacks of an atlas, in one state of it; false where it has none.
+
+    Parameters
+    ----------
+    store : Store
+    index : Index
+    encoder : str
+        Digest of the atlas's encoder.
+    """
+
+    def __init__(self, store: Store, index: Index, encoder: str) -> None:
+        self._store, self._index, self._encoder = store, index, encoder
+
+    def __bool__(self) -> bool:
+        return bool(self.families)
+
+    @loaded_once
+    def families(self) -> dict[int, str]:
+        """See `mirage.storage.store.Store.families`."""
+        return self._store.families()
+
+    @loaded_once
+    def counts(self) -> dict[int, int]:
+        """The key of each stack to how many of its slices are encoded."""
+        return self._store.slice_counts(self._encoder) if self.families else {}
+
+    def slices(self, keys: Iterable[int]) -> dict[int, SliceVectors]:
+        """The vectors of the slices of those among some figures that are stacks."""
+        own = [key for key in keys if key in self.counts]
+        return self._store.slices(own, self._encoder) if own else {}
+
+    def list_missing(self, asked: IndexQuery, lists: dict[str, Ranked]) -> None:
+        """Add to the channels' lists the stacks of which only slices are listed: many of these may stand before them.
+
+        Parameters
+        ----------
+        asked : IndexQuery
+            All that was asked, of all channels.
+        lists : dict
+        """
+        listed = {key for ranked in lists.values() for key, _ in ranked}
+        found = {self.families[key] for key in listed & self.families.keys()}
+        missing = sorted(key for key in self.counts.keys() - listed if self.families[key] in found)
+        if missing:
+            for channel, ranked in self._index.ask(replace(asked, limit=len(missing), among=missing)).items():
+                most = 1.0 if channel == "concepts" else math.inf
+                lists.setdefault(channel, []).extend((key, min(most, score)) for key, score in ranked)
+
+    def considered(self, keys: Sequence[int], most: int) -> set[int]:
+        """The first keys, of one stack at most `CONSIDERED` among them, and the stacks of those, wherever they stand.
+
+        Parameters
+        ----------
+        keys : sequence of int
+            Best first.
+        most : int
+            How many to consider, stacks beyond them left out.
+        """
+        seen: dict[str, int] = {}
+        kept = set[int]()
+        for key in keys:
+            family = self.families.get(key, "")
+            if len(kept) < most and (not family or seen.get(family, 0) < CONSIDERED):
+                seen[family] = seen.get(family, 0) + 1
+                kept.add(key)
+        return kept.union(key for key in keys if key in self.counts and self.families[key] in seen)
+
+    def levelled(self, features: Mapping[int, HitFeatures]) -> dict[int, HitFeatures]:
+        """The features of those that are stacks, without what many slices give; see `cosine_of_best`."""
+        return {
+            key: replace(features[key], image=cosine_of_best(features[key].image, self.counts[key]))
+            for key in features.keys() & self.counts.keys()
+        }
+
+    def named(self, rows: Mapping[int, SearchRow], wanted: Mapping[int, float]) -> dict[int, float]:
+        """Key of a stack to the share of a query's words that its title and diagnosis hold; none for a query without words.
+
+        Parameters
+        ----------
+        rows : mapping
+            Of the figures found, by key.
+        wanted : mapping
+            As `mirage.search.fusion.coverage` takes it.
+        """
+        return {
+            key: coverage(wanted, wordform.stems(f"{rows[key].title}. {rows[key].diagnosis}"))
+            for key in (rows.keys() & self.counts.keys() if wanted else ())
+        }
+
+    def gathered(
+        self,
+        fused: Sequence[FusedFigure],
+        tiers: Mapping[int, int],
+        named: Mapping[int, float],
+        covered: Mapping[int, float],
+    ) -> list[FusedFigure]:
+        """A few figures of each stack; first itself, where its title or diagnosis has the words that they have.
+
+        Parameters
+        ----------
+        fused : sequence of FusedFigure
+            Best first.
+        tiers : mapping
+            Key to how sure it is, 0 for the surest.
+        named : mapping
+            Of stacks, as `named` gives it.
+        covered : mapping
+            Key to the share of the query's words that it has at all.
+        """
+        by_key = {entry.key: entry for entry in fused}
+        best: dict[str, tuple[int, float]] = {}  # of each family: its first tier, and the words found in that, negative
+        for key in by_key.keys() & self.families.keys():
+            family, mine = self.families[key], (tiers[key], -covered[key])
+            best[family] = min(mine, best.get(family, mine))
+        leading = {
+            key
+            for key in by_key.keys() & named.keys()
+            if tiers[key] == best[self.families[key]][0] and named[key] >= -best[self.families[key]][1]
+        }
+        return [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
+
+    def at_slices(self, hits: list[Hit], vector: Vector, reading: QueryReading | None) -> list[Hit]:
+        """The hits, those that are stacks with the slice to show.
+
+        Parameters
+        ----------
+        hits : list of Hit
+        vector : (d,) float32
+            The query's.
+        reading : QueryReading or None
+            Of its words.
+        """
+        stacked = [hit.figure.id for hit in hits if hit.figure.stack]
+        if not stacked:
+            return hits
+        keys = self._store.keys_of(stacked)
+        slices = self.slices(keys.values())
+        return [
+            replace(hit, slice=slice_found(stack, slices.get(keys.get(hit.figure.id, -1)), vector, reading))
+            if (stack := hit.figure.stack)
+            else hit
+            for hit in hits
+        ]
