@@ -161,6 +161,7 @@ def measure(
         Told the stage, and how many of how many are done.
     """
     findings = asked_for(pictures, most)
+    pictures = [picture for picture in pictures if picture.prompt in findings.values()]
 
     def looked(every: Iterable[Callable[[], Image.Image]], stage: str, total: int) -> npt.NDArray[np.float32]:
         def each() -> Iterable[Image.Image]:
