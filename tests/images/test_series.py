@@ -36,10 +36,13 @@ def axials(folder: Path, heights: list[float], tilt: float = 0.0) -> list[Path]:
 
 
 def test_order_and_spacing_come_from_positions_as_in_simpleitk(tmp_path: Path) -> None:
-    sitk = pytest.importorskip("SimpleITK")
     paths = axials(tmp_path, [0, 2.5, 5, 7.5])
     (planes,), _ = group_series(paths)
     volume = read_series(planes, "the series")
+    assert volume.spacing == pytest.approx((0.75, 0.5, 2.5))
+    assert list(volume.voxels[:, 1, 1]) == [0, 1, 2, 3]
+    assert volume.affine[:3, 3] == pytest.approx((1, 2, 0))
+    sitk = pytest.importorskip("SimpleITK")
     other = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(tmp_path)))
     assert volume.spacing == pytest.approx(other.GetSpacing())
     assert volume.affine[:3, 3] == pytest.approx(other.GetOrigin())
@@ -66,10 +69,12 @@ def test_what_is_not_even_is_said_and_shown_in_its_own_view_alone(
     assert volume.views == ("axial",)
 
 
-def test_a_place_that_is_taken_is_said(tmp_path: Path) -> None:
-    (planes,), _ = group_series(axials(tmp_path, [0, 2, 2, 4]))
+@pytest.mark.parametrize("again", [2, 2.0004, 2.02])
+def test_a_place_that_is_taken_is_said(again: float, tmp_path: Path) -> None:
+    (planes,), _ = group_series(axials(tmp_path, [0, 2, again, 4, 6]))
     volume = read_series(planes, "the series")
-    assert volume.voxels.shape[0] == 3
+    assert volume.voxels.shape[0] == 4
+    assert volume.views == ("axial", "coronal", "sagittal")
     assert "1 slice at a place" in volume.notes[0]
 
 

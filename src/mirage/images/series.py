@@ -23,6 +23,7 @@ from mirage.images.volume import SHEARED, Array, Volume, check_size, oriented, v
 
 _UNEVEN = 0.1  # of a step: beyond it slices count as unevenly spaced
 _ONE_PLACE = 1e-3  # millimetres
+_HAIR = 0.02  # of a step
 _MOST_PASSES = 8
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient")
 _SLICE_VECTOR = 0x0054_0080
@@ -163,11 +164,14 @@ def passes(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Plane]]:
         Each pass, one slice at each place; and slices that lie at a place that is taken.
     """
     normal = planes[0].normal
+    by_height = sorted(((float(np.dot(plane.position, normal)), plane) for plane in planes), key=lambda pair: pair[0])
+    steps = np.diff([height for height, _ in by_height])
+    # Positions that a header rounds are a hair apart.
+    real = steps[steps > _ONE_PLACE]
+    apart = max(_ONE_PLACE, _HAIR * float(np.median(real))) if real.size else _ONE_PLACE
     places: list[list[Plane]] = []
-    for height, plane in sorted(
-        ((float(np.dot(plane.position, normal)), plane) for plane in planes), key=lambda pair: pair[0]
-    ):
-        if places and height - float(np.dot(places[-1][0].position, normal)) <= _ONE_PLACE:
+    for height, plane in by_height:
+        if places and height - float(np.dot(places[-1][0].position, normal)) <= apart:
             places[-1].append(plane)
         else:
             places.append([plane])
