@@ -20,6 +20,7 @@ from benchmarks.page import page
 from benchmarks.paper import adding_with_open_clip, encoding, text
 from benchmarks.report import markdown
 from benchmarks.scale import scale
+from benchmarks.scrolling import scrolling
 from benchmarks.searching import http, search
 from benchmarks.sizes import install
 from benchmarks.stacking import stacking
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "install": install,
     "starting": starting,
     "page": page,
+    "scrolling": scrolling,
     "scale": scale,
     "encoding": encoding,
     "text": text,

@@ -14,7 +14,7 @@ from mirage.atlas import Atlas
 from mirage.storage import ingest
 
 _BAR = 60.0
-_FLAGS = (
+FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
@@ -46,7 +46,7 @@ def _transferred(browser: str, url: str) -> dict[str, int]:
     paths: dict[str, str] = {}
     sizes: dict[str, int] = {}
     with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=browser, args=list(_FLAGS))
+        window = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
         tab = window.new_page(viewport={"width": 1280, "height": 900})
         tools = tab.context.new_cdp_session(tab)
         tools.send("Network.enable")
