@@ -369,9 +369,7 @@ class Atlas(AtlasFolder):
         row = self.store.row(figure_id)
         if row.stack is None or row.figure.stack is None:
             raise NotFound(f"{row.figure.id} is a single picture: it has no slices to scroll through.")
-        described, kept = row.figure.stack, row.stack
-        labels = self.pictures.open_stack(kept.labels, described, labels=True) if kept.labels else None
-        return StackReader(described, self.pictures.open_stack(kept.voxels, described), labels)
+        return StackReader.open(self.pictures, row.figure.stack, row.stack.voxels, row.stack.labels)
 
     def size(self, figure_id: str) -> tuple[int, int]:
         """Width and height of a figure's picture, in pixels."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -15,6 +17,7 @@ from mirage.figure import Stack, StackLabel, Window
 from mirage.images.packing import Array, pack
 from mirage.images.stack_file import StackFile
 from mirage.images.stacks import cut, render, shape_in
+from mirage.images.store import PictureStore
 
 _MOST_DECODED = 2**28  # bytes: two CTs of the usual size
 
@@ -39,6 +42,7 @@ class _Decoded:
 
 
 _decoded = _Decoded(_MOST_DECODED)
+_opened = lru_cache(maxsize=32)(StackFile)  # its directory is read once: files are named by what they hold
 
 
 class StackReader:
@@ -54,6 +58,24 @@ class StackReader:
 
     def __init__(self, stack: Stack, voxels: StackFile, labels: StackFile | None) -> None:
         self.stack, self.voxels, self.labels = stack, voxels, labels
+
+    @classmethod
+    def open(cls, pictures: PictureStore, stack: Stack, voxels: str, labels: str) -> Self:
+        """Open a stack that a store keeps.
+
+        Parameters
+        ----------
+        pictures : PictureStore
+        stack : Stack
+        voxels, labels : str
+            Names of its files; the second is empty where nothing is marked.
+
+        Raises
+        ------
+        mirage.errors.NotFound, mirage.errors.BadPicture
+        """
+        marked = _opened(pictures.path(labels), stack, labels=True) if labels else None
+        return cls(stack, _opened(pictures.path(voxels), stack), marked)
 
     def slice(self, number: int, view: str = "") -> Array:
         """Return the values of a slice as they are kept, as it is hung.
