@@ -168,3 +168,25 @@ def test_python_reads_slices_and_pictures(stacked, corpus):
     assert [each.name for each in reader.structures(12)] == ["left kidney", "liver"]
     own = np.asarray(reader.picture(12, window=Window("narrow", 40, 10)))
     assert set(np.unique(own)) >= {0, 255}
+
+
+def test_a_search_says_which_slice_it_found_and_opens_there(client):
+    told = client.get("/api/search?q=CT+liver").json()
+    hit = next(each for each in told["hits"] if each["figure"]["id"] == SCAN)
+    assert hit["slice"]["label"] == "liver"
+    assert hit["slice"]["words"] == f"slice {hit['slice']['number'] + 1} of 24: liver"
+    assert hit["slice"]["page"] == f"/figure/{SCAN}?slice={hit['slice']['number'] + 1}"
+    page = unescape(client.get("/search?q=CT+liver").text)
+    card = next(each for each in page.split('<li class="card')[1:] if hit["slice"]["page"] in each)
+    assert f'<a class="shot" href="{hit["slice"]["page"]}"' in card
+    assert f"Slice {hit['slice']['number'] + 1} of 24: liver" in card
+    assert "stack of 24 slices" in card
+    small = client.get(hit["slice"]["thumbnail"])
+    assert small.headers["content-type"] == "image/webp"
+    shown = picture_of(small).astype(float)
+    whole = picture_of(client.get(f"/api/slice-pictures/{SCAN}?number={hit['slice']['number']}")).astype(float)
+    grey = shown if shown.ndim == 2 else shown.mean(-1)
+    assert grey.shape == whole.shape
+    assert np.abs(grey - whole).mean() < 12
+    single = next(each for each in told["hits"] if each["figure"]["id"] == f"{SCAN}-coronal")
+    assert single["slice"] is None

@@ -48,7 +48,8 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         _row(table, best)
         if others:
             ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
-            table.add_row("", "", "", f"[dim]{len(others)} more of this case:[/]", ids)
+            shared = "case" if best["figure"]["case_id"] else "stack"
+            table.add_row("", "", "", f"[dim]{len(others)} more of this {shared}:[/]", ids)
     out.print(table)
     alone = sum(not best["figure"]["case_id"] for best, *_ in groups)
     cases = f" of {counted(len(groups) - alone, 'case')}" if alone < len(groups) else ""
@@ -58,10 +59,12 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
 
 
 def _by_case(hits: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Hits of one case together, in the order of each case's best; a figure without a case stands alone."""
+    """Hits of one case, or of one stack, together, in the order of each one's best; other figures stand alone."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for hit in hits:
-        groups.setdefault(hit["figure"]["case_id"] or hit["figure"]["id"], []).append(hit)
+        figure = hit["figure"]
+        alone = figure["slice_of"]["stack"] if figure["slice_of"] else figure["id"]
+        groups.setdefault(figure["case_id"] or alone, []).append(hit)
     return list(groups.values())
 
 
@@ -75,9 +78,10 @@ def _row(table: Table, hit: Mapping[str, Any]) -> None:
     what = "; ".join([*(f"[{each}]" for each in figure["contradictions"]), what])
     room = 200 if out.width >= 100 else 110
     what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
+    seen = f"\n[dim]{escape(hit['slice']['words'])}[/]" if hit["slice"] else ""
     sure = f"[{_STYLES[hit['confidence']]}]{hit['confidence']}[/]"
     sure += f"\n[dim]{_WHY[hit['basis']]}[/]"
-    table.add_row(str(hit["rank"]), sure, kind, escape(what), escape(figure["id"]))
+    table.add_row(str(hit["rank"]), sure, kind, escape(what) + seen, escape(figure["id"]))
 
 
 def _read_as(reading: Mapping[str, Any] | None) -> list[str]:

@@ -25,8 +25,9 @@ from mirage.cli.client import (
     folder_of,
 )
 from mirage.cli.hits import hits_table
-from mirage.cli.output import facts, out, printed
-from mirage.errors import NotFound
+from mirage.cli.output import facts, out, printed, say
+from mirage.cli.stacks import save_picture, stack_shown
+from mirage.errors import BadInput, NotFound, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
 
@@ -69,12 +70,26 @@ def search(
 
 def show(
     name: Annotated[str, typer.Argument(help="Id of a figure or a case, as `mirage search` prints it.")],
+    slice_: Annotated[int | None, typer.Option("--slice", help="Of a stack: which slice, counted from 1.")] = None,
+    view: Annotated[str, typer.Option(help="Of a stack: axial, coronal or sagittal.")] = "",
+    window: Annotated[str, typer.Option(help="Of a stack: through which window, for example lung.")] = "",
+    save: Annotated[Path | None, typer.Option(help="Write the picture, or the slice, into this file.")] = None,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print a figure with its words, source and licence, or a case with its passages."""
+    """Print a figure with its words, source and licence, or a case with its passages.
+
+    Of a stack: mirage show ID --slice 57 --view coronal --window lung --save slice.png
+    """
+    check_new(save)
     with connect(atlas) as client:
         record, is_case = _record(client, name)
+        stack = None if is_case else stack_shown(client, record, slice_, view, window)
+        if save is not None:
+            if is_case:
+                raise BadInput(f"{record['id']} is a case. Give the id of one of its figures to save its picture.")
+            save_picture(client.fetch(stack.picture if stack else record["links"]["picture"]), save)
+            say(f"Written: {save}")
     if printed(json, record):
         return
     source, licence = record["source"], record["source"]["licence"]
@@ -87,7 +102,7 @@ def show(
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
         rows += [("labels", "; ".join(record["contradictions"])), ("caption in", record["language"])]
         rows += [("diagnosis by", PROOFS.get(record["proof"], ""))]
-        rows += [("picture", _file(folder_of(atlas), record))]
+        rows += stack.rows if stack else [("picture", _file(folder_of(atlas), record))]
     of = {
         "figure": "",
         "case": " (of its case)",

@@ -7,12 +7,14 @@
 ``cases.jsonl``         cases
 ``figures/00000.jsonl`` the next n figures, in the order in which they were added, with the name and size of their pictures
 ``vectors/00000.npy``   their vectors, (n, 2, d) float16: of the picture, and of its words (NaN where it has none)
+``slices/00000.npy``    vectors of slices of the stacks among them, (n, d) float16, one stack after the other
 ``encoder/card.md``     the card of the encoder that made them, where it has one
-``pictures/ab/…``       pictures, named by the SHA-256 of their bytes
+``pictures/ab/…``       pictures and the files of stacks, named by the SHA-256 of their bytes
 ``manifest.json``       written last: format, encoder, counts, and the SHA-256 of every part but the pictures
 ======================  ===========================================================================================
 
-Vectors and records travel, never shard files: the index is made anew where the atlas arrives.
+Vectors and records travel, never shard files: the index is made anew where the atlas arrives. A file without stacks has
+format 1, which earlier versions read too.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
+import shutil
 import struct
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,25 +40,29 @@ from pydantic import NonNegativeInt
 from pydantic_core import from_json
 
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError
-from mirage.figure import Case
+from mirage.errors import ROOM, AtlasError, BadPicture, check_room
+from mirage.figure import Case, SlicePlace, Stack
 from mirage.images import DEFAULT_LIMITS
+from mirage.images.stack_file import StackFile
+from mirage.images.stacks import shape_in
 from mirage.storage.archive_records import ArchivedFigure, id_of, read_record
-from mirage.storage.records import CorpusRecord, Half
+from mirage.storage.records import CorpusRecord, Half, StackRow
 
 Read = TypeVar("Read")
 
-FORMAT = 1
+FORMAT = 2
+PLAIN = 1  # the format of a file without stacks
 ENDING = ".mirage"
 BLOCK = 1000  # figures to one member of vectors
 MANIFEST = "manifest.json"
 README, LICENCES, CORPORA, CASES, CARD = "README.txt", "licences.csv", "corpora.jsonl", "cases.jsonl", "encoder/card.md"
 _NAMES = re.compile(
     r"README\.txt|licences\.csv|(corpora|cases)\.jsonl|encoder/card\.md|manifest\.json"
-    r"|figures/\d{5}\.jsonl|vectors/\d{5}\.npy|pictures/[0-9a-f]{2}/[0-9a-f]{64}\.(png|jpg|webp)"
+    r"|figures/\d{5}\.jsonl|(vectors|slices)/\d{5}\.npy|pictures/[0-9a-f]{2}/[0-9a-f]{64}\.(png|jpg|webp|stack)"
 )
 _MOST_LINE = 8_000_000  # bytes; of the manifest too
 _MOST_DIMENSION = 16_384
+_MOST_ENCODED = 512  # slices of a stack, each label's best one with them
 # A part that unpacks to much more than it is packed is a bomb; records of a real atlas shrink five to thirty times.
 _MOST_SHRUNK, _SHRUNK_FROM = 100, 16_000_000
 # What zipfile raises for an archive whose directory or members are damaged.
@@ -63,6 +72,11 @@ _FLAWS = (KeyError, ValueError, OSError, EOFError, OverflowError, RuntimeError, 
 def vectors_name(block: int) -> str:
     """The member that holds a block's vectors."""
     return f"vectors/{block:05d}.npy"
+
+
+def slices_name(block: int) -> str:
+    """The member that holds the vectors of slices of a block's stacks."""
+    return f"slices/{block:05d}.npy"
 
 
 def figures_name(block: int) -> str:
@@ -155,11 +169,13 @@ class AtlasFile:
         self._sizes = {info.filename: info.file_size for info in archive.infolist()}
         for info in archive.infolist():
             if not _NAMES.fullmatch(info.filename):
-                raise self._refused(f"it holds {info.filename[:80]!r}, which no export writes")
+                raise self.refused(f"it holds {info.filename[:80]!r}, which no export writes")
             if info.file_size > _SHRUNK_FROM and info.file_size > _MOST_SHRUNK * info.compress_size:
-                raise self._refused(f"its part {info.filename} unpacks to more than {_MOST_SHRUNK} times its size")
+                raise self.refused(f"its part {info.filename} unpacks to more than {_MOST_SHRUNK} times its size")
+            if info.filename.endswith(".stack") and info.compress_type != zipfile.ZIP_STORED:
+                raise self.refused(f"its part {info.filename} is packed once more, which no export does")
         if len(self._sizes) != len(archive.infolist()):
-            raise self._refused("it holds a name twice, which no export does")
+            raise self.refused("it holds a name twice, which no export does")
         self.manifest = self._manifest()
 
     def _manifest(self) -> ArchiveManifest:
@@ -192,7 +208,7 @@ class AtlasFile:
             Naming the first part that differs or is missing, or the first record and field that cannot be used.
         """
         if self.blocks != sum(name.startswith("figures/") for name in self._sizes):
-            raise self._refused("it has not as many figures as its manifest tells")
+            raise self.refused("it has not as many figures as its manifest tells")
         for name, expected in self.manifest.parts.items():
             with self._member(name) as file:
                 if hashlib.file_digest(cast(zipfile.ZipExtFile, file), "sha256").hexdigest() != expected:
@@ -204,25 +220,39 @@ class AtlasFile:
 
         def check(part: str, seen: set[str], identity: str, corpus: str) -> None:
             if identity in seen:
-                raise self._refused(f"in {part}, {identity[:80]!r} occurs twice")
+                raise self.refused(f"in {part}, {identity[:80]!r} occurs twice")
             seen.add(identity)
             if corpus not in corpora:
-                raise self._refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
+                raise self.refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
 
         for corpus in self.corpora():
             check(CORPORA, corpora, corpus.name, corpus.name)
         for case in self.cases():
             check(CASES, cases, case.id, case.source.corpus)
+        self._check_figures(lambda name, figure: check(name, figures, figure.id, figure.source.corpus))
+        if (len(figures), len(cases)) != (self.manifest.figures, self.manifest.cases):
+            raise self.refused("it has not as many figures or cases as its manifest tells")
+
+    def _check_figures(self, check: Callable[[str, ArchivedFigure], None]) -> None:
+        stacks: dict[str, Stack] = {}
+        cut: list[ArchivedFigure] = []
         for block in range(self.blocks):
-            name, before = figures_name(block), len(figures)
+            count = slices = 0
             for figure in self.figures(block):
-                check(name, figures, figure.id, figure.source.corpus)
+                check(figures_name(block), figure)
+                count += 1
                 if picture_name(figure.picture.name) not in self._sizes:
                     raise self._damaged(picture_name(figure.picture.name))
-            if len(self.vectors(block)) != len(figures) - before:
-                raise self._refused(f"block {block} has not as many figures as vectors")
-        if (len(figures), len(cases)) != (self.manifest.figures, self.manifest.cases):
-            raise self._refused("it has not as many figures or cases as its manifest tells")
+                if figure.stack is not None and figure.files is not None:
+                    self._check_stack(figure.id, figure.stack, figure.files)
+                    stacks[figure.id], slices = figure.stack, slices + len(figure.files.slices)
+                elif figure.slice_of is not None:
+                    cut.append(figure)
+            if (len(self.vectors(block)), len(self.slices(block))) != (count, slices):
+                raise self.refused(f"block {block} has not as many figures as vectors, or slices")
+        for figure in cut:
+            if (place := figure.slice_of) and (stack := stacks.get(place.stack)) and not _has(stack, place):
+                raise self.refused(f"{figure.id[:80]!r}: slice_of is a slice that its stack does not have")
 
     def corpora(self) -> Iterator[CorpusRecord]:
         """What is known of each corpus; raises `mirage.errors.AtlasError` as `figures` does."""
@@ -247,11 +277,11 @@ class AtlasFile:
             for number, line in enumerate(iter(lambda: file.readline(_MOST_LINE + 1), b""), start=1):
                 where = f"in {name}, record {number}"
                 if len(line) > _MOST_LINE:
-                    raise self._refused(f"{where} is longer than {_MOST_LINE / 1e6:.0f} MB")
+                    raise self.refused(f"{where} is longer than {_MOST_LINE / 1e6:.0f} MB")
                 try:
                     record = read_record(kind, line)
                 except ValueError as error:
-                    raise self._refused(f"{where} {id_of(line)}: {error}") from error
+                    raise self.refused(f"{where} {id_of(line)}: {error}") from error
                 yield record
 
     def vectors(self, block: int) -> Half:
@@ -263,25 +293,78 @@ class AtlasFile:
             When they are not finite, or of another shape or type.
         """
         name, dimension = vectors_name(block), self.manifest.encoder.dimension
-        data = self.read(name, BLOCK * 2 * dimension * 2 + 4096)  # 16-bit floats, and what says so
+        pairs = self._array(name, BLOCK, (2, dimension))
+        captions = pairs[:, 1][~np.isnan(pairs[:, 1]).all(axis=1)]
+        self._check_directions(name, np.concatenate([pairs[:, 0], captions]))
+        return pairs
+
+    def slices(self, block: int) -> Half:
+        """The vectors of slices of a block's stacks, one stack after the other: (n, d) float16; none where it has none.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When they are not finite, or of another shape or type.
+        """
+        name, dimension = slices_name(block), self.manifest.encoder.dimension
+        if name not in self._sizes:
+            return np.zeros((0, dimension), np.float16)
+        found = self._array(name, BLOCK * _MOST_ENCODED, (dimension,))
+        self._check_directions(name, found)
+        return found
+
+    def _array(self, name: str, most: int, each: tuple[int, ...]) -> Half:
+        """At most so many things of a shape, of 16-bit floats."""
+        data = self.read(name, most * math.prod(each) * 2 + 4096)  # and what says so
         try:
             file = io.BytesIO(data)
             if np.lib.format.read_magic(file) != (1, 0):
                 raise ValueError("not as numpy writes it")
             # The header is read by itself: numpy would make room for whatever shape it tells.
             shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
-            if shape[1:] != (2, dimension) or by_column or kind != np.float16:
+            if shape[1:] != each or by_column or kind != np.float16:
                 raise ValueError("its shape or type is another")
-            pairs = np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
-            captions = pairs[:, 1][~np.isnan(pairs[:, 1]).all(axis=1)]
-            there = np.concatenate([pairs[:, 0], captions]).astype(np.float32)
-            if not np.isfinite(there).all():
-                raise ValueError("a vector is not finite")
-            if not there.any(axis=1).all():
-                raise ValueError("a vector has no direction")
+            return np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
         except (ValueError, SyntaxError) as error:
-            raise self._refused(f"{name} cannot be used ({str(error)[:200]})") from error
-        return pairs
+            raise self.refused(f"{name} cannot be used ({str(error)[:200]})") from error
+
+    def _check_directions(self, name: str, vectors: Half) -> None:
+        there = vectors.astype(np.float32)
+        if not np.isfinite(there).all():
+            raise self.refused(f"{name} cannot be used (a vector is not finite)")
+        if not there.any(axis=1).all():
+            raise self.refused(f"{name} cannot be used (a vector has no direction)")
+
+    def _check_stack(self, figure_id: str, stack: Stack, files: StackRow) -> None:
+        """Look at all slices of a stack, and whether they are those that its description tells."""
+        for name in files.names:
+            with self.unpacked(name) as path:
+                try:
+                    StackFile(path, stack, labels=name == files.labels).check()
+                except BadPicture as error:
+                    raise self.refused(f"the slices of {figure_id[:80]!r} cannot be used ({error})") from error
+
+    @contextmanager
+    def unpacked(self, name: str) -> Iterator[Path]:
+        """The file of a stack by itself, as long as it is looked at; it is checked against its name.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When it is missing or was changed.
+        mirage.errors.Unavailable
+            When there is no room for it.
+        """
+        member = picture_name(name)
+        with tempfile.TemporaryDirectory(prefix="mirage-") as folder:
+            check_room(Path(folder), self._sizes.get(member, 0) + ROOM)
+            path = Path(folder) / name
+            with self._member(member) as packed, path.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != name.partition(".")[0]:
+                    raise self._damaged(member)
+            yield path
 
     def read(self, name: str, most: int = DEFAULT_LIMITS.file_bytes) -> bytes:
         """One member as a whole, which must not be larger than `most` bytes.
@@ -329,8 +412,13 @@ class AtlasFile:
             f"{self.path} is damaged: its part {name[:120]} is missing or is not what was exported. Get the file again."
         )
 
-    def _refused(self, why: str) -> AtlasError:
+    def refused(self, why: str) -> AtlasError:
+        """The error that says why the file is not taken."""
         return AtlasError(f"{self.path} is refused: {why}. Nothing was changed.")
+
+
+def _has(stack: Stack, place: SlicePlace) -> bool:
+    return place.view in stack.views and place.number < shape_in(stack, place.view)[0]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirage import __version__, encoders
 from mirage.encoders.base import EncoderInfo
@@ -31,7 +32,7 @@ from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.folder import UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
-from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, batched
+from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, SliceVectors, StackRow, batched
 from mirage.storage.store import Store
 
 _README = """\
@@ -160,6 +161,8 @@ class _Writing:
     _written: dict[str, PictureRow] = field(default_factory=dict)  # a picture's name in the atlas to what the file has
     _licences: Counter[str] = field(default_factory=Counter)
     _lost: Counter[str] = field(default_factory=Counter)
+    _slices: dict[int, SliceVectors] = field(default_factory=dict)  # by key
+    _stacked: bool = False  # whether there are stacks, or slices of some
 
     def all(self, corpora: list[CorpusRecord], include_unlicensed: bool) -> ArchiveManifest:
         self._put(atlasfile.README, _README.encode())
@@ -178,7 +181,11 @@ class _Writing:
                 self._licences[str(licence)] += 1
             cases |= {row.figure.case_id for row in block} - {""}
             self._put(atlasfile.vectors_name(number), self._vectors(block), zipfile.ZIP_STORED)
+            if slices := [self._slices[row.key].vectors for row in block if row.stack]:
+                self._put(atlasfile.slices_name(number), _npy(np.concatenate(slices).astype(np.float16)), zipfile.ZIP_STORED)
+            self._stacked |= any(row.stack or row.figure.slice_of for row in block)
             rows += len(block)
+            self._slices.clear()
         if not rows:
             left = self._lost["unlicensed"]
             why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."
@@ -190,7 +197,7 @@ class _Writing:
         if card.is_file() and self._encoder.digest == encoders.load(encoders.DEFAULT).info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
         made = ArchiveManifest(
-            format=atlasfile.FORMAT,
+            format=atlasfile.FORMAT if self._stacked else atlasfile.PLAIN,
             software=f"MIRAGE {__version__}",
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             encoder=self._encoder,
@@ -210,17 +217,20 @@ class _Writing:
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
         for rows in self._store.each(batch=200):
             there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
+            slices = self._store.slices([row.key for row in rows if row.stack], self._encoder.digest)
             self._meter.move(len(rows), len(rows))
             for row in rows:
                 if row.figure.source.corpus not in corpora:
                     continue
                 if not include_unlicensed and not row.figure.source.licence.allows_sharing:
                     self._lost["unlicensed"] += 1
-                elif row.key not in there:
+                elif row.key not in there or (row.stack and row.key not in slices):
                     self._lost["no_vectors"] += 1
-                elif not self._write_picture(row.picture):
+                elif not self._write_picture(row.picture) or not self._write_stack(row.stack):
                     self._lost["no_picture"] += 1
                 else:
+                    if row.stack:
+                        self._slices[row.key] = slices[row.key]
                     yield row
 
     def _write_picture(self, picture: PictureRow) -> bool:
@@ -234,6 +244,16 @@ class _Writing:
         if member not in self._archive.NameToInfo:
             self._archive.writestr(member, data, zipfile.ZIP_STORED)
         self._written[picture.name] = kept
+        return True
+
+    def _write_stack(self, stack: StackRow | None) -> bool:
+        """The files of a stack as they are: making them smaller would change what windows and rulers tell."""
+        for name in stack.names if stack else ():
+            path, member = self._pictures.path(name), atlasfile.picture_name(name)
+            if not path.is_file():
+                return False
+            if member not in self._archive.NameToInfo:
+                self._archive.write(path, member, zipfile.ZIP_STORED)
         return True
 
     def _sized(self, picture: PictureRow, data: bytes) -> tuple[bytes, PictureRow]:
@@ -251,12 +271,12 @@ class _Writing:
         found = self._store.raw_vectors([row.key for row in block], self._encoder.digest)
         nothing = np.full(self._encoder.dimension, np.nan, np.float16)
         pairs = (found[row.key] for row in block)
-        out = io.BytesIO()
-        np.save(out, np.stack([np.stack([image, nothing if caption is None else caption]) for image, caption in pairs]))
-        return out.getvalue()
+        return _npy(np.stack([np.stack([image, nothing if caption is None else caption]) for image, caption in pairs]))
 
     def _record(self, row: FigureRow) -> dict[str, Any]:
         told = {"fingerprint": self._fingerprints[row.figure.id], "picture": self._written[row.picture.name].written()}
+        if row.stack:
+            told["files"] = {**asdict(row.stack), "slices": self._slices[row.key].numbers.tolist()}
         return {**_told(row.figure), **told}
 
     def _put(self, name: str, data: bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
@@ -266,7 +286,13 @@ class _Writing:
 
 def _told(what: Figure | Case) -> dict[str, Any]:
     """What its source says; the atlas that takes it in works out the rest, and earlier versions know nothing of that."""
-    return {name: value for name, value in asdict(what).items() if name not in DERIVED}
+    return {name: value for name, value in asdict(what).items() if name not in DERIVED and value is not None}
+
+
+def _npy(array: npt.NDArray[np.float16]) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
 
 
 def _lines(records: list[dict[str, Any]]) -> bytes:

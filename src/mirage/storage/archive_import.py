@@ -25,7 +25,19 @@ from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
-from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, Vector, batched, keyed, keyed_id
+from mirage.storage.records import (
+    MADE_OF_A_NAME,
+    FigureRecord,
+    PictureRow,
+    SliceVectors,
+    StackRow,
+    Vector,
+    batched,
+    keyed,
+    keyed_id,
+    unit,
+)
+from mirage.storage.slices import encode_kept
 
 
 class WouldReplace(BadInput):
@@ -230,29 +242,59 @@ class _Importing:
             known = self._known.get(corpus.name, corpus)
             self._atlas.store.put_corpus(altered(known, complete=complete and (known.complete or corpus.complete)))
 
-    def _new(self) -> Iterator[tuple[ArchivedFigure, Vector]]:
-        """Figures that are new or differ, with their vectors: (2, d), of the picture and of its words."""
+    def _new(self) -> Iterator[tuple[ArchivedFigure, Vector, SliceVectors | None]]:
+        """Figures that are new or differ, with vectors: (2, d), of the picture and of its words; and those of its slices."""
         for block in range(self._file.blocks):
             pairs = self._file.vectors(block).astype(np.float32)
+            of_slices, used = self._file.slices(block), 0
             for figure, pair in zip(self._figures(block), pairs, strict=True):
+                slices = None
+                if figure.files is not None:
+                    count = len(figure.files.slices)
+                    numbers = np.array(figure.files.slices, np.int32)
+                    slices = SliceVectors(numbers, unit(of_slices[used : used + count]))
+                    used += count
                 if self._there.get(figure.id) == (figure.source.corpus, figure.fingerprint):
                     self.kept += 1
                     self.meter.move(1, seldom=True)
                 else:
-                    yield figure, pair
+                    yield figure, pair, slices
 
-    def _records(self, batch: list[tuple[ArchivedFigure, Vector]]) -> list[FigureRecord]:
-        encoder, figures = self._atlas.encoder, [figure for figure, _ in batch]
+    def _records(self, batch: list[tuple[ArchivedFigure, Vector, SliceVectors | None]]) -> list[FigureRecord]:
+        encoder, figures = self._atlas.encoder, [figure for figure, *_ in batch]
         pictures = [self._picture(figure) for figure in figures]
-        images = [pair[0] for _, pair in batch]
-        captions = [None if np.isnan(pair[1]).any() else pair[1] for _, pair in batch]
+        stacks = [self._stack(figure) for figure in figures]
+        images, slices = [pair[0] for _, pair, _ in batch], [own for *_, own in batch]
+        captions = [None if np.isnan(pair[1]).any() else pair[1] for _, pair, _ in batch]
         if self.encodes:
             images = list(encoder.encode_images([picture.image for picture, _ in pictures]))
             captions = encode_captions(encoder, figures)
+            slices = [self._encoded(figure, stack) for figure, stack in zip(figures, stacks, strict=True)]
         return [
-            FigureRecord(figure, None, figure.fingerprint, kept, image, caption)
-            for figure, (_, kept), image, caption in zip(figures, pictures, images, captions, strict=True)
+            FigureRecord(figure, None, figure.fingerprint, kept, image, caption, stack=stack, slices=own)
+            for figure, (_, kept), image, caption, stack, own in zip(
+                figures, pictures, images, captions, stacks, slices, strict=True
+            )
         ]
+
+    def _stack(self, figure: ArchivedFigure) -> StackRow | None:
+        if figure.files is None:
+            return None
+        size = 0
+        for name in figure.files.names:
+            if not self._atlas.pictures.path(name).is_file():
+                with self._file.unpacked(name) as path:
+                    self._atlas.pictures.put_stack_file(path)
+            size += self._atlas.pictures.path(name).stat().st_size
+        return StackRow(figure.files.voxels, figure.files.labels, size)
+
+    def _encoded(self, figure: ArchivedFigure, stack: StackRow | None) -> SliceVectors | None:
+        if figure.stack is None or stack is None:
+            return None
+        try:
+            return encode_kept(self._atlas.encoder, self._atlas.pictures, figure.stack, stack.voxels)
+        except BadPicture as error:
+            raise AtlasError(f"{self._file.path} holds a stack that cannot be taken in: {error}") from error
 
     def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:
         name = figure.picture.name

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from mirage.errors import first_fault
+from mirage.errors import BadPicture, first_fault
 from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure
-from mirage.storage.records import PictureRow
+from mirage.images.stacks import check_stack
+from mirage.storage.records import PictureRow, StackRow
 
 Read = TypeVar("Read")
 _reader: Any = lru_cache(maxsize=8)(TypeAdapter)
@@ -25,10 +26,19 @@ _reader: Any = lru_cache(maxsize=8)(TypeAdapter)
 _MOST_PROSE, _MOST_TEXT, _MOST_NAME = 200_000, 10_000, 500  # characters of a passage, of another text, of a name or link
 _PROSE = {"caption", "summary", *Case.PASSAGES}
 _LINKS = {"url", "licence_url", "homepage"}
-_IDS = {"id", "case_id"}
+_IDS = {"id", "case_id", "stack"}
+_MOST_VALUE = 2.0**40  # of a voxel, and of what is made of it
+_MOST_NOTES = 100  # and windows
 _NAMES = {"corpus", "name", "url_of", "fingerprint", "version"} | _LINKS | _IDS
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")  # a terminal's commands, a text's direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedStack(StackRow):
+    """The files of a stack in an atlas file, and of which slices there are vectors."""
+
+    slices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,7 @@ class ArchivedFigure(Figure):
 
     fingerprint: str
     picture: PictureRow
+    files: ArchivedStack | None = None
 
 
 def read_record(kind: type[Read], line: bytes) -> Read:
@@ -71,21 +82,50 @@ def id_of(line: bytes) -> str:
     return repr(found[:80]) if isinstance(found, str) else ""
 
 
-def _check(record: Any, place: str = "") -> None:
+def _check(record: Any, place: str = "", corpus: str = "") -> None:
     """Look at each text of a record and of what it holds."""
+    corpus = corpus or (record.source.corpus if hasattr(record, "source") else "")
     for name in (field.name for field in fields(record)):
         value, where = getattr(record, name), f"{place}{name}"
-        if is_dataclass(value):
-            _check(value, f"{where}.")
-        elif isinstance(value, str):
-            _check_text(where, name, value)
-            if name in _IDS and (value or name == "id"):
-                _check_id(where, value, record.source.corpus)
+        for one in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(one):
+                _check(one, f"{where}.", corpus)
+            elif isinstance(one, str):
+                _check_text(where, name, one)
+                if name in _IDS and (one or name == "id"):
+                    _check_id(where, one, corpus)
     if isinstance(record, Figure):
         for name, known in (("modality", MODALITIES), ("plane", PLANES), ("inferred", INFERABLE)):
             told = getattr(record, name)
             if strange := {told} - {""} - set(known) if isinstance(told, str) else set(told) - set(known):
                 raise ValueError(f"{name}: {min(strange)[:40]!r} is none of {', '.join(known)}")
+    if isinstance(record, ArchivedFigure):
+        _check_stacked(record)
+
+
+def _check_stacked(figure: ArchivedFigure) -> None:
+    """Whether what is told of a stack, and of a slice of one, can be."""
+    stack, files, place = figure.stack, figure.files, figure.slice_of
+    if (stack is None) != (files is None):
+        raise ValueError("files: a stack has them, and nothing else does")
+    if place is not None and (stack is not None or place.view not in PLANES or not 0 <= place.number < 2**31):
+        raise ValueError("slice_of: no figure can be that slice")
+    if stack is None or files is None:
+        return
+    try:
+        check_stack(stack, "it")
+    except BadPicture as error:
+        raise ValueError(f"stack: {error}") from error
+    values = stack.least, stack.slope, stack.intercept, *(stack.spacing or ())
+    values += tuple(value for window in stack.windows for value in (window.centre, window.width))
+    if max(map(abs, values)) > _MOST_VALUE or max(len(stack.notes), len(stack.windows)) > _MOST_NOTES:
+        raise ValueError("stack: it is described as no stack can be")
+    if len({label.value for label in stack.labels}) < len(stack.labels) or bool(stack.labels) != bool(files.labels):
+        raise ValueError("stack.labels: they are not those of the file of labels")
+    if list(files.slices) != sorted({*files.slices}) or not all(0 <= number < stack.shape[0] for number in files.slices):
+        raise ValueError("files.slices: they are not slices of the stack in their order")
+    if not files.slices:
+        raise ValueError("files.slices: there are none")
 
 
 def _check_text(where: str, name: str, text: str) -> None:

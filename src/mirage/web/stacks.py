@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from mirage.images import thumbnail
 from mirage.images.stack_file import StackFile
 from mirage.images.stack_reader import view_in, window_in
 from mirage.web.figures import Version, kept_by
@@ -22,8 +23,8 @@ _PACKED = {
     **files("zlib: what the predictor of JPEG-LS left of each value; see the docs.", PACKED),
     304: {"description": "The slice that the client has is the right one."},
 }
-_PNG = {
-    **files("The slice as it is hung, with square pixels.", "image/png"),
+_PICTURE = {
+    **files("The slice as it is hung, with square pixels.", "image/png", "image/webp"),
     304: {"description": "The picture that the browser has is the right one."},
 }
 
@@ -55,13 +56,14 @@ def packed_labels(request: Request, figure_id: str, number: Number, view: View =
     return _sent(request, reader.marked, (plane, number), v, PACKED, lambda: reader.packed_marks(number, plane))
 
 
-@twins.get("/slice-pictures/{figure_id:path}", response_class=Response, responses=_PNG)
+@twins.get("/slice-pictures/{figure_id:path}", response_class=Response, responses=_PICTURE)
 def slice_picture(
     request: Request,
     figure_id: str,
     number: Number,
     view: View = "",
     window: Annotated[str, Query(max_length=80, description="Its name; the stack's first when left out.")] = "",
+    small: Annotated[bool, Query(description="At most 320 pixels wide or high, as WebP.")] = False,
     v: Version = "",
 ) -> Response:
     """One slice as a picture, through a window."""
@@ -69,11 +71,15 @@ def slice_picture(
     plane, chosen = view_in(reader.stack, view), window_in(reader.stack, window)
 
     def drawn() -> bytes:
+        picture = reader.picture(number, plane, chosen)
+        if small:
+            return thumbnail(picture)
         file = io.BytesIO()
-        reader.picture(number, plane, chosen).save(file, "PNG", compress_level=1)
+        picture.save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    return _sent(request, reader.voxels, (plane, number, chosen.name if chosen else ""), v, "image/png", drawn)
+    part = (plane, number, chosen.name if chosen else "", "small" if small else "")
+    return _sent(request, reader.voxels, part, v, "image/webp" if small else "image/png", drawn)
 
 
 def _sent(

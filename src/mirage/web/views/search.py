@@ -7,12 +7,25 @@ from typing import Literal
 
 from pydantic import Field
 
+from mirage.figure import Figure
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
-from mirage.search.answer import Answer, CaseHits, ChannelMatch, Hit
+from mirage.search.answer import Answer, CaseHits, ChannelMatch, Hit, SliceFound
 from mirage.search.confidence import Basis
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView, figure_view
 from mirage.web.views.reading import ReadingView, reading_view
+
+
+class SliceFoundView(ApiModel):
+    """Which slice of a stack the query is about."""
+
+    number: int = Field(description="From 0.")
+    view: str = Field(description="The plane, which is the stack's first.")
+    label: str = Field(description="The structure asked for, largest there; empty where it looks most like the query.")
+    why: str = Field(description="The same in words.")
+    words: str = Field(description="Which slice of how many, counted from 1, and the structure: slice 57 of 191: liver.")
+    page: str = Field(description="The stack's page, open there.")
+    thumbnail: str
 
 
 class HitView(ApiModel):
@@ -27,6 +40,7 @@ class HitView(ApiModel):
     channels: list[ChannelMatch]
     folded: list[str] = Field(description="Ids of near-duplicates that this hit stands for.")
     figure: FigureView
+    slice: SliceFoundView | None = Field(description="Of a stack: where to open it; null for a single picture.")
 
 
 class RankedFigure(ApiModel):
@@ -110,7 +124,18 @@ def query_view(query: Query) -> QueryView:
 
 def hit_view(hit: Hit) -> HitView:
     """Show a figure found."""
-    return HitView.of(hit, figure=figure_view(hit.figure, (hit.width, hit.height), Path(hit.picture).stem))
+    figure = figure_view(hit.figure, (hit.width, hit.height), Path(hit.picture).stem)
+    return HitView.of(hit, figure=figure, slice=hit.slice and _slice_view(hit.figure, hit.slice))
+
+
+def _slice_view(figure: Figure, found: SliceFound) -> SliceFoundView:
+    count = figure.stack.shape[0] if figure.stack else 0
+    return SliceFoundView.of(
+        found,
+        words=f"slice {found.number + 1} of {count}" + (f": {found.label}" if found.label else ""),
+        page=forms.slice_address(figure.id, found.number),
+        thumbnail=forms.address("api/slice-pictures", figure.id) + f"?number={found.number}&small=1",
+    )
 
 
 def answer_view(answer: Answer) -> SearchView:
