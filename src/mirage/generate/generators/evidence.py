@@ -132,7 +132,7 @@ class Evidence:
         ]
         looked = [kind for kind in self.kinds if kind.looked]
         if known := [str(kind) for kind in looked if not kind.fails]:
-            sentences.append(f"Recognised by {self.reader} who was not told what they are: {_listed(known)}.")
+            sentences.append(f"Recognised on sheets without labels by {self.reader}: {_listed(known)}.")
         if strange := [str(kind) for kind in looked if kind.fails]:
             sentences.append(f"Not recognised, and so refused: {_listed(strange)}.")
         if self.findings:
