@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import TypeAdapter
 
+from mirage.encoders.known import KnownVectors
 from mirage.errors import BadInput
 from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
@@ -320,6 +321,15 @@ class HasStacks(Protocol):
         mirage.errors.BadPicture
             When it cannot become a stack; the message says why and what to do.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsVectors(Protocol):
+    """A corpus that comes with vectors of its pictures and captions."""
+
+    def known_vectors(self) -> KnownVectors:
+        """Give the vectors that it comes with, of the encoder that they name."""
         ...
 
 

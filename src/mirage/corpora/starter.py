@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.encoders.known import KnownVectors
 from mirage.errors import BadPicture, Unavailable, first_fault
 from mirage.figure import Case, Figure, Licence, Stack
 from mirage.images import DecodedPicture, read_picture
@@ -94,6 +95,10 @@ class StarterCorpus:
         stack = self._stack(item.figure.id)
         labels = self._values(item.figure.id, "labels") if stack.labels else None
         return volume_of(stack, self._values(item.figure.id, "voxels"), labels)
+
+    def known_vectors(self) -> KnownVectors:
+        """Give the vectors that ship, of the encoder that ships; ``scripts/starter_vectors.py`` makes them."""
+        return KnownVectors.read(self.folder / "vectors.npz")
 
     def _slice(self, id: str, view: str, number: int, window: str) -> DecodedPicture:
         """Show a slice of a stack in one of the stack's windows."""

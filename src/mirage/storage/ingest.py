@@ -16,13 +16,15 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from mirage.corpora.base import Corpus, CorpusInfo, HasStacks, Infers, Item, Refused
+from mirage.corpora.base import Corpus, CorpusInfo, HasStacks, Infers, Item, KnowsVectors, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
+from mirage.encoders.known import Recalling
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Figure
 from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
+from mirage.images.store import PictureStore
 from mirage.images.stacks import render, slice_values
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, SliceVectors, StackRow, keyed, keyed_id
@@ -172,7 +174,8 @@ def add(
     if is_private:
         info = _hidden(atlas, corpus.card.title, info)
     known = atlas.store.fingerprints(info.name)
-    infer = Inference(atlas.encoder, corpus.infers) if isinstance(corpus, Infers) else None
+    encoder = Recalling(atlas.encoder, corpus.known_vectors()) if isinstance(corpus, KnowsVectors) else atlas.encoder
+    infer = Inference(encoder, corpus.infers) if isinstance(corpus, Infers) else None
     meter = ProgressMeter(len(corpus), progress)
     seen: set[str] = set()
     refused: list[Refused] = []
@@ -204,9 +207,9 @@ def add(
         terms = info.licence.name, info.licence.url
         record = CorpusRecord(info.name, info.title, info.summary, info.version, info.homepage, *terms, complete=False)
         atlas.store.put_corpus(record)
-        prepare = _Preparing(corpus, atlas)
+        prepare = _Preparing(corpus, atlas.pictures, encoder)
         for batch in _batches(_decoded(wanted(), prepare, workers, refuse)):
-            put(_records(atlas.encoder, batch, infer))
+            put(_records(encoder, batch, infer))
             added += len(batch)
             meter.move(len(batch), len(batch))
             if stop():
@@ -286,8 +289,8 @@ class _Preparing:
     One stack is in memory at a time, and its slices are encoded while it is: they would take too much room to wait.
     """
 
-    def __init__(self, corpus: Corpus, atlas: AtlasFolder) -> None:
-        self._corpus, self._pictures, self._encoder = corpus, atlas.pictures, atlas.encoder
+    def __init__(self, corpus: Corpus, pictures: PictureStore, encoder: Encoder) -> None:
+        self._corpus, self._pictures, self._encoder = corpus, pictures, encoder
         self._one_stack = Lock()
 
     def __call__(self, own: Item, kept: Item) -> _Ready:
