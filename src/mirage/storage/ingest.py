@@ -24,8 +24,8 @@ from mirage.errors import BadInput, BadPicture
 from mirage.figure import Figure
 from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
-from mirage.images.store import PictureStore
 from mirage.images.stacks import render, slice_values
+from mirage.images.store import PictureStore
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import CorpusRecord, FigureRecord, PictureRow, SliceVectors, StackRow, keyed, keyed_id
 from mirage.storage.slices import encode_slices
