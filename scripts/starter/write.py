@@ -18,6 +18,26 @@ from mirage.images.volume import Volume
 from .draft import Draft, Origin
 
 QUALITY = 86
+ABOUT = """
+## People and labels
+
+At most 27 people, and two averages. No publisher states sex, age or where a patient comes from, nor whether any two
+are one person.
+
+Labels of the volumes of totalsegmentator are outputs of the program TotalSegmentator; nobody says that a radiologist
+checked them. The models that made some (the true and the false lumen of the aorta) need a key for commercial use;
+their outputs are in the package under Apache-2.0, and the models are not used here. Nodule, mass, brain lesion and
+marked region are those of the authors of pyradiomics. Stent grafts, metal implant, dense spots in the kidney, lungs,
+windpipe (thresholds) and the aneurysm sac (drawn) are MIRAGE's own; no radiologist checked them. Labels of the
+average brain are CerebrA's.
+
+## Left out
+
+Slices through faces, and chins; air, table and clothes around the body; headers and file names of DICOM files; labels
+with errors that are easily seen; label and overview pictures of the tissue section; photographs of people in visvis;
+the breast MRI of pyradiomics, which nobody would recognise; pictures without clear terms. docs/starter-atlas.md names
+each with its reason.
+"""
 
 
 def encoded(picture: Image.Image) -> bytes:
@@ -107,7 +127,7 @@ def sources_page(origins: list[Origin], counts: dict[str, int]) -> str:
         lines.append(f"| {' | '.join([*cells, f'`{o.key}.txt`', o.treatment])} |")
     lines += ["", "## Attribution", ""]
     lines += [f"- {o.title}: {o.attribution}" for o in origins]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + ABOUT
 
 
 def write_atlas(drafts: list[Draft], cases: list[dict[str, Any]], notices: dict[str, str], out: Path) -> None:
