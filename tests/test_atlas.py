@@ -32,8 +32,8 @@ from parts import STARTER_FIGURES, mirage, until
 def test_words_find_figures_best_first_with_the_channels_that_found_them(starter: Atlas) -> None:
     answer = starter.search("axial brain MRI at the level of the thalamus")
     assert answer.fits
-    assert len(answer) == 24
-    assert [hit.rank for hit in answer] == list(range(1, 25))
+    assert 12 <= len(answer) <= 24  # no more than a few of a stack
+    assert [hit.rank for hit in answer] == list(range(1, len(answer) + 1))
     assert answer[0].figure.plane == "axial"
     assert answer[0].figure.region == "brain"
     assert {found.channel for hit in answer for found in hit.channels} <= set(CHANNELS)
@@ -110,9 +110,9 @@ def test_less_of_something_pushes_it_down(starter: Atlas) -> None:
 def test_more_like_this_leaves_the_figure_itself_out(starter: Atlas) -> None:
     wanted = "starter:icbm152-t1-coronal-p000"
     answer = starter.similar(wanted, k=8)
-    assert len(answer) == 8
+    assert 4 <= len(answer) <= 8
     assert wanted not in {hit.figure.id for hit in answer}
-    assert sum(hit.figure.plane == "coronal" for hit in answer) >= 6
+    assert sum(hit.figure.plane == "coronal" for hit in answer) > len(answer) / 2
 
 
 def test_more_like_a_figure_that_is_not_there(starter: Atlas) -> None:
@@ -122,7 +122,8 @@ def test_more_like_a_figure_that_is_not_there(starter: Atlas) -> None:
 
 def test_filters_hold_for_every_hit(starter: Atlas) -> None:
     answer = starter.search("brain", plane=["coronal", "sagittal"], modality="mri", k=500)
-    assert {hit.figure.plane for hit in answer} == {"coronal", "sagittal"}
+    assert len(answer) > 1
+    assert {hit.figure.plane for hit in answer} <= {"coronal", "sagittal"}
     assert {hit.figure.modality for hit in answer} == {"MR"}
 
 

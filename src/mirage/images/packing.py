@@ -38,7 +38,11 @@ def pack(values: Array) -> bytes:
     # What prediction leaves of a scan is noise, which repeats nothing: to search it for strings costs thrice the time, and
     # only runs of zeros (air, high bytes) are worth finding. Labels do repeat.
     runs = zlib.compressobj(_LEVEL, strategy=zlib.Z_RLE)
-    return runs.compress((folded >> 8).astype(np.uint8)) + runs.compress(folded.astype(np.uint8)) + runs.flush()
+    return (
+        runs.compress((folded >> 8).astype(np.uint8).tobytes())
+        + runs.compress(folded.astype(np.uint8).tobytes())
+        + runs.flush()
+    )
 
 
 def _predicted(planes: Array) -> Array:
