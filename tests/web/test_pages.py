@@ -268,3 +268,10 @@ def test_figures_that_are_all_of_one_case_are_not_folded_away(client):
     assert "more of this case" not in page
     page = client.get("/search", params={"q": "lower leg X-ray"}).text
     assert re.search(r"figures</strong> of \d+ cases and \d+ of no case, best first", page)
+
+
+def test_the_start_page_says_of_how_many_people_the_shipped_pictures_are(client):
+    page = html.unescape(client.get("/").text)
+    starter = next(each for each in client.get("/api/atlas").json()["corpora"] if each["name"] == "starter")
+    assert re.search(r"\d+ people", starter["summary"])
+    assert starter["summary"] in page

@@ -14,11 +14,11 @@ from mirage.search.answer import Answer
 from mirage.web import explain, forms, generate, openapi, uploads
 from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
-from mirage.web.jobs import addable
+from mirage.web.jobs import addable, cards
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
-from mirage.web.views.figures import FacetsView, figure_in
+from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
@@ -148,6 +148,12 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     return found
 
 
+def _shipped(held: list[CorpusView]) -> list[CorpusView]:
+    """Those of the corpora that came with this installation."""
+    ships = {name for name, card in cards().items() if card.ships}
+    return [corpus for corpus in held if corpus.name in ships]
+
+
 def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Response:
     """Show the search box, a place for a picture, and examples that work on the atlas that is open.
 
@@ -168,6 +174,8 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         error.status if error else 200,
         atlas=atlas,
         examples=site.kept("examples", atlas.figures, lambda: _examples(site)),
+        # What somebody did not choose to add says what it is, and of how many people.
+        shipped=site.kept("shipped", atlas.corpora, lambda: _shipped(atlas.corpora)),
         form=forms.SearchForm(words=forms.first(pairs, "q")[:2000]),
         problem=str(error) if error else "",
     )
