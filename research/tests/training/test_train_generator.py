@@ -124,6 +124,19 @@ def test_no_case_is_both_trained_and_measured_on() -> None:
     assert not {examples[n].group for n in train} & {examples[n].group for n in held_out}
 
 
+@pytest.mark.torch
+def test_a_stack_of_one_person_does_not_drown_the_others(made: Path) -> None:
+    from mirage.generate.generators.latents import PatchBasis
+    from mirage_research.training.generator_batches import Batches
+
+    groups = ["one person"] * 100 + [f"person {number}" for number in range(10)]
+    examples = [ConditionedImage(f"i{at}", group, "CT|axial|chest", ("axial",), "x") for at, group in enumerate(groups)]
+    pixels = np.zeros((110, 160, 160), np.uint8)
+    batches = Batches(pixels, examples, range(110), ["axial"], PatchBasis.load(made / "patches.npz"), TINY)
+    share = float(batches.weights[:100].sum())
+    assert share == pytest.approx(0.5), "ten persons with one picture each count as much as one with a hundred"
+
+
 def test_a_configuration_that_names_something_unknown_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"stepps": 3}', "utf-8")

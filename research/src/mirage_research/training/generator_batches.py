@@ -140,7 +140,15 @@ def _patches(images: Any) -> Any:
 
 
 class Batches:
-    """Draws batches: rare kinds oftener, some without all that is known, and of the others now and then a concept less."""
+    """Draws batches: rare kinds and cases of few pictures oftener.
+
+    Of some nothing is told, of others now and then a concept less.
+
+    Attributes
+    ----------
+    weights : (n,) float
+        How often each of the training images is drawn.
+    """
 
     def __init__(
         self,
@@ -156,15 +164,17 @@ class Batches:
         self._told = [[place[name] for name in closure(example.concepts) if name in place] for example in examples]
         self._train = np.array(train)
         counts = Counter(examples[number].kind for number in train)
-        weights = np.array([counts[examples[number].kind] ** -config.balance for number in train])
-        self._weights = weights / weights.sum()
+        of_case = Counter(examples[number].group for number in train)  # a stack has many pictures of one person
+        sizes = [counts[examples[number].kind] * of_case[examples[number].group] for number in train]
+        weights = np.array([size**-config.balance for size in sizes])
+        self.weights = weights / weights.sum()
         self.generator = torch.Generator().manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
 
     def draw(self) -> tuple[Any, Any]:
         """Latents of one batch, and the numbers of the concepts of each, −1 where there is none."""
         config, rng = self._config, self.rng
-        chosen = rng.choice(self._train, config.batch, p=self._weights)
+        chosen = rng.choice(self._train, config.batch, p=self.weights)
         rows = []
         for number in chosen:
             told, keep = self._told[int(number)], 0.0

@@ -189,7 +189,7 @@ class GeneratorConfig(TrainingConfig):
     least_pictures, least_cases : int
         A concept is learnt where so many training pictures of so many cases show it.
     balance : float
-        Images are drawn with weight (size of their class) ** −balance; 0 as they come, 1 each class alike.
+        Images are drawn with weight (size of their kind × pictures of their case) ** −balance; 0 as they come.
     components, side : int
         Numbers to a patch of 8 × 8 pixels; latents are side × side, the image is eight times that.
     channels, layers
