@@ -277,6 +277,9 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
     if "none" in held.values() or not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
+    otherwise = (each for each in reading.concepts if each.kind == "modality" and not _made_so(each, figure, words))
+    if figure.modality and any(otherwise):  # a CT of the liver answers nobody who asks for an ultrasound of it
+        return "weak", "alike"
     return "likely", "structure"
 
 
