@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NAMES = {
     "aneurysm_sac": "aneurysm sac", "annulus_proper": "aortic valve (annulus)",
-    "aorta_false_lumen": "false lumen of the aorta",
+    "aorta_false_lumen": "false lumen of the aortic dissection",
     "aorta_true_lumen": "true lumen of the aorta", "brain_lesion": "enhancing lesion",
     "brain_region": "region marked by the publisher", "celiac_trunk": "coeliac trunk",
     "metal_implant": "metal implant (screw and nail)", "pul_annulus": "pulmonary valve (annulus)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from .scan import AXES, Array, Scan
 from .subjects import SUBJECTS, Mark, Series, Subject
 
 LEAST_MM2, LEAST_SHARE = 20.0, 0.05
+SHORT = {"axial": "ax", "coronal": "cor", "sagittal": "sag"}  # in ids
 NAMED = 8  # structures in a caption
 FEW_SLICES = 12  # a mark in no more slices than these has all of them among the figures
 
@@ -149,7 +151,8 @@ def caption(subject: Subject, scan: Scan, place: SlicePlace, window: str, shares
 
 def title(subject: Subject, plane: str, shares: dict[str, float]) -> str:
     """Name a slice in one line: what is wrong in it if it is marked, else what it shows most of."""
-    what = f"{subject.technique[:1].upper()}{subject.technique[1:]}, {plane}"
+    technique = re.sub(r" \([^)]*\)", "", subject.technique)
+    what = f"{technique[:1].upper()}{technique[1:]}, {plane}"
     marked = [mark.title for mark in marks_in(subject, shares) if mark.title]
     if marked:
         return f"{marked[0]}: {what}"
@@ -177,8 +180,9 @@ def slice_figures(
             low = series.plane == "axial" and number < subject.lower
             diagnoses = [mark.diagnosis for mark in marks_in(subject, shares) if mark.diagnosis]
             named = "" if series.window == "MRI" else f", {series.window} window"
+            other = "" if series.window == first else f"-{series.window}"
             yield Draft(
-                name=f"{subject.name}-{series.plane}-{series.window.lower()}-{number + 1:03d}",
+                name=f"{subject.name}-{SHORT[series.plane]}{other}-{number + 1:03d}",
                 picture=None,
                 origin=origin,
                 file=subject.file,

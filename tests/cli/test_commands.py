@@ -73,7 +73,7 @@ def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 140])
 def test_hits_are_a_table_that_keeps_to_the_terminal(atlas: Path, columns: int) -> None:
-    printed = in_terminal(columns, "search", "axial", "brain", "MRI", "-k", "3", "--flat", atlas=atlas)
+    printed = in_terminal(columns, "search", "axial", "thalamus", "-k", "3", "--flat", atlas=atlas)
     lines = printed.rstrip("\n").split("\n")
     assert lines[0].split() == ["#", "sure", "kind", "what", "figure"]
     assert max(map(len, lines)) <= columns

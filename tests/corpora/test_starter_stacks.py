@@ -25,7 +25,7 @@ STACKS = [record for record in RECORDS if "stack" in record]
 SLICES = [record for record in RECORDS if "slice_of" in record]
 # What a diagnosis rests on: the label that has to be in the slice.
 MARKS = {
-    "Aortic dissection": "false lumen of the aorta",
+    "Aortic dissection": "false lumen of the aortic dissection",
     "Abdominal aortic aneurysm": "aneurysm sac",
     "Kidney calcification": "dense spots in the kidney",
     "Lung nodule": "lung nodule",
@@ -140,7 +140,8 @@ class TestCaptions:
             if record["diagnosis"]:
                 assert MARKS[record["diagnosis"]] in there, record["id"]
             for said, mark in (
-                ("dissection", "false lumen of the aorta"), ("an aneurysm (", "aneurysm sac"), ("Nodule", "lung nodule"),
+                ("dissection", "false lumen of the aortic dissection"),
+                ("an aneurysm (", "aneurysm sac"), ("Nodule", "lung nodule"),
                 ("Mass (", "lung mass"), ("Enhancing lesion", "enhancing lesion"), ("stent graft (", "stent graft"),
                 ("Metal in", "metal implant (screw and nail)"), ("Dense spots", "dense spots in the kidney"),
                 ("marked a region", "region marked by the publisher"),
@@ -237,7 +238,8 @@ class TestSides:
         whole = volume("aortic-dissection")
         numbers = {called: value for value, called in whole.label_names}
         true, false = (
-            np.median(whole.voxels[whole.labels == numbers[f"{which} lumen of the aorta"]]) for which in ("true", "false")
+            np.median(whole.voxels[whole.labels == numbers[name]])
+            for name in ("true lumen of the aorta", "false lumen of the aortic dissection")
         )
         assert true > false + 100
 

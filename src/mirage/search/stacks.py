@@ -73,14 +73,16 @@ def slice_found(stack: Stack, slices: SliceVectors | None, vector: Vector, readi
 def _label_asked(labels: Sequence[StackLabel], reading: QueryReading) -> StackLabel | None:
     asked = wordform.stems(f"{reading.text} {reading.english}")
     told = frozenset[str]().union(*(each.told_by for each in reading.wanted))
-    found: tuple[int, StackLabel] | None = None
+    # What is asked for itself, and its kinds, before the places where it may be: of a "lung tumor" the mass, not the lung.
+    itself = frozenset[str]().union(*(each.narrower | {each.name} for each in reading.wanted))
+    found: tuple[tuple[bool, int], StackLabel] | None = None
     for label in labels:
         concepts, stems = _read(label.name)
         if not concepts.isdisjoint(reading.unwanted) or not (concepts & told or (stems and stems <= asked)):
             continue
-        shared = len(stems & asked)
-        if found is None or shared > found[0]:
-            found = shared, label
+        fits = not concepts.isdisjoint(itself), len(stems & asked)
+        if found is None or fits > found[0]:
+            found = fits, label
     return found and found[1]
 
 
