@@ -10,7 +10,7 @@ NAMES = {
     "metal_implant": "metal implant (screw and nail)", "pul_annulus": "pulmonary valve (annulus)",
     "pul_bifurcation": "bifurcation of the pulmonary trunk", "pul_left_start": "origin of the left pulmonary artery",
     "pul_right_start": "origin of the right pulmonary artery", "portal_vein_and_splenic_vein": "portal and splenic veins",
-    "renal_calcification": "dense spots in the kidney", "spinal_cord": "spinal canal",
+    "renal_calcification": "dense spots in the kidney", "spinal_cord": "spinal cord and canal",
     "vertebrae_S1": "first sacral vertebra (S1)",
     "stent_graft": "stent graft", "own_trachea": "trachea", "gallbladder": "gallbladder",
     "vertebrae": "vertebrae",

@@ -207,7 +207,7 @@ class TestSides:
 
     @pytest.mark.parametrize(
         ("name", "behind", "before"),
-        [("abdomen-pelvis", "spinal canal", "aorta"), ("aortic-dissection", "vertebra T12", "heart")],
+        [("abdomen-pelvis", "spinal cord and canal", "aorta"), ("aortic-dissection", "vertebra T12", "heart")],
     )
     def test_rows_run_to_the_back(self, name, behind, before):
         assert centre(name, behind)[1] > centre(name, before)[1] + 5
