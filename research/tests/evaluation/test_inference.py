@@ -51,7 +51,7 @@ def test_without_a_rule_the_encoder_answers_nothing(starter: Atlas) -> None:
 
 
 def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
-    rows = [row for batch in starter.store.each() for row in batch if row.figure.modality == "MR"][:20]
+    rows = [row for batch in starter.store.each() for row in batch if row.figure.id.startswith("starter:icbm152-t1-")][:20]
     vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
     figures = [replace(row.figure, caption="An ultrasound" if n < 5 else "", case_id=f"c:{n}") for n, row in enumerate(rows)]
     given = inference.EncodedFigures(figures, np.stack([vectors[row.key][0] for row in rows]))
