@@ -118,7 +118,9 @@ def test_the_encoder_says_what_kind_of_picture_each_is_and_leaves_open_what_it_w
     planes = [(was, now) for was, now in brains if was.plane in ("axial", "coronal", "sagittal") and now.plane]
     assert sum(was.plane == now.plane for was, now in planes) > 0.95 * len(planes)
     assert all(now.inferred == tuple(f for f in ("modality", "plane") if getattr(now, f)) for now in said)
-    for modality in ("US", "XR", "OP"):
+    chest = next(now for was, now in zip(figures, said, strict=True) if was.id == "starter:chest-pa")
+    assert chest.modality == "XR"
+    for modality in ("US", "OP", "SM"):
         others = [now for was, now in zip(figures, said, strict=True) if was.modality == modality]
         assert others
         assert sum(now.modality == modality for now in others) > 0.7 * len(others), modality
