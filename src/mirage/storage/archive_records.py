@@ -106,8 +106,10 @@ def _check(record: Any, place: str = "", corpus: str = "") -> None:
 def _check_stacked(figure: ArchivedFigure) -> None:
     """Whether what is told of a stack, and of a slice of one, can be."""
     stack, files, place = figure.stack, figure.files, figure.slice_of
-    if (stack is None) != (files is None):
-        raise ValueError("files: a stack has them, and nothing else does")
+    if stack is None and files is not None:
+        raise ValueError("stack: it is missing, and its files are told")
+    if stack is not None and files is None:
+        raise ValueError("files: a stack has them, and this one has none")
     if place is not None and (stack is not None or place.view not in PLANES or not 0 <= place.number < 2**31):
         raise ValueError("slice_of: no figure can be that slice")
     if stack is None or files is None:
@@ -120,8 +122,10 @@ def _check_stacked(figure: ArchivedFigure) -> None:
     values += tuple(value for window in stack.windows for value in (window.centre, window.width))
     if max(map(abs, values)) > _MOST_VALUE or max(len(stack.notes), len(stack.windows)) > _MOST_NOTES:
         raise ValueError("stack: it is described as no stack can be")
-    if len({label.value for label in stack.labels}) < len(stack.labels) or bool(stack.labels) != bool(files.labels):
+    if len({label.value for label in stack.labels}) < len(stack.labels) or (files.labels and not stack.labels):
         raise ValueError("stack.labels: they are not those of the file of labels")
+    if stack.labels and not files.labels:
+        raise ValueError("files.labels: the stack has labels, and no file of them")
     if list(files.slices) != sorted({*files.slices}) or not all(0 <= number < stack.shape[0] for number in files.slices):
         raise ValueError("files.slices: they are not slices of the stack in their order")
     if not files.slices:
