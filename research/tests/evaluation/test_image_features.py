@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mirage_research.data.medpix import FORMS, MedPixPair, kind_of, place_of, prompts
 from mirage_research.evaluation import image_features as measures
-from mirage_research.evaluation.medpix import FORMS, MedPixPair, kind_of, place_of, prompts
 
 
 def pair(**said: str) -> MedPixPair:

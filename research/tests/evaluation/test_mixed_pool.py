@@ -12,9 +12,9 @@ from PIL import Image
 from medpix_maker import make_medpix
 from mirage.corpora.inferring import Rule
 from mirage.encoders import EncoderInfo
+from mirage_research.data.admission import held_out
 from mirage_research.evaluation import mixed_pool
 from mirage_research.evaluation.mixed_pool import PooledPicture
-from mirage_research.training.admission import held_out
 
 KINDS = {"breast ultrasound, cyst": "US", "fundus photograph, drusen": "OP", "fundus photograph, normal": "OP"}
 

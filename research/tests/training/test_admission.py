@@ -12,10 +12,10 @@ from PIL import Image
 
 from mirage.encoders.starter import SHIPPED
 from mirage.errors import BadInput
-from mirage_research.training.admission import admitted, allows, card_rows, check_admitted, held_out
-from mirage_research.training.samples import TrainingSample
+from mirage_research.data.admission import admitted, allows, card_rows, check_admitted, held_out
+from mirage_research.data.samples import TrainingSample
+from mirage_research.data.wide_samples import read_set, told_by, without_lookalikes
 from mirage_research.training.synonyms import read_terms
-from mirage_research.training.wide_samples import read_set, told_by, without_lookalikes
 
 
 def write_set(folder: Path, name: str, rows: list[dict[str, object]]) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from mirage_research.training.samples import TrainingSample, kind_of, read_radiographs, sequence_of, set_aside, word
+from mirage_research.data.samples import TrainingSample, kind_of, read_radiographs, sequence_of, set_aside, word
 
 
 def sample(number: int, **changes: object) -> TrainingSample:

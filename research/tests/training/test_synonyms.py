@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mirage.figure import MODALITIES
-from mirage_research.training.samples import TrainingSample, word
+from mirage_research.data.samples import TrainingSample, word
 from mirage_research.training.synonyms import Term, draw, kinds, other_names, read_terms
 
 ROWS = [

@@ -18,6 +18,7 @@ from mirage.generate.generators.conditions import Conditions, closure
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.starter import StarterGenerator
 from mirage.settings import SHIPPED
+from mirage_research.data.samples import TrainingSample, tidied
 from mirage_research.training.generator_images import (
     ConditionedImage,
     conditioned,
@@ -26,7 +27,6 @@ from mirage_research.training.generator_images import (
     vocabulary,
 )
 from mirage_research.training.runs import GeneratorConfig, TrainingData
-from mirage_research.training.samples import TrainingSample, tidied
 
 TINY = GeneratorConfig(
     held_out=0.3,

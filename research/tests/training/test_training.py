@@ -11,8 +11,8 @@ from PIL import Image
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from mirage.encoders.starter import StarterEncoder
+from mirage_research.data.samples import TrainingSample
 from mirage_research.training.runs import EncoderConfig
-from mirage_research.training.samples import TrainingSample
 
 pytestmark = pytest.mark.torch
 

@@ -299,8 +299,8 @@ def inference(
     """Measure inferring modality and plane, as is done for ROCO, on MedPix, whose source states them."""
     from mirage import encoders  # noqa: PLC0415 - loads the engine
     from mirage.corpora.inferring import rule_for, rule_place  # noqa: PLC0415
+    from mirage_research.data.wide_samples import training_pictures  # noqa: PLC0415
     from mirage_research.evaluation import inference as measurement  # noqa: PLC0415
-    from mirage_research.training.wide_samples import training_pictures  # noqa: PLC0415
 
     where = copy_of(medpix)
     if fit and split == "train":

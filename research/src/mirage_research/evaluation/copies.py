@@ -20,8 +20,8 @@ from mirage.corpora.medpix import find_folder
 from mirage.errors import BadInput
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.latents import SIDE, framed
+from mirage_research.data.medpix import MedPixPair, opened, read_pairs
 from mirage_research.evaluation.intervals import bootstrap, told
-from mirage_research.evaluation.medpix import MedPixPair, opened, read_pairs
 
 Change = Callable[[Image.Image, random.Random], Image.Image]
 

@@ -18,8 +18,8 @@ from mirage.corpora.base import Refused
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
+from mirage_research.data.medpix import MedPixPair, read_pairs
 from mirage_research.evaluation.intervals import bootstrap, codes, told
-from mirage_research.evaluation.medpix import MedPixPair, read_pairs
 from mirage_research.evaluation.ranking import random_recalls, recalls
 
 ROWS = ("text_to_image", "image_to_text", "caption_only", "chance", "coarse_oracle")

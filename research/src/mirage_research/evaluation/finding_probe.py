@@ -27,8 +27,8 @@ from mirage.generate.generators.conditions import closure
 from mirage.generate.generators.evidence import SeenFinding
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
+from mirage_research.data.medpix import kind_of, opened, place_of, plain_prompt, read_pairs
 from mirage_research.evaluation import image_features as features
-from mirage_research.evaluation.medpix import kind_of, opened, place_of, plain_prompt, read_pairs
 
 FILMS = "frontal chest X-ray"
 _LEAST, _LEAST_CASES, _LEAST_REAL = 20, 4, 5  # pictures that the probe learns on, of so many cases, and is tested on

@@ -1,6 +1,6 @@
 """How good synthetic images are: like real ones, like what was asked for, unlike each other, and no copies.
 
-Prompts come from the figures of MedPix 2.0's dev split (`mirage_research.evaluation.medpix`); images are compared in the
+Prompts come from the figures of MedPix 2.0's dev split (`mirage_research.data.medpix`); images are compared in the
 space of a network that MIRAGE uses for nothing else (`mirage_research.evaluation.image_features`).
 
 - *Distance*: squared maximum mean discrepancy, unbiased, with the polynomial kernel of KID, of the synthetic images to the
@@ -33,9 +33,7 @@ from mirage.generate.generators.base import DrawnImage, GenerationRequest, Gener
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.latents import framed
 from mirage.images.marks.band import band
-from mirage_research.evaluation import image_features as features
-from mirage_research.evaluation.intervals import told
-from mirage_research.evaluation.medpix import (
+from mirage_research.data.medpix import (
     FigurePrompt,
     MedPixPair,
     kind_of,
@@ -45,6 +43,8 @@ from mirage_research.evaluation.medpix import (
     prompts,
     read_pairs,
 )
+from mirage_research.evaluation import image_features as features
+from mirage_research.evaluation.intervals import told
 
 BARS = {"match": 0.7, "distance": 0.5, "diversity": 0.5}
 _DRAWS = 1000  # of the bootstrap

@@ -24,10 +24,10 @@ from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import SHIPPED
+from mirage_research.data.admission import check_admitted
+from mirage_research.data.samples import TrainingSample
 from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.intervals import bootstrap, told
-from mirage_research.training.admission import check_admitted
-from mirage_research.training.samples import TrainingSample
 
 # A wrong value hides a figure from its filter.
 WANTED = {"modality": 0.95, "plane": 0.95}

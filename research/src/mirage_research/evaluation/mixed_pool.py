@@ -2,7 +2,7 @@
 
 Asked are labels, in a student's words: "breast ultrasound, malignant tumour". Right is every picture with that label, of
 whichever set. Of a set that is trained on, only the held-out part is in the pool; see
-`mirage_research.training.admission.held_out`.
+`mirage_research.data.admission.held_out`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from mirage.encoders import Encoder
 from mirage.errors import BadPicture
 from mirage.figure import MODALITIES, Figure, Source
 from mirage.images import read_picture
+from mirage_research.data.admission import allows, held_out
+from mirage_research.data.samples import radiograph_patients, read_radiographs
+from mirage_research.data.wide_samples import READERS, rows
 from mirage_research.evaluation.encoder import read_figures
 from mirage_research.evaluation.intervals import bootstrap, compare, told
 from mirage_research.evaluation.ranking import random_recalls, recalls
-from mirage_research.training.admission import allows, held_out
-from mirage_research.training.samples import radiograph_patients, read_radiographs
-from mirage_research.training.wide_samples import READERS, rows
 
 MOST = 200  # pictures of a set
 _BATCH = 32

@@ -21,9 +21,16 @@ from torch import nn
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
 from mirage.settings import SHIPPED
+from mirage_research.data.admission import check_admitted
+from mirage_research.data.samples import (
+    TrainingSample,
+    load_pixels,
+    read_medpix,
+    set_aside,
+    word,
+)
 from mirage_research.evaluation.encoder import measure
 from mirage_research.evaluation.ranking import recalls
-from mirage_research.training.admission import check_admitted
 from mirage_research.training.augmentation import augment, plain
 from mirage_research.training.continuing import go_on_from
 from mirage_research.training.encoder_export import export
@@ -46,13 +53,6 @@ from mirage_research.training.runs import (
     read_checkpoint,
     start_folder,
     write_checkpoint,
-)
-from mirage_research.training.samples import (
-    TrainingSample,
-    load_pixels,
-    read_medpix,
-    set_aside,
-    word,
 )
 from mirage_research.training.synonyms import Term, contrast_names, draw, kinds, other_names, read_terms
 

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from mirage.errors import BadInput
-from mirage_research.training.admission import held_out
-from mirage_research.training.runs import EncoderConfig, TrainingData
-from mirage_research.training.samples import (
+from mirage_research.data.admission import held_out
+from mirage_research.data.samples import (
     ATTRIBUTES,
     TrainingSample,
     Wording,
     radiograph_patients,
     read_starter,
 )
-from mirage_research.training.wide_samples import read_set, unheld_radiographs, without_lookalikes
+from mirage_research.data.wide_samples import read_set, unheld_radiographs, without_lookalikes
+from mirage_research.training.runs import EncoderConfig, TrainingData
 
 SAME_CASE, SAME_DIAGNOSIS = 0.35, 0.25
 

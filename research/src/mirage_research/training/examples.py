@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mirage.corpora.base import Corpus, Item, Refused
 from mirage.errors import BadInput
 from mirage.figure import MODALITIES
-from mirage_research.training.samples import split_sentences, tidied
+from mirage_research.data.samples import split_sentences, tidied
 
 Tell = Callable[[str], None]
 

@@ -21,11 +21,11 @@ from mirage.generate.generators.latents import SIDE, framed, squared
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 from mirage.language.reading import HOW
-from mirage_research.evaluation.medpix import NOT_PLAIN
-from mirage_research.training.admission import check_admitted
+from mirage_research.data.admission import check_admitted
+from mirage_research.data.medpix import NOT_PLAIN
+from mirage_research.data.samples import TrainingSample, read_medpix, read_radiographs, sequence_of, tidied
+from mirage_research.data.wide_samples import READERS, read_set
 from mirage_research.training.runs import GeneratorConfig, TrainingData
-from mirage_research.training.samples import TrainingSample, read_medpix, read_radiographs, sequence_of, tidied
-from mirage_research.training.wide_samples import READERS, read_set
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]

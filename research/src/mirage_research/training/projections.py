@@ -23,12 +23,12 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from mirage.encoders.starter import StarterEncoder, to_square
+from mirage_research.data.samples import TrainingSample, Wording, word
 from mirage_research.evaluation.ranking import recalls
 from mirage_research.training.augmentation import OFFSET, SCALE, augment
 from mirage_research.training.epochs import attribute_values, choose_epoch, match_of, rate_at, targets_of
 from mirage_research.training.networks import Attributes, contrast
 from mirage_research.training.runs import EncoderConfig
-from mirage_research.training.samples import TrainingSample, Wording, word
 from mirage_research.training.synonyms import Term, contrast_names, draw, kinds
 
 Tell = Callable[[str], None]

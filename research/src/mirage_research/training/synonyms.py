@@ -19,7 +19,7 @@ from torch import nn
 
 from mirage.errors import BadInput
 from mirage.figure import ALSO_CALLED, MODALITIES
-from mirage_research.training.admission import check_admitted
+from mirage_research.data.admission import check_admitted
 
 SETS = ("doid", "uberon")
 _MOST_NEAR = 40  # of some parents hundreds of names are children

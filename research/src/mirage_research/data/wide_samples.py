@@ -16,8 +16,8 @@ from mirage.errors import BadInput
 from mirage.figure import MODALITIES, PLANES
 from mirage.images import read_picture
 from mirage.settings import SHIPPED
-from mirage_research.training.admission import allows, check_admitted, held_out
-from mirage_research.training.samples import (
+from mirage_research.data.admission import allows, check_admitted, held_out
+from mirage_research.data.samples import (
     TrainingSample,
     radiograph_patients,
     read_medpix,

@@ -24,7 +24,7 @@ from mirage.errors import BadInput, BadPicture
 from mirage.figure import MODALITIES, clean_text
 from mirage.images import read_picture
 from mirage.language.sentences import cut
-from mirage_research.evaluation.medpix import read_pairs
+from mirage_research.data.medpix import read_pairs
 
 ATTRIBUTES = ("modality", "sequence", "plane", "region")
 
@@ -72,7 +72,7 @@ class TrainingSample:
 
     @property
     def set(self) -> str:
-        """Which data set it is of, as `mirage_research.training.admission` names it."""
+        """Which data set it is of, as `mirage_research.data.admission` names it."""
         return self.id.partition(":")[0]
 
     def image(self) -> Image.Image:

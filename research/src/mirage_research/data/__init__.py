@@ -1,0 +1,1 @@
+"""What is measured on and trained on: corpora as samples, and the list of what weights that ship may learn from."""
