@@ -113,9 +113,9 @@ def test_a_finding_is_never_said_to_be_there_and_no_percentage_is_told(starter: 
 
 
 def test_what_the_atlas_holds_nothing_of_could_not_be_checked(starter: Atlas) -> None:
-    match = drawn_like(starter, "axial brain MRI", "mammography of the breast")
+    match = drawn_like(starter, "axial brain MRI", "mammography of the hand")
     assert {each.verdict for each in match.fields} == {"could not be checked"}
-    assert "Could not be checked: modality (Mammography), region (breast)." in match.said
+    assert "Could not be checked: modality (Mammography), region (hand)." in match.said
 
 
 def test_neighbours_that_do_not_agree_decide_nothing() -> None:

@@ -247,7 +247,14 @@ class Stacks:
             for key in by_key.keys() & named.keys()
             if tiers[key] == best[self.families[key]][0] and named[key] >= -best[self.families[key]][1]
         }
-        return [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
+        found = [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
+        # Who was moved takes the score of the place, and nobody stands before who is surer.
+        ordered: list[FusedFigure] = []
+        for tier in sorted({tiers[entry.key] for entry in found}):
+            equal = [entry for entry in found if tiers[entry.key] == tier]
+            scores = sorted((entry.score for entry in equal), reverse=True)
+            ordered += [replace(entry, score=score) for entry, score in zip(equal, scores, strict=True)]
+        return ordered
 
     def at_slices(self, hits: list[Hit], vector: Vector, reading: QueryReading | None) -> list[Hit]:
         """The hits, those that are stacks with the slice to show.
