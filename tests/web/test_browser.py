@@ -62,7 +62,8 @@ def test_searching_and_reading_need_no_javascript(chromium, site):
     page.get_by_label("What do you look for?").fill("axial brain MRI")
     page.get_by_role("button", name="Search", exact=True).click()
     page.wait_for_url("**/search?q=*")
-    expect(page.locator(".card")).to_have_count(24)
+    expect(page.locator(".card").first).to_be_visible()
+    assert 12 <= page.locator(".card").count() <= 24  # no more than a few of a stack
     page.get_by_label("coronal").check()
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**plane=coronal*")

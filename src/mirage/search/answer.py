@@ -64,7 +64,8 @@ class Hit:
     channels : tuple of ChannelMatch
         Which channels found it.
     score : float
-        Fused score; it orders hits of one answer and means nothing outside of it.
+        Fused score; it orders hits of one answer that are equally sure, except that a stack and its slices may have changed
+        places, and means nothing outside of it.
     folded : tuple of str
         Ids of near-duplicates that this hit stands for.
     picture, thumbnail : str

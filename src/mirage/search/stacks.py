@@ -248,13 +248,7 @@ class Stacks:
             if tiers[key] == best[self.families[key]][0] and named[key] >= -best[self.families[key]][1]
         }
         found = [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
-        # Who was moved takes the score of the place, and nobody stands before who is surer.
-        ordered: list[FusedFigure] = []
-        for tier in sorted({tiers[entry.key] for entry in found}):
-            equal = [entry for entry in found if tiers[entry.key] == tier]
-            scores = sorted((entry.score for entry in equal), reverse=True)
-            ordered += [replace(entry, score=score) for entry, score in zip(equal, scores, strict=True)]
-        return ordered
+        return sorted(found, key=lambda entry: tiers[entry.key])  # nobody stands before who is surer
 
     def at_slices(self, hits: list[Hit], vector: Vector, reading: QueryReading | None) -> list[Hit]:
         """The hits, those that are stacks with the slice to show.
