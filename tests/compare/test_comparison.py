@@ -89,7 +89,7 @@ def test_a_modification_that_leaves_nothing_is_told(atlas: Atlas) -> None:
 
 def test_less_of_turns_the_search_round(atlas: Atlas) -> None:
     found = atlas.compare("axial brain MRI", less=["axial"], more=["coronal"])
-    assert sum(hit.figure.plane == "coronal" for hit in found.b.hits[:10]) > 5
+    assert sum(hit.figure.plane == "coronal" for hit in found.b.hits[:10]) > 3  # no more than a few of a stack
     assert sum(hit.figure.plane == "coronal" for hit in found.a.hits[:10]) < 3
 
 

@@ -6,9 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 from PIL import Image
 from test_training import CONFIG, make_samples, run, tokenizer  # noqa: F401 - a fixture
 
@@ -46,6 +44,9 @@ def test_only_the_two_projections_change(start: Path, tmp_path: Path) -> None:
     made = project(start, tmp_path / "out", text_rate=0.01)
     was = StarterEncoder(start)
     assert (made.encode_images(pictures()) * was.encode_images(pictures())).sum(1).min() < 0.99
+    import onnx
+    from onnx import numpy_helper
+
     for file in ("image.onnx", "text.onnx"):
         before, after = (
             {each.name: numpy_helper.to_array(each) for each in onnx.load(str(folder / file)).graph.initializer}

@@ -54,7 +54,7 @@ def test_words_for_a_kind_of_picture_name_it(terms: dict[str, list[Term]]) -> No
 def test_names_that_lie_together_cost_less_than_names_that_lie_apart() -> None:
     import torch
 
-    from mirage_research.training.synonyms import contrast_names
+    from mirage_research.training.contrastive import contrast_names
 
     names = torch.nn.functional.normalize(torch.randn(6, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
     near, scale = names.roll(1, 0), torch.tensor(2.7)

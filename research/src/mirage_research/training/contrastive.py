@@ -184,3 +184,22 @@ def backward(
     value = loss(*vectors)
     scaled(value).backward()
     return float(value.detach())
+
+
+def contrast_names(names: torch.Tensor, called: torch.Tensor, near: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Symmetric InfoNCE of names and synonyms, what is close to them among the wrong answers.
+
+    Parameters
+    ----------
+    names, called : torch.Tensor
+        (n, d), unit length.
+    near : torch.Tensor
+        (m, d), unit length.
+    scale : torch.Tensor
+        Logarithm of the inverse temperature.
+    """
+    sharp = scale.exp().clamp(max=60.0)
+    targets = torch.arange(len(names))
+    one = F.cross_entropy(names @ torch.cat([called, near]).T * sharp, targets)
+    other = F.cross_entropy(called @ torch.cat([names, near]).T * sharp, targets)
+    return (one + other) / 2

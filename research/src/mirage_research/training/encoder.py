@@ -33,6 +33,7 @@ from mirage_research.evaluation.encoder import measure
 from mirage_research.evaluation.ranking import recalls
 from mirage_research.training.augmentation import augment, plain
 from mirage_research.training.continuing import go_on_from
+from mirage_research.training.contrastive import contrast_names
 from mirage_research.training.encoder_export import export
 from mirage_research.training.epochs import (
     attribute_values,
@@ -54,7 +55,7 @@ from mirage_research.training.runs import (
     start_folder,
     write_checkpoint,
 )
-from mirage_research.training.synonyms import Term, contrast_names, draw, kinds, other_names, read_terms
+from mirage_research.training.synonyms import Term, draw, kinds, other_names, read_terms
 
 Tell = Callable[[str], None]
 Squares = npt.NDArray[np.uint8]

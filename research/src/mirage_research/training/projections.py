@@ -26,10 +26,11 @@ from mirage.encoders.starter import StarterEncoder, to_square
 from mirage_research.data.samples import TrainingSample, Wording, word
 from mirage_research.evaluation.ranking import recalls
 from mirage_research.training.augmentation import OFFSET, SCALE, augment
+from mirage_research.training.contrastive import contrast_names
 from mirage_research.training.epochs import attribute_values, choose_epoch, match_of, rate_at, targets_of
 from mirage_research.training.networks import Attributes, contrast
 from mirage_research.training.runs import EncoderConfig
-from mirage_research.training.synonyms import Term, contrast_names, draw, kinds
+from mirage_research.training.synonyms import Term, draw, kinds
 
 Tell = Callable[[str], None]
 Vectors = npt.NDArray[np.float32]

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from mirage.errors import BadInput
 from mirage.figure import ALSO_CALLED, MODALITIES
 from mirage_research.data.admission import check_admitted
@@ -114,25 +111,6 @@ def draw(terms: Mapping[str, Sequence[Term]], count: int, rng: random.Random) ->
     taken = {name.lower() for term in picked for name in (term.name, *term.called)}
     pairs = [rng.sample([term.name, *term.called], 2) for term in picked]
     return SynonymBatch([a for a, _ in pairs], [b for _, b in pairs], [name for name in near if name.lower() not in taken])
-
-
-def contrast_names(names: torch.Tensor, called: torch.Tensor, near: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Symmetric InfoNCE of names and synonyms, what is close to them among the wrong answers.
-
-    Parameters
-    ----------
-    names, called : torch.Tensor
-        (n, d), unit length.
-    near : torch.Tensor
-        (m, d), unit length.
-    scale : torch.Tensor
-        Logarithm of the inverse temperature.
-    """
-    sharp = scale.exp().clamp(max=60.0)
-    targets = torch.arange(len(names))
-    one = nn.functional.cross_entropy(names @ torch.cat([called, near]).T * sharp, targets)
-    other = nn.functional.cross_entropy(called @ torch.cat([names, near]).T * sharp, targets)
-    return (one + other) / 2
 
 
 # How pictures of each kind are asked for; {} stands for a structure or a disease.
