@@ -258,3 +258,8 @@ def test_words_that_only_ask_find_nothing_and_say_what_to_do(starter: Atlas) -> 
     answer = starter.search("what is the")
     assert not answer.hits
     assert "Name what you look for" in answer.notes[0]
+
+
+def test_a_chest_film_is_no_mammogram(starter: Atlas) -> None:
+    assert starter.search("chest X-ray").fits
+    assert not starter.search("mammogram").fits

@@ -331,7 +331,11 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
         return True
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
     organ, broader = lexicon().organ(concept.name), lexicon().parents(concept.name)
-    if not organ or figure.modality not in {MODALITY_LABELS[name] for name in broader if name in MODALITY_LABELS}:
+    if (
+        concept.name in MODALITY_LABELS
+        or not organ
+        or figure.modality not in {MODALITY_LABELS[name] for name in broader if name in MODALITY_LABELS}
+    ):
         return False
     shown = {match.concept for match in lexicon().find(figure.region).matches}
     return organ in shown or bool(lexicon().parents(organ) & shown) or lexicon().canonical(organ) in words
