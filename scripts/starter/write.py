@@ -21,7 +21,7 @@ QUALITY = 86
 ABOUT = """
 ## People and labels
 
-At most 27 people, and two averages. No publisher states sex, age or where a patient comes from, nor whether any two
+At most 29 people, and two averages. No publisher states sex, age or where a patient comes from, nor whether any two
 are one person.
 
 Labels of the volumes of totalsegmentator are outputs of the program TotalSegmentator; nobody says that a radiologist

@@ -76,7 +76,7 @@ class TestRecords:
             assert source["url_of"] in ("figure", "case", "collection"), name
             assert source["licence"]["name"], name
             assert source["licence"]["allows_sharing"] is True, name
-            assert re.fullmatch(r"[a-z-]+==[\d.]+", record["package"]), name
+            assert re.fullmatch(r"[a-z\d-]+==\d[\w.+-]*", record["package"]), name
             assert (ATLAS / "NOTICES" / record["notice"]).read_text("utf-8").strip(), name
 
     def test_no_record_carries_what_could_name_a_person(self):

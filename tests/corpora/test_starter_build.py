@@ -51,16 +51,16 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_source_archive_is_fetched_by_its_link_and_nothing_of_it_is_run(index: Path) -> None:
     digest = hashlib.sha256((index / "thing-1.0.tar.gz").read_bytes()).hexdigest()
-    folder = unpacked(Package("thing", "1.0", digest, by_link=True), index / "cache")
+    folder = unpacked(Package("thing", "1.0", digest, client="link"), index / "cache")
     assert (folder / "thing-1.0" / "data.txt").read_text() == "voxels"
 
 
 def test_an_archive_that_is_not_the_pinned_one_is_not_kept(index: Path) -> None:
     with pytest.raises(SystemExit, match="is not the file with SHA-256 0000"):
-        unpacked(Package("thing", "1.0", "0" * 64, by_link=True), index / "cache")
+        unpacked(Package("thing", "1.0", "0" * 64, client="link"), index / "cache")
     assert not list((index / "cache").rglob("*.tar.gz"))
     with pytest.raises(SystemExit, match=r"has no thing-2\.0\.tar\.gz"):
-        unpacked(Package("thing", "2.0", "0" * 64, by_link=True), index / "cache")
+        unpacked(Package("thing", "2.0", "0" * 64, client="link"), index / "cache")
 
 
 def test_a_head_loses_what_lies_below_and_before_the_orbits() -> None:

@@ -40,7 +40,7 @@ class StarterCorpus:
 
     card = CorpusCard(
         title="Starter atlas",
-        summary="The pictures that ship with MIRAGE, of at most 27 people and two average brains: CT and MRI of chest, "
+        summary="The pictures that ship with MIRAGE, of at most 29 people and two average brains: CT and MRI of chest, "
         "abdomen, pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
         "microscopy pictures.",
         licence=Licence("various, all permit sharing", "", allows_sharing=True),
