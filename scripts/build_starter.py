@@ -1,7 +1,7 @@
 """Build the starter atlas: ``python scripts/build_starter.py --out src/mirage/shipped/atlas``.
 
-Needs the ``starter-build`` extra and, the first time, a package index that pip can reach and Debian's apt. The same pins give
-the same bytes as long as Pillow's WebP encoder stays the same.
+Needs the ``starter-build`` extra and, the first time, a package index that pip can reach and Debian's apt. The same
+pins give the same bytes as long as Pillow's WebP encoder stays the same.
 """
 
 from __future__ import annotations

