@@ -32,7 +32,7 @@ FACE = {"VisibleWomanHeadSlice.png": 50, "VisibleWomanEyeSlice.png": 17}
 
 def itk_figures(folder: Path) -> Iterator[Draft]:
     """Yield the two sections, each cut behind the face, and the slice of the abdomen."""
-    notice = (folder / EXAMPLES / "copyright").read_text(encoding="utf-8").split("License: BSD-4-clause", maxsplit=1)[0]
+    notice = (folder / EXAMPLES / "copyright").read_text(encoding="utf-8").partition("License: BSD-4-clause")[0]
     woman = Origin(
         key="visible-woman",
         title="Visible Human Project, sections of the female donor",
@@ -43,7 +43,7 @@ def itk_figures(folder: Path) -> Iterator[Draft]:
         url=NLM_PAGE,
         url_of="collection",
         notice=NLM_NOTICE + notice,
-        treatment="The rows that show the face (eyes, nose, lids) were cut away; the rest was scaled to three times its size.",
+        treatment="Rows that show the face (eyes, nose, lids) were cut away; the rest was scaled to three times its size.",
     )
     itk = Origin(
         key="itk",
