@@ -12,13 +12,40 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mirage.corpora.starter import StarterCorpus
+from mirage.corpora.base import Item
+from mirage.corpora.starter import SHIPPED, StarterCorpus
 
-STARTER_FIGURES = len(StarterCorpus())
+_STARTER = StarterCorpus()
+STARTER_FIGURES = len(_STARTER)
+# Stacks of which the part of the starter atlas has slices, and how many: CT and MRI of four regions, the brain most.
+_SLICES = {"icbm152-t1": 24, "brain-lesion": 6, "upper-abdomen": 8, "abdomen-mri": 8, "lung-mass": 12, "lung-nodule": 8}
+_SINGLE = sum(isinstance(item, Item) and not item.stacked and not item.figure.slice_of for item in _STARTER.items())
+SOME_FIGURES = _SINGLE + len(_SLICES) + sum(_SLICES.values())
+
+
+def some_of_starter(folder: Path) -> Path:
+    """A corpus of the starter's layout: its pictures that are no slices, and six of its stacks with some slices each."""
+    records = [json.loads(line) for line in (SHIPPED / "figures.jsonl").read_text("utf-8").splitlines()]
+    of: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        of.setdefault(record.get("slice_of", {}).get("stack", ""), []).append(record)
+    stacks = {f"starter:{name}": count for name, count in _SLICES.items()}
+    chosen = [record for record in of[""] if "stack" not in record or record["id"] in stacks]
+    for stack, count in stacks.items():
+        chosen += [of[stack][place] for place in np.linspace(0, len(of[stack]) - 1, count).round().astype(int)]
+    held = {record.get("case_id") for record in chosen}
+    cases = [json.loads(line) for line in (SHIPPED / "cases.jsonl").read_text("utf-8").splitlines()]
+    folder.mkdir(parents=True)
+    for name, lines in (("figures", chosen), ("cases", [case for case in cases if case["id"] in held])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    for name in ("pictures", "stacks", "vectors.npz"):
+        (folder / name).symlink_to(SHIPPED / name)
+    return folder
 
 
 def copy_atlas(folder: Path, to: Path) -> Path:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.storage.ingest import add
-from parts import COMMAND, copy_atlas, environment, picture_folder
+from parts import COMMAND, copy_atlas, environment, picture_folder, some_of_starter
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +71,31 @@ def starter(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def starter_copy(starter_folder: Path, tmp_path: Path) -> Path:
     """A closed copy of the starter atlas that a test may change."""
     return copy_atlas(starter_folder, tmp_path / "starter-copy")
+
+
+@pytest.fixture(scope="session")
+def some_folder(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """An atlas of a part of the starter, closed. Copy it; do not open it."""
+
+    def make(folder: Path) -> None:
+        corpus = corpora.load("starter", path=some_of_starter(folder.with_name("some-of-starter")))
+        with Atlas.open(folder, create=True) as atlas:
+            add(atlas, corpus)
+
+    return made_once("some-atlas", make)
+
+
+@pytest.fixture(scope="session")
+def some(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """The atlas of a part of the starter, open. Tests only read it."""
+    with Atlas.open(copy_atlas(some_folder, tmp_path_factory.mktemp("open") / "some")) as atlas:
+        yield atlas
+
+
+@pytest.fixture
+def some_copy(some_folder: Path, tmp_path: Path) -> Path:
+    """A closed copy of the atlas of a part of the starter that a test may change."""
+    return copy_atlas(some_folder, tmp_path / "some-copy")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,18 @@ from benchmarks.measure import Outcome, Row, Setting
 from benchmarks.report import markdown
 
 from mirage.atlas import Atlas
-from parts import copy_atlas
+from parts import copy_atlas, some_of_starter
 
 
 @pytest.fixture(scope="module")
-def setting(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
-    """One folder for all, with the atlases of the starter in it that the benchmarks would make."""
+def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
+    """One folder for all, with the atlases in it that the benchmarks would make; of the starter they are given some."""
     folder = tmp_path_factory.mktemp("benchmarks")
     for name in ("starter-atlas", "starter-page-atlas"):
-        copy_atlas(starter_folder, folder / name)
-    return Setting(folder, None, quick=True)
+        copy_atlas(some_folder, folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mirage.corpora.starter.SHIPPED", some_of_starter(folder / "corpus"))
+        yield Setting(folder, None, quick=True)
 
 
 @pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "stacking", "memory", "travelling"])

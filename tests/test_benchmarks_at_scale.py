@@ -20,9 +20,9 @@ FIGURES, DIMENSION = 300, 32
 
 
 @pytest.fixture(scope="module")
-def setting(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
     folder = tmp_path_factory.mktemp("scale")
-    copy_atlas(starter_folder, folder / "starter-atlas")
+    copy_atlas(some_folder, folder / "starter-atlas")
     return Setting(folder, None, quick=True, figures=(FIGURES,), dimension=DIMENSION)
 
 

@@ -32,7 +32,7 @@ from mirage.storage.archive_export import export
 from mirage.storage.archive_import import import_file
 from mirage.storage.ingest import BATCH, add
 from mirage.storage.reindex import rebuild
-from parts import STARTER_FIGURES, mirage, until
+from parts import SOME_FIGURES, mirage, until
 from roco_maker import make_roco
 from squares import Squares, installed
 
@@ -47,10 +47,10 @@ QUERIES = (
 
 
 @pytest.fixture(scope="module")
-def carried(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter atlas as a file. Tests only read it."""
+def carried(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A part of the starter atlas as a file. Tests only read it."""
     target = tmp_path_factory.mktemp("carried") / "starter.mirage"
-    export(starter_folder, target)
+    export(some_folder, target)
     return target
 
 
@@ -81,18 +81,18 @@ def sealed(path: Path, target: Path) -> Path:
     return changed(path, target, lambda name, data: (name, json.dumps(told).encode() if name == "manifest.json" else data))
 
 
-def test_an_atlas_that_travelled_answers_as_it_did(starter: Atlas, carried: Path, tmp_path: Path) -> None:
+def test_an_atlas_that_travelled_answers_as_it_did(some: Atlas, carried: Path, tmp_path: Path) -> None:
     done = import_file(carried, tmp_path / "there")
-    assert (done.added, done.kept, done.encoded) == (STARTER_FIGURES, 0, False)
+    assert (done.added, done.kept, done.encoded) == (SOME_FIGURES, 0, False)
     with Atlas.open(tmp_path / "there") as there:
         for query in QUERIES:
-            assert told(there, query) == listed(starter, query)
-        like = starter.search("chest X-ray")[0].figure.id
-        assert told(there, Query.of(like=[like])) == listed(starter, Query.of(like=[like]))
-        figure = starter.figure(like)
+            assert told(there, query) == listed(some, query)
+        like = some.search("chest X-ray")[0].figure.id
+        assert told(there, Query.of(like=[like])) == listed(some, Query.of(like=[like]))
+        figure = some.figure(like)
         assert there.figure(like) == figure
-        assert there.picture(like).read_bytes() == starter.picture(like).read_bytes()
-        assert there.info().corpora == starter.info().corpora
+        assert there.picture(like).read_bytes() == some.picture(like).read_bytes()
+        assert there.info().corpora == some.info().corpora
 
 
 def test_what_was_inferred_travels_and_a_file_from_before_has_none(tmp_path: Path) -> None:
@@ -115,22 +115,20 @@ def test_what_was_inferred_travels_and_a_file_from_before_has_none(tmp_path: Pat
             assert (figure.modality, figure.inferred, figure.source.url_of) == ("CT", inferred, "article")
 
 
-def test_twenty_queries_of_all_kinds_find_the_same_after_travelling(
-    starter_copy: Path, carried: Path, tmp_path: Path
-) -> None:
+def test_twenty_queries_of_all_kinds_find_the_same_after_travelling(some_copy: Path, carried: Path, tmp_path: Path) -> None:
     import_file(carried, tmp_path / "there")
-    with Atlas.open(starter_copy) as atlas:
+    with Atlas.open(some_copy) as atlas:
         texts = [row.figure.caption[:60] for row in atlas.store.rows(atlas.store.keys()[::20]).values()]
-    asked = travelling.queries_of(starter_copy, texts[:14], 20)
-    assert travelling.identical(starter_copy, tmp_path / "there", asked) == len(asked) == 20
+    asked = travelling.queries_of(some_copy, texts[:14], 20)
+    assert travelling.identical(some_copy, tmp_path / "there", asked) == len(asked) == 20
 
 
-def test_the_file_names_every_figure_s_licence_and_link(starter: Atlas, carried: Path) -> None:
+def test_the_file_names_every_figure_s_licence_and_link(some: Atlas, carried: Path) -> None:
     with zipfile.ZipFile(carried) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("licences.csv").decode())))
-    assert len(rows) == STARTER_FIGURES
+    assert len(rows) == SOME_FIGURES
     for row in rows[::40]:
-        source = starter.figure(row["figure"]).source
+        source = some.figure(row["figure"]).source
         assert (row["licence"], row["link"], row["attribution"]) == (str(source.licence), source.url, source.attribution)
 
 
@@ -144,25 +142,25 @@ def test_figures_without_a_licence_stay_out_unless_somebody_insists(small: Path,
 
 
 def test_only_some_corpora_and_it_says_how_many_stayed_out(
-    starter_copy: Path, tmp_path: Path, pictures: Callable[..., Path]
+    some_copy: Path, tmp_path: Path, pictures: Callable[..., Path]
 ) -> None:
-    with Atlas.open(starter_copy) as atlas:
+    with Atlas.open(some_copy) as atlas:
         add(atlas, corpora.load("folder", path=pictures(3)))
         name = next(row.name for row in atlas.info().corpora if row.name != "starter")
-    written = export(starter_copy, tmp_path / "all.mirage")
-    assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (STARTER_FIGURES, 3)
-    part = export(starter_copy, tmp_path / "part.mirage", corpora=(name,), include_unlicensed=True)
+    written = export(some_copy, tmp_path / "all.mirage")
+    assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (SOME_FIGURES, 3)
+    part = export(some_copy, tmp_path / "part.mirage", corpora=(name,), include_unlicensed=True)
     assert part.manifest.figures == 3
     with pytest.raises(BadInput, match=r"no corpus 'nowhere'\. There are: starter"):
-        export(starter_copy, tmp_path / "x.mirage", corpora=("nowhere",))
+        export(some_copy, tmp_path / "x.mirage", corpora=("nowhere",))
 
 
-def test_pictures_can_be_made_smaller_and_the_hits_stay(starter: Atlas, starter_folder: Path, tmp_path: Path) -> None:
-    written = export(starter_folder, tmp_path / "small.mirage", picture_side=128)
+def test_pictures_can_be_made_smaller_and_the_hits_stay(some: Atlas, some_folder: Path, tmp_path: Path) -> None:
+    written = export(some_folder, tmp_path / "small.mirage", picture_side=128)
     assert written.manifest.picture_side == 128
     import_file(written.path, tmp_path / "there")
     with Atlas.open(tmp_path / "there") as there:
-        assert told(there, QUERIES[0]) == listed(starter, QUERIES[0])
+        assert told(there, QUERIES[0]) == listed(some, QUERIES[0])
         for row in there.store.rows(there.store.keys()[::30]).values():
             with Image.open(there.pictures.path(row.picture.name)) as image:
                 assert image.size == (row.picture.width, row.picture.height)
@@ -179,16 +177,16 @@ def test_a_file_that_is_there_is_not_written_over(small: Path, tmp_path: Path) -
     assert not (tmp_path / "real.png.partial").exists()
 
 
-def test_an_atlas_is_exported_while_it_is_open(starter: Atlas, tmp_path: Path) -> None:
-    assert export(starter.path, tmp_path / "open.mirage").manifest.figures == STARTER_FIGURES
+def test_an_atlas_is_exported_while_it_is_open(some: Atlas, tmp_path: Path) -> None:
+    assert export(some.path, tmp_path / "open.mirage").manifest.figures == SOME_FIGURES
 
 
-def test_importing_again_changes_nothing(carried: Path, starter_copy: Path) -> None:
-    done = import_file(carried, starter_copy)
-    assert (done.added, done.kept) == (0, STARTER_FIGURES)
+def test_importing_again_changes_nothing(carried: Path, some_copy: Path) -> None:
+    done = import_file(carried, some_copy)
+    assert (done.added, done.kept) == (0, SOME_FIGURES)
 
 
-def test_an_import_that_was_stopped_goes_on(carried: Path, starter: Atlas, tmp_path: Path) -> None:
+def test_an_import_that_was_stopped_goes_on(carried: Path, some: Atlas, tmp_path: Path) -> None:
     stopped = import_file(carried, tmp_path / "there", stop=lambda: True)
     assert stopped.stopped
     assert stopped.added == BATCH
@@ -196,9 +194,9 @@ def test_an_import_that_was_stopped_goes_on(carried: Path, starter: Atlas, tmp_p
         assert len(there.search("brain MRI").hits) > 0
         assert not there.info().corpora[0].complete
     rest = import_file(carried, tmp_path / "there")
-    assert (rest.added, rest.kept) == (STARTER_FIGURES - BATCH, BATCH)
+    assert (rest.added, rest.kept) == (SOME_FIGURES - BATCH, BATCH)
     with Atlas.open(tmp_path / "there") as there:
-        assert told(there, QUERIES[0]) == listed(starter, QUERIES[0])
+        assert told(there, QUERIES[0]) == listed(some, QUERIES[0])
         assert there.info().corpora[0].complete
 
 
@@ -215,18 +213,18 @@ def test_a_full_disk_in_mid_import_loses_nothing(carried: Path, tmp_path: Path, 
             import_file(carried, tmp_path / "there")
     done = import_file(carried, tmp_path / "there")
     assert done.kept == 2 * BATCH
-    assert done.added + done.kept == STARTER_FIGURES
+    assert done.added + done.kept == SOME_FIGURES
 
 
 def test_a_full_disk_while_exporting_leaves_no_file(
-    starter_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    some_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(Unavailable, match="is full"):
-        export(starter_folder, tmp_path / "a.mirage")
+        export(some_folder, tmp_path / "a.mirage")
     assert not list(tmp_path.glob("a.mirage*"))
 
 
@@ -297,7 +295,7 @@ def test_a_newer_format_is_said(carried: Path, tmp_path: Path) -> None:
         import_file(changed(carried, tmp_path / "new.mirage", change), tmp_path / "there")
 
 
-def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, starter: Atlas, tmp_path: Path) -> None:
+def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, some: Atlas, tmp_path: Path) -> None:
     def change(name: str, data: bytes) -> tuple[str, bytes]:
         if name != atlasfile.MANIFEST:
             return name, data
@@ -315,7 +313,7 @@ def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, starte
     with Atlas.open(tmp_path / "there") as there:
         known = manifest.read(there.path)
         assert known is not None
-        assert known.encoder.digest == starter.encoder.info().digest
+        assert known.encoder.digest == some.encoder.info().digest
         assert len(there.index) == 2 * BATCH
 
 
@@ -392,7 +390,7 @@ def test_vectors_that_are_larger_than_told_are_not_read(carried: Path, tmp_path:
 
 
 def test_an_import_that_is_killed_goes_on(
-    carried: Path, starter: Atlas, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+    carried: Path, some: Atlas, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     there = tmp_path / "there"
     process = started("import", carried, atlas=there)
@@ -401,10 +399,10 @@ def test_an_import_that_is_killed_goes_on(
     assert process.wait(60) == -signal.SIGKILL
     rest = import_file(carried, there)
     assert rest.kept >= BATCH
-    assert rest.added + rest.kept == STARTER_FIGURES
+    assert rest.added + rest.kept == SOME_FIGURES
     with Atlas.open(there) as atlas:
         for query in QUERIES:
-            assert told(atlas, query) == listed(starter, query)
+            assert told(atlas, query) == listed(some, query)
 
 
 def test_a_new_atlas_is_made_with_the_file_s_encoder_where_that_is_installed(
@@ -441,8 +439,8 @@ def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
     done = mirage("import", carried, atlas=small)
     assert done.returncode == 0, done.stderr
     assert "importing through it" in done.stderr
-    assert f"{STARTER_FIGURES} figures added, 0 were there already." in done.stderr
-    assert json.loads(mirage("atlas", "info", "--json", atlas=small).stdout)["figures"] == STARTER_FIGURES + 6
+    assert f"{SOME_FIGURES} figures added, 0 were there already." in done.stderr
+    assert json.loads(mirage("atlas", "info", "--json", atlas=small).stdout)["figures"] == SOME_FIGURES + 6
     short = carried.with_name("short.mirage")
     short.write_bytes(carried.read_bytes()[:-2000])
     refused = mirage("import", short, atlas=small)

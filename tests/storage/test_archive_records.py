@@ -41,10 +41,10 @@ BAD: tuple[Any, ...] = (
 
 
 @pytest.fixture(scope="module")
-def few(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+def few(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """The parts of an atlas file of two figures of a case and one without, from the starter atlas."""
     whole = tmp_path_factory.mktemp("whole") / "starter.mirage"
-    export(starter_folder, whole)
+    export(some_folder, whole)
     with zipfile.ZipFile(whole) as file:
         texts = file.read(FIGURES).splitlines()
         records = [json.loads(text) for text in texts]
@@ -319,7 +319,7 @@ def test_a_damaged_directory_is_refused_in_words(few: Parts, tmp_path: Path) -> 
                 file.check()
 
 
-def test_a_file_cannot_replace_a_record_of_another_corpus(few: Parts, starter_copy: Path, tmp_path: Path) -> None:
+def test_a_file_cannot_replace_a_record_of_another_corpus(few: Parts, some_copy: Path, tmp_path: Path) -> None:
     """The file names itself another corpus, or the atlas has the id in another corpus."""
     evil = {**few, CORPORA: few[CORPORA].replace(b'"starter"', b'"evil"')}
     for part in (FIGURES, CASES):
@@ -328,8 +328,8 @@ def test_a_file_cannot_replace_a_record_of_another_corpus(few: Parts, starter_co
             record["source"]["corpus"] = "evil"
         evil[part] = lines(records)
     with pytest.raises(AtlasError, match=r"id: 'starter:.*' does not belong to the corpus 'evil'"):
-        import_file(written(tmp_path / "evil.mirage", evil), starter_copy, replace=True)
-    with Atlas.open(starter_copy) as atlas:
+        import_file(written(tmp_path / "evil.mirage", evil), some_copy, replace=True)
+    with Atlas.open(some_copy) as atlas:
         identity = records_of(few[FIGURES])[0]["id"]
         assert atlas.figure(identity).source.corpus == "starter"
 
@@ -339,7 +339,7 @@ def test_a_file_cannot_replace_a_record_of_another_corpus(few: Parts, starter_co
     [(FIGURES, ("fingerprint",), "1 figures and 0 cases"), (CASES, ("history",), "0 figures and 1 cases")],
 )
 def test_what_differs_is_replaced_only_when_that_was_asked_for(
-    few: Parts, starter_copy: Path, tmp_path: Path, part: str, place: tuple[str, ...], counted: str
+    few: Parts, some_copy: Path, tmp_path: Path, part: str, place: tuple[str, ...], counted: str
 ) -> None:
     parts = changed(few, part, place, "another")
     parts = changed(parts, part, ("title",), "Another title")
@@ -347,27 +347,27 @@ def test_what_differs_is_replaced_only_when_that_was_asked_for(
     identity = records_of(few[part])[0]["id"]
 
     def title() -> str:
-        with Atlas.open(starter_copy) as atlas:
+        with Atlas.open(some_copy) as atlas:
             return (atlas.figure if part == FIGURES else atlas.case)(identity).title
 
     before = title()
     with pytest.raises(WouldReplace, match=f"{counted} that are in the atlas already and differ.*--replace"):
-        import_file(path, starter_copy)
-    asked = CliRunner().invoke(app, ["import", str(path), "--atlas", str(starter_copy)])
+        import_file(path, some_copy)
+    asked = CliRunner().invoke(app, ["import", str(path), "--atlas", str(some_copy)])
     assert asked.exit_code == WouldReplace.exit_code
     assert "--replace" in asked.output
     assert title() == before
-    done = CliRunner().invoke(app, ["import", str(path), "--atlas", str(starter_copy), "--replace"])
+    done = CliRunner().invoke(app, ["import", str(path), "--atlas", str(some_copy), "--replace"])
     assert done.exit_code == 0, done.output
     assert title() == "Another title"
 
 
-def test_what_an_atlas_says_of_its_own_corpus_stays(few: Parts, starter_copy: Path, tmp_path: Path) -> None:
-    with Atlas.open(starter_copy) as atlas:
+def test_what_an_atlas_says_of_its_own_corpus_stays(few: Parts, some_copy: Path, tmp_path: Path) -> None:
+    with Atlas.open(some_copy) as atlas:
         before = atlas.info().corpora
     parts = changed(few, CORPORA, ("homepage",), "https://elsewhere.example/")
-    import_file(written(tmp_path / "other.mirage", parts), starter_copy)
-    with Atlas.open(starter_copy) as atlas:
+    import_file(written(tmp_path / "other.mirage", parts), some_copy)
+    with Atlas.open(some_copy) as atlas:
         assert atlas.info().corpora == before
 
 

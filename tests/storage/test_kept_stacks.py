@@ -179,3 +179,30 @@ def test_a_stack_that_changed_takes_the_place_of_the_former(atlas: Atlas) -> Non
     assert atlas.store.slices([key], atlas.encoder_info.digest)[key].numbers.tolist() == list(range(9))
     seen = atlas.encoder.encode_images([picture(before, 0)])[0]
     assert atlas.index.ask(asked(seen))["image"][0][1] < 0.999
+    assert set(atlas.pictures.names()) == row.files, "what only the former had is gone"
+
+
+def test_a_file_that_another_figure_has_too_stays(atlas: Atlas) -> None:
+    class Changed(Volumes):
+        def items(self):
+            for entry in super().items():
+                yield replace(entry, fingerprint="changed") if entry.label == "liver.nii" else entry
+
+    shared = volume(seed=1, labels=True)
+    add(atlas, Volumes({"liver": shared, "twin": shared}))
+    # What the first leaves is what the second, read ahead of its being stored, comes with.
+    assert add(atlas, Changed({"liver": volume(seed=2), "twin": shared, "new": shared})).added == 2
+    rows = [atlas.store.row(f"volumes:{name}") for name in ("liver", "twin", "new")]
+    assert set(atlas.pictures.names()) == set().union(*(row.files for row in rows))
+    assert rows[1].files == rows[2].files != rows[0].files
+
+
+def test_what_an_ingest_that_broke_off_left_unstored_is_removed_by_the_next(atlas: Atlas, monkeypatch) -> None:
+    given = Volumes({"liver": volume(seed=1, labels=True), "chest": volume(seed=2)})
+    with monkeypatch.context() as patch:
+        patch.setattr(atlas.store, "put", lambda *_: (_ for _ in ()).throw(AtlasError("The disk broke.")))
+        with pytest.raises(AtlasError, match="disk broke"):
+            add(atlas, given)
+    assert any(name.endswith(".stack") for name in atlas.pictures.names())
+    add(atlas, Volumes({"pelvis": volume(seed=3)}))
+    assert set(atlas.pictures.names()) == atlas.store.row("volumes:pelvis").files

@@ -18,38 +18,12 @@ from PIL import Image
 
 from mirage.atlas import Atlas
 from mirage.corpora import load
-from mirage.corpora.base import CorpusInfo, Item, Refused
-from mirage.images import DecodedPicture
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
 from parts import copy_atlas
-
-
-class Some:
-    """Part of a corpus: every nth entry of the brain, and all else."""
-
-    def __init__(self, whole, every: int) -> None:
-        self._whole, self._every = whole, every
-
-    def info(self) -> CorpusInfo:
-        return self._whole.info()
-
-    def items(self) -> Iterator[Item | Refused]:
-        brain = 0
-        for item in self._whole.items():
-            is_brain = isinstance(item, Item) and "icbm" in item.figure.id
-            brain += is_brain
-            if not is_brain or brain % self._every == 1:
-                yield item
-
-    def read(self, item: Item) -> DecodedPicture:
-        return self._whole.read(item)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.items())
 
 
 @dataclass(frozen=True)
@@ -116,20 +90,9 @@ def roots(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def some_starter(made_once) -> Path:
-    """An atlas of a part of the starter, closed. Copy it; do not open it."""
-
-    def make(folder: Path) -> None:
-        with Atlas.open(folder, create=True) as atlas:
-            add(atlas, Some(load("starter"), 8))
-
-    return made_once("some-starter-atlas", make)
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory, some_starter, roots) -> Iterator[Served]:
+def site(tmp_path_factory, some_folder, roots) -> Iterator[Served]:
     """The site of an atlas with some starter figures and a folder's case. Tests only read it."""
-    with Atlas.open(copy_atlas(some_starter, tmp_path_factory.mktemp("web") / "atlas")) as atlas:
+    with Atlas.open(copy_atlas(some_folder, tmp_path_factory.mktemp("web") / "atlas")) as atlas:
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots) as served:
             yield served

@@ -313,10 +313,10 @@ def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
         context.close()
 
 
-def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, some_starter, roots, monkeypatch):
+def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path, some_folder, roots, monkeypatch):
     missing = "/".join(["", *["a-folder-with-a-long-name"] * 6])
     monkeypatch.setenv("MIRAGE_GENERATOR_PATH", missing)
-    with Atlas.open(copy_atlas(some_starter, tmp_path / "atlas")) as atlas, serving(atlas, Settings.load(), roots) as served:
+    with Atlas.open(copy_atlas(some_folder, tmp_path / "atlas")) as atlas, serving(atlas, Settings.load(), roots) as served:
         page = chromium.new_page(base_url=served.url, viewport={"width": 320, "height": 800})
         page.goto("/search?q=brain")
         assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")

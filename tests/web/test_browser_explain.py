@@ -27,7 +27,7 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, some_starter, roots):
+def told(tmp_path_factory, some_folder, roots):
     """An atlas of some starter figures and of a folder's two cases, and the site of it under given settings."""
     folder = tmp_path_factory.mktemp("cases")
     rows = ["file,caption,title,modality,plane,case,findings,discussion,diagnosis"]
@@ -38,7 +38,7 @@ def told(tmp_path_factory, some_starter, roots):
             told = f"Frontal film number {place} with a {name}.,{name},XR,frontal,case-{number}"
             rows.append(f"{number}{place}.png,{told},The film shows a large {name} on the left.,{discussion},{name}")
     (folder / "figures.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    with Atlas.open(copy_atlas(some_starter, tmp_path_factory.mktemp("told") / "atlas")) as atlas:
+    with Atlas.open(copy_atlas(some_folder, tmp_path_factory.mktemp("told") / "atlas")) as atlas:
         add(atlas, load("folder", path=folder))
         yield lambda **settings: serving(atlas, Settings(**settings), roots)
 

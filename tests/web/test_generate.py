@@ -26,9 +26,9 @@ TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
 
 
 @pytest.fixture(scope="module")
-def drawing(tmp_path_factory, some_starter, roots):
+def drawing(tmp_path_factory, some_folder, roots):
     """A site whose generator is a pencil."""
-    folder = copy_atlas(some_starter, tmp_path_factory.mktemp("drawing") / "atlas")
+    folder = copy_atlas(some_folder, tmp_path_factory.mktemp("drawing") / "atlas")
     with drawn_with(), Atlas.open(folder) as atlas, serving(atlas, Settings(), roots) as served:
         yield served
 

@@ -238,8 +238,8 @@ def _intervals(values: Array, kinds: Words, cases: Words, seed: int) -> dict[str
 def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None]) -> Atlas:
     """Copy an atlas's figures into a new atlas.
 
-    Image vectors are taken as they are. The vector of a caption is made anew where its text changes. Cases and pictures
-    are not copied.
+    Vectors of pictures and of the slices of stacks are taken as they are. The vector of a caption is made anew where its
+    text changes. Cases and the files of pictures and stacks are not copied.
 
     Parameters
     ----------
@@ -259,13 +259,18 @@ def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None]) 
     digest = atlas.encoder.info().digest
     for rows in atlas.store.each():
         vectors = atlas.store.vectors([row.key for row in rows], digest)
+        slices = atlas.store.slices([row.key for row in rows if row.stack], digest)
         kept = [(row, figure) for row in rows if row.key in vectors and (figure := change(row.figure)) is not None]
         captions = [vectors[row.key][1] for row, _ in kept]
         anew = [n for n, (row, figure) in enumerate(kept) if caption_text(row.figure) != caption_text(figure)]
         for number, vector in zip(anew, encode_captions(atlas.encoder, [kept[n][1] for n in anew]), strict=True):
             captions[number] = vector
         records = [
-            FigureRecord(figure, None, "copied", row.picture, vectors[row.key][0], caption)
+            FigureRecord(
+                *(figure, None, "copied", row.picture, vectors[row.key][0], caption),
+                stack=row.stack,
+                slices=slices.get(row.key),
+            )
             for (row, figure), caption in zip(kept, captions, strict=True)
         ]
         made.store.put(records, digest, stamp=1)

@@ -246,6 +246,8 @@ class Item:
         The case as the person knows it, where its id is made of that; see `CorpusCard.private`.
     stacked : bool
         Whether it is a stack: then the corpus `HasStacks`, and its volume is read instead of a picture.
+    former_ids : tuple of str
+        Ids of figures that earlier versions of the corpus had, and in whose place it stands now.
     """
 
     figure: Figure
@@ -254,6 +256,7 @@ class Item:
     fingerprint: str
     case_label: str = ""
     stacked: bool = False
+    former_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from mirage.corpora.folder_stacks import (
     sort_files,
 )
 from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
+from mirage.corpora.inferring import with_words
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
@@ -106,6 +107,8 @@ class FolderCorpus:
         ),
         private=True,
     )
+    infers = ("modality",)
+    """What neither header nor table says; a caption that names it is asked before the picture."""
 
     def __init__(
         self,
@@ -297,7 +300,7 @@ class FolderCorpus:
         self._stacks[figure.id] = files
         stats = [path.stat() for path in files.paths]
         fingerprint = digest(repr((figure, case, [(stat.st_size, stat.st_mtime_ns) for stat in stats])))
-        return Item(figure, case, files.label, fingerprint, words.get("case", ""), files.slices >= LEAST_SLICES)
+        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), files.slices >= LEAST_SLICES)
 
     def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
         label, header, stat = self._label(file.path), file.header, file.path.stat()
@@ -309,7 +312,7 @@ class FolderCorpus:
             self._places[figure.id] = (file.path, frame)
             name = f"{label}, frame {frame}" if several else label
             fingerprint = digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))
-            yield Item(figure, case, name, fingerprint, words.get("case", ""))
+            yield Item(with_words(figure), case, name, fingerprint, words.get("case", ""))
 
     def _refusal(self, header: DicomHeader) -> str:
         if header.synthetic:

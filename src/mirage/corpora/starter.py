@@ -169,7 +169,8 @@ class StarterCorpus:
                 f"figures.jsonl, line {number}", f"The record cannot be read ({first_fault(error)}). Install MIRAGE again."
             )
         fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
-        return Item(figure, self._cases.get(figure.case_id), label, fingerprint, stacked=figure.stack is not None)
+        case, former = self._cases.get(figure.case_id), tuple(map(str, record.get("former_ids", ())))
+        return Item(figure, case, label, fingerprint, stacked=figure.stack is not None, former_ids=former)
 
     @cached_property
     def _cases(self) -> dict[str, Case]:

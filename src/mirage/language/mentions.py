@@ -114,10 +114,11 @@ def _reaches(text: str, before: _Patterns, behind: _Patterns) -> list[tuple[int,
     return found
 
 
-def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
+@lru_cache(maxsize=1024)  # the slices of a stack share most of their sentences, and each is read for several things
+def _of_sentence(text: str, known: Lexicon) -> tuple[Mention, ...]:
     found = known.find(text).matches
     if not found:
-        return []
+        return ()
     reaches = _reaches(text, _REACHES, _BEHIND)
     denied: list[tuple[str, tuple[int, int, Polarity]]] = []
     if negation.may_deny(text):
@@ -133,7 +134,7 @@ def _of_sentence(text: str, known: Lexicon) -> list[Mention]:
         reach = [one for cue, one in denied if not words.issuperset(cue.split())]
         return Mention(match.concept, _polarity(match.start, match.end, [*reaches, *reach]), match.start, match.end, text)
 
-    return [of(match) for match in found]
+    return tuple(map(of, found))
 
 
 def _polarity(start: int, end: int, reaches: list[tuple[int, int, Polarity]]) -> Polarity:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
@@ -34,7 +36,24 @@ def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -
     values : mapping
         Column to value.
     """
-    connection.execute(upsert(table).values(values).on_conflict_do_update(table.primary_key.columns, set_=values))
+    connection.execute(upserting(table, tuple(values)), values)
+
+
+@lru_cache(maxsize=64)  # put together once: that takes longer than what it does
+def upserting(table: sa.Table, names: tuple[str, ...], key: str = "") -> Insert:
+    """A statement that inserts a row, or replaces these columns of the one that has the same key.
+
+    Parameters
+    ----------
+    table : sqlalchemy.Table
+    names : tuple of str
+        Columns, whose values are given when it is executed.
+    key : str
+        Column that rows are known by; the primary key where it is empty.
+    """
+    statement = upsert(table).values({name: sa.bindparam(name) for name in names})
+    known_by = [key] if key else table.primary_key.columns
+    return statement.on_conflict_do_update(known_by, set_={name: statement.excluded[name] for name in names})
 
 
 class Database:

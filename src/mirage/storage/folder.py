@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -219,11 +219,12 @@ class AtlasFolder:
         """
         check_room(self.path)
         self.reconcile()
-        stamp, added = int(self.store.note("stamp") or 0) + 1, 0
+        stamp, added, left = int(self.store.note("stamp") or 0) + 1, 0, set[str]()
 
         def put(records: Sequence[FigureRecord]) -> None:
             nonlocal added
             check_room(self.path)
+            left.update(self.store.files([record.figure.id for record in records]))
             keys = self.store.put(records, self.encoder_info.digest, stamp)
             rows = self.store.rows(keys)
             self._index([rows[key] for key in keys])
@@ -240,8 +241,29 @@ class AtlasFolder:
             raise
         if added:
             self.index.optimise()
+        self._remove_files(left)  # not before: a figure that is still to be stored may have the same picture
         self.store.set_note(UNFINISHED, None)
         self.changed()
+
+    def succeed(self, former: Mapping[str, str], corpus: str) -> None:
+        """Let figures stand in the place of some of their corpus that it has no more, and be found by the ids of those.
+
+        Parameters
+        ----------
+        former : mapping
+            Id of a figure that may be there to the id of the one that stands in its place.
+        corpus : str
+        """
+        there = self.store.keys_of(list(former.values()))
+        former = {old: new for old, new in former.items() if new in there}
+        files = self.store.files(list(former))
+        self.index.remove(self.store.succeed(former, corpus))
+        self._remove_files(files)
+
+    def _remove_files(self, names: Collection[str]) -> None:
+        """Remove the pictures and stacks among some that no figure has any more."""
+        for name in set(names) - self.store.used(names) if names else ():
+            self.pictures.remove(name)
 
     def reconcile(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Bring the index level with the records, after an ingest that was cut short or an index that was lost.
@@ -256,6 +278,7 @@ class AtlasFolder:
         if unfinished is None and len(self.index) == len(keys):
             return
         self.pictures.tidy()
+        self._remove_files(set(self.pictures.names()))  # those of figures that were not stored any more
         there = set(self.index.keys())
         self.index.remove(sorted(there - set(keys)))
         behind = set(keys) - there

@@ -32,6 +32,7 @@ from mirage.storage.slices import encode_slices
 
 BATCH = 32
 _AHEAD = 3 * BATCH
+_SHADES = 8  # of 256; a picture that has fewer shows nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ def add(
     infer = Inference(encoder, corpus.infers) if isinstance(corpus, Infers) else None
     meter = ProgressMeter(len(corpus), progress)
     seen: set[str] = set()
+    former: dict[str, str] = {}
     refused: list[Refused] = []
     added = kept_before = 0
     stopped = False
@@ -197,6 +199,7 @@ def add(
                 continue
             seen.add(entry.figure.id)
             kept = _keyed(atlas.store.id_key, info.name, entry) if is_private else entry
+            former.update(dict.fromkeys(entry.former_ids, kept.figure.id))
             if known.get(kept.figure.id) != kept.fingerprint:
                 yield entry, kept
             else:
@@ -215,6 +218,8 @@ def add(
             if stop():
                 stopped = True
                 break
+        if not stopped:
+            atlas.succeed({old: new for old, new in former.items() if old not in seen}, info.name)
         atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
     return IngestReport(info, added, kept_before, tuple(refused), meter.seconds, stopped)
@@ -349,11 +354,18 @@ def encode_captions(encoder: Encoder, figures: Sequence[Figure]) -> list[npt.NDA
     return [vectors.get(text) for text in texts]
 
 
+def _is_plain(picture: DecodedPicture) -> bool:
+    """Whether a picture is of one shade: an encoder would find it most like something."""
+    least, most = picture.image.convert("L").getextrema()
+    return most - least < _SHADES  # type: ignore[operator]
+
+
 def _records(encoder: Encoder, batch: list[_Ready], infer: Inference | None) -> list[FigureRecord]:
     images = encoder.encode_images([ready.decoded.image for ready in batch])
     figures = [ready.kept.figure for ready in batch]
     if infer is not None:
-        figures = infer(figures, images)
+        told = zip(batch, figures, infer(figures, images), strict=True)
+        figures = [own if _is_plain(ready.decoded) else inferred for ready, own, inferred in told]
     captions = encode_captions(encoder, figures)
     records = []
     for ready, figure, image, caption in zip(batch, figures, images, captions, strict=True):

@@ -216,6 +216,11 @@ class FigureRow:
     picture: PictureRow
     stack: StackRow | None = None
 
+    @property
+    def files(self) -> set[str]:
+        """Names of its picture and, where it is a stack, of its voxels and labels."""
+        return {self.picture.name, *(self.stack.names if self.stack else ())}
+
 
 class SearchRow(NamedTuple):
     """The columns of a figure by which a search ranks it; only what is shown is read whole."""

@@ -21,7 +21,7 @@ from mirage.figure import Case
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.query import shown
-from mirage.storage.database import AT_ONCE, Database, each_of, put
+from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
 from mirage.storage.mentions import Mentions, put_mentions
 from mirage.storage.migrations import upgrade
 from mirage.storage.records import (
@@ -147,9 +147,8 @@ class Store:
             proofs = _proofs(connection, [record.figure.case_id for record in records])
             for record, words in zip(records, derived, strict=True):
                 values = figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
-                key = connection.execute(
-                    upsert(figures).values(values).on_conflict_do_update(["id"], set_=values).returning(figures.c.key)
-                ).scalar_one()
+                statement = upserting(figures, tuple(values), "id").returning(figures.c.key)
+                key = connection.execute(statement, values).scalar_one()
                 put(connection, vectors, vector_values(key, encoder, record.image, record.caption))
                 _put_stack(connection, key, encoder, record)
                 for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
@@ -162,6 +161,49 @@ class Store:
                     connection.execute(sa.delete(table).where(stale))
             put_mentions(connection, figure_mentions.c.key, dict(zip(keys, found, strict=True)))
         return keys
+
+    def succeed(self, former: Mapping[str, str], corpus: str) -> list[int]:
+        """Remove figures in whose place others stand now, which are found by their ids from then on.
+
+        Parameters
+        ----------
+        former : mapping
+            The id of each to the id of the one in its place.
+        corpus : str
+            Figures of others stay.
+
+        Returns
+        -------
+        list of int
+            Keys of those that were there.
+        """
+        gone: list[int] = []
+        with self._database.writing() as connection:
+            for part in batched(former, AT_ONCE):
+                theirs = figures.c.id.in_(part) & (figures.c.corpus == corpus)
+                gone += connection.execute(sa.delete(figures).where(theirs).returning(figures.c.key)).scalars()
+                there = set(connection.execute(sa.select(figures.c.id).where(figures.c.id.in_(part))).scalars())
+                for old in part:
+                    if old not in there:
+                        # Also what that one had been in the place of.
+                        connection.execute(sa.update(former_ids).where(former_ids.c.id == old).values(id=former[old]))
+                        put(connection, former_ids, {"former": old, "id": former[old]})
+        return gone
+
+    def files(self, figure_ids: Sequence[str]) -> set[str]:
+        """Names of the pictures and stacks of some figures; ids that are not there are left out."""
+        asked = sa.select(figures.c.picture, stacks.c.voxels, stacks.c.labels).outerjoin_from(figures, stacks)
+        found = self._database.rows_of(figure_ids, asked.where(figures.c.id.in_(_KEYS)))
+        return {name for row in found for name in row if name}
+
+    def used(self, names: Collection[str]) -> set[str]:
+        """Those of some names of pictures and stacks that a figure has."""
+        own = (figures.c.picture, stacks.c.voxels, stacks.c.labels)
+        if len(names) > AT_ONCE:  # each part of them would be looked for through all figures
+            return {row[0] for column in own for row in self._database.rows(sa.select(column))}.intersection(names)
+        return {
+            row[0] for column in own for row in self._database.rows_of(names, sa.select(column).where(column.in_(_KEYS)))
+        }
 
     def put_cases(self, found: Iterable[Case]) -> None:
         """Insert or replace cases in one transaction."""
