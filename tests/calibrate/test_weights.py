@@ -32,13 +32,11 @@ EQUAL: Weights = DEFAULT_CALIBRATION.weights
 
 
 @pytest.fixture(scope="module")
-def half(starter: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    """The starter atlas, every second figure without a caption."""
-    ids = sorted(row.figure.id for rows in starter.store.each() for row in rows)
+def half(some: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """A part of the starter atlas, every second figure without a caption."""
+    ids = sorted(row.figure.id for rows in some.store.each() for row in rows)
     silent = set(ids[::2])
-    with copied(
-        starter, tmp_path_factory.mktemp("half") / "atlas", lambda f: uncaptioned(f) if f.id in silent else f
-    ) as atlas:
+    with copied(some, tmp_path_factory.mktemp("half") / "atlas", lambda f: uncaptioned(f) if f.id in silent else f) as atlas:
         yield atlas
 
 
@@ -50,33 +48,33 @@ def test_figures_without_a_caption_are_found_beside_figures_that_have_one(half: 
 
 
 def hits(atlas: Atlas, *shown: tuple[str, ...]) -> list[Hit]:
-    """Hits of the starter atlas under other ids; further ids of a hit are folded into it."""
+    """Hits of an atlas under other ids; further ids of a hit are folded into it."""
     hit = atlas.search("brain")[0]
     return [replace(hit, figure=replace(hit.figure, id=first), folded=tuple(folded)) for first, *folded in shown]
 
 
-def test_gain_is_ndcg_at_ten(starter: Atlas) -> None:
+def test_gain_is_ndcg_at_ten(some: Atlas) -> None:
     asked = KnownAnswerQuery("short", "", Query.of("x"), frozenset({"a", "b"}))
     best = 1 + 1 / np.log2(3)
-    assert gain(hits(starter, ("a",), ("b",)), asked) == 1
-    assert gain(hits(starter, ("z",), ("a",)), asked) == pytest.approx(1 / np.log2(3) / best)
-    assert gain(hits(starter, ("z", "a"), ("y",)), asked) == pytest.approx(1 / best)  # a near-duplicate stands for it
-    assert gain(hits(starter, *[("z",)] * 10, ("a",)), asked) == 0
+    assert gain(hits(some, ("a",), ("b",)), asked) == 1
+    assert gain(hits(some, ("z",), ("a",)), asked) == pytest.approx(1 / np.log2(3) / best)
+    assert gain(hits(some, ("z", "a"), ("y",)), asked) == pytest.approx(1 / best)  # a near-duplicate stands for it
+    assert gain(hits(some, *[("z",)] * 10, ("a",)), asked) == 0
     assert gain([], asked) == 0
 
 
-def test_hits_that_a_query_does_without_are_passed_over(starter: Atlas) -> None:
+def test_hits_that_a_query_does_without_are_passed_over(some: Atlas) -> None:
     asked = KnownAnswerQuery("condition", "", Query.of("x"), frozenset({"b"}), frozenset({"a"}))
-    assert gain(hits(starter, ("a",), ("b",)), asked) == 1
+    assert gain(hits(some, ("a",), ("b",)), asked) == 1
 
 
-def test_every_candidate_is_searched_with(starter: Atlas) -> None:
+def test_every_candidate_is_searched_with(some: Atlas) -> None:
     query = Query.of("coronal MRI of the thalamus")  # strong for many: only weights put them in an order
-    first = starter.search(query)[0].figure
+    first = some.search(query)[0].figure
     asked = [KnownAnswerQuery("caption", "", query, frozenset({first.id}))]
     told: list[int] = []
     silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "case": 0.0, "coverage": 0.0, "concepts": 0.0}
-    table = weights.gains(starter, asked, [EQUAL, silent], lambda: told.append(1))
+    table = weights.gains(some, asked, [EQUAL, silent], lambda: told.append(1))
     assert table[0, 0] == 1
     assert table[0, 1] < 1  # without weights the figures stand as they were added
     assert len(told) == 2
@@ -122,19 +120,35 @@ def test_too_few_cases_are_refused() -> None:
         weights.choose(asked[:3], table[:3], CANDIDATES)
 
 
-def test_a_copied_atlas_holds_the_figures_that_it_should_without_their_names(starter: Atlas, tmp_path: Path) -> None:
-    some = {row.figure.id: row for rows in starter.store.each() for row in rows[:20]}
-    with copied(starter, tmp_path / "atlas", lambda f: replace(f, title="", diagnosis="") if f.id in some else None) as bare:
+def test_a_copied_atlas_holds_the_figures_that_it_should_without_their_names(some: Atlas, tmp_path: Path) -> None:
+    chosen = {row.figure.id: row for rows in some.store.each() for row in rows[:20]}
+    with copied(some, tmp_path / "atlas", lambda f: replace(f, title="", diagnosis="") if f.id in chosen else None) as bare:
         there = {row.figure.id: row for rows in bare.store.each() for row in rows}
-        assert set(there) == set(some)
+        assert set(there) == set(chosen)
         assert all(not row.figure.title and not row.figure.diagnosis for row in there.values())
-        assert len(bare.index) == len(some)
+        assert len(bare.index) == len(chosen)
         digest = bare.encoder.info().digest
         for name, row in there.items():
             image, caption = bare.store.vectors([row.key], digest)[row.key]
-            old_image, old_caption = starter.store.vectors([some[name].key], digest)[some[name].key]
+            old_image, old_caption = some.store.vectors([chosen[name].key], digest)[chosen[name].key]
             assert image @ old_image > 0.9999
             assert caption @ old_caption > 0.9999  # these have captions, so their titles were not in it
+
+
+def test_a_copied_atlas_has_the_stacks_and_the_vectors_of_their_slices(some: Atlas, tmp_path: Path) -> None:
+    with copied(some, tmp_path / "atlas", lambda f: f if f.stack or f.slice_of else None) as made:
+        stacks = {row.figure.id: row for rows in some.store.each() for row in rows if row.stack}
+        there = {row.figure.id: row for rows in made.store.each() for row in rows if row.stack}
+        assert {name: (row.figure.stack, row.stack) for name, row in there.items()} == {
+            name: (row.figure.stack, row.stack) for name, row in stacks.items()
+        }
+        digest = made.encoder.info().digest
+        assert made.store.slice_counts(digest).keys() == {row.key for row in there.values()}
+        for name, row in there.items():
+            kept = made.store.slices([row.key], digest)[row.key]
+            first = some.store.slices([stacks[name].key], digest)[stacks[name].key]
+            assert kept.numbers.tolist() == first.numbers.tolist()
+            assert np.allclose(kept.vectors, first.vectors, atol=1e-3)
 
 
 def test_figures_without_a_caption_are_told_from_those_with_one(half: Atlas) -> None:

@@ -1,4 +1,4 @@
-"""Figures that a new edition of a corpus has others in the place of: found by their former ids, and no longer there twice."""
+"""Figures in whose place a new edition of a corpus has others: found by their former ids, and not there twice."""
 
 from __future__ import annotations
 
