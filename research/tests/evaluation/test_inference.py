@@ -11,10 +11,10 @@ import pytest
 
 from medpix_maker import make_medpix
 from mirage.atlas import Atlas
-from mirage.corpora.inferring import Inference, Rule
+from mirage.corpora.inferring import Inference, Rule, Vectors
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source
-from mirage_research.evaluation import inference
+from mirage_research.evaluation import inference, prototypes, unlike_pictures
 
 SOURCE = Source("made", "Made up")
 
@@ -77,7 +77,7 @@ def test_prototypes_are_middles_of_a_kinds_pictures_and_one_picture_makes_none()
     centres = np.eye(3, 16, dtype=np.float32)
     images = np.repeat(centres, [20, 20, 1], axis=0) + rng.normal(0, 0.05, (41, 16)).astype(np.float32)
     images /= np.linalg.norm(images, axis=1, keepdims=True)
-    made = inference.prototypes(inference.EncodedKinds(np.repeat(["US", "OP", "NM"], [20, 20, 1]), images))
+    made = prototypes.prototypes(prototypes.EncodedKinds(np.repeat(["US", "OP", "NM"], [20, 20, 1]), images))
     assert set(made) == {"US", "OP"}
     for rows, centre in ((made["US"], centres[0]), (made["OP"], centres[1])):
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
@@ -89,7 +89,7 @@ def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas
     vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
     images = np.stack([vectors[row.key][0] for row in rows])
     given = inference.EncodedFigures([row.figure for row in rows], images)
-    kinds = inference.EncodedKinds(np.array([row.figure.modality for row in rows]), images)
+    kinds = prototypes.EncodedKinds(np.array([row.figure.modality for row in rows]), images)
     rule = inference.fit(given, starter.encoder, kinds)
     assert {"US", "OP", "MR"} <= set(rule.answers["modality"])
     bare = [replace(figure, modality="", plane="") for figure in given.figures]
@@ -97,6 +97,58 @@ def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas
     sure = [(was, now) for was, now in zip(given.figures, said, strict=True) if now.modality]
     assert len(sure) > 0.9 * len(said)
     assert np.mean([was.modality == now.modality for was, now in sure]) > 0.9
+
+
+def rule_of_the_starter_atlas(
+    starter: Atlas, unlike: dict[str, Vectors]
+) -> tuple[Rule, inference.EncodedFigures]:
+    rows = [row for batch in starter.store.each() for row in batch]
+    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    images = np.stack([vectors[row.key][0] for row in rows])
+    given = inference.EncodedFigures([row.figure for row in rows], images)
+    kinds = prototypes.EncodedKinds(np.array([row.figure.modality for row in rows]), images)
+    return inference.fit(given, starter.encoder, kinds, unlike), given
+
+
+def test_what_is_nearest_to_pictures_of_no_modality_stays_open_and_the_others_do_not(starter: Atlas) -> None:
+    encoder, draw = starter.encoder, unlike_pictures.drawn
+    made_of = unlike_pictures.look_at_unlike(encoder, {kind: draw(kind, 6) for kind in ("charts", "pages", "screenshots")})
+    seen = unlike_pictures.look_at_unlike(encoder, {kind: draw(kind, 6, seed=1) for kind in ("charts", "pages", "diagrams")})
+    silent, given = rule_of_the_starter_atlas(starter, made_of)
+    assert "OT" in silent.prototypes
+    assert "OT" not in silent.answers["modality"]
+    speaking, _ = rule_of_the_starter_atlas(starter, {})
+    assert inference.silence(silent, encoder, seen)["mean"] > 0.9
+    assert inference.silence(speaking, encoder, seen)["mean"] < 0.5
+    bare = [replace(figure, modality="", plane="") for figure in given.figures]
+    assert np.mean([not each.modality for each in Inference(encoder, ("modality",), silent)(bare, given.images)]) < 0.1
+
+
+def test_a_kind_is_measured_by_a_rule_that_does_not_know_it(starter: Atlas) -> None:
+    one, other = np.eye(2, starter.encoder.info().dimension, dtype=np.float32)
+    known = {"CT": ((*map(float, other),),), "OT": ((*map(float, one),),)}
+    rule = Rule(starter.encoder.info().digest, {"modality": 0.0}, {"modality": ("CT",)}, known)
+    like = {"noise": (one + 0.5 * other)[None] / np.sqrt(1.25).astype(np.float32)}
+    assert inference.silence(rule, starter.encoder, like)["not sure"] == {"noise": 1.0}
+    assert inference.silence(rule, starter.encoder, like, {"noise": 0})["taken for"] == {"CT": 1}
+
+
+@pytest.mark.parametrize("kind", unlike_pictures.DRAWN)
+def test_the_rule_that_ships_names_no_modality_of_drawn_pictures(starter: Atlas, kind: str) -> None:
+    from mirage.corpora.inferring import rule_for
+
+    rule = rule_for(starter.encoder.info().digest)
+    assert rule is not None
+    seen = unlike_pictures.look_at_unlike(starter.encoder, {kind: unlike_pictures.drawn(kind, 8, seed=2)})
+    assert inference.silence(rule, starter.encoder, seen)["mean"] >= 0.75
+
+
+def test_drawn_pictures_are_the_same_for_a_seed_and_others_for_another() -> None:
+    def pixels(seed: int) -> list[bytes]:
+        return [image.tobytes() for kind in unlike_pictures.DRAWN for image in unlike_pictures.drawn(kind, 2, seed)]
+
+    assert pixels(0) == pixels(0)
+    assert not set(pixels(0)) & set(pixels(1))
 
 
 def test_a_split_without_figures_says_so(starter: Atlas, tmp_path: Path) -> None:

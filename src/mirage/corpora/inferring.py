@@ -26,6 +26,8 @@ from mirage.figure import INFERABLE, Figure
 from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
 
+# The kind of prototypes of what is of no modality: drawings, pages of text, photographs of things. Never an answer.
+NO_MODALITY = "OT"
 SHIPPED_RULE = SHIPPED / "encoder" / "inference.json"
 Vectors = npt.NDArray[np.float32]
 
@@ -77,7 +79,7 @@ class Rule:
         ``modality`` and ``plane``: the values that could be checked where the rule was made. Others are not believed.
     prototypes : mapping
         Of each modality some unit vectors, middles of groups of its pictures. Where there are any, modality is theirs to
-        say; without, the descriptions say it.
+        say; without, the descriptions say it. Those of `NO_MODALITY` say that it stays open.
     """
 
     encoder: str
@@ -231,7 +233,7 @@ def _chosen(scores: Vectors, kinds: Sequence[str]) -> Looked:
     """The kind whose best description scores highest, and by how much over the next kind."""
     names = [kind for kind in dict.fromkeys(kinds) if kind]
     best = np.stack([scores[:, [kind == name for kind in kinds]].max(1) for name in names], 1)
-    order = np.sort(best, 1)
+    order = np.sort(np.pad(best, ((0, 0), (1, 0)), constant_values=-np.inf), 1)  # there may be one kind only
     # Where nothing was allowed all are -inf; where only one kind was, it leads by everything.
     nothing = ~np.isfinite(order[:, -1])
     margins = np.where(nothing, 0, order[:, -1] - np.where(np.isfinite(order[:, -2]), order[:, -2], -1))

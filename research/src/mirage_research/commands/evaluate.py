@@ -288,7 +288,10 @@ def inference(
         bool, typer.Option("--fit", help="Make the encoder's rule anew, on training cases, and use it from now on.")
     ] = False,
     wide: Annotated[
-        Path | None, typer.Option(help="With --fit: further training sets, so that all kinds of pictures are told apart.")
+        Path | None,
+        typer.Option(
+            help="Further sets: with --fit, all kinds of pictures are told apart; measured is what is no picture of any."
+        ),
     ] = None,
     chest_xray: Annotated[Path | None, typer.Option(help="With --fit: labelled chest X-rays, likewise.")] = None,
     out: Annotated[
@@ -301,6 +304,7 @@ def inference(
     from mirage.corpora.inferring import rule_for, rule_place  # noqa: PLC0415
     from mirage_research.data.wide_samples import training_pictures  # noqa: PLC0415
     from mirage_research.evaluation import inference as measurement  # noqa: PLC0415
+    from mirage_research.evaluation import prototypes, unlike_pictures  # noqa: PLC0415
 
     where = copy_of(medpix)
     if fit and split == "train":
@@ -311,13 +315,14 @@ def inference(
     if fit:
         with counting("Looking at training cases", " figures/s") as move:
             seen = measurement.look(where, "train", used, measurement.unseen_cases(used), move)
-        kinds = None
+        kinds = unlike = None
         if wide is not None:
             with counting("Looking at training pictures of all kinds", " pictures/s") as move:
                 unseen = measurement.unseen_cases(used) or set()
                 pictures = training_pictures(where, wide, chest_xray, unseen)
-                kinds = measurement.look_at_kinds(pictures, used, tell=move)
-        rule = measurement.fit(seen, used, kinds)
+                kinds = prototypes.look_at_kinds(pictures, used, tell=move)
+            unlike = unlike_pictures.look_at_unlike(used, unlike_pictures.to_fit(wide))
+        rule = measurement.fit(seen, used, kinds, unlike)
         measurement.write(rule, out or rule_place(digest), seen)
         say(f"The rule is written to {out or rule_place(digest)}.")
     with counting("Looking", " figures/s") as move:
@@ -327,6 +332,10 @@ def inference(
     if rule is None:
         say("This encoder has no rule yet, so it is not used: --fit makes one.")
     facts(measurement.rows(table))
+    if wide is not None and rule is not None:
+        checked = unlike_pictures.look_at_unlike(used, unlike_pictures.to_check(wide))
+        table["no modality"] = measurement.silence(rule, used, checked, unlike_pictures.numbers())
+        facts(measurement.silence_rows(table["no modality"]))
     write(table, json_file)
 
 

@@ -177,18 +177,8 @@ _OTHER_TERMS = r"(?i)CC BY-(?:NC|SA|ND)|All Rights Reserved|Copyright(?! Rice)"
 
 
 def _openstax_nursing(folder: Path) -> Iterator[TrainingSample]:
-    for row in rows(folder, "openstax_nursing"):
-        said = f"{row.get('caption') or ''} {row.get('alt') or ''}"
-        if re.search(_OTHER_TERMS, said):
-            continue
-        words = re.sub(r"\((?:credit|attribution|data source|See).*", "", str(row.get("caption") or "")).strip()
-        if re.search(r"(?i)angiogram", words):
-            modality = "XA"
-        elif re.search(r"(?i)microgra|microscope", said):
-            modality = "SM"
-        elif re.search(_SKIN, said) and re.search(_SKIN, words):
-            modality = "XC"
-        else:  # people at work, maps, labels: no medical picture
+    for row, words, modality in _nursing(folder):
+        if not modality:
             continue
         yield _sample(
             folder,
@@ -201,6 +191,36 @@ def _openstax_nursing(folder: Path) -> Iterator[TrainingSample]:
             caption=f"{MODALITIES[modality]}. {words}",
             sentences=(str(row.get("alt") or ""),) if row.get("alt") else (),
         )
+
+
+def _nursing(folder: Path) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Each picture that may be learnt from: its record, its caption without credits, its modality or nothing."""
+    for row in rows(folder, "openstax_nursing"):
+        said = f"{row.get('caption') or ''} {row.get('alt') or ''}"
+        if re.search(_OTHER_TERMS, said):
+            continue
+        words = re.sub(r"\((?:credit|attribution|data source|See).*", "", str(row.get("caption") or "")).strip()
+        if re.search(r"(?i)angiogram", words):
+            yield row, words, "XA"
+        elif re.search(r"(?i)microgra|microscope", said):
+            yield row, words, "SM"
+        elif re.search(_SKIN, said) and re.search(_SKIN, words):
+            yield row, words, "XC"
+        else:  # people at work, maps, labels: no medical picture
+            yield row, words, ""
+
+
+def no_medical_pictures(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Pictures of OpenStax nursing that may be learnt from and show no patient: their group and file.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the set.
+    """
+    for row, _, modality in _nursing(folder):
+        if not modality:
+            yield f"openstax_nursing:{Path(str(row['file'])).stem}", folder / str(row["file"])
 
 
 READERS: dict[str, Callable[[Path], Iterator[TrainingSample]]] = {

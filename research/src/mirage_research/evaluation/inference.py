@@ -6,34 +6,29 @@ training cases only, and measured on another split.
 
 from __future__ import annotations
 
-import random
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mirage.corpora.base import Item
-from mirage.corpora.inferring import Inference, Looking, Rule, Vectors, with_words
+from mirage.corpora.inferring import NO_MODALITY, Inference, Looking, Rule, Vectors, with_words
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
-from mirage.figure import INFERABLE, Figure
+from mirage.figure import INFERABLE, MODALITIES, Figure, Source
 from mirage.settings import SHIPPED
-from mirage_research.data.admission import check_admitted
-from mirage_research.data.samples import TrainingSample
 from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.intervals import bootstrap, told
+from mirage_research.evaluation.prototypes import EncodedKinds, centroids, prototypes
 
 # A wrong value hides a figure from its filter.
 WANTED = {"modality": 0.95, "plane": 0.95}
 LEAST_SEEN = 10  # figures of a value, below which its answers could not be checked
-MOST_PROTOTYPES = 6  # of a modality; never more than half its pictures
-_ROUNDS = 20
 _BATCH = 32
 
 Tell = Callable[[int, int], None]
@@ -99,79 +94,12 @@ def unseen_cases(encoder: Encoder) -> set[str] | None:
     return set(holdout(SHIPPED / "encoder" / "splits.json"))
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedKinds:
-    """Training pictures of all modalities with their image vectors, to make prototypes of.
-
-    Attributes
-    ----------
-    modalities : numpy.ndarray
-        (n,) keys of `mirage.figure.MODALITIES`.
-    images : numpy.ndarray
-        (n, d) float32, unit length.
-    """
-
-    modalities: npt.NDArray[np.str_]
-    images: Vectors
-
-
-def look_at_kinds(
-    samples: Sequence[TrainingSample], encoder: Encoder, most: int = 250, seed: int = 0, tell: Tell = lambda *_: None
-) -> EncodedKinds:
-    """Encode training pictures: so many of a set's modality at most.
-
-    Parameters
-    ----------
-    samples : sequence of TrainingSample
-        Of sets that may be learnt from.
-    encoder : Encoder
-    most, seed : int
-    tell : callable
-        Told how many are encoded, and of how many.
-    """
-    check_admitted(sample.set for sample in samples)
-    groups: dict[tuple[str, str], list[TrainingSample]] = defaultdict(list)
-    for sample in samples:
-        if sample.attributes["modality"] not in ("", "OT"):
-            groups[sample.set, sample.attributes["modality"]].append(sample)
-    rng = random.Random(seed)  # noqa: S311 - not a secret
-    chosen = [sample for group in groups.values() for sample in (rng.sample(group, most) if len(group) > most else group)]
-    vectors = []
-    for start in range(0, len(chosen), _BATCH):
-        vectors.append(encoder.encode_images([sample.image() for sample in chosen[start : start + _BATCH]]))
-        tell(min(start + _BATCH, len(chosen)), len(chosen))
-    return EncodedKinds(np.array([sample.attributes["modality"] for sample in chosen]), np.concatenate(vectors))
-
-
-def prototypes(kinds: EncodedKinds, seed: int = 0) -> dict[str, Vectors]:
-    """Middles of groups of each modality's pictures: spherical k-means (Dhillon and Modha, 2001), (k, d) unit vectors each.
-
-    Parameters
-    ----------
-    kinds : EncodedKinds
-    seed : int
-
-    Notes
-    -----
-    A modality of which there is one picture has none: it would be that picture's.
-    """
-    rng = np.random.default_rng(seed)
-    found = {}
-    for modality in np.unique(kinds.modalities):
-        images = kinds.images[kinds.modalities == modality]
-        if len(images) < 2:
-            continue
-        middles = images[rng.choice(len(images), min(MOST_PROTOTYPES, len(images) // 2), replace=False)]
-        for _ in range(_ROUNDS):
-            nearest = (images @ middles.T).argmax(1)
-            sums = np.stack([images[nearest == place].sum(0) for place in range(len(middles))])
-            lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-            middles = np.where(lengths > 0, sums / np.maximum(lengths, 1e-12), middles)
-        found[str(modality)] = middles.astype(np.float32)
-    return found
-
-
-def fit(looked: EncodedFigures, encoder: Encoder, kinds: EncodedKinds | None = None) -> Rule:
+def fit(
+    looked: EncodedFigures,
+    encoder: Encoder,
+    kinds: EncodedKinds | None = None,
+    unlike: Mapping[str, Vectors] | None = None,
+) -> Rule:
     """Choose the least margins at which the encoder is right often enough.
 
     Parameters
@@ -181,6 +109,8 @@ def fit(looked: EncodedFigures, encoder: Encoder, kinds: EncodedKinds | None = N
     encoder : Encoder
     kinds : EncodedKinds, optional
         Pictures of all modalities. With them, prototypes say the modality, and each modality that has some is believed.
+    unlike : mapping of str to (n, d) float32, optional
+        Pictures of no modality, by kind. What is nearest to one of these kinds stays open.
 
     Notes
     -----
@@ -189,6 +119,8 @@ def fit(looked: EncodedFigures, encoder: Encoder, kinds: EncodedKinds | None = N
     left out.
     """
     known = {} if kinds is None else {key: _rounded(rows) for key, rows in prototypes(kinds).items()}
+    if known and unlike:
+        known[NO_MODALITY] = _rounded(centroids(unlike))
     looking = Looking(encoder, known)
     margins: dict[str, float] = {}
     answers: dict[str, tuple[str, ...]] = {}
@@ -204,7 +136,7 @@ def fit(looked: EncodedFigures, encoder: Encoder, kinds: EncodedKinds | None = N
         values = np.array(said.values)
         seen = tuple(str(value) for value in np.unique(truth) if (truth == value).sum() >= LEAST_SEEN)
         if field == "modality" and known:
-            seen = tuple(known)
+            seen = tuple(key for key in known if key != NO_MODALITY)
         for margin in np.unique(np.ceil(said.margins * 1000) / 1000):
             sure = (said.margins >= margin) & np.isin(values, seen)
             if sure.sum() >= LEAST_SEEN and (values == truth)[sure].mean() >= WANTED[field]:
@@ -279,6 +211,56 @@ def rows(table: Table) -> list[tuple[str, str]]:
             found.append((f"{field}: {way}", _told(table[way][field])))
         found += [(f"  {value}", _told(row)) for value, row in table["words, then encoder"][field]["by"].items()]
     return found
+
+
+def silence(rule: Rule, encoder: Encoder, unlike: Mapping[str, Vectors], without: Mapping[str, int] | None = None) -> Table:
+    """How often pictures of no modality are given none.
+
+    Parameters
+    ----------
+    rule : Rule
+    encoder : Encoder
+    unlike : mapping of str to (n, d) float32
+        Pictures that the rule was not made of, by kind.
+    without : mapping of str to int, optional
+        Which of the rule's prototypes of no modality to leave out where a kind is measured, so that it is new to the rule.
+
+    Returns
+    -------
+    dict
+        ``not sure``: the share of each kind, and ``mean`` over kinds; ``taken for``: what the others were taken for.
+    """
+    own = rule.prototypes.get(NO_MODALITY, ())
+    shares: dict[str, float] = {}
+    taken: Counter[str] = Counter()
+    for kind, vectors in unlike.items():
+        left_out = (without or {}).get(kind)
+        rows = tuple(row for number, row in enumerate(own) if number != left_out)
+        known = {key: value for key, value in rule.prototypes.items() if key != NO_MODALITY} | (
+            {NO_MODALITY: rows} if rows else {}
+        )
+        figures = [Figure(f"unlike:{number}", "", Source("unlike", "")) for number in range(len(vectors))]
+        said = [
+            each.modality for each in Inference(encoder, ("modality",), replace(rule, prototypes=known))(figures, vectors)
+        ]
+        shares[kind] = round(said.count("") / len(said), 3)
+        taken.update(value for value in said if value)
+    return {
+        "not sure": shares,
+        "mean": round(float(np.mean(list(shares.values()))), 3),
+        "taken for": dict(taken.most_common()),
+    }
+
+
+def silence_rows(table: Table) -> list[tuple[str, str]]:
+    """The shares for a reader, a name and a value a line."""
+    found = [(f"  {kind}, not sure", f"{share:.3f}") for kind, share in table["not sure"].items()]
+    taken = ", ".join(f"{MODALITIES[key]} {count}" for key, count in table["taken for"].items())
+    return [
+        ("of no modality, not sure, mean over kinds", f"{table['mean']:.3f}"),
+        *found,
+        ("  the others taken for", taken or "nothing"),
+    ]
 
 
 def _told(row: Table) -> str:

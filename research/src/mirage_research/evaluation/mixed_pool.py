@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mirage.corpora.inferring import Inference, Looking, Rule
+from mirage.corpora.inferring import NO_MODALITY, Inference, Looking, Rule
 from mirage.encoders import Encoder
 from mirage.errors import BadPicture
 from mirage.figure import MODALITIES, Figure, Source
@@ -274,7 +274,8 @@ def named(pool: Sequence[PooledPicture], images: npt.NDArray[np.float32], encode
     figures = [Figure(f"pool:{number}", "", source) for number in range(len(pool))]
     infer = Inference(encoder, ("modality",), rule or Rule(encoder.info().digest, {}, {}))
     said = np.array([figure.modality for figure in infer(figures, images)])
-    forced = np.array(Looking(encoder, rule.prototypes if rule else None).modality(images).values)
+    kinds = {key: rows for key, rows in rule.prototypes.items() if key != NO_MODALITY} if rule else None
+    forced = np.array(Looking(encoder, kinds).modality(images).values)
     truth = np.array([each.modality for each in pool])
     by: dict[str, dict[str, Any]] = {}
     for modality in sorted({value for value in truth if value and value != "OT"}):
