@@ -99,9 +99,7 @@ def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas
     assert np.mean([was.modality == now.modality for was, now in sure]) > 0.9
 
 
-def rule_of_the_starter_atlas(
-    starter: Atlas, unlike: dict[str, Vectors]
-) -> tuple[Rule, inference.EncodedFigures]:
+def rule_of_the_starter_atlas(starter: Atlas, unlike: dict[str, Vectors]) -> tuple[Rule, inference.EncodedFigures]:
     rows = [row for batch in starter.store.each() for row in batch]
     vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
     images = np.stack([vectors[row.key][0] for row in rows])
