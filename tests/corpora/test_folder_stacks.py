@@ -120,7 +120,7 @@ def test_a_file_at_a_place_that_is_taken_is_named(tmp_path: Path) -> None:
     shutil.copy(paths[1], tmp_path / "copy.dcm")
     stacks, singles, refused = entries(corpus := FolderCorpus(tmp_path))
     assert list(refused) == ["copy.dcm"]
-    assert "another slice has" in refused["copy.dcm"]
+    assert refused["copy.dcm"].startswith("It lies at the place of IM0001.dcm, a slice of its series, which was taken.")
     assert not singles
     assert corpus.read_stack(next(iter(stacks.values()))).voxels.shape[0] == 3
 
@@ -252,6 +252,41 @@ def test_labels_of_another_shape_are_refused_in_words_that_name_both(tmp_path: P
     assert corpus.read_stack(stacks["a.nii.gz"]).labels is None
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: nifti(path, voxels=marks().astype(np.float32) / 2), "not whole numbers"),
+        (lambda path: nifti(path, voxels=np.where(marks() > 0, np.nan, 0).astype(np.float32)), "not whole numbers"),
+        (lambda path: nifti(path, voxels=-marks().astype(np.int8)), "labels below 0"),
+        (lambda path: nifti(path, (8, 9, 7), np.int16), "marks 503 structures"),
+        (lambda path: path.write_bytes(gzip.decompress(nifti(path, voxels=marks()).read_bytes())[:-30]), "cut short"),
+    ],
+)
+def test_a_volume_whose_labels_cannot_be_used_is_taken_without_them(make: Any, said: str, tmp_path: Path) -> None:
+    shape = (8, 9, 7) if "503" in said else (4, 5, 6)
+    nifti(tmp_path / "a.nii.gz", shape)
+    make(tmp_path / "a_seg.nii.gz")
+    stacks, _, refused = entries(corpus := FolderCorpus(tmp_path))
+    assert not refused
+    volume = corpus.read_stack(stacks["a.nii.gz"])
+    assert volume.labels is None
+    assert volume.voxels.shape == shape[::-1]
+    ((name, reason),) = volume.left_out
+    assert name == "a_seg.nii.gz"
+    assert said in reason
+    assert volume.notes[-1] == "Its labels could not be used and were left out."
+
+
+def test_of_labels_with_several_volumes_it_is_said_which_were_taken(tmp_path: Path) -> None:
+    nifti(tmp_path / "a.nii.gz")
+    nifti(tmp_path / "a_seg.nii.gz", voxels=np.stack([marks(), marks(2)], -1))
+    (item,) = entries(corpus := FolderCorpus(tmp_path))[0].values()
+    volume = corpus.read_stack(item)
+    assert volume.labels is not None
+    assert volume.labels.max() == 3
+    assert "Of its labels: It holds 2 volumes; number 1 was taken." in volume.notes
+
+
 def test_labels_with_large_numbers_are_numbered_anew_with_their_names(tmp_path: Path) -> None:
     labels = np.zeros((4, 5, 6), np.int32)
     labels[1, 2, 2:4], labels[0, 0, 0] = 2035, 17
@@ -315,6 +350,38 @@ def test_numbered_pictures_of_colour_and_of_a_plane_that_somebody_names(tmp_path
     assert volume.views == ("coronal",)
     assert volume.slice("coronal", 2).shape == (6, 8, 3)
     assert tuple(volume.slice("coronal", 2)[0, 0]) == (3, 0, 9)
+
+
+def test_a_picture_with_the_number_of_another_is_named_and_the_others_are_a_stack(tmp_path: Path) -> None:
+    for name in ("1", "2", "02", "3"):
+        Image.new("L", (8, 6), int(name) * 20 + len(name)).save(tmp_path / f"{name}.png")
+    stacks, singles, refused = entries(corpus := FolderCorpus(tmp_path, stacks="numbered"))
+    assert not singles
+    ((label, reason),) = refused.items()
+    assert (label, reason.startswith("It has the number of 02.png, which was taken.")) == ("2.png", True)
+    assert corpus.read_stack(next(iter(stacks.values()))).voxels[:, 0, 0].tolist() == [21, 42, 61]
+
+
+@pytest.mark.parametrize("how", ["series", "numbered"])
+def test_of_a_stack_with_a_damaged_slice_it_is_said_which_and_that_the_others_can_be_added(how: str, tmp_path: Path) -> None:
+    if how == "series":
+        paths = slices(tmp_path, [0, 2, 4, 6, 8])
+    else:
+        paths = [tmp_path / f"{number}.png" for number in range(5)]
+        for number, path in enumerate(paths):
+            Image.effect_noise((40, 30), 50 + number).save(path)
+    whole = paths[2].read_bytes()
+    paths[2].write_bytes(whole[: -len(whole) // 3] if how == "numbered" else whole[:-40])
+    (item,) = entries(corpus := FolderCorpus(tmp_path, stacks=how))[0].values()
+    with pytest.raises(BadPicture) as caught:
+        corpus.read_stack(item)
+    assert str(caught.value).startswith(f"{paths[2].name} is damaged or cut short")
+    assert str(caught.value).endswith("The other slices can be added without it.")
+    paths[2].unlink()
+    (item,) = entries(corpus := FolderCorpus(tmp_path, stacks=how))[0].values()
+    volume = corpus.read_stack(item)
+    assert volume.voxels.shape[0] == 4
+    assert any("lacks 1" in note for note in volume.notes)
 
 
 def test_numbered_pictures_keep_their_depth(tmp_path: Path) -> None:

@@ -136,6 +136,16 @@ def test_two_gigabytes_are_refused_before_memory_is_taken(monkeypatch: pytest.Mo
         read_nifti(gzip.compress(header.binaryblock + b"\0" * 4))
 
 
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "no numbers"), (np.inf, "no numbers"), (1e300, "too large")])
+@pytest.mark.filterwarnings("error")
+def test_a_volume_without_one_value_that_can_be_shown_is_refused(value: float, said: str) -> None:
+    with pytest.raises(BadPicture, match=f"holds no picture: all of its values are {said}.*Convert it again"):
+        read_nifti(nifti(np.full(SHAPE, value)))
+    some = values(np.float64)
+    some[1, 2, 3] = value
+    assert np.isfinite(read_nifti(nifti(some)).voxels).sum() == some.size - 1
+
+
 def test_what_is_packed_behind_the_voxels_is_never_unpacked() -> None:
     bomb = gzip.compress(nifti(values()) + bytes(80 * 2**20))
     assert read_nifti(bomb, limits=Limits(volume_bytes=2**20)).voxels.shape == SHAPE[::-1]

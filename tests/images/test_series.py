@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,23 @@ def test_padding_that_would_shine_is_black(tmp_path: Path) -> None:
     volume = series(tmp_path, [pixels] * 3, PixelPaddingValue=32_000)
     assert (volume.voxels[0, 0] == 7).all()
     assert (volume.voxels[0, 1] == 9).all()
+
+
+def test_slices_that_are_stored_in_different_kinds_of_numbers_are_one_volume(tmp_path: Path) -> None:
+    pixels = [np.full((6, 8), value, kind) for value, kind in ((-5, np.int16), (60_000, np.uint16), (7, np.uint8))]
+    pixels[0][0, 0] = -900
+    volume = series(tmp_path, pixels, RescaleSlope=1, RescaleIntercept=3)
+    assert volume.voxels[:, 1, 1].tolist() == [-5, 60_000, 7]
+    assert (volume.slope, volume.intercept) == (1, 3)
+
+
+def test_what_was_not_read_to_its_end_is_closed_before_its_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unheard: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unheard.append)
+    pixels = [np.full((6, 8), 1, kind) for kind in (np.int16, np.uint16)]
+    with pytest.raises(BadPicture, match="different kinds"):  # the complements of these are not the same numbers
+        series(tmp_path, [pixels[0], pixels[0], pixels[1]], PhotometricInterpretation="MONOCHROME1")
+    assert not unheard
 
 
 def test_a_series_taken_from_the_side_is_kept_from_the_side(tmp_path: Path) -> None:

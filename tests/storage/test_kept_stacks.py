@@ -134,6 +134,12 @@ def test_a_corpus_that_says_stack_and_reads_none_is_refused_in_words(atlas: Atla
     assert "stack" in add(atlas, Silent()).refused[0].reason
 
 
+def test_what_belongs_to_a_stack_and_could_not_be_used_is_told_and_the_stack_is_there(atlas: Atlas) -> None:
+    given = replace(volume(), left_out=(("liver_seg.nii", "liver_seg.nii is cut short."),))
+    report = add(atlas, Volumes({"liver": given}))
+    assert (report.added, [(one.label, one.reason) for one in report.refused]) == (1, list(given.left_out))
+
+
 def test_an_atlas_with_stacks_is_encoded_anew_slices_too(tmp_path: Path) -> None:
     given = {"liver": volume(seed=1), "chest": volume(seed=2)}
     with Atlas.open(tmp_path / "atlas", encoder=Squares(), create=True) as atlas:

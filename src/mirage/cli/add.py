@@ -63,7 +63,8 @@ def _command(name: str, card: CorpusCard) -> Any:
         if printed(json, report):
             return
         for entry in report["refused"]:
-            say(f"Left out: {entry['label']}: {entry['reason']}")
+            label, reason = entry["label"], entry["reason"]
+            say(f"Left out: {reason}" if reason.startswith(label) else f"Left out: {label}: {reason}")
         say(report["message"])
 
     ours = {"further": (_Further, None), "atlas_folder": (AtlasOption, None), "as_json": (JsonOption, False)}

@@ -184,7 +184,15 @@ class FolderCorpus:
         _ = self._entries
         if item.figure.id not in self._stacks:
             raise BadPicture(f"{item.label} is no stack of {self.folder}.")
-        return as_worded(self._stacks[item.figure.id].read(), item.figure.modality, item.figure.plane)
+        files = self._stacks[item.figure.id]
+        try:
+            volume = files.read()
+        except BadPicture as error:
+            of_one = [name for path in files.paths for name in (path.name, self._label(path))]
+            if len(files.paths) == 1 or str(error).startswith(files.label) or not str(error).startswith(tuple(of_one)):
+                raise
+            raise BadPicture(f"{error} The other slices can be added without it.") from error
+        return as_worded(volume, item.figure.modality, item.figure.plane)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""

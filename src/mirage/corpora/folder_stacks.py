@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -200,6 +201,7 @@ def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label:
     alone: dict[Path, list[int]] = defaultdict(list)
     for group in grouped(planes):
         series, doubles = passes(group)
+        kept = {plane.path for one in series for plane in one}
         if len(series[0]) < LEAST_SLICES:
             for plane in group:
                 alone[plane.path].append(plane.frame)
@@ -207,18 +209,27 @@ def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label:
         for one in series:
             yield _series(one, headers, label)
         for path, frames in _by_path(doubles).items():
-            if len(frames) == headers[path].frames:
-                yield LeftOut(path, "It lies at a place of its series that another slice has, which was taken.")
+            if path not in kept:
+                taken = label(_nearest(frames[0], series[0]).path)
+                yield LeftOut(
+                    path,
+                    f"It lies at the place of {taken}, a slice of its series, which was taken. "
+                    "If it shows something else, add it from a folder of its own.",
+                )
     for path, numbers in alone.items():
         whole = len(numbers) == headers[path].frames
         yield SingleFile(path, headers[path], () if whole else tuple(sorted(numbers)))
 
 
-def _by_path(planes: Iterable[Plane]) -> dict[Path, list[int]]:
-    found: dict[Path, list[int]] = defaultdict(list)
+def _by_path(planes: Iterable[Plane]) -> dict[Path, list[Plane]]:
+    found: dict[Path, list[Plane]] = defaultdict(list)
     for plane in planes:
-        found[plane.path].append(plane.frame)
+        found[plane.path].append(plane)
     return found
+
+
+def _nearest(plane: Plane, among: Sequence[Plane]) -> Plane:
+    return min(among, key=lambda other: math.dist(other.position, plane.position))
 
 
 def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label) -> StackFiles:
@@ -284,8 +295,15 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
         volume = read_nifti(path, name)
         if mark is None:
             return volume
-        marks = read_nifti(mark, label(mark))
-        return labelled(volume, marks, [(value, plain_name(own)) for value, own in names], by="not stated", name=label(mark))
+        called = [(value, plain_name(own)) for value, own in names]
+        try:
+            marks = read_nifti(mark, label(mark))
+            made = labelled(volume, marks, called, by="not stated", name=label(mark))
+        except BadPicture as error:  # which is no reason to go without the volume
+            without = (*volume.notes, "Its labels could not be used and were left out.")
+            return replace(volume, notes=without, left_out=((label(mark), str(error)),))
+        of_labels = (f"Of its labels: {note}" for note in marks.notes if note not in volume.notes)
+        return replace(made, notes=(*volume.notes, *of_labels))
 
     paths = (path,) if mark is None else (path, mark)
     yield StackFiles(paths, 1, name, read, place.count(place.views[0]), plane=place.views[0])
@@ -330,8 +348,15 @@ def _of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
         if len(group) < LEAST_SLICES:
             yield from (SingleFile(path) for _, path in group)
             continue
-        group.sort(key=lambda pair: pair[0])
-        yield _numbers([number for number, _ in group], [path for _, path in group], label)
+        taken: dict[int, Path] = {}
+        for number, path in sorted(group, key=lambda one: (one[0], -len(one[1].name), one[1])):
+            if number in taken:
+                first = label(taken[number])
+                reason = f"It has the number of {first}, which was taken. Give it another, or a name without one."
+                yield LeftOut(path, reason)
+            else:
+                taken[number] = path
+        yield _numbers(list(taken), list(taken.values()), label)
 
 
 def _size(path: Path) -> tuple[int, int]:

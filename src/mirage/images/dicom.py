@@ -5,7 +5,7 @@ Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Padding: C.7.5.1.1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,7 +80,7 @@ def frame_values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) 
     return next(frames_values(file, tags, [number], name))
 
 
-def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int], name: str) -> Iterator[Any]:
+def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int], name: str) -> Generator[Any]:
     """Yield the stored values of some frames, before rescaling, without beginning anew for each.
 
     Parameters

@@ -202,10 +202,11 @@ def _header(file: BinaryIO, name: str) -> tuple[Any, int]:
         header = kind(start + file.read(length - 4), check=False)
         magic = bytes(header["magic"].tobytes())
     except nib.wrapstruct.WrapStructError as error:
-        raise BadPicture(f"{name} is no NIfTI file, or is cut short in its header.") from error
+        raise BadPicture(f"{name} is no NIfTI file, or is cut short in its header. Copy or download it again.") from error
     if not sizes & {348, 540} or magic[:3] not in (b"n+1", b"n+2"):
-        separate = " Its voxels are in a file of their own (.img): join them into one .nii." if magic[:2] == b"ni" else ""
-        raise BadPicture(f"{name} is no NIfTI file that holds its voxels.{separate}")
+        alone = "Convert it to NIfTI (.nii.gz), or leave it out."
+        separate = "Its voxels are in a file of their own (.img): join them into one .nii." if magic[:2] == b"ni" else alone
+        raise BadPicture(f"{name} is no NIfTI file that holds its voxels. {separate}")
     try:
         header.get_data_dtype()
         if min(header.get_data_shape(), default=0) < 1:
@@ -238,7 +239,14 @@ def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name:
         have += len(block)
     if dtype.fields is not None:
         return np.stack([values[part].reshape(shape, order="F") for part in "RGB"], axis=-1)
-    native = values.astype(np.float32) if dtype.kind == "f" else values.astype(dtype.newbyteorder("="), copy=False)
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            native = values.astype(np.float32)
+        if not np.isfinite(native).any():
+            what = "too large to be shown" if np.isfinite(values).any() else "no numbers"
+            raise BadPicture(f"{name} holds no picture: all of its values are {what}. Convert it again from its source.")
+    else:
+        native = values.astype(dtype.newbyteorder("="), copy=False)
     return native.reshape(shape, order="F")
 
 

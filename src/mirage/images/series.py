@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -295,8 +296,10 @@ def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, 
     for number, (plane, values) in enumerate(_decoded(planes, limits)):
         if voxels is None:
             voxels = np.empty((len(planes), *plane.shape), values.dtype if one else np.float32)
-        if values.shape != plane.shape or (one and values.dtype != voxels.dtype):
-            raise BadPicture(f"{name} has slices of different kinds. Add them as single pictures.")
+        if one and values.dtype != voxels.dtype and not plane.inverse:  # the complement of a value is one of its own kind
+            voxels = voxels.astype(np.result_type(voxels, values), copy=False)
+        if values.shape != plane.shape or (one and not np.can_cast(values.dtype, voxels.dtype)):
+            raise BadPicture(f"{name} has slices of different kinds. Add them as single pictures (--stacks none).")
         voxels[number] = values if one else values * np.float32(plane.scaling[0]) + np.float32(plane.scaling[1])
     assert voxels is not None
     slope, intercept = planes[0].scaling if one else (1.0, 0.0)
@@ -307,8 +310,12 @@ def _decoded(planes: Sequence[Plane], limits: Limits) -> Iterator[tuple[Plane, A
     """Slices in their order; a file is opened once for all that follow each other in it."""
     for path, run in groupby(planes, key=lambda plane: plane.path):
         there = list(run)
-        with opened(path, path.name, limits) as (file, tags, _):
-            frames = frames_values(file, tags, [plane.frame for plane in there], path.name)
+        numbers = [plane.frame for plane in there]
+        with (
+            opened(path, path.name, limits) as (file, tags, _),
+            # Closed before the file is, in which it would go back to where it was.
+            closing(frames_values(file, tags, numbers, path.name)) as frames,
+        ):
             for plane, values in zip(there, frames, strict=True):
                 yield plane, _unpadded(values, tags, plane.inverse)
 

@@ -66,6 +66,9 @@ class Volume:
         Who, or which program, marked them.
     best : int or None
         The slice, along the first view, that stands for the whole; None for one that shows much.
+    left_out : tuple of (str, str)
+        Files that belong to it and could not be used, by the names that the person knows, each with its reason. They are
+        told to who adds it, and not kept.
     """
 
     voxels: Array
@@ -82,6 +85,7 @@ class Volume:
     label_names: tuple[tuple[int, str], ...] = ()
     labels_by: str = ""
     best: int | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def spacing(self) -> tuple[float, float, float]:

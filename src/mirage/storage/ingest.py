@@ -131,7 +131,10 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """An item as the corpus knows it and as the atlas keeps it, with its picture; and with its slices, if it is a stack."""
+    """An item as the corpus knows it and as the atlas keeps it, with its picture; and with its slices, if it is a stack.
+
+    `left_out` is what `Volume.left_out` is.
+    """
 
     own: Item
     kept: Item
@@ -139,6 +142,7 @@ class _Ready:
     decoded: DecodedPicture
     stack: StackRow | None = None
     slices: SliceVectors | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def add(
@@ -181,8 +185,7 @@ def add(
     seen: set[str] = set()
     former: dict[str, str] = {}
     refused: list[Refused] = []
-    added = kept_before = 0
-    stopped = False
+    added, kept_before, stopped = 0, 0, False
 
     def refuse(label: str, reason: str) -> None:
         refused.append(Refused(label, reason))
@@ -213,6 +216,7 @@ def add(
         prepare = _Preparing(corpus, atlas.pictures, encoder)
         for batch in _batches(_decoded(wanted(), prepare, workers, refuse)):
             put(_records(encoder, batch, infer))
+            refused += [Refused(*each) for one in batch for each in one.left_out]
             added += len(batch)
             meter.move(len(batch), len(batch))
             if stop():
@@ -328,7 +332,7 @@ class _Preparing:
                 self._pictures.remove(name)
             raise
         kept = replace(kept, figure=replace(kept.figure, stack=stack))
-        return _Ready(own, kept, picture, decoded, files, slices)
+        return _Ready(own, kept, picture, decoded, files, slices, volume.left_out)
 
 
 def caption_text(figure: Figure) -> str:
