@@ -20,7 +20,7 @@ from mirage.atlas import Atlas
 from mirage.generate.synthesis import MAX_AHEAD
 from mirage.settings import Settings
 from parts import copy_atlas
-from pencil import MISSING, SIDE, drawn_with, missing
+from pencil import MISSING, SIDE, Pencil, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
 
@@ -348,6 +348,16 @@ def test_both_sides_of_a_comparison_are_drawn_from_one_seed(web, drawing):
     pair = answer.json()
     seeds = {made_by(web, pair[side]["id"])["record"]["seed"] for side in "ab"}
     assert seeds == {pair["seed"]}
+
+
+def test_the_two_sides_of_a_comparison_begin_alike_so_neither_is_chosen_from_drafts(web, monkeypatch):
+    asked, draw = [], Pencil._ring
+    monkeypatch.setattr(
+        Pencil, "_ring", lambda self, request, seed: asked.append(request.drafts) or draw(self, request, seed)
+    )
+    pair = web.post("/api/compare/generate", json={"a": [{"text": "brain"}], "b": [{"text": "heart"}]}, headers=TOKEN).json()
+    assert [made_by(web, pair[side]["id"])["record"]["drafts"] for side in "ab"] == [1, 1]
+    assert asked == [1, 1]
 
 
 def made_by(web, job_id):

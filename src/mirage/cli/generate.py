@@ -43,6 +43,10 @@ def generate(
     guidance: Annotated[float | None, typer.Option(help="How closely to follow the words; 1 is no guidance.")] = None,
     size: Annotated[str, typer.Option(help="Pixels: a side, or WIDTHxHEIGHT.", show_default="the generator's")] = "",
     count: Annotated[int, typer.Option(help="How many images, of this seed and those after it.")] = 1,
+    drafts: Annotated[
+        int | None,
+        typer.Option(help="Choose each image from so many drafts; 1 for no choice.", show_default="the generator's"),
+    ] = None,
     start: Annotated[str, typer.Option(help="A picture file, or a figure's id, to begin from.")] = "",
     strength: Annotated[float, typer.Option(help="With --start: 0 keeps it, 1 draws anew.")] = 0.6,
     generator: Annotated[str, typer.Option(help="Which generator draws.", show_default="the settings'")] = "",
@@ -66,6 +70,7 @@ def generate(
         width=width,
         height=height,
         count=count,
+        drafts=drafts,
         figure="" if file else start,
         strength=strength,
         generator=generator,
@@ -111,6 +116,7 @@ def ask(
         queries.append(Query.of(versus, k=k))
     if seed is None:
         seed = synthesis.new_seed()
+    drafts = 1 if versus else None  # from one seed two questions begin alike only where nothing is chosen
     answers = []
     with connect(atlas) as client:
         for query in queries:
@@ -118,7 +124,7 @@ def ask(
             made, why = [], ""
             if not no_image:
                 try:
-                    made = _made(client, query, GenerationOptions(seed=seed), out)
+                    made = _made(client, query, GenerationOptions(seed=seed, drafts=drafts), out)
                 except (BadInput, NotFound, Unavailable) as error:  # the rest is answered all the same
                     why = str(error)
             answers.append({"search": found, "explanation": whole, "images": made, "no_image": why})

@@ -72,6 +72,8 @@ class GenerationOptions:
         None draws one.
     steps, guidance, width, height
     count : int
+    drafts : int or None
+        From how many drafts the generator chooses each image; 1 for no choice.
     figure : str
         Id of a figure to begin from.
     strength : float
@@ -88,6 +90,7 @@ class GenerationOptions:
     width: int | None = None
     height: int | None = None
     count: int = 1
+    drafts: int | None = None
     figure: str = ""
     strength: float = 0.6
     generator: str = ""
@@ -333,6 +336,8 @@ def _record(request: GenerationRequest, info: GeneratorInfo, drawn: DrawnImage, 
         software=f"MIRAGE {__version__}",
         start=begun,
         strength=request.strength if begun else 0.0,
+        drafts=drawn.drafts,
+        chooser=drawn.chooser,
     )
 
 

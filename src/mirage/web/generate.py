@@ -227,6 +227,8 @@ async def started(
     """
     if len(queries) > 1 and options.seed is None:
         options = replace(options, seed=secrets.randbelow(MOST_SEED - MOST_IMAGES))
+    if len(queries) > 1:  # from one seed they begin alike only where nothing is chosen
+        options = replace(options, drafts=1)
     jobs: list[JobView] = []
     try:
         for query in queries:

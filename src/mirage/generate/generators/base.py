@@ -40,6 +40,8 @@ class GeneratorInfo:
         Whether it can begin from a picture.
     notes : tuple of str
         What it can draw and what not, as far as that is known, in sentences for people.
+    drafts : int
+        From how many drafts it keeps the best when nobody says; 1 where it cannot choose.
     fingerprints : Path or None
         File of the fingerprints of its training images (`mirage.generate.generators.copies`); None where none ship.
     """
@@ -58,6 +60,7 @@ class GeneratorInfo:
     most_tokens: int
     from_picture: bool = False
     notes: tuple[str, ...] = ()
+    drafts: int = 1
     fingerprints: Path | None = None
 
     def __str__(self) -> str:
@@ -88,6 +91,8 @@ class GenerationRequest:
         None for the generator's own.
     count : int
         How many images.
+    drafts : int or None
+        From how many drafts each is chosen; None for the generator's own number, 1 for no choice.
     start : PIL.Image.Image or None
         A picture to begin from, already decoded.
     strength : float
@@ -102,6 +107,7 @@ class GenerationRequest:
     width: int | None = None
     height: int | None = None
     count: int = 1
+    drafts: int | None = None
     start: Image.Image | None = None
     strength: float = 0.6
 
@@ -130,7 +136,7 @@ class GenerationStep:
     image, images : int
         Which image of the request, from 1, of how many.
     step, steps : int
-        Which of its steps, from 1, of how many.
+        Which of its steps, from 1, of how many; those of the drafts that are not kept count.
     preview : callable
         Makes the image as far as it has come, unmarked, when somebody wants to see it; costs time only when called.
         Whoever shows it puts the band on it first.
@@ -157,12 +163,18 @@ class DrawnImage:
         What the reader should know: words that were not read, an image that came out black and why.
     blank : bool
         Whether nothing came out (a safety checker, or numbers that overflowed); the remarks say which.
+    drafts : int
+        From how many drafts it was chosen.
+    chooser : str
+        By what; empty where nothing was chosen.
     """
 
     image: Image.Image
     seed: int
     remarks: tuple[str, ...] = ()
     blank: bool = False
+    drafts: int = 1
+    chooser: str = ""
 
 
 @runtime_checkable
@@ -207,6 +219,7 @@ class Generator(Protocol):
 
 
 MOST_IMAGES = 8
+MOST_DRAFTS = 16
 MOST_GUIDANCE = 20.0
 MOST_SEED = 2**32 - 1
 
@@ -248,6 +261,7 @@ def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest
         width=_side("width", request.width, info),
         height=_side("height", request.height, info),
         count=int(_within("number of images", request.count, 1, 1, MOST_IMAGES)),
+        drafts=int(_within("number of drafts", request.drafts, info.drafts, 1, MOST_DRAFTS if info.drafts > 1 else 1)),
         strength=_within("strength", request.strength, 0.6, 0, 1),
     )
 

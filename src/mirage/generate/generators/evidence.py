@@ -164,11 +164,10 @@ class Evidence:
             )
         if not asked.names:
             return f"This generator knows none of these words. It draws {seen}, as in “axial brain MRI”."
-        region = next((each for each in REGIONS if each in asked.places), "")
-        wanted = KindOfPicture(asked.modality, asked.plane, region, 0)
+        wanted = asked_kind([asked])
         if not self.kinds or not (wanted.modality or wanted.region):
             return ""
-        fitting = [each for each in self.kinds if _fits(wanted, each)]
+        fitting = [each for each in self.kinds if fits(wanted, each)]
         pictures = sum(each.pictures for each in fitting)
         if pictures < LEAST_PICTURES:
             return (
@@ -211,6 +210,21 @@ def kinds_of(counts: dict[str, int]) -> tuple[KindOfPicture, ...]:
     return tuple(KindOfPicture(m, p, r, count) for (m, p, r), (_, count) in zip(named, rows, strict=True))
 
 
-def _fits(wanted: KindOfPicture, kind: KindOfPicture) -> bool:
+def asked_kind(asked: Sequence[PromptReading]) -> KindOfPicture:
+    """The kind of picture that a prompt's readings ask for, together; of each part the first that is said."""
+    places = {place for each in asked for place in each.places}
+    region = next((each for each in REGIONS if each in places), "")
+    modality = next((each.modality for each in asked if each.modality), "")
+    plane = next((each.plane for each in asked if each.plane), "")
+    return KindOfPicture(modality, plane, region, 0)
+
+
+def fits(wanted: KindOfPicture, kind: KindOfPicture) -> bool:
+    """Whether a kind is all that is wanted; what is not said fits all.
+
+    Parameters
+    ----------
+    wanted, kind : KindOfPicture
+    """
     pairs = ((wanted.modality, kind.modality), (wanted.plane, kind.plane), (wanted.region, kind.region))
     return all(not asked or asked == given for asked, given in pairs)

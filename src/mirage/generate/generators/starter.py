@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from PIL import Image
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import DrawnImage, GenerationRequest, GenerationStep, GeneratorInfo, PromptTerm
 from mirage.generate.generators.conditions import NUMBERS, WORDS, Conditions
-from mirage.generate.generators.evidence import EVIDENCE, Evidence
+from mirage.generate.generators.drafts import DraftChooser
+from mirage.generate.generators.evidence import EVIDENCE, Evidence, KindOfPicture
 from mirage.generate.generators.latents import PatchBasis, framed
 from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
 from mirage.settings import SHIPPED, Settings
@@ -38,8 +39,14 @@ Floats = npt.NDArray[np.float32]
 Velocity = Callable[[Floats, float], Floats]
 """(n, k, s, s) latents, one for each text, and a time in [0, 1] to (n, k, s, s)."""
 
+_GRAIN_KEY = 2**31  # beyond the number of any draft
+_BLACK = -0.95  # grey levels are from −1 to 1
+_DRAFTED = 0.3  # of the steps of an image: how far each draft is drawn before one is chosen
 MOST_TEXTS = 6  # each costs one more evaluation of the network at every step
 _MOST_AWAY = 1.5  # all that leads away, together; more tears the image apart
+
+
+_LATER = ("drafts", "grain")  # generators that were made before have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class _Config:
     steps: int
     guidance: float
     time_scale: float
+    drafts: int = 1
+    grain: float = 0.0
 
 
 class StarterGenerator:
@@ -73,6 +82,7 @@ class StarterGenerator:
 
     def __init__(self, path: Path | str | None = None, *, threads: int = 2) -> None:
         self._folder = Path(path).expanduser() if path is not None else FOLDER
+        self._threads = threads
         self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", _ONNX_ENTRIES)
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
@@ -89,7 +99,8 @@ class StarterGenerator:
                     f"The generator in {self._folder} was made by an older MIRAGE, which read prompts by the text encoder. "
                     "Train it anew with “mirage train generator”."
                 )
-            self._config = _Config(**{name: given[name] for name in _Config.__dataclass_fields__})
+            fields = [name for name in _Config.__dataclass_fields__ if name in given or name not in _LATER]
+            self._config = _Config(**{name: given[name] for name in fields})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(
                 f"{self._folder / 'config.json'} is damaged, or of another kind of generator ({error})."
@@ -119,6 +130,7 @@ class StarterGenerator:
             most_tokens=0,
             from_picture=True,
             notes=self._evidence.notes(self._conditions),
+            drafts=config.drafts,
             fingerprints=self._folder / "fingerprints.npz",
         )
 
@@ -151,27 +163,68 @@ class StarterGenerator:
         steps = request.steps or config.steps
         lead = course(request, config.guidance if request.guidance is None else request.guidance)
         readings = [self._conditions.read(text) for text in lead.texts]
-        velocity = self._velocity([each.names for each in readings])
-        said = self._evidence.said([each for each, pull in zip(readings[1:], lead.pulls, strict=True) if pull > 0])
+        towards = [each for each, pull in zip(readings[1:], lead.pulls, strict=True) if pull > 0]
+        said = self._evidence.said(towards)
         begin = None if request.start is None else self._latents(request.start)
         at = times(steps)
         if begin is not None:
             # Enter the flow where as much noise has been added as the strength says.
             at = times(max(1, round(steps * request.strength)), start=max(request.strength, 1e-3))
-        side = config.size // 8
+        drafts = config.drafts if request.drafts is None else request.drafts
+        # What a picture begins from is of one kind already, and where none is asked for there is nothing to choose by.
+        wanted = self._chooser.wanted(towards) if drafts > 1 and begin is None else None
+        drafts = drafts if wanted else 1
+        early = max(1, round(_DRAFTED * steps)) if wanted else 0
+        total = drafts * early + len(at) - 1 - early
+        velocity = self._velocity([each.names for each in readings])
         for number in range(request.count):
-            seed = request.seed + number
-            noise = np.random.default_rng(seed).standard_normal((self._patches.components, side, side), dtype=np.float32)
-            if begin is not None:
-                noise = np.asarray((1 - at[0]) * begin + at[0] * noise, dtype=np.float32)
-            found = noise
-            for step, found in enumerate(flow(velocity, noise, lead.pulls, at), start=1):
+            seed, told = request.seed + number, 0
+            found: Floats = np.zeros(0, np.float32)
+
+            def step(found: Floats, number: int = number) -> bool:
+                """Tell of a step; whether to go on."""
+                nonlocal told
+                told += 1
                 if stopped():
+                    return False
+                progress(GenerationStep(number + 1, request.count, told, total, partial(self._image, found, 0)))
+                return True
+
+            begun: list[Iterator[Floats]] = []
+            guesses: list[Floats] = []
+            for draft in range(drafts):
+                noise = self._noise(seed, draft)
+                if begin is not None:
+                    noise = np.asarray((1 - at[0]) * begin + at[0] * noise, dtype=np.float32)
+                begun.append(flow(velocity, noise, lead.pulls, at))
+                for found in islice(begun[-1], early):
+                    if not step(found):
+                        return
+                guesses.append(found)
+            kept = self._best(guesses, wanted) if wanted else 0
+            found = guesses[kept]
+            for found in begun[kept]:
+                if not step(found):
                     return
-                progress(GenerationStep(number + 1, request.count, step, len(at) - 1, partial(self._image, found)))
             blank = not np.isfinite(found).all()
             remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else said
-            yield DrawnImage(self._image(np.nan_to_num(found)), seed, remarks, blank)
+            chooser = self._chooser.name if wanted else ""
+            if wanted and not blank:
+                by = chooser.split()[0]
+                remarks = (*remarks, f"Chosen from {drafts} drafts: the one that the {by} encoder takes most for {wanted}.")
+            yield DrawnImage(self._image(np.nan_to_num(found), seed), seed, remarks, blank, drafts, chooser)
+
+    def _noise(self, seed: int, draft: int) -> Floats:
+        """Where a draft begins; the first is where an image of this seed begins that is not chosen."""
+        side = self._config.size // 8
+        rng = np.random.default_rng([seed, draft] if draft else seed)
+        return rng.standard_normal((self._patches.components, side, side), dtype=np.float32)
+
+    def _best(self, guesses: Sequence[Floats], wanted: KindOfPicture) -> int:
+        """Which of several unfinished images is most of a kind; one that overflowed is none."""
+        whole = np.array([np.isfinite(each).all() for each in guesses])
+        scores = self._chooser.scores([self._image(np.nan_to_num(each), 0) for each in guesses], wanted)
+        return int(np.where(whole, scores, -1.0).argmax())
 
     def _velocity(self, prompts: Sequence[tuple[str, ...]]) -> Callable[[Floats, float], Floats]:
         states, mask, pooled = self._conditions.numbers(prompts)
@@ -200,8 +253,12 @@ class StarterGenerator:
         square = framed(picture, self._config.size)
         return self._patches.encode(np.asarray(square, dtype=np.float32) / 127.5 - 1)
 
-    def _image(self, latents: Floats) -> Image.Image:
+    def _image(self, latents: Floats, seed: int) -> Image.Image:
         pixels = self._patches.decode(latents)
+        if self._config.grain:
+            # The components of a patch hold no noise, and a picture has some everywhere but outside the body.
+            noise = np.random.default_rng([seed, _GRAIN_KEY]).standard_normal(pixels.shape, dtype=np.float32)
+            pixels = pixels + self._config.grain * noise * (pixels > _BLACK)
         return Image.fromarray(np.clip(np.round((pixels + 1) * 127.5), 0, 255).astype(np.uint8))
 
     @loaded_once
@@ -211,6 +268,10 @@ class StarterGenerator:
     @loaded_once
     def _conditions(self) -> Conditions:
         return Conditions.load(self._folder)
+
+    @loaded_once
+    def _chooser(self) -> DraftChooser:
+        return DraftChooser(self._evidence, self._threads)
 
     @loaded_once
     def _evidence(self) -> Evidence:

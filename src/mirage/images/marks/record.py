@@ -54,6 +54,10 @@ class SyntheticRecord:
         What it began from: empty for noise, ``an upload``, or a figure's id.
     strength : float
         With `start`.
+    drafts : int
+        From how many drafts it was chosen; 1 where nothing was chosen.
+    chooser : str
+        By which encoder, with the beginning of its digest.
     created : str
         ISO 8601, UTC, to the second.
     software : str
@@ -76,6 +80,8 @@ class SyntheticRecord:
     software: str
     start: str = ""
     strength: float = 0.0
+    drafts: int = 1
+    chooser: str = ""
 
     def print(self) -> str:
         """As JSON text."""

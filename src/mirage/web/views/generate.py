@@ -37,6 +37,9 @@ class ChoicesBody(ApiModel):
     width: int | None = Field(None, description="Pixels.")
     height: int | None = Field(None, description="Pixels.")
     count: int = Field(1, description="How many images, of this seed and those after it.")
+    drafts: int | None = Field(
+        None, description="From how many drafts the generator chooses each image; 1 for no choice, as in a comparison."
+    )
     figure: str = Field("", description="Id of a figure to begin from, where the generator can.")
     strength: float = Field(0.6, description="With a picture to begin from: 0 keeps it, 1 draws anew.")
 
@@ -121,6 +124,8 @@ class RecordView(ApiModel):
     height: int
     start: str = Field(description="What it began from: empty for noise, `an upload`, or a figure's id.")
     strength: float
+    drafts: int = Field(description="From how many drafts it was chosen; 1 where nothing was chosen.")
+    chooser: str = Field(description="By which encoder, with the beginning of its digest.")
     created: str
     software: str
 
