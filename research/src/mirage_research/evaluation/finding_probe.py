@@ -3,9 +3,9 @@
 The probe is a linear discriminant with shrinkage (Ledoit and Wolf's idea, with one fixed weight) over the features of
 `mirage_research.evaluation.image_features`, which neither find nor draw anything in MIRAGE. It learns a finding against
 pictures of the same kinds without it, so that modality, plane and region cannot tell it. Then images are drawn of one kind,
-with the finding in the prompt and without it, from the same seeds: the area under the ROC curve between the two says whether
-the words change what the probe looks for. The same area on real pictures that it did not learn on says what could be seen at
-best.
+with the finding in the prompt and without it, from the same seeds, and no draft is chosen: the area under the ROC curve
+between the two says whether the words change what the probe looks for. The same area on real pictures that it did not learn
+on says what could be seen at best.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def measure(
         found = []
         for at in range(seed, seed + images, 8):
             count = min(8, seed + images - at)
-            request = GenerationRequest((PromptTerm(text),), seed=at, count=count)
+            request = GenerationRequest((PromptTerm(text),), seed=at, count=count, drafts=1)
             found += list(generator.generate(filled(request, generator.info())))
         shown = [image.image for image in found]
         return looked([lambda i=i: i for i in shown], f"Looking for {text}", len(shown))  # type: ignore[misc]
