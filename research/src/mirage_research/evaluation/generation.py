@@ -46,7 +46,7 @@ from mirage_research.data.medpix import (
 from mirage_research.evaluation import image_features as features
 from mirage_research.evaluation.intervals import told
 
-BARS = {"match": 0.7, "distance": 0.5, "diversity": 0.5}
+BARS = {"match": 0.8, "distance": 0.35, "diversity": 0.5}
 _DRAWS = 1000  # of the bootstrap
 _LEAST = 8  # real figures of a class, of as many cases, whose spread is measured
 Floats = npt.NDArray[np.float64]

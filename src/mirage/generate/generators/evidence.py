@@ -143,6 +143,8 @@ class Evidence:
                 + (f" Not told from chance: {_listed(others)}." if others else "")
                 + " Of others nothing was measured: they may be missing or wrong."
             )
+        else:
+            sentences.append("Whether it shows findings or diseases was not measured: they may be missing or wrong.")
         return tuple(sentences)
 
     def refusal(self, conditions: Conditions, asked: PromptReading) -> str:
