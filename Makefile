@@ -20,6 +20,9 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
+# Each process has a core to itself: threads of its own would only take it from the others.
+test test-models: export OMP_NUM_THREADS ?= 1
+
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py

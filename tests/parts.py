@@ -89,7 +89,7 @@ COMMAND = [sys.executable, "-m", "mirage"]
 # Importing the package takes longer than most commands, so one process imports it and forks for each.
 _FORKING = """
 import json, os, sys
-import mirage.cli, mirage.storage.reindex
+import mirage.cli, mirage.cli.hits, mirage.storage.reindex, mirage.web.server
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()

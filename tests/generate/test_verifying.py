@@ -145,7 +145,7 @@ def test_the_command_says_so_too(marked: dict[str, Path], small: Path) -> None:
 
 
 def test_no_real_starter_figure_carries_the_watermark(starter: Atlas) -> None:
-    names = list(starter.pictures.names())[::20]
+    names = [name for name in starter.pictures.names() if not name.endswith(".stack")][::20]
     assert len(names) >= 10
     for name in names:
         with Image.open(starter.pictures.path(name)) as opened:

@@ -24,6 +24,7 @@ from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
 from parts import copy_atlas
+from scan_maker import MadeStacks, phantom
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,22 @@ def site(tmp_path_factory, some_folder, roots) -> Iterator[Served]:
     with Atlas.open(copy_atlas(some_folder, tmp_path_factory.mktemp("web") / "atlas")) as atlas:
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots) as served:
+            yield served
+
+
+@pytest.fixture(scope="session")
+def corpus() -> MadeStacks:
+    """A made-up scan."""
+    return MadeStacks()
+
+
+@pytest.fixture(scope="session")
+def stacked(tmp_path_factory, roots, corpus) -> Iterator[Served]:
+    """The site of an atlas with that scan, a single picture cut from it, and a scan without sides and labels."""
+    with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
+        add(atlas, corpus)
+        add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        with serving(atlas, Settings(), roots) as served:
             yield served
 
 

@@ -8,15 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 from browsing import expect, opened, too_wide
-from conftest import serving
 from test_browser import LUMINANCE
 
-from mirage.atlas import Atlas
 from mirage.images.packing import pack
-from mirage.settings import Settings
-from mirage.storage.ingest import add
 from mirage.web.templating import address
-from scan_maker import MadeStacks, phantom
 
 pytestmark = pytest.mark.browser
 PAGE = "/figure/made:scan"
@@ -31,20 +26,6 @@ SHOWN = """() => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   return [canvas.width, canvas.height, [...data.filter((_, at) => at % 4 === 0)]];
 }"""
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return MadeStacks()
-
-
-@pytest.fixture(scope="module")
-def stacked(tmp_path_factory, roots, corpus):
-    with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
-        add(atlas, corpus)
-        add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
-        with serving(atlas, Settings(), roots) as served:
-            yield served
 
 
 @pytest.fixture

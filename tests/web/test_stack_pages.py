@@ -10,33 +10,13 @@ from html import unescape
 import httpx
 import numpy as np
 import pytest
-from conftest import serving
 from PIL import Image
 
-from mirage.atlas import Atlas
 from mirage.figure import Window
 from mirage.images.packing import unpack
-from mirage.settings import Settings
-from mirage.storage.ingest import add
 from mirage.web.views.stacks import StackView
-from scan_maker import MadeStacks, phantom
 
 SCAN = "made:scan"
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return MadeStacks()
-
-
-@pytest.fixture(scope="module")
-def stacked(tmp_path_factory, roots, corpus):
-    """The site of an atlas with one stack and a single picture cut from it."""
-    with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
-        add(atlas, corpus)
-        add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
-        with serving(atlas, Settings(), roots) as served:
-            yield served
 
 
 @pytest.fixture
