@@ -252,6 +252,10 @@ class Lexicon:
         """Whether a word stands in any name, or is a short form."""
         return self.canonical(word) in self.vocabulary or bool(self._short_form(word, typed=True))
 
+    def is_name(self, word: str) -> bool:
+        """Whether one word is a whole name."""
+        return self.canonical(word) in self._forms
+
     def find(self, text: str, *, typed: bool = False, eponyms: bool = False) -> Found:
         """Find what a text names.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,12 +16,16 @@ from rapidfuzz.distance import OSA
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.lexicon_files import KINDS
 from mirage.language.mentions import mentions
+from mirage.language.vocabulary import is_common
 from mirage.language.words import BEGINNINGS, FILLERS, WORD, stem
 
 _ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
 _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
 _NORMAL = frozenset(_ASKING["normal"].split())
+SPANISH: Mapping[str, str] = _ASKING["spanish"]  # words beside the names of things, in English
+_ORDINAL = re.compile(r"(?i)\b(\d{1,2})(?:st|nd|rd|th)\b")
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 NORMAL, VARIANT = "normal", "normal variant"  # concepts
 _DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
 _WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
@@ -135,7 +139,7 @@ class QueryReading:
     versus : tuple of two str, or None
         What somebody wants side by side.
     joined : bool
-        Whether it names diseases with *or*, *and* or a comma between: a figure of one of them answers too.
+        Whether it names diseases, or structures, with *or*, *and* or a comma between: a figure of one of them answers too.
     normal : bool
         Whether what is not diseased is asked for.
     denied : tuple of str
@@ -195,7 +199,8 @@ def read(
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
     plain = _QUOTED.sub(r"\1", text)
-    mended, changes = _mend(_plain(_singular(plain, kept)), kept, lexicon(), known, more, told)
+    plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
+    mended, changes = _mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
@@ -214,7 +219,7 @@ def read(
         elif match.concept not in (each.name for each in concepts):
             concepts.append(AskedConcept.of(match.concept, words))
             between = lexicon().words(mended[last : match.start])
-            both = len(concepts) > 1 and concepts[-2].kind == concepts[-1].kind == "disease"
+            both = len(concepts) > 1 and concepts[-2].kind == concepts[-1].kind in ("disease", "anatomy")
             joined = joined or (both and _JOINING.fullmatch(mended[last : match.start]) is not None)
             if len(concepts) > 1 and last and _PLACING.issuperset(between) and (one := _placed(*concepts[-2:])):
                 concepts[-2:] = [one]
@@ -223,7 +228,7 @@ def read(
         concepts = [each for each in concepts if each.name != VARIANT]  # "os acromiale, normal variant"
     others: list[str] = []
     for word, start, _ in lexicon().spans(mended):
-        folded = lexicon().canonical(word)
+        folded = lexicon().canonical(SPANISH.get(word.lower(), word))
         normal = normal or (folded in _NORMAL and start not in covered)
         short = word in found.doubtful or word.upper() in found.doubtful
         if not (start in covered or not word[0].isalnum() or short or folded in fillers() or folded in _NORMAL) and (
@@ -252,12 +257,13 @@ def _placed(one: AskedConcept, other: AskedConcept) -> AskedConcept | None:
     what, where = (one, other) if other.kind == "anatomy" else (other, one)
     if where.kind != "anatomy" or what.kind not in ("disease", "finding") or known.organ(what.name):
         return None
-    name = f"{where.name} {what.name}"
-    found = known.find(name, typed=True).matches
-    if len(found) != 1 or found[0].end - found[0].start < len(name):
-        return None
-    called = AskedConcept.of(found[0].concept, (*one.words, *other.words))
-    return replace(called, general=what.name, places=where.narrower | {where.name})
+    for place in (where.name, where.name.removeprefix("left ").removeprefix("right ")):  # a "left lung nodule" is one of the lung
+        name = f"{place} {what.name}"
+        found = known.find(name, typed=True).matches
+        if len(found) == 1 and found[0].end - found[0].start == len(name):
+            called = AskedConcept.of(found[0].concept, (*one.words, *other.words))
+            return replace(called, general=what.name, places=known.children(place) | {place})
+    return None
 
 
 def _plain(text: str) -> str:
@@ -283,7 +289,7 @@ def _absent(text: str) -> set[str]:
 
 
 def _singular(text: str, kept: Collection[str]) -> str:
-    """Plurals that Spanish makes, *cálculos renales*, in the singular, where more of the words is then a name."""
+    """Plurals that Spanish makes, *cálculos renales*, in the singular."""
     known = lexicon()
 
     def one(found: re.Match[str]) -> str:
@@ -293,10 +299,22 @@ def _singular(text: str, kept: Collection[str]) -> str:
         shorter = (word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end))
         return next((each for each in shorter if known.knows(each)), word)
 
+    return WORD.sub(one, text)
+
+
+def _ordinal(found: re.Match[str]) -> str:
+    """*fourth* for *4th*."""
+    number = int(found[1])
+    return _ORDINALS[number - 1] if 0 < number <= len(_ORDINALS) else found[0]
+
+
+def _with_more_named(text: str, other: str) -> str:
+    """The other wording of a text, where more of its words is then a name."""
+    known = lexicon()
+
     def named(text: str) -> int:
         return sum(len(known.words(text[each.start : each.end])) for each in known.find(text, typed=True).matches)
 
-    other = WORD.sub(one, text)
     return other if other != text and named(other) > named(text) else text
 
 
@@ -332,6 +350,7 @@ def _mend(
     spans = [span for span in known_names.spans(text) if span[0][0].isalnum()]
     if len(spans) > _MOST_MENDED:
         return text, ()
+    named = known_names.find(text, typed=True).matches
     changes: list[Mended] = []
     parts, place = list[str](), 0
 
@@ -344,10 +363,15 @@ def _mend(
     for number, (word, start, end) in enumerate(spans):
         long = len(word) >= _SHORTEST or word.lower() in BEGINNINGS
         strange = long and word.isalpha() and word.lower() not in kept
-        if start < place or not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
-            continue
         following = spans[number + 1] if number + 1 < len(spans) else ("", end, end)
         both = word + following[0]
+        within = [one for one in named if one.start < following[2] and start < one.end]
+        apart = text[end : following[1]] == " " and all(" " not in text[one.start : one.end] for one in within)
+        if start >= place and strange and apart and known_names.is_name(both):  # "wind pipe", which is in two words no name
+            mend(start, following[2], both)
+            continue
+        if start < place or not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
+            continue
         if following[0] and known_names.canonical(both) in known_names.vocabulary:  # "pneumo thorax"
             mend(start, following[2], both)
             continue
@@ -408,9 +432,17 @@ def _names_to_mend_to(known_names: Lexicon) -> list[str]:
     return list(dict.fromkeys((*known_names.vocabulary, *known_names.adjectives)))
 
 
+def _is_structure(word: str, known_names: Lexicon) -> bool:
+    return any(known_names.kind(one.concept) == "anatomy" for one in known_names.find(word).matches)
+
+
 def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Callable[[], Collection[str]]) -> str:
-    """The word that was meant, or an empty string where none is near enough."""
-    typed = known_names.canonical(word)
+    """The word that was meant, or an empty string where none is near enough.
+
+    A word of general English, *leaving*, is meant as it stands, unless with its neighbours the other makes a name, or its
+    letters are those of a structure: *brian*.
+    """
+    typed, common = known_names.canonical(word), is_common(word.lower())
     farthest = 1 if len(typed) < _LONG else 2
     titles = more()
     candidates = []
@@ -428,9 +460,13 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
         named = within > len(candidate) + 1  # with its neighbours it makes a name of several words
         if len(typed) < _LONG - 2 and candidate[0] != typed[0] and not named:
             continue
+        if common and not named and not (sorted(candidate) == sorted(typed) and _is_structure(candidate, known_names)):
+            continue
         ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, candidate not in titles, candidate))
     if ranked:
         return min(ranked)[-1]
+    if common:
+        return ""
     for cut in range(_SHORTEST, len(typed) - _SHORTEST + 1):  # two words written as one
         if {typed[:cut], known_names.canonical(typed[cut:])} <= known_names.vocabulary:
             return f"{typed[:cut]} {typed[cut:]}"

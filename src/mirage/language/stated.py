@@ -13,7 +13,7 @@ from typing import Literal
 
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
-from mirage.language.reading import fillers
+from mirage.language.reading import SPANISH, fillers
 
 Agreement = Literal["held", "silent", "contrary"]
 
@@ -72,10 +72,6 @@ intracapsular extracapsular
 """.strip().splitlines()
 )
 _PLACES = {word: (line[0], word) for line in _CONTRARY for word in line} | {"undisplaced": ("displaced", "nondisplaced")}
-_SPANISH = {"izquierdo": "left", "izquierda": "left", "derecho": "right", "derecha": "right",
-            "aguda": "acute", "agudo": "acute",
-            "crónica": "chronic", "crónico": "chronic", "benigno": "benign", "benigna": "benign", "maligno": "malignant",
-            "maligna": "malignant", "anteriores": "anterior", "posteriores": "posterior"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ def stated(text: str) -> Stated:
     adjectives: dict[str, set[str]] = {}
     for word, _, _ in lexicon().spans(text):
         low = word.lower()
-        low = _SPANISH.get(low, low)
+        low = SPANISH.get(low, low)
         place, value = ("side", SIDES[low]) if low in SIDES else _PLACES.get(low, ("", ""))
         if word.isupper() and (side := _sided().get(word)):
             place, value = "side", side

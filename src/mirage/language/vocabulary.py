@@ -204,6 +204,13 @@ def _common() -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
+def is_common(word: str) -> bool:
+    """Whether a word, in lower case, is one of general English, or one of these with an ending: *leaving*, *ballooned*."""
+    bases = (word.removesuffix(end) for end in ("s", "es", "ed", "ing", "ly") if word.endswith(end))
+    return word in _common() or any(len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases)
+
+
+@lru_cache(maxsize=8192)
 def is_uncommon(word: str) -> bool:
     """Whether a word, in lower case, is outside the common words of general English and looks like a name of something."""
     if len(word) < _SHORTEST or not word.isalpha() or not word.isascii() or word.endswith(_INFLECTED):

@@ -275,7 +275,11 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "weak", "alike"  # a word that is not understood says which abscess, and the figure's words do not hold it
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
-    if "none" in held.values() or not others():  # a structure, and something beside it that its words do not say
+    if reading.joined and "plain" in held.values() and others() and made():  # one of several structures
+        return "likely", "structure"
+    if "none" in held.values():  # the structure is not said, and whatever looks alike shows others
+        return "weak", "alike"
+    if not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
     otherwise = (each for each in reading.concepts if each.kind == "modality" and not _made_so(each, figure, words))
     if figure.modality and any(otherwise):  # a CT of the liver answers nobody who asks for an ultrasound of it
@@ -315,8 +319,9 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
-    # The words of a disease's name, scattered over a text, do not name it.
-    if said == "none" and concept.kind != "disease" and words >= set(concept.words):
+    # The words of a name, scattered over a text, name neither a disease nor a structure: a left ventricle, a renal pelvis.
+    one = len(concept.words) == 1 if concept.kind == "anatomy" else concept.kind != "disease"
+    if said == "none" and one and words >= set(concept.words):
         return "said"
     return said
 
