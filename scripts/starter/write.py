@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from mirage.figure import SlicePlace
 from mirage.images.stack_file import packed_slices, write_stack
 from mirage.images.stacks import slice_labels, slice_values, stack_of
 from mirage.images.volume import Volume
@@ -97,12 +98,17 @@ def record(draft: Draft, files: dict[str, Any]) -> dict[str, Any]:
             "licence": {"name": origin.licence_name, "url": origin.licence_url, "allows_sharing": True},
         },
         **files,
-        **({"slice_of": asdict(draft.slice_of), "window": draft.window} if draft.slice_of else {}),
+        **({"slice_of": _place(draft.slice_of), "window": draft.window} if draft.slice_of else {}),
         "package": origin.package,
         "file": draft.file,
         "notice": f"{origin.key}.txt",
         **draft.extras,
     }
+
+
+def _place(place: SlicePlace) -> dict[str, Any]:
+    """Where a slice lies; what it shows stands beside, in ``shares``."""
+    return {"stack": place.stack, "view": place.view, "number": place.number}
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:

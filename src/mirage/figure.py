@@ -215,11 +215,15 @@ class SlicePlace:
         The plane in which it was cut.
     number : int
         From 0, as in `Stack`.
+    shares : tuple of (str, float)
+        Structures that are marked in it, by the names of the stack's labels: to how much of the structure's largest
+        section in this plane it shows, 0 to 1.
     """
 
     stack: str
     view: str
     number: int
+    shares: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,11 @@ class StarterCorpus:
             figure = _FIGURE.validate_python(record)
             self._records[figure.id] = record
             label, made_of = figure.id, line
-            if figure.slice_of is not None:  # its picture changes with its stack, which stands before it
-                made_of += str(self._records[figure.slice_of.stack]["voxels_sha256"])
+            if (place := figure.slice_of) is not None:  # its picture changes with its stack, which stands before it
+                made_of += str(self._records[place.stack]["voxels_sha256"])
+                if shares := tuple(record.get("shares", {}).items()):
+                    made_of += "shares"  # atlases of earlier versions do not have them
+                    figure = replace(figure, slice_of=replace(place, shares=shares))
             else:
                 label = str(record["picture" if figure.stack is None else "voxels"])
         except (ValueError, KeyError, TypeError) as error:

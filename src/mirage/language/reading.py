@@ -257,7 +257,10 @@ def _placed(one: AskedConcept, other: AskedConcept) -> AskedConcept | None:
     what, where = (one, other) if other.kind == "anatomy" else (other, one)
     if where.kind != "anatomy" or what.kind not in ("disease", "finding") or known.organ(what.name):
         return None
-    for place in (where.name, where.name.removeprefix("left ").removeprefix("right ")):  # a "left lung nodule" is one of the lung
+    for place in (
+        where.name,
+        where.name.removeprefix("left ").removeprefix("right "),
+    ):  # a "left lung nodule" is one of the lung
         name = f"{place} {what.name}"
         found = known.find(name, typed=True).matches
         if len(found) == 1 and found[0].end - found[0].start == len(name):

@@ -207,7 +207,9 @@ def _common() -> frozenset[str]:
 def is_common(word: str) -> bool:
     """Whether a word, in lower case, is one of general English, or one of these with an ending: *leaving*, *ballooned*."""
     bases = (word.removesuffix(end) for end in ("s", "es", "ed", "ing", "ly") if word.endswith(end))
-    return word in _common() or any(len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases)
+    return word in _common() or any(
+        len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -32,6 +32,10 @@ _TISSUES = frozenset(
     "bone|joint|muscle|artery|vein|nerve|lymph node|tendon|ligament|cartilage|meninges|skin|bone marrow|soft tissue"
     "|subcutaneous tissue|blood vessel".split("|")
 )
+# What a film calls the view that slices call a plane.
+_PROJECTIONS = {"coronal": "frontal", "sagittal": "lateral"}
+# Labels that another may stand for: CT and MR angiograms, PET/CT.
+_BOTH = {"CT": frozenset({"XA", "PT", "NM"}), "MR": frozenset({"XA", "PT"})}
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
 _FAR_TOO_GENERAL = 100  # to lift all figures of any of them, as of a cancer
 _VERY_GENERAL = 300  # of a lesion, a tumor
@@ -268,6 +272,8 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
+    if any(_made_otherwise(each, figure) for each in reading.concepts):
+        return "weak", "alike"  # a CT of the liver answers nobody who asks for an ultrasound of it
     nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
     if things and nowhere:  # the right disease in another place
         return "weak", "alike"
@@ -281,9 +287,6 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "weak", "alike"
     if not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
-    otherwise = (each for each in reading.concepts if each.kind == "modality" and not _made_so(each, figure, words))
-    if figure.modality and any(otherwise):  # a CT of the liver answers nobody who asks for an ultrasound of it
-        return "weak", "alike"
     return "likely", "structure"
 
 
@@ -326,12 +329,21 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
     return said
 
 
+def _made_otherwise(concept: AskedConcept, figure: SearchRow) -> bool:
+    """Whether a figure is of another modality than is asked for."""
+    kinds = {concept.name, *lexicon().parents(concept.name)}
+    labels = {MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS}
+    return bool(figure.modality and labels) and labels.isdisjoint({figure.modality, *_BOTH.get(figure.modality, ())})
+
+
 def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
     """Whether a figure was made as asked: by its labels, or by its own words."""
-    if concept.kind == "plane" and figure.plane == concept.name:
+    if concept.kind == "plane" and figure.plane in (concept.name, _PROJECTIONS.get(concept.name)):
         return True
     if figure.modality and MODALITY_LABELS.get(concept.name) == figure.modality:
         return True
+    if _made_otherwise(concept, figure):
+        return False  # a spin echo is no "echo" of the heart
     if words >= set(concept.words):
         return True
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.

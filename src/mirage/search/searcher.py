@@ -30,6 +30,7 @@ from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures
 from mirage.search.deduplication import deduplicated
 from mirage.search.fusion import FusedFigure
 from mirage.search.query_vector import Feedback, QueryEncoder
+from mirage.search.shares import GAIN
 from mirage.search.stacks import Stacks
 from mirage.storage.records import SearchRow, StoredMention
 from mirage.storage.store import Store
@@ -94,9 +95,10 @@ class Searcher:
         _BESIDE.submit(self._warmed)
         vector, lists, wanted = self._asked(query, reading, words, feedback, notes)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
+        shares = self._stacks.shares(reading)
         if self._stacks:
             asked = IndexQuery(vector, words, 0, query.filters, concepts=self._numbers(reading))
-            self._stacks.list_missing(asked, lists)
+            self._stacks.list_missing(asked, lists, shares)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
             words=bool(query.text),
@@ -104,9 +106,9 @@ class Searcher:
             less=any(term.weight < 0 for term in query.terms),
         )
         most = query.k + SPARE + len(own)
-        gained = _gained(lists, weights, sum(wanted.values()))
-        shares, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
-        fused = fusion.fuse(lists, shares, None if self._stacks else most, silent, gained)
+        gained = _with_shares(_gained(lists, weights, sum(wanted.values())), shares, reading)
+        ranked, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
+        fused = fusion.fuse(lists, ranked, None if self._stacks else most, silent, gained)
         order = [entry.key for entry in fused if entry.key not in own]
         staying = self._stacks.considered(order, query.k + SPARE)
         fused = [entry for entry in fused if entry.key in staying]
@@ -130,8 +132,7 @@ class Searcher:
         if self._stacks:
             tiers = {entry.key: _TIERS.index(sure[entry.key][0]) for entry in fused}
             fused = self._stacks.gathered(fused, tiers, self._stacks.named(rows, wanted), covered)
-        hits = self._hits(fused[: query.k], rows, folded, features, sure)
-        hits = self._stacks.at_slices(hits, vector, reading)
+        hits = self._stacks.at_slices(self._hits(fused[: query.k], rows, folded, features, sure), vector, reading)
         notes += _remarks(query, hits)
         if reading and reading.denied:
             names = ", ".join(reading.denied)
@@ -340,6 +341,21 @@ def _gained(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: flo
     for key, score in told:
         gained[key] = gained.get(key, 0.0) + weights.get("case", 1.0) * score / best
     return gained
+
+
+def _with_shares(gained: dict[int, float], shares: Mapping[int, float], reading: QueryReading | None) -> dict[int, float]:
+    """What figures gain, with what they show of a structure: of that alone, or else only what scraps of it lose.
+
+    Parameters
+    ----------
+    gained : dict
+        Key to what it gains.
+    shares : mapping
+        Key to how much it shows.
+    reading : QueryReading or None
+    """
+    least = 0.0 if reading and all(each.kind == "anatomy" for each in reading.wanted) else -1.0
+    return gained | {key: gained.get(key, 0.0) + GAIN * (share + least) for key, share in shares.items()}
 
 
 def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:

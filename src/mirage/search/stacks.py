@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +19,12 @@ import numpy.typing as npt
 from mirage.figure import Stack, StackLabel
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
-from mirage.language.concepts import lexicon
 from mirage.language.reading import QueryReading
 from mirage.models.runtime import loaded_once
 from mirage.search.answer import Hit, SliceFound
 from mirage.search.confidence import HitFeatures
 from mirage.search.fusion import FusedFigure, coverage
+from mirage.search.shares import SectionShares, read_label
 from mirage.storage.records import SearchRow, SliceVectors
 from mirage.storage.store import Store
 
@@ -77,19 +76,13 @@ def _label_asked(labels: Sequence[StackLabel], reading: QueryReading) -> StackLa
     itself = frozenset[str]().union(*(each.narrower | {each.name} for each in reading.wanted))
     found: tuple[tuple[bool, int], StackLabel] | None = None
     for label in labels:
-        concepts, stems = _read(label.name)
+        concepts, stems = read_label(label.name)
         if not concepts.isdisjoint(reading.unwanted) or not (concepts & told or (stems and stems <= asked)):
             continue
         fits = not concepts.isdisjoint(itself), len(stems & asked)
         if found is None or fits > found[0]:
             found = fits, label
     return found and found[1]
-
-
-@lru_cache(maxsize=4096)
-def _read(name: str) -> tuple[frozenset[str], frozenset[int]]:
-    """The concepts that a label's name tells, and its stems."""
-    return frozenset(match.concept for match in lexicon().find(name).matches), wordform.stems(name)
 
 
 def together(
@@ -150,6 +143,18 @@ class Stacks:
         return self._store.families()
 
     @loaded_once
+    def _shares(self) -> SectionShares:
+        return SectionShares(self._store.slice_places() if self.families else {})
+
+    def shares(self, reading: QueryReading | None) -> dict[int, float]:
+        """Key to how much a figure shows of what is asked for, as `SectionShares.asked` tells; a stack as its best slice."""
+        found = self._shares.asked(reading)
+        best: dict[str, float] = {}
+        for key, share in found.items():
+            best[self.families[key]] = max(share, best.get(self.families[key], 0.0))
+        return found | {key: best[self.families[key]] for key in self.counts if self.families[key] in best}
+
+    @loaded_once
     def counts(self) -> dict[int, int]:
         """The key of each stack to how many of its slices are encoded."""
         return self._store.slice_counts(self._encoder) if self.families else {}
@@ -159,22 +164,27 @@ class Stacks:
         own = [key for key in keys if key in self.counts]
         return self._store.slices(own, self._encoder) if own else {}
 
-    def list_missing(self, asked: IndexQuery, lists: dict[str, Ranked]) -> None:
+    def list_missing(self, asked: IndexQuery, lists: dict[str, Ranked], shares: Mapping[int, float]) -> None:
         """Add to the channels' lists the stacks of which only slices are listed: many of these may stand before them.
+
+        So are those slices of them that show most of what is asked for.
 
         Parameters
         ----------
         asked : IndexQuery
             All that was asked, of all channels.
         lists : dict
+        shares : mapping
+            As `shares` gives it.
         """
         listed = {key for ranked in lists.values() for key, _ in ranked}
         found = {self.families[key] for key in listed & self.families.keys()}
-        missing = sorted(key for key in self.counts.keys() - listed if self.families[key] in found)
+        most = sorted(shares, key=lambda key: (-shares[key], key))[:CONSIDERED]
+        missing = sorted(key for key in {*self.counts, *most} - listed if self.families[key] in found)
         if missing:
             for channel, ranked in self._index.ask(replace(asked, limit=len(missing), among=missing)).items():
-                most = 1.0 if channel == "concepts" else math.inf
-                lists.setdefault(channel, []).extend((key, min(most, score)) for key, score in ranked)
+                cap = 1.0 if channel == "concepts" else math.inf
+                lists.setdefault(channel, []).extend((key, min(cap, score)) for key, score in ranked)
 
     def considered(self, keys: Sequence[int], most: int) -> set[int]:
         """The first keys, of one stack at most `CONSIDERED` among them, and the stacks of those, wherever they stand.

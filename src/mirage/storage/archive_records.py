@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from mirage.errors import BadPicture, first_fault
 from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure
 from mirage.images.stacks import check_stack
+from mirage.images.volume import MOST_LABELS
 from mirage.storage.records import PictureRow, StackRow
 
 Read = TypeVar("Read")
@@ -112,6 +113,8 @@ def _check_stacked(figure: ArchivedFigure) -> None:
         raise ValueError("files: a stack has them, and this one has none")
     if place is not None and (stack is not None or place.view not in PLANES or not 0 <= place.number < 2**31):
         raise ValueError("slice_of: no figure can be that slice")
+    if place is not None and (len(place.shares) > MOST_LABELS or not all(0 <= share <= 1 for _, share in place.shares)):
+        raise ValueError("slice_of: no slice can show that much of what is marked in it")
     if stack is None or files is None:
         return
     try:

@@ -67,7 +67,7 @@ figures = sa.Table(
     # The figure's words as `mirage.language.words.packed_stems` and `mirage.language.concepts.Lexicon.folded` give them.
     sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
     _text("folded", server_default=""),
-    _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name"
+    _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name", its shares as JSON below
 )
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(

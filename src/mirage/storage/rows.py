@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -74,8 +75,15 @@ def row_of(row: Sequence[Any]) -> FigureRow:
 
 def place_of(written: str) -> SlicePlace:
     """What `figures.slice_of` says."""
-    view, number, stack = written.split(" ", 2)
-    return SlicePlace(stack, view, int(number))
+    place, _, shares = written.partition("\n")
+    view, number, stack = place.split(" ", 2)
+    return SlicePlace(stack, view, int(number), tuple((name, share) for name, share in json.loads(shares or "[]")))
+
+
+def place_written(place: SlicePlace | None) -> str:
+    """The same, as it is kept."""
+    shares = f"\n{json.dumps(place.shares)}" if place and place.shares else ""
+    return f"{place.view} {place.number} {place.stack}{shares}" if place else ""
 
 
 def derived_of(figure: Figure) -> Derived:
@@ -105,7 +113,7 @@ def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
         "picture": picture.pop("name"),
         **picture,
         "stamp": stamp,
-        "slice_of": f"{place.view} {place.number} {place.stack}" if (place := figure.slice_of) else "",
+        "slice_of": place_written(figure.slice_of),
     }
 
 

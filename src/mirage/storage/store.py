@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mirage.errors import NotFound
-from mirage.figure import Case
+from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.query import shown
@@ -401,8 +401,12 @@ class Store:
         own = dict(self._database.rows(sa.select(figures.c.key, figures.c.id).join(stacks)))
         if not own:  # by far the most atlases; looking through all figures takes time
             return {}
+        return own | {key: place.stack for key, place in self.slice_places().items()}
+
+    def slice_places(self) -> dict[int, SlicePlace]:
+        """Of which stack each single slice is one, and what is marked in it, by key."""
         cut = self._database.rows(sa.select(figures.c.key, figures.c.slice_of).where(figures.c.slice_of != ""))
-        return own | {key: place_of(written).stack for key, written in cut}
+        return {key: place_of(written) for key, written in cut}
 
     def uncaptioned(self) -> frozenset[int]:
         """The figures that have neither a caption nor a title in its place, by key."""
