@@ -43,6 +43,17 @@ _PLAIN = re.compile(
     r"(?:contrast(?:\s(?:material|medium|media|agent|enhancement|administration))?|gadolinium|gad)|sin contraste)(?![\w-])"
 )
 _MADE_WITH = re.compile(r"(?i)\b(?:CT|CAT scan|TC|MRI|MR|RM|T1\w*|T2\w*)\b")
+# Whether contrast medium was given: `contrast_of` tells it of a text.
+_UNENHANCED = re.compile(
+    r"(?i)\b(?:(?:without|w/o|no|sin|before)\s(?:[\w.]+\s){0,2}?contrast\w*|non[ -]?contrast|unenhanced|precontrast)\b"
+)
+_ENHANCED = re.compile(
+    r"(?i)\b(?:(?:with|after|post|following|con|iv|i\.v\.|intravenous)[ -](?:[\w.]+\s){0,2}?(?:contrast\w*|gadolinium|gad)"
+    r"|post-?contrast|contrast[ -]enhanced|(?:gadolinium|gad)[ -]enhanced|(?:arterial|portal[ -]venous|venous) phase)"
+    r"(?:\s(?:medium|media|material|agent|administration))?\b"
+)
+_AGENT = "contrast agent"
+_SIZES = frozenset("solitary single multiple small large tiny giant focal incidental".split())
 _PLACING = frozenset("of in on at within the a an left right both de del la el en los las".split())
 _JOINING = re.compile(r"(?i)\s*(?:[,/+&;]|,?\s*(?:or|and|and/or|y|o|u|e))\s*")
 HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
@@ -113,9 +124,23 @@ class AskedConcept:
         return cls(name, known.kind(name), known.children(name), words, general, places)
 
     @property
+    def nearly(self) -> frozenset[str]:
+        """What is the same but for its size or number, as *pulmonary nodule* to *solitary pulmonary nodule*.
+
+        A lesion of an organ that is not said to be a tumor may be one.
+        """
+        known = lexicon()
+        words, organ = set(known.words(self.name)) - _SIZES, known.organ(self.name)
+        return frozenset(
+            name
+            for name in known.parents(self.name)
+            if set(known.words(name)) == words or (organ == known.organ(name) and known.general(name) == "lesion")
+        )
+
+    @property
     def told_by(self) -> frozenset[str]:
         """All concepts that a figure may tell it by."""
-        return self.narrower | {self.name} | ({self.general, *self.places} if self.general else set())
+        return self.narrower | {self.name} | self.nearly | ({self.general, *self.places} if self.general else set())
 
 
 @dataclass(frozen=True)
@@ -206,7 +231,11 @@ def read(
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
     normal, denied, last, joined = False, list[str](), 0, False
     absent = _absent(mended)
+    contrast = [found.span() for pattern in (_UNENHANCED, _ENHANCED) for found in pattern.finditer(mended)]
+    agents = {_AGENT} | lexicon().children(_AGENT)
     for match in found.matches:
+        if match.concept in agents and any(start <= match.start < end for start, end in contrast):
+            continue
         words = tuple(lexicon().words(mended[match.start : match.end]))
         covered.update(range(match.start, match.end))
         english += [mended[place : match.start], match.concept]
@@ -230,6 +259,8 @@ def read(
     for word, start, _ in lexicon().spans(mended):
         folded = lexicon().canonical(SPANISH.get(word.lower(), word))
         normal = normal or (folded in _NORMAL and start not in covered)
+        if any(first <= start < last for first, last in contrast):
+            continue
         short = word in found.doubtful or word.upper() in found.doubtful
         if not (start in covered or not word[0].isalnum() or short or folded in fillers() or folded in _NORMAL) and (
             len(folded) > 1 or not folded.isascii()
@@ -277,6 +308,12 @@ def _plain(text: str) -> str:
     made = _MADE_WITH.search(rest)
     place = made.start() if made else len(rest) - len(rest.lstrip())
     return f"{rest[:place]}noncontrast {rest[place:].lstrip()}".strip()
+
+
+def contrast_of(text: str) -> frozenset[str]:
+    """Whether a text says that contrast medium was given, *enhanced*, or that it was not, *plain*."""
+    rest, plain = _UNENHANCED.subn(" ", text)
+    return frozenset(({"plain"} if plain else set()) | ({"enhanced"} if _ENHANCED.search(rest) else set()))
 
 
 def _absent(text: str) -> set[str]:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
-from mirage.language.reading import SPANISH, fillers
+from mirage.language.reading import SPANISH, contrast_of, fillers
 
 Agreement = Literal["held", "silent", "contrary"]
 
@@ -37,6 +37,7 @@ _NUMBERED = re.compile(
 _LEVEL = re.compile(r"(?i)\b(low|high)(?:er)?[ -](?:to[ -]\w+[ -])?grade\b|\bgrado (bajo|alto)\b|\b(bajo|alto) grado\b")
 # What a disease is usually without being called so: appendicitis is acute.
 _TAKEN_FOR_GRANTED = frozenset({"acute", "primary", "congenital"})
+_SELDOM_SAID = frozenset({"contrast"})  # of pictures, although somebody who asks may ask for it
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
 _LOW = 2  # a tumor of the second grade is still a low-grade one
 # Words beside a number that are no name of what is numbered.
@@ -123,6 +124,8 @@ def stated(text: str) -> Stated:
             place, value = "side", side
         if place:
             adjectives.setdefault(place, set()).add(value)
+    if contrast := contrast_of(text):
+        adjectives["contrast"] = set(contrast)
     sides = adjectives.get("side", set())
     if "both" in sides:
         sides |= {"left", "right", "both"}
@@ -166,9 +169,9 @@ def asked_beside_names(text: str) -> Stated:
         ):
             rest[match.start : match.end] = " " * (match.end - match.start)
     left, every = stated("".join(rest)), stated(text)
-    sides = {"side": every.adjectives["side"]} if "side" in every.adjectives else {}
+    sides = {place: every.adjectives[place] for place in ("side", "contrast") if place in every.adjectives}
     ranks = tuple(rank for rank in left.ranks if rank.graded or not rank.names <= fillers())
-    return Stated(ranks, left.adjectives | sides, frozenset(granted))
+    return Stated(ranks, left.adjectives | sides, frozenset(granted | _SELDOM_SAID))
 
 
 def agreement(asked: Stated, texts: Iterable[str]) -> Agreement:

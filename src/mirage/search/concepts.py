@@ -34,6 +34,8 @@ _TISSUES = frozenset(
 )
 # What a film calls the view that slices call a plane.
 _PROJECTIONS = {"coronal": "frontal", "sagittal": "lateral"}
+# Told by what a text states of contrast medium; see `mirage.language.stated`.
+_BY_CONTRAST = frozenset({"contrast-enhanced CT", "noncontrast CT", "contrast-enhanced T1-weighted imaging"})
 # Labels that another may stand for: CT and MR angiograms, PET/CT.
 _BOTH = {"CT": frozenset({"XA", "PT", "NM"}), "MR": frozenset({"XA", "PT"})}
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
@@ -63,6 +65,7 @@ def numbers(reading: QueryReading, weights: Mapping[str, float]) -> dict[int, fl
         names = dict.fromkeys(reading.doubtful.get(each.name, (each.name,)), 1.0)
         if each.general and len(lexicon().children(each.general)) < _FAR_TOO_GENERAL:
             names[each.general] = BY_PLACE
+        names |= dict.fromkeys(each.nearly, BY_PLACE)
         for name, share in names.items():
             asked |= {number_of(name, field): share * shares[each.name] * weight / total for field, weight in fields.items()}
     return asked
@@ -91,7 +94,9 @@ def spoken(
     places = [each for each in wanted if each.kind == "anatomy"]
     place = places[0] if len(places) == 1 else None
     for concept in wanted:
-        if concept.general and _in_place(concept, mentions):
+        if (concept.general and _in_place(concept, mentions)) or any(
+            one.concept in concept.nearly and _said(one) == "plain" for one in mentions
+        ):
             support[concept.name] = "said"
         for mention in mentions:
             if mention.concept == concept.name or mention.concept in concept.narrower:
@@ -308,7 +313,9 @@ def _without_concepts(
     base: Confidence, reading: QueryReading, others: Callable[[], bool], made: Callable[[], bool]
 ) -> tuple[Confidence, Basis]:
     if reading.others:
-        return ((base if made() else _at_most_likely(base)), "words") if others() else ("weak", "alike")
+        if not others():
+            return "weak", "alike"
+        return (("likely" if base == "weak" and reading.concepts else base) if made() else _at_most_likely(base)), "words"
     if reading.concepts:  # how the picture was made, and nothing else
         return ("strong", "structure") if made() else ("weak", "alike")
     return _at_most_likely(base), "alike"
@@ -331,9 +338,13 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
 
 def _made_otherwise(concept: AskedConcept, figure: SearchRow) -> bool:
     """Whether a figure is of another modality than is asked for."""
-    kinds = {concept.name, *lexicon().parents(concept.name)}
-    labels = {MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS}
+    labels = _labels(concept)
     return bool(figure.modality and labels) and labels.isdisjoint({figure.modality, *_BOTH.get(figure.modality, ())})
+
+
+def _labels(concept: AskedConcept) -> set[str]:
+    kinds = {concept.name, *lexicon().parents(concept.name)}
+    return {MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS}
 
 
 def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
@@ -344,15 +355,11 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
         return True
     if _made_otherwise(concept, figure):
         return False  # a spin echo is no "echo" of the heart
-    if words >= set(concept.words):
+    if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept)):
         return True
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
-    organ, broader = lexicon().organ(concept.name), lexicon().parents(concept.name)
-    if (
-        concept.name in MODALITY_LABELS
-        or not organ
-        or figure.modality not in {MODALITY_LABELS[name] for name in broader if name in MODALITY_LABELS}
-    ):
+    organ = lexicon().organ(concept.name)
+    if concept.name in MODALITY_LABELS or not organ or figure.modality not in _labels(concept):
         return False
     shown = {match.concept for match in lexicon().find(figure.region).matches}
-    return organ in shown or bool(lexicon().parents(organ) & shown) or lexicon().canonical(organ) in words
+    return organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
