@@ -196,6 +196,10 @@ class Lexicon:
             self._broader[name] = _all_of(name, self._parents, apart) if apart else found
         return self._broader[name]
 
+    def broader(self, name: str) -> Sequence[str]:
+        """What a concept is a kind of, one step up."""
+        return self._parents.get(name, ())
+
     def general(self, name: str) -> str:
         """The broader concept that a name says with nothing but its organ added, if there is one.
 

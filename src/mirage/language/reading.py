@@ -133,7 +133,7 @@ class AskedConcept:
         words, organ = set(known.words(self.name)) - _SIZES, known.organ(self.name)
         return frozenset(
             name
-            for name in known.parents(self.name)
+            for name in known.broader(self.name)
             if set(known.words(name)) == words or (organ == known.organ(name) and known.general(name) == "lesion")
         )
 

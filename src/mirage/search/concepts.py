@@ -7,6 +7,7 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Literal
 
 from mirage.language.concepts import lexicon
@@ -35,7 +36,7 @@ _TISSUES = frozenset(
 # What a film calls the view that slices call a plane.
 _PROJECTIONS = {"coronal": "frontal", "sagittal": "lateral"}
 # Told by what a text states of contrast medium; see `mirage.language.stated`.
-_BY_CONTRAST = frozenset({"contrast-enhanced CT", "noncontrast CT", "contrast-enhanced T1-weighted imaging"})
+_BY_CONTRAST = frozenset({"contrast-enhanced CT", "non-contrast CT", "contrast-enhanced T1-weighted imaging"})
 # Labels that another may stand for: CT and MR angiograms, PET/CT.
 _BOTH = {"CT": frozenset({"XA", "PT", "NM"}), "MR": frozenset({"XA", "PT"})}
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
@@ -202,6 +203,7 @@ def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequ
     variants = {VARIANT} | known.children(VARIANT)
     if any(one.concept in variants for one in plain if one.field in ("title", "diagnosis")):
         return "ill"
+    affirmed -= _elsewhere_in_case(plain, wanted)
     kinds = {known.kind(name) for name in affirmed - {NORMAL} - variants}
     if "disease" in kinds or (figure.diagnosis and not any(one.field == "diagnosis" for one in plain)):
         told = {one.concept for one in plain if one.field == "caption" and one.polarity in ("affirmed", "possible")}
@@ -210,6 +212,16 @@ def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequ
     if NORMAL in affirmed and not any(one.concept in variants for one in plain):
         return "said"
     return "ill" if "finding" in kinds else "silent"
+
+
+def _elsewhere_in_case(plain: Sequence[StoredMention], wanted: Sequence[AskedConcept]) -> set[str]:
+    """What only the topic of the case tells, of another organ than is asked for: a nodule of the lung beside the windpipe."""
+    known = lexicon()
+    near = {name for each in wanted for name in (each.name, *each.narrower, *known.parents(each.name))}
+    told: dict[str, set[str]] = {}
+    for one in plain:
+        told.setdefault(one.concept, set()).add(one.field)
+    return {name for name, fields in told.items() if fields == {"topic"} and near and known.organ(name) not in {"", *near}}
 
 
 def confidence(
@@ -292,7 +304,9 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "weak", "alike"
     if not others():  # a structure, and something beside it that its words do not say
         return _at_most_likely(base), "alike"
-    return "likely", "structure"
+    kinds = [each for each in reading.concepts if each.kind == "modality" and lexicon().organ(each.name)]
+    # An echocardiogram is no ultrasound of the heart of a fetus.
+    return ("likely", "structure") if all(_made_so(each, figure, words) for each in kinds) else ("weak", "alike")
 
 
 def _named_beside(held: Mapping[AskedConcept, Support]) -> bool:
@@ -357,9 +371,15 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
         return False  # a spin echo is no "echo" of the heart
     if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept)):
         return True
-    # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
-    organ = lexicon().organ(concept.name)
-    if concept.name in MODALITY_LABELS or not organ or figure.modality not in _labels(concept):
+    if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept):
         return False
-    shown = {match.concept for match in lexicon().find(figure.region).matches}
-    return organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
+    # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
+    organ, shown = lexicon().organ(concept.name), _named_in(figure.region)
+    of_organ = organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
+    said = not _named_in(f"{figure.title}. {figure.caption}").isdisjoint({concept.name, *concept.narrower})
+    return said or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
+
+
+@lru_cache(maxsize=4096)
+def _named_in(text: str) -> frozenset[str]:
+    return frozenset(match.concept for match in lexicon().find(text).matches)
