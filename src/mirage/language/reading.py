@@ -78,6 +78,17 @@ def modifiers() -> frozenset[str]:
     return frozenset(lexicon().canonical(word) for word in _ASKING["modifiers"].split())
 
 
+@lru_cache(maxsize=1024)
+def _nearly(name: str) -> frozenset[str]:
+    known = lexicon()
+    words, organ = set(known.words(name)) - _SIZES, known.organ(name)
+    return frozenset(
+        broader
+        for broader in known.broader(name)
+        if set(known.words(broader)) == words or (organ == known.organ(broader) and known.general(broader) == "lesion")
+    )
+
+
 class Mended(NamedTuple):
     """A word as it was typed, and as it was read."""
 
@@ -129,13 +140,7 @@ class AskedConcept:
 
         A lesion of an organ that is not said to be a tumor may be one.
         """
-        known = lexicon()
-        words, organ = set(known.words(self.name)) - _SIZES, known.organ(self.name)
-        return frozenset(
-            name
-            for name in known.broader(self.name)
-            if set(known.words(name)) == words or (organ == known.organ(name) and known.general(name) == "lesion")
-        )
+        return _nearly(self.name)
 
     @property
     def told_by(self) -> frozenset[str]:

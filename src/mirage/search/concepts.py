@@ -95,8 +95,8 @@ def spoken(
     places = [each for each in wanted if each.kind == "anatomy"]
     place = places[0] if len(places) == 1 else None
     for concept in wanted:
-        if (concept.general and _in_place(concept, mentions)) or any(
-            one.concept in concept.nearly and _said(one) == "plain" for one in mentions
+        if (concept.general and _in_place(concept, mentions)) or (
+            concept.nearly and any(one.concept in concept.nearly and _said(one) == "plain" for one in mentions)
         ):
             support[concept.name] = "said"
         for mention in mentions:
@@ -215,7 +215,7 @@ def normality(figure: SearchRow, mentions: Iterable[StoredMention], wanted: Sequ
 
 
 def _elsewhere_in_case(plain: Sequence[StoredMention], wanted: Sequence[AskedConcept]) -> set[str]:
-    """What only the topic of the case tells, of another organ than is asked for: a nodule of the lung beside the windpipe."""
+    """What only the topic of the case tells, and of another organ than is asked for: a nodule, to the windpipe."""
     known = lexicon()
     near = {name for each in wanted for name in (each.name, *each.narrower, *known.parents(each.name))}
     told: dict[str, set[str]] = {}
@@ -289,7 +289,7 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
-    if any(_made_otherwise(each, figure) for each in reading.concepts):
+    if any(each.kind in HOW and _made_otherwise(each, figure) for each in reading.concepts):
         return "weak", "alike"  # a CT of the liver answers nobody who asks for an ultrasound of it
     nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
     if things and nowhere:  # the right disease in another place
@@ -352,13 +352,14 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
 
 def _made_otherwise(concept: AskedConcept, figure: SearchRow) -> bool:
     """Whether a figure is of another modality than is asked for."""
-    labels = _labels(concept)
+    labels = _labels(concept.name)
     return bool(figure.modality and labels) and labels.isdisjoint({figure.modality, *_BOTH.get(figure.modality, ())})
 
 
-def _labels(concept: AskedConcept) -> set[str]:
-    kinds = {concept.name, *lexicon().parents(concept.name)}
-    return {MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS}
+@lru_cache(maxsize=1024)
+def _labels(concept: str) -> frozenset[str]:
+    kinds = {concept, *lexicon().parents(concept)}
+    return frozenset(MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS)
 
 
 def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
@@ -369,9 +370,9 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
         return True
     if _made_otherwise(concept, figure):
         return False  # a spin echo is no "echo" of the heart
-    if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept)):
+    if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept.name)):
         return True
-    if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept):
+    if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept.name):
         return False
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
     organ, shown = lexicon().organ(concept.name), _named_in(figure.region)

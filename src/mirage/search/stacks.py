@@ -47,8 +47,8 @@ def cosine_of_best(best: float, count: int) -> float:
     return best - _FOR_MANY * math.log(max(1, count))
 
 
-def slice_found(stack: Stack, slices: SliceVectors | None, vector: Vector, reading: QueryReading | None) -> SliceFound:
-    """The slice to show of a stack: where a structure that is asked for is largest, else the one most like the query.
+def most_alike(stack: Stack, slices: SliceVectors | None, vector: Vector) -> SliceFound:
+    """The slice of a stack that is most like the query.
 
     Parameters
     ----------
@@ -57,13 +57,8 @@ def slice_found(stack: Stack, slices: SliceVectors | None, vector: Vector, readi
         None where the atlas has no vectors of them.
     vector : (d,) float32
         The query's.
-    reading : QueryReading or None
-        Of its words, if it has any.
     """
     view = stack.views[0]
-    label = _label_asked(stack.labels, reading) if reading is not None else None
-    if label is not None:
-        return SliceFound(label.best, view, label.name)
     if slices is None or not len(slices.numbers):
         return SliceFound(stack.best, view)
     return SliceFound(int(slices.numbers[int(np.argmax(slices.vectors @ vector))]), view)
@@ -260,6 +255,15 @@ class Stacks:
         found = [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
         return sorted(found, key=lambda entry: tiers[entry.key])  # nobody stands before who is surer
 
+    def _marked(self, id: str, stack: Stack, reading: QueryReading | None) -> SliceFound | None:
+        """Where what is asked for is largest, by the marks; None where none tells it."""
+        if reading is None:
+            return None
+        if best := self._shares.best(id, stack.views[0], reading):
+            return SliceFound(best[0], stack.views[0], best[1])
+        label = _label_asked(stack.labels, reading)
+        return None if label is None else SliceFound(label.best, stack.views[0], label.name)
+
     def at_slices(self, hits: list[Hit], vector: Vector, reading: QueryReading | None) -> list[Hit]:
         """The hits, those that are stacks with the slice to show.
 
@@ -271,14 +275,10 @@ class Stacks:
         reading : QueryReading or None
             Of its words.
         """
-        stacked = [hit.figure.id for hit in hits if hit.figure.stack]
-        if not stacked:
-            return hits
-        keys = self._store.keys_of(stacked)
+        stacks = {hit.figure.id: stack for hit in hits if (stack := hit.figure.stack)}
+        found = {id: self._marked(id, stack, reading) for id, stack in stacks.items()}
+        keys = self._store.keys_of(unmarked) if (unmarked := [id for id, one in found.items() if one is None]) else {}
         slices = self.slices(keys.values())
-        return [
-            replace(hit, slice=slice_found(stack, slices.get(keys.get(hit.figure.id, -1)), vector, reading))
-            if (stack := hit.figure.stack)
-            else hit
-            for hit in hits
-        ]
+
+        found |= {id: most_alike(stacks[id], slices.get(key), vector) for id, key in keys.items()}
+        return [replace(hit, slice=found[hit.figure.id]) if hit.figure.id in found else hit for hit in hits]
