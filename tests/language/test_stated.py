@@ -37,7 +37,10 @@ from mirage.language.stated import agreement, asked_beside_names
         ("acute appendicitis", "Chronic appendicitis", "contrary"),
         ("chest x-ray 2 views", "Pneumonia", "held"),
         ("where can I see OPLL of the c-spine", "OPLL", "held"),
-        ("CT with IV contrast of a 45 year old", "Stroke", "held"),
+        ("CT with IV contrast of a 45 year old", "Stroke, CT after intravenous contrast", "held"),
+        ("CT abdomen with contrast", "CT of the abdomen without contrast medium", "contrary"),
+        ("unenhanced CT of the liver", "Liver, CT after contrast medium", "contrary"),
+        ("CT of the liver with contrast", "Liver, CT", "silent"),
     ],
 )
 def test_a_number_a_side_and_a_contrary_adjective_are_held_missing_or_another(asked: str, told: str, agreed: str) -> None:

@@ -269,3 +269,40 @@ def test_words_that_only_ask_find_nothing_and_say_what_to_do(starter: Atlas) -> 
 def test_a_chest_film_is_no_mammogram(starter: Atlas) -> None:
     assert starter.search("chest X-ray").fits
     assert not starter.search("mammogram").fits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spleen x-ray",
+        "lung MRI",
+        "liver ultrasound",
+        "kidney stones ultrasound",
+        "left ventricle MRI",
+        "femoral canal",
+        "MRCP",
+    ],
+)
+def test_a_structure_that_is_not_said_or_is_of_another_modality_is_not_likely(starter: Atlas, text: str) -> None:
+    assert not starter.search(text).fits
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "least"),
+    [("liver", "liver", 0.8), ("sacrum", "sacrum", 0.8), ("stomach CT", "stomach", 0.8), ("vertebra L4", "vertebra L4", 0.8),
+     ("tailbone and sacrum", "sacrum", 0.8)],
+)  # fmt: skip
+def test_what_shows_most_of_a_structure_stands_first(starter: Atlas, text: str, name: str, least: float) -> None:
+    first = starter.search(text)[0].figure
+    shares = dict(first.slice_of.shares) if first.slice_of else {}
+    assert shares.get(name, 0.0) >= least or (first.stack and name in {label.name for label in first.stack.labels})
+
+
+def test_a_lesion_that_nobody_calls_a_tumor_may_be_one(starter: Atlas) -> None:
+    first = starter.search("brain tumor MRI")[0]
+    assert (first.figure.diagnosis, first.confidence, first.basis) == ("Enhancing brain lesion", "likely", "mentioned")
+
+
+def test_contrast_medium_that_is_asked_for_has_been_given(starter: Atlas) -> None:
+    assert "without contrast" not in starter.search("CT abdomen with contrast")[0].figure.modality_detail
+    assert "after contrast" not in starter.search("CT abdomen without contrast")[0].figure.modality_detail

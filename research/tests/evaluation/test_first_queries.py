@@ -9,7 +9,7 @@ import pytest
 
 from mirage.atlas import Atlas
 from mirage.errors import BadInput
-from mirage_research.evaluation.first_queries import KINDS, answers, evaluate, misses, read, records, rows
+from mirage_research.evaluation.first_queries import FILE, KINDS, answers, evaluate, misses, read, records, rows
 
 QUERIES, RECORDS = read(), records()
 
@@ -58,3 +58,11 @@ def test_the_starter_atlas_is_asked_and_what_went_wrong_is_told(starter: Atlas) 
 def test_an_atlas_of_other_things_is_refused(small: Path) -> None:
     with Atlas.open(small) as atlas, pytest.raises(BadInput, match="starter atlas"):
         evaluate(atlas, QUERIES)
+
+
+def test_three_blind_sets_are_kept_beside_and_each_of_their_queries_can_be_answered_or_cannot() -> None:
+    blind = read(FILE.with_name("first_queries_blind.jsonl"))
+    assert Counter((one.id[0], one.kind) for one in blind) == {(name, kind): 20 for name in "ABC" for kind in KINDS}
+    assert not {one.query for one in blind} & {one.query for one in QUERIES}
+    for one in blind:
+        assert all(any(answers(rule, record) for record in RECORDS.values()) for rule in one.right), one.query

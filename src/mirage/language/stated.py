@@ -37,7 +37,6 @@ _NUMBERED = re.compile(
 _LEVEL = re.compile(r"(?i)\b(low|high)(?:er)?[ -](?:to[ -]\w+[ -])?grade\b|\bgrado (bajo|alto)\b|\b(bajo|alto) grado\b")
 # What a disease is usually without being called so: appendicitis is acute.
 _TAKEN_FOR_GRANTED = frozenset({"acute", "primary", "congenital"})
-_SELDOM_SAID = frozenset({"contrast"})  # of pictures, although somebody who asks may ask for it
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
 _LOW = 2  # a tumor of the second grade is still a low-grade one
 # Words beside a number that are no name of what is numbered.
@@ -171,7 +170,7 @@ def asked_beside_names(text: str) -> Stated:
     left, every = stated("".join(rest)), stated(text)
     sides = {place: every.adjectives[place] for place in ("side", "contrast") if place in every.adjectives}
     ranks = tuple(rank for rank in left.ranks if rank.graded or not rank.names <= fillers())
-    return Stated(ranks, left.adjectives | sides, frozenset(granted | _SELDOM_SAID))
+    return Stated(ranks, left.adjectives | sides, frozenset(granted))
 
 
 def agreement(asked: Stated, texts: Iterable[str]) -> Agreement:
