@@ -492,3 +492,69 @@ def test_four_dimensions_and_colours_are_read(tmp_path: Path) -> None:
     assert "holds 3 volumes; number 1 was taken" in " ".join(four.notes)
     assert tuple(corpus.read_stack(stacks["rgb.nii.gz"]).voxels[0, 0, 0]) == (0, 200, 0)
     assert corpus.read(stacks["rgb.nii.gz"]).image.mode == "RGB"
+
+
+# -- tables that name folders, and what is no stack ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", ["wrist", "wrist/", ".", "./"])
+def test_a_table_in_the_folder_may_name_its_own_folder_as_the_stack(tmp_path: Path, named: str) -> None:
+    numbered(tmp_path / "wrist", range(1, 6))
+    (tmp_path / "wrist" / "figures.csv").write_text(f"file,caption\n{named},Colles fracture\n", "utf-8")
+    stacks, singles, refused = entries(FolderCorpus(tmp_path / "wrist", stacks="numbered"))
+    assert [one.figure.caption for one in stacks.values()] == ["Colles fracture"]
+    assert not singles
+    assert not refused
+
+
+def test_tables_in_folders_within_are_read_with_ids_and_cases_of_their_own(tmp_path: Path) -> None:
+    for name in ("wrist", "knee"):
+        numbered(tmp_path / name, [1, 2])
+        rows = "".join(f"00{n}.png,n{n},1,{name} {n},Fell on the {name}.\n" for n in (1, 2))
+        (tmp_path / name / "figures.csv").write_text("file,id,case,caption,history\n" + rows, "utf-8")
+    for path in tmp_path.rglob("*.png"):
+        path.rename(path.with_name(f"00{int(re.sub('[^0-9]', '', path.stem))}.png"))
+    _, singles, refused = entries(FolderCorpus(tmp_path))
+    assert not refused
+    captions = {label: one.figure.caption for label, one in singles.items()}
+    assert captions == {f"{name}/00{n}.png": f"{name} {n}" for name in ("wrist", "knee") for n in (1, 2)}
+    assert {one.case.history for one in singles.values() if one.case} == {"Fell on the wrist.", "Fell on the knee."}
+    assert len({one.figure.case_id for one in singles.values()}) == 2
+
+
+def test_a_table_in_a_folder_within_that_cannot_be_read_is_named_and_its_pictures_go_in(tmp_path: Path) -> None:
+    numbered(tmp_path / "wrist", [1, 2])
+    (tmp_path / "wrist" / "labels.csv").write_text("weight,height\n1,2\n", "utf-8")
+    _, singles, refused = entries(FolderCorpus(tmp_path))
+    assert len(singles) == 2
+    assert "no column for the files" in refused["wrist/labels.csv"]
+
+
+def test_why_a_folder_that_a_table_names_holds_no_stack_is_said(tmp_path: Path) -> None:
+    numbered(tmp_path / "wrist", range(1, 6))
+    for number, angle in enumerate((0.0, 0.3, 0.6, 0.9)):
+        turned = [1, 0, 0, 0, float(np.cos(angle)), float(np.sin(angle))]
+        slices(tmp_path / "turned", [number], turned, start=number, Modality="MR")
+    (tmp_path / "few").mkdir()
+    rows = "wrist,a\nturned,b\nfew,c\n"
+    (tmp_path / "figures.csv").write_text("file,caption\n" + rows, "utf-8")
+    corpus = FolderCorpus(tmp_path)
+    _, _, refused = entries(corpus)
+    assert "“numbered” is chosen" in refused["wrist"]
+    assert "parallel to one another" in refused["turned"]
+    assert "no picture" in refused["few"]
+    assert "5 pictures have numbered names" in corpus.advice
+    assert "“turned” holds no stack: of 4 DICOM files" in corpus.advice
+    assert "numbered names" not in FolderCorpus(tmp_path, stacks="numbered").advice
+
+
+def test_a_collection_says_how_many_stacks_it_has_and_the_licences_of_its_table(tmp_path: Path) -> None:
+    numbered(tmp_path / "wrist", range(1, 6))
+    numbered(tmp_path / "knee", [1])
+    (tmp_path / "figures.csv").write_text("file,licence\nwrist,CC-BY-4.0\n", "utf-8")
+    info = FolderCorpus(tmp_path, stacks="numbered", licence="CC0-1.0").info()
+    assert info.summary == "1 stack and 1 picture of a folder."
+    assert info.licence.name == "CC-BY-4.0, CC0-1.0; each figure names its own"
+    assert info.licence.allows_sharing
+    only = FolderCorpus(tmp_path / "wrist", stacks="numbered").info()
+    assert (only.summary, only.licence.name) == ("1 stack of a folder.", "")

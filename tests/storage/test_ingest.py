@@ -19,6 +19,7 @@ from PIL import Image
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.errors import ROOM, Unavailable
+from mirage.figure import Figure
 from mirage.storage import ingest
 from mirage.storage.archive_export import export
 from mirage.storage.folder import UNFINISHED
@@ -354,3 +355,34 @@ def test_a_picture_folder_that_was_lost_does_not_stop_searching(small: Path) -> 
     shutil.rmtree(small / "pictures")
     with Atlas.open(small) as atlas:
         assert len(atlas.search("phantom")) == 6
+
+
+def test_numbered_pictures_that_become_a_stack_stand_there_once_and_back_again(small: Path, tmp_path: Path) -> None:
+    scan = tmp_path / "wrist"
+    scan.mkdir()
+    for number in range(1, 6):
+        shades = np.random.default_rng(number).integers(0, 255, (48, 64), np.uint8)
+        Image.fromarray(shades).save(scan / f"{number:03d}.png")
+    with Atlas.open(small) as atlas:
+        name = add(atlas, corpora.load("folder", path=scan)).corpus.name
+
+        def held() -> list[Figure]:
+            rows = atlas.store.rows(atlas.store.keys()).values()
+            return [row.figure for row in rows if row.figure.source.corpus == name]
+
+        singles = [figure.id for figure in held()]
+        assert len(singles) == 5
+        add(atlas, corpora.load("folder", path=scan, stacks="numbered"))
+        (stack,) = held()
+        assert stack.stack is not None
+        assert {atlas.figure(each).id for each in singles} == {stack.id}, "addresses of its slices lead to it"
+        add(atlas, corpora.load("folder", path=scan))
+        assert sorted(figure.id for figure in held()) == sorted(singles)
+    assert level(small) == (11, 11)
+
+
+def test_pictures_that_another_collection_has_are_counted(small: Path, tmp_path: Path) -> None:
+    shutil.copytree(tmp_path / "phantoms", tmp_path / "all" / "inner")
+    with Atlas.open(small) as atlas:
+        name = add(atlas, corpora.load("folder", path=tmp_path / "all")).corpus.name
+        assert atlas.store.elsewhere(name) == 6

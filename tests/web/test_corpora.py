@@ -74,3 +74,27 @@ def test_what_concerns_privacy_is_chosen_by_a_command_alone(site, client, corpus
     assert client.post("/corpora", data=form).status_code == 403
     by_command = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": site.atlas.holder.token})
     assert by_command.status_code == 400, "the command gets as far as the options' values"
+
+
+def test_a_choice_is_made_among_plain_words_and_a_wrong_one_keeps_the_form(site, client):
+    page = client.get("/corpora").text
+    chosen = re.search(r'<select name="stacks">.*?</select>', page, re.DOTALL)[0]
+    assert '<option value="series" selected>DICOM series and NIfTI files</option>' in chosen
+    assert "pictures with numbered names" in chosen
+    folder = str(site.roots / "My teaching files")
+    form = {"token": site.token, "corpus": "folder", "path": folder, "stacks": "yes", "licence": "CC-BY-4.0"}
+    answer = client.post("/corpora", data=form)
+    assert answer.status_code == 400
+    place = re.search(r'<li id="folder">.*?</li>', answer.text, re.DOTALL)[0]
+    assert 'role="alert"' in place
+    assert "stacks is one of series, numbered, none" in place
+    assert f"<option selected>{folder}</option>" in place
+    assert 'name="licence" value="CC-BY-4.0"' in place
+
+
+def test_a_folder_is_called_by_its_name_where_that_name_is_offered_and_nowhere_else(site, client):
+    page = client.get("/corpora").text
+    held = page[: page.index("Add more")]
+    assert "<h2>My teaching files</h2>" in held
+    assert "My teaching files" not in client.get("/api/atlas").text
+    assert "My teaching files" not in client.get("/").text

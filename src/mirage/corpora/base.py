@@ -77,6 +77,8 @@ class CorpusOption:
         Whether it takes several values: a tuple, or in text with commas between.
     choices : tuple of str
         The only values that there are; empty for any.
+    choice_words : tuple of str
+        What the page calls each of the choices; the choices themselves when empty.
     by_command : bool
         Whether only the command line may choose it, as what concerns the privacy of patients; the page does not offer it.
     label : str
@@ -91,6 +93,7 @@ class CorpusOption:
     is_folder: bool = False
     several: bool = False
     choices: tuple[str, ...] = ()
+    choice_words: tuple[str, ...] = ()
     by_command: bool = False
     label: str = ""
 
@@ -333,6 +336,16 @@ class KnowsVectors(Protocol):
 
     def known_vectors(self) -> KnownVectors:
         """Give the vectors that it comes with, of the encoder that they name."""
+        ...
+
+
+@runtime_checkable
+class Advises(Protocol):
+    """A corpus that can say, once it was looked through, what else could be made of it."""
+
+    @property
+    def advice(self) -> str:
+        """Sentences for the person who adds it; empty where there is nothing to say."""
         ...
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
+from mirage.corpora.folder_advice import advice_on, why_no_stack
 from mirage.corpora.folder_stacks import (
     HOW,
     LEAST_SLICES,
@@ -25,15 +26,26 @@ from mirage.corpora.folder_stacks import (
     is_other_volume,
     sort_files,
 )
-from mirage.corpora.folder_table import NAMES, STORY, TableRow, case_of, figure_of, find_table, licence_of, read_table
+from mirage.corpora.folder_table import (
+    NAMES,
+    STORY,
+    TableRow,
+    case_of,
+    figure_of,
+    find_table,
+    licence_of,
+    read_table,
+    tables_below,
+)
 from mirage.corpora.inferring import with_words
 from mirage.errors import BadInput, BadPicture
-from mirage.figure import Case
+from mirage.figure import Case, Licence
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
 from mirage.images.stacks import render, slice_values, stack_of
 from mirage.images.volume import Volume
+from mirage.language.words import counted
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -43,6 +55,9 @@ _NO_PICTURES = {
     ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml", ".xml", ".html", ".pdf",
     ".py", ".zip", ".gz", ".tar", ".doc", ".docx", ".xls", ".xlsx", ".log", ".db", ".sqlite",
 }  # fmt: skip
+
+
+_LICENCES_NAMED = 3
 
 
 class FolderCorpus:
@@ -57,7 +72,7 @@ class FolderCorpus:
     path : Path or str
     words : Path or str, optional
         Table of words; ``figures.csv``, ``figures.jsonl``, ``metadata.csv``, ``metadata.jsonl``, ``labels.csv`` or
-        ``captions.csv`` in the folder when left out. See `mirage.corpora.folder_table.COLUMNS`.
+        ``captions.csv`` in the folder, and in folders in it, when left out. See `mirage.corpora.folder_table.COLUMNS`.
     columns : mapping, optional
         The table's own names for columns that it calls otherwise: ``{"caption": "legend"}``.
     name : str, optional
@@ -103,6 +118,11 @@ class FolderCorpus:
                 "What becomes a stack to scroll through: DICOM series and NIfTI files, numbered pictures too, or none.",
                 default="series",
                 choices=HOW,
+                choice_words=(
+                    "DICOM series and NIfTI files",
+                    "those, and pictures with numbered names (001.png, 002.png, …)",
+                    "nothing: every picture stands alone",
+                ),
             ),
         ),
         private=True,
@@ -133,6 +153,7 @@ class FolderCorpus:
         self.table = Path(words).expanduser() if words is not None else find_table(self.folder)
         if self.table is not None and not self.table.is_file():
             raise BadInput(f"{self.table} is not there. Give the CSV or JSON Lines file with the words.")
+        self._given = words is not None
         self.title = name or self.folder.resolve().name or "pictures"
         self.name = f"folder-{slug(self.title)}"
         self._alias = "" if name else "folder"
@@ -144,14 +165,33 @@ class FolderCorpus:
         self._how = checked_how(stacks)
         self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
         self._stacks: dict[str, StackFiles] = {}
+        self._advice = ""
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
         marks = [entry.fingerprint for entry in self._entries if isinstance(entry, Item)]
         version = f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}"
-        licence = licence_of(self._defaults["licence"], self._defaults["licence_url"])
-        told = self.card.info(self.name, version, f"{len(marks)} pictures of a folder.")
+        licence = self._licence()
+        stacks = sum(isinstance(entry, Item) and entry.stacked for entry in self._entries)
+        there = [counted(number, what) for number, what in ((stacks, "stack"), (len(marks) - stacks, "picture")) if number]
+        told = self.card.info(self.name, version, f"{' and '.join(there) or 'Nothing'} of a folder.")
         return replace(told, title=self.title, licence=licence, alias=self._alias)
+
+    def _licence(self) -> Licence:
+        """The licence of all; where its tables name several, one in words that names them."""
+        rows = {entry.figure.source.licence for entry in self._entries if isinstance(entry, Item)}
+        if len(rows) == 1:
+            return rows.pop()
+        if not rows or len(rows) > _LICENCES_NAMED:
+            return licence_of(self._defaults["licence"], self._defaults["licence_url"])
+        names = ", ".join(sorted(map(str, rows)))
+        return Licence(f"{names}; each figure names its own", allows_sharing=all(one.allows_sharing for one in rows))
+
+    @property
+    def advice(self) -> str:
+        """What of it could be a stack and is none, and why."""
+        _ = self._entries
+        return self._advice
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every picture once: those of the table in its order, then the others by name."""
@@ -206,12 +246,13 @@ class FolderCorpus:
         rows: list[tuple[Path, TableRow]] = []
         listed: set[Path] = set()
         ids: set[str] = set()
-        for row in read_table(self.table, self._columns) if self.table else ():
+        for base, row in self._rows():
             if isinstance(row, Refused):
-                listed.add(self.folder / row.label.replace("\\", "/"))  # its picture does not go in without its words
-                yield row
+                # Its picture does not go in without its words.
+                listed.add(base / row.label.replace("\\", "/"))
+                yield replace(row, label=f"{self._label(base)}/{row.label}") if base != self.folder else row
                 continue
-            place = self._place(row)
+            place = self._place(base, row)
             if isinstance(place, Refused):
                 yield place
                 continue
@@ -240,20 +281,46 @@ class FolderCorpus:
             else:
                 there = _in_folder(place, found) if place.is_dir() else self._sorted([place])
             if place.is_dir() and not there:
-                yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack.")
+                inside = [one for one in found if one.first.is_relative_to(place)]
+                why = why_no_stack(inside, self._how)
+                yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack: {why}")
             worded |= {id(one) for one in there}
             yield from self._figures(there, row.words, case_)
         yield from (place for place in others if isinstance(place, Refused))
         yield from self._figures([one for one in found if id(one) not in worded], {}, None)
+        self._advice = advice_on(found, self._how, self._label)
 
-    def _place(self, row: TableRow) -> Path | Refused:
+    def _rows(self) -> Iterator[tuple[Path, TableRow | Refused]]:
+        """The rows of the table and of those in folders within, each with the folder that its table lies in."""
+        if self.table:
+            yield from ((self.folder, row) for row in read_table(self.table, self._columns))
+        for table in () if self._given else filter(self._inside, tables_below(self.folder)):
+            base, name = table.parent, self._label(table.parent)
+            try:
+                for row in read_table(table, self._columns):
+                    # Two tables may call different things by one name.
+                    own = (
+                        {key: f"{name}/{row.words[key]}" for key in ("id", "case") if key in row.words}
+                        if isinstance(row, TableRow)
+                        else {}
+                    )
+                    yield base, replace(row, words=row.words | own) if isinstance(row, TableRow) else row
+            except BadInput as error:
+                yield self.folder, Refused(self._label(table), f"It was not read as a table of words. {error}")
+
+    def _place(self, base: Path, row: TableRow) -> Path | Refused:
         """The file that a row names, inside the folder."""
         name = row.words["file"]
-        path = self.folder / name.replace("\\", "/")
+        path = base / name.replace("\\", "/")
+        first, _, rest = name.replace("\\", "/").partition("/")
+        if first == base.resolve().name and not os.path.lexists(base / first):
+            path = base / rest  # the table names its own folder, as one beside the folder would
         if Path(name).is_absolute() or ".." in path.parts or not self._inside(path):
             return Refused(name, f"It lies outside the folder {self.folder} (line {row.line}). Move it in.")
-        if not path.is_file() and not (path.is_dir() and self._how != "none"):
-            return Refused(name, f"Line {row.line} of the table names it, and it is not in {self.folder}.")
+        if path.is_dir() and self._how == "none":
+            return Refused(name, f"Line {row.line} of the table names a folder, and nothing is to become a stack.")
+        if not path.exists():
+            return Refused(name, f"Line {row.line} of the table names it, and it is not in {base}.")
         return path
 
     def _inside(self, path: Path) -> bool:
@@ -308,7 +375,10 @@ class FolderCorpus:
         self._stacks[figure.id] = files
         stats = [path.stat() for path in files.paths]
         fingerprint = digest(repr((figure, case, [(stat.st_size, stat.st_mtime_ns) for stat in stats])))
-        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), files.slices >= LEAST_SLICES)
+        stacked = files.slices >= LEAST_SLICES
+        former = tuple(f"{self.name}:{slug_id(self._label(path))}" for path in files.paths) if stacked else ()
+        former = tuple(one for one in former if one != figure.id)
+        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), stacked, former)
 
     def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
         label, header, stat = self._label(file.path), file.header, file.path.stat()
@@ -320,7 +390,9 @@ class FolderCorpus:
             self._places[figure.id] = (file.path, frame)
             name = f"{label}, frame {frame}" if several else label
             fingerprint = digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))
-            yield Item(with_words(figure), case, name, fingerprint, words.get("case", ""))
+            # The stack that it was the first slice of, when the folder was added in another way.
+            former = (f"{own}-stack",)
+            yield Item(with_words(figure), case, name, fingerprint, words.get("case", ""), former_ids=former)
 
     def _refusal(self, header: DicomHeader) -> str:
         if header.synthetic:

@@ -166,7 +166,7 @@ def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[
             found.append(SingleFile(path, header))
     found += _of_series(planes, headers, label)
     found += _of_niftis(niftis, label)
-    found += _of_numbers(pictures, label) if how == "numbered" else map(SingleFile, pictures)
+    found += of_numbers(pictures, label) if how == "numbered" else map(SingleFile, pictures)
     place = {path: number for number, path in enumerate(paths)}
     return sorted(found, key=lambda one: place[one.first])
 
@@ -336,7 +336,15 @@ def plain_name(name: str) -> str:
 # -- numbered pictures --------------------------------------------------------------------------------------------------
 
 
-def _of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+def of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+    """Make stacks of pictures whose names differ in their numbers alone; the others stand alone.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    label : callable
+        From a file to what the person calls it.
+    """
     groups: dict[tuple[object, ...], list[tuple[int, Path]]] = defaultdict(list)
     for path in paths:
         numbered = _NUMBERED.fullmatch(path.stem)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,14 @@ class TableRow:
 def find_table(folder: Path) -> Path | None:
     """The table of a folder, by the names that are looked for, or None."""
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+
+
+def tables_below(folder: Path) -> Iterator[Path]:
+    """The tables of the folders in a folder, by name."""
+    for top, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if Path(top) != folder and (table := find_table(Path(top))):
+            yield table
 
 
 def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TableRow | Refused]:

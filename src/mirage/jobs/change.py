@@ -11,7 +11,7 @@ from typing import Any
 
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.corpora.base import Downloads
+from mirage.corpora.base import Advises, Downloads
 from mirage.jobs.job import Cancelled, Update
 from mirage.language.words import counted
 from mirage.storage import archive_import
@@ -59,6 +59,10 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
     if report.corpus.alias:
         more += f" The corpus is called {report.corpus.name}. The choice “Name” (in the command: --name) gives it another."
+    if report.added and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
+        more += f" {counted(elsewhere, 'picture')} of it are in another collection of this atlas too."
+    if isinstance(source, Advises) and source.advice:
+        more += f" {source.advice}"
     update(
         state="cancelled" if report.stopped else "done",
         message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",

@@ -178,12 +178,12 @@ def add(
     is_private = (card := getattr(corpus, "card", None)) is not None and card.private
     if is_private:
         info = _hidden(atlas, corpus.card.title, info)
-    known = atlas.store.fingerprints(info.name)
+    known, key = atlas.store.fingerprints(info.name), atlas.store.id_key
     encoder = Recalling(atlas.encoder, corpus.known_vectors()) if isinstance(corpus, KnowsVectors) else atlas.encoder
     infer = Inference(encoder, corpus.infers) if isinstance(corpus, Infers) else None
     meter = ProgressMeter(len(corpus), progress)
     seen: set[str] = set()
-    former: dict[str, str] = {}
+    former: dict[str, tuple[str, str]] = {}  # by the corpus's own ids, those of the atlas
     refused: list[Refused] = []
     added, kept_before, stopped = 0, 0, False
 
@@ -201,8 +201,10 @@ def add(
                 refuse(entry.label, f"The id {entry.figure.id} occurs twice; the first one was taken.")
                 continue
             seen.add(entry.figure.id)
-            kept = _keyed(atlas.store.id_key, info.name, entry) if is_private else entry
-            former.update(dict.fromkeys(entry.former_ids, kept.figure.id))
+            kept = _keyed(key, info.name, entry) if is_private else entry
+            former.update(
+                {old: (keyed_id(key, old, info.name) if is_private else old, kept.figure.id) for old in entry.former_ids}
+            )
             if known.get(kept.figure.id) != kept.fingerprint:
                 yield entry, kept
             else:
@@ -223,7 +225,7 @@ def add(
                 stopped = True
                 break
         if not stopped:
-            atlas.succeed({old: new for old, new in former.items() if old not in seen}, info.name)
+            atlas.succeed(dict(pair for old, pair in former.items() if old not in seen), info.name)
         atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
     return IngestReport(info, added, kept_before, tuple(refused), meter.seconds, stopped)

@@ -205,6 +205,13 @@ class Store:
             row[0] for column in own for row in self._database.rows_of(names, sa.select(column).where(column.in_(_KEYS)))
         }
 
+    def elsewhere(self, corpus: str) -> int:
+        """How many figures of a corpus show a picture that another corpus has too."""
+        others = sa.select(figures.c.picture).where(figures.c.corpus != corpus)
+        asked = sa.select(sa.func.count()).where((figures.c.corpus == corpus) & figures.c.picture.in_(others))
+        with self._database.reading() as connection:
+            return connection.execute(asked).scalar() or 0
+
     def put_cases(self, found: Iterable[Case]) -> None:
         """Insert or replace cases in one transaction."""
         with self._database.writing() as connection:

@@ -50,6 +50,8 @@ class OptionView(ApiModel):
     kind: Literal["text", "number", "yes or no"]
     required: bool
     choices: list[str] = Field(description="The only values that there are; empty for any.")
+    choice_words: list[str] = Field(description="What a form calls each of them; empty for the values themselves.")
+    default: Any = Field(description="What holds when it is left out; null where the help says it.")
     several: bool = Field(description="Whether it takes several values, with commas between them.")
 
 
@@ -260,9 +262,21 @@ def add(request: Request, body: AddBody) -> Response:
 @router.get("/corpora")
 def corpora_page(site: Site) -> Response:
     """Show what the atlas holds, what changes it, and what can be added."""
+    return _corpora_page(site)
+
+
+def _corpora_page(site: RunningSite, tried: Mapping[str, str] | None = None, error: MirageError | None = None) -> Response:
+    """The page; where a form could not be used, with what was chosen in it, and why."""
+    view = corpora_view(site)
+    # An atlas keeps folders' names to itself; those that may be chosen below are no secret here.
+    offered = {Path(folder).name for offer in view.addable for folder in offer.folders}
     return page(
         "corpora.html",
-        view=corpora_view(site),
+        error.status if error else 200,
+        view=view,
+        own_names={one.name: name for one in view.corpora if (name := site.atlas.store.name_of(one.name)) in offered},
+        tried=tried or {},
+        problem=str(error) if error else "",
         atlas=atlas_view(site.atlas),
         jobs=[job for job in jobs_view(site).jobs if job.kind != GENERATE],
         token=site.token,
@@ -275,7 +289,11 @@ def corpora_page(site: Site) -> Response:
 def add_by_form(site: Site, form: TokenForm) -> Response:
     """Start adding a corpus from the page."""
     given = {name: value.strip() for name, value in texts_of(form) if name not in ("token", "corpus")}
-    return RedirectResponse(start(site, str(form.get("corpus", "")), given).page, 303)
+    corpus = str(form.get("corpus", ""))
+    try:
+        return RedirectResponse(start(site, corpus, given).page, 303)
+    except BadInput as error:
+        return _corpora_page(site, {**given, "corpus": corpus}, error)
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,71 @@
+"""What of a folder's files could be a stack and is none, in words for the person who adds it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from mirage.corpora.folder_stacks import LEAST_SLICES, Found, Label, SingleFile, StackFiles, of_numbers
+
+_SLICED = ("CT", "MR", "PT", "NM")  # a folder of radiographs lacks no stack
+
+
+def why_no_stack(found: Sequence[Found], how: str) -> str:
+    """Say why what lies in a folder makes no stack.
+
+    Parameters
+    ----------
+    found : sequence of Found
+        Of `sort_files`, as far as it lies in the folder.
+    how : {"series", "numbered", "none"}
+    """
+    singles = [one for one in found if isinstance(one, SingleFile)]
+    if not found:
+        return "no picture, no DICOM and no NIfTI file lies in it that no other row names."
+    if not singles:
+        return "its files could not be read; each is named with the reason."
+    if of_dicom := sum(one.header is not None for one in singles):
+        return (
+            f"of {of_dicom} DICOM files no {LEAST_SLICES} are slices of one series that lie parallel to one another, have "
+            "the same size, and whose headers say where they lie."
+        )
+    if how == "series" and _numbered(singles):
+        return "its pictures have numbered names, which make a stack once “numbered” is chosen for stacks."
+    return f"a stack takes {LEAST_SLICES} pictures of one size at least, whose names differ in their numbers alone."
+
+
+def advice_on(found: Sequence[Found], how: str, label: Label) -> str:
+    """Say what could become stacks and has not, and why.
+
+    Parameters
+    ----------
+    found : sequence of Found
+        Of `sort_files`.
+    how : {"series", "numbered", "none"}
+    label : callable
+        From a file to what the person calls it.
+    """
+    singles = [one for one in found if isinstance(one, SingleFile)]
+    advice = []
+    if how == "series" and (numbered := _numbered(singles)):
+        advice.append(
+            f"{numbered} pictures have numbered names. If they are slices of scans, add the folder again with “numbered” "
+            "chosen for stacks, and they can be scrolled through."
+        )
+    folders: dict[Path, list[Found]] = defaultdict(list)
+    for one in found:
+        if not (isinstance(one, SingleFile) and one.header is None):
+            folders[one.first.parent].append(one)
+    for inside in folders.values() if how != "none" else ():
+        of_dicom = [one for one in inside if isinstance(one, SingleFile) and one.header is not None]
+        if LEAST_SLICES <= len(of_dicom) == len(inside) and of_dicom[0].header.modality in _SLICED:
+            name = label(of_dicom[0].path).rpartition("/")[0]
+            advice.append(f"{f'“{name}”' if name else 'The folder'} holds no stack: {why_no_stack(inside, how)}")
+    return " ".join(advice)
+
+
+def _numbered(singles: Sequence[SingleFile]) -> int:
+    """How many pictures would be slices of a stack of numbered pictures."""
+    groups = of_numbers([one.path for one in singles if one.header is None], lambda path: path.name)
+    return sum(len(one.paths) for one in groups if isinstance(one, StackFiles))
