@@ -58,9 +58,9 @@ def advice_on(found: Sequence[Found], how: str, label: Label) -> str:
         if not (isinstance(one, SingleFile) and one.header is None):
             folders[one.first.parent].append(one)
     for inside in folders.values() if how != "none" else ():
-        of_dicom = [one for one in inside if isinstance(one, SingleFile) and one.header is not None]
-        if LEAST_SLICES <= len(of_dicom) == len(inside) and of_dicom[0].header.modality in _SLICED:
-            name = label(of_dicom[0].path).rpartition("/")[0]
+        headers = [one.header for one in inside if isinstance(one, SingleFile) and one.header is not None]
+        if LEAST_SLICES <= len(headers) == len(inside) and headers[0].modality in _SLICED:
+            name = label(inside[0].first).rpartition("/")[0]
             advice.append(f"{f'“{name}”' if name else 'The folder'} holds no stack: {why_no_stack(inside, how)}")
     return " ".join(advice)
 
