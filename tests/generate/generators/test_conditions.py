@@ -131,6 +131,7 @@ def test_of_findings_it_is_said_what_was_measured(conditions: Conditions, eviden
     notes = " ".join(evidence.notes(conditions))
     assert "refused: coronal abdomen CT." in notes
     assert "edema (AUC 0.80)" in notes
+    assert "findings or diseases was not measured" in " ".join(Evidence().notes(conditions))
 
 
 def test_evidence_is_kept_and_where_there_is_none_nothing_is_claimed(evidence: Evidence, tmp_path: Path) -> None:
