@@ -238,7 +238,9 @@ class Keyness:
         own = _related(asked, known).union(*map(unplaced, asked & known.concepts.keys())) | _related(
             _organs(asked, known), known, narrower=False
         )
-        kept = (name for name in sorted(names - own - _PLAIN - _REGIONS) if known.kind(name) in SHARES)
+        # Where parts of the body are asked for, the others are what the same slices hold.
+        kinds = SHARES.keys() - ({"anatomy"} if asked and all(known.kind(name) == "anatomy" for name in asked) else set())
+        kept = (name for name in sorted(names - own - _PLAIN - _REGIONS) if known.kind(name) in kinds)
         # Which side of the body it was is an accident of the case.
         self._concepts = [self._counted(name) for name in kept if not name.startswith(("left ", "right "))]
 

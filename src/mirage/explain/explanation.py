@@ -35,7 +35,7 @@ NOT_ABOUT_IT = (
 )
 SIDE_BY_SIDE = "This asks for two things side by side. Compare “{}” with “{}”: that explains both, and tells them apart."
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
-NO_WORDS = "No sentence of the sources explains it by itself. Look at the figures and their captions."
+NO_WORDS = "No sentence of the sources says what it is or how it looks. Look at the figures and their captions."
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
+from mirage.explain.record import is_of_record
 from mirage.explain.subject import NORMAL, Named, Subject, is_diseased, named, polarities
 from mirage.language import sentences
 from mirage.language.concepts import lexicon
@@ -75,6 +77,8 @@ _GENERIC = re.compile(
     r"(?i)\b(?:usual|typical|often|may|can|most|common|classic|general|frequent|tend|characteristic"
     r"|sometimes|rare|always|variabl|predilection)"
 )
+# What a thing is in general, whatever the case: "an abscess is a collection of pus".
+_IS_A = re.compile(r"(?i)\b(?:is|are) (?:an?|one of|defined|caused|characteri[sz]ed|classified|divided)\b")
 # Who or what a sentence that opens so is limited to; "most common in women" limits nothing.
 _LIMIT = re.compile(
     r"""(?ix)(?:^|[,;]\s)(?:however,\s|although\s)?((?:in|among|for|with|when\s+in)\s+(?:the\s+|an?\s+)?[^,;]{3,60}?),\s"""
@@ -170,7 +174,7 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
     if not subject.fits(item):
         return
     of_case = subject.case_of(item)
-    running, general = subject.alone(item), item.kind == "discussion"
+    running, general = subject.alone(item), item.kind == "discussion" and not describes(item)
     at_home = running or subject.named_in(item.topic)
     placed, single = subject.placed(item), subject.alone_in(item.diagnosis or item.title)
     for sentence in sentences.split(item.text):
@@ -178,7 +182,7 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
             running = _under(sentence.text, subject, running)
             at_home = at_home or running
             continue
-        if _CONCLUDES.match(sentence.text):
+        if _CONCLUDES.match(sentence.text) or is_of_record(sentence.text):
             continue
         text = _unlabelled(sentence.text, subject)
         verb = VERB.search(text)
@@ -199,6 +203,21 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         scope, limit = _reach(text, told, item, subject, general)
         leads = not told.subjects or not verb or any(one.start < verb.start() for one in told.subjects)
         yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit, leads)
+
+
+def describes(item: Evidence) -> bool:
+    """Whether a discussion tells of nothing but its own case, as findings do: of it or its record, never in general."""
+    return item.kind == "discussion" and _describes(item.text)
+
+
+@lru_cache(maxsize=1024)
+def _describes(text: str) -> bool:
+    every = [one.text for one in sentences.split(text) if not one.is_heading]
+    told = [one for one in every if not is_of_record(one)]
+    of_record = len(every) - len(told)
+    in_general = sum(bool(_GENERIC.search(one) or _IS_A.search(one)) for one in told)
+    of_case = any(_OF_THE_CASE.search(one) and not _IN_GENERAL.search(one) for one in told)
+    return of_record > in_general or (of_case and not in_general)
 
 
 def _stands_alone(text: str, told: _Aboutness) -> bool:

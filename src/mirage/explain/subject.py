@@ -162,6 +162,7 @@ class Subject:
             if name.endswith(f" {parent}") and known.concepts[name].organ and not known.concepts[parent].organ
         }
         there = {one.concept for one in every} | {known.concepts[one.concept].organ for one in every}
+        there = there.union(*(known.parents(one) for one in there if one in known))
         return [one for one in every if any(one.concept == parent and organ in there for parent, organ in of)]
 
     def foreign(self, concept: str) -> bool:

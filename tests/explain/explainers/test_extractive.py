@@ -341,7 +341,12 @@ def test_a_part_of_the_body_is_told_of_by_sentences_about_itself_and_gets_no_dif
     items = (
         passage(9, "Axial CT shows an enhancing mass of the mediastinum with calcification.", title=thymoma, modality="CT"),
         passage(10, "Lymphoma\nTeratoma", "differential", title=thymoma),
-        passage(11, "Axial CT of the normal mediastinum at the level of the carina.", title="", modality="CT"),
+        passage(
+            11,
+            "Axial CT of the mediastinum at the level of the carina: dark fat between bright vessels.",
+            title="",
+            modality="CT",
+        ),
         passage(12, f"{meant} A lesion of the mediastinum is seen.", "discussion", title=thymoma),
     )
     assert {draft.text for draft in told(ExplanationRequest("mediastinum CT", items))[0]} <= {items[2].text, meant}

@@ -67,8 +67,8 @@ _SIGN = _any("""(?:hyper|hypo|iso|high|low|increased|decreased)[- ]?(?:intens|de
     well[- ]?(?:circumscribed|defined)
     heterogen\\w+|homogen\\w+|lytic|sclerotic|thicken\\w+|dilat\\w+|restricted diffusion
     flow void|rim|ring|halo|nodul(?:es?|arity)|crescent\\w*|lentiform|biconvex|stranding|ground[- ]glass""")
-_PICTURE = _any("""CT|MRI?|T1\\w*|T2\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?|angiogra\\w+
-    contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
+_PICTURE = _any("""CT|MRI?|T[12](?!\\d)\\w*|FLAIR|DWI|ADC|STIR|ultrasound|sonogra\\w+|radiogra\\w+|x-?rays?|films?
+    angiogra\\w+|contrast|gadolinium|images?|imaging|scan|axial|coronal|sagittal""")
 _SEEN = _any("""appear\\w*|demonstrat\\w+|shows?|showing|seen|reveal\\w*|visuali[sz]ed
     sign|characteristic|classic\\w*|typical\\w*""")
 _OTHERS = _any("""differential(?! \\(| air)|mimic\\w*|distinguish\\w*|differentiat(?:e|ed|ing|ion)|confused with

@@ -20,8 +20,10 @@ from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
 from mirage.explain.explainers.differentials import differential
+from mirage.explain.explainers.telling import signs, tells
 from mirage.explain.focus import modality_of
-from mirage.explain.statements import Statement, statements
+from mirage.explain.record import without_record
+from mirage.explain.statements import Statement, describes, statements
 from mirage.explain.subject import Subject, named, subject_of
 from mirage.language import sentences as splitting
 from mirage.language.words import lowered, stems
@@ -49,8 +51,9 @@ _REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.1, "case": 0.1}
 # How each modality is called in sentences.
 _CALLED: dict[str, re.Pattern[str]] = {
     "CT": re.compile(r"\b(?:CT|CTA|CECT|NECT|HRCT|computed tomograph\w+|Hounsfield|HU)\b"),
-    "MR": re.compile(
-        r"\b(?:MRI?|MRA|MRV|T1\w*|T2\w*|FLAIR|DWI|ADC|STIR|PD|FSE|FIESTA|gadolinium|magnetic resonance|signal intens\w+)\b"
+    "MR": re.compile(  # T12 is a vertebra
+        r"\b(?:MRI?|MRA|MRV|T[12](?!\d)\w*|FLAIR|DWI|ADC|STIR|PD|FSE|FIESTA|gadolinium"
+        r"|magnetic resonance|signal intens\w+)\b"
     ),
     "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
     "XR": re.compile(
@@ -366,8 +369,11 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     text = statement.text if a_list else splitting.clip(statement.text, LONGEST)
     # A caption of normal anatomy says by itself what a picture is of; so does that of a picture without a case.
     captions = item.kind == "caption" and (subject.sort == "other" or not item.case) and cues.is_caption(text)
-    if not a_list and not captions and not cues.is_sentence(text):
+    if not a_list and not ((captions or cues.is_sentence(text)) and tells(text, subject)):
         return None
+    described = describes(item)
+    if described and not (statement.own or signs(without_record(text))):
+        return None  # what is said of a case beside the thing
     called = {name for name, words in _CALLED.items() if words.search(text)}
     own = (
         next(iter(called))
@@ -397,7 +403,7 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
         if statement.limit[:1].isdigit():
             strengths["what"] = 0.0  # "15% of X are Y" counts them
         strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
-        if captions:
+        if captions or described:
             strengths["look"] = max(strengths["look"], 0.7)
         if not statement.own:
             # What no name binds to the thing says what it looks like and where it lies, not what it is.
