@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,16 +28,16 @@ def run(*words: str, folder: Path) -> str:
 
 
 def test_an_explanation_quotes_cites_and_names_its_sources(folder: Path) -> None:
-    said = run("explain", "hippocampus", "coronal", folder=folder)
+    said = run("explain", "aortic", "dissection", folder=folder)
     assert "“" in said
-    assert "[1]" in said
+    assert re.search(r"\[\d+\]", said)
     assert "Evidence" in said
     assert "Licence" in said
     assert "does not diagnose" in said
 
 
 def test_an_explanation_as_json_is_what_the_api_answers(folder: Path) -> None:
-    whole = json.loads(run("explain", "hippocampus", "coronal", "--json", folder=folder))
+    whole = json.loads(run("explain", "aortic", "dissection", "--json", folder=folder))
     assert whole["claims"]
     assert {"question", "evidence", "claims", "remarks", "explainers"} <= set(whole)
 
@@ -72,14 +73,14 @@ def test_what_cannot_be_compared_is_told(words: list[str], folder: Path) -> None
 
 
 def test_an_explainer_that_is_not_there_is_replaced_and_it_says_so(folder: Path) -> None:
-    said = run("explain", "hippocampus", "coronal", "--explainer", "nobody", folder=folder)
+    said = run("explain", "aortic", "dissection", "--explainer", "nobody", folder=folder)
     assert "nobody could not be used" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["explain", "hippocampus", "coronal"],
+        ["explain", "aortic", "dissection"],
         ["explain", "zebra crossing at night"],
         ["compare", "heart ultrasound", "axial brain MRI"],
         ["ask", "hippocampus", "--versus", "heart ultrasound", "--no-image"],
@@ -91,7 +92,7 @@ def test_no_blank_line_is_stray(words: list[str], folder: Path) -> None:
     assert lines[0].strip()
     assert all(line.strip() or above.strip() for above, line in pairwise(lines))
     for number, line in enumerate(lines[:-1]):
-        if line in ("The difference", "How it looks", "Evidence", "hippocampus"):
+        if line in ("The difference", "How it looks", "Evidence", "hippocampus", "aortic dissection"):
             assert lines[number + 1].strip(), line
 
 

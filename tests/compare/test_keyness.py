@@ -148,3 +148,9 @@ def test_a_landmark_that_both_sides_name_is_shared_only_where_both_discuss_it() 
     assert "aorta" not in compared(side(0, *text), side(9, *text))[2]
     spoken = "It arises beside the aorta."
     assert "aorta" in compared(side(0, *text, discussion=spoken), side(9, *text, discussion=spoken))[2]
+
+
+def test_where_parts_of_the_body_are_asked_for_the_others_are_no_traits() -> None:
+    sides = [side(first, *("The kidney is seen.",) * 2, discussion="The kidney lies behind.") for first in (0, 9)]
+    assert compared(*sides, "liver", "spleen")[2] == []
+    assert "kidney" in compared(*sides, "pancreatitis")[2]

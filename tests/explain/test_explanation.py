@@ -150,18 +150,36 @@ def test_a_defect_of_an_explainer_is_no_expected_failure(explain: Callable[..., 
         explain(Broken())
 
 
-def test_the_starter_atlas_is_explained_from_its_captions(starter: Atlas) -> None:
-    found = starter.explain("hippocampus")
-    assert found.claims
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("aortic dissection", "blood runs in a true and in a false lumen"),
+        ("abdominal aortic aneurysm", "is widened to a sac"),
+        ("kidney stone", "look as kidney stones do on CT"),
+        ("lung mass", "lies in the lower part of the left lung"),
+    ],
+)
+def test_the_starter_atlas_is_explained_from_what_its_cases_say(starter: Atlas, question: str, says: str) -> None:
+    found = starter.explain(question)
+    assert says in found.text
     texts = {item.number: item.text for item in found.evidence}
     for claim in found.claims:
         assert isinstance(claim, Claim)
         assert claim.support == "supported"
         assert claim.quoted
+        assert claim.scope == "case"
         assert claim.text.rstrip(" …") in " ".join(texts[claim.cites[0]].split())
     cited = found.cited()
     assert "Evidence\n[" in cited
     assert "does not diagnose" in cited
+
+
+@pytest.mark.parametrize("question", ["liver", "hippocampus", "brain", "pancreas"])
+def test_of_what_captions_only_place_nothing_is_quoted_and_that_is_said(starter: Atlas, question: str) -> None:
+    found = starter.explain(question)
+    assert found.evidence
+    assert found.claims == ()
+    assert found.remarks == (explanation.NO_WORDS,)
 
 
 def test_what_nothing_fits_is_not_explained(starter: Atlas) -> None:
@@ -171,7 +189,7 @@ def test_what_nothing_fits_is_not_explained(starter: Atlas) -> None:
 
 
 def test_what_was_mended_is_explained_as_it_was_read(starter: Atlas) -> None:
-    right, typed = starter.explain("axial MRI of the cerebellum"), starter.explain("axial MRI of the cerebelum")
+    right, typed = starter.explain("CT of an aortic dissection"), starter.explain("CT of an aortic disection")
     assert right.claims
     assert [claim.text for claim in typed.claims] == [claim.text for claim in right.claims]
 

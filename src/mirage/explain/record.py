@@ -29,6 +29,7 @@ _PLACED = re.compile(
     |\b\d+\s*(?:/|of)\s*\d+\s*$
     |\b[xyz]\s*=\s*{_NUMBER}(?:\s*mm)?(?:\s*(?:in|from)\s+[^,;:]*)?
     |\bfrom\s+the\s+(?:lowest|highest|first|last)\s+(?:slice|image)\b
+    |\b(?:colou?r\s+)?maps?\s+of\s[^,;:]*
     |\bat\s+(?:the\s+|about\s+the\s+)?levels?\s+of\b|\bin\s+\w+\s+space\b
     |\b(?:on|in|at|to|from|of|towards?|up|down|and|the|\s)*
         (?:left|right|top|bottom|cent(?:re|er)|middle|side|edge|front|back)\s+of\s+the\s+(?:picture|image|slice|figure|screen)\b
