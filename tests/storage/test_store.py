@@ -64,7 +64,7 @@ def stacked(number: int, **changed: object) -> FigureRecord:
 
 
 def test_a_stack_comes_back_as_it_was_put_with_the_vectors_of_its_slices(store: Store) -> None:
-    single = replace(record(2).figure, slice_of=SlicePlace("folder: 1 of 2", "axial", 12))
+    single = replace(record(2).figure, slice_of=SlicePlace("folder: 1 of 2", "axial", 12, (("left kidney", 0.9),)))
     keys = store.put([stacked(1), replace(record(2), figure=single)], "encoder", 1)
     for row in (store.row("folder:1"), store.figures_of("folder:case")[0], store.rows(keys)[keys[0]], next(store.each())[0]):
         assert (row.figure.stack, row.stack) == (STACK, FILES)
