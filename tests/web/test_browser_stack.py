@@ -97,6 +97,8 @@ def test_keys_wheel_slider_and_links_scroll_and_the_address_follows(tab):
     told(tab, re.compile("^slice 4 of 24"))
     viewer.hover()
     tab.mouse.wheel(0, 100)
+    told(tab, "slice 5 of 24, left kidney")
+    tab.mouse.wheel(0, 100)
     told(tab, re.compile("^slice 6 of 24"))
     tab.get_by_role("link", name="One slice back").click()
     told(tab, "slice 5 of 24, left kidney")
@@ -120,6 +122,7 @@ def test_ctrl_and_the_wheel_zoom_and_do_not_scroll(tab):
 
 def test_views_windows_and_structures_are_chosen_in_place_and_can_be_shared(tab):
     tab.goto(PAGE)
+    tab.wait_for_selector(".layers canvas")
     tab.get_by_role("link", name="coronal", exact=True).click()
     told(tab, re.compile("^slice 21 of 40"))
     expect(tab.get_by_role("link", name="coronal", exact=True)).to_have_attribute("aria-current", "true")
@@ -157,6 +160,77 @@ def test_what_is_marked_is_outlined_and_named_until_it_is_switched_off(tab, corp
         [empty.width, empty.height] = [seen.width, seen.height];
         return seen.toDataURL() === empty.toDataURL() }"""
     )
+
+
+DRAWN = """() => { const canvas = document.querySelector('.overlay'), found = new Set();
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] > 200) found.add([...data.slice(at, at + 3)].join());
+  return found.size }"""
+
+
+def test_a_structure_is_named_where_it_is_pointed_at_and_shown_alone_by_its_button(tab, corpus):
+    tab.goto(f"{PAGE}?slice=12")
+    told(tab, "slice 12 of 24, left kidney, liver")
+    assert tab.evaluate(DRAWN) == 2
+    named, box = tab.locator("[data-named]"), tab.locator(".overlay").bounding_box()
+    marks = corpus.volume.labels[11]
+    for button in tab.locator("[data-legend] button").all():
+        row, column = np.argwhere(marks == int(button.get_attribute("data-value")))[0]
+        tab.mouse.move(
+            box["x"] + (column + 0.5) / marks.shape[1] * box["width"],
+            box["y"] + (row + 0.5) / marks.shape[0] * box["height"],
+        )
+        expect(named).to_have_text(button.inner_text())
+    tab.get_by_role("heading").first.hover()
+    expect(named).to_have_text("")
+    kidney = tab.get_by_role("button", name="left kidney")
+    kidney.focus()
+    tab.keyboard.press("Enter")
+    expect(kidney).to_have_attribute("aria-pressed", "true")
+    assert tab.evaluate(f"({DRAWN})()") == 1
+    row, column = np.argwhere(marks == int(kidney.get_attribute("data-value"))).mean(0)
+    tab.get_by_role("link", name="coronal", exact=True).click()
+    told(tab, re.compile(f"^slice {int(row + 0.5) + 1} of {marks.shape[0]}.*left kidney"))
+    tab.get_by_role("link", name="sagittal", exact=True).click()
+    told(tab, re.compile(f"^slice {int(column + 0.5) + 1} of {marks.shape[1]}.*left kidney"))
+    tab.get_by_role("link", name="axial", exact=True).click()
+    told(tab, "slice 12 of 24, left kidney, liver")
+
+
+def test_structures_on_a_slice_have_colours_that_differ_and_keep_them(tab):
+    tab.goto("/about")
+    least = tab.evaluate(
+        """async (script) => { const { Colours } = await import(script);
+        const colours = new Colours(), all = Array.from({ length: 24 }, (_, at) => at * 5 + 1);
+        colours.choose(all.slice(0, 8));
+        const before = all.slice(0, 8).map((value) => colours.of(value).join());
+        colours.choose(all);
+        const same = before.every((each, at) => each === colours.of(all[at]).join());
+        const apart = all.flatMap((a) => all.filter((b) => b > a).map((b) =>
+          Math.hypot(...colours.of(a).map((part, at) => part - colours.of(b)[at]))));
+        return same && Math.min(...apart) }""",
+        address("outlines.js"),
+    )
+    assert least > 40
+
+
+def test_gaps_in_a_structure_and_specks_beside_it_are_not_outlined_and_small_structures_are(tab):
+    tab.goto("/about")
+    marks = np.zeros((200, 200), np.uint8)
+    marks[20:120, 20:120] = 1
+    marks[60:62, 60:63] = 0  # a vessel in a lung
+    marks[80:100, 80:100] = 0  # a hole that is no speck
+    marks[150, 150] = 1  # a speck of it
+    marks[170, 170] = 2  # a stone
+    clean = tab.evaluate(
+        "async ([script, marks]) => [...(await import(script)).withoutSpecks(Uint8Array.from(marks), 200, 200)]",
+        [address("outlines.js"), marks.ravel().tolist()],
+    )
+    wanted = marks.copy()
+    wanted[60:62, 60:63], wanted[150, 150] = 1, 0
+    assert np.array_equal(np.reshape(clean, marks.shape), wanted)
 
 
 def test_only_what_is_near_is_fetched_before_it_is_asked_for(tab):

@@ -1,7 +1,9 @@
 // Scrolling through a stack. Without this module the page shows one slice, with links to the next and the one before.
+import { Colours, outline, withoutSpecks } from "./outlines.js";
 import { Slices, lookUp } from "./slices.js";
 
 const NAMED = 8;  // structures told aloud; the legend has them all
+const NOTCH = 40;  // pixels that a wheel's notch has at least
 const LEAP = 10;  // slices that Page Up and Page Down pass
 
 export async function startStack() {
@@ -22,7 +24,7 @@ export async function startStack() {
 class Viewer {
   constructor(place, header, say) {
     Object.assign(this, { place, header, say });
-    const names = ["viewer", "slider", "count", "legend", "outlines", "edges"];
+    const names = ["viewer", "slider", "count", "legend", "outlines", "edges", "named"];
     this.parts = Object.fromEntries(names.map((name) => [name, place.querySelector(`[data-${name}]`)]));
     const planeOf = (view) => header.planes.find((each) => each.plane === view);
     const source = (template, colours) =>
@@ -34,7 +36,10 @@ class Viewer {
     this.view = place.dataset.view;
     this.number = Number(place.dataset.number);
     this.window = header.windows.find((each) => each.name === place.dataset.window) ?? header.windows[0];
-    this.numbers = new Map();  // the slice last seen in each plane
+    this.colours = new Colours();
+    this.only = this.pointed = this.sought = 0;  // structures: the one that is shown alone, pointed at, and gone to
+    this.body = [0.5, 0.5, 0.5];  // the place that another plane is cut through
+    this.placed = new Set();  // in which directions somebody chose it
   }
 
   async begin() {
@@ -65,10 +70,15 @@ class Viewer {
       if (event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       // A notch of a wheel is a slice; a touchpad sends many small steps.
-      turned += event.deltaMode ? Math.sign(event.deltaY) * 40 : event.deltaY;
-      const count = Math.trunc(turned / 40);
-      turned -= count * 40;
-      if (count) by(Math.max(-5, Math.min(5, count)));
+      if (event.deltaMode || Math.abs(event.deltaY) >= NOTCH) {
+        turned = 0;
+        by(Math.sign(event.deltaY));
+        return;
+      }
+      turned += event.deltaY;
+      const count = Math.trunc(turned / NOTCH);
+      turned -= count * NOTCH;
+      if (count) by(count);
     }, { passive: false });
     const zoomed = () => Number(viewer.dataset.scale ?? 1) > 1;
     const keys = {
@@ -93,15 +103,72 @@ class Viewer {
       event.preventDefault();
       const { view = this.view, window: name, number } = link.dataset;
       if (name) this.window = this.header.windows.find((each) => each.name === name);
+      this.sought = number === undefined ? 0 : this.header.labels.find((each) => each.name === link.textContent)?.value ?? 0;
       if (link.dataset.step) by(Number(link.dataset.step));
       else this.show(view, number === undefined ? this.seen(view) : Number(number));
     });
     outlines?.addEventListener("change", () => this.draw());
+    this.pointing();
+  }
+
+  // Which structure is meant: by pointing at it in the picture, or at its name in the legend; pressing its name shows it alone.
+  pointing() {
+    const { viewer, legend } = this.parts;
+    const point = (value) => {
+      if (value === this.pointed) return;
+      this.pointed = value;
+      this.draw();
+    };
+    const found = (event) => {
+      const box = this.overlay.getBoundingClientRect();
+      const across = (event.clientX - box.left) / box.width, down = (event.clientY - box.top) / box.height;
+      if (!(across >= 0 && across < 1 && down >= 0 && down < 1)) return null;
+      const { rows, columns } = this.planeOf(this.view);
+      return { across, down, value: this.marked?.[Math.floor(down * rows) * columns + Math.floor(across * columns)] ?? 0 };
+    };
+    viewer.addEventListener("pointermove", (event) => event.target.closest(".viewer-tools") || point(found(event)?.value ?? 0));
+    viewer.addEventListener("pointerleave", () => point(0));
+    viewer.addEventListener("pointerdown", (event) => {
+      const there = !event.target.closest(".viewer-tools") && found(event);
+      if (!there) return;
+      this.stand(there.across, there.down);
+      point(there.value);
+      this.addressed();
+    });
+    const of = (event) => Number(event.target.closest("[data-value]")?.dataset.value ?? 0);
+    for (const kind of ["pointerover", "focusin"]) legend?.addEventListener(kind, (event) => point(of(event)));
+    for (const kind of ["pointerleave", "focusout"]) legend?.addEventListener(kind, () => point(0));
+    legend?.addEventListener("click", (event) => {
+      const value = of(event);
+      if (!value) return;
+      this.only = value === this.only ? 0 : value;
+      for (const each of legend.querySelectorAll("[data-value]")) each.setAttribute("aria-pressed", Number(each.dataset.value) === this.only);
+      if (this.only) this.standIn(this.only);
+      this.draw();
+      this.addressed();
+    });
+  }
+
+  // Another plane is cut through this place of the slice, from 0 to 1 across and down.
+  stand(across, down) {
+    for (const [axis, part] of inBody(this.view, across, down)) {
+      this.body[axis] = part;
+      this.placed.add(axis);
+    }
+  }
+
+  standIn(value) {
+    const { rows, columns } = this.planeOf(this.view);
+    let count = 0, across = 0, down = 0;
+    this.marked?.forEach((each, at) => { if (each === value) { count += 1; across += at % columns; down += Math.floor(at / columns); } });
+    if (count) this.stand((across / count + 0.5) / columns, (down / count + 0.5) / rows);
   }
 
   seen(view) {
     if (view === this.view) return this.number;
-    return this.numbers.get(view) ?? (view === this.header.planes[0].plane ? this.header.best : this.planeOf(view).slices >> 1);
+    const axis = AXES[view]?.[2], { slices } = this.planeOf(view);
+    if (this.placed.has(axis)) return Math.floor(Math.min(this.body[axis], 0.999999) * slices);
+    return view === this.header.planes[0].plane ? this.header.best : slices >> 1;
   }
 
   within(view, number) {
@@ -109,9 +176,10 @@ class Viewer {
   }
 
   async show(view, number) {
-    this.numbers.set(this.view, this.number);
     this.view = view;
     this.number = number = this.within(view, number);
+    this.body[AXES[view]?.[2]] = (number + 0.5) / this.planeOf(view).slices;
+    this.placed.add(AXES[view]?.[2]);
     this.said(null);
     const wanted = [this.values.get(view, number), this.marks?.get(view, number)];
     const slow = setTimeout(() => this.say(`Cutting the ${view} slices from the stack …`), 400);
@@ -119,7 +187,9 @@ class Viewer {
       const [values, marks] = await Promise.all(wanted);
       // By now somebody may look at another slice, which is drawn by its own call.
       if (this.view !== view || this.number !== number) return;
+      if (marks !== this.marked) this.clean = null;
       Object.assign(this, { shown: values, marked: marks });
+      if (marks && this.sought) this.standIn(this.sought);
       this.say("");
       this.draw();
       this.said(marks);
@@ -141,7 +211,27 @@ class Viewer {
     paint(this.picture, this.shown, lookUp(this.header, this.window, this.shown.BYTES_PER_ELEMENT === 2 ? 65536 : 256), this.header.colours);
     const lines = this.overlay.getContext("2d");
     lines.clearRect(0, 0, columns, rows);
-    if (this.marked && this.parts.outlines.checked) outline(lines, this.marked, rows, columns);
+    const lit = this.pointed || this.only;
+    this.parts.named.textContent = lit && this.marked ? this.nameOf(lit) : "";
+    if (!this.marked) return;
+    this.colours.choose([...new Set(this.marked)].filter((value) => value).sort((a, b) => a - b));
+    if (!this.parts.outlines.checked) return;
+    this.clean ??= withoutSpecks(this.marked, rows, columns);
+    outline(lines, this.clean, rows, columns, this.colours, lit, !this.pointed && Boolean(this.only));
+  }
+
+  nameOf(value) { return this.names.get(value) ?? `label ${value}`; }
+
+  item([value, name]) {
+    const line = document.createElement("li"), button = document.createElement("button"), swatch = document.createElement("span");
+    Object.assign(button, { type: "button", title: `Show ${name} alone` });
+    button.dataset.value = value;
+    button.setAttribute("aria-pressed", value === this.only);
+    swatch.className = "swatch";
+    swatch.style.backgroundColor = `rgb(${this.colours.of(value).join(" ")})`;
+    button.append(swatch, name);
+    line.append(button);
+    return line;
   }
 
   // What is shown, in words: the slider's value, the count, the letters, the legend, the links, the address.
@@ -149,7 +239,7 @@ class Viewer {
     const { slices, letters } = this.planeOf(this.view);
     const { slider, count, edges, legend } = this.parts;
     const here = marks ? [...new Set(marks)].filter((value) => value) : [];
-    const named = here.map((value) => [value, this.names.get(value) ?? `label ${value}`]).sort((a, b) => a[1].localeCompare(b[1]));
+    const named = here.map((value) => [value, this.nameOf(value)]).sort((a, b) => a[1].localeCompare(b[1]));
     const names = named.map(([, name]) => name);
     const told = names.slice(0, NAMED).join(", ") + (names.length > NAMED ? ` and ${names.length - NAMED} more` : "");
     const where = `slice ${this.number + 1} of ${slices}`;
@@ -161,7 +251,7 @@ class Viewer {
     for (const [side, letter] of [["left", 0], ["right", 1], ["top", 2], ["bottom", 3]]) {
       edges.querySelector(`[data-side=${side}]`).textContent = letters ? letters[letter] : "";
     }
-    if (marks) legend.replaceChildren(...named.map(item));
+    if (marks) legend.replaceChildren(...named.map((each) => this.item(each)));
     for (const link of this.place.querySelectorAll("a[data-go]")) {
       const { view, window: name, number } = link.dataset;
       const current = name ? name === this.window?.name : !number && view === this.view;
@@ -196,14 +286,12 @@ class Viewer {
 
 const filled = (template, view, number) => template.replace("{view}", view).replace("{number}", number);
 
-function item([value, name]) {
-  const line = document.createElement("li");
-  const swatch = document.createElement("span");
-  swatch.className = "swatch";
-  swatch.style.backgroundColor = `rgb(${colourOf(value).join(" ")})`;
-  line.append(swatch, name);
-  return line;
-}
+// Where in the body a point of a slice is: parts of the way from the patient's right, from the front, and from the feet.
+const AXES = { axial: [0, 1, 2], coronal: [0, 2, 1], sagittal: [1, 2, 0] };  // across, down, from slice to slice
+const inBody = (view, across, down) => {
+  const [first, second] = AXES[view];
+  return [[first, across], [second, second === 2 ? 1 - down : down]];  // what is higher stands higher
+};
 
 function paint(canvas, values, table, colours) {
   const pen = canvas.getContext("2d");
@@ -221,34 +309,4 @@ function paint(canvas, values, table, colours) {
     }
   }
   pen.putImageData(pixels, 0, 0);
-}
-
-// Pixels of a structure that touch another one or none.
-function outline(pen, marks, rows, columns) {
-  const pixels = pen.createImageData(columns, rows);
-  for (let row = 0, at = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1, at += 1) {
-      const value = marks[at];
-      if (!value) continue;
-      const inside = row && column && row < rows - 1 && column < columns - 1 && marks[at - 1] === value && marks[at + 1] === value
-        && marks[at - columns] === value && marks[at + columns] === value;
-      if (inside) continue;
-      pixels.data.set(colourOf(value), at * 4);
-      pixels.data[at * 4 + 3] = 255;
-    }
-  }
-  pen.putImageData(pixels, 0, 0);
-}
-
-// Hues a golden angle apart, so that structures with neighbouring numbers differ.
-const known = new Map();
-function colourOf(value) {
-  if (!known.has(value)) {
-    const hue = value * 137.508;
-    known.set(value, [0, 8, 4].map((n) => {
-      const k = (n + hue / 30) % 12;
-      return Math.round(255 * (0.62 - 0.36 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-    }));
-  }
-  return known.get(value);
 }
