@@ -45,10 +45,9 @@ def kidney_outline(kidney: Array) -> Array:
     return filled
 
 
-def kidney_spots(scan: Scan) -> Array:
-    """Mark dense spots inside the outlines of the kidneys."""
-    outlines = kidney_outline(scan.labels["kidney_left"]) | kidney_outline(scan.labels["kidney_right"])
-    spots: Array = (scan.voxels > DENSE) & outlines
+def kidney_spots(scan: Scan, side: str) -> Array:
+    """Mark dense spots inside the outline of the kidney of one side."""
+    spots: Array = (scan.voxels > DENSE) & kidney_outline(scan.labels[f"kidney_{side}"])
     return spots
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from .scan import AXES, Array, Scan
 from .subjects import SUBJECTS, Mark, Series, Subject
 
 LEAST_MM2, LEAST_SHARE = 20.0, 0.05
+LEAST_DEVICE = 6.0  # wire is thin, and brighter than all else
+MARKED_SHARE = 0.2  # a smaller scrap of what is ill would not be seen for what it is
+BONES = ("vertebrae", "sacrum", "hip", "femur", "rib", "sternum", "scapula", "clavicula", "humerus", "costal", "metal")
 SHORT = {"axial": "ax", "coronal": "cor", "sagittal": "sag"}  # in ids
 NAMED = 8  # structures in a caption
 FEW_SLICES = 12  # a mark in no more slices than these has all of them among the figures
@@ -37,12 +40,15 @@ class Sections:
 
     areas: dict[str, Array]
 
-    def shares(self, number: int) -> dict[str, float]:
+    def shares(self, number: int, marks: Mapping[str, Mark]) -> dict[str, float]:
         """The structures that can be seen in a slice, by the share of their largest section, the largest share first."""
         found = {}
         for name, area in self.areas.items():
             most = float(area.max())
-            if area[number] >= max(min(LEAST_MM2, most / 4), most * LEAST_SHARE):
+            least, share = LEAST_MM2, LEAST_SHARE
+            if name in marks:
+                least, share = (least, MARKED_SHARE) if marks[name].diagnosis else (LEAST_DEVICE, share)
+            if area[number] >= max(min(least, most / 4), most * share):
                 found[name] = round(float(area[number]) / most, 2)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
@@ -109,7 +115,9 @@ def chosen(subject: Subject, scan: Scan, series: Series, seen: Sections) -> list
     kept: dict[int, Array] = {}
     # Where nothing that is labelled can be seen, as at the skin of back and belly, there is nothing to point at.
     anatomy = seen.areas.keys() - subject.marks.keys()
-    named = [number for number in dict.fromkeys(wanted) if not anatomy or seen.shares(number)]
+    named = [number for number in dict.fromkeys(wanted) if not anatomy or named_in(subject, series, seen, number)]
+    if series.window == "bone":
+        named = [number for number in named if any(bone(name) for name in named_in(subject, series, seen, number))]
     for number in named:
         picture = shown(scan, series.plane, number, subject.windows[series.window], subject.slope)
         if near_empty(picture):
@@ -118,6 +126,24 @@ def chosen(subject: Subject, scan: Scan, series: Series, seen: Sections) -> list
         if all((bits != other).sum() >= series.apart for other in kept.values()):
             kept[number] = bits
     return sorted(kept)
+
+
+def bone(label: str) -> bool:
+    """Whether a label is of a bone, or of metal, which a window for bone shows."""
+    return label.startswith(BONES)
+
+
+def named_in(subject: Subject, series: Series, seen: Sections, number: int) -> dict[str, float]:
+    """The structures that a figure of a slice names: not those with errors there, nor those that its window does not show.
+
+    In a window for bone bones stand first.
+    """
+    left_out = {name for name, there in subject.unnamed.items() if series.plane == "axial" and number in there}
+    left_out |= set(subject.unseen.get(series.window, ()))
+    found = {name: share for name, share in seen.shares(number, subject.marks).items() if name not in left_out}
+    if series.window == "bone":
+        found = dict(sorted(found.items(), key=lambda item: not bone(item[0])))
+    return found
 
 
 def marks_in(subject: Subject, shares: dict[str, float]) -> list[Mark]:
@@ -141,9 +167,12 @@ def caption(subject: Subject, scan: Scan, place: SlicePlace, window: str, shares
         level = f", z = {place.number * scan.spacing[2]:.0f} mm from the lowest slice"
     named = f"{window} window, " if window != "MRI" else ""
     parts = [f"{place.view.capitalize()} {subject.technique}, {named}slice {place.number + 1} of {count}{level}."]
-    names = list(shares)
+    # What is ill is named even where eight structures have a larger share.
+    names = sorted(shares, key=lambda name: name not in subject.marks)
     parts += [f"Shows: {listed(names, NAMED)}."] if names else []
     parts += [mark.sentence for mark in marks_in(subject, shares)]
+    blanked = place.view == "axial" and place.number < subject.blanked
+    parts += ["The front is blanked so that no face can be rebuilt."] if blanked else []
     parts += [hung_words(subject, place.view)]
     parts += [f"Labels: {subject.labelled}."] if names else []
     return " ".join([*parts, subject.provenance])
@@ -169,11 +198,7 @@ def slice_figures(
     for series in subject.series:
         seen = measured[series.plane]
         for number in chosen(subject, scan, series, seen):
-            shares = {
-                name: share
-                for name, share in seen.shares(number).items()
-                if series.plane != "axial" or number not in subject.unnamed.get(name, ())
-            }
+            shares = named_in(subject, series, seen, number)
             if (series.plane, series.window, number) == ("axial", first, best):
                 continue
             place = SlicePlace(f"starter:{subject.name}", series.plane, number)

@@ -45,7 +45,8 @@ def abdomen(folder: Path) -> Scan:
     voxels, affine = read_nifti(reference / "example_ct.nii.gz")
     scan = read_label_map(reference / "example_seg_fast_force_split.nii.gz", Scan(voxels.astype(np.int16), affine))
     scan.labels["metal_implant"] = scan.voxels > own_labels.METAL
-    scan.labels["renal_calcification"] = own_labels.kidney_spots(scan)
+    for side in ("left", "right"):
+        scan.labels[f"renal_calcification_{side}"] = own_labels.kidney_spots(scan, side)
     return without_surroundings(scan.without(["pancreas", "rib_*", "vertebrae_T11", "costal_cartilages"]))
 
 

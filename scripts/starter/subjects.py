@@ -86,6 +86,10 @@ class Subject:
         Below that axial slice another region is shown.
     unnamed : dict of str to range
         Axial slices in which a label has errors and is not named.
+    unseen : dict of str to tuple of str
+        By window: the labels that cannot be told from what is around them in it.
+    blanked : int
+        The front of so many of the lowest axial slices is blanked, so that no face can be rebuilt.
     """
 
     name: str
@@ -114,6 +118,8 @@ class Subject:
     lower: int = 0
     lower_region: str = ""
     unnamed: dict[str, range] = field(default_factory=dict)
+    unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    blanked: int = 0
 
 
 FLATTENED = "Cropped to the body; the air and the table around it have one value."
@@ -121,6 +127,15 @@ MARKS_NODULE = {
     "lung_nodule": Mark("Nodule (a spot) in the right lung, marked by the publisher.", "Lung nodule", "Lung nodule"),
 }
 AIRWAYS_BY = "lungs and windpipe by MIRAGE (a threshold, not checked by a radiologist)"
+
+
+def spots_in_the(side: str) -> Mark:
+    """The mark of dense spots in one kidney."""
+    return Mark(
+        f"Dense spots (calcification) in the {side} kidney, as kidney stones look on CT without contrast medium.",
+        f"Dense spots in the {side} kidney", "Kidney calcification",
+    )  # fmt: skip
+
 
 SUBJECTS = (
     Subject(
@@ -146,6 +161,7 @@ SUBJECTS = (
         labels_by=f"{BY_PROGRAM}; stent graft, {AIRWAYS_BY}",
         labelled="TotalSegmentator and MIRAGE, by program",
         notes=(FLATTENED, "Ends below the chin.", "Resampled to 1.5 mm by its publisher."),
+        unseen={"lung": ("aorta_true_lumen", "aorta_false_lumen", "stent_graft")},
     ),
     Subject(
         "abdomen-pelvis", "Abdomen and pelvis, CT without contrast medium",
@@ -162,10 +178,7 @@ SUBJECTS = (
         "on CT without contrast medium, but nobody with a radiologist's training has said so.",
         "Anatomy of the abdomen and pelvis",
         marks={
-            "renal_calcification": Mark(
-                "Dense spots (calcification) in the kidney, as kidney stones look on CT without contrast medium.",
-                "Dense spots in the kidney", "Kidney calcification",
-            ),
+            "renal_calcification_left": spots_in_the("left"), "renal_calcification_right": spots_in_the("right"),
             "metal_implant": Mark(
                 "Metal in the left femur (screw and nail), with streak artefacts.", "Metal implant in the left femur"
             ),
@@ -227,7 +240,7 @@ SUBJECTS = (
             )
         },
         labels_by="pyradiomics' authors", labelled="the publisher",
-        notes=("Slices through the face were left out, and the roof of the orbits was blanked.",),
+        notes=("Slices through the face were left out, and the roof of the orbits was blanked.",), blanked=1,
     ),
     Subject(
         "brain-region", "Brain, MRI after contrast medium",
@@ -240,7 +253,7 @@ SUBJECTS = (
         views=("axial",), unit="",
         marks={"brain_region": Mark("The publisher marked a region in the left temporal lobe; what it is, is not stated.")},
         labels_by="pyradiomics' authors", labelled="the publisher",
-        notes=("Slices through the face were left out; eyes, nose and brow were blanked in the lowest four.",),
+        notes=("Slices through the face were left out; eyes, nose and brow were blanked in the lowest four.",), blanked=4,
     ),
     Subject(
         "lung-nodule", "Lung nodule, CT of the chest", "CT of the chest", "CT", "CT", "thorax", "data/lung1_image.nrrd",
@@ -284,7 +297,9 @@ SUBJECTS = (
                 "The aorta is widened, ballooned to an aneurysm (abdominal aortic aneurysm), outlined by MIRAGE.",
                 "Abdominal aortic aneurysm", "Abdominal aortic aneurysm",
             ),
-            "stent_graft": Mark("A stent graft (a tube held open by metal wire) lies in the aorta."),
+            "stent_graft": Mark(
+                "Wire of a stent graft, a tube that lies in the aorta and, below its division, in two limbs."
+            ),
         },
         labels_by="MIRAGE: the sac by hand, the stent graft by a threshold; not checked by a radiologist",
         labelled="MIRAGE",
