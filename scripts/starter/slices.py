@@ -136,14 +136,13 @@ def bone(label: str) -> bool:
 def named_in(subject: Subject, series: Series, seen: Sections, number: int) -> dict[str, float]:
     """The structures that a figure of a slice names: not those with errors there, nor those that its window does not show.
 
-    In a window for bone bones stand first.
+    In a window for bone bones stand first, else marks: a caption names eight.
     """
     left_out = {name for name, there in subject.unnamed.items() if series.plane == "axial" and number in there}
     left_out |= set(subject.unseen.get(series.window, ()))
     found = {name: share for name, share in seen.shares(number, subject.marks).items() if name not in left_out}
-    if series.window == "bone":
-        found = dict(sorted(found.items(), key=lambda item: not bone(item[0])))
-    return found
+    first = bone if series.window == "bone" else subject.marks.__contains__
+    return dict(sorted(found.items(), key=lambda item: not first(item[0])))
 
 
 def marks_in(subject: Subject, shares: dict[str, float]) -> list[Mark]:
@@ -167,8 +166,7 @@ def caption(subject: Subject, scan: Scan, place: SlicePlace, window: str, shares
         level = f", z = {place.number * scan.spacing[2]:.0f} mm from the lowest slice"
     named = f"{window} window, " if window != "MRI" else ""
     parts = [f"{place.view.capitalize()} {subject.technique}, {named}slice {place.number + 1} of {count}{level}."]
-    # What is ill is named even where eight structures have a larger share.
-    names = sorted(shares, key=lambda name: name not in subject.marks)
+    names = list(shares)
     parts += [f"Shows: {listed(names, NAMED)}."] if names else []
     parts += [mark.sentence for mark in marks_in(subject, shares)]
     blanked = place.view == "axial" and place.number < subject.blanked

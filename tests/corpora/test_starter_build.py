@@ -25,7 +25,8 @@ from starter.faces import halved, without_face  # noqa: E402
 from starter.names import listed, plain  # noqa: E402
 from starter.packages import Package, unpacked  # noqa: E402
 from starter.scan import Scan, placed  # noqa: E402
-from starter.slices import Sections, painted  # noqa: E402
+from starter.slices import Sections, named_in, painted  # noqa: E402
+from starter.subjects import SUBJECTS, Mark, Series  # noqa: E402
 
 
 @pytest.fixture
@@ -108,9 +109,21 @@ def test_later_labels_lie_over_earlier_ones_and_those_wholly_covered_are_dropped
 
 def test_a_structure_is_shown_by_its_area_and_the_share_of_its_largest_section() -> None:
     seen = Sections({"large": np.array([1000.0, 40, 60]), "tiny": np.array([0.0, 8, 3]), "small": np.array([25.0, 19, 0])})
-    assert seen.shares(0) == {"large": 1.0, "small": 1.0}
-    assert seen.shares(1) == {"tiny": 1.0, "small": 0.76}, "a twentieth of the largest section is the least"
-    assert seen.shares(2) == {"tiny": 0.38, "large": 0.06}
+    assert seen.shares(0, {}) == {"large": 1.0, "small": 1.0}
+    assert seen.shares(1, {}) == {"tiny": 1.0, "small": 0.76}, "a twentieth of the largest section is the least"
+    assert seen.shares(2, {}) == {"tiny": 0.38, "large": 0.06}
+    ill, wire = Mark("A nodule.", diagnosis="Lung nodule"), Mark("Wire.")
+    assert "large" not in seen.shares(2, {"large": ill}), "a scrap of what is ill is not seen for what it is"
+    assert seen.shares(1, {"small": wire})["small"] == 0.76
+
+
+def test_a_window_names_what_it_shows_and_a_window_for_bone_shows_bones_first() -> None:
+    chest = next(subject for subject in SUBJECTS if subject.name == "aortic-dissection")
+    areas = {"aorta_false_lumen": np.array([300.0]), "lung_upper_lobe_left": np.array([900.0]), "sternum": np.array([400.0])}
+    named = {window: list(named_in(chest, Series("axial", window, 1, 1), Sections(areas), 0)) for window in chest.windows}
+    assert "aorta_false_lumen" in named["angiography"]
+    assert "aorta_false_lumen" not in named["lung"], "both lumens are white in it"
+    assert named["bone"][0] == "sternum"
 
 
 def test_labels_are_named_and_gathered_in_a_students_words() -> None:
