@@ -43,6 +43,7 @@ PICKS = (
     Pick(
         "chest-pa", "data_store/data/RG1_UNCR.dcm", "nema",
         "Chest X-ray, posteroanterior (PA) view. Computed radiography of the thorax. "
+        "Round opacities lie in both lungs (described by MIRAGE; the publisher says nothing of them). "
         "The patient's left is on the right of the picture.",
         "Chest X-ray, PA", "XR", "Computed radiography", "frontal", "thorax", window=(15000, 30000),
     ),

@@ -22,7 +22,25 @@ from .subjects import SUBJECTS, Mark, Series, Subject
 LEAST_MM2, LEAST_SHARE = 20.0, 0.05
 LEAST_DEVICE = 6.0  # wire is thin, and brighter than all else
 MARKED_SHARE = 0.2  # a smaller scrap of what is ill would not be seen for what it is
-BONES = ("vertebrae", "sacrum", "hip", "femur", "rib", "sternum", "scapula", "clavicula", "humerus", "costal", "metal")
+# What a window is for, and so what its slices name: in the others' place lies one white, or one black.
+SHOWN_IN = {
+    "bone": (
+        "vertebrae",
+        "sacrum",
+        "hip",
+        "femur",
+        "rib",
+        "sternum",
+        "scapula",
+        "clavicula",
+        "humerus",
+        "costal",
+        "metal",
+        "stent",
+        "renal_calcification",
+    ),
+    "lung": ("lung", "own_lung", "own_trachea", "trachea"),
+}
 SHORT = {"axial": "ax", "coronal": "cor", "sagittal": "sag"}  # in ids
 NAMED = 8  # structures in a caption
 FEW_SLICES = 12  # a mark in no more slices than these has all of them among the figures
@@ -116,8 +134,6 @@ def chosen(subject: Subject, scan: Scan, series: Series, seen: Sections) -> list
     # Where nothing that is labelled can be seen, as at the skin of back and belly, there is nothing to point at.
     anatomy = seen.areas.keys() - subject.marks.keys()
     named = [number for number in dict.fromkeys(wanted) if not anatomy or named_in(subject, series, seen, number)]
-    if series.window == "bone":
-        named = [number for number in named if any(bone(name) for name in named_in(subject, series, seen, number))]
     for number in named:
         picture = shown(scan, series.plane, number, subject.windows[series.window], subject.slope)
         if near_empty(picture):
@@ -128,21 +144,18 @@ def chosen(subject: Subject, scan: Scan, series: Series, seen: Sections) -> list
     return sorted(kept)
 
 
-def bone(label: str) -> bool:
-    """Whether a label is of a bone, or of metal, which a window for bone shows."""
-    return label.startswith(BONES)
-
-
 def named_in(subject: Subject, series: Series, seen: Sections, number: int) -> dict[str, float]:
-    """The structures that a figure of a slice names: not those with errors there, nor those that its window does not show.
+    """The structures that a figure of a slice names: not those with errors there, nor those that its window is not for.
 
-    In a window for bone bones stand first, else marks: a caption names eight.
+    Marks stand first: a caption names eight.
     """
     left_out = {name for name, there in subject.unnamed.items() if series.plane == "axial" and number in there}
-    left_out |= set(subject.unseen.get(series.window, ()))
-    found = {name: share for name, share in seen.shares(number, subject.marks).items() if name not in left_out}
-    first = bone if series.window == "bone" else subject.marks.__contains__
-    return dict(sorted(found.items(), key=lambda item: not first(item[0])))
+    found = {
+        name: share
+        for name, share in seen.shares(number, subject.marks).items()
+        if name not in left_out and name.startswith(SHOWN_IN.get(series.window, ""))
+    }
+    return dict(sorted(found.items(), key=lambda item: item[0] not in subject.marks))
 
 
 def marks_in(subject: Subject, shares: dict[str, float]) -> list[Mark]:

@@ -86,8 +86,6 @@ class Subject:
         Below that axial slice another region is shown.
     unnamed : dict of str to range
         Axial slices in which a label has errors and is not named.
-    unseen : dict of str to tuple of str
-        By window: the labels that cannot be told from what is around them in it.
     blanked : int
         The front of so many of the lowest axial slices is blanked, so that no face can be rebuilt.
     """
@@ -118,7 +116,6 @@ class Subject:
     lower: int = 0
     lower_region: str = ""
     unnamed: dict[str, range] = field(default_factory=dict)
-    unseen: dict[str, tuple[str, ...]] = field(default_factory=dict)
     blanked: int = 0
 
 
@@ -161,7 +158,6 @@ SUBJECTS = (
         labels_by=f"{BY_PROGRAM}; stent graft, {AIRWAYS_BY}",
         labelled="TotalSegmentator and MIRAGE, by program",
         notes=(FLATTENED, "Ends below the chin.", "Resampled to 1.5 mm by its publisher."),
-        unseen={"lung": ("aorta_true_lumen", "aorta_false_lumen", "stent_graft")},
     ),
     Subject(
         "abdomen-pelvis", "Abdomen and pelvis, CT without contrast medium",

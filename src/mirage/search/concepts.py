@@ -6,6 +6,7 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Literal
@@ -14,6 +15,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
+from mirage.language.sentences import cut
 from mirage.language.stated import agreement, asked_beside_names
 from mirage.search.confidence import Basis, Confidence
 from mirage.storage.records import SearchRow, StoredMention
@@ -45,6 +47,10 @@ _VERY_GENERAL = 300  # of a lesion, a tumor
 Support = Literal["plain", "said", "denied", "none"]
 UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
 _METASTASIS = "metastasis"
+_CLAUSE = re.compile(r"[,;:()]")
+_LIST = re.compile(r"\s*\w+: ")  # "Shows: left lung, right lung."
+# How a picture is hung, which is no side of what it shows.
+_HUNG = re.compile(r"\b(?:left|right)\b.*\b(?:picture|image|film|screen|viewer|observer)\b", re.IGNORECASE)
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
 
 
@@ -257,7 +263,8 @@ def confidence(
     """
     sure, basis = _confidence(base, reading, figure, words, support)
     if sure != "weak" and not reading.versus:
-        agreed = agreement(asked_beside_names(reading.text), (f"{figure.title}. {figure.diagnosis}", figure.caption))
+        asked, texts = asked_beside_names(reading.text), (f"{figure.title}. {figure.diagnosis}", figure.caption)
+        agreed = agreement(asked, _where_the_side_is_told(reading, *texts) if "side" in asked.adjectives else texts)
         if agreed == "contrary":
             return "weak", "alike"
         sure = sure if agreed == "held" else _at_most_likely(sure)
@@ -266,6 +273,30 @@ def confidence(
     if normal == "ill":
         return "weak", "alike"
     return (sure if normal == "said" else _at_most_likely(sure)), basis
+
+
+def _where_the_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
+    """A figure's words, those that likeliest say the side of what is asked for first.
+
+    A caption that lists *left lung, right lung* has a nodule in one of them: what counts is the clause that names the nodule,
+    then the sentence that does, then the clause that names the organ, then all that is no list and does not say how the
+    picture is hung. Of an organ lists count, too.
+    """
+    things = [each for each in reading.wanted if each.kind != "anatomy"]
+    sentences = [each for each in cut(caption) if not _HUNG.search(each)]
+    prose = [each for each in sentences if not _LIST.match(each)]
+
+    def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
+        names = frozenset[str]().union(*({each.name, *each.narrower} for each in concepts))
+        return ". ".join(part for part in parts if not names.isdisjoint(_named_in(part)))
+
+    def clauses(of: Iterable[str]) -> list[str]:
+        return [clause for sentence in of for clause in _CLAUSE.split(sentence)]
+
+    if things:
+        own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
+        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose))
+    return naming(reading.wanted, clauses([head, *sentences])), head, " ".join(prose)
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
