@@ -263,8 +263,9 @@ def confidence(
     """
     sure, basis = _confidence(base, reading, figure, words, support)
     if sure != "weak" and not reading.versus:
-        asked, texts = asked_beside_names(reading.text), (f"{figure.title}. {figure.diagnosis}", figure.caption)
-        agreed = agreement(asked, _where_the_side_is_told(reading, *texts) if "side" in asked.adjectives else texts)
+        texts = f"{figure.title}. {figure.diagnosis}", figure.caption
+        asked = asked_beside_names(reading.text)
+        agreed = agreement(asked, _where_a_side_is_told(reading, *texts) if "side" in asked.adjectives else texts)
         if agreed == "contrary":
             return "weak", "alike"
         sure = sure if agreed == "held" else _at_most_likely(sure)
@@ -275,10 +276,10 @@ def confidence(
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 
-def _where_the_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
+def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
     """A figure's words, those that likeliest say the side of what is asked for first.
 
-    A caption that lists *left lung, right lung* has a nodule in one of them: what counts is the clause that names the nodule,
+    A caption that lists *left lung, right lung* has a nodule in one: what counts is the clause that names the nodule,
     then the sentence that does, then the clause that names the organ, then all that is no list and does not say how the
     picture is hung. Of an organ lists count, too.
     """
