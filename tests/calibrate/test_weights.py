@@ -69,14 +69,15 @@ def test_hits_that_a_query_does_without_are_passed_over(some: Atlas) -> None:
 
 
 def test_every_candidate_is_searched_with(some: Atlas) -> None:
-    query = Query.of("coronal MRI of the thalamus")  # strong for many: only weights put them in an order
-    first = some.search(query)[0].figure
-    asked = [KnownAnswerQuery("caption", "", query, frozenset({first.id}))]
+    asked = []
+    for words in ("tissue section with keratin", "echocardiogram with colour Doppler", "histology with glands"):
+        query = Query.of(words)
+        asked.append(KnownAnswerQuery("caption", "", query, frozenset({some.search(query)[0].figure.id})))
     told: list[int] = []
     silent = {"image": 0.0, "caption": 0.0, "words": 0.0, "case": 0.0, "coverage": 0.0, "concepts": 0.0}
     table = weights.gains(some, asked, [EQUAL, silent], lambda: told.append(1))
-    assert table[0, 0] == 1
-    assert table[0, 1] < 1  # without weights the figures stand as they were added
+    assert (table[:, 0] > 0).all()
+    assert (table[:, 0] != table[:, 1]).any()  # without weights the figures stand in another order
     assert len(told) == 2
 
 

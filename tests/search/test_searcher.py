@@ -306,3 +306,38 @@ def test_a_lesion_that_nobody_calls_a_tumor_may_be_one(starter: Atlas) -> None:
 def test_contrast_medium_that_is_asked_for_has_been_given(starter: Atlas) -> None:
     assert "without contrast" not in starter.search("CT abdomen with contrast")[0].figure.modality_detail
     assert "after contrast" not in starter.search("CT abdomen without contrast")[0].figure.modality_detail
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("right lung nodule", "left lung nodule"),
+        ("enhancing lesion in the left hemisphere", "right hemisphere enhancing lesion"),
+        ("right lower leg x-ray", "left lower leg x-ray"),
+        ("left lung mass", "right lung mass"),
+    ],
+)
+def test_what_lies_on_the_other_side_is_never_strong(starter: Atlas, text: str, other: str) -> None:
+    assert starter.search(text)[0].confidence == "strong"
+    assert "strong" not in {hit.confidence for hit in starter.search(other).hits}
+
+
+@pytest.mark.parametrize("text", ["left kidney", "right kidney", "left adrenal gland", "right hip bone", "left femur"])
+def test_of_paired_organs_that_a_picture_lists_either_side_is_there(starter: Atlas, text: str) -> None:
+    first = starter.search(text)[0]
+    assert first.confidence == "strong"
+    assert text in first.figure.caption
+
+
+def sure_of(asked: str, caption: str) -> str:
+    reading = read(asked, lambda _: False)
+    figure = Figure("made:1", caption, PATIENT)
+    support = spoken(reading.wanted, spoken_of(figure))
+    return confidence("likely", reading, figure, frozenset(lexicon().words(caption)), support, "silent")[0]  # type: ignore[arg-type]
+
+
+def test_how_a_picture_is_hung_says_no_side_of_what_it_shows() -> None:
+    words = "Mass in the left lung. Shows: left lung, right lung. The patient's left is on the right of the picture."
+    assert sure_of("mass in the left lung", words) != "weak"
+    assert sure_of("mass in the right lung", words) == "weak"
+    assert sure_of("mass in the right lung", "In the right lung, a mass is seen. The left lung is clear.") != "weak"

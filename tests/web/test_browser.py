@@ -299,7 +299,7 @@ def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
         page = context.new_page()
         page.goto("/corpora")
         form = page.locator("#folder form")
-        form.locator("select").select_option(label=str(Path(roots) / "My teaching files"))
+        form.locator("select[name=path]").select_option(label=str(Path(roots) / "My teaching files"))
         form.get_by_role("button").click()
         page.wait_for_url("**/jobs/*")
         expect(page.locator("[data-state=done]")).to_be_visible()

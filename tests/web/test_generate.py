@@ -365,7 +365,7 @@ def made_by(web, job_id):
 
 
 def test_asking_gives_hits_an_explanation_and_an_image_in_the_making(web):
-    body = {"a": {"terms": [{"text": "axial brain MRI"}]}, "seed": 5}
+    body = {"a": {"terms": [{"text": "axial chest CT, lung nodule"}]}, "seed": 5}
     view = web.post("/api/ask", json=body, headers=TOKEN).json()
     assert view["search"]["hits"]
     assert view["explanation"]["claims"]

@@ -296,7 +296,8 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
 
     if things:
         own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
-        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose))
+        # What only its case names is on no side of the picture that could be read here.
+        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose)) if own[1] else own
     return naming(reading.wanted, clauses([head, *sentences])), head, " ".join(prose)
 
 
