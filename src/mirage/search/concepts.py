@@ -296,8 +296,9 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
 
     if things:
         own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
-        # What only its case names is on no side of the picture that could be read here.
-        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose)) if own[1] else own
+        if not own[1]:  # another wording, or only its case names it: a title may list organs of both sides
+            return (*own, " ".join(prose))
+        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose))
     return naming(reading.wanted, clauses([head, *sentences])), head, " ".join(prose)
 
 
