@@ -14,7 +14,7 @@ from mirage.explain.refine import Quoted, Refinement
 from mirage.query import Query
 from mirage.search.answer import Answer
 
-TEXT = "axial brain MRI at the level of the thalamus"
+TEXT = "aortic dissection CT"
 
 
 def refined(atlas: Atlas, query: Query, refinement: Refinement) -> Answer:
@@ -44,7 +44,7 @@ def test_an_explanation_without_any_share_changes_no_order(starter: Atlas) -> No
 
 
 def test_an_explanation_with_all_the_share_leads_elsewhere(starter: Atlas) -> None:
-    query = Query.of("cerebellum", k=24)
+    query = Query.of("kidney stone", k=24)
     assert names(refined(starter, query, Refinement(share=1.0))) != names(starter.search(query))
 
 
@@ -77,6 +77,12 @@ def test_with_nothing_to_explain_the_first_answer_stays_and_says_why(starter: At
     assert not answer.fits
 
 
+def test_pictures_that_are_only_placed_have_nothing_to_quote(starter: Atlas) -> None:
+    assert (
+        starter.search("cerebellum", refine=True).notes[0].startswith("Not refined: no sentence of the figures found says")
+    )
+
+
 def test_figures_without_words_have_nothing_to_quote(starter: Atlas) -> None:
     answer = starter.search(TEXT)
     mute = tuple(replace(hit, figure=replace(hit.figure, caption="")) for hit in answer.hits)
@@ -84,7 +90,7 @@ def test_figures_without_words_have_nothing_to_quote(starter: Atlas) -> None:
 
 
 def test_filters_hold_in_the_second_search_too(starter: Atlas) -> None:
-    answer = starter.search("brain", plane="coronal", k=12, refine=True)
+    answer = starter.search("kidney stone", plane="coronal", k=12, refine=True)
     assert answer.notes[0].startswith("Refined:")
     assert {hit.figure.plane for hit in answer.hits} == {"coronal"}
 

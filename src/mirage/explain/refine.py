@@ -96,7 +96,9 @@ def search(
     first = searcher.search(replace(query, k=max(query.k, refinement.hits)))
     quoted = quote(first, cases_of(first.hits[: refinement.hits]), refinement.hits)
     if not quoted.sentences:
-        why = "nothing fits well enough to explain it from" if not first.fits else "the figures found carry no words"
+        why = "nothing fits well enough to explain it from"
+        if first.fits:
+            why = "no sentence of the figures found says what it is or how it looks"
         plain = first if len(first) <= query.k else searcher.search(query)
         return _answered(plain, query, NOT_REFINED.format(why=why), started)
     vector, unread = embed(quoted.sentences, encoder, whole=refinement.whole)

@@ -154,11 +154,11 @@ class Conditions:
         asked = reading.read(text, lambda _: False)
         named = [*(each.name for each in asked.concepts), *(["normal"] if asked.normal else [])]
         others = list(asked.others)
-        if _CONTRAST in others:
+        if _CONTRAST in others or "enhanced" in reading.contrast_of(text):
             ways = [found for name in named if lexicon().kind(name) in _MADE and (found := modality_of(name))]
             if with_it := _WITH_CONTRAST.get((*ways, "")[0]):
                 named.append(with_it)
-                others.remove(_CONTRAST)
+                others = [word for word in others if word != _CONTRAST]
         kept, unused = _one_way(named)
         used = []
         for name in kept:
