@@ -341,3 +341,10 @@ def test_how_a_picture_is_hung_says_no_side_of_what_it_shows() -> None:
     assert sure_of("mass in the left lung", words) != "weak"
     assert sure_of("mass in the right lung", words) == "weak"
     assert sure_of("mass in the right lung", "In the right lung, a mass is seen. The left lung is clear.") != "weak"
+
+
+@pytest.mark.parametrize("text", ["ct abdomen contrast", "contrast CT of the abdomen", "brain MRI gadolinium"])
+def test_a_contrast_medium_that_is_only_named_is_asked_for(starter: Atlas, text: str) -> None:
+    first = starter.search(text)[0]
+    assert first.confidence == "strong"
+    assert "after contrast medium" in f"{first.figure.title} {first.figure.caption} {first.figure.modality_detail}"

@@ -45,11 +45,13 @@ _PLAIN = re.compile(
 _MADE_WITH = re.compile(r"(?i)\b(?:CT|CAT scan|TC|MRI|MR|RM|T1\w*|T2\w*)\b")
 # Whether contrast medium was given: `contrast_of` tells it of a text.
 _UNENHANCED = re.compile(
-    r"(?i)\b(?:(?:without|w/o|no|sin|before)\s(?:[\w.]+\s){0,2}?contrast\w*|non[ -]?contrast|unenhanced|precontrast)\b"
+    r"(?i)\b(?:(?:without|w/o|no|sin|before)\s(?:[\w.]+\s){0,2}?(?:contrast\w*|gadolinium)|non[ -]?contrast|unenhanced"
+    r"|precontrast)\b"
 )
 _ENHANCED = re.compile(
     r"(?i)\b(?:(?:with|after|post|following|con|iv|i\.v\.|intravenous)[ -](?:[\w.]+\s){0,2}?(?:contrast\w*|gadolinium|gad)"
-    r"|post-?contrast|contrast[ -]enhanced|(?:gadolinium|gad)[ -]enhanced|(?:arterial|portal[ -]venous|venous) phase)"
+    r"|post-?contrast|contrast[ -]enhanced|gad[ -]enhanced|gadolinium(?:[ -]enhanced)?|contrast(?=$|\s(?:CT|MRI?)\b)"
+    r"|(?:arterial|portal[ -]venous|venous) phase)"
     r"(?:\s(?:medium|media|material|agent|administration))?\b"
 )
 _AGENT = "contrast agent"
