@@ -414,6 +414,9 @@ def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int,
 
 _TRIED = (
     "axial brain MRI at the level of the thalamus",
+    "aortic dissection, CT angiogram",
+    "lung nodule, CT of the chest",
+    "liver, CT of the upper abdomen",
     "subdural hematoma",
     "chest X-ray",
     "pulmonary embolism CT",
