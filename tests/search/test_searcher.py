@@ -266,6 +266,10 @@ def test_words_that_only_ask_find_nothing_and_say_what_to_do(starter: Atlas) -> 
     assert "Name what you look for" in answer.notes[0]
 
 
+def test_a_stain_is_found_by_its_letters(starter: Atlas) -> None:
+    assert "H&E" in starter.search("H&E")[0].figure.title
+
+
 def test_a_chest_film_is_no_mammogram(starter: Atlas) -> None:
     assert starter.search("chest X-ray").fits
     assert not starter.search("mammogram").fits
@@ -315,6 +319,7 @@ def test_contrast_medium_that_is_asked_for_has_been_given(starter: Atlas) -> Non
         ("enhancing lesion in the left hemisphere", "right hemisphere enhancing lesion"),
         ("right lower leg x-ray", "left lower leg x-ray"),
         ("left lung mass", "right lung mass"),
+        ("screw in the left thigh bone", "screw in the right thigh bone"),
     ],
 )
 def test_what_lies_on_the_other_side_is_never_strong(starter: Atlas, text: str, other: str) -> None:

@@ -55,6 +55,7 @@ _ENHANCED = re.compile(
     r"(?:\s(?:medium|media|material|agent|administration))?\b"
 )
 _AGENT = "contrast agent"
+_STAIN = re.compile(r"\bH ?(?:&|and|\+) ?E\b", re.IGNORECASE)  # letters that stand alone are not read
 _SIZES = frozenset("solitary single multiple small large tiny giant focal incidental".split())
 _PLACING = frozenset("of in on at within the a an left right both de del la el en los las".split())
 _JOINING = re.compile(r"(?i)\s*(?:[,/+&;]|,?\s*(?:or|and|and/or|y|o|u|e))\s*")
@@ -230,7 +231,7 @@ def read(
         Whether the stories of its cases have a word. They have errors of their own: one letter of such a word is mended.
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
-    plain = _QUOTED.sub(r"\1", text)
+    plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", text))
     plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
     mended, changes = _mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
+from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
 from mirage.language.sentences import cut
@@ -48,7 +49,7 @@ Support = Literal["plain", "said", "denied", "none"]
 UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
 _METASTASIS = "metastasis"
 _CLAUSE = re.compile(r"[,;:()]")
-_LIST = re.compile(r"\s*\w+: ")  # "Shows: left lung, right lung."
+_LIST = re.compile(r"(?:^|(?<=[.!?]\s))\w+: [^.!?]*[.!?]?")  # "Shows: left lung, right lung."
 # How a picture is hung, which is no side of what it shows.
 _HUNG = re.compile(r"\b(?:left|right)\b.*\b(?:picture|image|film|screen|viewer|observer)\b", re.IGNORECASE)
 _BETTER: Mapping[Support, int] = {"plain": 0, "denied": 1, "said": 2, "none": 3}
@@ -285,16 +286,20 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
     """
     things = [each for each in reading.wanted if each.kind != "anatomy"]
     sentences = [each for each in cut(caption) if not _HUNG.search(each)]
-    prose = [each for each in sentences if not _LIST.match(each)]
+    prose = [each for each in cut(_LIST.sub(" ", caption)) if not _HUNG.search(each)]
+
+    others = {word for word in reading.others if word not in SIDES}  # a *screw* that is no concept is a thing, too
 
     def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
         names = frozenset[str]().union(*({each.name, *each.narrower} for each in concepts))
-        return ". ".join(part for part in parts if not names.isdisjoint(_named_in(part)))
+        return ". ".join(
+            part for part in parts if not names.isdisjoint(_named_in(part)) or not others.isdisjoint(lexicon().words(part))
+        )
 
     def clauses(of: Iterable[str]) -> list[str]:
         return [clause for sentence in of for clause in _CLAUSE.split(sentence)]
 
-    if things:
+    if things or others:
         own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
         if not own[1]:  # another wording, or only its case names it: a title may list organs of both sides
             return (*own, " ".join(prose))
