@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,6 +48,16 @@ def test_a_stack_tells_its_slices_views_windows_and_what_is_marked(atlas: Path) 
     ):
         assert words in told
     assert "axial, 1 of 24 " in words_of(mirage("show", SCAN, "--slice", "1", atlas=atlas).stdout)
+
+
+def test_adding_tells_what_there_is_to_know_of_a_stack_by_its_name(tmp_path: Path) -> None:
+    voxels = np.arange(20 * 24 * 6 * 2).reshape(20, 24, 6, 2).astype(np.int16)
+    (tmp_path / "scans").mkdir()
+    for name in ("first", "second"):
+        nib.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / "scans" / f"{name}.nii.gz")
+    said = words_of(mirage("add", "folder", tmp_path / "scans", atlas=tmp_path / "atlas").stderr)
+    assert "Taken with a remark: first.nii.gz; second.nii.gz: It holds 2 volumes; number 1 was taken." in said
+    assert "2 stacks were taken with a remark." in said
 
 
 def test_a_slice_is_written_through_its_window_with_square_pixels(atlas: Path, corpus: MadeStacks, tmp_path: Path) -> None:

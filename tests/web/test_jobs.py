@@ -1,12 +1,16 @@
 """The Corpora page: what is held, and adding by a click."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from conftest import serving
 
+from dicom_maker import make_dicom
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 
@@ -67,6 +71,52 @@ def test_a_program_adds_with_the_token_in_the_header(empty, roots):
         assert client.get("/api/jobs").json()["jobs"][0]["id"] == answer.json()["id"]
         cancelled = client.post(f"/api/jobs/{answer.json()['id']}/cancel", headers={"X-Mirage-Token": empty.token})
         assert cancelled.json()["state"] == "done", "what has ended stays as it ended"
+
+
+def series(folder: Path, positions: list[tuple[float, float]], uid: str) -> None:
+    """A series of axial slices at some heights, each moved along the couch's other axis too."""
+    folder.mkdir()
+    for number, (y, z) in enumerate(positions):
+        pixels = np.add.outer(np.arange(20), 9 * np.arange(24)).astype(np.int16) + number
+        (folder / f"IM{number}.dcm").write_bytes(
+            make_dicom(
+                pixels,
+                SeriesInstanceUID=uid,
+                InstanceNumber=number,
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+                ImagePositionPatient=[0, y, z],
+                PixelSpacing=[1, 1],
+            )
+        )
+
+
+def test_what_is_amiss_with_a_stack_is_told_where_it_is_added(empty, roots):
+    folder = roots / "scans"
+    folder.mkdir()
+    try:
+        series(folder / "gap", [(0, z) for z in (0, 2, 4, 8, 10)], "1.2.3.1")
+        series(folder / "tilt", [(z / 3, z) for z in (0, 3, 6, 9)], "1.2.3.2")
+        series(folder / "whole", [(0, z) for z in (0, 2, 4, 6)], "1.2.3.3")
+        image = nib.Nifti1Image(np.arange(20 * 24 * 6 * 2).reshape(20, 24, 6, 2).astype(np.int16), np.eye(4))
+        image.to_filename(folder / "four.nii.gz")
+        body = {"corpus": "folder", "path": str(folder)}
+        with empty.client(headers={"X-Mirage-Token": empty.token}) as client:
+            job = ended(client, client.post("/api/jobs", json=body).json())
+            assert (job["added"], job["refused"]) == (4, [])
+            said: dict[str, str] = {}
+            for each in job["noted"]:
+                said[each["label"]] = said.get(each["label"], "") + each["note"]
+            assert list(said) == ["four.nii.gz", "gap/IM0.dcm and 4 more slices", "tilt/IM0.dcm and 3 more slices"]
+            for words, told in zip(("2 volumes; number 1", "lacks 1 slice", "tilted gantry"), said.values(), strict=True):
+                assert words in told
+            assert "3 stacks were taken with a remark." in job["message"]
+            page = client.get(job["page"]).text
+            assert all(label in page for label in said)
+            assert "tilted gantry" in page
+            again = ended(client, client.post("/api/jobs", json=body).json())
+            assert (again["kept"], again["noted"]) == (4, [])
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_only_folders_under_the_named_roots_can_be_added(empty, roots, tmp_path):

@@ -20,6 +20,9 @@ _Further = Annotated[
 ]
 
 
+_NAMED = 5  # stacks of one remark
+
+
 class _Corpora(TyperGroup):
     """A subcommand for every corpus that is installed, imported only when somebody asks for it."""
 
@@ -65,6 +68,12 @@ def _command(name: str, card: CorpusCard) -> Any:
         for entry in report["refused"]:
             label, reason = entry["label"], entry["reason"]
             say(f"Left out: {reason}" if reason.startswith(label) else f"Left out: {label}: {reason}")
+        labels: dict[str, list[str]] = {}
+        for entry in report["noted"]:
+            labels.setdefault(entry["note"], []).append(entry["label"])
+        for note, those in labels.items():
+            more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
+            say(f"Taken with a remark: {'; '.join(those[:_NAMED])}{more}: {note}")
         say(report["message"])
 
     ours = {"further": (_Further, None), "atlas_folder": (AtlasOption, None), "as_json": (JsonOption, False)}
@@ -102,7 +111,7 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dic
     Returns
     -------
     dict
-        ``corpus``, ``added``, ``kept``, ``refused``, ``seconds`` and ``message``, which says it in words.
+        ``corpus``, ``added``, ``kept``, ``refused``, ``noted``, ``seconds`` and ``message``, which says it in words.
 
     Raises
     ------
@@ -118,7 +127,7 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dic
     seconds = job["finished"] - job["created"]
     return {
         "corpus": corpus,
-        **{key: job[key] for key in ("added", "kept", "refused")},
+        **{key: job[key] for key in ("added", "kept", "refused", "noted")},
         "seconds": seconds,
         "message": job["message"].replace(".", f", in {duration(seconds)}.", 1),
     }

@@ -270,6 +270,14 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A stack that was taken, and something that the person who adds it should know of it: slices that it lacks, say."""
+
+    label: str
+    note: str
+
+
 @runtime_checkable
 class Corpus(Protocol):
     """A public collection, or somebody's folder, that yields figures and cases.

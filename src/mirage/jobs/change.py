@@ -57,6 +57,8 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
     new, old = f"{counted(report.added, 'figure')} added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
+    if stacks := len({each.label for each in report.noted}):
+        more += f" {counted(stacks, 'stack')} {'was' if stacks == 1 else 'were'} taken with a remark."
     if report.corpus.alias:
         more += f" The corpus is called {report.corpus.name}. The choice “Name” (in the command: --name) gives it another."
     if report.added and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
@@ -67,6 +69,7 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
         state="cancelled" if report.stopped else "done",
         message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",
         refused=report.refused[:_MOST_REFUSED],
+        noted=report.noted[:_MOST_REFUSED],
         added=report.added,
         kept=report.kept,
     )

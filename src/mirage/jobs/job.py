@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import Refused
+from mirage.corpora.base import Noted, Refused
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -37,6 +37,8 @@ class Job:
         What is going on, how it ended, or why it failed.
     refused : tuple of Refused
         What could not be taken, by name, with the reason.
+    noted : tuple of Noted
+        What there is to know of stacks that it took.
     results : tuple of str
         Ids of the synthetic images that it has made.
     ahead : int
@@ -63,6 +65,7 @@ class Job:
     seconds_left: float | None = None
     message: str = "Waiting for its turn."
     refused: tuple[Refused, ...] = ()
+    noted: tuple[Noted, ...] = ()
     results: tuple[str, ...] = ()
     ahead: int = 0
     added: int = 0

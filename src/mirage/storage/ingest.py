@@ -16,7 +16,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from mirage.corpora.base import Corpus, CorpusInfo, HasStacks, Infers, Item, KnowsVectors, Refused
+from mirage.corpora.base import Corpus, CorpusInfo, HasStacks, Infers, Item, KnowsVectors, Noted, Refused
 from mirage.corpora.inferring import Inference
 from mirage.encoders.base import Encoder
 from mirage.encoders.known import Recalling
@@ -116,6 +116,8 @@ class IngestReport:
         Figures that were there already.
     refused : tuple of Refused
         What could not be taken, by name, with the reason.
+    noted : tuple of Noted
+        What there is to know of stacks that were added now, by name; of what ships it is known.
     seconds : float
     stopped : bool
         Whether it was asked to stop before the end.
@@ -125,6 +127,7 @@ class IngestReport:
     added: int
     kept: int
     refused: tuple[Refused, ...]
+    noted: tuple[Noted, ...]
     seconds: float
     stopped: bool
 
@@ -143,6 +146,11 @@ class _Ready:
     stack: StackRow | None = None
     slices: SliceVectors | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to know of a stack."""
+        return () if (stack := self.kept.figure.stack) is None else stack.notes
 
 
 def add(
@@ -185,6 +193,7 @@ def add(
     seen: set[str] = set()
     former: dict[str, tuple[str, str]] = {}  # by the corpus's own ids, those of the atlas
     refused: list[Refused] = []
+    noted: list[Noted] = []
     added, kept_before, stopped = 0, 0, False
 
     def refuse(label: str, reason: str) -> None:
@@ -219,6 +228,8 @@ def add(
         for batch in _batches(_decoded(wanted(), prepare, workers, refuse)):
             put(_records(encoder, batch, infer))
             refused += [Refused(*each) for one in batch for each in one.left_out]
+            if card is None or not card.ships:
+                noted += [Noted(one.own.label, note) for one in batch for note in one.notes]
             added += len(batch)
             meter.move(len(batch), len(batch))
             if stop():
@@ -228,7 +239,7 @@ def add(
             atlas.succeed(dict(pair for old, pair in former.items() if old not in seen), info.name)
         atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
-    return IngestReport(info, added, kept_before, tuple(refused), meter.seconds, stopped)
+    return IngestReport(info, added, kept_before, tuple(refused), tuple(noted), meter.seconds, stopped)
 
 
 def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import Field
 
 from mirage.compare.dual import SIDES
-from mirage.corpora.base import Refused
+from mirage.corpora.base import Noted, Refused
 from mirage.errors import BadQuery
 from mirage.generate.generators.copies import CopyCheck
 from mirage.generate.outputs import OutputEntry
@@ -91,6 +91,7 @@ class JobView(ApiModel):
     seconds_left: float | None
     message: str
     refused: list[Refused]
+    noted: list[Noted] = Field(description="What there is to know of stacks that it took.")
     created: float = Field(description="Seconds since 1970-01-01 UTC.")
     finished: float | None
     ended: bool
