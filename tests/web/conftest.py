@@ -111,6 +111,7 @@ def stacked(tmp_path_factory, roots, corpus) -> Iterator[Served]:
     with Atlas.open(tmp_path_factory.mktemp("stacks") / "atlas", create=True) as atlas:
         add(atlas, corpus)
         add(atlas, MadeStacks(phantom(5, 16, 20, sides_known=False, labels=False), "plain"))
+        atlas.succeed({"made:before": "made:scan"}, "made")
         with serving(atlas, Settings(), roots) as served:
             yield served
 

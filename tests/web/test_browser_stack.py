@@ -137,7 +137,7 @@ def test_views_windows_and_structures_are_chosen_in_place_and_can_be_shared(tab)
     told(tab, re.compile(r"^slice \d+ of 24.*liver"))
     expect(tab.get_by_role("link", name="axial", exact=True)).to_have_attribute("aria-current", "true")
     href = tab.get_by_role("link", name="sagittal", exact=True).get_attribute("href")
-    assert href.endswith("view=sagittal&window=bone")
+    assert href.endswith("view=sagittal&window=bone&structure=liver")
 
 
 def test_what_is_marked_is_outlined_and_named_until_it_is_switched_off(tab, corpus):
@@ -197,6 +197,25 @@ def test_a_structure_is_named_where_it_is_pointed_at_and_shown_alone_by_its_butt
     told(tab, re.compile(f"^slice {int(column + 0.5) + 1} of {marks.shape[1]}.*left kidney"))
     tab.get_by_role("link", name="axial", exact=True).click()
     told(tab, "slice 12 of 24, left kidney, liver")
+
+
+def test_from_what_a_search_found_another_view_goes_through_it_also_after_a_reload(tab, corpus):
+    marks = corpus.volume.labels[7] == 1
+    row, column = np.argwhere(marks).mean(0)
+    tab.goto(f"{PAGE}?slice=8&structure=liver")
+    told(tab, "slice 8 of 24, left kidney, liver")
+    tab.get_by_role("link", name="sagittal", exact=True).click()
+    told(tab, re.compile(f"^slice {int(column + 0.5) + 1} of 56.*liver"))
+    tab.wait_for_url("**view=sagittal&structure=liver")
+    tab.reload()
+    tab.get_by_role("link", name="coronal", exact=True).click()
+    told(tab, re.compile(f"^slice {int(row + 0.5) + 1} of 40.*liver"))
+    # A place of one's own takes the structure's place.
+    box = tab.locator(".layers canvas").first.bounding_box()
+    tab.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    tab.wait_for_url(re.compile("view=coronal$"))
+    tab.get_by_role("link", name="sagittal", exact=True).click()
+    told(tab, "slice 51 of 56")
 
 
 def test_structures_on_a_slice_have_colours_that_differ_and_keep_them(tab):

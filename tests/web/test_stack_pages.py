@@ -95,6 +95,7 @@ def test_a_slice_is_a_picture_through_a_window_with_square_pixels(client, corpus
         (f"/figure/{SCAN}?slice=0", 404, "slices 1 to 24"),
         (f"/figure/{SCAN}?slice=last", 400, "is no number of a slice"),
         (f"/figure/{SCAN}?view=oblique", 404, "axial, coronal, sagittal"),
+        ("/figure/made:former?was=made:before", 404, "made:former"),
         (f"/figure/{SCAN}?window=x", 400, "It has: "),
     ],
 )
@@ -128,6 +129,50 @@ def test_a_page_names_what_is_marked_on_its_slice_and_nothing_else(client):
     assert legend(1) == []
 
 
+@pytest.mark.parametrize("structure", ["liver", "left kidney"])
+@pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
+def test_other_views_are_cut_through_the_structure_that_was_found(client, corpus, structure, view):
+    marks = corpus.volume.labels == {"liver": 1, "left kidney": 2}[structure]
+    # A slice of the structure, not through its middle.
+    axis = {"axial": 0, "coronal": 1, "sagittal": 2}
+    slices = np.flatnonzero(marks.any(tuple({0, 1, 2} - {axis[view]})))
+    number = int(slices[len(slices) // 3])
+    here = np.take(marks, [number], axis[view])
+    page = f"/figure/{SCAN}?slice={number + 1}&view={view}&structure={structure.replace(' ', '+')}"
+    text = unescape(client.get(page).raise_for_status().text)
+    for other in {"axial", "coronal", "sagittal"} - {view}:
+        link = re.search(f'data-view="{other}" href="([^"]*)">{other}<', text)[1]
+        assert f"structure={structure.replace(' ', '+')}" in link
+        middle = np.argwhere(here).mean(0)[axis[other]]
+        assert abs(int(re.search(r"slice=(\d+)", link)[1]) - 1 - middle) <= 0.51
+        shown = unescape(client.get(link).raise_for_status().text)
+        assert f"<li>{structure}</li>" in shown, "it is marked there too"
+        back = re.search(f'data-view="{view}" href="([^"]*)">{view}<', shown)[1]
+        assert structure in unescape(client.get(back).text)
+
+
+def test_a_structure_that_is_not_on_the_slice_changes_nothing(client):
+    plain = client.get(f"/figure/{SCAN}?slice=1").text
+    for name in ("liver", "spleen", "<b>"):
+        assert client.get(f"/figure/{SCAN}", params={"slice": 1, "structure": name}).text == plain
+
+
+def test_what_stands_in_the_place_of_another_says_so_where_that_one_was_asked_for(client):
+    line = "You asked for <code>made:before</code>, which is not in this atlas any more. This figure has taken its place."
+    answer = client.get("/figure/made:before?slice=20&view=coronal")
+    assert answer.url.path == f"/figure/{SCAN}"
+    assert line in answer.text
+    assert "coronal, slice 20 of 40" in answer.text
+    assert line in client.get("/search?like=made:before").text
+    for other in (
+        f"/figure/{SCAN}",
+        f"/figure/{SCAN}?was={SCAN}",
+        f"/figure/{SCAN}?was=made:else",
+        "/figure/made:plain?was=made:before",
+    ):
+        assert "taken its place" not in client.get(other).text
+
+
 def test_letters_are_shown_where_the_sides_are_known_only(client):
     sides = lambda name: re.findall(r'<span data-side="\w+">(\w?)</span>', client.get(f"/figure/{name}").text)  # noqa: E731
     assert sides(SCAN) == ["R", "L", "A", "P"]
@@ -155,7 +200,7 @@ def test_a_search_says_which_slice_it_found_and_opens_there(client):
     hit = next(each for each in told["hits"] if each["figure"]["id"] == SCAN)
     assert hit["slice"]["label"] == "liver"
     assert hit["slice"]["words"] == f"slice {hit['slice']['number'] + 1} of 24: liver"
-    assert hit["slice"]["page"] == f"/figure/{SCAN}?slice={hit['slice']['number'] + 1}"
+    assert hit["slice"]["page"] == f"/figure/{SCAN}?slice={hit['slice']['number'] + 1}&structure=liver"
     page = unescape(client.get("/search?q=CT+liver").text)
     card = next(each for each in page.split('<li class="card')[1:] if hit["slice"]["page"] in each)
     assert f'<a class="shot" href="{hit["slice"]["page"]}"' in card

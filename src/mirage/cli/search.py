@@ -93,7 +93,8 @@ def show(
     if printed(json, record):
         return
     source, licence = record["source"], record["source"]["licence"]
-    rows = [("id", record["id"]), ("title", record["title"])]
+    was = "" if record["id"] in (name, name.rpartition("~")[0]) else name
+    rows = [("id", record["id"]), ("in place of", was), ("title", record["title"])]
     if is_case:
         rows += [(passage.replace("_", " "), text) for passage, text in record["passages"].items()]
         rows += [("figures", "\n".join(figure["id"] for figure in record["figures"]))]

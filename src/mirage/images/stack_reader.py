@@ -16,7 +16,7 @@ from mirage.errors import BadInput, NotFound
 from mirage.figure import Stack, StackLabel, Window
 from mirage.images.packing import Array, pack
 from mirage.images.stack_file import StackFile
-from mirage.images.stacks import cut, render, shape_in
+from mirage.images.stacks import crossing, cut, render, shape_in
 from mirage.images.store import PictureStore
 
 _MOST_DECODED = 2**28  # bytes: two CTs of the usual size
@@ -152,6 +152,22 @@ class StackReader:
             return ()
         here = set(np.unique(self.marks(number, view)).tolist())
         return by_name(each for each in self.stack.labels if each.value in here)
+
+    def through(self, structure: str, number: int, view: str = "") -> dict[str, int]:
+        """Return the slice of each view through the middle of a structure, as it lies in a slice; none where it does not.
+
+        Parameters
+        ----------
+        structure : str
+            Its name.
+        number : int
+        view : str
+        """
+        value = next((each.value for each in self.stack.labels if each.name == structure), 0)
+        if not value or self.labels is None:
+            return {}
+        here = np.argwhere(self.marks(number, view) == value)
+        return crossing(self.stack, view_in(self.stack, view), number, *here.mean(0)) if here.size else {}
 
     def picture(self, number: int | None = None, view: str = "", window: str | Window | None = None) -> Image.Image:
         """Show a slice in 8 bits, with square pixels.

@@ -229,6 +229,24 @@ def cut(values: Array, stack: Stack, view: str, number: int) -> Array:
     return shown
 
 
+def crossing(stack: Stack, view: str, number: int, row: float, column: float) -> dict[str, int]:
+    """Return the slice of each view that goes through a point of a slice.
+
+    Parameters
+    ----------
+    stack : Stack
+    view : str
+    number : int
+        Of the slice, from 0.
+    row, column : float
+        Of the point, in the slice as it is hung.
+    """
+    along, down, across = _AXES[view]
+    higher = shape_in(stack, view)[1] - 1 - row  # what is higher in the patient stands higher
+    at = {along: number, down: row if down else higher, across: column}
+    return {other: int(at[_AXES[other][0]] + 0.5) for other in stack.views}
+
+
 def render(values: Array, stack: Stack, window: Window | None = None, view: str = "") -> Image.Image:
     """Show a slice in 8 bits, with pixels stretched to squares.
 

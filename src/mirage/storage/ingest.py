@@ -180,12 +180,9 @@ def add(
     mirage.errors.MirageError
         When the corpus as a whole cannot be read, or the disk is full. What was stored by then stays.
     """
-    info = corpus.info()
-    if not len(corpus):
-        raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
-    is_private = (card := getattr(corpus, "card", None)) is not None and card.private
-    if is_private:
-        info = _hidden(atlas, corpus.card.title, info)
+    card = getattr(corpus, "card", None)
+    is_private, is_known = (card.private, card.ships) if card is not None else (False, False)
+    info = _told(atlas, corpus, is_private)
     known, key = atlas.store.fingerprints(info.name), atlas.store.id_key
     encoder = Recalling(atlas.encoder, corpus.known_vectors()) if isinstance(corpus, KnowsVectors) else atlas.encoder
     infer = Inference(encoder, corpus.infers) if isinstance(corpus, Infers) else None
@@ -228,8 +225,7 @@ def add(
         for batch in _batches(_decoded(wanted(), prepare, workers, refuse)):
             put(_records(encoder, batch, infer))
             refused += [Refused(*each) for one in batch for each in one.left_out]
-            if card is None or not card.ships:
-                noted += [Noted(one.own.label, note) for one in batch for note in one.notes]
+            noted += [Noted(one.own.label, note) for one in batch for note in one.notes if not is_known]
             added += len(batch)
             meter.move(len(batch), len(batch))
             if stop():
@@ -240,6 +236,14 @@ def add(
         atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
     return IngestReport(info, added, kept_before, tuple(refused), tuple(noted), meter.seconds, stopped)
+
+
+def _told(atlas: AtlasFolder, corpus: Corpus, is_private: bool) -> CorpusInfo:
+    """What a corpus that holds something tells of itself, as the atlas keeps it."""
+    info = corpus.info()
+    if not len(corpus):
+        raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
+    return _hidden(atlas, corpus.card.title, info) if is_private else info
 
 
 def _hidden(atlas: AtlasFolder, title: str, info: CorpusInfo) -> CorpusInfo:

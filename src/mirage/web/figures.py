@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from mirage import query
+from mirage.errors import NotFound
+from mirage.figure import Case, Figure
 from mirage.web import forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import Site, site_of
@@ -100,7 +104,9 @@ def kept_by(request: Request, content: str, part: str, version: str) -> tuple[bo
 
 
 @router.get("/figure/{figure_id:path}")
-def figure_page(site: Site, figure_id: str, slice: str = "", view: str = "", window: str = "") -> Response:
+def figure_page(
+    site: Site, figure_id: str, slice: str = "", view: str = "", window: str = "", structure: str = "", was: str = ""
+) -> Response:
     """A figure: the picture large, or a slice of a stack, all its words, source and licence, and others like it.
 
     Parameters
@@ -109,17 +115,21 @@ def figure_page(site: Site, figure_id: str, slice: str = "", view: str = "", win
     figure_id : str
     slice, view, window : str
         Of a stack: which slice, counted from 1, in which plane and through which window.
+    structure : str
+        Of a stack: what is marked on the slice and looked at.
+    was : str
+        The id that the reader asked for, where that is a former one.
     """
     found = figure_in(site.atlas, figure_id)
     if found.id != figure_id:  # an address from before its id was changed
-        asked = {"slice": slice, "view": view, "window": window}
+        asked = {"slice": slice, "view": view, "window": window, "structure": structure, "was": _former(figure_id, found.id)}
         return RedirectResponse(forms.with_query(forms.address("figure", found.id), asked), 308)
     like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
     story = case_in(site.atlas, found.case_id) if found.case_id else None
     stack, shown = None, None
     if found.slices:
         stack, reader = stack_in(site.atlas, figure_id), site.atlas.stack(figure_id)
-        shown = shown_slice(stack, reader, slice_=slice, plane=view, window=window)
+        shown = shown_slice(stack, reader, slice_=slice, plane=view, window=window, structure=structure)
     return page(
         "figure.html",
         figure=found,
@@ -130,13 +140,28 @@ def figure_page(site: Site, figure_id: str, slice: str = "", view: str = "", win
         like=like,
         case=story,
         begin_url=generate.address_from(site, found),
+        was=was if _leads(site.atlas.figure, was, found.id) else "",
     )
 
 
 @router.get("/case/{case_id:path}")
-def case_page(site: Site, case_id: str, answer: str = "shown") -> Response:
+def case_page(site: Site, case_id: str, answer: str = "shown", was: str = "") -> Response:
     """A case, from history to discussion; ``?answer=hidden`` lets the reader think first."""
     view = case_in(site.atlas, case_id)
     if view.id != case_id:
-        return RedirectResponse(forms.address("case", view.id), 308)
-    return page("case.html", case=view, hidden=answer == "hidden")
+        asked = {"answer": "" if answer == "shown" else answer, "was": _former(case_id, view.id)}
+        return RedirectResponse(forms.with_query(forms.address("case", view.id), asked), 308)
+    return page("case.html", case=view, hidden=answer == "hidden", was=was if _leads(site.atlas.case, was, view.id) else "")
+
+
+def _former(asked: str, found: str) -> str:
+    """The id that was asked for and is another's now; a reference to a picture is the id before its tilde."""
+    own = asked.rpartition("~")[0] or asked
+    return own if own != found else ""
+
+
+def _leads(find: Callable[[str], Figure | Case], former: str, now: str) -> bool:
+    """Whether a former id leads to what is shown, as an address claims."""
+    with suppress(NotFound):
+        return bool(former) and former != now and find(former).id == now
+    return False

@@ -181,7 +181,7 @@ def picture_address(kind: str, figure_id: str, version: str) -> str:
     return f"{address(f'api/{kind}', figure_id)}?v={quote(version[:20])}"
 
 
-def slice_address(figure_id: str, number: int, view: str = "", window: str = "") -> str:
+def slice_address(figure_id: str, number: int, view: str = "", window: str = "", structure: str = "") -> str:
     """Page of a stack, open at a slice.
 
     Parameters
@@ -191,8 +191,11 @@ def slice_address(figure_id: str, number: int, view: str = "", window: str = "")
         From 0; the address counts from 1, as people do.
     view, window : str
         The stack's first when empty.
+    structure : str
+        Name of what is marked there and looked at; other views are cut through it.
     """
-    return with_query(address("figure", figure_id), {"slice": str(number + 1), "view": view, "window": window})
+    asked = {"slice": str(number + 1), "view": view, "window": window, "structure": structure}
+    return with_query(address("figure", figure_id), asked)
 
 
 def with_query(page: str, fields: Mapping[str, str]) -> str:

@@ -37,7 +37,8 @@ class Viewer {
     this.number = Number(place.dataset.number);
     this.window = header.windows.find((each) => each.name === place.dataset.window) ?? header.windows[0];
     this.colours = new Colours();
-    this.only = this.pointed = this.sought = 0;  // structures: the one that is shown alone, pointed at, and gone to
+    this.only = this.pointed = 0;  // structures: the one that is shown alone, and the one pointed at
+    this.sought = this.stoodIn = this.valueOf(place.dataset.structure);  // the one gone to, and the one other planes are cut through
     this.body = [0.5, 0.5, 0.5];  // the place that another plane is cut through
     this.placed = new Set();  // in which directions somebody chose it
   }
@@ -103,7 +104,7 @@ class Viewer {
       event.preventDefault();
       const { view = this.view, window: name, number } = link.dataset;
       if (name) this.window = this.header.windows.find((each) => each.name === name);
-      this.sought = number === undefined ? 0 : this.header.labels.find((each) => each.name === link.textContent)?.value ?? 0;
+      this.sought = number === undefined ? 0 : this.valueOf(link.textContent);
       if (link.dataset.step) by(Number(link.dataset.step));
       else this.show(view, number === undefined ? this.seen(view) : Number(number));
     });
@@ -132,6 +133,7 @@ class Viewer {
       const there = !event.target.closest(".viewer-tools") && found(event);
       if (!there) return;
       this.stand(there.across, there.down);
+      this.stoodIn = this.sought = 0;
       point(there.value);
       this.addressed();
     });
@@ -161,7 +163,9 @@ class Viewer {
     const { rows, columns } = this.planeOf(this.view);
     let count = 0, across = 0, down = 0;
     this.marked?.forEach((each, at) => { if (each === value) { count += 1; across += at % columns; down += Math.floor(at / columns); } });
-    if (count) this.stand((across / count + 0.5) / columns, (down / count + 0.5) / rows);
+    if (!count) return;
+    this.stand((across / count + 0.5) / columns, (down / count + 0.5) / rows);
+    this.stoodIn = value;
   }
 
   seen(view) {
@@ -220,6 +224,8 @@ class Viewer {
     outline(lines, this.clean, rows, columns, this.colours, lit, !this.pointed && Boolean(this.only));
   }
 
+  valueOf(name) { return this.header.labels.find((each) => each.name === name)?.value ?? 0; }
+
   nameOf(value) { return this.names.get(value) ?? `label ${value}`; }
 
   item([value, name]) {
@@ -263,17 +269,19 @@ class Viewer {
 
   addressed() {
     const first = this.header.planes[0].plane, usual = this.header.windows[0]?.name;
-    const page = (number, view = this.view, window = this.window?.name) => {
+    const page = (number, view = this.view, window = this.window?.name, structure = this.names.get(this.stoodIn)) => {
       const here = new URL(this.header.links.page, location);
       here.searchParams.set("slice", number + 1);
       if (view !== first) here.searchParams.set("view", view);
       if (window !== usual) here.searchParams.set("window", window);
+      if (structure) here.searchParams.set("structure", structure);
       return here;
     };
     for (const link of this.place.querySelectorAll("a[data-go]")) {
       const { view, window, number, step } = link.dataset;
       if (step) link.href = page(this.within(this.view, this.number + Number(step)));
-      else link.href = page(number === undefined ? this.seen(view ?? this.view) : Number(number), view, window);
+      else if (number !== undefined) link.href = page(Number(number), view, window, link.textContent);
+      else link.href = page(this.seen(view ?? this.view), view, window);
     }
     const { pictures } = this.header.links;
     this.parts.viewer.querySelector(".whole").href = filled(pictures, this.view, this.number)

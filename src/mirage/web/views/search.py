@@ -133,7 +133,7 @@ def _slice_view(figure: Figure, found: SliceFound) -> SliceFoundView:
     return SliceFoundView.of(
         found,
         words=f"slice {found.number + 1} of {count}" + (f": {found.label}" if found.label else ""),
-        page=forms.slice_address(figure.id, found.number),
+        page=forms.slice_address(figure.id, found.number, structure=found.label),
         thumbnail=forms.address("api/slice-pictures", figure.id) + f"?number={found.number}&small=1",
     )
 

@@ -97,6 +97,8 @@ class ShownSlice:
         From 0.
     plane : PlaneView
         In which it lies.
+    structure : str
+        What is marked on it and looked at, through which other planes are cut; empty for none.
     window : str
         Name of the window; empty in colour.
     picture : str
@@ -110,6 +112,7 @@ class ShownSlice:
 
     number: int
     plane: PlaneView
+    structure: str
     window: str
     picture: str
     before: str
@@ -120,15 +123,15 @@ class ShownSlice:
     here: list[str]
 
 
-def shown_slice(view: StackView, reader: StackReader, *, slice_: str, plane: str, window: str) -> ShownSlice:
+def shown_slice(view: StackView, reader: StackReader, *, slice_: str, plane: str, window: str, structure: str) -> ShownSlice:
     """Find the slice that an address names.
 
     Parameters
     ----------
     view : StackView
     reader : mirage.images.stack_reader.StackReader
-    slice_, plane, window : str
-        As they stand in the address; empty where they are left out.
+    slice_, plane, window, structure : str
+        As they stand in the address; empty where they are left out. A structure that is not on the slice is left out too.
 
     Raises
     ------
@@ -136,27 +139,30 @@ def shown_slice(view: StackView, reader: StackReader, *, slice_: str, plane: str
         When the stack has no such slice, view or window.
     """
     stack, first = reader.stack, reader.stack.views[0]
-    chosen, through = view_in(stack, plane), window_in(stack, window)
+    chosen, shown_in = view_in(stack, plane), window_in(stack, window)
     number = place_in(stack, chosen, slice_)
-    name = through.name if through else ""
+    name = shown_in.name if shown_in else ""
+    through = reader.through(structure, number, chosen)
+    structure = structure if through else ""
     usual = "" if not stack.windows or name == stack.windows[0].name else name
 
-    def page(other: int, another: str = chosen, seen: str = usual) -> str:
-        return forms.slice_address(view.id, other, "" if another == first else another, seen)
+    def page(other: int, another: str = chosen, seen: str = usual, sought: str = structure) -> str:
+        return forms.slice_address(view.id, other, "" if another == first else another, seen, sought)
 
-    planes = [(each, number if each == chosen else place_in(stack, each)) for each in stack.views]
+    places = {each: place_in(stack, each) for each in stack.views} | through | {chosen: number}
     others = [(each.name, "" if each == stack.windows[0] else each.name) for each in stack.windows]
     picture = view.links.pictures.replace("{view}", chosen).replace("{number}", str(number))
     return ShownSlice(
         number,
         plane_view(stack, chosen),
+        structure,
         name,
         picture + (f"&window={quote(name)}" if usual else ""),
         page(max(0, number - 1)),
         page(min(shape_in(stack, chosen)[0] - 1, number + 1)),
-        [SliceChoice(each, other, page(other, each), each == chosen) for each, other in planes],
+        [SliceChoice(each, other, page(other, each), each == chosen) for each, other in places.items()],
         [SliceChoice(each, number, page(number, seen=seen), each == name) for each, seen in others],
-        [SliceChoice(each.name, each.best, page(each.best, first)) for each in by_name(stack.labels)],
+        [SliceChoice(each.name, each.best, page(each.best, first, sought=each.name)) for each in by_name(stack.labels)],
         [each.name for each in reader.structures(number, chosen)],
     )
 
