@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from markupsafe import escape
 
 from mirage import plugins
 from mirage.corpora import CorpusCard, CorpusOption
+from mirage.settings import SHIPPED
 
 
 class TeachingSlides:
@@ -27,6 +29,39 @@ def slides(monkeypatch):
     available, load = plugins.available, plugins.load
     monkeypatch.setattr(plugins, "available", lambda group: {**available(group), "slides": None})
     monkeypatch.setattr(plugins, "load", lambda group, name: TeachingSlides if name == "slides" else load(group, name))
+
+
+def test_the_page_of_an_atlas_says_what_it_holds_and_leads_to_the_licences(client, site):
+    told = {each["name"]: each for each in client.get("/api/corpora").json()["corpora"]}
+    starter = told.pop("starter")
+    folder = told.popitem()[1]
+    assert starter["people"] == "at most 29 people and two average brains"
+    assert folder["people"] == ""
+    assert folder["modalities"] == [{"value": "XR", "name": "X-ray", "figures": 2}]
+    assert folder["diagnoses"] == [{"value": "Test shadow", "name": "Test shadow", "figures": 2}]
+    for corpus in (starter, folder):
+        assert sum(each["figures"] for each in corpus["sources"]) == corpus["figures"]
+    page = client.get("/corpora").text
+    place = page[page.index("From a folder") - 3000 : page.index("From a folder")]
+    assert "<dt>People</dt><dd>not stated</dd>" in place
+    assert '<a href="/search?q=Test+shadow">Test shadow</a> (2)' in place
+    assert "MRI" in page
+    for source in starter["sources"]:
+        assert escape(source["attribution"]) in page
+        assert source["licence_url"] in page
+    notices = client.get(re.search(r'href="(/notices)"', page)[1]).text
+    for path in (SHIPPED / "atlas" / "NOTICES").glob("*.txt"):
+        assert escape(path.read_text("utf-8")) in notices
+    assert "Licensed under" in notices or "Apache License" in notices
+
+
+def test_the_page_of_an_atlas_lists_its_stacks(stacked):
+    with stacked.client() as client:
+        (made,) = client.get("/api/corpora").json()["corpora"]
+        assert (made["stacked"], [each["slices"] for each in made["stacks"]]) == (2, [24, 5])
+        page = client.get("/corpora").text
+    assert "4, 2 of them stacks of slices" in page
+    assert '<a href="/figure/made:scan">Made-up abdomen, CT</a>, 24 slices' in page
 
 
 @pytest.mark.usefixtures("slides")

@@ -177,6 +177,8 @@ class CorpusCard:
         Whether it is fetched from the network where no copy is named; such an adapter is one that `Downloads`.
     needs : tuple of str
         Packages that have to be importable.
+    people : str
+        Of how many people its pictures are, where its makers know it: "at most 29 people".
     private : bool
         Whether its ids are made of names that may name patients. An atlas keeps its figures and cases under keyed hashes of
         those ids, and the labels of its items where only the owner of the atlas sees them.
@@ -190,6 +192,7 @@ class CorpusCard:
     ships: bool = False
     downloads: bool = False
     needs: tuple[str, ...] = ()
+    people: str = ""
     private: bool = False
 
     @property

@@ -24,6 +24,7 @@ from mirage.images.stacks import cut, render, volume_of
 from mirage.images.volume import Array, Volume
 
 SHIPPED = settings.SHIPPED / "atlas"
+PEOPLE = "at most 29 people and two average brains"
 SMALLEST = 384
 """Pixels of the longer side of a slice that is shown as a picture: coarse ones are made larger."""
 
@@ -41,12 +42,13 @@ class StarterCorpus:
 
     card = CorpusCard(
         title="Starter atlas",
-        summary="The pictures that ship with MIRAGE, of at most 29 people and two average brains: CT and MRI of chest, "
+        summary=f"The pictures that ship with MIRAGE, of {PEOPLE}: CT and MRI of chest, "
         "abdomen, pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
         "microscopy pictures.",
         licence=Licence("various, all permit sharing", "", allows_sharing=True),
         options=(CorpusOption("path", "Another folder of the same layout.", Path, is_folder=True),),
         ships=True,
+        people=PEOPLE,
     )
 
     def __init__(self, path: Path | str | None = None) -> None:

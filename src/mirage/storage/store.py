@@ -21,6 +21,7 @@ from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.query import shown
+from mirage.storage.contents import Contents, contents_of
 from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
 from mirage.storage.mentions import Mentions, put_mentions
 from mirage.storage.migrations import upgrade
@@ -439,6 +440,10 @@ class Store:
             number, _, total = found.get(corpus, (0, 0, 0))
             found[corpus] = (number, count, total)
         return found
+
+    def contents(self, corpus: str) -> Contents:
+        """What the figures of a corpus are."""
+        return contents_of(self._database, corpus)
 
     def mentions_outdated(self) -> bool:
         """Whether words were read with another lexicon, or never."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
@@ -19,6 +19,7 @@ from mirage.corpora import CorpusCard
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.jobs import Job
 from mirage.jobs.job import GENERATE
+from mirage.settings import SHIPPED
 from mirage.web import forms
 from mirage.web.explain import HEARTBEAT, Sent, event_stream
 from mirage.web.generate import made
@@ -27,7 +28,8 @@ from mirage.web.security import NEEDS_TOKEN, RefusedError, check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
-from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, atlas_view, licence_view
+from mirage.web.views.corpora import AddableView, CorporaView, OptionView, held_view
+from mirage.web.views.figures import ApiModel, CorpusView, atlas_view, licence_view
 from mirage.web.views.generate import JobView, ProgressView, job_view
 
 _LOOK_EVERY = 0.1
@@ -39,41 +41,6 @@ twins = APIRouter(prefix="/api", responses=PROBLEM)
 
 
 # -- as the API shows them -----------------------------------------------------------------------------------------------
-
-
-class OptionView(ApiModel):
-    """Something that may be chosen when a corpus is added."""
-
-    name: str
-    label: str = Field(description="What a form calls it.")
-    help: str
-    kind: Literal["text", "number", "yes or no"]
-    required: bool
-    choices: list[str] = Field(description="The only values that there are; empty for any.")
-    choice_words: list[str] = Field(description="What a form calls each of them; empty for the values themselves.")
-    default: Any = Field(description="What holds when it is left out; null where the help says it.")
-    several: bool = Field(description="Whether it takes several values, with commas between them.")
-
-
-class AddableView(ApiModel):
-    """A corpus that can be added by a click."""
-
-    name: str
-    title: str
-    summary: str
-    homepage: str
-    licence: LicenceView
-    present: bool = Field(description="Whether all of it is in the atlas already.")
-    downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
-    folders: list[str] = Field(description="Folders under the roots that settings name.")
-    options: list[OptionView] = Field(description="What else may be chosen.")
-
-
-class CorporaView(ApiModel):
-    """What the atlas holds and what can be added."""
-
-    corpora: list[CorpusView]
-    addable: list[AddableView]
 
 
 class AddBody(ApiModel):
@@ -163,8 +130,10 @@ def _folders_under(roots: tuple[Path, ...]) -> list[str]:
 
 def corpora_view(site: RunningSite) -> CorporaView:
     """Show what the atlas holds and what can be added."""
-    held = atlas_view(site.atlas).corpora
-    return CorporaView(corpora=held, addable=addable(site, held))
+    held, known = atlas_view(site.atlas).corpora, cards()
+    # Looking through all figures takes time.
+    shown = site.kept("contents", held, lambda: [held_view(site.atlas, each, known.get(each.name)) for each in held])
+    return CorporaView(corpora=shown, addable=addable(site, held))
 
 
 def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_command: bool = False) -> JobView:
@@ -263,6 +232,16 @@ def add(request: Request, body: AddBody) -> Response:
 def corpora_page(site: Site) -> Response:
     """Show what the atlas holds, what changes it, and what can be added."""
     return _corpora_page(site)
+
+
+@router.get("/notices")
+def notices_page() -> Response:
+    """Show the licences and notices of what ships, word for word."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(path for path in SHIPPED.rglob("*") if path.suffix in (".txt", ".md")):
+        if not path.name.startswith("log"):  # of a training
+            parts.setdefault(path.relative_to(SHIPPED).parts[0], []).append((path.stem, path.read_text("utf-8")))
+    return page("notices.html", parts=parts)
 
 
 def _corpora_page(site: RunningSite, tried: Mapping[str, str] | None = None, error: MirageError | None = None) -> Response:

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.query import FILTERS
-from mirage.web.forms import SearchForm, preview_address
+from mirage.web.forms import SearchForm, preview_address, with_query
 from mirage.web.forms import address as page_of
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -192,6 +192,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of
+_ENVIRONMENT.globals["search_for"] = lambda words: with_query("/search", {"q": words})
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,

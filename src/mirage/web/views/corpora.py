@@ -1,0 +1,127 @@
+"""What an atlas holds and what can be added to it, as the Corpora page and the API show them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mirage.atlas import Atlas
+from mirage.corpora import CorpusCard
+from mirage.figure import MODALITIES, Licence
+from mirage.storage.contents import SourceCount
+from mirage.web import forms
+from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
+
+
+class OptionView(ApiModel):
+    """Something that may be chosen when a corpus is added."""
+
+    name: str
+    label: str = Field(description="What a form calls it.")
+    help: str
+    kind: Literal["text", "number", "yes or no"]
+    required: bool
+    choices: list[str] = Field(description="The only values that there are; empty for any.")
+    choice_words: list[str] = Field(description="What a form calls each of them; empty for the values themselves.")
+    default: Any = Field(description="What holds when it is left out; null where the help says it.")
+    several: bool = Field(description="Whether it takes several values, with commas between them.")
+
+
+class AddableView(ApiModel):
+    """A corpus that can be added by a click."""
+
+    name: str
+    title: str
+    summary: str
+    homepage: str
+    licence: LicenceView
+    present: bool = Field(description="Whether all of it is in the atlas already.")
+    downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
+    folders: list[str] = Field(description="Folders under the roots that settings name.")
+    options: list[OptionView] = Field(description="What else may be chosen.")
+
+
+class ValueCountView(ApiModel):
+    """How many figures have a value."""
+
+    value: str
+    name: str = Field(description="The same in words.")
+    figures: int
+
+
+class HeldStackView(ApiModel):
+    """A stack that a corpus has."""
+
+    id: str
+    title: str
+    slices: int
+    page: str
+
+
+class HeldSourceView(ApiModel):
+    """How many figures come from one source under one licence."""
+
+    attribution: str
+    licence: str
+    licence_url: str
+    url: str = Field(description="Where they come from, where that is one page; else empty.")
+    figures: int
+
+
+class HeldCorpusView(CorpusView):
+    """A corpus in the open atlas, with what its figures are. Of what is many, the most frequent are listed."""
+
+    people: str = Field(description="Of how many people its figures are, as far as its makers say; empty where they do not.")
+    modalities: list[ValueCountView]
+    diagnoses: list[ValueCountView]
+    different: int = Field(description="How many diagnoses there are.")
+    stacks: list[HeldStackView]
+    stacked: int = Field(description="How many stacks there are.")
+    sources: list[HeldSourceView]
+    origins: int = Field(description="How many sources there are.")
+    notices: str = Field(description="Page of the notices that ship with it; empty where none do.")
+
+
+class CorporaView(ApiModel):
+    """What the atlas holds and what can be added."""
+
+    corpora: list[HeldCorpusView]
+    addable: list[AddableView]
+
+
+def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> HeldCorpusView:
+    """Show what a corpus in an atlas holds.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    corpus : CorpusView
+    card : CorpusCard or None
+        What its adapter says of it, where that is installed.
+    """
+    held = atlas.store.contents(corpus.name)
+    return HeldCorpusView.of(
+        held,
+        **{name: getattr(corpus, name) for name in CorpusView.model_fields},
+        people=card.people if card else "",
+        modalities=[_counted(value, MODALITIES.get(value, value), number) for value, number in held.modalities],
+        diagnoses=[_counted(value, value, number) for value, number in held.diagnoses],
+        stacks=[
+            HeldStackView(
+                id=each.id, title=each.title or each.alt, slices=each.stack.shape[0], page=forms.address("figure", each.id)
+            )
+            for each in held.stacks
+            if each.stack
+        ],
+        sources=[_source(each) for each in held.sources],
+        notices="/notices" if card and card.ships else "",
+    )
+
+
+def _counted(value: str, name: str, number: int) -> ValueCountView:
+    return ValueCountView(value=value, name=name, figures=number)
+
+
+def _source(each: SourceCount) -> HeldSourceView:
+    return HeldSourceView.of(each, licence=str(Licence(each.licence)))
