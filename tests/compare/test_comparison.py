@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mirage.atlas import Atlas
-from mirage.compare.comparison import Comparer, pairings
+from mirage.compare.comparison import Comparer, nearest, pairings
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
 from mirage.explain.evidence import Claim
@@ -51,6 +51,25 @@ def test_figures_whose_source_leaves_the_region_blank_are_not_like_each_other() 
     assert not pairings(hits[:1], hits[1:])
     hits = [replace(hit, figure=replace(hit.figure, region="brain")) for hit in hits]
     assert pairings(hits[:1], hits[1:])
+
+
+def test_where_none_are_alike_the_two_that_come_nearest_stand_side_by_side() -> None:
+    source = Source("made", "made for a test")
+    kinds = [("CT", "axial", "thorax"), ("MR", "axial", "brain"), ("CT", "coronal", "abdomen"), ("CT", "axial", "abdomen")]
+    figures = [Figure(f"made:{n}", "", source, modality=m, plane=p, region=r) for n, (m, p, r) in enumerate(kinds)]
+    a, *b = (Hit(max(1, n), figure, "strong", (), 1.0) for n, figure in enumerate(figures))
+    assert [hit.figure.id for hit in nearest([a], b)] == ["made:0", "made:3"]
+    assert [hit.figure.id for hit in nearest([a], b[:2])] == ["made:0", "made:1"], "of two that fit alike the better"
+    assert nearest([a], [a]) == nearest([], b) == (), "a figure of both sides stands on neither"
+
+
+def test_of_one_case_it_is_said_that_it_is_too_few_and_pictures_stand_side_by_side(atlas: Atlas) -> None:
+    found = atlas.compare("aortic dissection", "aortic aneurysm")
+    assert found.cases == (1, 1)
+    assert "Too few cases to tell: this atlas has one case of A and one case of B." in found.notes[0]
+    assert not found.alike
+    assert [hit.figure.diagnosis for hit in found.beside] == ["Aortic dissection", "Abdominal aortic aneurysm"]
+    assert not atlas.compare("lung mass", "lung nodule").beside, "these are alike"
 
 
 def test_as_many_hits_are_shown_as_were_asked_for(atlas: Atlas) -> None:

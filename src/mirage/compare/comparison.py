@@ -65,6 +65,8 @@ class Comparison:
         What at least two cases of one side have, and fewer of the other's; most telling first.
     alike : tuple of Pairing
         Figures to look at together, the best pair first.
+    beside : tuple of Hit
+        Where none are alike, one figure of each side to look at together: the two that were taken most nearly in one way.
     both : tuple of str
         Ids of figures that fit both sides.
     notes : tuple of str
@@ -80,6 +82,7 @@ class Comparison:
     of_a: tuple[KeyConcept, ...] = ()
     of_b: tuple[KeyConcept, ...] = ()
     alike: tuple[Pairing, ...] = ()
+    beside: tuple[Hit, ...] = ()
     both: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -175,6 +178,7 @@ class Comparer:
         shown_a, shown_b = (_of(cases, answer) for cases, answer in ((cases_a, a), (cases_b, b)))
         names_b = {hit.figure.id for hit in shown_b}
         both = tuple(hit.figure.id for hit in shown_a if hit.figure.id in names_b)
+        alike = () if dual.same else pairings(shown_a, shown_b)
         return Comparison(
             dual,
             a,
@@ -183,7 +187,8 @@ class Comparer:
             shared=counted.shared() if two else (),
             of_a=of_a,
             of_b=of_b,
-            alike=() if dual.same else pairings(shown_a, shown_b),
+            alike=alike,
+            beside=() if dual.same or alike else nearest(shown_a, shown_b),
             both=() if dual.same else both,
             notes=tuple(_notes(dual, cases_a, cases_b, both, (*of_a, *of_b))),
             seconds=a.seconds + b.seconds + time.perf_counter() - started,
@@ -231,8 +236,7 @@ def pairings(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Pairing, ...]:
     a, b : sequence of Hit
         Best first.
     """
-    shared = {hit.figure.id for hit in a} & {hit.figure.id for hit in b}
-    sides = [[hit for hit in hits if hit.figure.id not in shared] for hits in (a, b)]
+    sides = _unshared(a, b)
     kinds = dict.fromkeys(_kind(hit) for hit in (*sides[0], *sides[1]))
     found: list[Pairing] = []
     for kind in kinds:
@@ -241,6 +245,30 @@ def pairings(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Pairing, ...]:
             found.append(Pairing(*kind, alike_a, alike_b))
     found.sort(key=lambda pair: pair.a[0].rank + pair.b[0].rank)
     return tuple(found[:MOST_PAIRINGS])
+
+
+def nearest(a: Sequence[Hit], b: Sequence[Hit]) -> tuple[Hit, ...]:
+    """One figure of each side, of the same modality, plane and region as far as may be; of several the best. Else none.
+
+    Parameters
+    ----------
+    a, b : sequence of Hit
+        Best first.
+    """
+    sides = _unshared(a, b)
+    pairs = [(one, other) for one in sides[0] for other in sides[1]]
+
+    def fits(pair: tuple[Hit, Hit]) -> tuple[int, int]:
+        same = sum(bool(one) and one == other for one, other in zip(*map(_kind, pair), strict=True))
+        return same, -pair[0].rank - pair[1].rank
+
+    return max(pairs, key=fits, default=())
+
+
+def _unshared(a: Sequence[Hit], b: Sequence[Hit]) -> list[list[Hit]]:
+    """Both sides without the figures that are of both."""
+    shared = {hit.figure.id for hit in a} & {hit.figure.id for hit in b}
+    return [[hit for hit in hits if hit.figure.id not in shared] for hits in (a, b)]
 
 
 def _kind(hit: Hit) -> tuple[str, str, str]:
@@ -258,9 +286,8 @@ def _notes(
             yield f"No figure in this atlas fits {name} well enough, so there is nothing to compare it by."
     if not a or not b:
         return
-    for name, cases in (("A", a), ("B", b)):
-        if len(cases) == 1:
-            yield f"{name} is one case only: nothing can be said of it that is more than one case's accident."
+    if few := " and ".join(f"one case of {name}" for name, cases in (("A", a), ("B", b)) if len(cases) == 1):
+        yield f"Too few cases to tell: this atlas has {few}. What is true of one case may not be true of the next."
     if apart and not any(one.chance < CHANCE for one in apart):
         yield (
             f"Counted were {len(a)} and {len(b)} cases. With so few, chance alone could give each of these differences "

@@ -83,6 +83,7 @@ class ComparisonView(ApiModel):
     of_a: list[KeyConcept] = Field(description="What at least two cases of A have, and fewer of B's.")
     of_b: list[KeyConcept]
     alike: list[PairingView]
+    beside: list[str] = Field(description="Where none are alike, a figure of each side to look at together; else empty.")
     both: list[str] = Field(description="Ids of figures that fit both sides.")
     notes: list[str]
     seconds: float
@@ -127,6 +128,7 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         a=answer_view(comparison.a),
         b=answer_view(comparison.b),
         alike=pairings,
+        beside=[hit.figure.id for hit in comparison.beside],
     )
 
 
