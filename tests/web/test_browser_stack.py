@@ -290,6 +290,35 @@ def test_without_a_script_links_lead_from_slice_to_slice(chromium, stacked):
     context.close()
 
 
+SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {
+  for (const each of list.getEntries()) if (!each.hadRecentInput) {
+    const moved = each.sources.map((of) => `${of.node?.className} ${of.previousRect.top} ${of.currentRect.top}`);
+    window.shifts.push([each.value, ...moved]);
+  }
+}).observe({ type: 'layout-shift', buffered: true })"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_when_the_script_has_come(chromium, stacked, width):
+    page, _ = opened(chromium, stacked, viewport={"width": width, "height": 860})
+    page.add_init_script(SHIFTS)
+    for address_ in (f"{PAGE}?slice=12", f"{PAGE}-coronal", "/"):
+        page.goto(address_, wait_until="networkidle")
+        assert page.evaluate("window.shifts.reduce((all, each) => all + each[0], 0)") < 0.01, page.evaluate("window.shifts")
+    page.context.close()
+
+
+def test_a_slice_without_marks_says_so(tab):
+    tab.goto(f"{PAGE}?slice=1")
+    tab.wait_for_selector(".layers canvas")
+    expect(tab.get_by_text("Nothing is marked on this slice.")).to_be_visible()
+    expect(tab.get_by_text("Marked on this slice:")).to_be_hidden()
+    slider(tab).focus()
+    tab.keyboard.press("PageUp")
+    told(tab, re.compile("^slice 11 of 24.*liver"))
+    expect(tab.get_by_text("Nothing is marked on this slice.")).to_be_hidden()
+
+
 def test_a_stack_fits_every_screen_has_contrast_and_names_its_controls(chromium, stacked):
     for scheme in ("light", "dark"):
         page, complaints = opened(chromium, stacked, color_scheme=scheme)

@@ -31,6 +31,17 @@ def test_the_page_counts_cases_and_no_percentages_and_says_how_the_sides_differ_
     assert "% of cases" not in page
 
 
+def test_of_a_single_case_the_page_says_that_it_is_too_few_to_tell(client):
+    two = "a.q=test+shadow&b.q=axial+brain+MRI"
+    page, view = client.get(f"/compare?{two}").text, client.get(f"/api/compare?{two}").json()
+    assert view["cases"][0] == 1
+    assert "Too few cases to tell: this atlas has one case of A" in page
+    assert "Nothing that stands out" not in page
+    assert len(view["beside"]) == 2
+    assert "Side by side" in page
+    assert all(f'href="/figure/{figure}' in page for figure in view["beside"])
+
+
 def test_a_plain_form_is_led_to_the_short_address(client):
     page = client.get("/compare?q=brain+MRI&less=contrast&less_weight=0.7&more=&more_weight=1")
     assert page.url.query == b"q=brain+MRI&less=contrast%400.7"

@@ -17,7 +17,7 @@ export async function startStack() {
     if (!answer.ok) throw new Error(header.detail);
     await new Viewer(place, header, say).begin();
   } catch (error) {
-    say(`${error.message} The slice above is still a picture; the links below show others.`);
+    say(`${error.message} The slice is still a picture; the links below show others.`);
   }
 }
 
