@@ -6,11 +6,13 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,64 +90,133 @@ COMMAND = [sys.executable, "-m", "mirage"]
 
 # Importing the package takes longer than most commands, so one process imports it and forks for each.
 _FORKING = """
-import json, os, sys
+import contextlib, json, os, sys
 import mirage.cli, mirage.cli.hits, mirage.storage.reindex, mirage.web.server
 for line in sys.stdin:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     asked = json.loads(line)
-    child = os.fork()
-    if not child:
-        for number, path in enumerate([os.devnull, asked["out"], asked["err"]]):
-            os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
-        os.environ.clear()
-        os.environ.update(asked["env"])
-        sys.argv = ["mirage", *asked["arguments"]]
-        code = 1
-        try:
-            mirage.cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    if os.fork():
+        continue
+    if child := os.fork():
+        print(child, flush=True)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with open(asked["code"] + ".partial", "w") as file:
+            file.write(str(code))
+        os.replace(asked["code"] + ".partial", asked["code"])
+        os._exit(0)
+    for number, (path, how) in enumerate(
+        [(os.devnull, os.O_RDONLY), (asked["out"], os.O_WRONLY), (asked["err"], os.O_WRONLY)]
+    ):
+        os.dup2(os.open(path, how), number)
+    sys.stdout, sys.stderr = (open(number, "w", 1, encoding="utf-8", closefd=False) for number in (1, 2))
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.argv = ["mirage", *asked["arguments"]]
+    code = 1
+    try:
+        mirage.cli.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 """
 _forking: list[subprocess.Popen[str]] = []
 
 
-def mirage(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, as a person would, and wait for its end."""
+class Forked:
+    """A command in a process of its own, which was forked; it is used as `subprocess.Popen` is."""
+
+    def __init__(self, arguments: Sequence[str], env: dict[str, str]) -> None:
+        if not _forking:
+            start = subprocess.Popen(
+                [sys.executable, "-c", _FORKING],
+                env=environment(None),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            _forking.append(start)
+            atexit.register(start.kill)
+        server = _forking[0]
+        assert server.stdin is not None
+        assert server.stdout is not None
+        self._folder = tempfile.TemporaryDirectory()
+        places = {name: Path(self._folder.name) / name for name in ("out", "err", "code")}
+        os.mkfifo(places["out"])
+        os.mkfifo(places["err"])
+        asked = {"arguments": arguments, "env": env, **{name: str(place) for name, place in places.items()}}
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        self.pid = int(server.stdout.readline())
+        self.returncode: int | None = None
+        self._code = places["code"]
+        self.stdout, self.stderr = (places[name].open(encoding="utf-8") for name in ("out", "err"))
+
+    def poll(self) -> int | None:
+        if self.returncode is None and self._code.exists():
+            self.returncode = int(self._code.read_text())
+        return self.returncode
+
+    def wait(self, timeout: float = 120) -> int:
+        until(lambda: self.poll() is not None, timeout, every=0.005)
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self, timeout: float = 120) -> tuple[str, str]:
+        if self.stdout.closed:
+            return "", ""
+        with ThreadPoolExecutor(1) as pool, self.stdout, self.stderr:
+            err = pool.submit(self.stderr.read)
+            told = self.stdout.read(), err.result(timeout)
+        self.wait(timeout)
+        self._folder.cleanup()
+        return told
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+Process = Forked | subprocess.Popen[str]
+
+
+def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Process:
+    """Start the command in a process of its own, as a person would."""
     given = [str(argument) for argument in arguments]
-    if any(name.startswith(("PYTHON", "_MIRAGE")) for name in env) or not hasattr(os, "fork"):
-        return subprocess.run(
+    # What Python reads when it starts, and what only Click's completion reads, wants a start of its own.
+    if any(name.startswith(("PYTHON", "_MIRAGE")) and name != "PYTHONPATH" for name in env) or not hasattr(os, "fork"):
+        return subprocess.Popen(
             [*COMMAND, *given],
             env=environment(atlas, **env),
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
         )
-    if not _forking:
-        start = subprocess.Popen(
-            [sys.executable, "-c", _FORKING], env=environment(None), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        _forking.append(start)
-        atexit.register(start.kill)
-    served = _forking[0]
-    assert served.stdin is not None
-    assert served.stdout is not None
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder) / "out", Path(folder) / "err"
-        asked = {"arguments": given, "env": environment(atlas, **env), "out": str(out), "err": str(err)}
-        served.stdin.write(json.dumps(asked) + "\n")
-        served.stdin.flush()
-        code = int(served.stdout.readline())
-        return subprocess.CompletedProcess([*COMMAND, *given], code, out.read_text("utf-8"), err.read_text("utf-8"))
+    return Forked(given, environment(atlas, **env))
+
+
+def mirage(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, as a person would, and wait for its end."""
+    process = start(*arguments, atlas=atlas, **env)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess([*COMMAND, *map(str, arguments)], process.returncode, out, err)
 
 
 def environment(atlas: Path | None, **more: str) -> dict[str, str]:
@@ -154,10 +225,10 @@ def environment(atlas: Path | None, **more: str) -> dict[str, str]:
     return given | ({"MIRAGE_ATLAS": str(atlas)} if atlas else {})
 
 
-def until(ready: Callable[[], object], seconds: float = 60) -> object:
+def until(ready: Callable[[], object], seconds: float = 60, every: float = 0.05) -> object:
     """Wait for something to become true, and give it."""
     end = time.monotonic() + seconds
     while not (found := ready()):
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(every)
     return found

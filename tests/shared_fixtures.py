@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from filelock import FileLock
 
 from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.encoders.starter import StarterEncoder
+from mirage.settings import SHIPPED
 from mirage.storage.ingest import add
-from parts import COMMAND, copy_atlas, environment, picture_folder, some_of_starter
+from parts import Process, copy_atlas, picture_folder, some_of_starter, start
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +28,24 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
         patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _opened_once() -> Iterator[None]:
+    """Let all encoders of the shipped files have the models of the first: opening them takes longer than most tests."""
+    make, first = StarterEncoder.__init__, {}
+
+    @wraps(make)
+    def shared(self: StarterEncoder, path: Path | str | None = None, *, threads: int = 2) -> None:
+        make(self, path, threads=threads)
+        if path is None and self._folder == SHIPPED / "encoder":
+            one = first.setdefault(threads, self)
+            self._sessions = one._sessions
+            vars(self).update(tokenizer=one.tokenizer, _digest=one._digest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StarterEncoder, "__init__", shared)
         yield
 
 
@@ -124,24 +144,15 @@ def small(_small_once: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def started() -> Iterator[Callable[..., Process]]:
     """Start commands that are killed at the end of the test if they still run."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[Process] = []
 
-    def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            env=environment(atlas, **env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        running.append(process)
-        return process
+    def starting(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Process:
+        running.append(start(*arguments, atlas=atlas, **env))
+        return running[-1]
 
-    yield start
+    yield starting
     for process in running:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()

@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mirage.cli import main
 from mirage.storage import manifest
-from parts import COMMAND, STARTER_FIGURES, copy_atlas, environment, mirage, until
+from parts import COMMAND, STARTER_FIGURES, copy_atlas, environment, mirage, start, until
 from roco_maker import ROWS, write_annotations, write_shard
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -193,18 +194,23 @@ def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:
         assert told == ""
 
 
-def test_a_defect_is_told_without_a_traceback_unless_one_is_wanted(atlas: Path) -> None:
-    code = (
-        "from mirage.search.searcher import Searcher\nimport mirage.cli as c, sys\n"
-        "def broken(*a, **k): raise RuntimeError('no such luck')\n"
-        "Searcher.search = broken\nsys.argv = ['mirage', 'search', 'brain']\nc.main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(atlas), capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "Something went wrong that should not have: RuntimeError: no such luck" in done.stderr
-    assert "Traceback" not in done.stderr
-    env = environment(atlas, MIRAGE_TRACEBACK="1")
-    assert "Traceback" in subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stderr
+def test_a_defect_is_told_without_a_traceback_unless_one_is_wanted(
+    atlas: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr("mirage.search.searcher.Searcher.search", broken)
+    monkeypatch.setattr(sys, "argv", ["mirage", "search", "brain", "--atlas", str(atlas)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "Something went wrong that should not have: RuntimeError: no such luck" in told
+    assert "Traceback" not in told
+    monkeypatch.setenv("MIRAGE_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        main()
 
 
 def test_every_command_has_help_that_reads_well() -> None:
@@ -287,9 +293,7 @@ def test_an_atlas_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
 def served(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A starter atlas that `mirage serve` holds, and where."""
     folder = copy_atlas(starter_folder, tmp_path_factory.mktemp("served") / "atlas")
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0"], env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = start("serve", "--port", "0", atlas=folder)
     holder = until(lambda: (held := manifest.Holder.read(folder)) and held.url and held)
     yield folder, holder.url  # type: ignore[attr-defined]
     process.terminate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.storage import manifest
 from mirage.storage.ingest import BATCH, add
-from parts import mirage, picture_folder, until
+from parts import Process, mirage, picture_folder, until
 from squares import LOG, PAUSE, Squares, encoded, installed
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Process]
 
 
 def url_of(folder: Path) -> str:

@@ -103,7 +103,7 @@ def test_a_session_and_a_tokenizer_are_opened_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         "tokenizers.Tokenizer", SimpleNamespace(from_file=lambda path: (opened.append(path), tokenizer(path))[1])
     )
-    encoder = encoders.load("starter")
+    encoder = encoders.load("starter", path=SHIPPED)
     found = all_at_once(lambda: encoder.encode_texts(["axial CT"]).tobytes())
     assert len(set(found)) == 1
     assert sorted(Path(path).name for path in opened) == ["text.onnx", "tokenizer.json"]

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,7 @@ from mirage.storage.archive_export import export
 from mirage.storage.archive_import import import_file
 from mirage.storage.ingest import BATCH, add
 from mirage.storage.reindex import rebuild
-from parts import SOME_FIGURES, mirage, until
+from parts import SOME_FIGURES, Process, mirage, until
 from roco_maker import make_roco
 from squares import Squares, installed
 
@@ -390,7 +389,7 @@ def test_vectors_that_are_larger_than_told_are_not_read(carried: Path, tmp_path:
 
 
 def test_an_import_that_is_killed_goes_on(
-    carried: Path, some: Atlas, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+    carried: Path, some: Atlas, tmp_path: Path, started: Callable[..., Process]
 ) -> None:
     there = tmp_path / "there"
     process = started("import", carried, atlas=there)
@@ -426,7 +425,7 @@ def test_a_new_atlas_is_made_with_the_file_s_encoder_where_that_is_installed(
 
 
 def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
-    carried: Path, small: Path, started: Callable[..., subprocess.Popen[str]]
+    carried: Path, small: Path, started: Callable[..., Process]
 ) -> None:
     with Atlas.open(small) as atlas:
         held = mirage("import", carried, atlas=small)

@@ -63,11 +63,9 @@ def too_wide(page, *addresses: str, until: str = "load") -> list[str]:
     for address in addresses:
         page.goto(address, wait_until=until)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for width in (320, 390, 1280, 3840):
-                page.set_viewport_size({"width": width, "height": 800})
-                wide = page.evaluate("document.documentElement.scrollWidth")
-                if wide > width:
-                    found.append(f"{address} needs {wide} of {width} pixels ({scheme})")
+        for width in (320, 390, 1280, 3840):
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                found.append(f"{address} needs {wide} of {width} pixels")
     return found

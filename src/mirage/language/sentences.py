@@ -230,6 +230,7 @@ OTHER = "another language"
 _LONGEST_FOR_LANGUAGE = 2000
 
 
+@lru_cache(maxsize=1024)  # the slices of a stack share most of their words, and each is asked about by several
 def language_of(text: str) -> str:
     """Guess from letters and small words: empty for English and for a text too short to tell, else its name or `OTHER`."""
     text = text[:_LONGEST_FOR_LANGUAGE]
@@ -240,12 +241,12 @@ def language_of(text: str) -> str:
             return OTHER
     words = [word for word in re.findall(r"[^\W\d_]+", text.lower()) if len(word) > 1]  # "(A)" and "(E)" are in no language
     held = set(words)
-    english = sum(word in _ENGLISH for word in words)
+    english = sum(map(_ENGLISH.__contains__, words))
     likeliest, most = "", max(1, english)
     for name, (small, telling) in _OTHER_LANGUAGES.items():
         told = 2 * len(held & telling)
         # A few small words tell nothing, as "no" and "in" are in many languages.
-        if (told or len(words) > 2) and (said := told + sum(word in small for word in words)) > most:
+        if (told or len(words) > 2) and (said := told + sum(map(small.__contains__, words))) > most:
             likeliest, most = name, said
     return likeliest
 
