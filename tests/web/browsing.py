@@ -60,6 +60,7 @@ def opened(chromium, served, **options):
 def too_wide(page, *addresses: str, until: str = "load") -> list[str]:
     """Open pages, with every fold open, and say which are wider than a screen of some width."""
     found = []
+    page.emulate_media(reduced_motion="reduce")
     for address in addresses:
         page.goto(address, wait_until=until)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
