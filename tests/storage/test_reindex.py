@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -175,6 +176,7 @@ from mirage.storage import manifest, reindex
 from mirage.atlas import Atlas
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.storage.store import Store
+from parts import copy_atlas
 from squares import encoded
 
 POINTS = {
@@ -239,7 +241,7 @@ source, place, log = map(Path, sys.argv[1:])
 for point in POINTS:
     log.unlink(missing_ok=True)
     folder = place / point.replace(" ", "-")
-    shutil.copytree(source, folder)
+    copy_atlas(source, folder)
     status, _ = forked(die_in, folder, point)
     _, first = forked(state, folder)
     by_then = encoded(log)
@@ -266,7 +268,9 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     with Atlas.open(place / "atlas", create=True) as atlas:
         add(atlas, load("folder", path=picture_folder(place / "phantoms", BATCH + 8)))
     log = place / "encoded"
-    given = environment(None, PYTHONPATH=str(installed(place / "site")), **{LOG: str(log)})
+    given = environment(
+        None, PYTHONPATH=os.pathsep.join([str(installed(place / "site")), str(Path(__file__).parents[1])]), **{LOG: str(log)}
+    )
     code = [sys.executable, "-c", _KILLING, str(place / "atlas"), str(place), str(log)]
     done = subprocess.run(code, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
