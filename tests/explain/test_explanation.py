@@ -179,7 +179,18 @@ def test_of_what_captions_only_place_nothing_is_quoted_and_that_is_said(starter:
     found = starter.explain(question)
     assert found.evidence
     assert found.claims == ()
-    assert found.remarks == (explanation.NO_WORDS,)
+    assert found.remarks == (explanation.NO_WORDS.format(question),)
+
+
+@pytest.mark.parametrize(("question", "shown"), [("brain tumor", "Enhancing brain lesion"), ("lung tumour", "Lung mass")])
+def test_what_the_sources_do_not_call_so_is_not_explained_and_that_is_said(
+    starter: Atlas, question: str, shown: str
+) -> None:
+    found = starter.explain(question)
+    assert found.claims == ()
+    (remark,) = found.remarks
+    assert shown in remark
+    assert "do not call it" in remark
 
 
 def test_what_nothing_fits_is_not_explained(starter: Atlas) -> None:

@@ -307,6 +307,44 @@ def test_a_lesion_that_nobody_calls_a_tumor_may_be_one(starter: Atlas) -> None:
     assert (first.figure.diagnosis, first.confidence, first.basis) == ("Enhancing brain lesion", "likely", "mentioned")
 
 
+@pytest.mark.parametrize(
+    ("text", "title"), [("lung tumor", "Lung mass"), ("kidney stones", "Dense spots in the left kidney")]
+)
+def test_what_a_source_does_not_call_so_is_likely_at_most(starter: Atlas, text: str, title: str) -> None:
+    answer = starter.search(text)
+    assert answer[0].figure.title.startswith(title)
+    assert {hit.confidence for hit in answer.hits} == {"likely", "weak"}
+
+
+def test_a_slice_shows_what_its_own_words_say_and_not_all_that_its_case_has(starter: Atlas) -> None:
+    fitting = [hit.figure for hit in starter.search("lung nodule", k=60).hits if hit.confidence != "weak"]
+    assert fitting
+    assert {figure.diagnosis for figure in fitting} == {"Lung nodule"}
+    assert not starter.search("left-sided lung nodule").fits
+
+
+@pytest.mark.parametrize(
+    ("text", "detail", "plane"),
+    [
+        ("lung nodule right lung window", "lung window", "axial"),
+        ("lung nodule mediastinal window", "mediastinum window", ""),
+        ("SMA sagittal CT", "CT angiogram", "sagittal"),
+        ("kidney stones CT KUB", "without contrast", ""),
+    ],
+)
+def test_what_was_made_as_is_asked_stands_first(starter: Atlas, text: str, detail: str, plane: str) -> None:
+    answer = starter.search(text)
+    assert answer.fits
+    assert detail in answer[0].figure.modality_detail
+    assert plane in ("", answer[0].figure.plane)
+
+
+def test_of_two_modalities_that_no_picture_has_both_one_will_do(starter: Atlas) -> None:
+    assert {hit.figure.modality for hit in starter.search("liver CT and ultrasound").hits if hit.confidence == "strong"} == {"CT"}
+    assert not starter.search("liver ultrasound").fits
+    assert not starter.search("PET of a lung nodule").fits
+
+
 def test_contrast_medium_that_is_asked_for_has_been_given(starter: Atlas) -> None:
     assert "without contrast" not in starter.search("CT abdomen with contrast")[0].figure.modality_detail
     assert "after contrast" not in starter.search("CT abdomen without contrast")[0].figure.modality_detail
@@ -320,6 +358,7 @@ def test_contrast_medium_that_is_asked_for_has_been_given(starter: Atlas) -> Non
         ("right lower leg x-ray", "left lower leg x-ray"),
         ("left lung mass", "right lung mass"),
         ("screw in the left thigh bone", "screw in the right thigh bone"),
+        ("metal implant left femur", "metal implant right femur"),
     ],
 )
 def test_what_lies_on_the_other_side_is_never_strong(starter: Atlas, text: str, other: str) -> None:

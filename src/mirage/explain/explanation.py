@@ -20,9 +20,10 @@ from mirage.explain.evidence import Claim, Draft, Evidence, Side
 from mirage.explain.explainers.base import Explainer, ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.explain.judging import judged
 from mirage.explain.statements import relevant
-from mirage.explain.subject import subject_of
+from mirage.explain.subject import named, subject_of
 from mirage.figure import Case, Figure
-from mirage.language.reading import sides_of
+from mirage.language.concepts import lexicon
+from mirage.language.reading import AskedConcept, sides_of
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
 
@@ -35,7 +36,12 @@ NOT_ABOUT_IT = (
 )
 SIDE_BY_SIDE = "This asks for two things side by side. Compare “{}” with “{}”: that explains both, and tells them apart."
 NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
-NO_WORDS = "No sentence of the sources says what it is or how it looks. Look at the figures and their captions."
+NOT_CALLED_SO = (
+    "The figures found are of this: {}. Their sources do not call it “{}”, and nothing is said rather than a guess."
+)
+NO_WORDS = (
+    "The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures and their captions."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +218,34 @@ def explain(
     started = time.perf_counter()
     gathered, request = request.evidence, replace(request, evidence=_about(request))
     if not request.evidence:
-        sides = sides_of(request.question) if gathered else None
-        yield Remark(SIDE_BY_SIDE.format(*sides) if sides else NOT_ABOUT_IT if gathered else NO_EVIDENCE)
+        yield Remark(_why_nothing(request.question, gathered) if gathered else NO_EVIDENCE)
     else:
         yield from _spoken(request, explainer, checker, stopped)
         if store is not None and request.task == "describe" and not stopped():
             table = case_table(request.question, request.evidence, store)
             yield from (table,) if table else ()
     yield Ended(stopped(), time.perf_counter() - started)
+
+
+def _why_nothing(question: str, gathered: Sequence[Evidence]) -> str:
+    """Why what was found explains nothing of what is asked."""
+    if sides := sides_of(question):
+        return SIDE_BY_SIDE.format(*sides)
+    subject = subject_of(question, gathered)
+    for name in subject.names if subject else ():
+        nearly = AskedConcept.of(name, ()).nearly
+        for item in gathered:
+            if any(one.concept in nearly for one in named(item.diagnosis or item.title)):
+                return NOT_CALLED_SO.format(item.diagnosis or item.title, name)
+    return NOT_ABOUT_IT
+
+
+def _asked_for(request: ExplanationRequest) -> str:
+    """What a question asks for, in its own words."""
+    subject, question = subject_of(request.question, request.evidence), request.question
+    names = subject.names if subject else ()
+    asked = (question[one.start : one.end] for one in lexicon().find(question, typed=True).matches if one.concept in names)
+    return ", ".join(asked) or question
 
 
 def _about(request: ExplanationRequest) -> tuple[Evidence, ...]:
@@ -265,7 +291,7 @@ def _spoken(
         )
         yield from _spoken(request, explainers.DEFAULT, checker, stopped)
     elif not claims:
-        yield Remark(NO_WORDS)
+        yield Remark(NO_WORDS.format(_asked_for(request)))
 
 
 def collect(question: str, events: Iterable[Event]) -> Explanation:

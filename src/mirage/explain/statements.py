@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
 from mirage.explain.record import is_of_record
-from mirage.explain.subject import NORMAL, Named, Subject, is_diseased, named, polarities
+from mirage.explain.subject import NORMAL, Named, Subject, named, polarities
 from mirage.language import sentences
 from mirage.language.concepts import lexicon
 from mirage.language.words import lowered
@@ -26,7 +26,7 @@ VERB = re.compile(
     |result(?:s|ed)?\s+(?:in|from)|causes?\s+(?!of)|consists?|refers?|describes?|means|develops?|affects?|produces?|leads?
     |accounts?|comprises?|contain(?:s|ed)?|exhibit(?:s|ed)?|extend(?:s|ed)?|measure[sd]|enhances?|displaces?
     |compress(?:es)|surrounds?|fills?|suggest(?:s|ed)?|indicates?|tends?|remains?|becomes?|var(?:y|ies)|originates?|grows?
-    |mimics?|resembles?|displays?|depicts?|confirm(?:s|ed)?|occup(?:y|ies|ied)|presents?\s+(?:with|as|in)|lies?|lacks?
+    |mimics?|resembles?|holds?|displays?|depicts?|confirm(?:s|ed)?|occup(?:y|ies|ied)|presents?\s+(?:with|as|in)|lies?|lacks?
     |spares?|spread[s]?|divides?|depends?|communicates?|projects?|favors?|make[s]?|use[s]?)\b"""
 )
 _UNLIKE = re.compile(r"(?i)\b(?:unlike|in contrast (?:to|with)|as opposed to|compared (?:to|with)|rather than|other than)\b")
@@ -315,7 +315,7 @@ def _of_diseases(text: str, verb: int, subject: Subject, diseases: Sequence[Name
 def _reach(text: str, told: _Aboutness, item: Evidence, subject: Subject, general: bool) -> tuple[Scope, str]:
     """Whether a sentence tells of one case or of some only, and of which."""
     if subject.sort == "other":
-        return ("case" if not general and is_diseased(item) else ""), ""
+        return ("case" if not general else ""), ""
     particular = _OF_THE_CASE.search(text) and not _IN_GENERAL.search(text)
     particular = particular or (not told.own and _DEFINITE.search(text) and not _GENERIC.search(text))
     if not general or particular or _SURELY_OF_THE_CASE.search(text):

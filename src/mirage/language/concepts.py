@@ -45,6 +45,7 @@ _SPREAD = frozenset("metastatic metastasis met metastasize metastasized".split()
 _FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
 _USUAL = "usually"  # among the settling words of a short form's meaning: what it means in a text that settles nothing
 _LONGEST_AROUND_OF = 4
+_SIDES = frozenset({"left", "right"})
 _GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
@@ -278,6 +279,8 @@ class Lexicon:
         place = 0
         while place < len(words):
             concept, length = self._named_at(words, place)
+            if typed and length and words[place] in _SIDES and self._named_at(words, place + 1)[1] >= length:
+                concept, length = "", 0  # "right lung window", "left kidney stone"
             if words[place] in _GRADED and (numbered := self._numbered_at(words, place))[1] > length:
                 concept, length = numbered
             behind_hyphen = text[: spans[place][1]].endswith("-")  # "Niemann-Pick" is not called after Pick

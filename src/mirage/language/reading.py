@@ -46,7 +46,7 @@ _MADE_WITH = re.compile(r"(?i)\b(?:CT|CAT scan|TC|MRI|MR|RM|T1\w*|T2\w*)\b")
 # Whether contrast medium was given: `contrast_of` tells it of a text.
 _UNENHANCED = re.compile(
     r"(?i)\b(?:(?:without|w/o|no|sin|before)\s(?:[\w.]+\s){0,2}?(?:contrast\w*|gadolinium)|non[ -]?contrast|unenhanced"
-    r"|precontrast)\b"
+    r"|precontrast|CT[ -]KUB)\b"
 )
 _ENHANCED = re.compile(
     r"(?i)\b(?:(?:with|after|post|following|con|iv|i\.v\.|intravenous)[ -](?:[\w.]+\s){0,2}?(?:contrast\w*|gadolinium|gad)"
@@ -85,11 +85,12 @@ def modifiers() -> frozenset[str]:
 def _nearly(name: str) -> frozenset[str]:
     known = lexicon()
     words, organ = set(known.words(name)) - _SIZES, known.organ(name)
+    masses = known.children("mass") if organ and known.general(name) == "neoplasm" else frozenset[str]()
     return frozenset(
         broader
         for broader in known.broader(name)
         if set(known.words(broader)) == words or (organ == known.organ(broader) and known.general(broader) == "lesion")
-    )
+    ) | frozenset(each for each in masses if known.organ(each) == organ and known.general(each) == "mass")
 
 
 class Mended(NamedTuple):
@@ -141,7 +142,7 @@ class AskedConcept:
     def nearly(self) -> frozenset[str]:
         """What is the same but for its size or number, as *pulmonary nodule* to *solitary pulmonary nodule*.
 
-        A lesion of an organ that is not said to be a tumor may be one.
+        A lesion or a mass of an organ that is not said to be a tumor may be one.
         """
         return _nearly(self.name)
 
@@ -342,7 +343,7 @@ def _singular(text: str, kept: Collection[str]) -> str:
 
     def one(found: re.Match[str]) -> str:
         word = found.group()
-        if word.lower() in kept or len(word) < _SHORTEST:
+        if word.lower() in kept or len(word) < _SHORTEST or word.lower().endswith("ss"):  # a "mass" is no plural
             return word
         shorter = (word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end))
         return next((each for each in shorter if known.knows(each)), word)

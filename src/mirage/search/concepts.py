@@ -277,6 +277,28 @@ def confidence(
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 
+def made_as_asked(reading: QueryReading, figure: SearchRow, words: Set[str]) -> bool:
+    """Whether a figure was made as a query asks, all of it: modality, sequence, window, plane.
+
+    Parameters
+    ----------
+    reading : QueryReading
+    figure : SearchRow
+    words : set of str
+        The figure's own, folded.
+    """
+    asked = [each for each in reading.concepts if each.kind in HOW]
+    made = [each for each in asked if _made_so(each, figure, words)]
+    return all(each in made or any(_another_way(each, other) for other in made) for each in asked)
+
+
+def _another_way(one: AskedConcept, other: AskedConcept) -> bool:
+    """Whether no picture is made in both ways: who asks for CT and MRI, or for two planes, wants pictures of either."""
+    if one.kind != other.kind or one.kind == "sequence":
+        return False
+    return one.kind == "plane" or _labels(one.name).isdisjoint(_labels(other.name))
+
+
 def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
     """A figure's words, those that likeliest say the side of what is asked for first.
 
@@ -302,9 +324,15 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
     if things or others:
         own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
         if not own[1]:  # another wording, or only its case names it: a title may list organs of both sides
-            return (*own, " ".join(prose))
-        return (*own, naming(reading.wanted, clauses(prose)), head, " ".join(prose))
+            return naming(reading.wanted, clauses(prose)), _of_one_side(" ".join(prose))
+        return (*own, naming(reading.wanted, clauses(prose)), head, _of_one_side(" ".join(prose)))
     return naming(reading.wanted, clauses([head, *sentences])), head, " ".join(prose)
+
+
+def _of_one_side(text: str) -> str:
+    """A text that names one side; empty where it names both, so that nobody knows which is meant."""
+    sides = {SIDES[word] for word in lexicon().words(text) if word in SIDES}
+    return "" if sides >= {"left", "right"} else text
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
@@ -314,7 +342,7 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return not reading.others or words >= set(reading.others)
 
     def made() -> bool:
-        return all(_made_so(each, figure, words) for each in reading.concepts if each.kind in HOW)
+        return made_as_asked(reading, figure, words)
 
     if UNWANTED in support:
         return "weak", "alike"
@@ -328,7 +356,7 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
-    if any(each.kind in HOW and _made_otherwise(each, figure) for each in reading.concepts):
+    if any(each.kind in HOW and _made_otherwise(each, figure) for each in reading.concepts) and not made():
         return "weak", "alike"  # a CT of the liver answers nobody who asks for an ultrasound of it
     nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
     if things and nowhere:  # the right disease in another place
@@ -392,7 +420,13 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
 def _made_otherwise(concept: AskedConcept, figure: SearchRow) -> bool:
     """Whether a figure is of another modality than is asked for."""
     labels = _labels(concept.name)
-    return bool(figure.modality and labels) and labels.isdisjoint({figure.modality, *_BOTH.get(figure.modality, ())})
+    if not figure.modality or not labels or figure.modality in labels:
+        return False
+    return labels.isdisjoint(_BOTH.get(figure.modality, ())) or not _says(concept, figure)
+
+
+def _says(concept: AskedConcept, figure: SearchRow) -> bool:
+    return not _named_in(f"{figure.title}. {figure.caption}").isdisjoint({concept.name, *concept.narrower})
 
 
 @lru_cache(maxsize=1024)
@@ -409,6 +443,8 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
         return True
     if _made_otherwise(concept, figure):
         return False  # a spin echo is no "echo" of the heart
+    if concept.name.endswith(" window"):  # "lung" and "window" stand in the captions of other windows too
+        return concept.name in _named_in(figure.caption)
     if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept.name)):
         return True
     if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept.name):
@@ -416,8 +452,7 @@ def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
     organ, shown = lexicon().organ(concept.name), _named_in(figure.region)
     of_organ = organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
-    said = not _named_in(f"{figure.title}. {figure.caption}").isdisjoint({concept.name, *concept.narrower})
-    return said or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
+    return _says(concept, figure) or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
 
 
 @lru_cache(maxsize=4096)

@@ -128,9 +128,9 @@ class Searcher:
             features = self._features(vector, [entry.key for entry in fused], covered)
         features |= self._stacks.levelled(features)
         sure = self._confidences(reading, rows, features, mentions.result())
-        fused = sorted(fused, key=lambda entry: _TIERS.index(sure[entry.key][0]))
+        tiers = {entry.key: _tier(sure[entry.key][0], reading, rows[entry.key]) for entry in fused}
+        fused = sorted(fused, key=lambda entry: tiers[entry.key])
         if self._stacks:
-            tiers = {entry.key: _TIERS.index(sure[entry.key][0]) for entry in fused}
             fused = self._stacks.gathered(fused, tiers, self._stacks.named(rows, wanted), covered)
         hits = self._stacks.at_slices(self._hits(fused[: query.k], rows, folded, features, sure), vector, reading)
         notes += _remarks(query, hits)
@@ -213,8 +213,10 @@ class Searcher:
             return {key: ("weak" if one == "weak" else "likely", "alike") for key, one in base.items()}
         sure: dict[int, tuple[Confidence, Basis]] = {}
         for key, one in base.items():
-            said = concepts.spoken(reading.wanted, mentions.get(key, ()), reading.unwanted, rows[key].diagnosis)
-            figure = rows[key]
+            figure, told = rows[key], mentions.get(key, ())
+            if key in self._stacks.families and key not in self._stacks.counts:
+                told = [one for one in told if one.field != "topic"]  # a slice shows what its own words say, not all its case has
+            said = concepts.spoken(reading.wanted, told, reading.unwanted, figure.diagnosis)
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)
         return sure
@@ -318,7 +320,11 @@ class Searcher:
         return hits
 
 
-_TIERS: tuple[Confidence, ...] = ("strong", "likely", "weak")
+def _tier(sure: Confidence, reading: QueryReading | None, figure: SearchRow) -> int:
+    """Where a figure stands, 0 first: the surest, and of those that are likely first what was made as is asked."""
+    if sure != "likely" or reading is None:
+        return {"strong": 0, "likely": 1, "weak": 3}[sure]
+    return 1 if concepts.made_as_asked(reading, figure, frozenset(figure.folded.split())) else 2
 
 
 _BESIDE = ThreadPoolExecutor(8, "mirage-search")

@@ -134,7 +134,7 @@ def _marked(concept: AskedConcept, names: Iterable[str], side: str, unwanted: Se
     ways: tuple[Callable[[frozenset[str]], bool], ...] = (
         lambda concepts: concepts == {concept.name},
         lambda concepts: concept.name in concepts,
-        lambda concepts: not concepts.isdisjoint(concept.narrower),
+        lambda concepts: not concepts.isdisjoint(concept.narrower | concept.nearly),
     )
     for level, fits in enumerate(ways):
         if found := tuple(name for name, concepts in told.items() if fits(concepts)):

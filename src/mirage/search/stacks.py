@@ -68,7 +68,7 @@ def _label_asked(labels: Sequence[StackLabel], reading: QueryReading) -> StackLa
     asked = wordform.stems(f"{reading.text} {reading.english}")
     told = frozenset[str]().union(*(each.told_by for each in reading.wanted))
     # What is asked for itself, and its kinds, before the places where it may be: of a "lung tumor" the mass, not the lung.
-    itself = frozenset[str]().union(*(each.narrower | {each.name} for each in reading.wanted))
+    itself = frozenset[str]().union(*(each.narrower | each.nearly | {each.name} for each in reading.wanted))
     found: tuple[tuple[bool, int], StackLabel] | None = None
     for label in labels:
         concepts, stems = read_label(label.name)
