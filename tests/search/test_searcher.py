@@ -339,8 +339,15 @@ def test_what_was_made_as_is_asked_stands_first(starter: Atlas, text: str, detai
     assert plane in ("", answer[0].figure.plane)
 
 
+@pytest.mark.parametrize("text", ["L4/L5", "L5 S1 sagittal", "male bladder CT", "adult liver"])
+def test_a_structure_is_likely_where_its_neighbours_are_named_or_nobody_says_whose_it_is(starter: Atlas, text: str) -> None:
+    assert (starter.search(text)[0].confidence, starter.search(text)[0].basis) == ("likely", "structure")
+
+
 def test_of_two_modalities_that_no_picture_has_both_one_will_do(starter: Atlas) -> None:
-    assert {hit.figure.modality for hit in starter.search("liver CT and ultrasound").hits if hit.confidence == "strong"} == {"CT"}
+    assert {hit.figure.modality for hit in starter.search("liver CT and ultrasound").hits if hit.confidence == "strong"} == {
+        "CT"
+    }
     assert not starter.search("liver ultrasound").fits
     assert not starter.search("PET of a lung nodule").fits
 

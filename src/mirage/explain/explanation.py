@@ -39,9 +39,7 @@ NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is sa
 NOT_CALLED_SO = (
     "The figures found are of this: {}. Their sources do not call it “{}”, and nothing is said rather than a guess."
 )
-NO_WORDS = (
-    "The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures and their captions."
-)
+NO_WORDS = "The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import lru_cache
 from typing import Literal
 
 from mirage.language.concepts import lexicon
-from mirage.language.labels import MODALITY_LABELS
 from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
 from mirage.language.sentences import cut
 from mirage.language.stated import agreement, asked_beside_names
 from mirage.search.confidence import Basis, Confidence
+from mirage.search.making import made_as_asked, made_otherwise, made_so, named_in
 from mirage.storage.records import SearchRow, StoredMention
 
 # What counts where a calibration does not say: ``concepts`` is what a figure gains that speaks plainly of all that is asked,
@@ -36,12 +35,7 @@ _TISSUES = frozenset(
     "bone|joint|muscle|artery|vein|nerve|lymph node|tendon|ligament|cartilage|meninges|skin|bone marrow|soft tissue"
     "|subcutaneous tissue|blood vessel".split("|")
 )
-# What a film calls the view that slices call a plane.
-_PROJECTIONS = {"coronal": "frontal", "sagittal": "lateral"}
-# Told by what a text states of contrast medium; see `mirage.language.stated`.
-_BY_CONTRAST = frozenset({"contrast-enhanced CT", "non-contrast CT", "contrast-enhanced T1-weighted imaging"})
-# Labels that another may stand for: CT and MR angiograms, PET/CT.
-_BOTH = {"CT": frozenset({"XA", "PT", "NM"}), "MR": frozenset({"XA", "PT"})}
+_OF_WHOM = frozenset("adult male man men".split())  # seldom said of a picture of a structure
 _GENERAL = 12  # kinds of a thing from which its name alone tells little
 _FAR_TOO_GENERAL = 100  # to lift all figures of any of them, as of a cancer
 _VERY_GENERAL = 300  # of a lesion, a tumor
@@ -277,28 +271,6 @@ def confidence(
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 
-def made_as_asked(reading: QueryReading, figure: SearchRow, words: Set[str]) -> bool:
-    """Whether a figure was made as a query asks, all of it: modality, sequence, window, plane.
-
-    Parameters
-    ----------
-    reading : QueryReading
-    figure : SearchRow
-    words : set of str
-        The figure's own, folded.
-    """
-    asked = [each for each in reading.concepts if each.kind in HOW]
-    made = [each for each in asked if _made_so(each, figure, words)]
-    return all(each in made or any(_another_way(each, other) for other in made) for each in asked)
-
-
-def _another_way(one: AskedConcept, other: AskedConcept) -> bool:
-    """Whether no picture is made in both ways: who asks for CT and MRI, or for two planes, wants pictures of either."""
-    if one.kind != other.kind or one.kind == "sequence":
-        return False
-    return one.kind == "plane" or _labels(one.name).isdisjoint(_labels(other.name))
-
-
 def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
     """A figure's words, those that likeliest say the side of what is asked for first.
 
@@ -315,7 +287,7 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
     def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
         names = frozenset[str]().union(*({each.name, *each.narrower} for each in concepts))
         return ". ".join(
-            part for part in parts if not names.isdisjoint(_named_in(part)) or not others.isdisjoint(lexicon().words(part))
+            part for part in parts if not names.isdisjoint(named_in(part)) or not others.isdisjoint(lexicon().words(part))
         )
 
     def clauses(of: Iterable[str]) -> list[str]:
@@ -356,7 +328,7 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
         return "likely", "named"
     if "denied" in things or ("none" in things and not _named_beside(held)):
         return "weak", "alike"
-    if any(each.kind in HOW and _made_otherwise(each, figure) for each in reading.concepts) and not made():
+    if any(each.kind in HOW and made_otherwise(each, figure) for each in reading.concepts) and not made():
         return "weak", "alike"  # a CT of the liver answers nobody who asks for an ultrasound of it
     nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
     if things and nowhere:  # the right disease in another place
@@ -370,10 +342,11 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     if "none" in held.values():  # the structure is not said, and whatever looks alike shows others
         return "weak", "alike"
     if not others():  # a structure, and something beside it that its words do not say
-        return _at_most_likely(base), "alike"
+        whose = made() and _OF_WHOM | words >= set(reading.others)
+        return ("likely", "structure") if whose else (_at_most_likely(base), "alike")
     kinds = [each for each in reading.concepts if each.kind == "modality" and lexicon().organ(each.name)]
     # An echocardiogram is no ultrasound of the heart of a fetus.
-    return ("likely", "structure") if all(_made_so(each, figure, words) for each in kinds) else ("weak", "alike")
+    return ("likely", "structure") if all(made_so(each, figure, words) for each in kinds) else ("weak", "alike")
 
 
 def _named_beside(held: Mapping[AskedConcept, Support]) -> bool:
@@ -412,49 +385,7 @@ def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Ma
     said = support.get(concept.name, "none")
     # The words of a name, scattered over a text, name neither a disease nor a structure: a left ventricle, a renal pelvis.
     one = len(concept.words) == 1 if concept.kind == "anatomy" else concept.kind != "disease"
-    if said == "none" and one and words >= set(concept.words):
+    between = concept.name.endswith(" disc space")  # of two vertebrae that are both named
+    if said == "none" and (one or between) and words >= set(concept.words):
         return "said"
     return said
-
-
-def _made_otherwise(concept: AskedConcept, figure: SearchRow) -> bool:
-    """Whether a figure is of another modality than is asked for."""
-    labels = _labels(concept.name)
-    if not figure.modality or not labels or figure.modality in labels:
-        return False
-    return labels.isdisjoint(_BOTH.get(figure.modality, ())) or not _says(concept, figure)
-
-
-def _says(concept: AskedConcept, figure: SearchRow) -> bool:
-    return not _named_in(f"{figure.title}. {figure.caption}").isdisjoint({concept.name, *concept.narrower})
-
-
-@lru_cache(maxsize=1024)
-def _labels(concept: str) -> frozenset[str]:
-    kinds = {concept, *lexicon().parents(concept)}
-    return frozenset(MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS)
-
-
-def _made_so(concept: AskedConcept, figure: SearchRow, words: Set[str]) -> bool:
-    """Whether a figure was made as asked: by its labels, or by its own words."""
-    if concept.kind == "plane" and figure.plane in (concept.name, _PROJECTIONS.get(concept.name)):
-        return True
-    if figure.modality and MODALITY_LABELS.get(concept.name) == figure.modality:
-        return True
-    if _made_otherwise(concept, figure):
-        return False  # a spin echo is no "echo" of the heart
-    if concept.name.endswith(" window"):  # "lung" and "window" stand in the captions of other windows too
-        return concept.name in _named_in(figure.caption)
-    if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept.name)):
-        return True
-    if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept.name):
-        return False
-    # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
-    organ, shown = lexicon().organ(concept.name), _named_in(figure.region)
-    of_organ = organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
-    return _says(concept, figure) or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
-
-
-@lru_cache(maxsize=4096)
-def _named_in(text: str) -> frozenset[str]:
-    return frozenset(match.concept for match in lexicon().find(text).matches)

@@ -29,6 +29,7 @@ from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
 from mirage.search.fusion import FusedFigure
+from mirage.search.making import made_as_asked
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.search.shares import GAIN
 from mirage.search.stacks import Stacks
@@ -215,7 +216,9 @@ class Searcher:
         for key, one in base.items():
             figure, told = rows[key], mentions.get(key, ())
             if key in self._stacks.families and key not in self._stacks.counts:
-                told = [one for one in told if one.field != "topic"]  # a slice shows what its own words say, not all its case has
+                told = [
+                    one for one in told if one.field != "topic"
+                ]  # a slice shows what its own words say, not all its case has
             said = concepts.spoken(reading.wanted, told, reading.unwanted, figure.diagnosis)
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
             sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)
@@ -324,7 +327,7 @@ def _tier(sure: Confidence, reading: QueryReading | None, figure: SearchRow) -> 
     """Where a figure stands, 0 first: the surest, and of those that are likely first what was made as is asked."""
     if sure != "likely" or reading is None:
         return {"strong": 0, "likely": 1, "weak": 3}[sure]
-    return 1 if concepts.made_as_asked(reading, figure, frozenset(figure.folded.split())) else 2
+    return 1 if made_as_asked(reading, figure, frozenset(figure.folded.split())) else 2
 
 
 _BESIDE = ThreadPoolExecutor(8, "mirage-search")
