@@ -32,7 +32,7 @@ from mirage.search.fusion import FusedFigure
 from mirage.search.making import made_as_asked
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.search.shares import GAIN
-from mirage.search.stacks import Stacks
+from mirage.search.stacks import Stacks, most_shown
 from mirage.storage.records import SearchRow, StoredMention
 from mirage.storage.store import Store
 
@@ -111,7 +111,7 @@ class Searcher:
         ranked, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
         fused = fusion.fuse(lists, ranked, None if self._stacks else most, silent, gained)
         order = [entry.key for entry in fused if entry.key not in own]
-        staying = self._stacks.considered(order, query.k + SPARE)
+        staying = self._stacks.considered(order, query.k + SPARE) | set(most_shown(shares)).intersection(order)
         fused = [entry for entry in fused if entry.key in staying]
         mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
         rows = self._store.search_rows([entry.key for entry in fused])

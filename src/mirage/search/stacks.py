@@ -80,6 +80,11 @@ def _label_asked(labels: Sequence[StackLabel], reading: QueryReading) -> StackLa
     return found and found[1]
 
 
+def most_shown(shares: Mapping[int, float]) -> list[int]:
+    """The keys that show most of what is asked for, at most `CONSIDERED` and none that shows nothing."""
+    return [key for key in sorted(shares, key=lambda key: (-shares[key], key))[:CONSIDERED] if shares[key] > 0]
+
+
 def together(
     keys: Sequence[int], families: Mapping[int, str], stacks: Collection[int], leading: Collection[int]
 ) -> list[int]:
@@ -174,8 +179,7 @@ class Stacks:
         """
         listed = {key for ranked in lists.values() for key, _ in ranked}
         found = {self.families[key] for key in listed & self.families.keys()}
-        most = sorted(shares, key=lambda key: (-shares[key], key))[:CONSIDERED]
-        missing = sorted(key for key in {*self.counts, *most} - listed if self.families[key] in found)
+        missing = sorted(key for key in {*self.counts, *most_shown(shares)} - listed if self.families[key] in found)
         if missing:
             for channel, ranked in self._index.ask(replace(asked, limit=len(missing), among=missing)).items():
                 cap = 1.0 if channel == "concepts" else math.inf
