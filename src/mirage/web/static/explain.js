@@ -3,7 +3,7 @@ import { number, startCitations } from "./cite.js";
 
 const running = new WeakMap();
 const PATIENCE = 6000;
-const WIDE = matchMedia("(min-width: 80rem)");
+const WIDE = matchMedia("(min-width: 110rem)");
 
 export function startExplanations() {
   startCitations();
