@@ -165,7 +165,8 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     error : mirage.errors.MirageError or None
         What is wrong with it; where nothing is, another address leads here.
     """
-    if error is None and request.url.path != "/":
+    # Reloaded, the page of a dropped picture is asked for without it: the browser keeps the picture, and looks again.
+    if error is None and request.url.path not in ("/", "/search"):
         return RedirectResponse("/", 303)
     site = site_of(request)
     atlas = site.holds()

@@ -1,8 +1,11 @@
 // A dropped, pasted or chosen picture: sent to this site, answered as an embedding, searched for by a posted form.
-// The embedding stays out of addresses; the preview is the browser's own copy and never leaves the page.
+// The embedding stays out of addresses; the preview is the browser's own copy and never leaves the tab, which keeps both
+// for as long as it is open, so that Back and reload lose nothing.
 
-const previews = new Map();
-const warnings = new Map();
+const KEPT = "mirage.pictures";
+const MOST = 12;
+const PREVIEW = 192;  // pixels
+const pictures = new Map(kept());  // token: { preview, a JPEG in base64, and warning }
 const place = () => location.pathname + location.search;
 let afterSwap = () => {};
 let shown = place();
@@ -35,6 +38,8 @@ export function startPictures(awaken) {
     // A jump within the page, as by the skip link, is no other page.
     else if (place() !== shown) location.reload();
   });
+  // Back from another page, or a reload: the browser has kept what was asked.
+  if (history.state?.fields) post(asForm(history.state.fields), false);
 }
 
 function startDrop() {
@@ -81,8 +86,7 @@ async function search(file) {
     const response = await fetch("/api/embed", { method: "POST", body: form });
     const answer = await response.json();
     if (!response.ok) { say(answer.detail); return; }
-    remember(answer.picture, file);
-    if (answer.synthetic) warnings.set(answer.picture, answer.synthetic);
+    remember(answer.picture, await smallCopy(file), answer.synthetic);
     await post(asForm([["picture", answer.picture]]));
   } catch {
     say("The site did not answer. Is it still running? Files above its limit are refused, too.");
@@ -91,13 +95,26 @@ async function search(file) {
   }
 }
 
-function remember(token, file) {
-  previews.set(token, URL.createObjectURL(file));
-  while (previews.size > 12) {
-    const [oldest, address] = previews.entries().next().value;
-    URL.revokeObjectURL(address);
-    previews.delete(oldest);
-  }
+function kept() {
+  try { return JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"); } catch { return []; }
+}
+
+// Drawn by the browser. What it cannot show, as DICOM and TIFF, has none.
+async function smallCopy(file) {
+  try {
+    const picture = await createImageBitmap(file);
+    const scale = Math.min(1, PREVIEW / Math.max(picture.width, picture.height));
+    const canvas = Object.assign(document.createElement("canvas"), { width: Math.max(1, picture.width * scale), height: Math.max(1, picture.height * scale) });
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    picture.close();
+    return canvas.toDataURL("image/jpeg", 0.85).split(",")[1];
+  } catch { return ""; }
+}
+
+function remember(token, preview, warning = "") {
+  pictures.set(token, { preview, warning });
+  while (pictures.size > MOST) pictures.delete(pictures.keys().next().value);
+  try { sessionStorage.setItem(KEPT, JSON.stringify([...pictures])); } catch { /* shown, and not kept */ }
 }
 
 function asForm(fields) {
@@ -137,19 +154,19 @@ async function post(form, push = true) {
 function show() {
   for (const frame of document.querySelectorAll("[data-preview]")) {
     warn(frame);
-    const address = previews.get(frame.dataset.preview);
-    if (!address) continue;
+    const { preview } = pictures.get(frame.dataset.preview) ?? {};
+    if (!preview) continue;
     const image = document.createElement("img");
     image.alt = "The picture you dropped";
-    image.addEventListener("error", () => image.remove());  // browsers cannot show DICOM or TIFF
-    image.src = address;
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+    image.src = URL.createObjectURL(new Blob([Uint8Array.from(atob(preview), (each) => each.charCodeAt(0))], { type: "image/jpeg" }));
     frame.replaceChildren(image);
   }
 }
 
 // A synthetic picture is searched with like any other, and the page says what it is for as long as it is shown.
 function warn(frame) {
-  const words = warnings.get(frame.dataset.preview);
+  const words = pictures.get(frame.dataset.preview)?.warning;
   const list = frame.closest("ul");
   if (!words || !list || list.nextElementSibling?.classList.contains("synthetic-warning")) return;
   const told = document.createElement("p");

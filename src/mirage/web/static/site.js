@@ -20,10 +20,25 @@ document.addEventListener("keydown", (event) => {
   box.select();
 });
 
-// A ticked filter is meant at once.
+// A ticked filter is meant at once. The page that answers has the focus where it was.
+const FOCUS = "mirage.focus";
 document.addEventListener("change", (event) => {
-  if (event.target instanceof HTMLInputElement && event.target.matches("[data-apply]")) event.target.form?.requestSubmit();
+  const box = event.target;
+  if (!(box instanceof HTMLInputElement && box.matches("[data-apply]"))) return;
+  keep(FOCUS, JSON.stringify([box.name, box.value]));
+  box.form?.requestSubmit();
 });
+
+function keep(name, value) { try { sessionStorage.setItem(name, value); } catch { /* no focus to come back to */ } }
+
+function refocus() {
+  let kept = null;
+  try { kept = JSON.parse(sessionStorage.getItem(FOCUS)); sessionStorage.removeItem(FOCUS); } catch { /* nothing kept */ }
+  if (!kept) return;
+  const box = [...document.querySelectorAll("input[data-apply]")].find((each) => each.name === kept[0] && each.value === kept[1]);
+  for (let fold = box?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  box?.focus({ preventScroll: true });
+}
 
 document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element && event.target.closest("[data-copy]");
@@ -51,6 +66,7 @@ export function awaken() {
   startJobs();
   startExplanations();
   startSynthesis();
+  refocus();
 }
 
 startGrid();
