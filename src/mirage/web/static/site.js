@@ -4,6 +4,7 @@ import { startViewer } from "./viewer.js";
 import { startStack } from "./stack.js";
 import { startJobs } from "./jobs.js";
 import { startGrid } from "./grid.js";
+import { showWay, startWay } from "./way.js";
 import { startExplanations } from "./explain.js";
 import { startSynthesis } from "./generate.js";
 
@@ -61,6 +62,7 @@ document.addEventListener("click", async (event) => {
 
 export function awaken() {
   for (const hidden of document.querySelectorAll("[data-copy]:not([data-late]), [data-pick]")) hidden.hidden = false;
+  showWay();
   startViewer();
   startStack();
   startJobs();
@@ -70,5 +72,6 @@ export function awaken() {
 }
 
 startGrid();
+startWay();
 startPictures(awaken);
 awaken();
