@@ -326,6 +326,9 @@ def _shown(request: Request, comparison: Comparison, explained: DrawnExplanation
         problem="",
         view=view,
         figures={hit.figure.id: hit for answer in (view.b, view.a) for hit in answer.hits},
+        dropped={
+            which: [value for name, value in dual.pairs() if name in ("picture", f"{which}.picture")] for which in SIDES
+        },
         panels=panels,
         whole=whole,
         shown=SHOWN,
