@@ -64,6 +64,7 @@ def test_searching_and_reading_need_no_javascript(chromium, site):
     page.wait_for_url("**/search?q=*")
     expect(page.locator(".card").first).to_be_visible()
     assert 12 <= page.locator(".card").count() <= 24  # no more than a few of a stack
+    page.locator(".filters > summary").click()
     page.get_by_label("coronal").check()
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**plane=coronal*")
@@ -94,6 +95,7 @@ def test_a_picture_is_searched_for_by_a_plain_form_without_javascript(chromium, 
     page.wait_for_url(f"{site.url}/search")
     assert a_figure in page.locator(".card .shot").first.get_attribute("href")
     # The next step keeps the picture and still is no address.
+    page.locator(".filters > summary").click()
     page.locator("input[name=modality]").first.check()
     with page.expect_navigation():
         page.get_by_role("button", name="Apply").click()
@@ -167,10 +169,18 @@ def test_everything_can_be_reached_and_used_by_keyboard(tab):
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     tab.keyboard.press("Enter")
-    tab.wait_for_url("**#main")
-    focused(tab, "main")
+    tab.wait_for_url("**#hit-1")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.matches('#hit-1 > .shot')")
     tab.keyboard.press("/")
     focused(tab, "q")
+    for least in range(1, 5):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("document.activeElement.className") == "shot":
+            break
+    assert least <= 3, "the first picture comes right after the search box"
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    tab.keyboard.press("/")
     reached = set()
     for _ in range(400):
         tab.keyboard.press("Tab")

@@ -55,7 +55,7 @@ def model_at(url):
 def tab(chromium, told):
     """A wide page beside the explainer that ships."""
     with told() as served:
-        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page, complaints = opened(chromium, served, viewport={"width": 1920, "height": 900})
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         yield page
         page.context.close()
@@ -114,7 +114,7 @@ def test_what_the_sources_do_not_bear_out_is_marked_in_words_and_by_a_sign(chrom
         "It grows by 9 mm. [77]",
     )
     with chatting(saying(*sentences)) as chat, model_at(chat.url), told(explainer="openai") as served:
-        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page, complaints = opened(chromium, served, viewport={"width": 1920, "height": 900})
         page.goto(SEARCH)
         page.get_by_role("button", name="Copy with citations").wait_for()
         marked = page.locator("#explained .claim.unsupported")
@@ -135,7 +135,7 @@ def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium,
         model_at(chat.url),
         told(explainer="openai") as served,
     ):
-        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page, complaints = opened(chromium, served, viewport={"width": 1920, "height": 900})
         page.goto(SEARCH)
         page.locator("#explained .claim").first.wait_for()
         page.locator("#explained").get_by_role("button", name="Stop").click()
@@ -149,7 +149,7 @@ def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium,
 
 def test_a_model_that_is_absent_leaves_the_word_to_the_sources_and_the_page_says_why(chromium, told):
     with model_at("http://127.0.0.1:9/v1"), told(explainer="openai") as served:
-        page, complaints = opened(chromium, served, viewport={"width": 1440, "height": 900})
+        page, complaints = opened(chromium, served, viewport={"width": 1920, "height": 900})
         page.goto(SEARCH)
         page.get_by_role("button", name="Copy with citations").wait_for()
         assert page.locator("#explained .remark").first.inner_text().strip()

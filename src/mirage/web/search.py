@@ -166,7 +166,8 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         What is wrong with it; where nothing is, another address leads here.
     """
     # Reloaded, the page of a dropped picture is asked for without it: the browser keeps the picture, and looks again.
-    if error is None and request.url.path not in ("/", "/search"):
+    reloaded = request.url.path == "/search" and not request.url.query
+    if error is None and request.url.path != "/" and not reloaded:
         return RedirectResponse("/", 303)
     site = site_of(request)
     atlas = site.holds()

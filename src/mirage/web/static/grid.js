@@ -8,7 +8,7 @@ export function startGrid() {
     const grid = here.closest("[data-grid]");
     const shots = [...grid.querySelectorAll("a.shot")].filter((shot) => !shot.closest("details:not([open])"));
     // Rows differ in how many they hold: up and down lead to what lies nearest above or below.
-    const next = steps[0] ? shots[shots.indexOf(here) + steps[0]] : nearest(shots, here, steps[1]);
+    const next = steps[0] ? shots[shots.indexOf(here) + steps[0]] : nearest(shots.filter((shot) => shot.closest("ol") === here.closest("ol")), here, steps[1]);
     if (!next) return;
     event.preventDefault();
     next.focus();
