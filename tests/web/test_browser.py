@@ -68,7 +68,7 @@ def test_searching_and_reading_need_no_javascript(chromium, site):
     page.get_by_label("coronal").check()
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**plane=coronal*")
-    planes = page.locator(".card .chip:nth-child(2)").all_text_contents()  # of those too that are folded under their case
+    planes = page.locator(".card .line > .chip:nth-child(3)").all_text_contents()  # of those too that are folded under their case
     assert {plane.strip() for plane in planes} == {"coronal"}
     page.get_by_text("More of, less of").click()
     page.get_by_label("Less of").first.fill("contrast")
