@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
+from mirage.storage.remove import Removal, removal, remove
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
@@ -326,6 +328,22 @@ class Atlas(AtlasFolder):
     def cases_of(self, hits: Iterable[Hit]) -> dict[str, Case]:
         """The cases of some hits, by id."""
         return self.store.cases({hit.figure.case_id for hit in hits} - {""})
+
+    # -- removing ---------------------------------------------------------------------------------------------------
+
+    def remove(
+        self, *figure_ids: str, corpus: str = "", progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Removal:
+        """Remove figures by their ids, or one corpus by its name, as `mirage.storage.remove.remove` does."""
+        return remove(self, figure_ids, corpus, progress=progress)
+
+    def removal(self, *figure_ids: str, corpus: str = "") -> Removal:
+        """What `remove` would remove; nothing is changed."""
+        return removal(self, figure_ids, corpus)
+
+    def removed(self, figure_ids: Collection[str]) -> dict[str, datetime]:
+        """When figures were removed, by id; those that are there, or never were, are left out."""
+        return self.store.removals.when(figure_ids)
 
     # -- looking things up ------------------------------------------------------------------------------------------
 

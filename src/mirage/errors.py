@@ -53,6 +53,12 @@ class NotFound(MirageError):
     status = 404
 
 
+class Removed(NotFound):
+    """A figure, case or corpus that was there, and was removed."""
+
+    status = 410
+
+
 class AtlasError(MirageError):
     """An atlas folder that is missing, foreign, damaged, newer, or made by another encoder."""
 

@@ -24,8 +24,9 @@ from mirage.errors import BadInput, NotFound
 from mirage.query import Query
 from mirage.search.answer import Hit
 from mirage.search.concepts import CONCEPT_WEIGHTS
-from mirage.search.confidence import CALIBRATION_FILE, DEFAULT_CALIBRATION, Calibration
+from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration
 from mirage.storage.ingest import add
+from mirage.storage.manifest import CALIBRATION_FILE
 from parts import copy_atlas, mirage
 
 EQUAL: Weights = DEFAULT_CALIBRATION.weights

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
 from mirage.cli.output import facts, printed, progress_bar, said_once, say
 from mirage.errors import Unavailable
-from mirage.search.confidence import CALIBRATION_FILE
+from mirage.storage.manifest import CALIBRATION_FILE
 
 
 class PartlyInstalled(TyperGroup):

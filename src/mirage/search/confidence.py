@@ -22,6 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from mirage.errors import BadInput, first_fault
 from mirage.settings import SHIPPED
+from mirage.storage.manifest import CALIBRATION_FILE
 
 Confidence = Literal["strong", "likely", "weak"]
 Basis = Literal["named", "mentioned", "structure", "words", "alike"]
@@ -166,7 +167,6 @@ DEFAULT_CALIBRATION = Calibration(
     text=ConfidenceModel(-5.0, 2.0, 4.0, 5.0),
     picture=ConfidenceModel(-8.5, 8.0, 5.0, 0.0),
 )
-CALIBRATION_FILE = "calibration.json"  # in the folder of an atlas, and beside the encoder that ships
 SHIPPED_CALIBRATION = SHIPPED / "encoder" / CALIBRATION_FILE
 # Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
 OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"

@@ -218,8 +218,7 @@ class AtlasFolder:
         index level.
         """
         check_room(self.path)
-        self.reconcile()
-        stamp, added, left = int(self.store.note("stamp") or 0) + 1, 0, set[str]()
+        added, left = 0, set[str]()
 
         def put(records: Sequence[FigureRecord]) -> None:
             nonlocal added
@@ -231,17 +230,28 @@ class AtlasFolder:
             self.renewed()
             added += len(records)
 
+        with self.changing() as stamp:
+            yield put
+            if added:
+                self.index.optimise()
+            self.remove_files(left)  # not before: a figure that is still to be stored may have the same picture
+
+    @contextmanager
+    def changing(self) -> Iterator[int]:
+        """Change the records, then the rest; gives the number of this change, the stamp of what it puts.
+
+        Stopped by an exception or killed, a note makes the next opening, or the next change, bring the rest level.
+        """
+        self.reconcile()
+        stamp = int(self.store.note("stamp") or 0) + 1
         for note in ("stamp", UNFINISHED):
             self.store.set_note(note, str(stamp))
         try:
-            yield put
+            yield stamp
         except BaseException:
             with suppress(MirageError):
                 self.changed()
             raise
-        if added:
-            self.index.optimise()
-        self._remove_files(left)  # not before: a figure that is still to be stored may have the same picture
         self.store.set_note(UNFINISHED, None)
         self.changed()
 
@@ -258,9 +268,9 @@ class AtlasFolder:
         former = {old: new for old, new in former.items() if new in there}
         files = self.store.files(list(former))
         self.index.remove(self.store.succeed(former, corpus))
-        self._remove_files(files)
+        self.remove_files(files)
 
-    def _remove_files(self, names: Collection[str]) -> None:
+    def remove_files(self, names: Collection[str]) -> None:
         """Remove the pictures and stacks among some that no figure has any more."""
         for name in set(names) - self.store.used(names) if names else ():
             self.pictures.remove(name)
@@ -278,7 +288,7 @@ class AtlasFolder:
         if unfinished is None and len(self.index) == len(keys):
             return
         self.pictures.tidy()
-        self._remove_files(set(self.pictures.names()))  # those of figures that were not stored any more
+        self.remove_files(set(self.pictures.names()))  # those of figures that were not stored any more
         there = set(self.index.keys())
         self.index.remove(sorted(there - set(keys)))
         behind = set(keys) - there

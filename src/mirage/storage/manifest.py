@@ -24,6 +24,7 @@ FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
 FILLED_BY = "`mirage up` builds the one that ships; `mirage add` fills your own."
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
+CALIBRATION_FILE = "calibration.json"  # in the folder of an atlas its own, and beside the encoder that ships
 INDEX = "index"
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
 _BEGUN = {INDEX, LOCK, f"{NAME}.partial", f"{LOCK}.partial"}

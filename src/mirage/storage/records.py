@@ -110,6 +110,9 @@ notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
 # figure or a case; or it is the name of a corpus.
 names = sa.Table("names", metadata, _key("id"), _text("name"))
 former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
+# What was removed from this atlas, of which kind ("figure", "case", "corpus"), of which corpus, and when (seconds since
+# 1970), until it is added again.
+removed = sa.Table("removed", metadata, _key("id"), _key("kind"), _string("corpus", index=True), _float("at"))
 # What figures and cases speak of: derived from their words by `mirage.language.mentions`, and made anew when the lexicon
 # changes. Of several mentions of a concept in one field the plainest stands.
 figure_mentions = sa.Table(
@@ -130,7 +133,7 @@ sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.pola
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0005"
+VERSION = "0006"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 

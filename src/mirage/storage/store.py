@@ -16,11 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from mirage.errors import NotFound
 from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
-from mirage.query import shown
 from mirage.storage.contents import Contents, contents_of
 from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
 from mirage.storage.mentions import Mentions, put_mentions
@@ -50,6 +48,7 @@ from mirage.storage.records import (
     unit,
     vectors,
 )
+from mirage.storage.removed import Removals, came_back
 from mirage.storage.rows import (
     FIGURE_ROWS,
     Derived,
@@ -87,6 +86,8 @@ class Store:
     ----------
     mentions : Mentions
         What figures and cases speak of.
+    removals : Removals
+        What was removed, and the removing.
 
     Raises
     ------
@@ -97,6 +98,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self.mentions = Mentions(self._database)
+        self.removals = Removals(self._database)
 
     @classmethod
     def at(cls, path: Path, *, upgraded: bool = False) -> Store:
@@ -161,6 +163,7 @@ class Store:
                     stale = table.c.key.in_(part) & (table.c.encoder != encoder)
                     connection.execute(sa.delete(table).where(stale))
             put_mentions(connection, figure_mentions.c.key, dict(zip(keys, found, strict=True)))
+            came_back(connection, "figure", [record.figure.id for record in records])
         return keys
 
     def succeed(self, former: Mapping[str, str], corpus: str) -> list[int]:
@@ -189,6 +192,7 @@ class Store:
                         # Also what that one had been in the place of.
                         connection.execute(sa.update(former_ids).where(former_ids.c.id == old).values(id=former[old]))
                         put(connection, former_ids, {"former": old, "id": former[old]})
+                        came_back(connection, "figure", [old])
         return gone
 
     def files(self, figure_ids: Sequence[str]) -> set[str]:
@@ -282,6 +286,7 @@ class Store:
         Raises
         ------
         mirage.errors.NotFound
+            `mirage.errors.Removed` where it was removed, and so for `case`.
         """
         own, _, picture = figure_id.rpartition("~")
         asked = [figures.c.id == figure_id, figures.c.id.in_(_now(figure_id))]
@@ -292,7 +297,7 @@ class Store:
                 row = connection.execute(FIGURE_ROWS.where(condition).order_by(figures.c.key).limit(1)).first()
                 if row is not None:
                     return row_of(row)
-        raise NotFound(f"This atlas has no figure {shown(figure_id)}.")
+        raise self.removals.missing(figure_id)
 
     def name_of(self, own_id: str) -> str:
         """The name of a figure's file, of a case or of a corpus's folder; only for the owner's eyes.
@@ -323,7 +328,7 @@ class Store:
             case_id = connection.execute(_now(case_id)).scalar() or case_id
         found = self.cases({case_id})
         if case_id not in found:
-            raise NotFound(f"This atlas has no case {shown(case_id)}.")
+            raise self.removals.missing(case_id, "case")
         return found[case_id]
 
     def cases(self, case_ids: Collection[str]) -> dict[str, Case]:
@@ -480,6 +485,7 @@ class Store:
         """Insert or replace what is known of a corpus; it is added now."""
         with self._database.writing() as connection:
             put(connection, corpora, {**asdict(corpus), "added": time.time()})
+            came_back(connection, "corpus", [corpus.name])
 
     def corpora(self) -> list[CorpusRecord]:
         """What is known of every corpus, oldest first."""
@@ -543,6 +549,7 @@ def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
         values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
         put(connection, cases, values)
         put_mentions(connection, case_mentions.c.case_id, {case.id: mentions_of(case)})
+        came_back(connection, "case", [case.id])
 
 
 def _put_stack(connection: sa.Connection, key: int, encoder: str, record: FigureRecord) -> None:

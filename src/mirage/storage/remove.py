@@ -1,0 +1,119 @@
+"""Figures, or a whole corpus, out of an atlas, with all that no other figure needs.
+
+The records change in one transaction, then index and pictures follow. Killed before it, nothing was removed; after it, the
+next opening, or the next change, removes what is left of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mirage.language.words import counted
+from mirage.storage import manifest
+from mirage.storage.folder import AtlasFolder
+from mirage.storage.records import batched
+from mirage.storage.removed import Going
+
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What goes, or has gone, from an atlas.
+
+    Attributes
+    ----------
+    figures, cases : int
+    bytes : int
+        Of the pictures and stacks that go.
+    corpora : tuple of str
+        Those that go whole.
+    remarks : tuple of str
+        What stays of it, and what goes with it, in words.
+    """
+
+    figures: int
+    cases: int
+    bytes: int
+    corpora: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def removal(atlas: AtlasFolder, figure_ids: Sequence[str] = (), corpus: str = "") -> Removal:
+    """What `remove` would remove.
+
+    Parameters
+    ----------
+    atlas : AtlasFolder
+    figure_ids : sequence of str
+    corpus : str
+        Either ids, or the name of a corpus.
+
+    Raises
+    ------
+    mirage.errors.NotFound
+        When one is not there: it names what is like it, or says when it was removed.
+    mirage.errors.BadInput
+        When nothing is named, or both are.
+    """
+    return _told(atlas, atlas.store.removals.going(figure_ids, corpus))
+
+
+def remove(
+    atlas: AtlasFolder,
+    figure_ids: Sequence[str] = (),
+    corpus: str = "",
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Removal:
+    """Remove figures or a corpus.
+
+    Their ids are kept, with when that was, until they are added again. Questions under way end without them.
+
+    Parameters
+    ----------
+    atlas : AtlasFolder
+        Open in this process.
+    figure_ids, corpus
+        As for `removal`.
+    progress : callable
+        Told how many figures are out of the index, of how many.
+
+    Raises
+    ------
+    mirage.errors.NotFound, mirage.errors.BadInput
+        As `removal` does. Nothing was changed then.
+    """
+    told = removal(atlas, figure_ids, corpus)
+    with atlas.changing():
+        going, keys = atlas.store.removals.remove(figure_ids, corpus)
+        if going.corpora:
+            (atlas.path / manifest.CALIBRATION_FILE).unlink(missing_ok=True)
+        atlas.renewed()
+        done = 0
+        for part in batched(keys, _AT_ONCE):
+            atlas.index.remove(part)
+            done += len(part)
+            progress(done, len(keys))
+        atlas.remove_files(going.files)
+        atlas.index.optimise()
+    return told
+
+
+def _told(atlas: AtlasFolder, going: Going) -> Removal:
+    places = [atlas.pictures.path(name) for name in going.files]
+    size = sum(place.stat().st_size for place in places if place.is_file())
+    remarks = []
+    if going.cut:
+        be = "stays, and has" if going.cut == 1 else "stay, and have"
+        remarks.append(f"{counted(going.cut, 'single figure')} cut from what goes {be} no stack to scroll through any more.")
+    if going.shared:
+        be = "stays: another figure shows it" if going.shared == 1 else "stay: other figures show them"
+        remarks.append(f"{counted(going.shared, 'picture')} {be} too.")
+    if going.corpora and (atlas.path / manifest.CALIBRATION_FILE).exists():
+        remarks.append(
+            "This atlas's own calibration goes with it, for it was chosen with these figures; `mirage evaluate calibrate` "
+            "chooses anew."
+        )
+    return Removal(going.figures, going.cases, size, going.corpora, tuple(remarks))
