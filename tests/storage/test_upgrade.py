@@ -147,6 +147,7 @@ def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
             ALTER TABLE figures DROP COLUMN slice_of;
             DROP TABLE stacks;
             DROP TABLE slice_vectors;
+            DROP TABLE removed;
             CREATE TABLE other ("key" INTEGER NOT NULL, concept VARCHAR NOT NULL, field VARCHAR NOT NULL,
               polarity VARCHAR NOT NULL, PRIMARY KEY ("key", concept, field));
             INSERT INTO other SELECT "key", concept, field, polarity FROM figure_mentions;

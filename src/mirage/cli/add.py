@@ -97,7 +97,7 @@ def _parameter(option: CorpusOption) -> tuple[Any, Any]:
     return Annotated[of if option.required or option.type is bool else of | None, typer.Option(flag, help=text)], default
 
 
-def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dict[str, Any]:
+def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any], *, bring_back: bool = True) -> dict[str, Any]:
     """Add a corpus, showing how far it is.
 
     Parameters
@@ -107,6 +107,8 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dic
         An adapter's name.
     options : dict
         Of its card, as text or of the type that the card says.
+    bring_back : bool
+        Whether figures that were removed from the atlas come back.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dic
     paths = {option.name for option in corpora.card(corpus).options if option.type is Path}
     # A server may run in another folder.
     given = {key: str(Path(value).expanduser().absolute()) if key in paths else value for key, value in options.items()}
-    job = client.follow(client.ask("POST", "/api/jobs", json={"corpus": corpus, "options": given}))
+    job = client.follow(client.ask("POST", "/api/jobs", json={"corpus": corpus, "options": given, "bring_back": bring_back}))
     seconds = job["finished"] - job["created"]
     return {
         "corpus": corpus,

@@ -19,7 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from mirage.atlas import Atlas
 from mirage.cli.output import progress_bar, said_once, say
-from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Unavailable
+from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Removed, Unavailable
 from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks.reading import read, warned
 from mirage.jobs import Jobs
@@ -40,7 +40,7 @@ PlaneOption = Annotated[Several, typer.Option(help="Only this plane: axial, coro
 RegionOption = Annotated[Several, typer.Option(help="Only this body region.")]
 
 # What a server's answers mean here, so that a command ends alike whichever way it went.
-_KINDS = {kind.status: kind for kind in (BadInput, NotFound, AtlasHeld, Busy, BadPicture, Unavailable)}
+_KINDS = {kind.status: kind for kind in (BadInput, NotFound, Removed, AtlasHeld, Busy, BadPicture, Unavailable)}
 _KINDS |= {413: BadPicture, 415: BadPicture}
 
 

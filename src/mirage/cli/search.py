@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +26,7 @@ from mirage.cli.client import (
 from mirage.cli.hits import hits_table
 from mirage.cli.output import facts, out, printed, say
 from mirage.cli.stacks import save_picture, stack_shown
-from mirage.errors import BadInput, NotFound, check_new
+from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
 
@@ -125,10 +124,15 @@ def _marked(record: dict[str, Any], field: str) -> str:
 
 def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
     """A figure or a case, and whether it is a case."""
+    missing = NotFound(f"This atlas has no figure and no case {name!r}.")
     for kind in ("figures", "cases"):
-        with suppress(NotFound):
+        try:
             return client.ask("GET", f"/api/{kind}/{quote(name, safe='')}"), kind == "cases"
-    raise NotFound(f"This atlas has no figure and no case {name!r}.")
+        except Removed as gone:
+            missing = gone
+        except NotFound:
+            pass
+    raise missing
 
 
 def _file(folder: Path, record: dict[str, Any]) -> str:

@@ -37,10 +37,13 @@ def up(
         if client.url:
             say(f"The atlas is served already: {client.url}")
             return
-        whole = {corpus["name"] for corpus in client.ask("GET", "/api/atlas")["corpora"] if corpus["complete"]}
+        held = client.ask("GET", "/api/atlas")
+        whole = {corpus["name"] for corpus in held["corpora"] if corpus["complete"]}
         for name in corpora.shipped() if whole <= set(corpora.shipped()) else ():
+            if name in held["removed"]:
+                say(f"The {name} atlas was removed, and is not put back by itself; `mirage add {name}` brings it back.")
             # Adding what is there already takes milliseconds; after an update it brings the new pictures.
-            if added := add_corpus(client, name, {})["added"]:
+            elif added := add_corpus(client, name, {}, bring_back=False)["added"]:
                 say(f"Built the {name} atlas in {settings.atlas}: {counted(added, 'figure')}.")
     _serve(settings)
 

@@ -1,9 +1,9 @@
-"""Work that changes the atlas: adding a corpus, importing an atlas file, making the index anew."""
+"""Work that changes the atlas: adding a corpus, importing an atlas file, removing, making the index anew."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
 _MOST_REFUSED = 500
 
 
-def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update, stopped: Callable[[], bool]) -> None:
+def add_corpus(
+    atlas: Atlas, corpus: str, given: dict[str, Any], update: Update, stopped: Callable[[], bool], *, bring_back: bool = True
+) -> None:
     """Fetch a corpus where it has to be, then add it.
 
     Parameters
@@ -34,6 +36,8 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
         What the adapter is opened with.
     update, stopped : callable
         As a `mirage.jobs.job.Work` gets them.
+    bring_back : bool
+        As for `mirage.storage.ingest.add`.
     """
     update(message="Opening the corpus.")
     source = corpora.load(corpus, **given)
@@ -53,12 +57,15 @@ def add_corpus(atlas: Atlas, corpus: str, given: dict[str, Any], update: Update,
 
     if isinstance(source, Downloads) and not source.ready:
         source.prepare(fetching)
-    report = add(atlas, source, progress=partial(_tell, update), stop=stopped)
+    report = add(atlas, source, progress=partial(_tell, update), stop=stopped, bring_back=bring_back)
     new, old = f"{counted(report.added, 'figure')} added", f"{report.kept:,} were there already"
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
     more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
     if stacks := len({each.label for each in report.noted}):
         more += f" {counted(stacks, 'stack')} {'was' if stacks == 1 else 'were'} taken with a remark."
+    if report.removed:
+        stay = f"{counted(report.removed, 'figure')} of it, removed before, {'stays' if report.removed == 1 else 'stay'} so"
+        more += f" {stay}; `mirage add {corpus}` brings {'it' if report.removed == 1 else 'them'} back."
     if report.corpus.alias:
         more += f" The corpus is called {report.corpus.name}. The choice “Name” (in the command: --name) gives it another."
     if report.added and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
@@ -79,6 +86,28 @@ def _tell(update: Update, progress: Progress) -> None:
     told = asdict(progress)
     what = _DOING.get(told.pop("what"), "")
     update(**told, message=f"{progress.done:,} of {progress.total:,}{what}.")
+
+
+def remove(atlas: Atlas, figure_ids: Sequence[str], corpus: str, update: Update, stopped: Callable[[], bool]) -> None:
+    """Remove figures or a corpus: either all of it goes, or nothing.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    figure_ids, corpus
+        As for `mirage.storage.remove.removal`.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+    """
+    if stopped():
+        raise Cancelled
+    update(message="Removing the records.")
+
+    def tell(done: int, total: int) -> None:
+        update(done=done, total=total, message=f"{done:,} of {total:,} taken out of the index.")
+
+    gone = atlas.remove(*figure_ids, corpus=corpus, progress=tell)
+    update(state="done", message=" ".join((f"{gone} removed.", *gone.remarks)), removed=gone.figures)
 
 
 def import_file(

@@ -13,7 +13,7 @@ from mirage.corpora.base import Noted, Refused
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
-GENERATE, REBUILD, ADD, IMPORT = "generate", "rebuild", "add", "import"
+GENERATE, REBUILD, ADD, IMPORT, REMOVE = "generate", "rebuild", "add", "import", "remove"
 """The kinds of jobs."""
 Update = Callable[..., None]
 """Given the fields of the job that change."""
@@ -45,6 +45,8 @@ class Job:
         How many of its kind stand before it; reckoned when it is asked for.
     added, kept : int
         How many figures it has put into the atlas, and how many were there already; known when it has ended.
+    removed : int
+        How many figures it has taken out of the atlas.
     exit_code : int
         What a command ends with that waited for it, when it failed; see `mirage.errors.MirageError`.
     asked : dict or None
@@ -70,6 +72,7 @@ class Job:
     ahead: int = 0
     added: int = 0
     kept: int = 0
+    removed: int = 0
     exit_code: int = 0
     asked: dict[str, Any] | None = None
     attempts: int = 0

@@ -28,7 +28,7 @@ from mirage.generate.outputs import FOLDER, Outputs
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import change, generate
 from mirage.jobs.generate import GenerateWork
-from mirage.jobs.job import ADD, ENDED, GENERATE, IMPORT, REBUILD, Cancelled, Job, Work
+from mirage.jobs.job import ADD, ENDED, GENERATE, IMPORT, REBUILD, REMOVE, Cancelled, Job, Work
 from mirage.query import Query, shown
 from mirage.storage import archive
 
@@ -38,6 +38,11 @@ _KEEP_EVERY_SECONDS = 1.0
 _AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
 _MOST_ATTEMPTS = 2
 _DIED_AGAIN = "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
+_LOST = {
+    ADD: "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on.",
+    GENERATE: generate.LOST,
+    REMOVE: "MIRAGE was stopped before this had ended. It is all removed, or all still there: look, and ask again if it is.",
+}
 # Of jobs that have ended, so many are kept, and none longer than this.
 KEPT_JOBS, KEPT_SECONDS = 200, 90 * 86_400.0
 
@@ -87,8 +92,7 @@ class Jobs:
                 query, options = Query.parse(job.asked["query"]), GenerationOptions(**job.asked["options"])
                 self._queue(again, self._generation(query, options, None))
                 return
-        lost = "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."
-        self._update(job.id, state="failed", message=generate.LOST if job.kind == GENERATE else lost)
+        self._update(job.id, state="failed", message=_LOST.get(job.kind, _LOST[ADD]))
 
     def _prune(self) -> None:
         """Forget jobs that ended long ago, and the oldest of many."""
@@ -106,7 +110,7 @@ class Jobs:
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
-    def start_add(self, *, corpus: str, path: Path | str | None = None, **options: Any) -> Job:
+    def start_add(self, *, corpus: str, path: Path | str | None = None, bring_back: bool = True, **options: Any) -> Job:
         """Queue the adding of a corpus.
 
         Parameters
@@ -115,6 +119,8 @@ class Jobs:
             An adapter's name.
         path : path, optional
             Where the corpus is, for those that want one.
+        bring_back : bool
+            Whether what was removed from the atlas comes back.
         **options
             The corpus's own.
 
@@ -129,7 +135,26 @@ class Jobs:
             if not Path(path).exists():
                 raise BadInput(f"There is no folder {path}. Check its name.")
             options, title = {**options, "path": Path(path)}, f"{title} from {path}"
-        return self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options))
+        return self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options, bring_back=bring_back))
+
+    def start_remove(self, *figure_ids: str, corpus: str = "") -> Job:
+        """Queue the removing of figures, or of a corpus.
+
+        Parameters
+        ----------
+        *figure_ids, corpus
+            As for `mirage.storage.remove.removal`.
+
+        Raises
+        ------
+        mirage.errors.NotFound, mirage.errors.BadInput
+            As that does.
+        """
+        self._atlas.removal(*figure_ids, corpus=corpus)  # which refuses what cannot be removed
+        ids = tuple(dict.fromkeys(figure_ids))
+        title = f"Remove {corpus or (ids[0] if len(ids) == 1 else f'{len(ids):,} figures')}"
+        work = partial(change.remove, self._atlas, ids, corpus)
+        return self._start(REMOVE, title, work, {"figures": list(ids), "corpus": corpus})
 
     def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
         """Queue the making of the index anew, with this encoder or the one there is, as `mirage.storage.reindex` does.
@@ -268,7 +293,8 @@ class Jobs:
 
     def _start(self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None) -> Job:
         with self._lock:
-            same = next((job for job in self._jobs.values() if job.title == title and not job.ended), None)
+            alike = (job for job in self._jobs.values() if (job.title, job.asked) == (title, asked) and not job.ended)
+            same = next(alike, None)
         if same and kind != GENERATE:
             return same
         job = Job(id=secrets.token_hex(6), kind=kind, title=title, asked=asked, created=time.time())

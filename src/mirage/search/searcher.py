@@ -269,7 +269,10 @@ class Searcher:
 
     def _figure_vector(self, figure_id: str) -> Vector:
         key = self._store.row(figure_id).key
-        return self._store.vectors([key], self._encoder_info.digest)[key][0]
+        found = self._store.vectors([key], self._encoder_info.digest)
+        if key not in found:
+            self._store.row(figure_id)  # says so where it was removed since
+        return found[key][0]
 
     def _features(self, vector: Vector, keys: Sequence[int], covered: Mapping[int, float]) -> dict[int, HitFeatures]:
         """What speaks for figures by the query alone: an explanation resembles what it was quoted from."""

@@ -134,7 +134,7 @@ def export(
 def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
     if store.note(UNFINISHED) is not None:
         raise AtlasError(
-            "The atlas is being added to, or an adding was cut short. Finish that, or open the atlas once, first."
+            "The atlas is being changed, or a change was cut short. Finish that, or open the atlas once, first."
         )
     return store.note("stamp"), manifest.read(folder)
 

@@ -40,7 +40,7 @@ class CorpusHolding(CorpusRecord):
 
 @dataclass(frozen=True, slots=True)
 class AtlasInfo:
-    """What an atlas is and holds."""
+    """What an atlas is and holds; `removed` names the corpora that were removed from it and not added again."""
 
     path: Path
     format: int
@@ -49,6 +49,7 @@ class AtlasInfo:
     cases: int
     bytes: int
     corpora: tuple[CorpusHolding, ...]
+    removed: tuple[str, ...]
 
 
 class AtlasFolder:
@@ -189,7 +190,8 @@ class AtlasFolder:
             number, cases, size = counts.get(corpus.name, (0, 0, 0))
             corpora.append(CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size))
         figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
-        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora))
+        removed = tuple(self.store.removals.corpora())
+        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora), removed)
 
     # -- what changes ---------------------------------------------------------------------------------------------------
 

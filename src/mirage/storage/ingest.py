@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -121,6 +121,8 @@ class IngestReport:
     seconds : float
     stopped : bool
         Whether it was asked to stop before the end.
+    removed : int
+        Figures that were removed from the atlas, and were not to come back.
     """
 
     corpus: CorpusInfo
@@ -130,6 +132,7 @@ class IngestReport:
     noted: tuple[Noted, ...]
     seconds: float
     stopped: bool
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def add(
     progress: Tell = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     workers: int = 2,
+    bring_back: bool = True,
 ) -> IngestReport:
     """Add a corpus to an atlas.
 
@@ -174,6 +178,8 @@ def add(
         Asked between batches; True ends adding after what is in hand is stored.
     workers : int
         Threads that decode pictures while the encoder works.
+    bring_back : bool
+        Whether figures that were removed from the atlas come back; those that stand in the place of one, too.
 
     Raises
     ------
@@ -184,6 +190,7 @@ def add(
     is_private, is_known = (card.private, card.ships) if card is not None else (False, False)
     info = _told(atlas, corpus, is_private)
     known, key = atlas.store.fingerprints(info.name), atlas.store.id_key
+    gone = frozenset() if bring_back else atlas.store.removals.of(info.name)
     encoder = Recalling(atlas.encoder, corpus.known_vectors()) if isinstance(corpus, KnowsVectors) else atlas.encoder
     infer = Inference(encoder, corpus.infers) if isinstance(corpus, Infers) else None
     meter = ProgressMeter(len(corpus), progress)
@@ -199,7 +206,7 @@ def add(
 
     def wanted() -> Iterator[tuple[Item, Item]]:
         nonlocal kept_before
-        for entry in corpus.items():
+        for entry in corpus.items() if not gone else _without(gone, corpus, key, info.name if is_private else ""):
             if isinstance(entry, Refused):
                 refuse(entry.label, entry.reason)
                 continue
@@ -235,7 +242,15 @@ def add(
             atlas.succeed(dict(pair for old, pair in former.items() if old not in seen), info.name)
         atlas.store.put_corpus(replace(record, complete=not stopped))
     meter.move()
-    return IngestReport(info, added, kept_before, tuple(refused), tuple(noted), meter.seconds, stopped)
+    return IngestReport(info, added, kept_before, tuple(refused), tuple(noted), meter.seconds, stopped, len(gone))
+
+
+def _without(gone: Collection[str], corpus: Corpus, key: bytes, named: str) -> Iterator[Item | Refused]:
+    """What a corpus holds but for what was removed, by ids of now or of before; `named` as a private corpus is called."""
+    for entry in corpus.items():
+        ids = (entry.figure.id, *entry.former_ids) if isinstance(entry, Item) else ()
+        if not any((keyed_id(key, each, named) if named else each) in gone for each in ids):
+            yield entry
 
 
 def _told(atlas: AtlasFolder, corpus: Corpus, is_private: bool) -> CorpusInfo:

@@ -39,6 +39,10 @@ class Removal:
     corpora: tuple[str, ...]
     remarks: tuple[str, ...]
 
+    def __str__(self) -> str:
+        cases = f" and {counted(self.cases, 'case')}" if self.cases else ""
+        return f"{counted(self.figures, 'figure')}{cases}, {self.bytes / 1e6:,.1f} MB of pictures,"
+
 
 def removal(atlas: AtlasFolder, figure_ids: Sequence[str] = (), corpus: str = "") -> Removal:
     """What `remove` would remove.

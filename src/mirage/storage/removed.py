@@ -76,6 +76,11 @@ class Removals:
         found = [*self._database.rows_of(ids, before), *self._database.rows_of(ids, own)]
         return {name: datetime.fromtimestamp(at) for name, at in found}
 
+    def corpora(self) -> list[str]:
+        """The names of the corpora that were removed, in the order in which they were."""
+        asked = sa.select(removed.c.id).where(removed.c.kind == "corpus").order_by(removed.c.at, removed.c.id)
+        return [row.id for row in self._database.rows(asked)]
+
     def of(self, corpus: str) -> frozenset[str]:
         """The ids of all figures of a corpus that were removed."""
         asked = sa.select(removed.c.id).where(removed.c.corpus == corpus, removed.c.kind == "figure")

@@ -49,6 +49,7 @@ class AddBody(ApiModel):
     corpus: str
     path: str | None = Field(default=None, description="A folder under one of the roots that settings name.")
     options: dict[str, Any] = Field(default_factory=dict, description="What else is chosen, by name.")
+    bring_back: bool = Field(default=True, description="Whether figures of it that were removed from the atlas come back.")
 
 
 class RebuildBody(ApiModel):
@@ -136,7 +137,9 @@ def corpora_view(site: RunningSite) -> CorporaView:
     return CorporaView(corpora=shown, addable=addable(site, held))
 
 
-def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_command: bool = False) -> JobView:
+def start(
+    site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_command: bool = False, bring_back: bool = True
+) -> JobView:
     """Start adding a corpus. A command of the user who serves may name any path and corpus; the page may not.
 
     Parameters
@@ -147,6 +150,8 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
     given : mapping
         Options of the corpus by name, as text or as they are; empty ones are as if left out. ``path`` is its folder.
     by_command : bool
+    bring_back : bool
+        As for `mirage.jobs.Jobs.start_add`.
 
     Raises
     ------
@@ -180,7 +185,7 @@ def start(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_comman
             options[folder.name] = site.settings.corpora[corpus]
         elif folder.required:
             raise BadInput("Say which folder to add.")
-    return job_view(site.jobs.start_add(corpus=corpus, **card.read(options)))
+    return job_view(site.jobs.start_add(corpus=corpus, bring_back=bring_back, **card.read(options)))
 
 
 def allowed_path(path: str, roots: tuple[Path, ...], *, folder: bool = True) -> Path:
@@ -225,7 +230,7 @@ def add(request: Request, body: AddBody) -> Response:
     """Start adding a corpus. Wants this start's token in the header X-Mirage-Token."""
     by_command = check_token(request, None)
     given = {"path": body.path, **body.options}
-    return sent(start(site_of(request), body.corpus, given, by_command=by_command), 202)
+    return sent(start(site_of(request), body.corpus, given, by_command=by_command, bring_back=body.bring_back), 202)
 
 
 @router.get("/corpora")

@@ -26,6 +26,7 @@ TITLES = {
     405: "Not that way",
     408: "That took too long",
     409: "Somebody else is using it",
+    410: "No longer here",
     413: "Too large",
     415: "Not a kind that is taken",
     422: "That cannot be read",

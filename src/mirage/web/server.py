@@ -23,7 +23,20 @@ from mirage.atlas import Atlas
 from mirage.errors import BadInput
 from mirage.jobs import Jobs
 from mirage.settings import Settings
-from mirage.web import compare, explain, figures, generate, jobs, openapi, problems, search, stacks, synthetic, templating
+from mirage.web import (
+    compare,
+    explain,
+    figures,
+    generate,
+    jobs,
+    openapi,
+    problems,
+    remove,
+    search,
+    stacks,
+    synthetic,
+    templating,
+)
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
@@ -64,10 +77,10 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
-    for feature in (search, figures, stacks, explain, compare, generate, synthetic, jobs):
+    for feature in (search, figures, stacks, explain, compare, generate, synthetic, jobs, remove):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (jobs, generate, synthetic, compare, search, figures, templating):
+    for pages in (jobs, remove, generate, synthetic, compare, search, figures, templating):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)

@@ -193,6 +193,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of
 _ENVIRONMENT.globals["search_for"] = lambda words: with_query("/search", {"q": words})
+_ENVIRONMENT.globals["remove_address"] = lambda **what: with_query("/remove", what)
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,

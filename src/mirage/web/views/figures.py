@@ -159,6 +159,7 @@ class AtlasView(ApiModel):
     cases: int
     bytes: int
     corpora: list[CorpusView]
+    removed: list[str] = Field(description="Corpora that were removed from it, and not added again.")
 
 
 class FacetsView(ApiModel):
@@ -275,4 +276,4 @@ def atlas_view(atlas: Atlas) -> AtlasView:
     info = atlas.info()
     held = [(corpus, licence_view(Licence(corpus.licence, corpus.licence_url))) for corpus in info.corpora]
     corpora = [CorpusView.of(corpus, licence=licence) for corpus, licence in held]
-    return AtlasView.of(info, corpora=corpora)
+    return AtlasView.of(info, corpora=corpora, removed=list(info.removed))

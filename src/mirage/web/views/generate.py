@@ -100,6 +100,7 @@ class JobView(ApiModel):
     ahead: int = Field(description="How many wait before it.")
     added: int = Field(0, description="Figures that it has put into the atlas, known when it has ended.")
     kept: int = Field(0, description="Figures that were in the atlas already.")
+    removed: int = Field(0, description="Figures that it has taken out of the atlas.")
     exit_code: int = Field(0, description="What a command that waited for it ends with, when it failed; 0 otherwise.")
 
 

@@ -1,0 +1,69 @@
+"""``mirage remove``: figures, or a whole corpus, out of the atlas. It asks first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mirage.cli.client import AtlasOption, JsonOption, connect
+from mirage.cli.output import counted, printed, say, size
+from mirage.errors import BadInput, MirageError
+
+app = typer.Typer(
+    help="Remove figures, or a whole corpus, from the atlas. It says what goes, and asks first.", no_args_is_help=True
+)
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.command()
+def figure(
+    ids: Annotated[list[str], typer.Argument(help="Ids of figures, as `mirage search` prints them.", show_default=False)],
+    yes: YesOption = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove figures with their pictures, and the cases of which none is left."""
+    _remove({"figures": ids}, yes=yes, atlas=atlas, json=json)
+
+
+@app.command()
+def corpus(
+    name: Annotated[str, typer.Argument(help="Of a corpus, as `mirage atlas info` prints it.", show_default=False)],
+    yes: YesOption = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove all figures and cases of a corpus. Adding it again brings them back."""
+    _remove({"corpus": name}, yes=yes, atlas=atlas, json=json)
+
+
+def _remove(what: dict[str, Any], *, yes: bool, atlas: Path | None, json: bool) -> None:
+    with connect(atlas) as client:
+        asked = {"figure": what["figures"]} if "figures" in what else what
+        going = client.ask("GET", "/api/remove", params=asked)
+        if not yes:
+            _ask(going, whole="corpus" in what)
+        if client.url:
+            say(f"The atlas is served at {client.url}; removing through it.")
+        job = client.follow(client.ask("POST", "/api/remove", json=what))
+    if not printed(json, {**going, "message": job["message"]}):
+        say(job["message"])
+
+
+def _ask(going: dict[str, Any], *, whole: bool) -> None:
+    """Say what goes, and go on only where somebody says yes."""
+    cases = f" and {counted(going['cases'], 'case')}" if going["cases"] else ""
+    say(
+        f"{counted(going['figures'], 'figure')}{cases}, {size(going['bytes'])} of pictures, would be removed from the atlas."
+    )
+    for name in going["corpora"] if not whole else ():
+        say(f"The corpus {name} goes with it, for it has no other figure.")
+    for remark in going["remarks"]:
+        say(remark)
+    if not sys.stdin.isatty():
+        raise BadInput("Nothing was removed: there is no terminal to ask at. Add --yes to remove without being asked.")
+    if not typer.confirm("Remove?", err=True):
+        raise MirageError("Nothing was removed.")
