@@ -254,8 +254,8 @@ class AtlasFolder:
             with suppress(MirageError):
                 self.changed()
             raise
-        self.store.set_note(UNFINISHED, None)
         self.changed()
+        self.store.set_note(UNFINISHED, None)
 
     def succeed(self, former: Mapping[str, str], corpus: str) -> None:
         """Let figures stand in the place of some of their corpus that it has no more, and be found by the ids of those.
@@ -278,7 +278,7 @@ class AtlasFolder:
             self.pictures.remove(name)
 
     def reconcile(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Bring the index level with the records, after an ingest that was cut short or an index that was lost.
+        """Bring the rest level with the records, after a change that was cut short or an index that was lost.
 
         Parameters
         ----------
@@ -301,8 +301,8 @@ class AtlasFolder:
             done += len(rows)
             progress(done, len(keys))
         self.index.optimise()
+        self.changed()
         self.store.set_note(UNFINISHED, None)
-        self.renewed()
 
     def _index(self, rows: Sequence[FigureRow]) -> None:
         self.index.add(points_of(self.store, rows, self.encoder_info.digest))
