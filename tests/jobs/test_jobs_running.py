@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora import folder as folder_corpus
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.jobs.queue import KEPT_JOBS, KEPT_SECONDS
+from mirage.storage.ingest import add
 from parts import environment, until
 
 
@@ -264,3 +266,34 @@ def test_a_rebuild_that_two_processes_did_not_survive_is_not_begun_again(small: 
         again = ended(jobs, left)
         assert (again.state, again.attempts) == ("done", 2)
         jobs.close()
+
+
+def test_figures_are_removed_by_a_job_and_two_removals_of_as_many_are_two(
+    jobs: Jobs, atlas: Atlas, pictures: Callable[..., Path]
+) -> None:
+    ended(jobs, jobs.start_add(corpus="folder", path=pictures(5)))
+    ids = [row.figure.id for rows in atlas.store.each() for row in rows]
+    both = [jobs.start_remove(*ids[:2]), jobs.start_remove(*ids[2:4])]
+    assert both[0].id != both[1].id
+    for job in both:
+        done = ended(jobs, job)
+        assert (done.state, done.removed) == ("done", 2)
+        assert done.message.startswith("2 figures, ")
+    with pytest.raises(NotFound, match="was removed"):
+        jobs.start_remove(ids[0])
+    assert atlas.info().figures == 1
+
+
+def test_a_removal_that_a_process_left_behind_is_not_begun_again(atlas: Atlas, pictures: Callable[..., Path]) -> None:
+    add(atlas, corpora.load("folder", path=pictures(2)))
+    (name,) = (corpus.name for corpus in atlas.store.corpora())
+    asked = {"figures": [], "corpus": name}
+    left = Job("0123456789ab", "remove", f"Remove {name}", state="running", asked=asked, attempts=1, created=time.time())
+    atlas.store.put_job(left.id, left.created, left.record())
+    jobs = Jobs(atlas)
+    try:
+        assert jobs.get(left.id).state == "failed"
+        assert "all removed, or all still there" in jobs.get(left.id).message
+    finally:
+        jobs.close()
+    assert atlas.info().figures == 2

@@ -112,6 +112,7 @@ def test_whatever_changes_state_wants_the_token(site, client):
             bodies = {
                 "/api/jobs": {"corpus": "folder", "path": str(site.roots)},
                 "/api/atlas/rebuild": {"encoder": "starter"},
+                "/api/remove": {"corpus": "starter"},
                 "/api/atlas/import": {"file": str(site.roots / "a.mirage")},
             }
             json = bodies.get(path)
