@@ -22,7 +22,7 @@ from mirage.search.answer import Hit
 # Each in a process of its own, so that the peak of its memory is its own.
 _EXPORT = """
 from mirage.storage.archive_export import export
-written = export(Path(sys.argv[1]), Path(sys.argv[2]), include_unlicensed=True)
+written = export(Path(sys.argv[1]), Path(sys.argv[2]), purpose="myself")
 told = {"figures": written.manifest.figures, "bytes": written.bytes, "seconds": written.seconds}
 """
 _IMPORT = """

@@ -9,8 +9,7 @@ SOURCE = Source("folder", "A. Person")
 
 def test_a_licence_that_is_not_stated_says_so_and_allows_nothing() -> None:
     assert str(Licence()) == "not stated"
-    assert not Licence().allows_sharing
-    assert str(Licence("CC0-1.0", allows_sharing=True)) == "CC0-1.0"
+    assert str(Licence("CC0-1.0")) == "CC0-1.0"
 
 
 def test_words_hold_each_thing_once_and_what_the_picture_is() -> None:

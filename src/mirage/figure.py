@@ -71,7 +71,8 @@ class Licence:
     url : str
         Where its text is; may be empty.
     allows_sharing : bool
-        Whether the text permits passing the picture on. False when nothing is stated.
+        What whoever wrote the corpus's adapter believes of it. Nothing is decided by this: `mirage.licensing` says what may
+        leave, from the name and the address. It is kept because figures are known again by it.
     """
 
     name: str = ""
@@ -80,12 +81,6 @@ class Licence:
 
     def __str__(self) -> str:
         return self.name or NOT_STATED
-
-    @property
-    def no_derivatives(self) -> bool:
-        """Whether the terms are Creative Commons ones that forbid passing on altered copies: "CC BY-NC-ND"."""
-        words = re.split(r"[\s-]+", self.name.upper())
-        return words[0] == "CC" and "ND" in words
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from mirage.corpora.base import Item, Refused
 from mirage.corpora.folder import FolderCorpus
 from mirage.corpora.folder_table import age_and_sex
 from mirage.errors import BadInput
+from mirage.licensing import terms_of
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_row_gives_its_words_and_the_others_have_none(place: Path) -> None:
     assert (figure.modality, figure.plane, figure.region) == ("XR", "frontal", "chest")
     assert figure.source.attribution == "Somebody"
     assert figure.source.url_of == "figure"
-    assert figure.source.licence.allows_sharing
+    assert terms_of(figure.source.licence).kind == "BY"
     assert found["a.png"].figure.caption == ""
     assert next(iter(found)) == "sub/c.webp"
 
@@ -76,7 +77,7 @@ def test_a_licence_that_is_not_known_to_allow_sharing_does_not(place: Path) -> N
     corpus = FolderCorpus(place, licence="All rights reserved", attribution="A clinic")
     figure = items(corpus)["a.png"].figure
     assert str(figure.source.licence) == "All rights reserved"
-    assert not figure.source.licence.allows_sharing
+    assert not terms_of(figure.source.licence).known
     assert figure.source.attribution == "A clinic"
 
 

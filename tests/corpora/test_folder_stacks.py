@@ -555,6 +555,5 @@ def test_a_collection_says_how_many_stacks_it_has_and_the_licences_of_its_table(
     info = FolderCorpus(tmp_path, stacks="numbered", licence="CC0-1.0").info()
     assert info.summary == "1 stack and 1 picture of a folder."
     assert info.licence.name == "CC-BY-4.0, CC0-1.0; each figure names its own"
-    assert info.licence.allows_sharing
     only = FolderCorpus(tmp_path / "wrist", stacks="numbered").info()
     assert (only.summary, only.licence.name) == ("1 stack of a folder.", "")

@@ -21,6 +21,7 @@ from mirage.corpora.base import Downloads, Item, Refused, plane_of
 from mirage.corpora.medpix import HOMEPAGE, MedPixCorpus, modality_of, patient_of, region_of
 from mirage.corpora.medpix_release import Release
 from mirage.errors import BadInput, BadPicture, NoNetwork, Unavailable
+from mirage.licensing import terms_of
 
 COMMIT = "a" * 40
 
@@ -100,7 +101,7 @@ def test_no_licence_is_claimed(tmp_path: Path) -> None:
     corpus = MedPixCorpus(make_medpix(tmp_path))
     assert str(corpus.info().licence) == "not stated"
     for item in by_name(corpus).values():
-        assert not item.figure.source.licence.allows_sharing
+        assert not terms_of(item.figure.source.licence).known
         assert "National Library of Medicine" in item.figure.source.attribution
 
 

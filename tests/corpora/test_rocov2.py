@@ -11,6 +11,7 @@ from mirage.corpora.parquet import licence_of
 from mirage.corpora.rocov2 import HOMEPAGE, Rocov2Corpus
 from mirage.errors import BadInput
 from mirage.figure import Figure
+from mirage.licensing import terms_of
 from roco_maker import make_rocov2
 
 
@@ -27,7 +28,7 @@ def test_licence_authors_and_article_come_from_the_published_table(tmp_path: Pat
     assert found["02"].url == "https://www.ncbi.nlm.nih.gov/pmc/articles/PMC2000002/"
     assert found["02"].licence.name == "CC BY-NC-ND 4.0"
     assert found["02"].licence.url == "https://creativecommons.org/licenses/by-nc-nd/4.0/"
-    assert found["02"].licence.no_derivatives
+    assert terms_of(found["02"].licence).kind == "BY-NC-ND"
     assert (str(found["03"].licence), found["03"].url) == ("not stated", HOMEPAGE)
     assert found["03"].attribution.startswith("Poe (2018); from ROCOv2")
     assert (str(found["04"].licence), found["04"].url_of) == ("not stated", "collection")
@@ -64,22 +65,22 @@ def test_without_the_table_figures_are_there_and_nothing_is_stated(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "url", "shares"),
+    ("text", "name", "url", "kind"),
     [
-        ("CC BY", "CC BY", "", True),
-        ("cc-by-nc-sa 3.0", "CC BY-NC-SA 3.0", "https://creativecommons.org/licenses/by-nc-sa/3.0/", True),
+        ("CC BY", "CC BY", "", "BY"),
+        ("cc-by-nc-sa 3.0", "CC BY-NC-SA 3.0", "https://creativecommons.org/licenses/by-nc-sa/3.0/", "BY-NC-SA"),
         (
             "https://creativecommons.org/licenses/by/4.0/",
             "CC BY 4.0",
             "https://creativecommons.org/licenses/by/4.0/",
-            True,
+            "BY",
         ),
-        ("CC0", "CC0", "https://creativecommons.org/publicdomain/zero/1.0/", True),
-        ("NO-CC CODE", "", "", False),
-        ("", "", "", False),
-        ("All rights reserved", "All rights reserved", "", False),
+        ("CC0", "CC0", "https://creativecommons.org/publicdomain/zero/1.0/", "public domain"),
+        ("NO-CC CODE", "", "", "not stated"),
+        ("", "", "", "not stated"),
+        ("All rights reserved", "All rights reserved", "", "not stated"),
     ],
 )
-def test_a_licence_is_what_the_text_states_and_nothing_more(text: str, name: str, url: str, shares: bool) -> None:
+def test_a_licence_is_what_the_text_states_and_nothing_more(text: str, name: str, url: str, kind: str) -> None:
     licence = licence_of(text)
-    assert (licence.name, licence.url, licence.allows_sharing) == (name, url, shares)
+    assert (licence.name, licence.url, terms_of(licence).kind) == (name, url, kind)

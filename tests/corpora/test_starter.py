@@ -19,7 +19,8 @@ from mirage.corpora import load
 from mirage.corpora.base import Corpus, Item, Refused
 from mirage.corpora.starter import StarterCorpus
 from mirage.errors import BadPicture, Unavailable
-from mirage.figure import MODALITIES, PLANES
+from mirage.figure import MODALITIES, PLANES, Licence
+from mirage.licensing import terms_of
 
 RECORDS = read_jsonl(ATLAS / "figures.jsonl")
 WITH_FILES = [record for record in RECORDS if "picture" in record]
@@ -75,7 +76,7 @@ class TestRecords:
             assert source["url"].startswith("https://"), name
             assert source["url_of"] in ("figure", "case", "collection"), name
             assert source["licence"]["name"], name
-            assert source["licence"]["allows_sharing"] is True, name
+            assert terms_of(Licence(source["licence"]["name"], source["licence"]["url"])).known, name
             assert re.fullmatch(r"[a-z\d-]+==\d[\w.+-]*", record["package"]), name
             assert (ATLAS / "NOTICES" / record["notice"]).read_text("utf-8").strip(), name
 

@@ -247,7 +247,7 @@ def test_an_atlas_made_with_the_export_is_the_export_s(
 def test_a_travelled_atlas_is_searched_with_the_export(
     made: Path, exported: Path, tmp_path: Path, original: TransformersEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export_atlas(made, tmp_path / "a.mirage", include_unlicensed=True)
+    export_atlas(made, tmp_path / "a.mirage", purpose="myself")
     monkeypatch.setenv("MIRAGE_ENCODER", "onnx")
     monkeypatch.setenv("MIRAGE_ENCODER_MODEL", str(exported))
     done = import_file(tmp_path / "a.mirage", tmp_path / "there")

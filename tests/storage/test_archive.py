@@ -97,7 +97,7 @@ def test_an_atlas_that_travelled_answers_as_it_did(some: Atlas, carried: Path, t
 def test_what_was_inferred_travels_and_a_file_from_before_has_none(tmp_path: Path) -> None:
     with Atlas.open(tmp_path / "here", create=True) as atlas:
         add(atlas, corpora.load("roco", path=make_roco(tmp_path / "roco")))
-    export(tmp_path / "here", tmp_path / "new.mirage", include_unlicensed=True)
+    export(tmp_path / "here", tmp_path / "new.mirage", purpose="myself")
 
     def without(name: str, data: bytes) -> tuple[str, bytes]:
         if not name.startswith("figures/"):
@@ -132,10 +132,10 @@ def test_the_file_names_every_figure_s_licence_and_link(some: Atlas, carried: Pa
 
 
 def test_figures_without_a_licence_stay_out_unless_somebody_insists(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"all 6 figures is not stated.*--include-unlicensed"):
+    with pytest.raises(BadInput, match=r"6 figures stayed behind: 6 not stated\. `--for myself`"):
         export(small, tmp_path / "a.mirage")
     assert not list(tmp_path.glob("a.mirage*")), "nothing half-written is left"
-    written = export(small, tmp_path / "a.mirage", include_unlicensed=True)
+    written = export(small, tmp_path / "a.mirage", purpose="myself")
     assert written.manifest.figures == 6
     assert written.manifest.licences == {"not stated": 6}
 
@@ -148,7 +148,7 @@ def test_only_some_corpora_and_it_says_how_many_stayed_out(
         name = next(row.name for row in atlas.info().corpora if row.name != "starter")
     written = export(some_copy, tmp_path / "all.mirage")
     assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (SOME_FIGURES, 3)
-    part = export(some_copy, tmp_path / "part.mirage", corpora=(name,), include_unlicensed=True)
+    part = export(some_copy, tmp_path / "part.mirage", corpora=(name,), purpose="myself")
     assert part.manifest.figures == 3
     with pytest.raises(BadInput, match=r"no corpus 'nowhere'\. There are: starter"):
         export(some_copy, tmp_path / "x.mirage", corpora=("nowhere",))
@@ -169,7 +169,7 @@ def test_pictures_can_be_made_smaller_and_the_hits_stay(some: Atlas, some_folder
 def test_a_file_that_is_there_is_not_written_over(small: Path, tmp_path: Path) -> None:
     file = tmp_path / "real.png"
     file.write_bytes(b"precious")
-    done = CliRunner().invoke(app, ["export", str(file), "--include-unlicensed", "--atlas", str(small)])
+    done = CliRunner().invoke(app, ["export", str(file), "--for", "myself", "--atlas", str(small)])
     assert done.exit_code == 2
     assert f"{file} is there already" in " ".join(done.output.split())
     assert file.read_bytes() == b"precious"
@@ -319,7 +319,7 @@ def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, some: 
 def test_the_commands_say_what_they_did(small: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke
     file = str(tmp_path / "a.mirage")
-    written = run(app, ["export", file, "--include-unlicensed", "--atlas", str(small)])
+    written = run(app, ["export", file, "--for", "myself", "--atlas", str(small)])
     assert written.exit_code == 0, written.output
     assert "6 figures" in written.output
     assert "SHA-256" in written.output
@@ -410,7 +410,7 @@ def test_a_new_atlas_is_made_with_the_file_s_encoder_where_that_is_installed(
     with monkeypatch.context() as patch:
         patch.syspath_prepend(installed(tmp_path / "site"))
         rebuild(small, "squares")
-        export(small, tmp_path / "squares.mirage", include_unlicensed=True)
+        export(small, tmp_path / "squares.mirage", purpose="myself")
         done = import_file(tmp_path / "squares.mirage", tmp_path / "there")
         assert (done.added, done.encoded) == (6, False)
         with Atlas.open(tmp_path / "there") as there:
@@ -453,7 +453,7 @@ def test_an_atlas_of_cases_travels_with_its_cases(tmp_path: Path) -> None:
     with Atlas.open(tmp_path / "here", create=True) as here:
         seen = iter(range(100))
         add(here, corpora.load("medpix", path=Path(os.environ["MIRAGE_MEDPIX"])), stop=lambda: next(seen) >= 5)
-    export(tmp_path / "here", tmp_path / "a.mirage", include_unlicensed=True)
+    export(tmp_path / "here", tmp_path / "a.mirage", purpose="myself")
     import_file(tmp_path / "a.mirage", tmp_path / "there")
     with Atlas.open(tmp_path / "here") as here, Atlas.open(tmp_path / "there") as there:
         figures = [row.figure for rows in here.store.each() for row in rows]

@@ -20,6 +20,7 @@ from mirage.errors import AtlasError, BadInput
 from mirage.figure import Licence
 from mirage.images.packing import pack
 from mirage.images.stack_file import write_stack
+from mirage.licensing import terms_of
 from mirage.query import Query
 from mirage.storage import archive
 from mirage.storage.archive_export import export
@@ -88,7 +89,7 @@ def test_a_stack_that_travelled_is_what_it_was(carried: Path, tmp_path: Path) ->
 
 def test_only_a_file_with_stacks_has_the_newer_format(carried: Path, parts: Parts, small: Path, tmp_path: Path) -> None:
     assert json.loads(parts[archive.MANIFEST])["format"] == archive.FORMAT == 2
-    export(small, tmp_path / "plain.mirage", include_unlicensed=True)
+    export(small, tmp_path / "plain.mirage", purpose="myself")
     with zipfile.ZipFile(tmp_path / "plain.mirage") as file:
         assert json.loads(file.read(archive.MANIFEST))["format"] == 1
         assert not [name for name in file.namelist() if "stack" in name or name.startswith("slices/")]
@@ -109,8 +110,8 @@ def test_a_stack_whose_licence_is_not_stated_stays(tmp_path: Path) -> None:
     folder = made(tmp_path / "atlas", Volumes(GIVEN, licence=Licence()))
     with pytest.raises(BadInput, match="not stated"):
         export(folder, tmp_path / "nothing.mirage")
-    export(folder, tmp_path / "all.mirage", include_unlicensed=True)
-    assert FREE.allows_sharing
+    export(folder, tmp_path / "all.mirage", purpose="myself")
+    assert terms_of(FREE).known
     with zipfile.ZipFile(tmp_path / "all.mirage") as file:
         assert sum(name.endswith(".stack") for name in file.namelist()) == 3
 
@@ -260,7 +261,7 @@ def test_nothing_of_a_patient_or_a_series_is_in_any_file_of_the_atlas_or_its_exp
         report = add(atlas, FolderCorpus(ward))
         assert (report.added, report.refused) == (1, ())
         assert next(atlas.store.each())[0].stack is not None
-    export(tmp_path / "atlas", tmp_path / "atlas.mirage", include_unlicensed=True)
+    export(tmp_path / "atlas", tmp_path / "atlas.mirage", purpose="myself")
     with zipfile.ZipFile(tmp_path / "atlas.mirage") as file:
         kept = {name: file.read(name) for name in file.namelist()}
     kept |= {str(path): path.read_bytes() for path in (tmp_path / "atlas").rglob("*") if path.is_file()}

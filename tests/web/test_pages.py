@@ -40,8 +40,9 @@ def test_a_search_shows_figures_with_source_licence_and_how_sure(client):
 def test_a_figure_without_licence_says_not_stated_wherever_it_is_shown(client, a_case):
     case = client.get(f"/api/cases/{quote(a_case)}").json()
     figure = case["figures"][0]
-    nothing = {"name": "not stated", "stated": False, "url": "", "allows_sharing": False, "no_derivatives": False}
-    assert figure["source"]["licence"] == nothing
+    told = figure["source"]["licence"]
+    assert (told["name"], told["kind"], told["stated"], told["allows_sharing"]) == ("not stated", "not stated", False, False)
+    assert told["passing_on"] == "The source states no licence. Ask it before you pass the picture on."
     for path in (case["page"], figure["links"]["page"], figure["links"]["similar"]):
         assert "not stated" in client.get(path).text
 

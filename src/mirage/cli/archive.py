@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mirage import licensing
 from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
 from mirage.cli.output import counted, duration, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld
@@ -22,15 +24,19 @@ def export(
     picture_side: Annotated[
         int, typer.Option(help="Longest side of the pictures in pixels; larger ones are made smaller. 0: the originals.")
     ] = 0,
-    include_unlicensed: Annotated[
-        bool, typer.Option("--include-unlicensed", help="Also figures whose licence is not stated or forbids sharing.")
+    purpose: Annotated[
+        str, typer.Option("--for", help="`pass-on`: what licences permit to pass on. `myself`: all, for your own use.")
+    ] = "pass-on",
+    non_commercial: Annotated[
+        bool,
+        typer.Option("--non-commercial", help="You pass it on without gain: also figures that may only be passed on so."),
     ] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the atlas into one file that another machine imports: figures, pictures, vectors, licences.
 
-    Works while the atlas is served. Figures whose licence is not stated or forbids sharing stay out, and it says how many.
+    Works while the atlas is served. A file to pass on holds what licences permit, and it says what stayed behind.
     """
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
     with figures_bar("Exporting") as tell:
@@ -39,22 +45,30 @@ def export(
             file,
             corpora=tuple(corpus or ()),
             picture_side=picture_side,
-            include_unlicensed=include_unlicensed,
+            purpose=purpose,
+            non_commercial=non_commercial,
             progress=tell,
         )
     made = written.manifest
     if json:
         counts = {"figures": made.figures, "cases": made.cases, "pictures": made.pictures, "licences": dict(made.licences)}
         whole = {"file": str(written.path), "bytes": written.bytes, "sha256": written.sha256, "seconds": written.seconds}
-        printed(json, {**whole, **counts, "left_out": asdict(made.left_out)})
+        told = {name: dict(Counter(map(str, getattr(written, name))).most_common()) for name in ("behind", "stories")}
+        printed(json, {**whole, **counts, "for": purpose, "left_out": asdict(made.left_out), **told})
         return
     say(
         f"{written.path}: {counted(made.figures, 'figure')} in {counted(made.cases, 'case')}, {size(written.bytes)}, "
         f"in {duration(written.seconds)}."
     )
     say(f"SHA-256 {written.sha256}")
+    if stayed := licensing.behind(written.behind):
+        gain = any(licensing.terms_of(licence).non_commercial for licence in written.behind)
+        say(f"{stayed}{' `--non-commercial` takes those with NC, if you pass it on without gain.' * gain}")
+    if stayed := licensing.behind(written.stories, "case"):
+        say(f"{stayed} Their figures go with the case's title alone.")
+    if purpose == "myself":
+        say("It is for your own use. `--for pass-on` makes a file that may be passed on.")
     for number, why in (
-        (made.left_out.unlicensed, "their licence is not stated or forbids sharing (--include-unlicensed takes them)"),
         (made.left_out.no_picture, "their picture is lost or damaged"),
         (made.left_out.no_vectors, "they are not encoded; `mirage atlas rebuild` encodes them"),
     ):

@@ -349,9 +349,9 @@ def licence_of(text: str) -> Licence:
     Returns
     -------
     mirage.figure.Licence
-        An empty one where nothing is stated. All Creative Commons licences permit passing the unaltered picture on (those
-        with NC: without gain); any other text is kept as it is, and nothing is read into it. The address is that of the
-        licence's text when its version is stated: without one, there is no telling which text is meant.
+        An empty one where nothing is stated; any other text than a Creative Commons licence's is kept as it is, and
+        nothing is read into it. The address is that of the licence's text when its version is stated: without one, there is no telling
+        which text is meant.
     """
     text = text.strip()
     if _NOTHING.match(text):

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Literal
 
+from mirage import licensing
 from mirage.figure import Figure
 from mirage.language.reading import QueryReading
 from mirage.query import Query
@@ -101,6 +102,9 @@ class Hit:
         source = escape(figure.source.attribution)
         if figure.source.url.startswith(("https://", "http://")):
             source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
+        # What stands in a notebook travels with it.
+        known = licensing.passing_on(figure.source.licence)
+        note = f"<div><i>{escape(known)}</i></div>" if known else ""
         thumbnail = Path(self.thumbnail)
         picture = ""
         if self.thumbnail and thumbnail.is_file():
@@ -109,7 +113,7 @@ class Hit:
         return (
             f'<div style="{_CARD}">{picture}<div><b>{self.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
             f"<div>{escape(_cut(figure.caption, 160))}</div><div><i>{self.confidence}</i> · {escape(figure.id)}</div>"
-            f"<div>{source} · licence: {escape(str(figure.source.licence))}</div></div>"
+            f"<div>{source} · licence: {escape(str(figure.source.licence))}</div>{note}</div>"
         )
 
 

@@ -96,7 +96,7 @@ class LeftOut:
     Attributes
     ----------
     unlicensed : int
-        Figures whose licence is not stated or forbids sharing.
+        Figures that `mirage.licensing` does not let leave for the file's purpose.
     no_picture : int
         Figures whose picture is lost.
     no_vectors : int

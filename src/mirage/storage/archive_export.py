@@ -12,7 +12,7 @@ import json
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mirage import __version__, encoders
+from mirage import __version__, encoders, licensing
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new
-from mirage.figure import Case, Figure
+from mirage.figure import Case, Figure, Licence
 from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
 from mirage.settings import SHIPPED
@@ -42,7 +42,18 @@ An atlas of MIRAGE: medical figures with their words, sources and licences, to s
 
 puts it into an atlas there. licences.csv lists every figure with its licence and a link to where it comes from.
 For teaching; it does not diagnose.
+
 """
+_OWN = """\
+It was made whole, for the use of whoever made it. It may hold pictures whose licence does not permit passing them on: do not
+pass on this file. `mirage export --for pass-on` makes one that may be.
+"""
+_OTHERS = """\
+It was made to pass on, of what its licences permit. With every figure go its attribution, its link and its licence, as
+licences.csv has them.
+"""
+_UNGAINFUL = "Some of it may be passed on without gain only; licences.csv says which.\n"
+_UNTOLD: dict[str, Any] = dict.fromkeys((*Case.PASSAGES, "topic"), "")
 _LEAST_SIDE = 64
 _QUALITY = 90
 
@@ -59,6 +70,10 @@ class ExportReport:
         Of the whole file, to compare after it has travelled.
     manifest : ArchiveManifest
     seconds : float
+    behind : tuple of mirage.figure.Licence
+        Of each figure that stayed behind because of it.
+    stories : tuple of mirage.figure.Licence
+        Of each case whose figures are there and whose passages stayed behind.
     """
 
     path: Path
@@ -66,6 +81,8 @@ class ExportReport:
     sha256: str
     manifest: ArchiveManifest
     seconds: float
+    behind: tuple[Licence, ...] = ()
+    stories: tuple[Licence, ...] = ()
 
 
 def export(
@@ -74,7 +91,8 @@ def export(
     *,
     corpora: tuple[str, ...] = (),
     picture_side: int = 0,
-    include_unlicensed: bool = False,
+    purpose: str = "pass-on",
+    non_commercial: bool = False,
     progress: Tell = lambda _: None,
 ) -> ExportReport:
     """Write an atlas into one file.
@@ -89,8 +107,10 @@ def export(
         Only these; all when empty.
     picture_side : int
         Longest side of the pictures in pixels, larger ones are made smaller (WebP, quality 90); 0 keeps the originals.
-    include_unlicensed : bool
-        Also figures whose licence is not stated or forbids sharing.
+    purpose : str
+        Of `mirage.licensing.PURPOSES`: ``pass-on`` for what licences permit, ``myself`` for all.
+    non_commercial : bool
+        Whether it is passed on without gain: then also what may only be passed on so.
     progress : callable
 
     Raises
@@ -116,8 +136,9 @@ def export(
         wanted = _wanted(store, corpora)
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
-            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, meter)
-            written = writing.all(wanted, include_unlicensed)
+            leaves = _leaves(purpose, non_commercial)
+            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, meter, leaves)
+            written = writing.all(wanted, _README + (_OWN if purpose == "myself" else _OTHERS + _UNGAINFUL * non_commercial))
         if _state(folder, store) != before:
             raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
         with partial.open("rb") as file:
@@ -128,7 +149,19 @@ def export(
     finally:
         store.close()
         partial.unlink(missing_ok=True)
-    return ExportReport(target, target.stat().st_size, digest, written, meter.seconds)
+    behind, stories = tuple(writing.behind), tuple(writing.stories)
+    return ExportReport(target, target.stat().st_size, digest, written, meter.seconds, behind, stories)
+
+
+Leaves = Callable[[Licence], licensing.Decision]
+
+
+def _leaves(purpose: str, non_commercial: bool) -> Leaves:
+    def leaves(licence: Licence) -> licensing.Decision:
+        return licensing.may_leave(licence, "file", purpose, non_commercial=non_commercial)
+
+    leaves(Licence())  # what is wrong with the purpose is told before anything is written
+    return leaves
 
 
 def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
@@ -157,6 +190,9 @@ class _Writing:
     _encoder: EncoderInfo
     _side: int
     _meter: ProgressMeter
+    _leaves: Leaves
+    behind: list[Licence] = field(default_factory=list)  # of figures that stay
+    stories: list[Licence] = field(default_factory=list)  # of cases that travel without their passages
     _parts: dict[str, str] = field(default_factory=dict)
     _written: dict[str, PictureRow] = field(default_factory=dict)  # a picture's name in the atlas to what the file has
     _licences: Counter[str] = field(default_factory=Counter)
@@ -164,15 +200,15 @@ class _Writing:
     _slices: dict[int, SliceVectors] = field(default_factory=dict)  # by key
     _stacked: bool = False  # whether there are stacks, or slices of some
 
-    def all(self, corpora: list[CorpusRecord], include_unlicensed: bool) -> ArchiveManifest:
-        self._put(atlasfile.README, _README.encode())
+    def all(self, corpora: list[CorpusRecord], readme: str) -> ArchiveManifest:
+        self._put(atlasfile.README, readme.encode())
         self._put(atlasfile.CORPORA, _lines([asdict(corpus) for corpus in corpora]))
         names = {corpus.name for corpus in corpora}
         rows, cases = 0, set[str]()
         licences = io.StringIO(newline="")
         table = csv.writer(licences)
         table.writerow(("figure", "corpus", "attribution", "licence", "licence_url", "link", "link_leads_to"))
-        for number, block in enumerate(batched(self._rows(names, include_unlicensed), atlasfile.BLOCK)):
+        for number, block in enumerate(batched(self._rows(names), atlasfile.BLOCK)):
             self._put(atlasfile.figures_name(number), _lines([self._record(row) for row in block]))
             for row in block:
                 source, licence = row.figure.source, row.figure.source.licence
@@ -187,12 +223,11 @@ class _Writing:
             rows += len(block)
             self._slices.clear()
         if not rows:
-            left = self._lost["unlicensed"]
-            why = f"The licence of all {left:,} figures is not stated or forbids sharing; --include-unlicensed takes them."
-            raise BadInput(f"There is nothing to export. {why if left else 'The atlas is empty.'}")
+            why = f"{licensing.behind(self.behind)} `--for myself` takes them, for your own use." if self.behind else ""
+            raise BadInput(f"There is nothing to export. {why or 'The atlas is empty.'}")
         self._put(atlasfile.LICENCES, licences.getvalue().encode())
         found = self._store.cases(cases)
-        self._put(atlasfile.CASES, _lines([_told(found[key]) for key in sorted(found)]))
+        self._put(atlasfile.CASES, _lines([_told(self._case(found[key])) for key in sorted(found)]))
         card = SHIPPED / "encoder" / "card.md"
         if card.is_file() and self._encoder.digest == encoders.load(encoders.DEFAULT).info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
@@ -205,14 +240,21 @@ class _Writing:
             cases=len(found),
             pictures=len({picture.name for picture in self._written.values()}),
             picture_side=self._side,
-            left_out=LeftOut(**self._lost),
+            left_out=LeftOut(**self._lost, unlicensed=len(self.behind)),
             licences=dict(self._licences),
             parts=dict(self._parts),
         )
         self._archive.writestr(atlasfile.MANIFEST, made.print())
         return made
 
-    def _rows(self, corpora: set[str], include_unlicensed: bool) -> Iterator[FigureRow]:
+    def _case(self, case: Case) -> Case:
+        """A case as it travels: where its own licence does not let it, with its title and source alone."""
+        if self._leaves(case.source.licence).allowed:
+            return case
+        self.stories.append(case.source.licence)
+        return replace(case, **_UNTOLD)
+
+    def _rows(self, corpora: set[str]) -> Iterator[FigureRow]:
         """The figures that go, their pictures already written."""
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
         for rows in self._store.each(batch=200):
@@ -222,8 +264,8 @@ class _Writing:
             for row in rows:
                 if row.figure.source.corpus not in corpora:
                     continue
-                if not include_unlicensed and not row.figure.source.licence.allows_sharing:
-                    self._lost["unlicensed"] += 1
+                if not self._leaves(row.figure.source.licence).allowed:
+                    self.behind.append(row.figure.source.licence)
                 elif row.key not in there or (row.stack and row.key not in slices):
                     self._lost["no_vectors"] += 1
                 elif not self._write_picture(row.picture) or not self._write_stack(row.stack):

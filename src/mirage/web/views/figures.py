@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mirage import licensing
 from mirage.atlas import Atlas
 from mirage.figure import MODALITIES, PROOFS, Figure, Licence, Source
 from mirage.web import forms
@@ -48,8 +49,10 @@ class LicenceView(ApiModel):
     name: str
     stated: bool
     url: str = Field(description="Where the licence's text is; may be empty.")
-    allows_sharing: bool = Field(description="False when nothing is stated: silence is not permission.")
+    kind: str = Field(description=f"What it comes to: {', '.join(licensing.KINDS)}.")
+    allows_sharing: bool = Field(description="Whether it permits passing on, for gain too. Silence is not permission.")
     no_derivatives: bool = Field(description="Whether it forbids passing on altered copies.")
+    passing_on: str = Field(description="What to know before passing a picture on, in words; empty where nothing is asked.")
 
 
 class SourceView(ApiModel):
@@ -173,7 +176,16 @@ class FacetsView(ApiModel):
 
 def licence_view(licence: Licence) -> LicenceView:
     """Show a licence; "not stated" in those words when nothing is stated."""
-    return LicenceView.of(licence, name=str(licence), stated=bool(licence.name))
+    terms = licensing.terms_of(licence)
+    return LicenceView(
+        name=str(licence),
+        stated=bool(licence.name),
+        url=licence.url,
+        kind=terms.kind,
+        allows_sharing=licensing.may_leave(licence, "file", "pass-on").allowed,
+        no_derivatives=terms.no_derivatives,
+        passing_on=licensing.passing_on(licence),
+    )
 
 
 def source_view(source: Source) -> SourceView:
