@@ -350,8 +350,8 @@ def licence_of(text: str) -> Licence:
     -------
     mirage.figure.Licence
         An empty one where nothing is stated; any other text than a Creative Commons licence's is kept as it is, and
-        nothing is read into it. The address is that of the licence's text when its version is stated: without one, there is no telling
-        which text is meant.
+        nothing is read into it. The address is that of the licence's text when its version is stated: without one, there is
+        no telling which text is meant.
     """
     text = text.strip()
     if _NOTHING.match(text):
