@@ -14,6 +14,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from dicom_maker import make_dicom
 from mirage.corpora.base import HasStacks, Item, Refused
@@ -123,6 +125,34 @@ def test_a_file_at_a_place_that_is_taken_is_named(tmp_path: Path) -> None:
     assert refused["copy.dcm"].startswith("It lies at the place of IM0001.dcm, a slice of its series, which was taken.")
     assert not singles
     assert corpus.read_stack(next(iter(stacks.values()))).voxels.shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("heights", "said"), [([0, 2, 4, 6, 2], "1 slice at a place"), ([0, 2, 4] * 9, "24 slices at places")]
+)
+def test_frames_at_places_that_are_taken_are_told(heights: list[int], said: str, tmp_path: Path) -> None:
+    def group(**tags: Any) -> Dataset:
+        inner = Dataset()
+        inner.update(tags)
+        return inner
+
+    def groups(name: str, **tags: Any) -> Dataset:
+        return group(**{name: Sequence([group(**tags)])})
+
+    shared = groups("PlaneOrientationSequence", ImageOrientationPatient=AXIAL)
+    shared.PixelMeasuresSequence = Sequence([group(PixelSpacing=[1, 1])])
+    frames = [groups("PlanePositionSequence", ImagePositionPatient=[0, 0, height]) for height in heights]
+    pixels = np.stack([np.full((6, 8), number, np.int16) for number in range(len(heights))])
+    (tmp_path / "a.dcm").write_bytes(
+        make_dicom(
+            pixels, SharedFunctionalGroupsSequence=Sequence([shared]), PerFrameFunctionalGroupsSequence=Sequence(frames)
+        )
+    )
+    stacks, singles, refused = entries(corpus := FolderCorpus(tmp_path))
+    volume = corpus.read_stack(next(iter(stacks.values())))
+    assert not singles | refused
+    assert volume.voxels.shape[0] == len(set(heights))
+    assert said in volume.notes[0]
 
 
 def test_echoes_over_the_same_places_are_stacks_of_their_own(tmp_path: Path) -> None:
@@ -443,9 +473,23 @@ def huge(path: Path) -> None:
     path.write_bytes(gzip.compress(fields.binaryblock + bytes(header[348:])))
 
 
+def begins_nowhere(path: Path) -> None:
+    data = bytearray(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)).to_bytes())
+    data[108:112] = np.float32(np.nan).tobytes()
+    path.write_bytes(gzip.compress(bytes(data)))
+
+
+def begins_at_infinity(path: Path) -> None:
+    data = bytearray(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)).to_bytes())
+    data[108:112] = np.float32(np.inf).tobytes()
+    path.write_bytes(gzip.compress(bytes(data)))
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (begins_nowhere, "begin at byte nan, which cannot be"),
+        (begins_at_infinity, "begin at byte inf, which cannot be"),
         (broken_affine, "broken affine"),
         (twisted, "contradicts itself"),
         (not_gzip, "damaged or cut short"),

@@ -206,8 +206,10 @@ def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label:
             for plane in group:
                 alone[plane.path].append(plane.frame)
             continue
+        # Frames of a file that is kept: the notes of its stack tell them.
+        lost = [plane for plane in doubles if plane.path in kept]
         for one in series:
-            yield _series(one, headers, label)
+            yield _series(one, headers, label, lost)
         for path, frames in _by_path(doubles).items():
             if path not in kept:
                 taken = label(_nearest(frames[0], series[0]).path)
@@ -232,14 +234,16 @@ def _nearest(plane: Plane, among: Sequence[Plane]) -> Plane:
     return min(among, key=lambda other: math.dist(other.position, plane.position))
 
 
-def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label) -> StackFiles:
+def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label, lost: Sequence[Plane]) -> StackFiles:
     from mirage.images.series import read_series  # noqa: PLC0415
 
     first = min(planes, key=lambda plane: (label(plane.path), plane.frame))
     paths = tuple(sorted({plane.path for plane in planes}, key=label))
     name = _called(paths, label)
     header = headers[planes[len(planes) // 2].path]
-    return StackFiles(paths, first.frame, name, lambda: read_series(planes, name), len(planes), header, header.plane)
+    return StackFiles(
+        paths, first.frame, name, lambda: read_series([*planes, *lost], name), len(planes), header, header.plane
+    )
 
 
 def _called(paths: Sequence[Path], label: Label) -> str:

@@ -150,9 +150,10 @@ def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     size = check_size(shape, dtype.itemsize, name, limits)
     affine, sides_known, notes = _affine(header, shape, name)
     affine[:3] *= _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
-    skipped = int(header["vox_offset"]) - used
-    if not 0 <= skipped <= _MOST_SKIPPED:
-        raise BadPicture(f"{name} says that its voxels begin at byte {int(header['vox_offset'])}, which cannot be.")
+    begin = float(header["vox_offset"])
+    if not 0 <= begin - used <= _MOST_SKIPPED:  # nor is it when it is no number
+        raise BadPicture(f"{name} says that its voxels begin at byte {begin:.0f}, which cannot be. Convert it again.")
+    skipped = int(begin) - used
     # One or two slices are no volume that could be cut otherwise.
     flat = min(shape) < 3
     views, more = views_of(affine, int(np.argmin(shape)) if flat else _along(affine), even=not flat)
