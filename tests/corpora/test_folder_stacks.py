@@ -317,6 +317,30 @@ def test_of_labels_with_several_volumes_it_is_said_which_were_taken(tmp_path: Pa
     assert "Of its labels: It holds 2 volumes; number 1 was taken." in volume.notes
 
 
+def test_labels_are_what_their_header_scales_them_to(tmp_path: Path) -> None:
+    nifti(tmp_path / "a.nii.gz")
+    file = nifti(tmp_path / "a_seg.nii", voxels=marks(2))
+    header = nib.Nifti1Header(file.read_bytes()[:348])
+    header["scl_slope"], header["scl_inter"] = 2, 0
+    file.write_bytes(header.binaryblock + file.read_bytes()[348:])
+    stacks, _, refused = entries(corpus := FolderCorpus(tmp_path))
+    volume = corpus.read_stack(stacks["a.nii.gz"])
+    assert not refused
+    assert volume.labels is not None
+    meant = np.unique(np.asarray(nib.load(file).dataobj))  # type: ignore[attr-defined]
+    assert np.unique(volume.labels).tolist() == meant.tolist() == [0, 4]
+
+
+@pytest.mark.parametrize("names", ['{"1": null}', '{"1": {"a": 1}}', '{"1": " "}', '["liver"]'])
+def test_names_of_labels_that_are_no_words_are_refused(names: str, tmp_path: Path) -> None:
+    nifti(tmp_path / "a.nii.gz")
+    nifti(tmp_path / "a_seg.nii.gz", voxels=marks())
+    (tmp_path / "a_seg.json").write_text(names)
+    stacks, _, refused = entries(corpus := FolderCorpus(tmp_path))
+    told = [*refused.values(), *(reason for _, reason in corpus.read_stack(stacks["a.nii.gz"]).left_out)]
+    assert any("does not name the labels" in reason for reason in told)
+
+
 def test_labels_with_large_numbers_are_numbered_anew_with_their_names(tmp_path: Path) -> None:
     labels = np.zeros((4, 5, 6), np.int32)
     labels[1, 2, 2:4], labels[0, 0, 0] = 2035, 17

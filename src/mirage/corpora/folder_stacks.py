@@ -322,7 +322,9 @@ def _names(path: Path, label: Label) -> tuple[tuple[int, str], ...]:
         if beside.stat().st_size > _NAMES_MOST:
             raise ValueError
         given = json.loads(beside.read_text("utf-8-sig"))
-        return tuple((int(value), str(name)) for value, name in given.items())
+        if not all(isinstance(name, str) and name.strip() for name in given.values()):
+            raise ValueError
+        return tuple((int(value), name) for value, name in given.items())
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise BadPicture(
             f'{label(beside)} does not name the labels of {label(path)}. Write it as {{"1": "left kidney", "2": "spleen"}}.'

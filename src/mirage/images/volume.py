@@ -275,13 +275,23 @@ def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volum
     name, of : str
         What to call the file of the labels, and the volume.
     """
-    if labels.voxels.dtype.kind not in "iub" and not np.array_equal(labels.voxels, np.rint(labels.voxels)):
+    if labels.voxels.ndim > 3:
+        raise BadPicture(f"{name} holds no labels but colours. Save the labels as whole numbers, one a voxel.")
+    values = _marks(labels)
+    if values.dtype.kind not in "iub" and not np.array_equal(values, np.rint(values)):
         raise BadPicture(f"{name} holds no labels: its values are not whole numbers.")
     if labels.voxels.shape != volume.voxels.shape[:3]:
         has, wants = (" × ".join(map(str, one.voxels.shape[:3])) for one in (labels, volume))
         raise BadPicture(f"{name} has labels of {has} voxels, and {of} has {wants}. Resample them to it.")
     if np.abs(corners(labels.affine, labels.voxels.shape) - corners(volume.affine, volume.voxels.shape)).max() > 1.0:
         raise BadPicture(f"{name} has labels that lie elsewhere in the patient than {of} does. Resample them to it.")
+
+
+def _marks(labels: Volume) -> Array:
+    """The values that a file of labels means: as stored, unless its header scales them."""
+    if (labels.slope, labels.intercept) == (1.0, 0.0):
+        return labels.voxels
+    return labels.voxels * labels.slope + labels.intercept
 
 
 def labelled(
@@ -305,7 +315,8 @@ def labelled(
         When they are no labels, or do not lie on the volume's voxels.
     """
     check_labels(labels, volume, name)
-    values = np.rint(labels.voxels).astype(np.int64) if labels.voxels.dtype.kind == "f" else labels.voxels
+    values = _marks(labels)
+    values = np.rint(values).astype(np.int64) if values.dtype.kind == "f" else values
     if values.min() < 0:
         raise BadPicture(f"{name} has labels below 0. Number the structures from 1, with 0 for none.")
     if int(values.max()) > MOST_LABELS:  # as programs number them that mark hundreds of structures, of which few are there

@@ -300,6 +300,11 @@ def keyed_id(key: bytes, own: str, corpus: str = "") -> str:
     return f"{corpus or own.partition(':')[0]}:{keyed(key, own)}" if own else ""
 
 
+def is_keyed(own_id: str) -> bool:
+    """Whether an id is one of `keyed_id`: what it was before may hold a name, and is told nobody."""
+    return re.fullmatch(rf"[^:]*:[0-9a-f]{{{len(keyed(b'', ''))}}}", own_id) is not None
+
+
 def reference_of(row: FigureRow) -> str:
     """What to write down where a figure is referred to from outside of the figures: its id and its picture's hash.
 

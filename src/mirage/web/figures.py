@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from mirage import query
 from mirage.errors import NotFound
 from mirage.figure import Case, Figure
+from mirage.storage.records import is_keyed
 from mirage.web import forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import Site, site_of
@@ -155,9 +156,12 @@ def case_page(site: Site, case_id: str, answer: str = "shown", was: str = "") ->
 
 
 def _former(asked: str, found: str) -> str:
-    """The id that was asked for and is another's now; a reference to a picture is the id before its tilde."""
+    """The id that was asked for and is another's now; a reference to a picture is the id before its tilde.
+
+    Where ids are keyed now, what was asked for may hold a patient's name: no address repeats it.
+    """
     own = asked.rpartition("~")[0] or asked
-    return own if own != found else ""
+    return own if own != found and not is_keyed(found) else ""
 
 
 def _leads(find: Callable[[str], Figure | Case], former: str, now: str) -> bool:
