@@ -33,6 +33,7 @@ from mirage.settings import Settings
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
 from mirage.storage.remove import Removal, removal, remove
+from mirage.study import Study
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
@@ -112,6 +113,11 @@ class Snapshots:
 class Atlas(AtlasFolder):
     """What a student opens. Use `Atlas.open`; it is a context manager.
 
+    Attributes
+    ----------
+    study : mirage.study.Study
+        What people keep of it: collections.
+
     Examples
     --------
     >>> with Atlas.open("my-atlas") as atlas:  # doctest: +SKIP
@@ -122,7 +128,13 @@ class Atlas(AtlasFolder):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
+        self.study = Study(self.path, self.store)
         self.renewed()
+
+    def close(self) -> None:
+        """Let go of the folder, and of what is kept beside the atlas."""
+        self.study.close()
+        super().close()
 
     # -- what it answers from: a rebuild replaces all of it at once -----------------------------------------------------
 

@@ -113,7 +113,7 @@ def test_an_atlas_of_an_earlier_version_answers(old: Path) -> None:
         assert len(atlas.figures_of(jane.case_id)) == 2
     with opened(old) as atlas:
         assert len(atlas.search("wrist").hits) == 4
-    assert not (old / migrations.COPY).exists()
+    assert not (old / "records.sqlite.before").exists()
 
 
 def test_bringing_an_atlas_up_to_date_is_told_and_done_once(old: Path) -> None:
@@ -234,12 +234,12 @@ def test_an_upgrade_that_is_killed_loses_nothing_and_is_done_at_the_next_opening
     before = rows_of(old)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(old / "records.sqlite")], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert (old / migrations.COPY).exists()
+    assert (old / "records.sqlite.before").exists()
     assert rows_of(old) == before
     with opened(old) as atlas:
         assert next(hit.figure.caption for hit in atlas.search("wrist").hits) == "Frontal X-ray of a wrist"
         assert atlas.figure(JANE).id != JANE
-    assert not (old / migrations.COPY).exists()
+    assert not (old / "records.sqlite.before").exists()
 
 
 def test_records_from_before_anything_was_inferred_are_brought_up_to_date(old: Path) -> None:
@@ -339,7 +339,7 @@ def test_addresses_from_before_lead_to_those_of_now(old: Path) -> None:
 
 def test_a_copy_that_a_killed_upgrade_left_is_removed_at_the_next_opening(old: Path) -> None:
     opened(old).close()
-    copy = old / migrations.COPY
+    copy = old / "records.sqlite.before"
     copy.write_bytes(b"left")
     opened(old).close()
     assert not copy.exists()

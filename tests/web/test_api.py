@@ -64,6 +64,7 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/slices/{figure_id}",
         "/api/slice-labels/{figure_id}",
         "/api/slice-pictures/{figure_id}",
+        "/api/remove",  # told of a figure or corpus; see test_remove.py
     }
     for path, address in asked.items():
         answer = client.get(address)

@@ -103,7 +103,7 @@ def test_a_dropped_picture_finds_itself_and_stays_out_of_every_address(site, cli
     assert answer.url.path == "/search"
     assert not answer.url.query
     assert not answer.history
-    first = re.search(r'<li class="card" id="hit-1">.*?href="/figure/([^"]+)"', answer.text, re.DOTALL)[1]
+    first = re.search(r'<li class="card" id="hit-1"[^>]*>.*?href="/figure/([^"]+)"', answer.text, re.DOTALL)[1]
     assert first == a_figure
     token = html.unescape(re.search(r'name="picture" value="([^"]+)"', answer.text)[1])
     assert PictureTerm.parse(token).print() == token

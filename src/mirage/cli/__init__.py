@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from mirage import __version__, plugins
-from mirage.cli import add, archive, atlas, evaluate, explain, generate, models, remove, search, serve
+from mirage.cli import add, archive, atlas, collection, evaluate, explain, generate, models, remove, search, serve
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -67,6 +67,7 @@ app.command("import")(archive.import_)
 app.add_typer(add.app, name="add")
 app.add_typer(remove.app, name="remove")
 app.add_typer(atlas.app, name="atlas")
+app.add_typer(collection.app, name="collection")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
 

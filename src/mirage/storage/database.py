@@ -14,8 +14,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, MirageError, Unavailable
-from mirage.storage.migrations import RESTORE, version_of
-from mirage.storage.records import VERSION, batched, metadata, version
+from mirage.storage.migrations import RECORDS, Schema, version_of
+from mirage.storage.records import batched, version
 
 AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
@@ -63,6 +63,8 @@ class Database:
     ----------
     url : str
         SQLAlchemy URL.
+    schema : Schema
+        Its tables; those of an atlas's records when left out.
 
     Raises
     ------
@@ -70,7 +72,8 @@ class Database:
         When the records are damaged, or of another version than this program's; see `mirage.storage.migrations`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, schema: Schema = RECORDS) -> None:
+        self._schema = schema
         self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
@@ -83,17 +86,18 @@ class Database:
 
     def _check_version(self) -> None:
         with self._engine.connect() as connection:
-            found = version_of(connection)
+            found = version_of(connection, self._schema)
         if found is None:
             with self._engine.begin() as connection:
-                if self._engine.dialect.name == "sqlite":  # whose driver begins none for changes of tables
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                metadata.create_all(connection)
-                connection.execute(sa.insert(version), {"version_num": VERSION})
-        elif found != VERSION:
+                self._begin(connection)
+                if version_of(connection, self._schema) is None:  # nobody else has made it meanwhile
+                    self._schema.tables.create_all(connection)
+                    connection.execute(sa.insert(version), {"version_num": self._schema.newest})
+        elif found != self._schema.newest:
             self.close()
             raise AtlasError(
-                "The records are of another version of MIRAGE. Opening the atlas once, as `mirage atlas info` does, brings "
+                f"The {self._schema.what} are of another version of MIRAGE. "
+                "Opening the atlas once, as `mirage atlas info` does, brings "
                 "those of an earlier one up to date. Nothing was changed."
             )
 
@@ -103,9 +107,9 @@ class Database:
             yield
         except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
             reason = str(getattr(error, "orig", error))
-            told: MirageError = AtlasError(f"The atlas's records could not be used: {reason}.")
+            told: MirageError = AtlasError(f"The atlas's {self._schema.what} could not be used: {reason}.")
             if not isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
-                told = AtlasError(f"The atlas's records are damaged ({reason}). {RESTORE}")
+                told = AtlasError(f"The atlas's {self._schema.what} are damaged ({reason}). {self._schema.restore}")
             elif "full" in reason:
                 what = "the last step was not stored, everything before it is"
                 told = Unavailable(f"The disk is full; {what}. Make room and run it again.")
@@ -120,10 +124,22 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A connection in one transaction."""
+    def writing(self, *, alone: bool = False) -> Iterator[sa.Connection]:
+        """A connection in one transaction.
+
+        Parameters
+        ----------
+        alone : bool
+            Nobody else writes from the beginning on, so that what is read in it still holds when it is written.
+        """
         with self._clear_errors(), self._engine.begin() as connection:
+            if alone:
+                self._begin(connection)
             yield connection
+
+    def _begin(self, connection: sa.Connection) -> None:
+        if self._engine.dialect.name == "sqlite":  # whose driver begins none for changes of tables, nor for reading
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def rows(self, statement: sa.Select[Any]) -> list[Any]:
         """What a statement finds."""

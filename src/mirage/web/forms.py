@@ -210,6 +210,17 @@ def with_query(page: str, fields: Mapping[str, str]) -> str:
     return f"{page}?{asked}" if asked else page
 
 
+def keep_address(kind: str, target: str) -> str:
+    """Page that asks where to keep something.
+
+    Parameters
+    ----------
+    kind, target : str
+        As `mirage.study.collections.Collections.add` takes them.
+    """
+    return with_query("/keep", {"kind": kind, "target": target})
+
+
 def similar_address(figure_id: str) -> str:
     """Search page for the like of a figure."""
     return "/search?" + urlencode({"like": figure_id})

@@ -24,6 +24,7 @@ from mirage.errors import BadInput
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.web import (
+    collections,
     compare,
     explain,
     figures,
@@ -77,10 +78,10 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
-    for feature in (search, figures, stacks, explain, compare, generate, synthetic, jobs, remove):
+    for feature in (search, figures, stacks, explain, compare, generate, synthetic, jobs, remove, collections):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (jobs, remove, generate, synthetic, compare, search, figures, templating):
+    for pages in (jobs, remove, generate, synthetic, collections, compare, search, figures, templating):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.query import FILTERS
-from mirage.web.forms import SearchForm, preview_address, with_query
+from mirage.web.forms import SearchForm, keep_address, preview_address, with_query
 from mirage.web.forms import address as page_of
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -200,7 +200,13 @@ _ENVIRONMENT.filters |= {
     "number": lambda value: f"{value:,}",
     "underlined": underlined,
 }
-_ENVIRONMENT.globals |= {"asset": address, "form": SearchForm(), "preview_address": preview_address, **_WORDS}
+_ENVIRONMENT.globals |= {
+    "asset": address,
+    "form": SearchForm(),
+    "preview_address": preview_address,
+    "keep_address": keep_address,
+    **_WORDS,
+}
 
 
 def render(template: str, **values: Any) -> str:

@@ -43,6 +43,7 @@ def evidence() -> Evidence:
         KindOfPicture("CT", "coronal", "abdomen", 40, 2, 8),
         KindOfPicture("CT", "axial", "abdomen", 170, 6, 8),
         KindOfPicture("CT", "axial", "knee", 3),
+        KindOfPicture("CT", "sagittal", "abdomen", 20),
     )
     findings = {"edema": SeenFinding(0.8, 0.7, 0.9, 16, 0.85), "neoplasm": SeenFinding(0.5, 0.4, 0.6, 16, 0.7)}
     return Evidence("a reader", kinds, findings)
@@ -111,6 +112,7 @@ def test_what_was_written_is_read_and_what_is_damaged_is_said(conditions: Condit
         ("sagittal CT of the elbow", "learnt from 0 pictures"),
         ("coronal CT of the abdomen", "2 of 8 recognised by a reader"),
         ("coronal liver CT", "2 of 8 recognised by a reader"),
+        ("sagittal CT of the abdomen", "Nobody has looked"),
     ],
 )
 def test_what_cannot_be_drawn_so_that_it_is_recognised_is_refused(

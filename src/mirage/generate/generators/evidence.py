@@ -1,7 +1,7 @@
 """What is known of a starter generator's images: which kinds a reader recognises, and which findings a probe sees in them.
 
-``evidence.json`` lies beside the weights. Where it says that a kind was hardly seen in training, or was not recognised, a
-prompt for it is refused in words.
+``evidence.json`` lies beside the weights. Where it says that a kind was hardly seen in training, was not recognised, or was
+not looked at while others were, a prompt for it is refused in words.
 """
 
 from __future__ import annotations
@@ -126,11 +126,12 @@ class Evidence:
 
     def notes(self, conditions: Conditions) -> tuple[str, ...]:
         """What the generator can draw and what not, in sentences for people."""
+        looked = [kind for kind in self.kinds if kind.looked]
+        strangers = " or which nobody has looked at" if looked else ""
         sentences = [
             f"It has learnt {_listed([MODALITIES[key] for key in conditions.modalities])}. Other kinds of picture, and "
-            f"those of which it saw fewer than {LEAST_PICTURES}, are refused."
+            f"those of which it saw fewer than {LEAST_PICTURES}{strangers}, are refused."
         ]
-        looked = [kind for kind in self.kinds if kind.looked]
         if known := [str(kind) for kind in looked if not kind.fails]:
             sentences.append(f"Recognised on sheets without labels by {self.reader}: {_listed(known)}.")
         if strange := [str(kind) for kind in looked if kind.fails]:
@@ -167,8 +168,10 @@ class Evidence:
         if not asked.names:
             return f"This generator knows none of these words. It draws {seen}, as in “axial brain MRI”."
         wanted = asked_kind([asked])
-        if not self.kinds or not (wanted.modality or wanted.region):
-            return ""
+        return self._unreadable(wanted) if self.kinds and (wanted.modality or wanted.region) else ""
+
+    def _unreadable(self, wanted: KindOfPicture) -> str:
+        """Why images of a kind could not be recognised; empty where they are."""
         fitting = [each for each in self.kinds if fits(wanted, each)]
         pictures = sum(each.pictures for each in fitting)
         if pictures < LEAST_PICTURES:
@@ -177,13 +180,19 @@ class Evidence:
                 "few to draw one that could be recognised. Search for real figures instead."
             )
         read = [each for each in fitting if each.looked]
-        if read and all(each.fails for each in read) and sum(e.pictures for e in read) * 2 >= pictures:
-            told = "; ".join(f"{each}: {each.recognised} of {each.looked}" for each in read)
+        known = sum(each.pictures for each in read if not each.fails)
+        if 2 * known >= pictures or not any(each.looked for each in self.kinds):
+            return ""
+        if failed := [each for each in read if each.fails]:
+            told = "; ".join(f"{each}: {each.recognised} of {each.looked}" for each in failed)
             return (
                 f"This generator's images of this kind are not recognisable ({told} recognised by {self.reader}), so none "
                 "is drawn. Search for real figures instead."
             )
-        return ""
+        return (
+            f"Nobody has looked whether this generator's images of this kind ({wanted}) can be recognised, so none is "
+            "drawn. Search for real figures instead."
+        )
 
     def said(self, asked: Sequence[PromptReading]) -> tuple[str, ...]:
         """What led an image, and what is known of the findings among it, in sentences."""

@@ -1,31 +1,73 @@
-"""Bring the records of an earlier version up to date: alembic runs the revisions that lie here."""
+"""Bring a database of an earlier version up to date: alembic runs its revisions; those of an atlas's records lie here."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from mirage.errors import ROOM, AtlasError, check_room
-from mirage.storage.records import VERSION, figures, version
-
-COPY = "records.sqlite.before"
-RESTORE = "Restore the folder from a copy, or add its corpora anew."
+from mirage.storage.records import VERSION, figures, metadata, version
 
 
-def version_of(connection: sa.Connection) -> str | None:
-    """Which revision some records are of: empty for those from before there were any, None where there are no records."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables of one database, and how an earlier version of them is brought up to date.
+
+    Attributes
+    ----------
+    what : str
+        What messages call what is in it: "records".
+    tables : sqlalchemy.MetaData
+        With `mirage.storage.records.version`, or a table like it, among them.
+    newest : str
+        The last of its revisions.
+    oldest : str
+        A table that was there before there were versions; empty where there always were.
+    revisions : Path
+        The folder in which they lie.
+    restore : str
+        What to do when it is damaged, as a sentence.
+    """
+
+    what: str
+    tables: sa.MetaData
+    newest: str
+    oldest: str
+    revisions: Path
+    restore: str
+
+
+RECORDS = Schema(
+    "records",
+    metadata,
+    VERSION,
+    figures.name,
+    Path(__file__).parent,
+    "Restore the folder from a copy, or add its corpora anew.",
+)
+
+
+def version_of(connection: sa.Connection, schema: Schema = RECORDS) -> str | None:
+    """Which revision a database is of: empty for one from before there were any, None where there is nothing in it.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    schema : Schema
+    """
     there = sa.inspect(connection)
     if not there.has_table(version.name):
-        return "" if there.has_table(figures.name) else None
+        return "" if schema.oldest and there.has_table(schema.oldest) else None
     return connection.execute(sa.select(version.c.version_num)).scalar() or ""
 
 
-def upgrade(path: Path) -> None:
+def upgrade(path: Path, schema: Schema = RECORDS) -> None:
     """Bring a file of records up to date, in one transaction; nothing happens when it is, or when it is not there.
 
     Killed at any point, the file is what it was, and the next call does it all. A copy lies beside it until it has ended.
@@ -34,6 +76,8 @@ def upgrade(path: Path) -> None:
     ----------
     path : Path
         Of ``records.sqlite``, which nobody else has open.
+    schema : Schema
+        Of another database.
 
     Raises
     ------
@@ -49,43 +93,44 @@ def upgrade(path: Path) -> None:
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.connect() as connection:
-            found = version_of(connection)
-        if found == VERSION:
+            found = version_of(connection, schema)
+        copy = path.with_name(f"{path.name}.before")
+        if found == schema.newest:
             with suppress(OSError):  # left by an upgrade that was killed after it was committed; a disk may be read-only
-                path.with_name(COPY).unlink(missing_ok=True)
-        if found is None or found == VERSION:
+                copy.unlink(missing_ok=True)
+        if found is None or found == schema.newest:
             return
         if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
             raise AtlasError(
-                f"The records {path} are of an older version of MIRAGE. Bringing them up to date needs a disk and a folder "
-                "that can be written to: copy the atlas to one and open it there. Nothing was changed."
+                f"The {schema.what} {path} are of an older version of MIRAGE. Bringing them up to date needs a disk and "
+                "a folder that can be written to: copy the atlas to one and open it there. Nothing was changed."
             )
         size = path.stat().st_size
         check_room(path.parent, 3 * size + ROOM)
-        _copy(path, path.with_name(COPY))
+        _copy(path, copy)
         with engine.begin() as connection:
-            _run(connection, found)
-        path.with_name(COPY).unlink(missing_ok=True)
+            _run(connection, found, schema)
+        copy.unlink(missing_ok=True)
     except sa.exc.DatabaseError as error:
         raise AtlasError(
-            f"The records {path} could not be brought up to date ({error.orig}). Nothing was changed. {RESTORE}"
+            f"The {schema.what} {path} could not be brought up to date ({error.orig}). Nothing was changed. {schema.restore}"
         ) from error
     finally:
         engine.dispose()
 
 
-def _run(connection: sa.Connection, found: str) -> None:
+def _run(connection: sa.Connection, found: str, schema: Schema) -> None:
     # Slow to import, and only needed for records of an earlier version.
     from alembic.config import Config  # noqa: PLC0415
     from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    folder = str(Path(__file__).parent)
+    folder = str(schema.revisions)
     scripts = ScriptDirectory(folder, version_locations=[folder])
     if found and found not in {script.revision for script in scripts.walk_revisions()}:
         raise AtlasError(
-            f"The atlas's records have version {found[:40]!r}; this MIRAGE knows those up to {VERSION}. Update MIRAGE, or "
-            "open another atlas. Nothing was changed."
+            f"The atlas's {schema.what} have version {found[:40]!r}; this MIRAGE knows those up to {schema.newest}. "
+            "Update MIRAGE, or open another atlas. Nothing was changed."
         )
     with EnvironmentContext(Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision)) as context:
         context.configure(connection=connection, render_as_batch=True, transactional_ddl=True)

@@ -1,0 +1,152 @@
+"""``mirage collection``: what a person keeps of an atlas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
+from mirage.cli.output import counted, out, plain, printed, say
+from mirage.errors import BadInput, NotFound, check_new
+
+app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
+Which = Annotated[str, typer.Argument(help="Id or title of the collection, as `mirage collection list` prints it.")]
+
+
+def _found(client: AtlasClient, which: str) -> str:
+    """The id of the collection that an id or a title means."""
+    there = client.ask("GET", "/api/collections")["collections"]
+    found = [each["id"] for each in there if each["id"] == which] or [each["id"] for each in there if each["title"] == which]
+    if not found:
+        raise NotFound(f"There is no collection {which[:80]!r}. `mirage collection list` prints those that there are.")
+    if len(found) > 1:
+        raise BadInput(f"{len(found)} collections are called {which[:80]!r}. Give the id of one: {', '.join(found)}.")
+    return str(found[0])
+
+
+@app.command("list")
+def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print the collections, the one changed last first."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/collections")
+    if printed(json, answer):
+        return
+    for each in answer["collections"]:
+        plain(f"{each['id']}  {each['title']} ({each['count']} kept)")
+    if not answer["collections"]:
+        say("There is none yet. `mirage collection add --new TITLE figure ID` makes one.")
+
+
+@app.command()
+def show(which: Which, atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print what is in a collection, in order."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", f"/api/collections/{_found(client, which)}")
+    if not printed(json, answer):
+        _told(answer)
+
+
+def _told(collection: dict[str, Any]) -> None:
+    out.print(f"[bold]{collection['id']}[/]", end="  ")
+    plain(collection["title"])
+    if collection["notes"]:
+        plain(collection["notes"])
+    for item in collection["items"]:
+        if item["kind"] == "section":
+            plain(f"\n{item['id']}  {item['title']}")
+            continue
+        gone = ", removed: it is not in this atlas" if item["removed"] else ""
+        plain(f"{item['id']}  {item['kind']}: {item['title']} ({item['page'] or item['target']}{gone})")
+        if item["note"]:
+            plain(f"    {item['note']}")
+
+
+@app.command()
+def add(
+    which: Annotated[str, typer.Argument(help="Id or title of the collection; with --new, the title of a new one.")],
+    kind: Annotated[str, typer.Argument(help="figure, case, search, comparison or section.")],
+    target: Annotated[
+        str, typer.Argument(help="Id of a figure or case; `q=…` or an address of a search or comparison; a section's title.")
+    ],
+    title: Annotated[str, typer.Option(help="What to call it.")] = "",
+    note: Annotated[str, typer.Option(help="A note beside it.")] = "",
+    new: Annotated[bool, typer.Option("--new", help="Make the collection.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep something in a collection.
+
+    Examples: mirage collection add --new "Week 3" figure starter:retina; mirage collection add 1f2e search "q=pneumothorax"
+    """
+    body = {"kind": kind, "target": target, "title": title, "note": note}
+    if kind == "section":
+        body |= {"target": "", "title": title or target}
+    with connect(atlas) as client:
+        own = client.ask("POST", "/api/collections", json={"title": which})["id"] if new else _found(client, which)
+        answer = client.ask("POST", f"/api/collections/{own}/items", json=body)
+    if not printed(json, answer):
+        kept = next(item for item in answer["collection"]["items"] if item["id"] == answer["item"])
+        say(f"{kept['title']}: {'kept in' if answer['new'] else 'was already in'} {answer['collection']['title']}.")
+
+
+@app.command()
+def remove(
+    which: Which,
+    item: Annotated[str, typer.Argument(help="Id of what to take out, as `mirage collection show` prints it.")] = "",
+    whole: Annotated[bool, typer.Option("--whole", help="Delete the whole collection.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Give back what was removed within the last day.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take something out of a collection, or delete all of it; for a day, --undo gives it back."""
+    if bool(item) == whole:
+        raise BadInput("Give the id of what to remove, or --whole to delete the collection.")
+    with connect(atlas) as client:
+        # One that was deleted has no title any more by which it could be found.
+        own = which if undo and whole else _found(client, which)
+        path = f"/api/collections/{quote(own, safe='')}" + (f"/items/{quote(item, safe='')}" if item else "")
+        answer = client.ask("POST", f"{path}/restore") if undo else client.ask("DELETE", path)
+    if not printed(json, answer):
+        again = f"mirage collection remove {own} {item or '--whole'} --undo"
+        say("It is back." if undo else f"Removed. For a day this gives it back: {again}")
+
+
+@app.command()
+def export(
+    which: Which,
+    file: Annotated[Path, typer.Argument(help="The file to write, as week-3.mirage-collection.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a collection into one file. No picture is in it: who takes it in needs an atlas that has them."""
+    check_new(file)
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.mirage-collection'}.")
+    with connect(atlas) as client:
+        data = client.fetch(f"/api/collections/{_found(client, which)}/file")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    if not printed(json, {"file": str(file), "bytes": len(data)}):
+        say(f"Written: {file}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `mirage collection export` wrote.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in a collection from a file, and tell what of it this atlas does not have."""
+    if not file.is_file():
+        raise BadInput(f"There is no file {file}.")
+    with connect(atlas) as client:
+        answer = client.ask("POST", "/api/collections/import", files={"file": (file.name, file.read_bytes())})
+    if printed(json, answer):
+        return
+    say(f"{answer['title']}: {answer['count']:,} kept, as {answer['id']}.")
+    if gone := [item for item in answer["items"] if item["removed"]]:
+        names = ", ".join(item["target"].partition("~")[0] for item in gone[:5])
+        say(f"{counted(len(gone), 'thing')} of it {'is' if len(gone) == 1 else 'are'} not in this atlas: {names}.")

@@ -1,0 +1,166 @@
+"""What can stand in a collection, and what may be written there: checked alike for people, programs and files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from mirage.compare.dual import Dual
+from mirage.errors import BadInput
+from mirage.figure import Licence
+from mirage.query import Query, shown, tidy
+
+Kind = Literal["figure", "case", "search", "comparison", "section"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST_ITEMS = 1000
+MOST_TITLE, MOST_NOTE, MOST_TARGET = 200, 10_000, 8_000  # characters
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Something kept, with what is known of it even when the atlas has it no more.
+
+    Attributes
+    ----------
+    kind : {"figure", "case", "search", "comparison", "section"}
+        A section is a heading over what follows it.
+    target : str
+        Of a figure a reference (`mirage.storage.records.reference_of`), of a case its id, of a search or a comparison its
+        query string, of a section nothing.
+    title, note : str
+        What it was called when it was kept, or since; what the person wrote.
+    attribution, url, licence, licence_url : str
+        Of its source, as it was when it was kept; empty for what has none.
+    added : float
+        Seconds since 1970.
+    """
+
+    kind: Kind
+    target: str = ""
+    title: str = ""
+    note: str = ""
+    attribution: str = ""
+    url: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    added: float = 0.0
+
+    @property
+    def terms(self) -> Licence:
+        """The licence, as it was when this was kept."""
+        return Licence(self.licence, self.licence_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Content):
+    """Something in a collection.
+
+    Attributes
+    ----------
+    id : str
+    removed : bool
+        Of a figure or a case: whether the atlas has it no more.
+    """
+
+    id: str
+    removed: bool = False
+
+    @property
+    def figure(self) -> str:
+        """The figure's id, without the hash of its picture."""
+        return self.target.rpartition("~")[0] or self.target
+
+
+def title_of(given: str, what: str = "collection") -> str:
+    """A title as it is kept.
+
+    Parameters
+    ----------
+    given : str
+    what : str
+        Of what, for the message.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is empty or too long.
+    """
+    title = tidy(given)
+    if not title:
+        raise BadInput(f"A {what} needs a title. Type one.")
+    if len(title) > MOST_TITLE:
+        raise BadInput(f"The title has {len(title):,} characters; {MOST_TITLE} is the most. Shorten it; notes may be long.")
+    return title
+
+
+def note_of(given: str) -> str:
+    """Notes as they are kept: line breaks stay, what nobody sees goes.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When they are too long.
+    """
+    note = _UNSEEN.sub("", given.replace("\r\n", "\n").encode("utf-8", "replace").decode()).strip()
+    if len(note) > MOST_NOTE:
+        raise BadInput(
+            f"The notes have {len(note):,} characters; {MOST_NOTE:,} is the most. Shorten them, or make a second section."
+        )
+    return note
+
+
+def cut(title: str) -> str:
+    """A title of the atlas, as long as one may be."""
+    return title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1] + "…"
+
+
+def asked(kind: str, target: str) -> Query | Dual:
+    """The search or comparison that a query string, or an address of this site, means.
+
+    Parameters
+    ----------
+    kind : {"search", "comparison"}
+    target : str
+
+    Raises
+    ------
+    mirage.errors.BadQuery
+        When it is none.
+    mirage.errors.BadInput
+        When a dropped picture is in it, for that is never kept.
+    """
+    if len(target) > MOST_TARGET:
+        raise BadInput(f"The query has {len(target):,} characters; {MOST_TARGET:,} is the most that is kept.")
+    string = target.partition("?")[2] if target.startswith("/") else target
+    found = Query.parse(string) if kind == "search" else Dual.parse(string)
+    if found.has_picture:
+        raise BadInput("A dropped picture is never kept, so a search with one cannot be. Keep the figures that it found.")
+    return found
+
+
+def kind_of(given: str) -> Kind:
+    """One of `KINDS`; `mirage.errors.BadInput` for anything else."""
+    for kind in KINDS:
+        if kind == given:
+            return kind
+    raise BadInput(f"{shown(given)} cannot be kept. What can be: {', '.join(KINDS)}.")
+
+
+def link_of(given: str) -> str:
+    """A link to a web page.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    try:
+        parts = urlsplit(given)
+    except ValueError:  # brackets that do not match
+        parts = urlsplit("")
+    if given and (parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", given)):
+        raise ValueError(f"{given[:60]!r} is no link to a web page")
+    return given

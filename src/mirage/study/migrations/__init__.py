@@ -1,0 +1,1 @@
+"""The revisions of ``study.sqlite``; `mirage.storage.migrations.upgrade` runs them."""
