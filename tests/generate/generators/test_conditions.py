@@ -136,6 +136,12 @@ def test_of_findings_it_is_said_what_was_measured(conditions: Conditions, eviden
     assert "findings or diseases was not measured" in " ".join(Evidence().notes(conditions))
 
 
+def test_a_probe_that_does_not_tell_a_finding_on_real_pictures_proves_nothing() -> None:
+    assert SeenFinding(0.9, 0.8, 1.0, 16, 0.7).seen
+    assert not SeenFinding(0.9, 0.8, 1.0, 16, 0.5).seen
+    assert not SeenFinding(0.7, 0.45, 0.9, 16, 0.7).seen
+
+
 def test_evidence_is_kept_and_where_there_is_none_nothing_is_claimed(evidence: Evidence, tmp_path: Path) -> None:
     evidence.save(tmp_path / "evidence.json")
     assert Evidence.load(tmp_path / "evidence.json") == evidence

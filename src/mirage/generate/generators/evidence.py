@@ -22,6 +22,8 @@ from mirage.language.concepts import lexicon
 EVIDENCE = "evidence.json"
 LEAST_PICTURES = 8
 """Of a kind with fewer training pictures nothing is drawn."""
+LEAST_REAL = 0.6
+"""Area under the ROC curve that a probe needs on real pictures, for what it says of images to count."""
 # Where in the body, from small to large: the first that a picture or prompt has is its region.
 REGIONS = (
     "orbit", "brain", "breast", "heart", "knee", "shoulder", "hip", "ankle", "foot", "wrist", "hand", "elbow", "thigh",
@@ -82,8 +84,8 @@ class SeenFinding:
 
     @property
     def seen(self) -> bool:
-        """Whether the probe sees it above chance."""
-        return self.low > 0.5
+        """Whether the probe sees it above chance; one that does not tell it on real pictures proves nothing."""
+        return self.low > 0.5 and self.real >= LEAST_REAL
 
 
 @dataclass(frozen=True, slots=True)
