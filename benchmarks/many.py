@@ -59,7 +59,7 @@ def grow(real: Path, folder: Path, figures: int, seed: int = 0) -> Path:
         return folder
     with Atlas.open(real) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
-        vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+        vectors = atlas.store.vectors.of([row.key for row in rows], atlas.encoder.info().digest)
         facts = atlas.store.corpora()
         cases = atlas.store.cases({row.figure.case_id for row in rows} - {""})
     rng, dice = np.random.default_rng(seed), random.Random(seed)

@@ -32,6 +32,12 @@ class Setting:
         Sizes for `scale`; its own when empty.
     dimension : int or None
         Length of the vectors for `scale`; its own for each size when left out.
+    dicom : tuple of Path
+        Folders with DICOM files for `dicom`, beside those of installed packages.
+    count, seed : int
+        How many damaged files for `mutations`, and from which seed; 0 for its own number.
+    kinds : tuple of str
+        Formats of the damaged files; all when empty.
     """
 
     folder: Path
@@ -39,6 +45,10 @@ class Setting:
     quick: bool = False
     figures: tuple[int, ...] = ()
     dimension: int | None = None
+    count: int = 0
+    seed: int = 0
+    dicom: tuple[Path, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def size(self, full: int, quick: int) -> int:
         """`full`, or `quick` when sizes are to be small."""

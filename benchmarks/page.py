@@ -21,9 +21,14 @@ FLAGS = (
 _QUERY = "axial+brain+MRI+at+the+level+of+the+thalamus"
 
 
+def found_browser() -> str | None:
+    """Where Chromium is; None where there is none."""
+    return os.environ.get("MIRAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
 def page(setting: Setting) -> Outcome:
     """Bytes over the wire (headers included) of the results page in a real Chromium with an empty cache."""
-    browser = os.environ.get("MIRAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    browser = found_browser()
     if browser is None:
         return Outcome("page", (), skipped="needs Chromium; MIRAGE_CHROMIUM may name it")
     folder = setting.folder / "starter-page-atlas"

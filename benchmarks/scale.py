@@ -160,7 +160,7 @@ def _spread(setting: Setting, sizes: list[tuple[int, int]]) -> dict[str, float]:
 
     real, _ = many.real_atlas(setting)
     with Atlas.open(real) as atlas:
-        vectors = atlas.store.vectors(atlas.store.keys(), atlas.encoder.info().digest)
+        vectors = atlas.store.vectors.of(atlas.store.keys(), atlas.encoder.info().digest)
     images = np.stack([image for image, _ in vectors.values()])
     count = min(len(images), 2_000)
     told = {f"{count} real pictures": round(clouds.spread_of(images[:count]), 1)}

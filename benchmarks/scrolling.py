@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import Outcome, Row, Setting, spread
-from benchmarks.page import FLAGS
+from benchmarks.page import FLAGS, found_browser
 from benchmarks.serving import Served
 from mirage import corpora
 from mirage.atlas import Atlas
@@ -29,9 +27,9 @@ _TIMES = """async ([script, headerAddress]) => {
   const bare = { cache: "no-store" };
   for (let number = 0; number < plane.slices; number += 1) {
     found.alone.push(await timed(async () => {
-      const packed = await (await fetch(at(header.links.slices, number), bare)).arrayBuffer();
-      unpredict(await inflate(packed), plane.rows, plane.columns, header.colours);
-      found.bytes += packed.byteLength;
+      const answer = await fetch(at(header.links.slices, number), bare);
+      unpredict(await inflate(answer), plane.rows, plane.columns, header.colours);
+      found.bytes += Number(answer.headers.get("Content-Length"));
     }));
     found.png.push(await timed(async () => {
       const image = await createImageBitmap(await (await fetch(at(header.links.pictures, number), bare)).blob());
@@ -49,7 +47,7 @@ _TIMES = """async ([script, headerAddress]) => {
 
 def scrolling(setting: Setting) -> Outcome:
     """The next slice of a CT-like stack, fetched from this machine and unpacked."""
-    browser = os.environ.get("MIRAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    browser = found_browser()
     if browser is None:
         return Outcome("scrolling", (), skipped="needs Chromium; MIRAGE_CHROMIUM may name it")
     count, side = setting.size(230, 12), setting.size(512, 64)

@@ -89,7 +89,7 @@ def _stages(atlas: Atlas, texts: list[str]) -> dict[str, float]:
 def _scripts(atlas: Atlas, folder: Path) -> tuple[Callable[[str], list[int]], Callable[[str], list[int]]]:
     """What somebody would write in an afternoon with the same encoder, vectors and records; and in a day, with FTS5."""
     keys = np.array(atlas.store.keys())
-    found = atlas.store.vectors(keys.tolist(), atlas.encoder.info().digest)
+    found = atlas.store.vectors.of(keys.tolist(), atlas.encoder.info().digest)
     images = np.stack([found[key][0] for key in keys.tolist()])
     empty = np.zeros(images.shape[1], np.float32)
     captions = np.stack([empty if (caption := found[key][1]) is None else caption for key in keys.tolist()])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,6 +62,17 @@ class Served:
     def memory(self) -> dict[str, float]:
         """Resident memory in MB; see `benchmarks.measure.memory_of`."""
         return memory_of(self._process.pid)
+
+    def memory_of_all(self) -> float:
+        """Resident memory in MB of the server and of the processes that it began."""
+        total, todo = 0.0, [self._process.pid]
+        while todo:
+            pid = todo.pop()
+            with suppress(OSError):  # it ended meanwhile
+                total += memory_of(pid).get("rss", 0.0)
+                for tasks in Path(f"/proc/{pid}/task").iterdir():
+                    todo += map(int, (tasks / "children").read_text().split())
+        return round(total, 1)
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop()

@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = answers
         self.asked: list[dict[str, Any]] = []
-        self.dropped = threading.Event()
+        self.dropped, self.hangs, self.over = threading.Event(), threading.Event(), threading.Event()
 
     @property
     def url(self) -> str:
@@ -66,6 +66,7 @@ def serving(*answers: Answer) -> Iterator[Server]:
     try:
         yield server
     finally:
+        server.over.set()
         server.shutdown()
         server.server_close()
 
@@ -113,17 +114,16 @@ def refusing(code: int, body: str = "", **headers: str) -> Answer:
     return answer
 
 
-def hanging(*parts: str, seconds: float = 20.0) -> Answer:
-    """Say these parts (or nothing at all) and go silent with the line open."""
+def hanging(*parts: str) -> Answer:
+    """Say these parts (or nothing at all) and go silent with the line open, as long as the server is there."""
 
     def answer(handler: Handler) -> None:
         if parts:
             handler.start()
             for part in parts:
                 handler.say(event(part))
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(0.05)
+        handler.server.hangs.set()
+        while not handler.server.over.wait(0.05):
             if parts:
                 handler.say(b": still here\n\n")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,10 +91,24 @@ def picture_folder(
 COMMAND = [sys.executable, "-m", "mirage"]
 
 
-# Importing the package takes longer than most commands, so one process imports it and forks for each.
+# Importing the package takes longer than most commands, so one process imports it and forks for each. It has also read what
+# ships and is the same for all commands, but begins no thread.
 _FORKING = """
-import contextlib, json, os, sys
+import contextlib, gc, json, os, sys
 import mirage.cli, mirage.cli.hits, mirage.storage.reindex, mirage.web.server
+from mirage.cli import output
+from mirage.encoders.starter import StarterEncoder
+from mirage.language.concepts import lexicon
+from mirage.settings import Settings
+first, make = StarterEncoder(), StarterEncoder.__init__
+read = {"tokenizer": first.tokenizer, "_digest": first._digest}
+def made(self, path=None, *, threads=2):
+    make(self, path, threads=threads)
+    if path is None and self._folder == first._folder:
+        vars(self).update(read)
+StarterEncoder.__init__ = made
+lexicon().vocabulary, lexicon().children("brain")
+gc.freeze()
 for line in sys.stdin:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -107,14 +124,23 @@ for line in sys.stdin:
         os.replace(asked["code"] + ".partial", asked["code"])
         os._exit(0)
     for number, (path, how) in enumerate(
-        [(os.devnull, os.O_RDONLY), (asked["out"], os.O_WRONLY), (asked["err"], os.O_WRONLY)]
+        [(asked["in"], os.O_RDONLY), (asked["out"], os.O_WRONLY), (asked["err"], os.O_WRONLY)]
     ):
-        os.dup2(os.open(path, how), number)
+        os.dup2(os.open(path, how | os.O_NOCTTY), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
     sys.stdout, sys.stderr = (open(number, "w", 1, encoding="utf-8", closefd=False) for number in (1, 2))
     os.environ.clear()
     os.environ.update(asked["env"])
+    # They look at the terminal, and how wide it is, when they are made.
+    output.out.__init__(highlight=False)
+    output.err.__init__(stderr=True, highlight=False)
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["mirage", *asked["arguments"]]
+    try:
+        if Settings.load().lexicon is not None:
+            lexicon.cache_clear()
+    except Exception:
+        lexicon.cache_clear()
     code = 1
     try:
         mirage.cli.main()
@@ -132,9 +158,12 @@ _forking: list[subprocess.Popen[str]] = []
 
 
 class Forked:
-    """A command in a process of its own, which was forked; it is used as `subprocess.Popen` is."""
+    """A command in a process of its own, which was forked; it is used as `subprocess.Popen` is.
 
-    def __init__(self, arguments: Sequence[str], env: dict[str, str]) -> None:
+    With the path of a terminal, that is what it reads and writes.
+    """
+
+    def __init__(self, arguments: Sequence[str], env: dict[str, str], terminal: str = "") -> None:
         if not _forking:
             start = subprocess.Popen(
                 [sys.executable, "-c", _FORKING],
@@ -150,15 +179,19 @@ class Forked:
         assert server.stdout is not None
         self._folder = tempfile.TemporaryDirectory()
         places = {name: Path(self._folder.name) / name for name in ("out", "err", "code")}
-        os.mkfifo(places["out"])
-        os.mkfifo(places["err"])
-        asked = {"arguments": arguments, "env": env, **{name: str(place) for name, place in places.items()}}
+        asked = {"arguments": arguments, "env": env, "in": os.devnull} | {name: str(at) for name, at in places.items()}
+        if terminal:
+            asked |= dict.fromkeys(("in", "out", "err"), terminal)
+        else:
+            os.mkfifo(places["out"])
+            os.mkfifo(places["err"])
         server.stdin.write(json.dumps(asked) + "\n")
         server.stdin.flush()
         self.pid = int(server.stdout.readline())
         self.returncode: int | None = None
         self._code = places["code"]
-        self.stdout, self.stderr = (places[name].open(encoding="utf-8") for name in ("out", "err"))
+        if not terminal:
+            self.stdout, self.stderr = (places[name].open(encoding="utf-8") for name in ("out", "err"))
 
     def poll(self) -> int | None:
         if self.returncode is None and self._code.exists():
@@ -198,7 +231,9 @@ def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Proc
     """Start the command in a process of its own, as a person would."""
     given = [str(argument) for argument in arguments]
     # What Python reads when it starts, and what only Click's completion reads, wants a start of its own.
-    if any(name.startswith(("PYTHON", "_MIRAGE")) and name != "PYTHONPATH" for name in env) or not hasattr(os, "fork"):
+    if any(name.startswith(("PYTHON", "_MIRAGE", "_TYPER")) and name != "PYTHONPATH" for name in env) or not hasattr(
+        os, "fork"
+    ):
         return subprocess.Popen(
             [*COMMAND, *given],
             env=environment(atlas, **env),
@@ -214,9 +249,36 @@ def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Proc
 def mirage(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as a person would, and wait for its end."""
     process = start(*arguments, atlas=atlas, **env)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=250)
     assert process.returncode is not None
     return subprocess.CompletedProcess([*COMMAND, *map(str, arguments)], process.returncode, out, err)
+
+
+def in_terminal(columns: int, *arguments: str, atlas: Path, question: str = "", answer: str = "") -> tuple[int, str]:
+    """Run a command in a terminal so wide, answer its question, and give its code and what it printed."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, columns))
+    env = {name: value for name, value in environment(atlas).items() if name != "COLUMNS"}
+    process = Forked(arguments, env, os.ttyname(theirs))
+    printed, left = b"", f"{answer}\n".encode() if question else b""
+    while True:
+        over = process.poll() is not None  # looked at first: all that it prints is there by then
+        if select.select([ours], [], [], 0 if over else 0.05)[0]:
+            printed += os.read(ours, 4096)
+        elif over:
+            break
+        if left and question.encode() in printed:
+            os.write(ours, left)
+            left = b""
+    os.close(ours)
+    os.close(theirs)
+    return process.wait(), printed.decode()
+
+
+def answered(words: str, *arguments: str, atlas: Path, question: str) -> tuple[int, str]:
+    """Run a command in a terminal, answer its question, and give its code and what it printed."""
+    code, printed = in_terminal(80, *arguments, atlas=atlas, question=question, answer=words)
+    return code, " ".join(printed.split())
 
 
 def environment(atlas: Path | None, **more: str) -> dict[str, str]:
@@ -225,7 +287,7 @@ def environment(atlas: Path | None, **more: str) -> dict[str, str]:
     return given | ({"MIRAGE_ATLAS": str(atlas)} if atlas else {})
 
 
-def until(ready: Callable[[], object], seconds: float = 60, every: float = 0.05) -> object:
+def until(ready: Callable[[], object], seconds: float = 200, every: float = 0.05) -> object:
     """Wait for something to become true, and give it."""
     end = time.monotonic() + seconds
     while not (found := ready()):

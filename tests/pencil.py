@@ -86,6 +86,7 @@ class Pencil:
 @contextmanager
 def drawn_with(make: Callable[..., object] = Pencil) -> Iterator[None]:
     """Let every generator that is asked for by name be this one."""
+    RELEASED.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generators, "load", lambda name="pencil", **_: make())
         yield

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 from filelock import FileLock
 
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.encoders.starter import StarterEncoder
+from mirage.indexes import embedded
 from mirage.settings import SHIPPED
 from mirage.storage.ingest import add
+from mirage.study import Study
+from mirage.study.records import FILE
 from parts import Process, copy_atlas, picture_folder, some_of_starter, start
 
 
@@ -27,6 +31,7 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
+        patch.setenv("MIRAGE_NAMES", str(tmp_path_factory.mktemp("nobody") / "names"))
         patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))
         yield
 
@@ -67,6 +72,34 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_shards_copied(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Iterator[None]:
+    """Let empty shards be copies of one that the engine made: it writes to the disk five hundred times for each."""
+    make = embedded._make
+
+    def copied(path: Path, dimension: int, layout: embedded.Layout) -> None:
+        embedded.check_room(path.parent)
+        limits = f"{embedded._INDEXING_THRESHOLD_KB}-{embedded._FULL_SCAN_THRESHOLD_KB}"  # which a test may have set
+        one = made_once(f"empty-{layout}-{dimension}-{limits}", lambda folder: make(folder, dimension, layout))
+        if path.exists():
+            path.rmdir()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        copy_atlas(one, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "_make", copied)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_built_once() -> Iterator[None]:
+    """Let what runs the command in this process build it once."""
+    build = cache(typer.testing._get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", build)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +174,22 @@ def small(_small_once: Path, tmp_path: Path) -> Path:
     """A closed atlas of six pictures; the folder they came from, ``phantoms``, lies beside it."""
     copy_atlas(_small_once / "phantoms", tmp_path / "phantoms")
     return copy_atlas(_small_once / "small", tmp_path / "small")
+
+
+@pytest.fixture(scope="module")
+def _small_opened(_small_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    with Atlas.open(copy_atlas(_small_once / "small", tmp_path_factory.mktemp("studied") / "small")) as atlas:
+        yield atlas
+
+
+@pytest.fixture
+def unkept(_small_opened: Atlas) -> Iterator[Atlas]:
+    """The atlas of six pictures, open, of which nothing is kept. Tests change nothing but what is kept of it."""
+    yield _small_opened
+    _small_opened.study.close()
+    for left in _small_opened.path.glob(f"{FILE}*"):
+        left.unlink()
+    _small_opened.study = Study(_small_opened.path, _small_opened.store, _small_opened)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_several_terms_are_added_in_the_latent_space(starter: Atlas) -> None:
     answer = starter.search(Query.of(texts[0], more=[f"{texts[1]}@0.5", f"{texts[2]}@0.25"], k=5))
     for hit in answer:
         key = starter.store.row(hit.figure.id).key
-        image, _ = starter.store.vectors([key], starter.encoder.info().digest)[key]
+        image, _ = starter.store.vectors.of([key], starter.encoder.info().digest)[key]
         for found in hit.channels:
             if found.channel == "image" and hit.figure.stack is None:  # of a stack its best slice counts
                 assert found.score == pytest.approx(float(image @ vector), abs=2e-3)
@@ -97,7 +97,7 @@ def test_less_of_is_reckoned_from_the_middle_of_texts(starter: Atlas) -> None:
     checked = 0
     for hit in answer:
         key = starter.store.row(hit.figure.id).key
-        image, _ = starter.store.vectors([key], starter.encoder.info().digest)[key]
+        image, _ = starter.store.vectors.of([key], starter.encoder.info().digest)[key]
         for found in hit.channels:
             if found.channel == "image" and hit.figure.stack is None:  # of a stack its best slice counts
                 assert found.score == pytest.approx(float(image @ vector), abs=2e-3)
@@ -409,7 +409,7 @@ def test_an_atlas_held_by_another_process_names_it(small: Path, started: Callabl
         Atlas.open(small)
     assert f"process {process.pid}, serving {holder.url}" in str(refused.value)
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     with Atlas.open(small):
         pass
     assert not (small / "atlas.lock").exists()

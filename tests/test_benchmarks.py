@@ -49,6 +49,16 @@ def test_the_page_benchmark_counts_what_chromium_transferred(setting: Setting) -
         assert not any("thumbnails" in path for path in parts)
 
 
+@pytest.mark.browser
+def test_the_screens_benchmark_sees_pictures_on_the_first_screen(setting: Setting) -> None:
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        pytest.skip("no Chromium here")
+    outcome = BENCHMARKS["screens"](setting)
+    values = {row.what.partition(",")[0]: row.value for row in outcome.rows}
+    assert 10 < values["first screen that is drawn pixels of results"] <= 100
+    assert 0 < values["Tabs to the first picture"] < 60
+
+
 @pytest.mark.parametrize("name", ["install", "starting"])
 def test_quick_runs_leave_out_what_needs_the_network(name: str, setting: Setting) -> None:
     assert "left out of quick runs" in BENCHMARKS[name](setting).skipped
@@ -61,7 +71,7 @@ def test_a_grown_atlas_has_that_many_figures_and_no_twins(setting: Setting) -> N
         assert len(atlas.index) == 700
         rows = [row for batch in atlas.store.each() for row in batch]
         assert len({row.figure.id for row in rows}) == 700
-        found = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+        found = atlas.store.vectors.of([row.key for row in rows], atlas.encoder.info().digest)
         assert len({image.tobytes() for image, _ in found.values()}) == 700
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,19 @@ from benchmarks import clouds, engines, many, paper, wording
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.measure import Outcome, Setting
 
-from parts import copy_atlas
+from parts import copy_atlas, some_of_starter
 from vision import vision
 
 FIGURES, DIMENSION = 300, 32
 
 
 @pytest.fixture(scope="module")
-def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Setting:
+def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     folder = tmp_path_factory.mktemp("scale")
     copy_atlas(some_folder, folder / "starter-atlas")
-    return Setting(folder, None, quick=True, figures=(FIGURES,), dimension=DIMENSION)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mirage.corpora.starter.SHIPPED", some_of_starter(folder / "corpus"))
+        yield Setting(folder, None, quick=True, figures=(FIGURES,), dimension=DIMENSION)
 
 
 @pytest.fixture(scope="module")

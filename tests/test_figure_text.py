@@ -54,9 +54,9 @@ def test_a_text_that_is_twice_as_long_takes_about_twice_as_long(part: str) -> No
         text = (part * (length // len(part) + 1))[:length]
         times = []
         for _ in range(3):
-            started = time.process_time()
+            started = time.thread_time()
             clean_text(text)
-            times.append(time.process_time() - started)
+            times.append(time.thread_time() - started)
         return min(times)
 
     # Quadratic time would make it 64 times as long.
@@ -65,9 +65,9 @@ def test_a_text_that_is_twice_as_long_takes_about_twice_as_long(part: str) -> No
 
 @pytest.mark.parametrize("text", ["<a" + " " * 100_000, "<!--" * 25_000, "<" * 100_000, '<a b="' + "< " * 50_000])
 def test_a_hostile_text_is_read_at_once(text: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     clean_text(text)
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_what_is_quoted_in_a_tag_may_hold_a_sign() -> None:

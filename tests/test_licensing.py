@@ -175,4 +175,4 @@ def test_the_module_is_all_there_is_that_decides() -> None:
         for path in source.rglob("*.py")
         if re.search(r"licence\.allows_sharing|\.allows_sharing\b", path.read_text())
     }
-    assert readers == {"storage/rows.py", "corpora/folder.py"}
+    assert readers == {"storage/rows.py", "corpora/folder_words.py"}

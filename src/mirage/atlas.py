@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from mirage.browse import Browse
 from mirage.compare.comparison import COUNTED, Comparer, Comparison, contrast
 from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import BadQuery, NotFound
+from mirage.errors import AtlasError, BadQuery, NotFound
 from mirage.explain import explanation, refine
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer
@@ -30,10 +31,15 @@ from mirage.search.answer import Answer, FoundFacets, Hit
 from mirage.search.confidence import Calibration, calibration_for
 from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
+from mirage.storage.edit import edit
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
 from mirage.storage.remove import Removal, removal, remove
 from mirage.study import Study
+from mirage.study.along import taking
+from mirage.study.along.bundle import Order
+from mirage.study.along.taking import TakenAlong
+from mirage.wording import _
 
 if TYPE_CHECKING:
     from mirage.generate.generators import Generator
@@ -116,7 +122,9 @@ class Atlas(AtlasFolder):
     Attributes
     ----------
     study : mirage.study.Study
-        What people keep of it: collections.
+        What people keep of it: collections, quizzes, what they learnt.
+    browse : mirage.browse.Browse
+        What it holds, to be looked through without a query.
 
     Examples
     --------
@@ -125,14 +133,19 @@ class Atlas(AtlasFolder):
     ...         print(hit.rank, hit.confidence, hit.figure.caption)
     """
 
+    _hidden: tuple[frozenset[str], frozenset[int]] | None = None  # references of what is hidden, and its keys
+    _unknown = ""  # why it cannot be told what is hidden
+
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
-        self.study = Study(self.path, self.store)
+        self.study = Study(self.path, self.store, self)
+        self.browse = self._browse()
         self.renewed()
 
     def close(self) -> None:
         """Let go of the folder, and of what is kept beside the atlas."""
+        self.browse.close(patience=5)
         self.study.close()
         super().close()
 
@@ -150,20 +163,22 @@ class Atlas(AtlasFolder):
         """What judges sentences, with the encoder of now."""
         return self._snapshots.now.checker
 
-    @property
-    def _searcher(self) -> Searcher:
-        return self._snapshots.now.searcher
-
     def _snapshot(self, checker: Checker, calibration: Calibration | None = None) -> Snapshot:
         calibration = calibration or calibration_for(self.encoder_info.digest, self.path)
-        searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration)
+        searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration, self.hidden_keys)
         return Snapshot(self.encoder, self.encoder_info, self.index, checker, searcher)
+
+    def _browse(self) -> Browse:
+        return Browse(self.store, self.path, self.encoder_info.digest, self.hidden_keys)
 
     def renewed(self) -> None:
         """Forget what was remembered of the contents, the index and the encoder."""
         now = self._snapshots.now
         self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
         self._comparer = Comparer(self.store)
+        self._hidden = None
+        self.browse.close()
+        self.browse = self._browse()
         self._examples: list[Query] | None = None
 
     def idle(self, index: Index) -> bool:
@@ -173,6 +188,21 @@ class Atlas(AtlasFolder):
     def calibrate(self, calibration: Calibration) -> None:
         """Search with other weights and cuts, until the atlas changes."""
         self._snapshots.replace(self._snapshot(self.checker, calibration))
+
+    def hidden_keys(self) -> frozenset[int]:
+        """The store's keys of the figures that the owner hides from learners: no search finds them, and no quiz asks."""
+        try:
+            references = self.study.reviews.hidden.figures()
+            self._unknown = ""
+        except AtlasError as error:  # what somebody keeps is damaged; what the atlas holds is still to be found
+            self._unknown, references = str(error), frozenset()
+        if self._hidden is None or self._hidden[0] != references:
+            found: set[int] = set()
+            for each in references:
+                with suppress(NotFound):  # removed since
+                    found.add(self.store.row(each).key)
+            self._hidden = (references, frozenset(found))
+        return self._hidden[1]
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -198,7 +228,13 @@ class Atlas(AtlasFolder):
     def _answer(self, now: Snapshot, query: Query) -> Answer:
         if query.refine:
             return refine.search(query, now.searcher, now.encoder, self.cases_of)
-        return now.searcher.search(query)
+        answer = now.searcher.search(query)
+        if not self._unknown:
+            return answer
+        untold = _(
+            "What the owner hides from learners cannot be told now, and may be among these: %(why)s", why=self._unknown
+        )
+        return replace(answer, notes=(*answer.notes, untold))
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:
         """Find figures that look like one of this atlas's own, which is left out itself.
@@ -284,11 +320,11 @@ class Atlas(AtlasFolder):
         """
         if isinstance(a, Dual):
             if b is not None or less or more or filters:
-                raise BadQuery("A Dual holds both queries; nothing else can be given beside it.")
+                raise BadQuery(_("A Dual holds both queries; nothing else can be given beside it."))
             dual = a
         elif b is not None:
             if less or more:
-                raise BadQuery("Give a second query, or what the first should have less and more of, not both.")
+                raise BadQuery(_("Give a second query, or what the first should have less and more of, not both."))
             dual = Dual.of(_query(a, filters), _query(b, filters))
         else:
             dual = Dual.modify(_query(a, filters) if filters else a, less=less, more=more)
@@ -341,6 +377,22 @@ class Atlas(AtlasFolder):
         """The cases of some hits, by id."""
         return self.store.cases({hit.figure.case_id for hit in hits} - {""})
 
+    # -- taking along -----------------------------------------------------------------------------------------------
+
+    def take(self, what: str, target: str, path: Path | str, form: str = "anki", **order: Any) -> TakenAlong:
+        """Write a collection, or anything that can be kept, into a file: a deck, slides, a sheet or key images.
+
+        Parameters
+        ----------
+        what, target, form
+            As for `mirage.study.along.taking.take`.
+        path : Path or str
+            The file.
+        **order
+            ``purpose`` and ``non_commercial``, as of `mirage.study.along.bundle.Order`.
+        """
+        return taking.take_to(self, self.study, what, target, form, Order(**order), Path(path))
+
     # -- removing ---------------------------------------------------------------------------------------------------
 
     def remove(
@@ -352,6 +404,19 @@ class Atlas(AtlasFolder):
     def removal(self, *figure_ids: str, corpus: str = "") -> Removal:
         """What `remove` would remove; nothing is changed."""
         return removal(self, figure_ids, corpus)
+
+    def edit(self, figure_id: str, *, undo: Sequence[str] = (), **words: str) -> Figure:
+        """Edit words of a figure that was added here from a file of one's own, as `mirage.storage.edit.edit` does.
+
+        Parameters
+        ----------
+        figure_id : str
+        undo : sequence of str
+            Fields that shall say again what the source says.
+        **words
+            New words by field, of `mirage.figure.EDITABLE`.
+        """
+        return edit(self, figure_id, words, undo)
 
     def removed(self, figure_ids: Collection[str]) -> dict[str, datetime]:
         """When figures were removed, by id; those that are there, or never were, are left out."""
@@ -398,7 +463,7 @@ class Atlas(AtlasFolder):
         """
         row = self.store.row(figure_id)
         if row.stack is None or row.figure.stack is None:
-            raise NotFound(f"{row.figure.id} is a single picture: it has no slices to scroll through.")
+            raise NotFound(_("%(id)s is a single picture: it has no slices to scroll through.", id=row.figure.id))
         return StackReader.open(self.pictures, row.figure.stack, row.stack.voxels, row.stack.labels)
 
     def size(self, figure_id: str) -> tuple[int, int]:
@@ -407,16 +472,18 @@ class Atlas(AtlasFolder):
         return picture.width, picture.height
 
     def facets(self, filters: Mapping[str, Sequence[str]] | None = None) -> dict[str, dict[str, int]]:
-        """Count the values of every filter field among the figures that pass the filters."""
+        """Count the values of every filter field among the figures that pass the filters, less those that are hidden."""
         with self.snapshot() as now:
-            return now.index.facets(filters) if filters else now.searcher.facets
+            counts = now.index.facets(filters) if filters else now.searcher.facets
+        hidden = self.store.rows(sorted(self.hidden_keys())).values()
+        return facets.without(counts, (row.figure for row in hidden), filters or {}) if hidden else counts
 
     def facets_found(self, answer: Answer) -> FoundFacets:
         """Count the values of every filter field within what a query finds.
 
         Where the query names concepts, by their mentions; where it has only other words or a picture, among its hits.
         """
-        return facets.found(self.store, answer)
+        return facets.found(self.store, answer, self.hidden_keys())
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
@@ -429,5 +496,7 @@ def _query(query: str | Query, filters: Mapping[str, Any]) -> Query:
     if isinstance(query, str):
         return Query.of(query, **filters)
     if filters:
-        raise BadQuery(f"A Query holds its own filters; {', '.join(filters)} cannot be given beside it.")
+        raise BadQuery(
+            _("A Query holds its own filters; %(filters)s cannot be given beside it.", filters=", ".join(filters))
+        )
     return query

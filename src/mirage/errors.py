@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 from pydantic_core import ValidationError
 
 ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
+_TEXT = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?')  # of JSON; the last one may have no end
 
 
 class MirageError(Exception):
@@ -21,10 +23,13 @@ class MirageError(Exception):
         What the command line ends with.
     status : int
         What the HTTP API answers with.
+    title : str
+        What a page or the API calls it; empty where that follows from the status.
     """
 
     exit_code = 1
     status = 400
+    title = ""
 
 
 class BadQuery(MirageError):
@@ -92,6 +97,17 @@ class Busy(MirageError):
 
     exit_code = 7
     status = 429
+
+
+def has_more_values(data: bytes, most: int) -> bool:
+    """Whether a JSON text has more fields and values than so many: of each one that is wrong an error is kept, a kilobyte.
+
+    Parameters
+    ----------
+    data : bytes
+    most : int
+    """
+    return data.count(b",") > most and _TEXT.sub(b"", data).count(b",") > most
 
 
 def first_fault(error: Exception) -> str:

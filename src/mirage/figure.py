@@ -7,6 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
+
+from mirage.letters import normalised
 
 NOT_STATED = "not stated"
 
@@ -50,6 +53,8 @@ PLANES: tuple[str, ...] = ("axial", "coronal", "sagittal", "frontal", "lateral",
 LinkKind = Literal["figure", "case", "article", "collection"]
 # What may be worked out where a source does not say it; see `Figure.inferred`.
 INFERABLE: tuple[str, ...] = ("modality", "plane")
+# What may be edited of a figure of one's own; see `mirage.storage.edit`.
+EDITABLE: tuple[str, ...] = ("title", "caption", "diagnosis", "modality", "plane", "region")
 # How a diagnosis was proven, the strongest proof first, and what to call it; see `mirage.language.proof`.
 PROOFS: dict[str, str] = {
     "pathology": "pathology",
@@ -117,11 +122,18 @@ class Window:
         What a radiologist calls it: "lung", "bone"; "as stored" for the one that the source gives.
     centre, width : float
         In the unit of `Stack.unit`.
+    each : tuple of (float, float)
+        Centre and width of each slice along the stack's first view, where the source gives every slice its own; empty
+        where one window is that of all. Other views, which cut through all slices, have `centre` and `width`.
+    curve : {"", "sigmoid"}
+        How values become grey: along a straight line, or along the S-shaped curve of DICOM (PS3.3, C.11.2.1.3.1).
     """
 
     name: str
     centre: float
     width: float
+    each: tuple[tuple[float, float], ...] = ()
+    curve: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +271,8 @@ class Figure:
         Of a figure of many slices; its picture is the best of them.
     slice_of : SlicePlace or None
         Of a picture that is one slice of a stack in the same corpus.
+    edited : tuple of (str, str)
+        Which of `EDITABLE` were edited in an atlas, and on which day: ``("caption", "2026-11-29")``.
     """
 
     id: str
@@ -279,6 +293,7 @@ class Figure:
     proof: str = field(default="", repr=False)
     stack: Stack | None = field(default=None, repr=False)
     slice_of: SlicePlace | None = field(default=None, repr=False)
+    edited: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def stated(self, field: str) -> str:
         """What the source itself says of the modality or plane; empty where it was inferred."""
@@ -369,6 +384,7 @@ _BREAK = re.compile(r"(?i)<\s*+(?:br|hr|/p|/li|/div|/tr|/h[1-6]|/ul|/ol)" + _ATT
 _TAG = re.compile(r"(?i)<\s*+/?+\s*+(?:" + _TAG_NAMES + ")" + _ATTRIBUTES)
 _COMMENT = re.compile(r"<!--(?P<kind>)")
 _HIDDEN = re.compile(r"(?i)<(?P<kind>script|style)\b[^<>]*+>")
+_NO_LINK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\"<>\\]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 # UTF-8 once read as Windows-1252: a lead byte and its continuation bytes, as the characters they became.
 _CP1252_HIGH = "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in range(0x80, 0xC0))
@@ -407,6 +423,20 @@ def _without(text: str, opening: re.Pattern[str], closing: str) -> str:
     return "".join(parts) + text[kept:]
 
 
+def is_link(text: str) -> bool:
+    """Whether a text is the address of a web page: http or https, a host, and nothing that would end an attribute.
+
+    Parameters
+    ----------
+    text : str
+    """
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not _NO_LINK.search(text)
+    except ValueError:  # brackets that do not match
+        return False
+
+
 def clean_text(text: object) -> str:
     """Text as a person would want to read it: no mark-up, no control characters, no "N/A".
 
@@ -433,7 +463,7 @@ def clean_text(text: object) -> str:
         value = _TAG.sub(" ", _BREAK.sub("\n", value))
     if not value.isascii():
         value = _MOJIBAKE.sub(_read_as_utf8, value.translate(_PRIVATE))
-        value = unicodedata.normalize("NFC", value)
+        value = normalised("NFC", value)
         value = "".join(_printable(c) for c in value)
     value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\x0b", "\n")
     value = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", " ", value)

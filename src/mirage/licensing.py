@@ -8,7 +8,6 @@ same, cell by cell, and a test compares them with this module.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from functools import lru_cache
 
 from mirage.errors import BadInput
 from mirage.figure import NOT_STATED, Licence
+from mirage.letters import normalised
+from mirage.wording import N_, _
 
 WAYS: dict[str, str] = {
     "page": "page on a shared server",
@@ -23,11 +24,15 @@ WAYS: dict[str, str] = {
     "deck": "deck of cards",
     "slide": "slide",
     "print": "print",
+    "sheet": "sheet to print",
+    "quiz": "quiz file",
+    "images": "key images",
     "notebook": "notebook",
+    "review": "packet for reviewers",
     "site": "site without a server",
 }
 """The ways out, and what to call them."""
-PURPOSES: dict[str, str] = {"myself": "for myself, on this machine", "pass-on": "to pass on"}
+PURPOSES: dict[str, str] = {"myself": N_("for myself, on this machine"), "pass-on": N_("to pass on")}
 """What for, and what to call it."""
 KINDS: tuple[str, ...] = (
     "public domain",
@@ -146,15 +151,21 @@ def may_leave(
         return Decision(allowed, why, carries if allowed else (), may_alter)
 
     if altered and terms.no_derivatives:
-        return decided(False, f"Its licence, {licence}, forbids altered copies: it leaves unchanged or not at all.")
+        return decided(
+            False, _("Its licence, %(licence)s, forbids altered copies: it leaves unchanged or not at all.", licence=licence)
+        )
     if private:
-        shown = "Showing it to signed-in people of one's own server is not passing on."
-        return decided(True, "It stays with you, on this machine." if purpose == "myself" else shown)
+        shown = _("Showing it to signed-in people of one's own server is not passing on.")
+        return decided(True, _("It stays with you, on this machine.") if purpose == "myself" else shown)
     if not terms.known:
         return decided(False, _silent(licence))
     if terms.non_commercial and not non_commercial:
         return decided(
-            False, f"Its licence, {licence}, permits passing on without gain only, and nobody has said that it is."
+            False,
+            _(
+                "Its licence, %(licence)s, permits passing on without gain only, and nobody has said that it is.",
+                licence=licence,
+            ),
         )
     return decided(True, _permitted(licence, terms))
 
@@ -168,19 +179,21 @@ def passing_on(licence: Licence) -> str:
     """
     terms = terms_of(licence)
     if not terms.known:
-        return f"{_silent(licence)} Ask it before you pass the picture on."
+        return _("%(licence)s Ask it before you pass the picture on.", licence=_silent(licence))
     asked = [
-        (terms.no_derivatives, "This licence forbids passing on altered copies."),
-        (terms.non_commercial, "This licence permits passing on without gain only."),
-        (terms.share_alike, "What is made of it has to be passed on under the same licence."),
+        (terms.no_derivatives, _("This licence forbids passing on altered copies.")),
+        (terms.non_commercial, _("This licence permits passing on without gain only.")),
+        (terms.share_alike, _("What is made of it has to be passed on under the same licence.")),
     ]
     return " ".join(words for holds, words in asked if holds)
 
 
 def _silent(licence: Licence) -> str:
     if str(licence) == NOT_STATED:
-        return "The source states no licence."
-    return f"The source says “{str(licence)[:80]}”, which is no licence that is known to permit passing on."
+        return _("The source states no licence.")
+    return _(
+        "The source says “%(licence)s”, which is no licence that is known to permit passing on.", licence=str(licence)[:80]
+    )
 
 
 def _permitted(licence: Licence, terms: Terms) -> str:
@@ -188,7 +201,38 @@ def _permitted(licence: Licence, terms: Terms) -> str:
     how += ["unchanged"] if terms.no_derivatives else []
     how += ["without gain"] if terms.non_commercial else []
     how += ["under the same terms"] if terms.share_alike else []
-    return f"Its licence, {licence}, permits passing it on {', '.join(how)}."
+    return _("Its licence, %(licence)s, permits passing it on %(how)s.", licence=licence, how=", ".join(how))
+
+
+OFFERED: tuple[Licence, ...] = (
+    Licence(),
+    *(
+        Licence(f"CC {kind} 4.0", f"https://creativecommons.org/licenses/{kind.lower()}/4.0/")
+        for kind in ("BY", "BY-SA", "BY-NC", "BY-NC-SA", "BY-ND", "BY-NC-ND")
+    ),
+    Licence("CC0 1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    Licence("public domain"),
+)
+"""What somebody may choose for pictures of their own; the first is none."""
+
+
+def allows(licence: Licence) -> str:
+    """What a licence lets others do, in a line.
+
+    Parameters
+    ----------
+    licence : mirage.figure.Licence
+    """
+    terms = terms_of(licence)
+    if not terms.known:
+        return _("They stay in this atlas, for yourself: no export, slide, deck or print to pass on has them.")
+    how = [] if terms.kind == "public domain" else [_("with attribution")]
+    how += [_("without gain only")] if terms.non_commercial else []
+    how += [_("unchanged only")] if terms.no_derivatives else []
+    how += [_("what is made of them under the same licence")] if terms.share_alike else []
+    if not how:
+        return _("Others may pass them on, without any condition.")
+    return _("Others may pass them on, %(how)s.", how=", ".join(how))
 
 
 def behind(licences: Iterable[Licence], thing: str = "figure") -> str:
@@ -309,7 +353,7 @@ def _said(words: str) -> frozenset[str] | None:
 def _words_of(text: str) -> str:
     """A text in small letters, known addresses in it written as names."""
     text = _ADDRESS.sub(lambda found: f" {_known_address(found[0].rstrip('.,;)')) or 'elsewhere'} ", text)
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normalised("NFKC", text).casefold()
     return re.sub(r"\bcc(?=by\b)", "cc ", folded)
 
 

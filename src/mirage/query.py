@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from mirage.errors import BadQuery
 from mirage.figure import MODALITIES, PLANES
+from mirage.letters import normalised
+from mirage.wording import _
 
 MAX_TEXT = 8_000
 MAX_TERMS = 16
@@ -70,7 +72,7 @@ class PictureTerm:
         raw = np.frombuffer(self.codes, dtype=np.int8).astype(np.float32)
         norm = float(np.linalg.norm(raw))
         if not norm:
-            raise BadQuery("The picture's embedding is empty. Drop the picture again.")
+            raise BadQuery(_("The picture's embedding is empty. Drop the picture again."))
         return np.asarray(raw / norm, dtype=np.float32)
 
     def print(self) -> str:
@@ -86,13 +88,13 @@ class PictureTerm:
         mirage.errors.BadQuery
             When it is damaged.
         """
-        digest, _, code = token.partition(".")
+        digest, _dot, code = token.partition(".")
         try:
             codes = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             codes = b""
         if not re.fullmatch(r"[0-9a-f]{12}", digest) or not 8 <= len(codes) <= 4096:
-            raise BadQuery("The picture's embedding is damaged. Drop the picture again.")
+            raise BadQuery(_("The picture's embedding is damaged. Drop the picture again."))
         return cls(digest, codes)
 
 
@@ -120,14 +122,20 @@ class Term:
         object.__setattr__(self, "figure", tidy(self.figure))
         given = sum((bool(self.text), self.picture is not None, bool(self.figure)))
         if given != 1:
-            raise BadQuery("A term is one thing: some text, a picture, or a figure of the atlas.")
+            raise BadQuery(_("A term is one thing: some text, a picture, or a figure of the atlas."))
         if not math.isfinite(self.weight) or abs(self.weight) > MAX_WEIGHT:
-            raise BadQuery(f"A weight is a number from −{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {self.weight}.")
+            raise BadQuery(
+                _(
+                    "A weight is a number from −%(max_weight)s to %(max_weight)s, not %(weight)s.",
+                    max_weight=format(MAX_WEIGHT, "g"),
+                    weight=self.weight,
+                )
+            )
 
 
 def tidy(text: str) -> str:
     """Text as typed, without control and invisible characters and with white space folded; everything else is kept."""
-    text = unicodedata.normalize("NFC", text)
+    text = normalised("NFC", text)
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Co", "Zl", "Zp") else c for c in text)
     # Zero-width joiners belong to emoji and to Persian; other marks that show nothing would hide a word from word search.
     text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _JOINERS)
@@ -152,16 +160,22 @@ def _clean_k(value: object) -> int:
     try:
         k = int(str(value).strip())
     except ValueError:
-        raise BadQuery(f"k is how many hits you want, a whole number from 1 to {MAX_K}, not {shown(value)}.") from None
+        raise BadQuery(
+            _(
+                "k is how many hits you want, a whole number from 1 to %(max_k)s, not %(value)s.",
+                max_k=MAX_K,
+                value=shown(value),
+            )
+        ) from None
     if not 1 <= k <= MAX_K:
-        raise BadQuery(f"k is how many hits you want, from 1 to {MAX_K}; {shown(k)} is outside.")
+        raise BadQuery(_("k is how many hits you want, from 1 to %(max_k)s; %(k)s is outside.", max_k=MAX_K, k=shown(k)))
     return k
 
 
 def _clean_refine(value: str) -> bool:
     word = value.strip().lower()
     if word not in (*_YES, *_NO):
-        raise BadQuery(f"refine is 1 to search twice, or 0; not {shown(value)}.")
+        raise BadQuery(_("refine is 1 to search twice, or 0; not %(value)s.", value=shown(value)))
     return word in _YES
 
 
@@ -196,7 +210,13 @@ def _clean_filters(filters: Mapping[str, str | Sequence[str]]) -> dict[str, tupl
     clean: dict[str, tuple[str, ...]] = {}
     for name, given in filters.items():
         if name not in FILTERS:
-            raise BadQuery(f"There is no filter named {shown(name)}. Filters are: {', '.join(FILTERS)}.")
+            raise BadQuery(
+                _(
+                    "There is no filter named %(name)s. Filters are: %(filters)s.",
+                    name=shown(name),
+                    filters=", ".join(FILTERS),
+                )
+            )
         values = [given] if isinstance(given, str) else list(given)
         kept = sorted({_canonical(name, tidy(value)) for value in values if tidy(value)})
         if kept:
@@ -255,16 +275,26 @@ class Query:
     def __post_init__(self) -> None:
         if not any(term.weight > 0 for term in self.terms):
             raise BadQuery(
-                "The query is empty. Type what you look for, for example “axial brain MRI thalamus”, or drop a picture."
+                _("The query is empty. Type what you look for, for example “axial brain MRI thalamus”, or drop a picture.")
                 if not self.terms
-                else "Say at least one thing that you want more of; “less of” alone points nowhere."
+                else _("Say at least one thing that you want more of; “less of” alone points nowhere.")
             )
         if len(self.terms) > MAX_TERMS:
-            raise BadQuery(f"A query has at most {MAX_TERMS} terms; this one has {len(self.terms)}.")
+            raise BadQuery(
+                _(
+                    "A query has at most %(max_terms)s terms; this one has %(terms)s.",
+                    max_terms=MAX_TERMS,
+                    terms=len(self.terms),
+                )
+            )
         length = sum(len(term.text) for term in self.terms)
         if length > MAX_TEXT:
             raise BadQuery(
-                f"The query is {length:,} characters long; at most {MAX_TEXT:,} are taken. A sentence or two finds most."
+                _(
+                    "The query is %(length)s characters long; at most %(max_text)s are taken. A sentence or two finds most.",
+                    length=format(length, ","),
+                    max_text=format(MAX_TEXT, ","),
+                )
             )
         object.__setattr__(self, "terms", _in_order(self.terms))
         object.__setattr__(self, "filters", _clean_filters(self.filters))
@@ -334,10 +364,12 @@ class Query:
         known = {"q", "more", "less", "like", "picture", "k", "refine", *FILTERS}
         if strange := sorted(set(many) - known):
             names = ", ".join(shown(name) for name in strange[:5])
-            raise BadQuery(f"Not understood in the query: {names}. Known are: {', '.join(sorted(known))}.")
+            raise BadQuery(
+                _("Not understood in the query: %(names)s. Known are: %(list)s.", names=names, list=", ".join(sorted(known)))
+            )
         for single in ("q", "k", "refine"):
             if len(many.get(single, [])) > 1:
-                raise BadQuery(f"{single!r} may be given once. Use 'more' for further terms.")
+                raise BadQuery(_("%(single)s may be given once. Use 'more' for further terms.", single=repr(single)))
         return cls.of(
             many.get("q", [""])[0],
             more=many.get("more", []),

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from platformdirs import user_cache_path, user_data_path
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -75,7 +75,15 @@ class Settings(BaseSettings):
         description="Names under which the site may be asked for; add yours when it is served to others.",
     )
     folder_roots: Annotated[tuple[UserPath, ...], NoDecode] = Field(
-        default=(), description="Folders under which the Corpora page may add folders of pictures."
+        default=(), description="Folders under which the Library page may add folders of pictures."
+    )
+    add_files: bool | None = Field(
+        default=None,
+        description="Whether pages take files that somebody drops, and let the words of such figures be edited. When unset, "
+        "where only this machine reaches the site: host and allowed_hosts name no other.",
+    )
+    add_max_bytes: int = Field(
+        default=2_000_000_000, ge=1_000, description="Bytes of all files that one person may add from the page at once."
     )
     corpora: dict[str, UserPath] = Field(
         default={},
@@ -84,11 +92,8 @@ class Settings(BaseSettings):
     )
     upload_max_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest picture that may be dropped.")
     upload_max_pixels: int = Field(default=50_000_000, ge=1_000, description="Most pixels such a picture may have.")
-    picture_memory: int | None = Field(
-        default=None,
-        ge=16_000_000,
-        description="Bytes that all uploads and pictures being opened may take together; an eighth of the machine's memory "
-        "when unset, from 1 to 3 GiB.",
+    picture_memory: int = Field(
+        default=2**30, ge=16_000_000, description="Bytes that all uploads and pictures being opened may take together."
     )
     explainer: str = Field(default="extractive", description="Which explainer speaks when nobody names one.")
     explainer_model: str = Field(
@@ -127,15 +132,48 @@ class Settings(BaseSettings):
     generator_download: bool = Field(
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
+    names: UserPath = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "names",
+        description="Where the names of files that somebody added are kept, apart from the atlas, for them alone.",
+    )
     models: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
         description="Where mirage models pull keeps models.",
+    )
+    live: bool = Field(
+        default=True,
+        description="Whether sources on the network may be asked at all, when somebody asks for them: mirage add pmc, idc …",
+    )
+    live_cache: UserPath = Field(
+        default_factory=lambda: user_cache_path("mirage", appauthor=False) / "live",
+        description="Where their answers and files are kept.",
+    )
+    live_contact: str = Field(
+        default="",
+        max_length=200,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Your e-mail address, told to the sources that ask for one, so that they can write before they block.",
+    )
+    live_addresses: dict[str, str] = Field(
+        default={}, description="Addresses of sources by name, in place of their own: a mirror, or a proxy."
+    )
+    ncbi_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="A key of NCBI, with which PubMed Central may be asked ten times a second, not three.",
     )
     sign_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) with which synthetic images are signed, as C2PA."
     )
     sign_key: Path | None = Field(default=None, description="The private key (PEM) of that certificate.")
-    threads: int = Field(default=2, ge=1, le=256, description="Processor threads for encoding.")
+    threads: int = Field(
+        default=2, ge=1, le=256, description="Processor threads for one encoding; adding figures has two to four."
+    )
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether pages may add files of one's own, and edit the words of such figures."""
+        own = ("localhost", "127.0.0.1", "::1", "[::1]")
+        return {self.host, *self.allowed_hosts} <= set(own) if self.add_files is None else self.add_files
 
     @model_validator(mode="before")
     @classmethod

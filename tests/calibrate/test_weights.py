@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,8 +132,8 @@ def test_a_copied_atlas_holds_the_figures_that_it_should_without_their_names(som
         assert len(bare.index) == len(chosen)
         digest = bare.encoder.info().digest
         for name, row in there.items():
-            image, caption = bare.store.vectors([row.key], digest)[row.key]
-            old_image, old_caption = some.store.vectors([chosen[name].key], digest)[chosen[name].key]
+            image, caption = bare.store.vectors.of([row.key], digest)[row.key]
+            old_image, old_caption = some.store.vectors.of([chosen[name].key], digest)[chosen[name].key]
             assert image @ old_image > 0.9999
             assert caption @ old_caption > 0.9999  # these have captions, so their titles were not in it
 
@@ -145,10 +146,10 @@ def test_a_copied_atlas_has_the_stacks_and_the_vectors_of_their_slices(some: Atl
             name: (row.figure.stack, row.stack) for name, row in stacks.items()
         }
         digest = made.encoder.info().digest
-        assert made.store.slice_counts(digest).keys() == {row.key for row in there.values()}
+        assert made.store.vectors.slice_counts(digest).keys() == {row.key for row in there.values()}
         for name, row in there.items():
-            kept = made.store.slices([row.key], digest)[row.key]
-            first = some.store.slices([stacks[name].key], digest)[stacks[name].key]
+            kept = made.store.vectors.slices([row.key], digest)[row.key]
+            first = some.store.vectors.slices([stacks[name].key], digest)[stacks[name].key]
             assert kept.numbers.tolist() == first.numbers.tolist()
             assert np.allclose(kept.vectors, first.vectors, atol=1e-3)
 
@@ -224,28 +225,6 @@ def test_each_weight_of_concepts_and_of_cases_is_tried_at_half_and_at_twice() ->
     assert all((one["image"], one["words"]) == (0.5, 1.0) for one in tried)
 
 
-@pytest.mark.usefixtures("few")
-def test_what_is_chosen_for_an_atlas_is_what_its_searches_go_by(own: Atlas) -> None:
-    told: list[tuple[int, int]] = []
-    before = own.search("a circle in the liver")
-    result = run.calibrate(own, progress=lambda done, total: told.append((done, total)))
-    assert told[-1][0] == told[-1][1] == len(told)
-    assert any(name == "weights, words" for name, _ in result.report)
-    assert result.calibration.encoder == own.encoder_info.digest
-    run.write(result, own.path / CALIBRATION_FILE)
-    now = own.search("a circle in the liver")
-    own.close()
-    with Atlas.open(own.path) as again:
-        assert [(hit.figure.id, hit.confidence, hit.score) for hit in again.search("a circle in the liver").hits] == [
-            (hit.figure.id, hit.confidence, hit.score) for hit in now.hits
-        ]
-        with again.snapshot() as seen:
-            assert seen.searcher.calibration == result.calibration
-    (own.path / CALIBRATION_FILE).unlink()
-    with Atlas.open(own.path) as again:
-        assert [hit.score for hit in again.search("a circle in the liver").hits] == [hit.score for hit in before.hits]
-
-
 def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_not(own_folder: Path, tmp_path: Path) -> None:
     folder = copy_atlas(own_folder, tmp_path / "atlas")
     with Atlas.open(folder) as atlas:
@@ -258,15 +237,46 @@ def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_no
 
 
 @pytest.mark.usefixtures("few")
-def test_the_command_calibrates_an_atlas(own_folder: Path, tmp_path: Path) -> None:
+def test_the_command_calibrates_an_atlas_and_its_searches_go_by_that(
+    own_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = copy_atlas(own_folder, tmp_path / "atlas")
+    told: list[tuple[int, int]] = []
+    results: list[tuple[run.CalibrationResult, list[Hit]]] = []
+    calibrate = run.calibrate
+
+    def watched(atlas: Atlas, *given: Any, progress: Callable[[int, int], None], **options: Any) -> run.CalibrationResult:
+        def tell(done: int, total: int) -> None:
+            told.append((done, total))
+            progress(done, total)
+
+        result = calibrate(atlas, *given, progress=tell, **options)
+        results.append((result, atlas.search("a circle in the liver").hits))
+        return result
+
+    with Atlas.open(folder) as atlas:
+        before = atlas.search("a circle in the liver")
+    monkeypatch.setattr(run, "calibrate", watched)
     done = CliRunner().invoke(app, ["evaluate", "calibrate", "--atlas", str(folder), "--json"])
     assert done.exit_code == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["file"] == str(folder / CALIBRATION_FILE)
-    assert any(name == "weights, words" for name, _ in told["report"])
-    assert Calibration.read(folder / CALIBRATION_FILE).encoder
-    assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"] == told["report"]
+    ((result, now),) = results
+    assert told[-1][0] == told[-1][1] == len(told)
+    assert any(name == "weights, words" for name, _ in result.report)
+    printed = json.loads(done.stdout)
+    assert printed["file"] == str(folder / CALIBRATION_FILE)
+    assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"] == printed["report"]
+    assert [name for name, _ in printed["report"]] == [name for name, _ in result.report]
+    assert Calibration.read(folder / CALIBRATION_FILE).encoder == result.calibration.encoder
+    with Atlas.open(folder) as atlas:
+        assert result.calibration.encoder == atlas.encoder_info.digest
+        with atlas.snapshot() as seen:
+            assert seen.searcher.calibration == result.calibration
+        assert [(hit.figure.id, hit.confidence, hit.score) for hit in atlas.search("a circle in the liver").hits] == [
+            (hit.figure.id, hit.confidence, hit.score) for hit in now
+        ]
+    (folder / CALIBRATION_FILE).unlink()
+    with Atlas.open(folder) as atlas:
+        assert [hit.score for hit in atlas.search("a circle in the liver").hits] == [hit.score for hit in before.hits]
 
 
 def test_an_atlas_with_too_few_words_is_told_so_and_stays_as_it_is(tmp_path: Path, pictures: Callable[..., Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 from typer.testing import CliRunner
 
@@ -58,3 +59,21 @@ def test_what_is_amiss_is_told(small: Path, tmp_path: Path) -> None:
     for _ in range(2):
         run(small, "add", "--new", "Twice", "section", "a")
     assert "2 collections are called 'Twice'" in run(small, "show", "Twice")[2]
+
+
+def test_a_collection_goes_along_as_a_file_and_what_stayed_is_counted(small: Path, tmp_path: Path) -> None:
+    with Atlas.open(small) as atlas:
+        figure = atlas.store.rows(atlas.store.keys())[1].figure.id
+    run(small, "add", "--new", "Week 3", "figure", figure)
+    deck = tmp_path / "deep" / "week-3.apkg"
+    code, _, told = run(small, "take", "Week 3", str(deck))
+    assert (code, "1 picture is in it. 1 note. 1 card." in told) == (0, True)
+    assert "collection.anki2" in ZipFile(deck).namelist()
+    assert run(small, "take", "Week 3", str(deck))[0] == 2, "nothing is written over"
+    slides = tmp_path / "films.pptx"
+    said = json.loads(run(small, "take", "q=phantom", str(slides), "--kind", "search", "--as", "slides", "--json")[1])
+    assert said["told"][0].endswith("pictures are in it.")
+    assert said["bytes"] == slides.stat().st_size
+    code, _, told = run(small, "take", "Week 3", str(tmp_path / "theirs.zip"), "--as", "images", "--for", "pass-on")
+    assert (code, "1 picture stayed behind: 1 not stated." in told) == (2, True)
+    assert not (tmp_path / "theirs.zip").exists()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import pytest
 
 from mirage.cli import main
 from mirage.storage import manifest
-from parts import COMMAND, STARTER_FIGURES, copy_atlas, environment, mirage, start, until
+from parts import COMMAND, STARTER_FIGURES, copy_atlas, environment, in_terminal, mirage, start, until
 from roco_maker import ROWS, write_annotations, write_shard
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -29,27 +27,6 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 def atlas(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A starter atlas that no process holds between two commands."""
     return copy_atlas(starter_folder, tmp_path_factory.mktemp("cli") / "atlas")
-
-
-def in_terminal(columns: int, *arguments: str, atlas: Path) -> str:
-    """What a command prints in a terminal so wide."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (40, columns))
-    env = {name: value for name, value in environment(atlas).items() if name != "COLUMNS"}
-    process = subprocess.Popen([*COMMAND, *arguments], env=env, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    printed = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        printed += part
-    process.wait(30)
-    os.close(ours)
-    return ANSI.sub("", printed.decode("utf-8")).replace("\r\n", "\n")
 
 
 def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
@@ -74,7 +51,10 @@ def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("columns", [80, 140])
 def test_hits_are_a_table_that_keeps_to_the_terminal(atlas: Path, columns: int) -> None:
-    printed = in_terminal(columns, "search", "axial", "thalamus", "-k", "3", "--flat", atlas=atlas)
+    code, told = in_terminal(columns, "search", "axial", "thalamus", "-k", "3", "--flat", atlas=atlas)
+    assert code == 0
+    assert ANSI.search(told), "in a terminal it writes in colours"
+    printed = ANSI.sub("", told).replace("\r\n", "\n")
     lines = printed.rstrip("\n").split("\n")
     assert lines[0].split() == ["#", "sure", "kind", "what", "figure"]
     assert max(map(len, lines)) <= columns
@@ -190,7 +170,7 @@ def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:
         process.stdout.read(10)
         process.stdout.close()
         told = process.stderr.read().decode()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
         assert told == ""
 
 
@@ -297,7 +277,7 @@ def served(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     holder = until(lambda: (held := manifest.Holder.read(folder)) and held.url and held)
     yield folder, holder.url  # type: ignore[attr-defined]
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert not (folder / "atlas.lock").exists()
 
 
@@ -334,7 +314,7 @@ def rounded(value: object) -> object:
 
 def test_json_is_what_the_http_api_answers(served: tuple[Path, str]) -> None:
     folder, url = served
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=120) as client:
         answer = client.get("/api/search", params={"q": "chest", "k": 3}).json()
         figure = client.get("/api/figures/starter:chest-pa").json()
     printed = json.loads(mirage("search", "chest", "-k", "3", "--json", atlas=folder).stdout)
@@ -430,8 +410,8 @@ def test_up_opens_what_is_there_and_ctrl_c_ends_it(starter_copy: Path, started: 
     address = re.match(r"MIRAGE is at (http://localhost:\d+)", words)
     assert address, words
     # The port is taken before the line is printed; the first answer tells that the server has started.
-    assert httpx.get(address[1], timeout=30).status_code == 200
+    assert httpx.get(address[1], timeout=120).status_code == 200
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) in (0, 130)
+    assert process.wait(120) in (0, 130)
     assert "Traceback" not in process.stderr.read()
     assert not (starter_copy / "atlas.lock").exists()

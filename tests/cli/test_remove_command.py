@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mirage.atlas import Atlas
-from parts import COMMAND, environment, mirage, until
+from parts import answered, mirage, until
 
 
 def ids_of(folder: Path) -> list[str]:
@@ -20,36 +17,15 @@ def ids_of(folder: Path) -> list[str]:
         return [row.figure.id for rows in atlas.store.each() for row in rows]
 
 
-def answered(words: str, *arguments: str, atlas: Path) -> tuple[int, str]:
-    """Run a command in a terminal, answer its question, and give its code and what it printed."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen([*COMMAND, *arguments], env=environment(atlas), stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    printed, answer = b"", f"{words}\n".encode()
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        printed += part
-        if answer and b"Remove?" in printed:
-            os.write(ours, answer)
-            answer = b""
-    os.close(ours)
-    return process.wait(30), " ".join(printed.decode().split())
-
-
 def test_it_says_what_goes_and_asks(small: Path) -> None:
     (first, *rest) = ids_of(small)
-    code, printed = answered("n", "remove", "figure", first, atlas=small)
+    code, printed = answered("n", "remove", "figure", first, atlas=small, question="Remove?")
     assert code == 1
     assert "1 figure, " in printed
     assert "would be removed from the atlas." in printed
     assert "Nothing was removed." in printed
     assert len(ids_of(small)) == 6
-    code, printed = answered("y", "remove", "figure", first, atlas=small)
+    code, printed = answered("y", "remove", "figure", first, atlas=small, question="Remove?")
     assert code == 0
     assert "1 figure, " in printed
     assert ids_of(small) == rest
@@ -96,7 +72,7 @@ def test_what_was_removed_is_not_put_back_when_mirage_starts(starter_copy: Path,
             told += line
             assert process.poll() is None, process.stderr.read()
         process.terminate()
-        return told + process.communicate(timeout=60)[1]
+        return told + process.communicate(timeout=120)[1]
 
     up()
     with Atlas.open(starter_copy) as atlas:
@@ -117,5 +93,5 @@ def test_it_goes_through_the_server_that_holds_the_atlas(small: Path, started: C
     assert done.returncode == 0, done.stderr
     assert "removing through it" in done.stderr
     process.terminate()
-    process.wait(60)
+    process.wait(120)
     assert ids_of(small) == rest

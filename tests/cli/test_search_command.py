@@ -19,7 +19,7 @@ def atlas(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return copy_atlas(starter_folder, tmp_path_factory.mktemp("searching") / "atlas")
 
 
-WIDE = {"COLUMNS": "140", "PYTHONUTF8": "1"}  # in a process that begins with this width
+WIDE = {"COLUMNS": "140"}
 
 
 def words_of(text: str) -> str:

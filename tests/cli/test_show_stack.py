@@ -57,7 +57,7 @@ def test_adding_tells_what_there_is_to_know_of_a_stack_by_its_name(tmp_path: Pat
         nib.Nifti1Image(voxels, np.eye(4)).to_filename(tmp_path / "scans" / f"{name}.nii.gz")
     said = words_of(mirage("add", "folder", tmp_path / "scans", atlas=tmp_path / "atlas").stderr)
     assert "Taken with a remark: first.nii.gz; second.nii.gz: It holds 2 volumes; number 1 was taken." in said
-    assert "2 stacks were taken with a remark." in said
+    assert "2 figures were taken with a remark." in said
 
 
 def test_a_slice_is_written_through_its_window_with_square_pixels(atlas: Path, corpus: MadeStacks, tmp_path: Path) -> None:

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from commons_maker import make_commons
+from idc_maker import make_idc
+from isic_maker import make_isic
+from live_server import Place, living
 from medpix_maker import make_medpix
 from mirage import corpora
 from mirage.corpora.base import Corpus, CorpusCard, CorpusInfo, CorpusOption, Item, Refused
 from mirage.corpora.contract import faults
+from mirage.corpora.live.pmc import PmcCorpus
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Figure, Source
 from mirage.images import DecodedPicture
+from pmc_maker import Paper, fig, hold, pmc_settings
 from roco_maker import make_roco, make_rocov2
 
 
@@ -35,12 +41,27 @@ def folder(place: Path) -> Corpus:
     return corpora.load("folder", path=place)
 
 
+def pmc(place: Path) -> Corpus:
+    source = Place()
+    with living(source):
+        hold(
+            source, Paper(1), Paper(2, figures=(fig(1), fig(2, fig_type="table"))), Paper(3, metadata={"is_retracted": True})
+        )
+        opened = PmcCorpus("aortic dissection", settings=pmc_settings(source, place))
+        opened.prepare()
+    return opened
+
+
 MAKERS: dict[str, Callable[[Path], Corpus]] = {
     "medpix": medpix,
     "folder": folder,
     "roco": lambda place: corpora.load("roco", path=make_roco(place)),
     "rocov2": lambda place: corpora.load("rocov2", path=make_rocov2(place)),
+    "pmc": pmc,
     "starter": lambda _: corpora.load("starter"),
+    "commons": make_commons,
+    "idc": make_idc,
+    "isic": make_isic,
 }
 
 

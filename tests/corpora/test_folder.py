@@ -13,7 +13,7 @@ from PIL import Image
 from dicom_maker import make_dicom
 from mirage.corpora.base import Item, Refused
 from mirage.corpora.folder import FolderCorpus
-from mirage.corpora.folder_table import age_and_sex
+from mirage.corpora.folder_words import age_and_sex
 from mirage.errors import BadInput
 from mirage.licensing import terms_of
 
@@ -54,6 +54,14 @@ def test_pictures_without_words_are_taken_in_by_name(place: Path) -> None:
 def test_a_picture_is_known_by_its_content_where_its_name_says_nothing(place: Path) -> None:
     shutil.copy(place / "a.png", place / "IM0001")
     assert "IM0001" in items(FolderCorpus(place))
+
+
+@pytest.mark.parametrize("name", ["a" * 290 + ".png", "a/" * 140 + "z.png", "é" * 200 + ".png", "a.png/z.png", "\udc80.png"])
+def test_a_name_that_no_file_can_have_costs_its_row_and_no_other(name: str, place: Path) -> None:
+    rows = [{"file": name, "caption": "Nothing"}, {"file": "a.png", "caption": "A caption"}]
+    corpus = FolderCorpus(table(place, "\n".join(map(json.dumps, rows)), "figures.jsonl"))
+    assert items(corpus)["a.png"].figure.caption == "A caption"
+    assert list(refused(corpus).values()) == ["Line 1 of the table names it, and it is not in the folder."]
 
 
 def test_a_row_gives_its_words_and_the_others_have_none(place: Path) -> None:
@@ -102,6 +110,17 @@ def test_json_lines_synonyms_and_given_columns_are_read(place: Path) -> None:
     assert items(chosen)["a.png"].figure.caption == "Three"
 
 
+def test_the_only_csv_is_the_table_where_it_has_a_column_for_files(place: Path) -> None:
+    table(place, "title\nOne\n", "words.csv")
+    assert not FolderCorpus(place).has_words
+    table(place, "Title;File\nOne;a.png\n", "words.csv")
+    assert items(FolderCorpus(place))["a.png"].figure.title == "One"
+    table(place, "file,title\na.png,Two\n", "other.csv")
+    assert not FolderCorpus(place).has_words, "of two nobody knows which"
+    table(place, "file,title\na.png,Three\n", "figures.csv")
+    assert items(FolderCorpus(place))["a.png"].figure.title == "Three"
+
+
 def test_a_table_of_labels_needs_no_mapping(place: Path) -> None:
     table(place, "file,label,original\na.png,pneumonia,x.png\n", "labels.csv")
     assert items(FolderCorpus(place))["a.png"].figure.diagnosis == "pneumonia"
@@ -122,6 +141,11 @@ def test_byte_order_marks_are_understood(place: Path, encoding: str) -> None:
 
 def test_another_encoding_is_told_by_byte_and_line(place: Path) -> None:
     table(place, "file,caption\na.png,plain\nb.jpg,œdème\n", encoding="cp1252")
+    corpus = FolderCorpus(place)
+    assert items(corpus)["b.jpg"].figure.caption == "œdème"
+    assert "byte 0x9c in line 3) and was read as Windows-1252" in corpus.advice
+    # Whose letters nobody can tell is refused.
+    table(place, "file,caption\na.png,plain\nb.jpg,\x9cd\x8fme\n", encoding="latin-1")
     with pytest.raises(BadInput, match=r"byte 0x9c in line 3 .*UTF-8"):
         list(FolderCorpus(place).items())
 
@@ -223,6 +247,9 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
         ("45y/F", True),
         ("Female, 6 months", True),
         ("newborn girl", True),
+        ("57, weiblich", True),
+        ("4 años, M", True),
+        ("Frau Mann", False),
         ("Jane Doe", False),
         ("Doe, 45, F", False),
         ("P-0012345", False),

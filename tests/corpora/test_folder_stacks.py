@@ -369,6 +369,16 @@ def test_names_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
     assert "does not name the labels" in entries(FolderCorpus(tmp_path))[2]["a_seg.nii.gz"]
 
 
+def test_names_of_labels_that_lie_elsewhere_are_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    nifti(folder / "a.nii.gz")
+    nifti(folder / "a_seg.nii.gz", voxels=marks())
+    (tmp_path / "theirs.json").write_text('{"1": "somebody else’s words"}')
+    (folder / "a_seg.json").symlink_to(tmp_path / "theirs.json")
+    assert "does not name the labels" in entries(FolderCorpus(folder))[2]["a_seg.nii.gz"]
+
+
 # -- numbered pictures --------------------------------------------------------------------------------------------------
 
 
@@ -621,7 +631,7 @@ def test_a_collection_says_how_many_stacks_it_has_and_the_licences_of_its_table(
     numbered(tmp_path / "knee", [1])
     (tmp_path / "figures.csv").write_text("file,licence\nwrist,CC-BY-4.0\n", "utf-8")
     info = FolderCorpus(tmp_path, stacks="numbered", licence="CC0-1.0").info()
-    assert info.summary == "1 stack and 1 picture of a folder."
+    assert info.summary == "Pictures of a folder."
     assert info.licence.name == "CC-BY-4.0, CC0-1.0; each figure names its own"
     only = FolderCorpus(tmp_path / "wrist", stacks="numbered").info()
-    assert (only.summary, only.licence.name) == ("1 stack of a folder.", "")
+    assert (only.summary, only.licence.name) == ("Pictures of a folder.", "")

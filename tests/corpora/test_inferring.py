@@ -19,7 +19,8 @@ from mirage.corpora.roco import RocoCorpus
 from mirage.errors import BadInput
 from mirage.explain import explanation
 from mirage.figure import Figure, Source
-from mirage.storage.ingest import add, caption_text
+from mirage.storage.caption_vectors import caption_text
+from mirage.storage.ingest import add
 from roco_maker import Made, write_shard
 
 NOBODY = Source("roco", "Made up")
@@ -84,7 +85,7 @@ def test_what_the_source_says_is_never_replaced_or_marked() -> None:
 def kept(starter: Atlas) -> tuple[list[Figure], np.ndarray]:
     """The starter's figures, of which all is known, and the vectors of their pictures."""
     rows = [row for batch in starter.store.each() for row in batch]
-    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    vectors = starter.store.vectors.of([row.key for row in rows], starter.encoder.info().digest)
     return [row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -283,14 +282,7 @@ def test_a_folder_without_parquet_files_says_what_was_looked_for(tmp_path: Path)
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_roco(tmp_path)
-    real = builtins.__import__
-
-    def lacking(name: str, *rest: Any, **more: Any) -> Any:
-        if name.split(".", maxsplit=1)[0] == "pyarrow":
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", lacking)
+    monkeypatch.setattr("mirage.corpora.parquet.find_spec", lambda name: None)
     with pytest.raises(Unavailable, match=r"pip install pyarrow"):
         corpora.load("roco", path=tmp_path)
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from mirage import encoders
-from mirage.encoders import Encoder, EncoderInfo
+from mirage.encoders import Encoder, EncoderInfo, towers
+from mirage.encoders.base import OnOneThread
 from mirage.encoders.export import export
 from tiny_duals import clip_folder, open_clip_folder, siglip_folder, word_piece_folder
 
@@ -153,6 +154,26 @@ def test_it_may_be_used_from_several_threads(encoder: Encoder) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = np.concatenate(list(pool.map(lambda text: encoder.encode_texts([text]), texts)))
     assert (found * expected).sum(1).min() > 0.98
+
+
+def test_on_one_thread_it_is_the_same_encoder(encoder: Encoder) -> None:
+    alone = encoder.on_one_thread() if isinstance(encoder, OnOneThread) else None
+    assert alone is not None or encoder.info().name not in ("starter", "onnx")
+    if alone is not None:
+        texts, images = (
+            [f"coronal CT of the pelvis{' again' * n}" for n in range(5)],
+            [gradient("L"), gradient("RGB", (90, 50))],
+        )
+        assert alone.info() == encoder.info()
+        assert (encoder.encode_texts(texts) * alone.encode_texts(texts)).sum(1).min() > 0.98
+        np.testing.assert_allclose(encoder.encode_images(images), alone.encode_images(images), atol=1e-3)
+
+
+def test_large_models_are_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(towers, "_MOST_TWICE", 1_000)
+    encoder = encoders.load("starter")
+    assert isinstance(encoder, OnOneThread)
+    assert encoder.on_one_thread() is None
 
 
 def test_words_for_a_picture_are_nearer_than_words_for_another_kind() -> None:

@@ -13,7 +13,7 @@ from mirage.corpora.starter import StarterCorpus
 from mirage.encoders import load
 from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.known import KnownVectors, Recalling
-from mirage.storage.ingest import encode_captions
+from mirage.storage.caption_vectors import encode_captions
 
 
 class _Counting:

@@ -174,6 +174,26 @@ def test_the_starter_atlas_is_explained_from_what_its_cases_say(starter: Atlas, 
     assert "does not diagnose" in cited
 
 
+@pytest.mark.parametrize(
+    ("question", "case"),
+    [
+        ("aneurysm", "starter:case-aortic-aneurysm"),
+        ("aneurysm stent", "starter:case-aortic-aneurysm"),
+        ("aortic dissection with a stent graft", "starter:case-aortic-dissection"),
+    ],
+)
+def test_what_is_asked_for_together_is_told_of_cases_that_have_it_together(starter: Atlas, question: str, case: str) -> None:
+    found = starter.explain(question)
+    cases = {item.case for item in found.evidence for claim in found.claims if item.number in claim.cites}
+    assert cases == {case}
+
+
+def test_a_device_in_a_place_is_told_of_and_not_what_else_is_there(starter: Atlas) -> None:
+    found = starter.explain("stent in the aorta")
+    assert found.claims
+    assert all("stent" in claim.text for claim in found.claims)
+
+
 @pytest.mark.parametrize("question", ["liver", "hippocampus", "brain", "pancreas"])
 def test_of_what_captions_only_place_nothing_is_quoted_and_that_is_said(starter: Atlas, question: str) -> None:
     found = starter.explain(question)

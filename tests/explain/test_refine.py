@@ -18,7 +18,8 @@ TEXT = "aortic dissection CT"
 
 
 def refined(atlas: Atlas, query: Query, refinement: Refinement) -> Answer:
-    return refine.search(query, atlas._searcher, atlas.encoder, atlas.cases_of, refinement)
+    with atlas.snapshot() as now:
+        return refine.search(query, now.searcher, now.encoder, atlas.cases_of, refinement)
 
 
 def names(answer: Answer) -> list[str]:

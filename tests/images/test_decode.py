@@ -153,12 +153,14 @@ def test_pixel_data_that_unpacks_to_far_more_than_the_picture_stays_bounded() ->
     assert len(bomb) < 2**20
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_the_first_frame_of_several_is_taken_and_said(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"), [("GIF", "several frames"), ("WEBP", "3 frames"), ("PNG", "3 frames"), ("TIFF", "3 pages")]
+)
+def test_the_first_frame_of_several_is_taken_and_said(kind: str, said: str) -> None:
     frames = [Image.fromarray(np.full((20, 20), value, np.uint8)).convert("RGB") for value in (200, 10, 90)]
     decoded = read_picture(saved(frames[0], kind, save_all=True, append_images=frames[1:]), name="loop")
     assert abs(int(np.asarray(decoded.image).mean()) - 200) < 6
-    assert "first was taken" in decoded.notes[0]
+    assert decoded.notes[0] == f"loop holds {said}; the first was taken."
     assert decoded.original is None
 
 
@@ -215,7 +217,12 @@ def test_metadata_is_gone_from_pixels_and_from_the_bytes_that_are_kept() -> None
     exif = Image.Exif()
     exif[0x010E] = "Jane Roe"
     image = scene().convert("RGB")
+    plain = saved(image, "JPEG")
+    small_copy = b"\xff\xe0\0\x1cJFIF\0\1\2\0\0\1\0\1\2\2Jane Roe, 90"  # two by two pixels of it
+    colours = b"\xff\xee\0\x16Adobe\0\x64\0\0\0\0\1Jane Roe"
     for data in (
+        plain[:2] + small_copy + colours + plain[20:],
+        saved(image, "PNG")[:-12] + chunk(b"IEND", b"Jane Roe"),
         saved(image, "PNG", pnginfo=text),
         saved(image, "JPEG", exif=exif, comment=b"Jane Roe"),
         saved(image, "WEBP", exif=exif, xmp=b"<x>Jane Roe</x>"),

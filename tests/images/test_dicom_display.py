@@ -252,6 +252,21 @@ def test_palettes_of_16_bits_are_bright_whatever_their_entries(low: bool) -> Non
     assert decode(make_dicom(np.zeros((4, 6), np.uint8), **tags)).getpixel((1, 1)) == (200, 0, 55)
 
 
+@pytest.mark.parametrize(
+    ("first", "entries", "last", "shown"), [(0, 256, 65_535, 0), (0, 256, 255, 100), (90, 40, 65_535, 0)]
+)
+def test_a_palette_is_judged_by_all_of_its_entries_and_not_by_those_of_a_frame(
+    first: int, entries: int, last: int, shown: int
+) -> None:
+    tags: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    table = np.arange(first, first + entries).astype("<u2")
+    table[-1] = last
+    for colour in ("Red", "Green", "Blue"):
+        tags[f"{colour}PaletteColorLookupTableDescriptor"] = [entries, first, 16]
+        tags[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
+    assert decode(make_dicom(np.full((4, 6), 100, np.uint8), **tags)).getpixel((1, 1)) == (shown,) * 3
+
+
 def test_pixels_in_floating_point_are_spread_and_a_window_of_width_one_is_no_step() -> None:
     values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     tags = {"WindowCenter": 0.5, "WindowWidth": 1, "BitsAllocated": 32}
@@ -271,9 +286,7 @@ def test_burned_in_text_is_refused_however_it_is_said(said: str) -> None:
     assert decode(make_dicom(STORED, BurnedInAnnotation="NO")).size == (5, 4)
 
 
-@pytest.mark.parametrize(
-    "syntax", ["1.2.3.4.5.6", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.1", "nonsense", "9" * 64]
-)
+@pytest.mark.parametrize("syntax", ["1.2.3.4.5.6", "1.2.840.10008.1.1", "nonsense", "9" * 64])
 def test_forms_that_nobody_knows_are_refused_in_words(syntax: str) -> None:
     plain, value = b"UI\x14\0" + b"1.2.840.10008.1.2.1\0", syntax.encode() + b"\0" * (len(syntax) % 2)
     data = make_dicom(STORED).replace(plain, b"UI" + len(value).to_bytes(2, "little") + value)
@@ -282,17 +295,6 @@ def test_forms_that_nobody_knows_are_refused_in_words(syntax: str) -> None:
     said = refusal_of(data, "strange.dcm")
     assert said is not None
     assert said.startswith("strange.dcm is stored in a form that cannot be read")
-
-
-def test_a_damaged_compressed_frame_may_want_another_decoder_and_says_which() -> None:
-    file = pydicom.dcmread(pydicom.filebase.DicomBytesIO(make_dicom(STORED)))
-    file.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.90"
-    file.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f\xff\x51" + bytes(60)])
-    file["PixelData"].is_undefined_length = True
-    out = pydicom.filebase.DicomBytesIO()
-    pydicom.dcmwrite(out, file)
-    with pytest.raises(BadPicture, match="pylibjpeg-openjpeg"):
-        decode(out.getvalue(), name="j2k.dcm")
 
 
 def test_a_deflated_file_is_shown_as_the_same_file_uncompressed_and_its_marks_are_read() -> None:

@@ -72,10 +72,10 @@ KINDS: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_megabyte_is_read_in_seconds(kind: str) -> None:
     data = KINDS[kind](1_000_000)
-    begun = time.monotonic()
+    begun = time.process_time()  # which a busy machine does not make longer
     refusal_of(data, "hostile")
     declared(data)
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,11 +109,11 @@ def test_four_times_the_size_is_not_sixteen_times_the_work(kind: str) -> None:
 
 def test_the_searches_in_a_packet_take_steps_in_proportion_to_its_length() -> None:
     for text in ("<mirage:record>" * 100_000, "CreatorTool>" * 100_000, "digitalsourcetype/" * 60_000):
-        begun = time.monotonic()
+        begun = time.process_time()
         assert record_in(text) is None
         assert source_type(text) == ""
         assert len(creator_tool(text)) <= 200
-        assert time.monotonic() - begun < 20
+        assert time.process_time() - begun < 20
 
 
 def test_a_packet_that_unpacks_without_end_is_read_as_far_as_a_megabyte() -> None:

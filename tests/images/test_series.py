@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dicom_maker import make_dicom
 from mirage.errors import BadPicture
 from mirage.images import dicom_header
 from mirage.images.series import group_series, read_series
+from mirage.images.stacks import check_stack, slice_picture, slice_values, stack_of, volume_of
 
 AXIAL, SAGITTAL = [1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1]
 
@@ -266,3 +268,110 @@ def test_one_series_is_not_split_by_the_noise_of_its_header(tmp_path: Path) -> N
     groups, _ = group_series(sorted(tmp_path.glob("*.dcm")))
     assert [len(group) for group in groups] == [6]
     assert "obliquely" in " ".join(read_series(groups[0], "the series").notes)
+
+
+@pytest.mark.parametrize(("up", "orientation"), [(1, AXIAL), (-1, AXIAL), (1, SAGITTAL)], ids=["up", "down", "sagittal"])
+def test_slices_with_windows_of_their_own_are_each_shown_in_it(up: int, orientation: list[float], tmp_path: Path) -> None:
+    """In magnetic resonance the values of one slice are often not those of the next."""
+    files = []
+    for number in range(4):
+        path = tmp_path / f"{number}.dcm"
+        at = [2.0 * up * number, 0, 0] if orientation is SAGITTAL else [0, 0, 2.0 * up * number]
+        pixels = np.tile(np.arange(0, 100 * (number + 1), 10 * (number + 1), dtype=np.uint16), (8, 1))
+        path.write_bytes(
+            make_dicom(
+                pixels, Modality="MR", SeriesInstanceUID="1.2.3", ImagePositionPatient=at, PixelSpacing=[1, 1],
+                ImageOrientationPatient=orientation, WindowCenter=50 * (number + 1), WindowWidth=100 * (number + 1),
+            )
+        )  # fmt: skip
+        files.append(path)
+    (planes,), _ = group_series(files)
+    volume = read_series(planes, "the series")
+    stack = stack_of(volume)
+    assert stack.windows[0].name == "as stored"
+    assert sorted(stack.windows[0].each) == [(50 * n, 100 * n) for n in (1, 2, 3, 4)]
+    for number in range(4):
+        seen = np.asarray(slice_picture(volume, stack, number))
+        assert seen.max() == pytest.approx(230, abs=3)  # of nine tenths of its window
+    again = volume_of(stack, np.stack([slice_values(volume, stack, number) for number in range(4)]))
+    assert stack_of(again).windows == stack.windows
+    with pytest.raises(BadPicture, match="as no stack can be"):
+        check_stack(replace(stack, windows=(replace(stack.windows[0], each=((1.0, 2.0),)),)), "it")
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME2", "MONOCHROME1"])
+def test_a_sigmoid_window_of_a_stack_keeps_its_curve(kind: str, tmp_path: Path) -> None:
+    values = np.tile(np.arange(-60, 60, 15, dtype=np.int16), (6, 1))
+    for number in range(3):
+        (tmp_path / f"{number}.dcm").write_bytes(
+            make_dicom(
+                values, Modality="MR", ImagePositionPatient=[0, 0, number], ImageOrientationPatient=AXIAL,
+                PixelSpacing=[1, 1],
+                WindowCenter=10, WindowWidth=60, VOILUTFunction="SIGMOID", PhotometricInterpretation=kind,
+            )
+        )  # fmt: skip
+    (planes,), _ = group_series(sorted(tmp_path.iterdir()))
+    volume = read_series(planes, "the series")
+    stack = stack_of(volume)
+    assert [window.curve for window in stack.windows] == ["sigmoid", ""], "not that which fits the values"
+    wanted = 255 / (1 + np.exp(-4 * (values - 10) / 60))
+    shown = np.asarray(slice_picture(volume, stack, 1), np.float32)
+    assert np.abs(shown - (255 - wanted if kind == "MONOCHROME1" else wanted)).max() <= 1
+    again = volume_of(stack, np.stack([slice_values(volume, stack, number) for number in range(3)]))
+    assert stack_of(again).windows == stack.windows
+    with pytest.raises(BadPicture):
+        check_stack(replace(stack, windows=(replace(stack.windows[0], curve="cubic"),)), "it")
+
+
+def test_one_window_for_all_slices_is_one(tmp_path: Path) -> None:
+    (planes,), _ = group_series(axials(tmp_path, [0, 2, 4]))
+    assert stack_of(read_series(planes, "the series")).windows[0].each == ()
+
+
+def test_colours_of_more_than_8_bits_fill_the_bits_that_are_stored(tmp_path: Path) -> None:
+    files = []
+    for number in range(3):
+        path = tmp_path / f"{number}.dcm"
+        path.write_bytes(
+            make_dicom(
+                np.full((4, 5, 3), (4095, 2047, 0), np.uint16), BitsStored=12, HighBit=11, SeriesInstanceUID="1.2.3",
+                ImagePositionPatient=[0, 0, number], ImageOrientationPatient=AXIAL, PixelSpacing=[1, 1],
+            )
+        )  # fmt: skip
+        files.append(path)
+    (planes,), _ = group_series(files)
+    volume = read_series(planes, "the series")
+    assert slice_picture(volume, stack_of(volume), 1).getpixel((2, 2)) == (255, pytest.approx(127, abs=1), 0)
+
+
+@pytest.mark.parametrize(("vr", "first"), [("SS", -500), ("US", 65_536 - 500)])
+def test_a_table_of_a_stack_becomes_a_window_over_the_values_that_it_tells_apart(
+    vr: str, first: int, tmp_path: Path
+) -> None:
+    files = []
+    for number in range(3):
+        table, path = Dataset(), tmp_path / f"{number}.dcm"
+        table.add_new("LUTDescriptor", vr, [1000, first, 12])
+        entries = np.clip((np.arange(1000) - 500 + 160) * 4095 // 400, 0, 4095)  # what a window of 400 around 40 does
+        table.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+        path.write_bytes(
+            make_dicom(
+                np.tile(np.arange(8, dtype=np.uint16) * 200, (6, 1)), Modality="CT", SeriesInstanceUID="1.2.3",
+                PixelSpacing=[1, 1], ImagePositionPatient=[0, 0, number], ImageOrientationPatient=AXIAL,
+                RescaleIntercept=-1024, RescaleSlope=1, VOILUTSequence=Sequence([table]),
+            )
+        )  # fmt: skip
+        files.append(path)
+    (planes,), _ = group_series(files)
+    name, centre, width = read_series(planes, "the series").windows[0]
+    assert (name, centre, width) == ("as stored", pytest.approx(40, abs=3), pytest.approx(400, abs=12))
+
+
+def test_a_frame_whose_place_is_of_an_unknown_kind_keeps_no_folder_from_being_read(tmp_path: Path) -> None:
+    path = enhanced(tmp_path / "e.dcm", [0, 2, 4])
+    place = b"\x20\x00\x32\x00"
+    first, second, *others = path.read_bytes().split(place + b"DS")
+    path.write_bytes((place + b"DS").join([first, second + place + b"AA" + others[0], *others[1:]]))
+    groups, left_out = group_series([path, *axials(tmp_path, [0, 1, 2])])
+    assert [len(group) for group in groups] == [3]
+    assert left_out == ["e.dcm does not say where each of its 3 frames lies."]

@@ -37,7 +37,7 @@ def start(jobs: Jobs, words: str, picture: Image.Image | None = None, **options:
     return jobs.start_generate(Query.of(words), GenerationOptions(**options), start=picture)  # type: ignore[arg-type]
 
 
-def ended(jobs: Jobs, job_id: str, patience: float = 60.0) -> Job:
+def ended(jobs: Jobs, job_id: str, patience: float = 120.0) -> Job:
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if (job := jobs.get(job_id)).state in ENDED:
@@ -47,7 +47,7 @@ def ended(jobs: Jobs, job_id: str, patience: float = 60.0) -> Job:
 
 
 def running(jobs: Jobs, job_id: str, steps: int = 1) -> Job:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         if (job := jobs.get(job_id)).done >= steps:
             return job
@@ -67,7 +67,7 @@ def test_a_generation_tells_how_far_it_is_and_keeps_its_images(jobs: Jobs) -> No
 
 
 def test_a_preview_carries_the_band_and_ends_with_the_job(jobs: Jobs) -> None:
-    job = start(jobs, "slowly a brain MRI", steps=20)
+    job = start(jobs, "leisurely a brain MRI", steps=20)
     running(jobs, job.id)
     shown = jobs.preview(job.id)
     assert shown is not None
@@ -78,7 +78,7 @@ def test_a_preview_carries_the_band_and_ends_with_the_job(jobs: Jobs) -> None:
 
 
 def test_one_at_a_time_and_the_others_know_their_place(jobs: Jobs) -> None:
-    first, second, third = (start(jobs, f"slowly a brain MRI {n}", steps=10) for n in range(3))
+    first, second, third = (start(jobs, f"leisurely a brain MRI {n}", steps=10) for n in range(3))
     running(jobs, first.id)
     assert [jobs.get(job.id).state for job in (first, second, third)] == ["running", "queued", "queued"]
     assert [jobs.get(job.id).ahead for job in (second, third)] == [1, 2]
@@ -101,7 +101,7 @@ def test_a_running_one_stops_at_the_next_step_and_keeps_what_is_finished(jobs: J
 
 def test_the_queue_has_an_end(jobs: Jobs) -> None:
     for number in range(MAX_AHEAD):
-        start(jobs, f"slowly a brain MRI {number}", steps=200)
+        start(jobs, f"leisurely a brain MRI {number}", steps=200)
     with pytest.raises(Busy, match=f"{MAX_AHEAD} generations wait"):
         start(jobs, "brain MRI")
     for job in jobs.list():
@@ -131,7 +131,7 @@ def test_after_a_stop_words_are_drawn_again_and_uploads_are_lost(small: Path) ->
     with drawn_with():
         with Atlas.open(small) as atlas:
             jobs = Jobs(atlas)
-            first = start(jobs, "slowly a brain MRI", steps=100, seed=9)
+            first = start(jobs, "leisurely a brain MRI", steps=100, seed=9)
             running(jobs, first.id)
             upload = start(jobs, "brain MRI", Image.new("L", (64, 64), 90))
             waiting = start(jobs, "chest X-ray", seed=4)
@@ -223,7 +223,7 @@ def test_a_generation_that_was_stopped_in_order_is_not_counted(small: Path) -> N
     with drawn_with(), Atlas.open(small) as atlas:
         for _ in range(3):
             jobs = Jobs(atlas)
-            job = jobs.list()[0] if jobs.list() else start(jobs, "slowly a brain MRI", steps=100)
+            job = jobs.list()[0] if jobs.list() else start(jobs, "leisurely a brain MRI", steps=100)
             running(jobs, job.id)
             jobs.close()
         assert Job.of(atlas.store.jobs()[0]).attempts == 0

@@ -190,9 +190,9 @@ def test_a_broken_lexicon_is_refused_in_words(lines: list[str], said: str, tmp_p
 
 @pytest.mark.parametrize("text", ["", "the of and", "a", "?!", "of the", "MS MS MS", "x" * 100_000, "stone of " * 20_000])
 def test_any_text_is_read(text: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     lexicon().find(text, typed=True)
-    assert time.process_time() - started < 30
+    assert time.thread_time() - started < 30
 
 
 def test_a_name_is_not_read_across_the_end_of_a_sentence() -> None:
@@ -216,3 +216,16 @@ def test_the_tables_that_ship_are_those_of_the_files_and_read_texts_alike() -> N
     for text in ("No evidence of a pneumothorax", "stones of the kidney", "MS plaque on FLAIR", "apendicitis aguda"):
         assert shipped.find(text, typed=True) == made.find(text, typed=True)
     assert shipped.children("fracture") == made.children("fracture") != frozenset()
+
+
+def test_a_text_of_short_forms_is_read_in_a_time_that_grows_as_it_does() -> None:
+    """Each is settled by the words of the whole text, which are counted once."""
+    found = lexicon().find("MS " * 10_000 + "mitral valve")
+    assert {each.concept for each in found.matches} == {"mitral stenosis", "mitral valve"}
+    assert len(found.matches) == 10_001
+
+
+def test_between_a_thing_and_its_place_lie_a_few_words() -> None:
+    (found,) = lexicon().find("abscess of the right kidney").matches
+    assert found.concept == "renal abscess"
+    assert lexicon().find("metastatic " + "to the " * 5_000 + "lung").matches

@@ -37,9 +37,9 @@ def test_a_caption_of_100_kb_takes_time_in_proportion_to_its_length() -> None:
     words = "The CT shows a mass in the liver without evidence of metastasis and MRI of the PE "
 
     def seconds(count: int) -> float:
-        started = time.process_time()
+        started = time.thread_time()
         assert mentions(words * count)
-        return time.process_time() - started
+        return time.thread_time() - started
 
     seconds(10)
     short = seconds(150)

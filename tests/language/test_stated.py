@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirage.language.stated import agreement, asked_beside_names
+from mirage.language.stated import agreement, asked_beside_names, stated
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,11 @@ def test_what_the_diagnosis_says_of_a_side_counts_before_the_caption() -> None:
     asked = asked_beside_names("mass of the right kidney")
     assert agreement(asked, ("Left renal mass", "The right kidney is normal.")) == "contrary"
     assert agreement(asked, ("Renal mass", "Mass of the right kidney.")) == "held"
+
+
+@pytest.mark.parametrize("piece", ["a", "a-", "type ", "a'b/"])
+def test_a_caption_of_one_word_or_of_one_word_again_and_again_is_read_at_once(piece: str) -> None:
+    """Begun anew with every letter, a hundred thousand of them took minutes."""
+    told = stated(piece * (100_000 // len(piece)) + " Bosniak IV")
+    assert told.ranks[-1].value == "4"
+    assert "bosniak" in told.ranks[-1].names

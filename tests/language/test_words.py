@@ -51,3 +51,16 @@ def test_letters_that_only_look_british_stay(word: str) -> None:
 
 def test_an_apostrophe_is_one_however_it_is_typed() -> None:
     assert {words.fold(f"isn{mark}t") for mark in "'’‘ʼ´`"} == {"isn't"}
+
+
+def test_what_is_read_is_remembered_but_no_long_text() -> None:
+    read = list[str]()
+
+    @words.remembered(2**12)
+    def loud(text: str) -> str:
+        read.append(text)
+        return text.upper()
+
+    short, long = "x" * 2**11, "x" * (2**11 + 1)
+    assert [loud(short), loud(short), loud(long), loud(long)] == [short.upper()] * 2 + [long.upper()] * 2
+    assert read == [short, long, long]

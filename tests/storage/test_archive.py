@@ -29,7 +29,8 @@ from mirage.storage import manifest
 from mirage.storage.archive import opened
 from mirage.storage.archive_export import export
 from mirage.storage.archive_import import import_file
-from mirage.storage.ingest import BATCH, add
+from mirage.storage.ingest import add
+from mirage.storage.prepare import BATCH
 from mirage.storage.reindex import rebuild
 from parts import SOME_FIGURES, Process, mirage, until
 from roco_maker import make_roco
@@ -294,7 +295,9 @@ def test_a_newer_format_is_said(carried: Path, tmp_path: Path) -> None:
         import_file(changed(carried, tmp_path / "new.mirage", change), tmp_path / "there")
 
 
-def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, some: Atlas, tmp_path: Path) -> None:
+def test_another_encoder_s_file_is_refused_or_encoded_anew(
+    carried: Path, some: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def change(name: str, data: bytes) -> tuple[str, bytes]:
         if name != atlasfile.MANIFEST:
             return name, data
@@ -305,7 +308,8 @@ def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, some: 
     other = changed(carried, tmp_path / "other.mirage", change)
     with pytest.raises(AtlasError, match="--encode"):
         import_file(other, tmp_path / "there")
-    # Two batches are enough to see that it encodes.
+    # Two small batches are enough to see that it encodes.
+    monkeypatch.setattr("mirage.storage.archive_import.BATCH", 2)
     seen = iter((False, True))
     done = import_file(other, tmp_path / "there", encode=True, stop=lambda: next(seen))
     assert done.encoded
@@ -313,7 +317,7 @@ def test_another_encoder_s_file_is_refused_or_encoded_anew(carried: Path, some: 
         known = manifest.read(there.path)
         assert known is not None
         assert known.encoder.digest == some.encoder.info().digest
-        assert len(there.index) == 2 * BATCH
+        assert len(there.index) == 4
 
 
 def test_the_commands_say_what_they_did(small: Path, tmp_path: Path) -> None:
@@ -395,7 +399,7 @@ def test_an_import_that_is_killed_goes_on(
     process = started("import", carried, atlas=there)
     until(lambda: process.poll() is not None or len(list((there / "pictures").glob("*/*.thumb.webp"))) > 2 * BATCH)
     process.send_signal(signal.SIGKILL)
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
     rest = import_file(carried, there)
     assert rest.kept >= BATCH
     assert rest.added + rest.kept == SOME_FIGURES
@@ -452,7 +456,7 @@ def test_a_held_atlas_takes_a_file_in_through_its_server_or_says_who_holds_it(
 def test_an_atlas_of_cases_travels_with_its_cases(tmp_path: Path) -> None:
     with Atlas.open(tmp_path / "here", create=True) as here:
         seen = iter(range(100))
-        add(here, corpora.load("medpix", path=Path(os.environ["MIRAGE_MEDPIX"])), stop=lambda: next(seen) >= 5)
+        add(here, corpora.load("medpix", path=Path(os.environ["MIRAGE_MEDPIX"])), stop=lambda: next(seen) >= 1)
     export(tmp_path / "here", tmp_path / "a.mirage", purpose="myself")
     import_file(tmp_path / "a.mirage", tmp_path / "there")
     with Atlas.open(tmp_path / "here") as here, Atlas.open(tmp_path / "there") as there:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -263,6 +264,7 @@ def _telling(shape: tuple[int, ...]) -> bytes:
         vectors_with(np.asfortranarray),
         lambda _: _telling((10**12, 2, 256)),
         lambda _: _telling((-1, 2, 256)),
+        lambda given: given.replace(b"}", b"(", 1),
         lambda _: b"\x93NUMPY",
         lambda _: b"",
     ],
@@ -305,6 +307,19 @@ def test_a_part_that_unpacks_to_much_more_than_it_is_packed_is_not_unpacked(few:
     assert f"{FIGURES} unpacks to more than 100 times" in refused(
         written(tmp_path / "bad.mirage", bomb, zipfile.ZIP_DEFLATED)
     )
+
+
+def test_no_room_is_made_for_a_part_that_says_it_is_larger_than_the_file(few: Parts, tmp_path: Path) -> None:
+    path = written(tmp_path / "bad.mirage", few)
+    whole = bytearray(path.read_bytes())
+    at = whole.index(VECTORS.encode(), whole.index(b"PK\x01\x02")) - 46 + 20  # its packed size in the directory
+    whole[at : at + 4] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(whole)
+    tracemalloc.start()
+    assert VECTORS in refused(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50_000_000
 
 
 def test_a_damaged_directory_is_refused_in_words(few: Parts, tmp_path: Path) -> None:
@@ -395,3 +410,12 @@ def test_ids_and_titles_that_were_made_of_names_are_keyed_and_do_not_travel_on(f
     assert not [word for word in ("doe-", "Doe 1950", *(figure["fingerprint"] for figure in figures)) if word in everything]
     rows = records_of(lines(on))
     assert import_file(tmp_path / "on.mirage", tmp_path / "again").added == len(rows) == 2
+
+
+def test_a_record_of_far_more_fields_than_there_are_is_refused_before_it_is_read() -> None:
+    """Of each that is wrong an error is kept: eight megabytes of them took more than one gigabyte."""
+    line = b'{"id": "a:b", ' + b'"x": 1, ' * 200_000 + b'"y": 2}'
+    with pytest.raises(ValueError, match="more fields and values than a record can have"):
+        read_record(Case, line)
+    with pytest.raises(ValueError, match="title"):
+        read_record(Case, b'{"id": "a:b", "history": "' + rb"one, \"two\", " * 60_000 + b'"}')

@@ -7,9 +7,11 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +20,21 @@ from PIL import Image
 
 from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.corpora.base import Corpus, Item, Refused
+from mirage.encoders.base import Vectors
 from mirage.errors import ROOM, Unavailable
-from mirage.figure import Figure
-from mirage.storage import ingest
+from mirage.figure import Figure, Licence
+from mirage.images import DecodedPicture
+from mirage.images.volume import Volume
+from mirage.storage import prepare
 from mirage.storage.archive_export import export
-from mirage.storage.folder import UNFINISHED
+from mirage.storage.folder import UNFINISHED, AtlasFolder
 from mirage.storage.ingest import Progress, add
+from mirage.storage.prepare import BATCH
 from mirage.storage.store import Store
 from parts import STARTER_FIGURES, mirage, picture_folder, until
+from scan_maker import MadeStacks, phantom
+from squares import LOG, Squares
 
 
 def level(folder: Path) -> tuple[int, int]:
@@ -175,11 +184,112 @@ def test_stopping_keeps_what_is_stored_and_the_corpus_is_not_complete(tmp_path: 
     folder = pictures(70)
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:
         report = add(atlas, corpora.load("folder", path=folder), stop=lambda: True)
-        assert (report.added, report.stopped) == (ingest.BATCH, True)
+        assert (report.added, report.stopped) == (BATCH, True)
         assert [corpus.complete for corpus in atlas.info().corpora] == [False]
         report = add(atlas, corpora.load("folder", path=folder))
-        assert (report.added, report.kept, report.stopped) == (70 - ingest.BATCH, ingest.BATCH, False)
+        assert (report.added, report.kept, report.stopped) == (70 - BATCH, BATCH, False)
         assert [corpus.complete for corpus in atlas.info().corpora] == [True]
+
+
+class Stacks(MadeStacks):
+    """Twelve stacks, of which it counts those that were read."""
+
+    read_by_now = 0
+
+    def items(self) -> Iterator[Item | Refused]:
+        item = next(iter(super().items()))
+        for number in range(12):
+            yield replace(item, figure=replace(item.figure, id=f"made:{number}"), label=f"{number}.nii.gz")
+
+    def read_stack(self, item: Item) -> Volume:
+        self.read_by_now += 1
+        return super().read_stack(item)
+
+    def __len__(self) -> int:
+        return 12
+
+
+@pytest.mark.parametrize("encoder", [None, Squares()], ids=["several", "together"])
+def test_each_stack_is_stored_before_the_next_one_is_read(tmp_path: Path, encoder: Squares | None) -> None:
+    corpus = Stacks(phantom(5, 16, 20, sides_known=False, labels=False))
+    stored: list[tuple[int, int]] = []
+    with AtlasFolder.open(tmp_path / "atlas", encoder=encoder, create=True) as atlas:
+        report = add(
+            atlas,
+            corpus,
+            progress=lambda told: stored.append((corpus.read_by_now, told.done)),
+            stop=lambda: corpus.read_by_now == 3,
+        )
+    assert (report.added, corpus.read_by_now) == (3, 3)
+    assert {told for told in stored if told[0]} == {(1, 1), (2, 2), (3, 3)}
+
+
+class Tired(Squares):
+    """Has no memory for any picture, whether or not several threads may ask it."""
+
+    def __init__(self, *, alone: bool) -> None:
+        super().__init__()
+        self._alone = alone
+
+    def on_one_thread(self) -> Squares | None:
+        return self if self._alone else None
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_is_wrong_with_the_encoder_is_no_picture_s_fault(
+    tmp_path: Path, pictures: Callable[..., Path], alone: bool
+) -> None:
+    with (
+        AtlasFolder.open(tmp_path / "atlas", encoder=Tired(alone=alone), create=True) as atlas,
+        pytest.raises(MemoryError),
+    ):
+        add(atlas, corpora.load("folder", path=pictures(3)))
+
+
+def test_an_encoder_of_one_thread_gets_many_pictures_at_a_time_but_few_large_ones(
+    tmp_path: Path, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOG, str(tmp_path / "sizes.txt"))
+    folder = pictures(40)
+    with Atlas.open(tmp_path / "atlas", encoder=Squares(), create=True) as atlas:
+        assert add(atlas, corpora.load("folder", path=folder)).added == 40
+    assert (tmp_path / "sizes.txt").read_text().split() == [str(BATCH), str(40 - BATCH)]
+    monkeypatch.setattr(prepare, "_MOST_WAITING", 1)
+    with Atlas.open(tmp_path / "other", encoder=Squares(), create=True) as atlas:
+        assert add(atlas, corpora.load("folder", path=folder)).added == 40
+    assert (tmp_path / "sizes.txt").read_text().split()[2:] == ["1"] * 40
+
+
+def test_figures_come_in_the_order_of_their_corpus_whichever_thread_is_done_first(
+    tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    class Uneven:
+        def __init__(self, inner: Corpus) -> None:
+            self._inner, self._first = inner, threading.Event()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def __len__(self) -> int:
+            return len(self._inner)
+
+        def read(self, item: Item) -> DecodedPicture:
+            if item.label.endswith("000.png"):
+                assert self._first.wait(30)  # the first one is there after the second
+            else:
+                self._first.set()
+            return self._inner.read(item)
+
+    inner = corpora.load("folder", path=pictures(20))
+    labels = [item.figure.caption for item in inner.items() if isinstance(item, Item)]
+    assert next(iter(inner.items())).label.endswith("000.png")
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, Uneven(inner))  # type: ignore[arg-type]
+        rows = atlas.store.rows(atlas.store.keys())
+    assert [rows[key].figure.caption for key in sorted(rows)] == labels
 
 
 def test_the_index_is_brought_level_after_it_failed_in_the_middle(small: Path, tmp_path: Path) -> None:
@@ -244,7 +354,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_stored(many: Path, tmp_path: Pat
     process = started("add", "folder", many, atlas=folder)
     until(lambda: list(folder.glob("pictures/*/*.png")) or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Interrupted. What was stored stays; run it again to go on." in told
     assert "Traceback" not in told
@@ -330,7 +440,7 @@ def test_two_processes_that_add_at_once_do_not_disturb_each_other(
     processes = [started("add", "folder", pictures(20, name), atlas=small) for name in ("left", "right")]
     codes = []
     for process in processes:
-        _, told = process.communicate(timeout=90)
+        _, told = process.communicate(timeout=120)
         codes.append(process.returncode)
         assert "Traceback" not in told
         assert process.returncode == 0 or "is open in process" in told or "another process" in told
@@ -344,7 +454,7 @@ def test_two_processes_that_make_the_same_atlas_at_once(
 ) -> None:
     folder = pictures(20)
     processes = [started("add", "folder", folder, atlas=tmp_path / "new") for _ in range(2)]
-    told = [process.communicate(timeout=90)[1] for process in processes]
+    told = [process.communicate(timeout=120)[1] for process in processes]
     codes = [process.returncode for process in processes]
     assert 0 in codes
     assert set(codes) <= {0, 5}, told
@@ -386,3 +496,48 @@ def test_pictures_that_another_collection_has_are_counted(small: Path, tmp_path:
     with Atlas.open(small) as atlas:
         name = add(atlas, corpora.load("folder", path=tmp_path / "all")).corpus.name
         assert atlas.store.elsewhere(name) == 6
+
+
+STRANGE = {
+    "caption": ("a" * 200_001, "characters"),
+    "title": ("a\x1b[31m", "control character"),
+    "diagnosis": ("a\x00", "control character"),
+    "url": ("javascript:alert(1)", "no link"),
+    "licence_url": ('https://example.org/"onclick="', "no link"),
+    "plane": ("upside down", "is none of"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_no_atlas_file_may_hold_does_not_come_in_by_any_corpus(name: str, tmp_path: Path) -> None:
+    value, why = STRANGE[name]
+
+    class Strange(MadeStacks):
+        def items(self) -> Iterator[Item | Refused]:
+            item = list(super().items())[1]
+            figure = replace(item.figure, slice_of=None)
+            yield replace(item, figure=replace(figure, id="made:whole"))
+            if name.endswith("url"):
+                licence = Licence("CC0-1.0", value if name != "url" else "", True)
+                source = replace(figure.source, licence=licence, url=value if name == "url" else "")
+                yield replace(item, figure=replace(figure, source=source))
+            else:
+                yield replace(item, figure=replace(figure, **{name: value}))
+
+    with AtlasFolder.open(tmp_path / "atlas", create=True, encoder=Squares()) as atlas:
+        report = add(atlas, Strange())
+    assert report.added == 1
+    assert why in report.refused[0].reason
+
+
+def test_of_a_file_with_several_pages_it_is_said_that_the_first_was_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    pages = [Image.fromarray(np.tile(np.arange(40, dtype=np.uint8) * (number + 1), (30, 1))) for number in range(3)]
+    pages[0].save(folder / "a.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(folder / "b.jp2")
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        report = add(atlas, corpora.load("folder", path=folder))
+        kept = [atlas.pictures.path(row.picture.name).suffix for row in atlas.store.rows(atlas.store.keys()).values()]
+    assert [(each.label, "the first was taken" in each.note) for each in report.noted] == [("a.tif", True)]
+    assert kept == [".png", ".png"], "what no browser shows is kept as one shows it"

@@ -12,13 +12,14 @@ import pytest
 
 from mirage.atlas import Atlas
 from mirage.corpora.base import Item
-from mirage.errors import AtlasError
+from mirage.errors import AtlasError, BadPicture
 from mirage.figure import Stack, StackLabel
 from mirage.images.marks import watermark
 from mirage.images.volume import Volume
 from mirage.indexes import IndexQuery
-from mirage.storage import reindex
+from mirage.storage import prepare, reindex
 from mirage.storage.ingest import add
+from mirage.storage.records import SliceVectors
 from mirage.storage.slices import chosen
 from squares import Squares
 from stack_maker import Volumes, picture, volume
@@ -47,7 +48,7 @@ def test_a_stack_is_one_figure_with_its_slices_and_the_picture_of_its_best(atlas
     marks = atlas.pictures.open_stack(stack.stack.labels, stack.figure.stack, labels=True)
     assert (marks.values() == given.labels).all()
     best = atlas.encoder.encode_images([picture(given, stack.figure.stack.best)])[0]
-    assert atlas.store.vectors([stack.key], atlas.encoder_info.digest)[stack.key][0] @ best > 0.9999
+    assert atlas.store.vectors.of([stack.key], atlas.encoder_info.digest)[stack.key][0] @ best > 0.9999
     assert atlas.info().bytes == stack.picture.bytes + stack.stack.bytes + single.picture.bytes
     assert add(atlas, Volumes({"liver": given}, {"liver": (3,)})).added == 0
 
@@ -120,6 +121,18 @@ def test_a_stack_with_a_synthetic_slice_is_refused_and_leaves_no_file(atlas: Atl
     assert {name for name in atlas.pictures.names() if name.endswith(".stack")} == {row.stack.voxels}
 
 
+def test_a_refused_stack_takes_no_file_that_another_has(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> SliceVectors:
+        raise BadPicture("synthetic image: a slice of it.")
+
+    add(atlas, Volumes({"chest": volume()}))
+    before = set(atlas.pictures.names())
+    monkeypatch.setattr(prepare, "encode_slices", refused)
+    report = add(atlas, Volumes({"chest": volume(), "copy": volume()}))
+    assert [each.label for each in report.refused] == ["copy.nii"]
+    assert set(atlas.pictures.names()) == before
+
+
 def test_a_corpus_that_says_stack_and_reads_none_is_refused_in_words(atlas: Atlas) -> None:
     class Silent:
         card = Volumes.card
@@ -182,7 +195,7 @@ def test_a_stack_that_changed_takes_the_place_of_the_former(atlas: Atlas) -> Non
     assert row.key == key
     assert row.figure.stack is not None
     assert row.figure.stack.shape[0] == 9
-    assert atlas.store.slices([key], atlas.encoder_info.digest)[key].numbers.tolist() == list(range(9))
+    assert atlas.store.vectors.slices([key], atlas.encoder_info.digest)[key].numbers.tolist() == list(range(9))
     seen = atlas.encoder.encode_images([picture(before, 0)])[0]
     assert atlas.index.ask(asked(seen))["image"][0][1] < 0.999
     assert set(atlas.pictures.names()) == row.files, "what only the former had is gone"

@@ -21,7 +21,8 @@ from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, NotFound, Unavailable
 from mirage.query import Query
 from mirage.storage import manifest
-from mirage.storage.ingest import BATCH, Progress, add
+from mirage.storage.ingest import Progress, add
+from mirage.storage.prepare import BATCH
 from mirage.storage.reindex import rebuild, rebuild_open
 from parts import environment, picture_folder, until
 from squares import LOG, Squares, installed
@@ -156,7 +157,7 @@ def test_an_answer_that_is_under_way_keeps_the_old_index_open_until_it_has_ended
         assert swapping.result(60) == (6, 6)
         assert not (small / "index").exists()
         keys = atlas.store.keys()
-        assert atlas.store.vectors(keys, before.info.digest) == {}
+        assert atlas.store.vectors.of(keys, before.info.digest) == {}
 
 
 def test_a_manifest_that_names_an_index_elsewhere_is_refused(small: Path) -> None:
@@ -175,12 +176,12 @@ from pathlib import Path
 from mirage.storage import manifest, reindex
 from mirage.atlas import Atlas
 from mirage.indexes.embedded import EmbeddedIndex
-from mirage.storage.store import Store
+from mirage.storage.vectors import Vectors
 from parts import copy_atlas
 from squares import encoded
 
 POINTS = {
-    "while encoding": (Store, "put_vectors", "after"),
+    "while encoding": (Vectors, "put", "after"),
     "before the new index": (EmbeddedIndex, "__init__", "second"),
     "in the new index": (EmbeddedIndex, "add", "after"),
     "while the new index is optimised": (EmbeddedIndex, "optimise", "before"),
@@ -230,7 +231,7 @@ def state(folder):
         return {
             "encoder": used.name,
             "indexed": sorted(atlas.index.keys()) == keys,
-            "encoded": len(atlas.store.vectors(keys, used.digest)),
+            "encoded": len(atlas.store.vectors.of(keys, used.digest)),
             "found": atlas.search("phantom number 33").hits[0].figure.caption,
             "alike": len(atlas.similar(atlas.store.rows(keys[:1])[keys[0]].figure.id, k=5)),
             "indexes": sorted(path.name for path in folder.glob("index*")),

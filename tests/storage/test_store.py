@@ -43,11 +43,11 @@ def test_a_figure_comes_back_as_it_was_put(store: Store) -> None:
     row = store.row("folder:1")
     assert (row.key, row.figure, row.picture) == (key, record(1).figure, record(1).picture)
     assert store.case("folder:case") == CASE
-    image, caption = store.vectors([key], "encoder")[key]
+    image, caption = store.vectors.of([key], "encoder")[key]
     assert float(image @ unit(1)) > 0.9999
     assert caption is not None
     assert float(caption @ unit(51)) > 0.9999
-    assert store.vectors([key], "another") == {}
+    assert store.vectors.of([key], "another") == {}
 
 
 LABELS = (StackLabel(1, "left kidney", 3, 7, 11),)
@@ -70,11 +70,11 @@ def test_a_stack_comes_back_as_it_was_put_with_the_vectors_of_its_slices(store: 
         assert (row.figure.stack, row.stack) == (STACK, FILES)
     other = store.rows(keys)[keys[1]]
     assert (other.figure, other.stack) == (single, None)
-    found = store.slices(keys, "encoder")
+    found = store.vectors.slices(keys, "encoder")
     assert list(found) == [keys[0]]
     assert found[keys[0]].numbers.tolist() == [3, 7, 200]
     assert np.einsum("nd,nd->n", found[keys[0]].vectors, np.stack([unit(70), unit(71), unit(72)])).min() > 0.9999
-    assert store.slices(keys, "another") == {}
+    assert store.vectors.slices(keys, "another") == {}
     assert store.counts()["folder"] == (2, 1, 7000)
 
 
@@ -82,25 +82,25 @@ def test_a_stack_that_becomes_a_single_figure_leaves_nothing_of_it(store: Store)
     keys = store.put([stacked(1)], "encoder", 1)
     store.put([record(1)], "encoder", 2)
     assert store.row("folder:1").stack is None
-    assert store.slices(keys, "encoder") == {}
+    assert store.vectors.slices(keys, "encoder") == {}
     keys = store.put([stacked(1)], "encoder", 3)
     with store._database.writing() as connection:
         connection.execute(sa.delete(figures))
         assert connection.execute(sa.select(stacks)).all() == []
-    assert store.slices(keys, "encoder") == {}
+    assert store.vectors.slices(keys, "encoder") == {}
 
 
 def test_encoding_anew_keeps_the_slices_of_both_encoders_until_one_is_forgotten(store: Store) -> None:
     keys = store.put([stacked(1)], "old", 1)
     rows = list(store.rows(keys).values())
     made = SliceVectors(np.array([9], np.int32), unit(80)[None])
-    store.put_vectors(rows, np.stack([unit(9)]), [None], "new", {keys[0]: made})
-    assert [store.slices(keys, name)[keys[0]].numbers.tolist() for name in ("old", "new")] == [[3, 7, 200], [9]]
-    store.forget_vectors("new")
-    assert store.slices(keys, "old") == {}
-    assert store.slices(keys, "new")[keys[0]].numbers.tolist() == [9]
+    store.vectors.put(rows, np.stack([unit(9)]), [None], "new", {keys[0]: made})
+    assert [store.vectors.slices(keys, name)[keys[0]].numbers.tolist() for name in ("old", "new")] == [[3, 7, 200], [9]]
+    store.vectors.forget("new")
+    assert store.vectors.slices(keys, "old") == {}
+    assert store.vectors.slices(keys, "new")[keys[0]].numbers.tolist() == [9]
     store.put([stacked(1)], "newest", 2)
-    assert store.slices(keys, "new") == {}
+    assert store.vectors.slices(keys, "new") == {}
 
 
 def test_what_was_inferred_of_a_figure_is_kept(store: Store) -> None:
@@ -120,7 +120,7 @@ def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: S
 
 def test_a_figure_without_words_has_no_caption_vector(store: Store) -> None:
     (key,) = store.put([record(1, "")], "encoder", 1)
-    assert store.vectors([key], "encoder")[key][1] is None
+    assert store.vectors.of([key], "encoder")[key][1] is None
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(store: Store) -> None:
@@ -178,7 +178,7 @@ def test_each_yields_every_figure_once_and_only_the_newer_when_asked(store: Stor
 def test_more_keys_than_sql_takes_at_once_are_read(store: Store) -> None:
     keys = store.put([record(n) for n in range(1200)], "encoder", 1)
     assert len(store.rows([*keys, 99_999])) == 1200
-    assert len(store.vectors(keys, "encoder")) == 1200
+    assert len(store.vectors.of(keys, "encoder")) == 1200
 
 
 def test_counts_are_by_corpus(store: Store) -> None:
@@ -188,22 +188,22 @@ def test_counts_are_by_corpus(store: Store) -> None:
 
 def test_vectors_of_another_encoder_live_beside_until_they_are_forgotten(store: Store) -> None:
     keys = store.put([record(1)], "old", 1)
-    store.put_vectors(list(store.rows(keys).values()), np.stack([unit(9)]), [None], "new")
-    assert store.vectors(keys, "old")
-    assert store.vectors(keys, "new")[keys[0]][1] is None
-    store.forget_vectors("new")
-    assert store.vectors(keys, "old") == {}
+    store.vectors.put(list(store.rows(keys).values()), np.stack([unit(9)]), [None], "new")
+    assert store.vectors.of(keys, "old")
+    assert store.vectors.of(keys, "new")[keys[0]][1] is None
+    store.vectors.forget("new")
+    assert store.vectors.of(keys, "old") == {}
 
 
 def test_a_figure_that_is_replaced_loses_what_another_encoder_made_of_it(store: Store) -> None:
     keys = store.put([record(1), record(2)], "old", 1)
     rows = list(store.rows(keys).values())
-    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    store.vectors.put(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
     store.put([replace(record(1), figure=replace(record(1).figure, caption="Another caption"))], "old", 2)
-    assert set(store.vectors(keys, "new")) == {keys[1]}
-    store.put_vectors(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
-    assert set(store.vectors(keys, "new")) == {keys[1]}, "made from a row that was read before the figure was replaced"
-    assert set(store.vectors(keys, "old")) == set(keys)
+    assert set(store.vectors.of(keys, "new")) == {keys[1]}
+    store.vectors.put(rows, np.stack([unit(9), unit(8)]), [None, None], "new")
+    assert set(store.vectors.of(keys, "new")) == {keys[1]}, "made from a row that was read before the figure was replaced"
+    assert set(store.vectors.of(keys, "old")) == set(keys)
 
 
 def test_notes_are_kept_and_forgotten(store: Store) -> None:

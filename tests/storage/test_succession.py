@@ -16,24 +16,32 @@ from mirage.errors import NotFound
 from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
-from parts import some_of_starter
+from parts import copy_atlas, some_of_starter
 
 
-@pytest.fixture
-def now(tmp_path: Path) -> Path:
-    return some_of_starter(tmp_path / "now")
+@pytest.fixture(scope="module")
+def now(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return some_of_starter(tmp_path_factory.mktemp("succession") / "now")
 
 
-@pytest.fixture
-def then(tmp_path: Path, now: Path) -> Path:
-    """The same corpus before its slices had those ids: each that has former ids stands under the first of them."""
-    folder = some_of_starter(tmp_path / "then")
+@pytest.fixture(scope="module")
+def _of_then(now: Path) -> Path:
+    """An atlas of the same corpus before its slices had those ids: each that has former ids has the first of them."""
+    folder = some_of_starter(now.parent / "then")
     records = [json.loads(line) for line in (folder / "figures.jsonl").read_text("utf-8").splitlines()]
     for record in records:
         if record.get("former_ids"):
             record["id"] = record.pop("former_ids")[0]
     (folder / "figures.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    return folder
+    with Atlas.open(now.parent / "atlas", create=True) as atlas:
+        add(atlas, StarterCorpus(folder))
+    return now.parent / "atlas"
+
+
+@pytest.fixture
+def then(_of_then: Path, tmp_path: Path) -> Path:
+    """A closed copy of that atlas."""
+    return copy_atlas(_of_then, tmp_path / "atlas")
 
 
 def successors(folder: Path) -> dict[str, str]:
@@ -43,10 +51,9 @@ def successors(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_a_figure_is_found_by_the_id_that_an_earlier_edition_gave_it(tmp_path: Path, then: Path, now: Path) -> None:
+def test_a_figure_is_found_by_the_id_that_an_earlier_edition_gave_it(then: Path, now: Path) -> None:
     after = successors(now)
-    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
-        add(atlas, StarterCorpus(then))
+    with Atlas.open(then) as atlas:
         old = next(name for name in after if atlas.store.keys_of([name]))
         reference = atlas.reference(old)
         report = add(atlas, StarterCorpus(now))
@@ -76,10 +83,9 @@ def test_an_atlas_that_has_the_figures_already_learns_their_former_ids(tmp_path:
         assert {atlas.figure(former).id for former in after} == set(after.values())
 
 
-def test_a_figure_of_another_corpus_and_one_whose_successor_is_refused_stay(tmp_path: Path, then: Path, now: Path) -> None:
+def test_a_figure_of_another_corpus_and_one_whose_successor_is_refused_stay(then: Path, now: Path) -> None:
     after = successors(now)
-    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
-        add(atlas, StarterCorpus(then))
+    with Atlas.open(then) as atlas:
         old = next(name for name in after if atlas.store.keys_of([name]))
         atlas.succeed({old: "starter:not-there", "starter:chest-pa": after[old]}, "starter")
         atlas.succeed({old: "starter:chest-pa"}, "another")

@@ -145,6 +145,7 @@ def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
             ALTER TABLE figures DROP COLUMN stems;
             ALTER TABLE figures DROP COLUMN folded;
             ALTER TABLE figures DROP COLUMN slice_of;
+            ALTER TABLE figures DROP COLUMN edited;
             DROP TABLE stacks;
             DROP TABLE slice_vectors;
             DROP TABLE removed;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import pytest
 from mirage.atlas import Atlas
 from mirage.errors import BadInput
 from mirage.study.collections import Collection
-from mirage.study.files import ENDING, MOST_BYTES, file_name, printed, take_in
+from mirage.study.exchange import MOST_BYTES
+from mirage.study.files import ENDING, file_name, printed, take_in
 
 
 @pytest.fixture
-def atlas(small: Path) -> Iterator[Atlas]:
-    with Atlas.open(small) as opened:
-        yield opened
+def atlas(unkept: Atlas) -> Atlas:
+    return unkept
 
 
 @pytest.fixture
@@ -121,3 +120,8 @@ def test_a_file_s_name_is_short_and_harmless_whatever_the_title(full: Collection
     assert len(file_name(replace(full, title="long " * 40))) < 90
     assert file_name(replace(full, title="../../x")) == f"x{ENDING}"
     assert file_name(replace(full, title="心臓")) == f"collection{ENDING}"
+
+
+def test_a_file_of_hundreds_of_thousands_of_fields_is_no_collection(atlas: Atlas) -> None:
+    with pytest.raises(BadInput, match="is no collection"):
+        take_in(atlas.study.collections, b'{"format": 1, "collection": {' + b'"x":1,' * 500_000 + b'"y": 1}}')

@@ -18,6 +18,8 @@ ARGUMENTS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 
+QUESTIONS = Path(__file__).with_name("axe_questions.js").read_text("utf-8")  # functions that a page may be asked by
+
 
 def expect(what):
     """Playwright's own: what is expected of a page is waited for."""
@@ -37,11 +39,19 @@ def started() -> Iterator:
     playwright = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium found; install one, or name it in MIRAGE_CHROMIUM")
-    playwright.expect.set_options(timeout=30_000)  # for a machine that is busy with other things
+    playwright.expect.set_options(timeout=120_000)  # for a machine that is busy with other things
     with playwright.sync_playwright() as driver:
         if CHROMIUM is None and not Path(driver.chromium.executable_path).exists():
             pytest.skip("no Chromium found; install one, or name it in MIRAGE_CHROMIUM")
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        make = browser.new_context
+
+        def patient(**options):
+            context = make(**options)
+            context.set_default_timeout(120_000)  # a state is waited for; a busy machine reaches it late
+            return context
+
+        browser.new_context = patient
         yield browser
         browser.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 from collections.abc import Iterator
@@ -37,14 +38,14 @@ class Served:
     roots: Path
 
     def client(self, **options) -> httpx.Client:
-        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=30, **options)
+        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=120, **options)
 
 
 @contextmanager
-def serving(atlas: Atlas, settings: Settings, roots: Path) -> Iterator[Served]:
+def serving(atlas: Atlas, settings: Settings, roots: Path, **options) -> Iterator[Served]:
     listening = listen("127.0.0.1", 0)
     jobs = Jobs(atlas)
-    app = create_app(atlas, settings, jobs_of=jobs, token="the-token-of-this-start")
+    app = create_app(atlas, settings, jobs_of=jobs, token="the-token-of-this-start", **options)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -116,10 +117,23 @@ def stacked(tmp_path_factory, roots, corpus) -> Iterator[Served]:
             yield served
 
 
-@pytest.fixture(scope="module")
-def chromium():
+@pytest.fixture(scope="session")
+def _browser():
+    """One Chromium for all modules: starting it takes as long as a test. Its loop counts as running until it ends."""
     with started() as browser:
-        yield browser
+        loop = asyncio.get_running_loop()
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="module")
+def chromium(_browser):
+    browser, loop = _browser
+    asyncio._set_running_loop(loop)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    asyncio._set_running_loop(None)  # a test that comes after may run a loop of its own
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 import json
 import re
+import sys
 from urllib.parse import quote
 
 import pytest
 from pydantic import TypeAdapter
 
 from mirage.query import Query
-from mirage.web import collections, compare, explain, generate, jobs
-from mirage.web.views import figures, search
-from mirage.web.views import generate as made
+from mirage.web.views import figures
+
+FILES = ("/file", "/packet", "/ratings", ".csv", ".json")
 
 
 @pytest.fixture
@@ -51,23 +52,22 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/generate": "/api/generate",
         "/api/collections": "/api/collections",
         "/api/synthetic": "/api/synthetic",
+        "/api/browse": "/api/browse",
+        "/api/suggest": "/api/suggest?q=br",
+        "/api/quiz": "/api/quiz",
+        "/api/repeat": "/api/repeat",
+        "/api/repeat/cards": "/api/repeat/cards",
+        "/api/repeat/progress": "/api/repeat/progress",
+        "/api/my-data": "/api/my-data",
+        "/api/reviews": "/api/reviews",
+        "/api/reviews/misleading": "/api/reviews/misleading",
+        "/api/reviews/results": "/api/reviews/results",
     }
     described = {path for path, methods in openapi["paths"].items() if "get" in methods}
-    assert described - set(asked) == {
-        "/api/pictures/{figure_id}",
-        "/api/thumbnails/{figure_id}",
-        "/api/jobs/{job_id}",
-        "/api/jobs/{job_id}/events",
-        "/api/jobs/{job_id}/preview",
-        "/api/synthetic/{image_id}",
-        "/api/synthetic/{image_id}/image",
-        "/api/stacks/{figure_id}",
-        "/api/slices/{figure_id}",
-        "/api/slice-labels/{figure_id}",
-        "/api/slice-pictures/{figure_id}",
-        "/api/collections/{collection_id}",
-        "/api/collections/{collection_id}/file",
-        "/api/remove",  # told of a figure or corpus; see test_remove.py
+    files = {path for path in described if path.endswith(FILES)}
+    # Told of something that must first be there: each has tests of its own, beside the feature.
+    assert {path for path in described - set(asked) - files if "{" not in path} == {
+        *("/api/remove", "/api/edit", "/api/take", "/api/map"),
     }
     for path, address in asked.items():
         answer = client.get(address)
@@ -76,10 +76,10 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         name = success["application/json"]["schema"]["$ref"].rpartition("/")[2]
         model = next(
             found
-            for where in (collections, figures, search, explain, jobs, generate, compare, made)
-            if (found := getattr(where, name, None))
+            for module, where in sys.modules.items()
+            if module.startswith("mirage.") and (found := getattr(where, name, None))
         )
-        assert model.model_validate_json(answer.text, strict=True)  # extra fields are refused, too
+        assert TypeAdapter(model).validate_json(answer.text, strict=True)  # extra fields are refused, too
         assert set(openapi["components"]["schemas"][name]["properties"]) == set(answer.json())
 
 
@@ -93,13 +93,15 @@ def test_every_operation_names_its_answer_its_error_and_itself(openapi):
             names.add(operation["operationId"])
             errors = operation["responses"]["default"]["content"]
             assert errors == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            if "204" in operation["responses"]:
+                continue  # what is gone has nothing to tell
             content = next(r for s, r in operation["responses"].items() if s in ("200", "201", "202"))["content"]
             assert content
-            # What is no file has a schema of its own.
-            assert (
-                path.endswith("/file")
-                or content.get("application/json", {"schema": {"$ref": ""}})["schema"].get("$ref") is not None
-            )
+            # What is no file has a schema of its own, or one of several.
+            if path.endswith(FILES):
+                continue
+            schema = content.get("application/json", {"schema": {"$ref": ""}})["schema"]
+            assert all("$ref" in one for one in schema.get("anyOf", [schema])), path
     pointers = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi)))
     assert pointers <= set(openapi["components"]["schemas"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import expect, focused, opened, too_wide
+from browsing import expect, focused, opened
 from conftest import picture, serving
 
 from mirage.atlas import Atlas
@@ -29,28 +29,6 @@ def tab(chromium, site):
     page, complaints = opened(chromium, site, viewport={"width": 1280, "height": 820})
     page.complaints = complaints
     yield page
-    page.context.close()
-    assert complaints == []
-
-
-def pages_of(a_figure: str, a_case: str) -> list[str]:
-    return [
-        "/",
-        "/search?q=axial+brain+MRI&less=contrast@0.5",
-        f"/search?like={quote(a_figure)}",
-        "/search?q=appendicitis",
-        f"/figure/{quote(a_figure)}",
-        f"/case/{quote(a_case)}",
-        f"/case/{quote(a_case)}?answer=hidden",
-        "/corpora",
-        "/about",
-        "/api",
-    ]
-
-
-def test_no_page_is_wider_than_the_screen(chromium, site, a_figure, a_case):
-    page, complaints = opened(chromium, site)
-    assert too_wide(page, *pages_of(a_figure, a_case)) == []
     page.context.close()
     assert complaints == []
 
@@ -220,7 +198,10 @@ def test_a_figure_zooms_by_wheel_and_keys_and_pans_by_drag(tab, a_figure):
     scaled(r"^1(\.0*)?$")
     box = viewer.bounding_box()
     tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    tab.mouse.wheel(0, -400)
+    tab.keyboard.down("Control")
+    tab.mouse.wheel(0, -300)
+    tab.mouse.wheel(0, -300)
+    tab.keyboard.up("Control")
     tab.wait_for_function("() => document.querySelector('[data-viewer]').dataset.scale > 2")
     before = viewer.locator("img").evaluate("each => each.style.transform")
     tab.mouse.down()
@@ -257,50 +238,6 @@ def test_thumbnails_do_not_shift_the_page_and_those_below_wait(tab):
     assert 4 <= len(asked) < 60
 
 
-def test_every_control_has_a_name_and_every_picture_an_alternative(tab, a_figure, a_case):
-    for address in pages_of(a_figure, a_case):
-        tab.goto(address)
-        nameless = tab.evaluate(
-            """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary, progress')]
-            .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length) ||
-              e.querySelector('img[alt]:not([alt=""])'))).map(e => e.outerHTML.slice(0, 120))"""
-        )
-        assert nameless == [], address
-        assert tab.locator("img:not([alt])").count() == 0
-        assert tab.locator("h1").count() == 1
-        assert tab.locator("main").count() == 1
-
-
-LUMINANCE = """() => {
-  const rgb = text => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-    if (c.length < 4 || c[3] > 0.8) return c; } return [255, 255, 255]; };
-  const bad = [];
-  const walker = document.createTreeWalker(document.querySelector('#page'), NodeFilter.SHOW_TEXT);
-  for (let node; (node = walker.nextNode());) {
-    const e = node.parentElement;
-    if (!node.textContent.trim() || !e.checkVisibility() || e.closest('.viewer')) continue;
-    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
-    const contrast = (a + 0.05) / (b + 0.05);
-    if (contrast < 4.5) bad.push([node.textContent.trim().slice(0, 40), contrast]);
-  }
-  return bad;
-}"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast(chromium, site, a_figure, a_case, scheme):
-    context = chromium.new_context(base_url=site.url, color_scheme=scheme)
-    page = context.new_page()
-    for address in pages_of(a_figure, a_case):
-        page.goto(address)
-        assert page.evaluate(LUMINANCE) == [], address
-    context.close()
-
-
 def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
     with (
         Atlas.open(tmp_path / "atlas", create=True) as atlas,
@@ -328,8 +265,8 @@ def test_a_message_with_a_long_path_is_no_wider_than_a_phone(chromium, tmp_path,
     missing = "/".join(["", *["a-folder-with-a-long-name"] * 6])
     monkeypatch.setenv("MIRAGE_GENERATOR_PATH", missing)
     with Atlas.open(copy_atlas(some_folder, tmp_path / "atlas")) as atlas, serving(atlas, Settings.load(), roots) as served:
-        page = chromium.new_page(base_url=served.url, viewport={"width": 320, "height": 800})
+        page = chromium.new_context(base_url=served.url, viewport={"width": 320, "height": 800}).new_page()
         page.goto("/search?q=brain")
         assert "a-folder-with-a-long-name" in page.content(), page.inner_text("main")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        page.close()
+        page.context.close()

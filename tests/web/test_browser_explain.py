@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from browsing import expect, opened, too_wide
+from browsing import expect, opened
 from conftest import picture, serving
 
 from chat_server import hanging, saying
@@ -142,7 +142,7 @@ def test_a_model_that_takes_its_time_is_stopped_and_what_it_said_stays(chromium,
         page.locator("#explained [data-says]").get_by_text("Stopped.").wait_for()
         expect(page.locator("#explained .claim")).to_have_count(1)
         page.get_by_role("button", name="Try again").wait_for()
-        assert chat.dropped.wait(20), "the model is no longer read from"
+        assert chat.dropped.wait(120), "the model is no longer read from"
         page.context.close()
     assert complaints == []
 
@@ -153,7 +153,7 @@ def test_a_model_that_is_absent_leaves_the_word_to_the_sources_and_the_page_says
         page.goto(SEARCH)
         page.get_by_role("button", name="Copy with citations").wait_for()
         assert page.locator("#explained .remark").first.inner_text().strip()
-        expect(page.locator("#explained [data-foot]")).to_contain_text("extractive")
+        expect(page.locator("#explained [data-foot]")).to_contain_text("In the sources’ own words")
         page.context.close()
     assert complaints == []
 
@@ -193,18 +193,10 @@ def test_a_comparison_cites_both_sides_and_a_citation_lights_the_figure_of_its_s
 
 def test_a_weight_that_is_dragged_asks_again_and_stands_in_the_address(tab):
     tab.goto("/compare?q=brain+MRI&less=contrast@0.5")
+    tab.locator(".compare-forms > summary").click()
     drag = tab.locator("input[name=less_weight][data-drag]")
     drag.focus()
     tab.keyboard.press("ArrowRight")
     tab.wait_for_url("**/compare?q=brain+MRI&less=contrast%400.55")
     expect(drag).to_have_value("0.55")
     expect(drag).to_be_focused()
-
-
-def test_no_comparison_is_wider_than_the_screen(chromium, told):
-    with told() as served:
-        page, complaints = opened(chromium, served)
-        pages = ("/compare", "/compare?a.q=frontal+chest+film&b.q=brain", "/compare?q=brain&less=contrast@0.5&more=edema")
-        assert too_wide(page, *pages, until="networkidle") == []
-        page.context.close()
-    assert complaints == []

@@ -165,7 +165,7 @@ def test_everything_works_without_scripts(chromium, drawing):
     with page.expect_download() as file:
         page.get_by_role("link", name="DICOM").click()
     assert file.value.suggested_filename.startswith("synthetic-")
-    page.get_by_role("button", name="Another seed").click()
+    page.get_by_role("button", name="Try again").click()
     page.wait_for_url("**/generate/**")
     with page.expect_navigation():
         page.get_by_role("button", name="Stop").click()

@@ -7,8 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from browsing import expect, opened, too_wide
-from test_browser import LUMINANCE
+from browsing import QUESTIONS, expect, opened, too_wide
 
 from mirage.images.packing import pack
 from mirage.web.templating import address
@@ -17,8 +16,7 @@ pytestmark = pytest.mark.browser
 PAGE = "/figure/made:scan"
 UNPACKED = """async ([script, address, rows, columns, colours]) => {
   const { inflate, unpredict } = await import(script);
-  const answer = await fetch(address);
-  const values = unpredict(await inflate(await answer.arrayBuffer()), rows, columns, colours);
+  const values = unpredict(await inflate(await fetch(address)), rows, columns, colours);
   return [values.constructor.name, [...values]];
 }"""
 SHOWN = """() => {
@@ -323,7 +321,8 @@ def test_a_stack_fits_every_screen_has_contrast_and_names_its_controls(chromium,
     for scheme in ("light", "dark"):
         page, complaints = opened(chromium, stacked, color_scheme=scheme)
         page.goto(PAGE, wait_until="networkidle")
-        assert page.evaluate(LUMINANCE) == []
+        page.evaluate(QUESTIONS)
+        assert page.evaluate("askContrast()") == []
         page.context.close()
         assert complaints == []
     page, _ = opened(chromium, stacked)

@@ -175,7 +175,8 @@ def test_the_api_keeps_moves_and_tells(site, client, own, a_figure) -> None:
     path = f"{api}/items/{search['id']}"
     moved = client.patch(path, json={"before": kept["id"], "note": "why", "was": ""}, headers=head).json()
     assert [item["id"] for item in moved["items"]] == [search["id"], kept["id"]]
-    assert client.patch(path, json={"note": "other", "was": ""}, headers=head).status_code == 409
+    refused = client.patch(path, json={"note": "other", "was": ""}, headers=head)
+    assert (refused.status_code, refused.json()["title"]) == (409, "It was changed meanwhile")
     assert client.post(f"{api}/items", json={"kind": "song"}, headers=head).status_code == 422
     assert client.get("/api/collections/nowhere").status_code == 404
 
@@ -220,6 +221,34 @@ def test_a_print_to_pass_on_has_what_licences_permit_and_counts_the_rest(site, c
     assert client.get(f"{own}/print?for=sale").status_code == 400
 
 
+def test_a_print_names_nothing_that_stays_and_says_what_a_search_is(site, client, own, a_case) -> None:
+    collection = own.rpartition("/")[2]
+    for kind, target in (("figure", site.atlas.figures_of(a_case)[0].id), ("search", "q=kidney+stones")):
+        sent(site, client, "/keep", kind=kind, target=target, collection=collection)
+    kept = items(client, own)[0]
+    page = client.get(f"{own}/print?for=pass-on&non_commercial=1").text
+    assert "1 picture left out because of the licence." in page
+    assert kept["title"] in client.get(f"{own}/print").text
+    assert kept["title"] not in page
+    assert "A search: kidney stones" in page
+    assert "Its pictures are not printed." in page
+    assert ">/search?" not in page
+
+
+def test_a_print_leaves_out_what_is_hidden_from_learners(site, client, own, a_figure) -> None:
+    sent(site, client, "/keep", kind="figure", target=a_figure, collection=own.rpartition("/")[2])
+    mine = site.atlas.study.reviews.hidden
+    mine.set(reference := site.atlas.reference(a_figure), True)
+    try:
+        page = client.get(f"{own}/print").text
+    finally:
+        mine.set(reference, False)
+    assert "<figure>" not in page
+    assert "1 picture stayed behind: it is hidden from learners." in page
+    assert items(client, own)[0]["title"] not in page
+    assert "<figure>" in client.get(f"{own}/print").text
+
+
 # -- in a browser -----------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +262,7 @@ def test_a_figure_is_kept_and_removed_in_a_browser_with_scripts_and_without(chro
     page.get_by_role("button", name="Keep it").click()
     assert page.get_by_role("heading", level=1).inner_text() == f"Browser {javascript}"
     page.locator(".kept-tools").get_by_role("button", name="Remove").click()
-    assert "is removed" in page.get_by_role("status").inner_text()
+    assert "is removed" in page.locator(".study-said[role=status]").inner_text()
     page.get_by_role("button", name="Undo").click()
     assert page.locator(".kept > li").count() == 1
     assert not complaints

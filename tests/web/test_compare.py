@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 TWO = "a.q=axial+brain+MRI&b.q=coronal+brain+MRI"
@@ -85,3 +87,15 @@ def test_the_difference_streams_as_events(client):
     answer = client.get(f"/api/compare/explain?{TWO}")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "event: ended" in answer.text
+
+
+def test_a_stack_stands_at_the_slice_that_its_own_side_found(client):
+    asked = {
+        side: client.get(f"/api/search?q={words}").json()["hits"]
+        for side, words in (("a", "lung+nodule"), ("b", "lung+mass"))
+    }
+    ours = next(hit for hit in asked["a"] if hit["figure"]["id"] == "starter:lung-nodule")
+    theirs = next(hit for hit in asked["b"] if hit["figure"]["id"] == "starter:lung-nodule")
+    assert ours["slice"]["number"] != theirs["slice"]["number"]
+    page = client.get("/compare?a.q=lung+nodule&b.q=lung+mass").text
+    assert re.search(r'data-stack="[^"]*lung-nodule[^"]*"[^>]*data-number="(\d+)"', page)[1] == str(ours["slice"]["number"])

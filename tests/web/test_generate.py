@@ -19,7 +19,7 @@ from marks_maker import read
 from mirage.atlas import Atlas
 from mirage.generate.synthesis import MAX_AHEAD
 from mirage.settings import Settings
-from parts import copy_atlas
+from parts import copy_atlas, until
 from pencil import MISSING, SIDE, Pencil, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
@@ -49,7 +49,7 @@ def begin(web, words="axial brain MRI", **choices):
     return answer.json()
 
 
-def ended(web, job_id, patience=30.0):
+def ended(web, job_id, patience=120.0):
     until = time.monotonic() + patience
     while time.monotonic() < until:
         job = web.get(f"/api/jobs/{job_id}").json()
@@ -136,11 +136,8 @@ def test_a_job_is_followed_by_events_with_a_preview_and_its_result(web):
 
 
 def test_the_preview_has_the_band_below_the_picture(web):
-    job = begin(web, "slowly a chest CT", steps=40)
-    for _ in range(100):
-        if web.get(f"/api/jobs/{job['id']}").json()["done"]:
-            break
-        time.sleep(0.05)
+    job = begin(web, "leisurely a chest CT", steps=40)
+    until(lambda: web.get(f"/api/jobs/{job['id']}").json()["done"])
     answer = web.get(f"/api/jobs/{job['id']}/preview")
     assert answer.status_code == 200
     with Image.open(io.BytesIO(answer.content)) as image:
@@ -152,7 +149,7 @@ def test_the_preview_has_the_band_below_the_picture(web):
 
 def test_a_stopped_job_leaves_no_image_and_says_so(web):
     before = web.get("/api/synthetic").json()["total"]
-    job = begin(web, "slowly a chest CT", steps=100)
+    job = begin(web, "leisurely a chest CT", steps=100)
     web.post(f"/api/jobs/{job['id']}/cancel", headers=TOKEN)
     after = ended(web, job["id"])
     assert after["state"] == "cancelled"
@@ -227,8 +224,8 @@ def test_the_form_comes_back_with_what_was_typed_and_what_is_wrong(web, drawing,
 
 
 def test_a_thousand_requests_at_once_are_bounded_and_told_when_to_come_back(web, drawing):
-    first = begin(web, "slowly a chest CT", steps=200)
-    body = {"terms": [{"text": "slowly a chest CT"}], "steps": 200}
+    first = begin(web, "leisurely a chest CT", steps=200)
+    body = {"terms": [{"text": "leisurely a chest CT"}], "steps": 200}
 
     def ask(_):
         return client.post("/api/generate", json=body, headers=TOKEN)
@@ -286,7 +283,7 @@ def test_a_picture_to_begin_from_is_taken_and_its_image_cannot_be_made_again_fro
 def test_the_page_of_an_image_leads_on(web):
     view = made(web, "coronal abdomen CT", seed=3)
     page = web.get(view["page"]).text
-    for said in ("Another seed", "Make it again", "Change the words", "Search real figures", "Real figures most like it"):
+    for said in ("Try again", "Make it again", "Change the words", "Search real figures", "Real figures most like it"):
         assert said in page
     assert 'href="/verify"' in page
     assert page.count('name="seed" value="3"') == 1, "only making it again keeps the seed"

@@ -24,7 +24,7 @@ def empty(tmp_path, roots):
 
 
 def ended(client, job: dict) -> dict:
-    for _ in range(300):
+    for _ in range(1200):
         if job["ended"]:
             return job
         time.sleep(0.1)
@@ -68,7 +68,7 @@ def test_a_program_adds_with_the_token_in_the_header(empty, roots):
         answer = client.post("/api/jobs", json=body, headers={"X-Mirage-Token": empty.token})
         assert answer.status_code == 202
         assert ended(client, answer.json())["state"] == "done"
-        assert client.get("/api/jobs").json()["jobs"][0]["id"] == answer.json()["id"]
+        assert client.get("/api/jobs").json()["jobs"][0]["id"] == answer.json()["id"].partition("-")[0]
         cancelled = client.post(f"/api/jobs/{answer.json()['id']}/cancel", headers={"X-Mirage-Token": empty.token})
         assert cancelled.json()["state"] == "done", "what has ended stays as it ended"
 
@@ -109,7 +109,7 @@ def test_what_is_amiss_with_a_stack_is_told_where_it_is_added(empty, roots):
             assert list(said) == ["four.nii.gz", "gap/IM0.dcm and 4 more slices", "tilt/IM0.dcm and 3 more slices"]
             for words, told in zip(("2 volumes; number 1", "lacks 1 slice", "tilted gantry"), said.values(), strict=True):
                 assert words in told
-            assert "3 stacks were taken with a remark." in job["message"]
+            assert "3 figures were taken with a remark." in job["message"]
             page = client.get(job["page"]).text
             assert all(label in page for label in said)
             assert "tilted gantry" in page

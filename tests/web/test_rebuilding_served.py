@@ -28,7 +28,7 @@ class Held:
 
         def slowly(encoder: Squares, images: list[Image.Image]) -> object:
             self.encoding.set()
-            self.go.wait(60)
+            self.go.wait(120)
             return encode(encoder, images)
 
         patch.setattr(Squares, "encode_images", slowly)
@@ -73,7 +73,7 @@ def test_the_old_encoder_answers_until_the_new_one_does_without_a_restart(
     dropped = command.post("/api/embed", files={"file": ("a.png", picture())}).json()["picture"]
     job = rebuild(command, encoder="squares")
     assert (job["kind"], job["title"], job["page"]) == ("rebuild", "Encode anew with squares", f"/jobs/{job['id']}")
-    assert held.encoding.wait(60)
+    assert held.encoding.wait(120)
     assert command.get("/api/atlas").json()["encoder"]["name"] == "starter"
     body = {"terms": [{"picture": dropped}], "k": 3}
     assert command.post("/api/search", json=body).json()["hits"]
@@ -125,7 +125,7 @@ def test_no_search_fails_while_the_atlas_is_swapped_under_it(moving: Served, com
 
 def test_a_cancelled_one_leaves_the_atlas_as_it_was(moving: Served, command: httpx.Client, held: Held) -> None:
     job = rebuild(command, encoder="squares")
-    assert held.encoding.wait(60)
+    assert held.encoding.wait(120)
     command.post(f"/api/jobs/{job['id']}/cancel")
     held.go.set()
     done = ended(command, job)
@@ -139,7 +139,7 @@ def test_the_same_one_twice_is_one_and_what_is_added_waits_for_it(
     moving: Served, command: httpx.Client, held: Held, tmp_path: Path
 ) -> None:
     job = rebuild(command, encoder="squares")
-    assert held.encoding.wait(60)
+    assert held.encoding.wait(120)
     assert rebuild(command, encoder="squares")["id"] == job["id"]
     added = command.post("/api/jobs", json={"corpus": "folder", "path": str(tmp_path / "phantoms")}).json()
     assert (added["state"], added["ahead"]) == ("queued", 1)
@@ -152,7 +152,7 @@ def test_a_site_that_stops_goes_on_with_it_at_its_next_start(small: Path, tmp_pa
     with Atlas.open(small) as atlas:
         jobs = Jobs(atlas)
         job = jobs.start_rebuild(encoder="squares")
-        assert held.encoding.wait(60)
+        assert held.encoding.wait(120)
         threading.Timer(0.2, held.go.set).start()
         jobs.close()
         assert atlas.encoder.info().name == "starter"

@@ -40,7 +40,7 @@ def test_a_corpus_is_removed_from_the_page_which_asks_first(own: Served) -> None
         address = re.search(r'href="(/remove\?corpus=[^"]+)"', library)[1]
         asked = client.get(address).text
         assert "Remove phantoms?" in asked
-        assert "6 figures and" in asked
+        assert "6 figures go" in asked
         assert own.atlas.info().figures == 6, "asking removes nothing"
         form = dict(re.findall(r'name="(token|corpus|figure)" value="([^"]+)"', asked))
         answer = client.post("/remove", data=form, headers={"Origin": own.url})
@@ -57,7 +57,11 @@ def test_a_figure_is_removed_from_its_page_and_is_gone_from_all_addresses(own: S
     gone = some_figure(own)
     with own.client() as client:
         address = re.search(r'href="(/remove\?figure=[^"]+)"', client.get(f"/figure/{gone}").text)[1]
+        mine = own.atlas.study.collections
+        mine.add(mine.make("Phantoms I like").id, "figure", gone)
         asked = client.get(address).text
+        assert "1 figure goes from" in asked
+        assert "It is kept in Phantoms I like" in asked
         assert "Remove this figure?" in asked
         assert f'value="{gone}"' in asked
         assert f"/api/thumbnails/{gone}" in asked

@@ -112,12 +112,16 @@ def test_whatever_changes_state_wants_the_token(site, client):
             bodies = {
                 "/api/jobs": {"corpus": "folder", "path": str(site.roots)},
                 "/api/atlas/rebuild": {"encoder": "starter"},
+                "/api/previews": {"corpus": "folder", "path": str(site.roots)},
+                "/api/uploads/{upload_id}/add": {"name": "Mine"},
+                "/api/edit": {"figure": "starter:retina"},
                 "/api/remove": {"corpus": "starter"},
                 "/api/atlas/import": {"file": str(site.roots / "a.mirage")},
             }
             json = bodies.get(path)
             data = {"corpus": "folder", "path": str(site.roots)} if json is None else None
-            answer = client.request(method, path, headers=token, json=json, data=data)
+            sent = {"file": ("a.png", b"none")} if path in ("/add", "/api/uploads/{upload_id}") else None
+            answer = client.request(method, path, headers=token, json=json, data=data, files=sent)
             assert answer.status_code == 403, (path, answer.status_code, answer.text)
             checked += 1
     assert checked >= 12

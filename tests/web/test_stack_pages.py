@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from html import unescape
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -14,7 +15,8 @@ from PIL import Image
 
 from mirage.figure import Window
 from mirage.images.packing import unpack
-from mirage.web.views.stacks import StackView
+from mirage.web.figures import _spread
+from mirage.web.views.stacks import StackView, millimetres_in
 
 SCAN = "made:scan"
 
@@ -215,3 +217,21 @@ def test_a_search_says_which_slice_it_found_and_opens_there(client):
     assert np.abs(grey - whole).mean() < 12
     single = next(each for each in told["hits"] if each["figure"]["id"] == f"{SCAN}-coronal")
     assert single["slice"] is None
+
+
+def test_a_whole_slice_as_a_picture_has_its_stack_s_millimetres_and_another_shape_has_none(stacked):
+    stack = stacked.atlas.stack("made:scan").stack
+    assert millimetres_in(stack, "coronal", 112, 144) == 0.5  # 56 × 24 voxels of 1 × 3 mm
+    assert millimetres_in(stack, "coronal", 112, 100) == 0
+    with stacked.client() as client:
+        assert "data-mm" not in client.get("/figure/made:scan-coronal").text  # drawn with a pixel for each voxel
+
+
+def test_of_a_case_of_a_hundred_slices_some_from_all_through_it_are_shown():
+    whole, slices = (
+        [SimpleNamespace(slice_of=place, number=n) for n in range(count)] for place, count in ((None, 2), ("s", 100))
+    )
+    shown = _spread(slices + whole, 12)
+    assert shown[:2] == whole
+    assert [each.number for each in shown[2:]] == list(range(0, 100, 10))
+    assert _spread(slices[:3], 12) == slices[:3]

@@ -27,7 +27,7 @@ def looked(atlas: Atlas, captions: list[str], **known: list[str]) -> inference.E
     for field, values in known.items():
         figures = [replace(figure, **{field: value}) for figure, value in zip(figures, values, strict=True)]
     rows = next(atlas.store.each(batch=len(figures)))
-    vectors = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+    vectors = atlas.store.vectors.of([row.key for row in rows], atlas.encoder.info().digest)
     return inference.EncodedFigures(figures, np.stack([vectors[row.key][0] for row in rows]))
 
 
@@ -52,7 +52,7 @@ def test_without_a_rule_the_encoder_answers_nothing(starter: Atlas) -> None:
 
 def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
     rows = [row for batch in starter.store.each() for row in batch if row.figure.id.startswith("starter:icbm152-t1-")][:20]
-    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    vectors = starter.store.vectors.of([row.key for row in rows], starter.encoder.info().digest)
     figures = [replace(row.figure, caption="An ultrasound" if n < 5 else "", case_id=f"c:{n}") for n, row in enumerate(rows)]
     given = inference.EncodedFigures(figures, np.stack([vectors[row.key][0] for row in rows]))
     rule = Rule(starter.encoder.info().digest, {"modality": 0.0}, {"modality": ("MR",)})
@@ -64,7 +64,7 @@ def test_words_come_first_and_the_encoder_fills_in(starter: Atlas) -> None:
 
 def test_a_rule_believes_only_what_could_be_checked_and_only_where_it_is_right_often_enough(starter: Atlas) -> None:
     rows = [row for batch in starter.store.each() for row in batch]
-    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    vectors = starter.store.vectors.of([row.key for row in rows], starter.encoder.info().digest)
     given = inference.EncodedFigures([row.figure for row in rows], np.stack([vectors[row.key][0] for row in rows]))
     rule = inference.fit(given, starter.encoder)
     assert rule.answers["modality"] == ("CT", "MR", "SM"), "of no other modality has the starter atlas ten figures"
@@ -86,7 +86,7 @@ def test_prototypes_are_middles_of_a_kinds_pictures_and_one_picture_makes_none()
 
 def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas) -> None:
     rows = [row for batch in starter.store.each() for row in batch]
-    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    vectors = starter.store.vectors.of([row.key for row in rows], starter.encoder.info().digest)
     images = np.stack([vectors[row.key][0] for row in rows])
     given = inference.EncodedFigures([row.figure for row in rows], images)
     kinds = prototypes.EncodedKinds(np.array([row.figure.modality for row in rows]), images)
@@ -101,7 +101,7 @@ def test_a_rule_with_prototypes_believes_every_kind_that_has_some(starter: Atlas
 
 def rule_of_the_starter_atlas(starter: Atlas, unlike: dict[str, Vectors]) -> tuple[Rule, inference.EncodedFigures]:
     rows = [row for batch in starter.store.each() for row in batch]
-    vectors = starter.store.vectors([row.key for row in rows], starter.encoder.info().digest)
+    vectors = starter.store.vectors.of([row.key for row in rows], starter.encoder.info().digest)
     images = np.stack([vectors[row.key][0] for row in rows])
     given = inference.EncodedFigures([row.figure for row in rows], images)
     kinds = prototypes.EncodedKinds(np.array([row.figure.modality for row in rows]), images)

@@ -20,7 +20,7 @@ from mirage.errors import AtlasError, BadInput
 from mirage.figure import Figure
 from mirage.figure import Source as FigureSource
 from mirage.query import Query
-from mirage.storage.ingest import caption_text
+from mirage.storage.caption_vectors import caption_text
 from mirage_research.evaluation import error_analysis, leakage, retrieval, retrieval_report, systems, tasks
 from mirage_research.evaluation import evaluation_set as sets
 from mirage_research.evaluation.evaluation_set import EvaluationSet, EvaluationSource, FigureVectors, NamedEncoder

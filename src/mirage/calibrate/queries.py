@@ -59,7 +59,7 @@ class KnownAnswerQuery:
     Attributes
     ----------
     kind : str
-        As in the table above, or ``off topic``.
+        As in the table above, ``judged`` (`mirage.calibrate.judged`), or ``off topic``.
     case : str
         Whose words or picture it is; intervals are drawn over cases.
     query : Query

@@ -54,6 +54,7 @@ def calibrate(
     seed: int = 0,
     most: int = 100,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    judged: Sequence[KnownAnswerQuery] = (),
 ) -> CalibrationResult:
     """Ask an atlas, choose weights, ask again with them, and choose cuts. The atlas then searches with them.
 
@@ -71,6 +72,8 @@ def calibrate(
         How many cases are asked about at most.
     progress : callable
         Told how many times all queries have been asked, and of how many.
+    judged : sequence of KnownAnswerQuery
+        Further queries, whose answers people judged; see `mirage.calibrate.judged`.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def calibrate(
     drawn = list(queries.queries(atlas, items, cases, seed, k=DEFAULT_K, most=most))
     looked = [one for one in drawn if one.kind == "picture"]
     titles = [one for one in drawn if one.kind == "title"]
-    typed = [one for one in drawn if one.kind not in ("picture", "title")]
+    typed = [*(one for one in drawn if one.kind not in ("picture", "title")), *judged]
     tables = [weights.gains(atlas, typed, words, searched)]
     with TemporaryDirectory(prefix="mirage-calibration-") as folder, _bared(atlas, titles, seed, Path(folder)) as bare:
         tables.append(weights.gains(bare, titles, words, searched))

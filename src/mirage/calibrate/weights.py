@@ -25,7 +25,7 @@ from mirage.search.answer import Hit
 from mirage.search.concepts import CONCEPT_WEIGHTS
 from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.searcher import Searcher
-from mirage.storage.ingest import caption_text, encode_captions
+from mirage.storage.caption_vectors import caption_text, encode_captions
 from mirage.storage.records import FigureRecord
 
 Weights = Mapping[str, float]
@@ -258,8 +258,8 @@ def copied(atlas: Atlas, path: Path, change: Callable[[Figure], Figure | None]) 
     made = Atlas.open(path, encoder=atlas.encoder, create=True)
     digest = atlas.encoder.info().digest
     for rows in atlas.store.each():
-        vectors = atlas.store.vectors([row.key for row in rows], digest)
-        slices = atlas.store.slices([row.key for row in rows if row.stack], digest)
+        vectors = atlas.store.vectors.of([row.key for row in rows], digest)
+        slices = atlas.store.vectors.slices([row.key for row in rows if row.stack], digest)
         kept = [(row, figure) for row in rows if row.key in vectors and (figure := change(row.figure)) is not None]
         captions = [vectors[row.key][1] for row, _ in kept]
         anew = [n for n, (row, figure) in enumerate(kept) if caption_text(row.figure) != caption_text(figure)]

@@ -15,7 +15,24 @@ from typing import Annotated, Any
 import typer
 
 from mirage import __version__, plugins
-from mirage.cli import add, archive, atlas, collection, evaluate, explain, generate, models, remove, search, serve
+from mirage.cli import (
+    add,
+    archive,
+    atlas,
+    collection,
+    doctor,
+    edit,
+    evaluate,
+    explain,
+    generate,
+    models,
+    quiz,
+    remove,
+    repeat,
+    review,
+    search,
+    serve,
+)
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
@@ -61,44 +78,20 @@ app.command("compare")(explain.compare)
 app.command("verify")(generate.verify)
 app.command("generate")(generate.generate)
 app.command("ask")(generate.ask)
-app.command("doctor")(serve.doctor)
+app.command("doctor")(doctor.doctor)
 app.command("export")(archive.export)
 app.command("import")(archive.import_)
 app.add_typer(add.app, name="add")
+app.add_typer(edit.app, name="edit")
 app.add_typer(remove.app, name="remove")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(collection.app, name="collection")
+app.add_typer(review.app, name="review")
+app.add_typer(repeat.app, name="repeat")
+app.add_typer(quiz.app, name="quiz")
+evaluate.app.command("reviews")(review.evaluate)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
-
-
-def extend() -> list[str]:
-    """Let other distributions add commands, through the entry point group ``mirage.commands``.
-
-    An entry point names a function of two typers: the mirage command and its group ``mirage evaluate``.
-
-    Returns
-    -------
-    list of str
-        A line for each distribution whose commands are missing because it failed.
-    """
-    troubles = []
-    for name, entry in plugins.available("mirage.commands").items():
-        ours: list[list[Any]] = [app.registered_commands, app.registered_groups]
-        ours += [evaluate.app.registered_commands, evaluate.app.registered_groups]
-        before = [list(each) for each in ours]
-        try:
-            entry.load()(app, evaluate.app)
-            typer.main.get_command(app)  # one that cannot be built would take ours with it
-        except (Exception, SystemExit) as error:
-            for each, those in zip(ours, before, strict=True):
-                each[:] = those
-            told = f"The commands of “{name}” ({entry.value}) are missing: {type(error).__name__}: {error}"
-            troubles.append(" ".join(told.split())[:500])
-    return troubles
-
-
-_TROUBLES = extend()
 
 
 def _version(wanted: bool) -> None:
@@ -116,6 +109,38 @@ def _common(
     pass
 
 
+def extend() -> tuple[Any, list[str]]:
+    """Let other distributions add commands, through the entry point group ``mirage.commands``.
+
+    An entry point names a function of two typers: the mirage command and its group ``mirage evaluate``.
+
+    Returns
+    -------
+    command : click.Command
+        The mirage command with all that was added. Building it takes a tenth of a second, so it is built once.
+    troubles : list of str
+        A line for each distribution whose commands are missing because it failed.
+    """
+    built: Any = None
+    troubles = []
+    for name, entry in plugins.available("mirage.commands").items():
+        ours: list[list[Any]] = [app.registered_commands, app.registered_groups]
+        ours += [evaluate.app.registered_commands, evaluate.app.registered_groups]
+        before = [list(each) for each in ours]
+        try:
+            entry.load()(app, evaluate.app)
+            built = typer.main.get_command(app)  # one that cannot be built would take ours with it
+        except (Exception, SystemExit) as error:
+            for each, those in zip(ours, before, strict=True):
+                each[:] = those
+            told = f"The commands of “{name}” ({entry.value}) are missing: {type(error).__name__}: {error}"
+            troubles.append(" ".join(told.split())[:500])
+    return built or typer.main.get_command(app), troubles
+
+
+_COMMAND, _TROUBLES = extend()
+
+
 def main() -> None:
     """Run the command; failures end in one clear line, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):
@@ -124,7 +149,7 @@ def main() -> None:
     try:
         for trouble in _TROUBLES:
             complain(trouble)
-        app(prog_name="mirage")
+        _COMMAND(prog_name="mirage")
     except Exception as error:
         if "MIRAGE_TRACEBACK" in os.environ:
             raise

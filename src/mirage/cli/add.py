@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +12,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mirage import corpora
+from mirage.cli import sources
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
-from mirage.cli.output import duration, printed, say
-from mirage.corpora.base import CorpusCard, CorpusOption
+from mirage.cli.output import counted, duration, plain, printed, say
+from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused
+from mirage.corpora.personal import in_name, listed, notes_on_words
+from mirage.corpora.preview import by_kind
 from mirage.errors import BadInput, MirageError
 
 _Further = Annotated[
@@ -20,7 +25,38 @@ _Further = Annotated[
 ]
 
 
-_NAMED = 5  # stacks of one remark
+_Look = Annotated[
+    bool, typer.Option("--dry-run", "--preview", help="Say what would come, picture by picture, and add nothing.")
+]
+_Merge = Annotated[
+    bool,
+    typer.Option("--merge", help="Add it to the collection of that name even where that seems to be of another folder."),
+]
+_Prune = Annotated[
+    bool,
+    typer.Option("--prune", help="Take out of the atlas what is gone from the folder; more than half only after asking."),
+]
+_Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        help="Do not ask, neither about names and words that may be a patient's nor how much --prune takes out.",
+    ),
+]
+
+_LookAtSource = Annotated[
+    bool, typer.Option("--preview", "--dry-run", help="Say what would come and what is left out, and add nothing.")
+]
+_YesFetch = Annotated[bool, typer.Option("--yes", "-y", help="Fetch without asking; it is asked on a terminal only.")]
+_Again = Annotated[
+    bool,
+    typer.Option("--again", help="Ask the source anew in place of kept answers; tells what was retracted since."),
+]
+
+_ANEW = "refresh"  # the option of a living source that --again chooses
+_ON_A_LINE, _NAMED = 5, 200  # figures of one remark
+_LISTED = 40  # figures of a preview
 
 
 class _Corpora(TyperGroup):
@@ -55,29 +91,54 @@ def _command(name: str, card: CorpusCard) -> Any:
 
     def add(**given: Any) -> None:
         atlas, json, further = given.pop("atlas_folder"), given.pop("as_json"), given.pop("further") or []
+        looking, merge = given.pop("looking", False), given.pop("merge", False)
+        yes, again = given.pop("yes", False), given.pop("again", False)
+        prune = _how(prune=given.pop("prune", False), yes=yes, merge=merge)
         options = {key: value for key, value in given.items() if value is not None and value is not False and value != []}
         for pair in further:
             key, equals, value = pair.partition("=")
             if not key or not equals:
                 raise BadInput(f"--option is given as KEY=VALUE, not “{pair}”.")
             options[key.replace("-", "_")] = value
+        if card.private and not looking and not _may_be_called(str(options.get("name", "")), yes=yes):
+            return
+        if card.private and not looking and not yes and not _may_be_read(name, options):
+            return
         with connect(atlas, create=True) as client:
-            report = add_corpus(client, name, options)
+            if card.live:
+                found = sources.ask(client, name, options, again=again)
+                # What was removed before comes back, as of any corpus that is added again.
+                only = [each["id"] for each in found["figures"] if each["state"] != "there"]
+                new = bool(only)
+                if again and any(option.name == _ANEW for option in card.options):
+                    options[_ANEW] = True
+                    only = only or [each["id"] for each in found["figures"]]  # to tell what was retracted of them
+                if not _asked(found, only, looking=looking, yes=yes or not new, json=json):
+                    return
+                options["only"] = only
+            if looking:
+                found = look_through(client, name, options)
+            else:
+                report = _added(client, name, options, merge=merge, prune=prune)
+        if looking:
+            if not printed(json, found):
+                _print_preview(found)
+            return
         if printed(json, report):
             return
-        for entry in report["refused"]:
-            label, reason = entry["label"], entry["reason"]
-            say(f"Left out: {reason}" if reason.startswith(label) else f"Left out: {label}: {reason}")
-        labels: dict[str, list[str]] = {}
-        for entry in report["noted"]:
-            labels.setdefault(entry["note"], []).append(entry["label"])
-        for note, those in labels.items():
-            more = f" and {len(those) - _NAMED} more" if len(those) > _NAMED else ""
-            say(f"Taken with a remark: {'; '.join(those[:_NAMED])}{more}: {note}")
-        say(report["message"])
+        _print_report(report)
 
-    ours = {"further": (_Further, None), "atlas_folder": (AtlasOption, None), "as_json": (JsonOption, False)}
-    typed = {option.name: _parameter(option) for option in card.options} | ours
+    ours: dict[str, tuple[Any, Any]] = {
+        "further": (_Further, None),
+        "atlas_folder": (AtlasOption, None),
+        "as_json": (JsonOption, False),
+    }
+    if card.live:
+        ours |= {"looking": (_LookAtSource, False), "yes": (_YesFetch, False), "again": (_Again, False)}
+    if card.private:
+        ours |= {"looking": (_Look, False), "merge": (_Merge, False), "prune": (_Prune, False), "yes": (_Yes, False)}
+    shown = [option for option in card.options if not (card.live and option.name == _ANEW)]  # --again says it
+    typed = {option.name: _parameter(option) for option in shown} | ours
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(key, kind, default=value, annotation=of) for key, (of, value) in typed.items()]
     add.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -85,19 +146,128 @@ def _command(name: str, card: CorpusCard) -> Any:
     return add
 
 
+def _may_be_called(name: str, *, yes: bool) -> bool:
+    """Ask at a terminal, and say elsewhere, where the name that somebody gives a collection may be a patient's."""
+    if not (found := in_name(name)):
+        return True
+    say(f"The name “{name}” holds what looks like {listed(found)}. Everybody who opens this atlas reads it.")
+    if yes or not sys.stdin.isatty() or typer.confirm("Call the collection so all the same?", err=True):
+        return True
+    say("Nothing was added. Give it another --name, or none: then a number stands for it.")
+    return False
+
+
+def _may_be_read(name: str, options: dict[str, Any]) -> bool:
+    """Ask at a terminal where words of a table may tell who a patient is; the report of an addition says it in any case."""
+    if not sys.stdin.isatty():
+        return True
+    try:
+        corpus = corpora.load(name, **options)
+    except MirageError:  # which adding says
+        return True
+    if not getattr(corpus, "has_words", True):
+        return True
+    found = [
+        f"{each.label}: {note.rpartition('. ')[0]}"
+        for each in corpus.items()
+        if isinstance(each, Item)
+        for note in notes_on_words(each.figure, each.case)
+    ]
+    if not found:
+        return True
+    for told in found[:_NAMED]:
+        say(told)
+    say(f"and {len(found) - _NAMED:,} more" if len(found) > _NAMED else "Everybody who opens this atlas reads these words.")
+    if typer.confirm("Add them all the same?", err=True):
+        return True
+    say("Nothing was added. Mend the table; --preview shows the words of each figure.")
+    return False
+
+
+def _how(*, prune: bool, yes: bool, merge: bool) -> str:
+    """What `mirage.jobs.change.add_corpus` calls it."""
+    if prune and merge:
+        raise BadInput(
+            "--merge says that the collection is of this folder and of another, and --prune would take out what is of the "
+            "other. Choose one of them."
+        )
+    return ("all" if yes else "ask") if prune else ""
+
+
+def _added(client: AtlasClient, name: str, options: dict[str, Any], *, merge: bool, prune: str) -> dict[str, Any]:
+    """Add a corpus, and ask at a terminal where something speaks against taking out what is gone."""
+    report = add_corpus(client, name, options, merge=merge, prune=prune)
+    if prune == "ask" and report["gone_count"] and not report["removed"] and sys.stdin.isatty():
+        _list_names("Gone", report["gone"], report["gone_count"])
+        say(report["message"])
+        if typer.confirm("Take them out all the same?", err=True):
+            report = add_corpus(client, name, options, prune="all")
+    return report
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    _list_reasons("Left out", report["refused"])
+    labels: dict[str, list[str]] = {}
+    for entry in report["noted"]:
+        labels.setdefault(entry["note"], []).append(entry["label"])
+    for note, those in labels.items():
+        if len(those) <= _ON_A_LINE:
+            say(f"Taken with a remark: {'; '.join(those)}: {note}")
+            continue
+        say(f"Taken with a remark, {len(those):,} figures: {note}")
+        for label in those[:_NAMED]:
+            say(f"  {label}")
+        if len(those) > _NAMED:
+            say(f"  and {len(those) - _NAMED:,} more, which --preview --json names")
+    _list_names("Changed", report["changed"], len(report["changed"]))
+    _list_names("Taken out" if report["removed"] else "Gone", report["gone"], report["gone_count"])
+    say(report["message"])
+
+
+def _asked(found: dict[str, Any], only: list[str], *, looking: bool, yes: bool, json: bool) -> bool:
+    """Say what a living source would give, and whether to fetch it."""
+    if looking and printed(json, found):
+        return False
+    if looking:
+        sources.list_figures(found)
+    sources.tell(found)
+    if only and not looking and sources.agreed(found, len(only), yes=yes):
+        return True
+    say("Nothing was added.")
+    if not looking:
+        nothing = {key: [] for key in ("refused", "noted", "gone", "changed")} | {
+            "added": 0,
+            "kept": found["there"],
+            "seconds": 0.0,
+        }
+        printed(json, {"corpus": found["corpus"], **nothing, "message": "Nothing was added."})
+    return False
+
+
 def _parameter(option: CorpusOption) -> tuple[Any, Any]:
-    """Annotation and default of an option; the folder that a corpus is read from is an argument."""
+    """Annotation and default of an option; the folder that a corpus is read from is an argument, and so is a query."""
     default = ... if option.required else False if option.type is bool else None
-    if option.is_folder:
-        return Annotated[Path if option.required else Path | None, typer.Argument(help=option.help)], default
+    if option.is_folder or option.positional:
+        return Annotated[option.type if option.required else option.type | None, typer.Argument(help=option.help)], default
     of: Any = list[option.type] if option.several else option.type  # type: ignore[name-defined]
     flag = f"--{option.name.removesuffix('s') if option.several else option.name}".replace("_", "-")
     shown = ", ".join(option.choices)
     text = f"{option.help} One of {shown}; may be given several times." if option.several and shown else option.help
+    if option.default not in (None, False, ""):
+        usual = ", ".join(option.default) if isinstance(option.default, (tuple, list)) else f"{option.default}"
+        text += f" Usual: {usual}."
     return Annotated[of if option.required or option.type is bool else of | None, typer.Option(flag, help=text)], default
 
 
-def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any], *, bring_back: bool = True) -> dict[str, Any]:
+def add_corpus(
+    client: AtlasClient,
+    corpus: str,
+    options: dict[str, Any],
+    *,
+    bring_back: bool = True,
+    merge: bool = False,
+    prune: str = "",
+) -> dict[str, Any]:
     """Add a corpus, showing how far it is.
 
     Parameters
@@ -109,11 +279,15 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any], *, bri
         Of its card, as text or of the type that the card says.
     bring_back : bool
         Whether figures that were removed from the atlas come back.
+    merge : bool
+        Whether a folder may be added to the collection of another that has the same name.
+    prune : {"", "ask", "all"}
+        As for `mirage.jobs.change.add_corpus`.
 
     Returns
     -------
     dict
-        ``corpus``, ``added``, ``kept``, ``refused``, ``noted``, ``seconds`` and ``message``, which says it in words.
+        What the job says of it, ``corpus``, ``seconds``, and ``message``, which says it in words.
 
     Raises
     ------
@@ -122,14 +296,100 @@ def add_corpus(client: AtlasClient, corpus: str, options: dict[str, Any], *, bri
     """
     if client.url:
         say(f"The atlas is served at {client.url}; adding through it.")
-    paths = {option.name for option in corpora.card(corpus).options if option.type is Path}
-    # A server may run in another folder.
-    given = {key: str(Path(value).expanduser().absolute()) if key in paths else value for key, value in options.items()}
-    job = client.follow(client.ask("POST", "/api/jobs", json={"corpus": corpus, "options": given, "bring_back": bring_back}))
+    body = {"corpus": corpus, "options": _given(corpus, options), "bring_back": bring_back, "merge": merge, "prune": prune}
+    job = client.follow(client.ask("POST", "/api/jobs", json=body))
     seconds = job["finished"] - job["created"]
     return {
         "corpus": corpus,
-        **{key: job[key] for key in ("added", "kept", "refused", "noted")},
+        **{key: job[key] for key in ("added", "kept", "refused", "noted", "changed", "gone", "gone_count", "removed")},
         "seconds": seconds,
         "message": job["message"].replace(".", f", in {duration(seconds)}.", 1),
     }
+
+
+def _list_names(what: str, names: Sequence[str], count: int) -> None:
+    """Print what happened to some figures, a name a line."""
+    for name in names[: min(count, _LISTED)]:
+        say(f"{what}: {name}")
+    if count > _LISTED:
+        say(f"{what}: and {count - _LISTED:,} more")
+
+
+def _list_reasons(what: str, entries: Sequence[dict[str, Any]]) -> None:
+    """Print what was not taken and why, of each kind of reason the first few and a count."""
+    for each in by_kind([Refused(entry["label"], entry["reason"]) for entry in entries]):
+        say(f"{what}: {each.reason}" if each.reason.startswith(each.label) else f"{what}: {each.label}: {each.reason}")
+
+
+def _given(corpus: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options with whole paths: a server may run in another folder."""
+    paths = {option.name for option in corpora.card(corpus).options if option.type is Path}
+    return {key: str(Path(value).expanduser().absolute()) if key in paths else value for key, value in options.items()}
+
+
+def look_through(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Look through a corpus as adding would; nothing is added.
+
+    Parameters
+    ----------
+    client, corpus, options
+        As for `add_corpus`.
+
+    Returns
+    -------
+    dict
+        As ``/api/previews`` answers.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        When it cannot be opened.
+    """
+    job = client.follow(client.ask("POST", "/api/previews", json={"corpus": corpus, "options": _given(corpus, options)}))
+    found: dict[str, Any] = client.ask("GET", f"/api/previews/{job['id']}")
+    for each in found["figures"]:
+        del each["thumbnail"]  # it ends with this command
+    return found
+
+
+def _print_preview(found: dict[str, Any]) -> None:
+    for table in found["tables"]:
+        read = ", ".join(theirs if theirs == ours else f"{theirs} as {ours}" for theirs, ours in table["columns"])
+        more = f" Not read: {', '.join(table['ignored'])}." if table["ignored"] else ""
+        say(f"Table {table['label']}: {table['matched']} of {counted(table['rows'], 'row')} matched. Read: {read}.{more}")
+    for each in found["figures"][:_LISTED]:
+        kind = " ".join(
+            filter(None, [each["modality"], each["plane"], f"{each['slices']} slices" if each["slices"] else ""])
+        )
+        words = each["title"] or each["caption"] or "no words"
+        source = f" ({each['words_from']})" if each["words_from"] else ""
+        state = {"there": ", there already", "replaces": ", in place of what is there"}.get(each["state"], "")
+        plain(f"{each['label']}: {f'{kind}, ' if kind else ''}{words}{source}{state}")
+    if len(found["figures"]) > _LISTED:
+        plain(f"… and {len(found['figures']) - _LISTED:,} more")
+    for each in found["figures"]:
+        for warning in each["warnings"]:
+            say(f"Look at {each['label']}: {warning}")
+    _list_reasons("Left out", found["skipped"])
+    _list_reasons("Passed over", found["passed_over"])
+    if found["advice"]:
+        say(found["advice"])
+    if found["stranger"]:
+        say(
+            f"The atlas has a collection {found['corpus']} with {counted(found['held'], 'figure')}, and none or few "
+            "of its pictures are here: give this folder a --name of its own, or say that both belong together with --merge."
+        )
+    changed = [each["label"] for each in found["figures"] if each["state"] == "replaces"]
+    _list_names("Changed", changed, len(changed))
+    gone = 0 if found["stranger"] else found["gone_count"]
+    _list_names("Gone", found["gone"], gone)
+    _print_counts(found, gone)
+
+
+def _print_counts(found: dict[str, Any], gone: int) -> None:
+    counts = [f"{counted(found['new'], 'figure')} would be added"]
+    counts += [f"{found['there']:,} are there already"] if found["there"] else []
+    counts += [f"{found['replaces']:,} would replace what is there"] if found["replaces"] else []
+    counts += [f"{found['left_out']:,} would be left out"] if found["left_out"] else []
+    counts += [f"{gone:,} of the atlas are gone from it (--prune takes them out)"] if gone else []
+    say(f"{', '.join(counts)}. Nothing was added.")

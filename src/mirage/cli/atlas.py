@@ -63,6 +63,13 @@ def rebuild(
     say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now.")
 
 
+@app.command()
+def collect(atlas: AtlasOption = None) -> None:
+    """Remove pictures that no figure uses, as an addition that was killed may leave them."""
+    with connect(atlas) as client:
+        say(client.follow(client.ask("POST", "/api/atlas/collect"))["message"])
+
+
 def _in_full(model: str) -> str:
     """A folder that is named from here, so that a server which runs elsewhere finds it, too."""
     kind, colon, path = model.rpartition(":") if model.startswith("local-dir:") else ("", "", model)

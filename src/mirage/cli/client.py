@@ -84,7 +84,11 @@ class AtlasClient:
 
     def fetch(self, path: str) -> bytes:
         """Give a file of the API."""
-        return self._answered("GET", path, {}).content
+        return self.sent(path).content
+
+    def sent(self, path: str, **options: Any) -> httpx.Response:
+        """Give a file of the API with what its headers say; options are as for `ask`."""
+        return self._answered("GET", path, options)
 
     def _answered(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
         async def send() -> httpx.Response:
@@ -225,6 +229,27 @@ def connect(path: Path | None, *, create: bool = False, **settings: Any) -> Iter
         app.exception_handlers.pop(MirageError)
         with _asking("http://localhost", atlas.holder, httpx.ASGITransport(app)) as client:
             yield client
+
+
+def taken_in(file: Path, route: str, atlas: Path | None) -> Any:
+    """Send a file of somebody's to a route that takes such files in, and give its answer.
+
+    Parameters
+    ----------
+    file : Path
+    route : str
+    atlas : Path or None
+        As for `connect`.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When there is no such file.
+    """
+    if not file.is_file():
+        raise BadInput(f"There is no file {file}.")
+    with connect(atlas) as client:
+        return client.ask("POST", route, files={"file": (file.name, file.read_bytes())})
 
 
 @contextmanager

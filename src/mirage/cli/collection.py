@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
+from pydantic_core import from_json
 
-from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
 from mirage.cli.output import counted, out, plain, printed, say
 from mirage.errors import BadInput, NotFound, check_new
+from mirage.licensing import PURPOSES
+from mirage.study.along.taking import FORMATS
 
 app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id or title of the collection, as `mirage collection list` prints it.")]
@@ -133,6 +136,39 @@ def export(
         say(f"Written: {file}")
 
 
+@app.command()
+def take(
+    which: Annotated[str, typer.Argument(help="Id or title of the collection; with --kind, an id or `q=…`.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, as week-3.apkg.", show_default=False)],
+    form: Annotated[str, typer.Option("--as", help=f"{', '.join(FORMATS)}.")] = "anki",
+    purpose: Annotated[str, typer.Option("--for", help=f"{', '.join(PURPOSES)}: what it is for.")] = "myself",
+    non_commercial: Annotated[bool, typer.Option("--non-commercial", help="It is passed on without gain.")] = False,
+    kind: Annotated[str, typer.Option(help="collection, quiz, figure, case, search or comparison.")] = "collection",
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a collection along: as an Anki deck, slides, a sheet or pictures, with what may leave, and a count of what stays.
+
+    Examples: mirage collection take "Week 3" week-3.pptx --as slides --for pass-on; mirage collection take "q=lung"
+    lung.apkg --kind search
+    """
+    check_new(file)
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.apkg'}.")
+    with connect(atlas) as client:
+        target = _found(client, which) if kind == "collection" else which
+        asked = {"kind": kind, "target": target, "as": form, "for": purpose}
+        asked |= {"non_commercial": "1"} if non_commercial else {}
+        answer = client.sent(f"/api/take/file?{urlencode(asked)}", timeout=None)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(answer.content)
+    told = from_json(answer.headers["X-Mirage-Told"])
+    if not printed(json, {"file": str(file), "bytes": len(answer.content), "told": told}):
+        say(f"Written: {file}")
+        for said in told:
+            say(said)
+
+
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="What `mirage collection export` wrote.", show_default=False)],
@@ -140,10 +176,7 @@ def import_(
     json: JsonOption = False,
 ) -> None:
     """Take in a collection from a file, and tell what of it this atlas does not have."""
-    if not file.is_file():
-        raise BadInput(f"There is no file {file}.")
-    with connect(atlas) as client:
-        answer = client.ask("POST", "/api/collections/import", files={"file": (file.name, file.read_bytes())})
+    answer = taken_in(file, "/api/collections/import", atlas)
     if printed(json, answer):
         return
     say(f"{answer['title']}: {answer['count']:,} kept, as {answer['id']}.")

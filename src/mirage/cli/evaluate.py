@@ -64,6 +64,9 @@ def calibrate(
         Path | None,
         typer.Option(help="Write it to this file, which no search looks at.", show_default="calibration.json in the atlas"),
     ] = None,
+    judged: Annotated[
+        Path | None, typer.Option(help="Ask these judged queries too: what `mirage evaluate reviews --queries` wrote.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the queries and the intervals.")] = 0,
     json: JsonOption = False,
 ) -> None:
@@ -74,10 +77,15 @@ def calibrate(
     """
     from mirage.atlas import Atlas  # noqa: PLC0415 - loads the engine
     from mirage.calibrate import run as calibration  # noqa: PLC0415 - as above
+    from mirage.calibrate.judged import read_judged  # noqa: PLC0415 - as above
 
     with Atlas.open(folder_of(atlas), steps=said_once()) as opened, progress_bar("Asking the atlas", unit="/s") as move:
         result = calibration.calibrate(
-            opened, corpus or (), seed=seed, progress=lambda done, total: move(done, total, 0.0, None)
+            opened,
+            corpus or (),
+            seed=seed,
+            progress=lambda done, total: move(done, total, 0.0, None),
+            judged=read_judged(opened, judged) if judged else (),
         )
         target = out or opened.path / CALIBRATION_FILE
         calibration.write(result, target)

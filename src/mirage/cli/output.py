@@ -85,6 +85,11 @@ def size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
+def day(moment: float) -> str:
+    """Seconds since 1970 as a day and a time of this machine."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
 class _RateAndTime(ProgressColumn):
     def render(self, task: Task) -> Text:
         rate, left = task.fields.get("rate") or 0.0, task.fields.get("left")

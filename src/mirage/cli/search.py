@@ -100,6 +100,7 @@ def show(
     else:
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
+        rows += [("edited here", "; ".join(f"{field} on {day}" for field, day in record["edited"].items()))]
         rows += [("labels", "; ".join(record["contradictions"])), ("caption in", record["language"])]
         rows += [("diagnosis by", PROOFS.get(record["proof"], ""))]
         rows += stack.rows if stack else [("picture", _file(folder_of(atlas), record))]

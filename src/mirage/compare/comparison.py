@@ -20,6 +20,7 @@ from mirage.language.concepts import lexicon
 from mirage.models.runtime import loaded_once
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
+from mirage.wording import N_, _, ngettext
 
 # Of how many figures, evenly drawn, the atlas at large is told.
 MOST_BACKGROUND = 3000
@@ -27,7 +28,7 @@ MOST_PAIRINGS = 6
 # Hits that cases are counted from: more than are shown, for those are often of few cases.
 COUNTED = 150
 CHANCE = 0.05  # below it a difference is called more than chance
-SAME = "Both sides ask the same, so nothing tells them apart."
+SAME = N_("Both sides ask the same, so nothing tells them apart.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,13 @@ def contrast(
     elif request.evidence and (missing := {"a", "b"} - {item.side for item in request.evidence}):
         side = missing.pop()
         other = "B" if side == "a" else "A"
-        yield Remark(f"{side.upper()} has no evidence to compare with; what follows is of {other} alone.")
+        yield Remark(
+            _(
+                "%(upper)s has no evidence to compare with; what follows is of %(other)s alone.",
+                upper=side.upper(),
+                other=other,
+            )
+        )
     yield from explanation.explain(request, explainer, checker, stopped)
 
 
@@ -279,21 +286,29 @@ def _notes(
     dual: Dual, a: Sequence[CaseFindings], b: Sequence[CaseFindings], both: Sequence[str], apart: Sequence[KeyConcept]
 ) -> Iterator[str]:
     if dual.same:
-        yield SAME if not dual.modified else f"{SAME} Say what B should have less or more of."
+        yield _(SAME) if not dual.modified else " ".join((_(SAME), _("Say what B should have less or more of.")))
         return
     for name, cases in (("A", a), ("B", b)):
         if not cases:
-            yield f"No figure in this atlas fits {name} well enough, so there is nothing to compare it by."
+            yield _("No figure in this atlas fits %(name)s well enough, so there is nothing to compare it by.", name=name)
     if not a or not b:
         return
-    if few := " and ".join(f"one case of {name}" for name, cases in (("A", a), ("B", b)) if len(cases) == 1):
-        yield f"Too few cases to tell: this atlas has {few}. What is true of one case may not be true of the next."
+    if few := _(" and ").join(
+        _("one case of %(name)s", name=name) for name, cases in (("A", a), ("B", b)) if len(cases) == 1
+    ):
+        yield _(
+            "Too few cases to tell: this atlas has %(few)s. What is true of one case may not be true of the next.", few=few
+        )
     if apart and not any(one.chance < CHANCE for one in apart):
         yield (
-            f"Counted were {len(a)} and {len(b)} cases. With so few, chance alone could give each of these differences "
-            "(Fisher's exact test); they say where to look, not how often it is so."
+            _(
+                "Counted were %(a)s and %(b)s cases. With so few, chance alone could give each of these "
+                "differences (Fisher's exact test); they say where to look, not how often it is so.",
+                a=len(a),
+                b=len(b),
+            )
         )
     if both:
         count = len(both)
-        yield f"{count} figure{'s' if count > 1 else ''} fit{'' if count > 1 else 's'} both sides."
+        yield ngettext("%(num)s figure fits both sides.", "%(num)s figures fit both sides.", count)
     yield from confounders(a, b)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mirage.compare.keyness import CaseFindings
 from mirage.figure import MODALITIES, Figure
+from mirage.wording import _
 
 OVERLAP = 0.5  # two sides that share less of their values differ
 FEWEST = 2  # cases of a side that have to say something
@@ -77,7 +78,13 @@ def confounders(a: Sequence[CaseFindings], b: Sequence[CaseFindings]) -> Iterato
             f"{side}'s {who} are {'all' if share[value] > 0.99 else 'mostly'} {value} ({_of(count, len(cases))})"
             for side, share, value, count, cases in zip("AB", shares, most, said, (a, b), strict=True)
         ]
-        yield f"{told[0]}, {told[1]}: this difference in {name} is {why}, and may explain others."
+        yield _(
+            "%(told)s, %(told2)s: this difference in %(name)s is %(why)s, and may explain others.",
+            told=told[0],
+            told2=told[1],
+            name=name,
+            why=why,
+        )
 
 
 def _of(count: int, cases: int) -> str:

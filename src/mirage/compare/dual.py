@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from mirage.errors import BadQuery
 from mirage.query import MAX_WEIGHT, PictureTerm, Query, Term, parse_weight, tidy, with_weight
+from mirage.wording import _
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -88,9 +89,9 @@ class Dual:
             change = [term for term in change if term.weight < 0]
         if not base:
             raise BadQuery(
-                "There is nothing to take away from. Type a query, drop a picture, or say what you want more of."
+                _("There is nothing to take away from. Type a query, drop a picture, or say what you want more of.")
                 if change
-                else "The query is empty. Type what you look for, or drop a picture, and what to have less or more of."
+                else _("The query is empty. Type what you look for, or drop a picture, and what to have less or more of.")
             )
         a = replace(query, terms=tuple(base)) if isinstance(query, Query) else Query(tuple(base))
         return cls(a, replace(a, terms=(*a.terms, *change)), modified=True)
@@ -122,7 +123,7 @@ class Dual:
             return cls._parse_modified(sides[""])
         if sides[""]:
             names = ", ".join(sorted({repr(name[:40]) for name, _ in sides[""]})[:5])
-            raise BadQuery(f"With two queries every name begins with a. or b.; this one does not: {names}.")
+            raise BadQuery(_("With two queries every name begins with a. or b.; this one does not: %(names)s.", names=names))
         return cls(_side("a", sides["a"]), _side("b", sides["b"]))
 
     @classmethod
@@ -183,11 +184,13 @@ class Dual:
 def _side(side: str, pairs: Sequence[tuple[str, str]]) -> Query:
     if not pairs:
         other = "B" if side == "a" else "A"
-        raise BadQuery(f"Only {other} is given. Type what to compare it with as {side.upper()}.")
+        raise BadQuery(
+            _("Only %(other)s is given. Type what to compare it with as %(upper)s.", other=other, upper=side.upper())
+        )
     try:
         return Query.parse(pairs)
     except BadQuery as error:
-        raise BadQuery(f"{side.upper()}: {error}") from error
+        raise BadQuery(_("%(upper)s: %(error)s", upper=side.upper(), error=error)) from error
 
 
 def _is_plain(term: Term) -> bool:
@@ -210,7 +213,15 @@ def _how_much(thing: str, weight: float) -> float:
     if not 0 <= weight <= MAX_WEIGHT:
         turned = " To turn it round, move it to the other list." if weight < 0 else ""
         thing = thing if len(thing) <= 60 else thing[:59] + "…"
-        raise BadQuery(f"How much less or more of “{thing}” is a number from 0 to {MAX_WEIGHT:g}, not {weight:g}.{turned}")
+        raise BadQuery(
+            _(
+                "How much less or more of “%(thing)s” is a number from 0 to %(max_weight)s, not %(weight)s.%(turned)s",
+                thing=thing,
+                max_weight=format(MAX_WEIGHT, "g"),
+                weight=format(weight, "g"),
+                turned=turned,
+            )
+        )
     return weight
 
 

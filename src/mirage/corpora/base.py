@@ -57,6 +57,19 @@ def checked_splits(splits: Sequence[str], known: Sequence[str], title: str) -> t
     return tuple(splits)
 
 
+def each_its_own(terms: str, what: str) -> Licence:
+    """Give the licence of a collection whose entries are not all under one.
+
+    Parameters
+    ----------
+    terms : str
+        Which there are: "CC BY or CC BY-NC".
+    what : str
+        What names its own: "article", "image".
+    """
+    return Licence(f"{terms}; each {what} names its own", allows_sharing=True)
+
+
 @dataclass(frozen=True, slots=True)
 class CorpusOption:
     """Something that may be chosen when a corpus is opened: a keyword of its adapter.
@@ -83,6 +96,8 @@ class CorpusOption:
         Whether only the command line may choose it, as what concerns the privacy of patients; the page does not offer it.
     label : str
         What the page's form calls it; its name when empty.
+    positional : bool
+        Whether the command takes it as an argument, not as an option: what a source is asked for. A folder always is one.
     """
 
     name: str
@@ -96,6 +111,10 @@ class CorpusOption:
     choice_words: tuple[str, ...] = ()
     by_command: bool = False
     label: str = ""
+    positional: bool = False
+
+    LONGEST: ClassVar[int] = 1_000
+    """Characters of what a source may be asked for."""
 
     def read(self, value: object) -> Any:
         """The value as the adapter wants it, from text or as it is.
@@ -114,6 +133,8 @@ class CorpusOption:
 
     def _one(self, value: object) -> Any:
         text = str(value).strip() if isinstance(value, (str, Path)) else value
+        if self.positional and (len(str(text)) > self.LONGEST or not str(text).isprintable()):
+            raise BadInput(f"{self.name} is one line of at most {self.LONGEST:,} characters.")
         if self.choices and text not in self.choices:
             raise BadInput(f"{self.name} is one of {', '.join(self.choices)}; not {value!r}.")
         try:
@@ -168,7 +189,7 @@ class CorpusCard:
         For people; the summary says how large it is.
     homepage : str
     licence : Licence
-        Of the collection as a whole.
+        Of the collection as a whole; where each of its entries names its own, in words that say so (`each_its_own`).
     options : tuple of CorpusOption
         What may be chosen when it is opened.
     ships : bool
@@ -182,6 +203,17 @@ class CorpusCard:
     private : bool
         Whether its ids are made of names that may name patients. An atlas keeps its figures and cases under keyed hashes of
         those ids, and the labels of its items where only the owner of the atlas sees them.
+    live : bool
+        Whether it is a source on the network that answers a query: see `mirage.corpora.live.base.Live`.
+    asks : str
+        Of a live one: whose servers are asked for what, to follow "Asks ": "PubMed Central's servers for these words". Pages
+        say it before anybody presses the button.
+    rate : str
+        Of a live one: how often it may be asked, as it documents: "3 requests a second".
+    trial : str
+        Of a live one: a query that it surely answers, for ``mirage doctor --sources``.
+    place : int
+        Of a live one: where it stands among them, the smallest first.
     """
 
     title: str
@@ -194,6 +226,11 @@ class CorpusCard:
     needs: tuple[str, ...] = ()
     people: str = ""
     private: bool = False
+    live: bool = False
+    asks: str = ""
+    rate: str = ""
+    trial: str = ""
+    place: int = 9
 
     @property
     def usable(self) -> bool:
@@ -254,6 +291,12 @@ class Item:
         Whether it is a stack: then the corpus `HasStacks`, and its volume is read instead of a picture.
     former_ids : tuple of str
         Ids of figures that earlier versions of the corpus had, and in whose place it stands now.
+    words_from : str
+        Where in the person's files its words stand, "line 3 of figures.csv"; empty where no table gives it any.
+    notes : tuple of str
+        What the person who adds it should know of it, a sentence each.
+    compound : bool
+        Whether it is several pictures in one, which may be of several planes: then none is inferred from how it looks.
     """
 
     figure: Figure
@@ -263,19 +306,31 @@ class Item:
     case_label: str = ""
     stacked: bool = False
     former_ids: tuple[str, ...] = ()
+    words_from: str = ""
+    notes: tuple[str, ...] = ()
+    compound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something in the corpus that cannot become a figure, and why, in words for the person who adds it."""
+    """Something in the corpus that cannot become a figure, and why, in words for the person who adds it.
+
+    Attributes
+    ----------
+    label, reason : str
+    withdrawn : str
+        Id of a case whose article was retracted, or of a figure that its source deleted: what an atlas has of it from
+        before should go.
+    """
 
     label: str
     reason: str
+    withdrawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A stack that was taken, and something that the person who adds it should know of it: slices that it lacks, say."""
+    """A figure that was taken, and what the person who adds it should know of it: slices that a stack lacks, say."""
 
     label: str
     note: str
@@ -313,6 +368,20 @@ class Corpus(Protocol):
 
     def __len__(self) -> int:
         """How many entries `items` will yield, for progress."""
+        ...
+
+
+@runtime_checkable
+class TellsGone(Protocol):
+    """A corpus whose items are all that there is of it now: what an atlas has of it beside those is gone from its source."""
+
+    @property
+    def doubt(self) -> str:
+        """Why it cannot say what is gone, as a sentence; empty where it can."""
+        ...
+
+    def withheld(self) -> Iterator[str]:
+        """Give ids that figures may have whose files are there, though they cannot be taken now."""
         ...
 
 

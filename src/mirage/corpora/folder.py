@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
-from mirage.corpora.folder_advice import advice_on, why_no_stack
+from mirage.corpora.folder_advice import advice_on, unread_tables, why_no_stack
+from mirage.corpora.folder_columns import mapped
+from mirage.corpora.folder_names import as_told, former_name, ids_of_refused, names_of, readable, slug_id
+from mirage.corpora.folder_reading import as_worded, best_slice, refusal_of
+from mirage.corpora.folder_rows import FolderTables, Worded
 from mirage.corpora.folder_stacks import (
     HOW,
     LEAST_SLICES,
@@ -20,44 +22,34 @@ from mirage.corpora.folder_stacks import (
     LeftOut,
     SingleFile,
     StackFiles,
-    as_worded,
     checked_how,
     is_nifti,
-    is_other_volume,
     sort_files,
 )
-from mirage.corpora.folder_table import (
-    NAMES,
-    STORY,
-    TableRow,
-    case_of,
-    figure_of,
-    find_table,
-    licence_of,
-    read_table,
-    tables_below,
-)
+from mirage.corpora.folder_table import NAMES
+from mirage.corpora.folder_walk import Walked, walk
+from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of_all
 from mirage.corpora.inferring import with_words
+from mirage.corpora.inside import held_inside, is_inside
+from mirage.corpora.personal import notes_on
+from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput, BadPicture
-from mirage.figure import Case, Licence
+from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
-from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import sampled
-from mirage.images.stacks import render, slice_values, stack_of
+from mirage.images.redact import blacked, text_detector
 from mirage.images.volume import Volume
 from mirage.language.words import counted
+from mirage.licensing import terms_of
+from mirage.wording import N_
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
 
-_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
-_NO_PICTURES = {
-    ".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".toml", ".yaml", ".yml", ".xml", ".html", ".pdf",
-    ".py", ".zip", ".gz", ".tar", ".doc", ".docx", ".xls", ".xlsx", ".log", ".db", ".sqlite",
-}  # fmt: skip
-
-
-_LICENCES_NAMED = 3
+_BURNED_IN = (
+    "Its header says that text is burned into the pixels, which may name the patient. Look at it. If it does, black it out "
+    "and save it anew; if it names nobody, whoever runs MIRAGE here can add it by the command, with --allow-burned-in."
+)
 
 
 class FolderCorpus:
@@ -71,16 +63,19 @@ class FolderCorpus:
     ----------
     path : Path or str
     words : Path or str, optional
-        Table of words; ``figures.csv``, ``figures.jsonl``, ``metadata.csv``, ``metadata.jsonl``, ``labels.csv`` or
-        ``captions.csv`` in the folder, and in folders in it, when left out. See `mirage.corpora.folder_table.COLUMNS`.
-    columns : mapping, optional
-        The table's own names for columns that it calls otherwise: ``{"caption": "legend"}``.
+        Table of words: CSV, JSON, JSON Lines or a workbook. When left out, ``figures``, ``metadata``, ``labels`` or
+        ``captions`` with such an ending in the folder, and in folders in it, or the only table there that names files.
+        See `mirage.corpora.folder_columns.COLUMNS`.
+    columns : mapping or sequence of str, optional
+        The table's own names for columns that it calls otherwise: ``{"caption": "legend"}`` or ``["caption=legend"]``.
     name : str, optional
         The collection's name, which everybody may see.
     licence, licence_url, attribution : str
         For figures whose row names none.
     allow_burned_in : bool
         Take DICOM files whose header says that text is burned into the pixels.
+    redact : bool
+        Black out what looks like text in single pictures; slices of stacks are not looked at.
     frames : int
         How many frames to take of a DICOM file with more, evenly spread, where they are no slices of a stack.
     stacks : {"series", "numbered", "none"}
@@ -94,12 +89,18 @@ class FolderCorpus:
 
     card = CorpusCard(
         title="A folder of pictures",
-        summary="Pictures with a table of words (CSV or JSONL), DICOM or NIfTI files. What a header says "
+        summary="Pictures with a table of words (CSV, Excel, ODS, JSON), DICOM or NIfTI files. What a header says "
         "of a patient is not read.",
         options=(
             CorpusOption("path", "Folder of pictures, DICOM or NIfTI files.", Path, required=True, is_folder=True),
             CorpusOption(
-                "words", f"CSV or JSONL with the pictures' words; {NAMES[0]} and the like are found by themselves.", Path
+                "words", f"Table with the pictures' words (CSV, Excel, JSON); {NAMES[0]} and the like are found.", Path
+            ),
+            CorpusOption(
+                "columns",
+                "What the table calls a column that has another name here: file=image_name, caption=legend.",
+                several=True,
+                label="Columns of the table",
             ),
             CorpusOption("name", "Name of the collection, for all to see; left out, a number stands for the folder's name."),
             CorpusOption("licence", "Licence of all the pictures, where you know it."),
@@ -112,6 +113,13 @@ class FolderCorpus:
                 default=False,
                 by_command=True,
             ),
+            CorpusOption(
+                "redact",
+                "Black out what looks like text in single pictures; needs pip install rapidocr opencv-python-headless.",
+                bool,
+                default=False,
+                by_command=True,
+            ),
             CorpusOption("frames", "How many frames to take of a DICOM file that is no stack.", int, default=12),
             CorpusOption(
                 "stacks",
@@ -119,9 +127,9 @@ class FolderCorpus:
                 default="series",
                 choices=HOW,
                 choice_words=(
-                    "DICOM series and NIfTI files",
-                    "those, and pictures with numbered names (001.png, 002.png, …)",
-                    "nothing: every picture stands alone",
+                    N_("DICOM series and NIfTI files"),
+                    N_("those, and pictures with numbered names (001.png, 002.png, …)"),
+                    N_("nothing: every picture stands alone"),
                 ),
             ),
         ),
@@ -135,7 +143,7 @@ class FolderCorpus:
         path: Path | str,
         words: Path | str | None = None,
         *,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | Sequence[str] | None = None,
         name: str = "",
         licence: str = "",
         licence_url: str = "",
@@ -143,6 +151,7 @@ class FolderCorpus:
         allow_burned_in: bool = False,
         frames: int = 12,
         stacks: str = "series",
+        redact: bool = False,
     ) -> None:
         self.folder = Path(path).expanduser().absolute()
         if not self.folder.is_dir():
@@ -150,48 +159,83 @@ class FolderCorpus:
             raise BadInput(f"{path} {what}. Give the folder that holds the pictures.")
         if frames < 1:
             raise BadInput(f"frames must be at least 1, not {frames}.")
-        self.table = Path(words).expanduser() if words is not None else find_table(self.folder)
-        if self.table is not None and not self.table.is_file():
-            raise BadInput(f"{self.table} is not there. Give the CSV or JSON Lines file with the words.")
-        self._given = words is not None
+        self._how = checked_how(stacks)
+        self._tables = FolderTables(self.folder, words, mapped(columns), stacks=self._how != "none")
+        self._label = self._tables.label
         self.title = name or self.folder.resolve().name or "pictures"
-        self.name = f"folder-{slug(self.title)}"
-        self._alias = "" if name else "folder"
-        self._columns = columns
+        self.names = names_of(self.title)
+        self.former_name = former_name(self.title)
+        self.name = self.names[0]
+        self.is_named = bool(name)
         attribution = attribution or (f"From the collection “{name}”" if name else "From a folder of pictures")
         self._defaults = {"licence": licence, "licence_url": licence_url, "attribution": attribution}
         self._allow_burned_in = allow_burned_in
+        self._detect = text_detector() if redact else None
         self._frames = frames
-        self._how = checked_how(stacks)
         self._places: dict[str, tuple[Path, int]] = {}  # file and frame of each figure
         self._stacks: dict[str, StackFiles] = {}
-        self._advice = ""
+        self._hints = ""
+        self._refused: dict[str, str] = {}  # files that cannot be taken, and what their ids are made of
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of all fingerprints."""
         marks = [entry.fingerprint for entry in self._entries if isinstance(entry, Item)]
         version = f"sha256-{hashlib.sha256(''.join(marks).encode()).hexdigest()[:16]}"
-        licence = self._licence()
-        stacks = sum(isinstance(entry, Item) and entry.stacked for entry in self._entries)
-        there = [counted(number, what) for number, what in ((stacks, "stack"), (len(marks) - stacks, "picture")) if number]
-        told = self.card.info(self.name, version, f"{' and '.join(there) or 'Nothing'} of a folder.")
-        return replace(told, title=self.title, licence=licence, alias=self._alias)
+        licence = licence_of_all(
+            {entry.figure.source.licence for entry in self._entries if isinstance(entry, Item)}, self._defaults
+        )
+        told = self.card.info(self.name, version, "Pictures of a folder.")  # how many an atlas took of them, it says itself
+        return replace(told, title=self.title, licence=licence, alias="" if self.is_named else "folder")
 
-    def _licence(self) -> Licence:
-        """The licence of all; where its tables name several, one in words that names them."""
-        rows = {entry.figure.source.licence for entry in self._entries if isinstance(entry, Item)}
-        if len(rows) == 1:
-            return rows.pop()
-        if not rows or len(rows) > _LICENCES_NAMED:
-            return licence_of(self._defaults["licence"], self._defaults["licence_url"])
-        names = ", ".join(sorted(map(str, rows)))
-        return Licence(f"{names}; each figure names its own", allows_sharing=all(one.allows_sharing for one in rows))
+    def call(self, name: str) -> None:
+        """Make its ids of another of its names."""
+        if name != self.name:
+            self.name = name
+            self.__dict__.pop("_entries", None)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a table of words is read; known before anything is looked through."""
+        return bool(self._tables.all)
 
     @property
     def advice(self) -> str:
         """What of it could be a stack and is none, and why."""
         _ = self._entries
-        return self._advice
+        told = (*unread_tables(self._walked.passed_over), self.hints, self._walked.in_numbers())
+        return readable(" ".join(filter(None, told)), most=0)
+
+    @property
+    def hints(self) -> str:
+        """The same without the files that became no figures, for where these are listed by name."""
+        _ = self._entries
+        return readable(self._hints, most=0)
+
+    @property
+    def tables(self) -> tuple[TableRead, ...]:
+        """The tables of words that were read."""
+        _ = self._entries
+        return tuple(replace(table, label=readable(table.label)) for table in self._tables.read)
+
+    @property
+    def passed_over(self) -> tuple[Refused, ...]:
+        """Files that are no pictures, and what they are."""
+        return tuple(as_told(each) for each in self._walked.passed_over)
+
+    @property
+    def doubt(self) -> str:
+        """Why it cannot be said what is gone: folders that cannot be opened, or rows that cannot be read."""
+        _ = self._entries
+        if closed := len(self._walked.closed):
+            return f"{counted(closed, 'folder or file')} of it cannot be opened, and what lies there is not known."
+        if self._tables.unread:
+            return f"{counted(self._tables.unread, 'row')} of its tables cannot be read; what is named there is not known."
+        return ""
+
+    def withheld(self) -> Iterator[str]:
+        """Give the ids that figures may have of files that are there and cannot be taken now."""
+        _ = self._entries
+        return ids_of_refused(self.folder, self.name, self._refused)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every picture once: those of the table in its order, then the others by name."""
@@ -206,13 +250,20 @@ class FolderCorpus:
         """
         _ = self._entries
         if item.figure.id in self._stacks:
-            volume = self.read_stack(item)
-            stack = stack_of(volume)
-            return DecodedPicture(render(slice_values(volume, stack, stack.best), stack), "STACK")
+            return best_slice(self.read_stack(item))
         if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         path, frame = self._places[item.figure.id]
-        return read_picture(path, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
+        try:
+            with held_inside(path, self.folder) as held:
+                picture = read_picture(held, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
+        except OSError as error:
+            raise BadPicture(f"{item.label} cannot be read: {error.strerror or error}. Check the file.") from error
+        if self._detect is None:
+            return picture
+        licence = item.figure.source.licence
+        keep = f"Its licence, {licence}, forbids to change it." if terms_of(licence).no_derivatives else ""
+        return blacked(picture, self._detect, keep=keep)
 
     def read_stack(self, item: Item) -> Volume:
         """Read the voxels and labels of a stack.
@@ -226,7 +277,8 @@ class FolderCorpus:
             raise BadPicture(f"{item.label} is no stack of {self.folder}.")
         files = self._stacks[item.figure.id]
         try:
-            volume = files.read()
+            volume = self._still(files).read()
+            self._still(files)
         except BadPicture as error:
             of_one = [name for path in files.paths for name in (path.name, self._label(path))]
             if len(files.paths) == 1 or str(error).startswith(files.label) or not str(error).startswith(tuple(of_one)):
@@ -234,47 +286,45 @@ class FolderCorpus:
             raise BadPicture(f"{error} The other slices can be added without it.") from error
         return as_worded(volume, item.figure.modality, item.figure.plane)
 
+    def _still(self, files: StackFiles) -> StackFiles:
+        """The files of a stack, which lie in the folder as they did when it was looked through."""
+        if away := next((path for path in files.paths if not is_inside(path, self.folder)), None):
+            raise BadPicture(
+                f"{self._tables.label(away)} is a link to a file outside the folder by now. Nothing of it was kept."
+            )
+        return files
+
     def __len__(self) -> int:
         """How many entries `items` will yield."""
         return len(self._entries)
 
     @cached_property
     def _entries(self) -> list[Item | Refused]:
-        return list(self._scan())
+        for found in (self._places, self._stacks, self._refused):
+            found.clear()
+        entries = list(self._scan())
+        self._refused = {entry.label: entry.label for entry in entries if isinstance(entry, Refused)} | self._refused
+        return [as_told(entry) for entry in entries]
 
     def _scan(self) -> Iterator[Item | Refused]:
-        rows: list[tuple[Path, TableRow]] = []
-        listed: set[Path] = set()
-        ids: set[str] = set()
-        for base, row in self._rows():
-            if isinstance(row, Refused):
-                # Its picture does not go in without its words.
-                listed.add(base / row.label.replace("\\", "/"))
-                yield replace(row, label=f"{self._label(base)}/{row.label}") if base != self.folder else row
-                continue
-            place = self._place(base, row)
-            if isinstance(place, Refused):
-                yield place
-                continue
-            own = row.words.get("id", "")
-            if (own and own in ids) or (not own and place in listed):
-                what = f"The id “{own}” is" if own else "It is"
-                yield Refused(row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line}).")
-                continue
-            listed.add(place)
-            ids.add(own)
-            rows.append((place, row))
+        rows: list[Worded] = []
+        for one in self._tables.worded():
+            if isinstance(one, Refused):
+                yield one
+            else:
+                rows.append(one)
+        listed = self._tables.listed
         cases: dict[str, list[Mapping[str, str]]] = {}
-        for _, row in rows:
+        for _, row, _ in rows:
             if case := row.words.get("case"):
                 cases.setdefault(case, []).append(row.words)
         made = {case: case_of(self.name, slug_id(case), members, self._defaults) for case, members in cases.items()}
-        others = [place for place in self._walk() if isinstance(place, Refused) or place not in listed]
+        others = [place for place in self._walked.found if isinstance(place, Refused) or place not in listed]
         # Labels lie beside their volume, whether or not a row names that.
-        volumes = [place for place, _ in rows if is_nifti(place)]
+        volumes = [place for place, *_ in rows if is_nifti(place)]
         found = self._sorted([*volumes, *(place for place in others if isinstance(place, Path))])
         worded: set[int] = set()
-        for place, row in rows:
+        for place, row, table in rows:
             case_ = made.get(row.words.get("case", ""))
             if is_nifti(place):
                 there = [one for one in found if one.first == place]
@@ -285,66 +335,19 @@ class FolderCorpus:
                 why = why_no_stack(inside, self._how)
                 yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack: {why}")
             worded |= {id(one) for one in there}
-            yield from self._figures(there, row.words, case_)
+            where = f"line {row.line} of {table}"
+            for figure in self._figures(there, row.words, case_):
+                yield replace(figure, words_from=where) if isinstance(figure, Item) else figure
+        yield from self._walked.closed
         yield from (place for place in others if isinstance(place, Refused))
         yield from self._figures([one for one in found if id(one) not in worded], {}, None)
-        self._advice = advice_on(found, self._how, self._label)
+        notes = (f"{table.label}: {note}" for table in self._tables.read for note in table.notes)
+        self._hints = " ".join(filter(None, (*notes, advice_on(found, self._how, self._label))))
 
-    def _rows(self) -> Iterator[tuple[Path, TableRow | Refused]]:
-        """The rows of the table and of those in folders within, each with the folder that its table lies in."""
-        if self.table:
-            yield from ((self.folder, row) for row in read_table(self.table, self._columns))
-        for table in () if self._given else filter(self._inside, tables_below(self.folder)):
-            base, name = table.parent, self._label(table.parent)
-            try:
-                for row in read_table(table, self._columns):
-                    # Two tables may call different things by one name.
-                    own = (
-                        {key: f"{name}/{row.words[key]}" for key in ("id", "case") if key in row.words}
-                        if isinstance(row, TableRow)
-                        else {}
-                    )
-                    yield base, replace(row, words=row.words | own) if isinstance(row, TableRow) else row
-            except BadInput as error:
-                yield self.folder, Refused(self._label(table), f"It was not read as a table of words. {error}")
-
-    def _place(self, base: Path, row: TableRow) -> Path | Refused:
-        """The file that a row names, inside the folder."""
-        name = row.words["file"]
-        path = base / name.replace("\\", "/")
-        first, _, rest = name.replace("\\", "/").partition("/")
-        if first == base.resolve().name and not os.path.lexists(base / first):
-            path = base / rest  # the table names its own folder, as one beside the folder would
-        if Path(name).is_absolute() or ".." in path.parts or not self._inside(path):
-            return Refused(name, f"It lies outside the folder {self.folder} (line {row.line}). Move it in.")
-        if path.is_dir() and self._how == "none":
-            return Refused(name, f"Line {row.line} of the table names a folder, and nothing is to become a stack.")
-        if not path.exists():
-            return Refused(name, f"Line {row.line} of the table names it, and it is not in {base}.")
-        return path
-
-    def _inside(self, path: Path) -> bool:
-        try:
-            return path.is_relative_to(self.folder) and path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError, ValueError):
-            return False
-
-    def _walk(self) -> Iterator[Path | Refused]:
-        for top, folders, files in os.walk(self.folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                path = Path(top) / name
-                if name.startswith(".") or name.upper() == "DICOMDIR" or path == self.table:
-                    continue
-                ending = path.suffix.lower()
-                stacked = self._how != "none" and (is_nifti(path) or is_other_volume(path))
-                if not stacked and (ending in _NO_PICTURES or (ending not in _ENDINGS and not _is_picture(path))):
-                    continue
-                label = path.relative_to(self.folder).as_posix()
-                yield path if self._inside(path) else Refused(label, "It is a link to a file outside the folder.")
-
-    def _label(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+    @cached_property
+    def _walked(self) -> Walked:
+        tables, stacks = self._tables, self._how != "none"
+        return walk(self.folder, set(tables.all), tables.inside, stacks=stacks, why_no_table=tables.why_not_read)
 
     def _sorted(self, paths: Sequence[Path]) -> list[Found]:
         return sort_files(paths, self._how, self._label, self._refusal)
@@ -353,7 +356,9 @@ class FolderCorpus:
         """The figures of some files, with the words of a row and the case that it shares with others."""
         for number, one in enumerate(found):
             if isinstance(one, LeftOut):
-                yield Refused(self._label(one.path), one.reason)
+                label = self._label(one.path)
+                self._refused[label] = words.get("id") or label
+                yield Refused(label, one.reason)
                 continue
             identity = slug_id(words.get("id") or self._label(one.first))
             if words.get("id") and number:
@@ -378,7 +383,8 @@ class FolderCorpus:
         stacked = files.slices >= LEAST_SLICES
         former = tuple(f"{self.name}:{slug_id(self._label(path))}" for path in files.paths) if stacked else ()
         former = tuple(one for one in former if one != figure.id)
-        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), stacked, former)
+        notes = notes_on(files.header)
+        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), stacked, former, notes=notes)
 
     def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
         label, header, stat = self._label(file.path), file.header, file.path.stat()
@@ -389,42 +395,19 @@ class FolderCorpus:
             figure = figure_of(own, words, self._defaults, header, case)
             self._places[figure.id] = (file.path, frame)
             name = f"{label}, frame {frame}" if several else label
-            fingerprint = digest(repr((figure, case, stat.st_size, stat.st_mtime_ns)))
+            marks = (figure, case, stat.st_size, stat.st_mtime_ns, *(("redacted",) if self._detect else ()))
+            fingerprint = digest(repr(marks))
             # The stack that it was the first slice of, when the folder was added in another way.
             former = (f"{own}-stack",)
-            yield Item(with_words(figure), case, name, fingerprint, words.get("case", ""), former_ids=former)
+            yield Item(
+                with_words(figure), case, name, fingerprint, words.get("case", ""), former_ids=former, notes=notes_on(header)
+            )
 
     def _refusal(self, header: DicomHeader) -> str:
-        if header.synthetic:
-            return "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones."
-        if header.burned_in and not self._allow_burned_in:
-            return (
-                "Its header says that text is burned into the pixels, which may name the patient. Look at it, and "
-                "allow burned-in text only if it names nobody."
-            )
-        return ""
+        return refusal_of(header, "" if self._allow_burned_in else _BURNED_IN)
 
 
 def _in_folder(folder: Path, found: Sequence[Found]) -> list[Found]:
     """The stacks whose files lie in a folder; those below it where there are none."""
     stacks = [one for one in found if isinstance(one, StackFiles) and one.first.is_relative_to(folder)]
     return [one for one in stacks if one.first.parent == folder] or list(stacks)
-
-
-def slug(text: str) -> str:
-    """Lower-case letters, figures and hyphens: what a name may be made of."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "pictures"
-
-
-def slug_id(text: str) -> str:
-    """A short name that two different texts never share."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
-    return f"{slug(Path(text).stem)[:40]}-{digest}"
-
-
-def _is_picture(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return bool(format_of(file.read(HEAD_BYTES)))
-    except OSError:
-        return False

@@ -1,14 +1,18 @@
-"""What of a folder's files could be a stack and is none, in words for the person who adds it."""
+"""What of a folder's files could be a stack, or a table of words, and is none, in words for the person who adds it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mirage.corpora.base import Refused
 from mirage.corpora.folder_stacks import LEAST_SLICES, Found, Label, SingleFile, StackFiles, of_numbers
+from mirage.corpora.folder_table import TABLES, TEXTS
+from mirage.corpora.folder_walk import NO_PICTURE
 
 _SLICED = ("CT", "MR", "PT", "NM")  # a folder of radiographs lacks no stack
+_TABLES_NAMED = 5
 
 
 def why_no_stack(found: Sequence[Found], how: str) -> str:
@@ -69,3 +73,17 @@ def _numbered(singles: Sequence[SingleFile]) -> int:
     """How many pictures would be slices of a stack of numbered pictures."""
     groups = of_numbers([one.path for one in singles if one.header is None], lambda path: path.name)
     return sum(len(one.paths) for one in groups if isinstance(one, StackFiles))
+
+
+def unread_tables(passed_over: Sequence[Refused]) -> Iterator[str]:
+    """Tables that were not read, and why.
+
+    Parameters
+    ----------
+    passed_over : sequence of Refused
+        The files of a folder that are no pictures.
+    """
+    unread = [each for each in passed_over if each.label.lower().endswith((*TABLES, *TEXTS)) and each.reason != NO_PICTURE]
+    yield from (f"{each.label}: {each.reason}" for each in unread[:_TABLES_NAMED])
+    if len(unread) > _TABLES_NAMED:
+        yield f"{len(unread) - _TABLES_NAMED} more tables were not read."

@@ -9,17 +9,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from mirage.corpora.inside import open_inside
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import clean_text
 from mirage.images import read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS
-from mirage.images.volume import View, Volume, check_labels, check_size, labelled, unhung
+from mirage.images.volume import Volume, check_labels, check_size, labelled
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -31,7 +32,6 @@ _NIFTI = (".nii", ".nii.gz")
 _OTHER_VOLUMES = (".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".mgh", ".mnc", ".nii.bz2", ".nii.zst", ".hdr")
 _LABELS = ("_seg", "_labels", "_label")
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})")
-_AIR = -200.0
 _NAMES_MOST = 2**20
 _NAME_MOST = 80
 
@@ -319,9 +319,11 @@ def _names(path: Path, label: Label) -> tuple[tuple[int, str], ...]:
     if not beside.is_file():
         return ()
     try:
-        if beside.stat().st_size > _NAMES_MOST:
+        with open_inside(beside, path.parent) as file:
+            data = file.read(_NAMES_MOST + 1)
+        if len(data) > _NAMES_MOST:
             raise ValueError
-        given = json.loads(beside.read_text("utf-8-sig"))
+        given = json.loads(data.decode("utf-8-sig"))
         if not all(isinstance(name, str) and name.strip() for name in given.values()):
             raise ValueError
         return tuple((int(value), name) for value, name in given.items())
@@ -415,26 +417,6 @@ def _pictures(paths: Sequence[Path], label: Label) -> Volume:
                 )
         voxels = np.stack(arrays)
     return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",))
-
-
-def as_worded(volume: Volume, modality: str, plane: str) -> Volume:
-    """A volume with what somebody's words say and its files do not.
-
-    Parameters
-    ----------
-    volume : Volume
-    modality : str
-        A key of `mirage.figure.MODALITIES`, or empty.
-    plane : str
-        One of `mirage.figure.PLANES`, or empty.
-    """
-    if not volume.spacing_known and plane in ("coronal", "sagittal"):
-        view = cast(View, plane)
-        volume = replace(volume, voxels=unhung(volume.voxels, view), views=(view,))
-    # Air is far below 0 in Hounsfield units; CT in other numbers has no use for their windows.
-    if not volume.modality and (modality != "CT" or volume.slope * float(volume.voxels.min()) + volume.intercept < _AIR):
-        volume = replace(volume, modality=modality)
-    return volume
 
 
 def checked_how(how: str) -> str:

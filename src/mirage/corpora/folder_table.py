@@ -1,51 +1,52 @@
-"""The table of words beside a folder of pictures, CSV or JSON Lines, and its rows as figures and cases."""
+"""The table of words beside a folder of pictures: which file it is, and its rows, from CSV, JSON or a workbook."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mirage.corpora.base import Refused, plane_of
+from mirage.corpora.base import Refused
+from mirage.corpora.folder_columns import (
+    COLUMNS,
+    header_of,
+    is_header,
+    is_picture_name,
+    lacks_names,
+    places_of,
+    synonyms_in,
+    withheld,
+)
+from mirage.corpora.inside import is_inside, open_inside
+from mirage.corpora.table_json import is_json, joined, of_json
+from mirage.corpora.table_text import Row, Unread, bare, decoded, delimited
+from mirage.corpora.table_workbook import is_workbook, read_workbook
 from mirage.errors import BadInput
-from mirage.figure import MODALITIES, Case, Figure, Licence, Source, clean_text
-
-if TYPE_CHECKING:
-    from mirage.images.dicom_header import DicomHeader
+from mirage.figure import clean_text
+from mirage.language.words import counted
 
 CELL_MOST = 100_000
 _FILE_MOST = 512 * 2**20
+_COLUMNS_MOST = 1_000  # of objects, each of which may have names of its own
+_LOOKED_AT = 2 * 2**20  # of a table of another name, to see whether it names files
+_TABLES_MOST = 30  # in one folder, that are opened to see whether they name files
+_FIRST = 80  # rows, in which the header is looked for
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+TEXTS = (".txt", ".text", ".dat")
+"""Endings of tables, too, where what is in them says so."""
+_STEMS = ("figures", "metadata", "labels", "captions")
 NAMES = ("figures.csv", "figures.jsonl", "metadata.csv", "metadata.jsonl", "labels.csv", "captions.csv")
+"""Those that are mentioned; with the other endings of `TABLES` they are found as well."""
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_EMPTY = {"nan", "<na>", "#n/a", "n/a", "n.a.", "null", "none", "-", "–", "—", "--", "#ref!", "#value!", "#name?", "#div/0!"}
+"""What programs and people write where nothing is."""
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "file": ("file_name", "filename", "image", "image_file", "image_path", "path", "picture"),
-    "id": ("figure_id", "image_id"),
-    "caption": ("text", "description", "image_caption"),
-    "title": ("case_title", "name"),
-    "diagnosis": ("label", "class", "case_diagnosis", "condition"),
-    "modality": ("type", "imaging_modality"),
-    "plane": ("view", "projection", "orientation"),
-    "region": ("body_part", "body_region", "anatomy", "location"),
-    "patient": ("age_and_sex",),
-    "case": ("case_id", "study", "study_id"),
-    "history": ("clinical_history", "indication"),
-    "findings": ("finding", "report"),
-    "differential": ("differential_diagnosis",),
-    "diagnosis_by": ("proof", "proven_by", "confirmed_by", "diagnosis_confirmed_by"),
-    "discussion": ("comment",),
-    "licence": ("license", "rights"),
-    "licence_url": ("license_url",),
-    "attribution": ("credit", "author", "source"),
-    "url": ("link", "source_url"),
-}
-"""Columns that are read, and other names that each may have. Only ``file`` is required."""
+There = Callable[[str], bool]
+"""Whether a file that a table names is there."""
+NO_FILE = "It names no file."
+"""Why a row is refused that cannot be of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +65,122 @@ class TableRow:
     words: dict[str, str] = field(default_factory=dict)
 
 
-def find_table(folder: Path) -> Path | None:
-    """The table of a folder, by the names that are looked for, or None."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+def tables_in(folder: Path, root: Path) -> list[Path]:
+    """What may be tables in a folder below a root, or that itself, those that are looked for by name first."""
+    try:
+        # Not the entry's own `is_file`, which fails at a link in a circle.
+        names = [
+            each.name
+            for each in folder.iterdir()
+            if each.name.lower().endswith((*TABLES, *TEXTS)) and each.is_file() and is_inside(each, root)
+        ]
+    except OSError:
+        return []
+    order = [stem + ending for stem in _STEMS for ending in TABLES]
+    order = [*NAMES, *(name for name in order if name not in NAMES)]
+    known = {name: place for place, name in enumerate(order)}
+    names = sorted(names, key=lambda name: (name.lower().endswith(TEXTS), known.get(name.lower(), len(known)), name))
+    return [folder / name for name in names if not name.startswith((".", "~$"))]
 
 
-def tables_below(folder: Path) -> Iterator[Path]:
+def is_known_name(path: Path) -> bool:
+    """Whether a table is one of those that are looked for by name."""
+    return path.stem.lower() in _STEMS and path.suffix.lower() in TABLES
+
+
+def find_table(folder: Path, there: There | None = None, root: Path | None = None) -> Path | None:
+    """The table of a folder: by the names that are looked for, else the only one that has a column for files; or None."""
+    tables = tables_in(folder, root or folder)
+    if tables and is_known_name(tables[0]):
+        return tables[0]
+    for endings in (TABLES, TEXTS):
+        of_these = [path for path in tables if path.name.lower().endswith(endings)]
+        if own := [path for path in of_these[:_TABLES_MOST] if names_files(path, there)]:
+            return own[0] if len(own) == 1 else None
+    return None
+
+
+def names_files(path: Path, there: There | None = None) -> bool:
+    """Whether a table of some other name has a column for the files' names."""
+    return not why_no_table(path, there)
+
+
+def mentions_files(path: Path, there: There) -> bool:
+    """Whether a text holds names of files that are there, each in a cell of its own, in its first rows."""
+    try:
+        sheets, _ = _sheets(path, path.name, _LOOKED_AT)
+    except BadInput:
+        return False
+    rows = (cells for each in sheets for _, cells in islice(each.rows, _FIRST) if not isinstance(cells, Unread))
+    return any(is_picture_name(cell) and there(bare(cell)) for cells in rows for cell in cells[:20])
+
+
+def why_no_table(path: Path, there: There | None = None) -> str:
+    """Why a file is no table of words, from its beginning; empty where it has a column for the files' names."""
+    try:
+        sheets, _ = _sheets(path, path.name, _LOOKED_AT)
+        firsts = [list(islice(each.rows, _FIRST)) for each in sheets]
+        if any(header_of(rows, {}, there)[0] >= 0 for rows in firsts):
+            return ""
+        return str(lacks_names(path.name, next((first for first in firsts if first), [])))
+    except BadInput as error:
+        return str(error)
+
+
+def tables_below(folder: Path, there: Callable[[Path], There] | None = None) -> Iterator[Path]:
     """The tables of the folders in a folder, by name."""
     for top, folders, _ in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if Path(top) != folder and (table := find_table(Path(top))):
+        own = Path(top)
+        if own != folder and (table := find_table(own, there(own) if there else None, folder)):
             yield table
 
 
-def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[TableRow | Refused]:
-    """Read the rows of a CSV or JSON Lines file; a row that cannot be used is yielded as `Refused`.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's rows, which can be gone through once; one that cannot be used is a `Refused`.
+
+    Attributes
+    ----------
+    columns : dict
+        Names of `COLUMNS` to what the table calls them.
+    ignored : tuple of str
+        Its columns that are not read.
+    rows : iterator of TableRow or RefusedRow
+    notes : tuple of str
+        What a person should know of how it was read.
+    """
+
+    columns: dict[str, str]
+    ignored: tuple[str, ...]
+    rows: Iterator[TableRow | RefusedRow]
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[TableRow | RefusedRow]:
+        return self.rows
+
+
+def read_table(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    name: str = "",
+    there: There | None = None,
+    root: Path | None = None,
+) -> Table:
+    """Read the rows of a CSV, JSON, JSON Lines or workbook file; what it is is told by its content.
 
     Parameters
     ----------
     path : Path
-        Ending in ``.csv``, ``.tsv``, ``.jsonl`` or ``.ndjson``. UTF-8, or UTF-16 with a byte order mark.
     columns : mapping, optional
         Name of a column of the file for names of `COLUMNS`, where it has another: ``{"caption": "legend"}``.
+    name : str
+        What to call it in messages; its path when left out.
+    there : callable, optional
+        Whether a file is there that a table names: then a column is taken for the files' names whose cells are such.
+    root : Path, optional
+        The folder outside which nothing is read.
 
     Raises
     ------
@@ -93,220 +188,138 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Iterator
         When the file cannot be read, is in another encoding, or has no column for the files' names.
     """
     given = dict(columns or {})
-    if unknown := [name for name in given if name not in COLUMNS]:
+    if unknown := [each for each in given if each not in COLUMNS]:
         raise BadInput(f"There is no column “{unknown[0]}”. Columns are: {', '.join(COLUMNS)}.")
-    text = _decoded(path)
-    header, rows = (_json_rows if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows)(text)
-    places = _places(path, header, given)
-    return (_row(path, line, cells, places) for line, cells in rows)
-
-
-def _decoded(path: Path) -> str:
-    try:
-        if path.stat().st_size > _FILE_MOST:
-            raise BadInput(f"{path} has more than {_FILE_MOST // 2**20} MB. Split it.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
-    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadInput(
-            f"{path} is not UTF-8: byte 0x{data[error.start]:02x} in line {line} belongs to another encoding, perhaps "
-            "Windows-1252. Save it as UTF-8 (in a spreadsheet: “CSV UTF-8”)."
-        ) from None
-
-
-_Rows = Iterator[tuple[int, dict[str, str] | str]]
-"""Lines' numbers with their cells by column, or with why they cannot be read."""
-
-
-def _csv_rows(text: str) -> tuple[list[str], _Rows]:
-    # The limit is the module's own; cells are measured later, so that one too long costs its row and no other.
-    csv.field_size_limit(_FILE_MOST)
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [cell.strip() for cell in next(reader, [])]
-
-    def rows() -> _Rows:
-        line = reader.line_num + 1
-        for cells in reader:
-            if len(cells) > len(header) and any(cell.strip() for cell in cells):
-                yield line, f"It has {len(cells)} cells and the header {len(header)}: put text that holds a comma in quotes."
-            elif any(cell.strip() for cell in cells):
-                yield line, dict(reversed([*zip(header, cells, strict=False)]))  # of two columns alike, the first
-            line = reader.line_num + 1
-
-    return header, rows()
-
-
-def _json_rows(text: str) -> tuple[list[str], _Rows]:
-    rows = [(number, _cells(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    header = dict.fromkeys(name for _, cells in rows if isinstance(cells, dict) for name in cells)
-    return list(header), iter(rows)
-
-
-def _cells(line: str) -> dict[str, str] | str:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        return "It is no JSON object."
-    return {name: "" if value is None else str(value) for name, value in record.items()}
-
-
-def _places(path: Path, header: list[str], given: Mapping[str, str]) -> dict[str, str]:
-    """The table's own name for each known column: what was given, else that name itself, else a synonym."""
-    plain = [name.lower().replace(" ", "_").replace("-", "_") for name in header]
-    places: dict[str, str] = {}
-    for name, column in given.items():
-        if column not in header:
-            raise BadInput(f"{path} has no column “{column}”. It has: {', '.join(header) or 'none'}.")
-        places[name] = column
-    for name, synonyms in COLUMNS.items():
-        for known in (name, *synonyms):
-            if name not in places and known in plain and header[plain.index(known)] not in places.values():
-                places[name] = header[plain.index(known)]
+    name = name or str(path)
+    sheets, notes = _sheets(path, name, root=root)
+    firsts = [list(islice(each.rows, _FIRST)) for each in sheets]
+    headers = [header_of(first, given, there) for first in firsts]
+    # Of several sheets the first whose header is named; else the first whose cells name files.
+    found = [number for number, (place, _) in enumerate(headers) if place >= 0]
+    chosen = min(found, key=lambda number: headers[number][1] is not None, default=None)
+    if chosen is None:
+        first = max(firsts, key=lambda rows: max((len(cells) for _, cells in rows[:5]), default=0), default=[])
+        places_of(name, next((cells for _, cells in first if not isinstance(cells, Unread)), []), given)
+        raise lacks_names(name, first)
+    sheet, first, (place, named) = sheets[chosen], firsts[chosen], headers[chosen]
+    cells = first[place][1]
+    assert not isinstance(cells, Unread)
+    header = [clean_text(cell) for cell in cells]
+    if len(sheets) > 1:
+        others = ", ".join(f"“{each.name}”" for each in sheets if each is not sheet)
+        notes.append(f"Its sheet “{sheet.name}” was read; not read: {others}.")
+    if above := [clean_text(" ".join(filter(None, row))) for _, row in first[:place] if not isinstance(row, Unread)]:
+        notes.append(f"What stands above its header was not read: “{above[0][:80]}”{' and more' if above[1:] else ''}.")
+    if named is not None:
+        given = {"file": header[named]} | given
+        notes.append(f"Its column “{header[named]}” is taken for the files’ names, because files of these names are here.")
+    places = places_of(name, header, given)
     if "file" not in places:
+        raise lacks_names(name, first[place:])
+    ignored = tuple(each for number, each in enumerate(header) if each and number not in places.values())
+    if told := withheld(ignored):
+        notes.append(told)
+    rows = chain(first[place + 1 :], sheet.rows)
+    read = (_row(path, line, row, header, places, sheet.delimiter) for line, row in rows)
+    return Table({each: header[column] for each, column in places.items()}, ignored, read, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    name: str
+    rows: Iterator[Row]
+    delimiter: str = ""
+
+
+def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> tuple[list[_Sheet], list[str]]:
+    """The sheets of a file, and what a person should know of how it was read; of a text only the first bytes, if asked."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") if root is None else open_inside(path, root) as file:
+            head = file.read(512)
+            if not is_workbook(head) and not most and size > _FILE_MOST:
+                raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. Split it.")
+            data = b"" if is_workbook(head) else head + file.read(most or _FILE_MOST)
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
+    if not size:
+        raise BadInput(f"{name} is empty (0 bytes). Save it again, or take it away.")
+    if is_workbook(head):
+        found = [_Sheet(each.name, iter(each.rows)) for each in read_workbook(path, name)]
+        odd = not path.name.lower().endswith(_SPREADSHEETS)
+        return found, ["It is a workbook that calls itself something else, and was read as one."] if odd else []
+    if most and size > most:
+        data = data[: data.rfind(b"\n") + 1 or most]
+    text, note = decoded(data, name)
+    notes = [note] if note else []
+    if path.name.lower().endswith(_SPREADSHEETS):
+        if text.lstrip()[:200].lower().startswith(("<html", "<!doctype", "<?xml", "<table")):
+            raise BadInput(
+                f"{name} is a web page or XML that calls itself a workbook. Open it in a spreadsheet and save it as CSV."
+            )
+        notes.append("It is text that calls itself a workbook, and was read as CSV.")
+    if is_json(text):
+        return [_Sheet("", _of_objects(text, name))], notes
+    rows, delimiter = delimited(text, is_header)
+    return [_Sheet("", rows, delimiter)], notes
+
+
+def _of_objects(text: str, name: str) -> Iterator[Row]:
+    """Rows of JSON, with a header above them that has all their names."""
+    records = list(of_json(text, name, is_header))
+    header = list(dict.fromkeys(key for _, cells in records if isinstance(cells, dict) for key in cells))
+    if len(header) > _COLUMNS_MOST:
         raise BadInput(
-            f"{path} has no column for the files' names. It has: {', '.join(header) or 'no columns'}. "
-            f"Wanted is “file” (or {', '.join(COLUMNS['file'])}); also read are {', '.join(list(COLUMNS)[1:])}."
+            f"The objects in {name} have {len(header):,} different names, where a table has {_COLUMNS_MOST:,} columns at "
+            "most. Give all of them the same names."
         )
-    return places
+    yield 0, header
+    places, several = {key: place for place, key in enumerate(header)}, synonyms_in(header)
+    for line, cells in records:
+        if isinstance(cells, Unread):
+            yield line, cells
+            continue
+        own = [""] * len(header)
+        for key, cell in cells.items():
+            own[places[key]] = cell
+        for first, *others in several:  # what some objects call otherwise is the same column
+            own[first] = own[first] or next(filter(None, (own[each] for each in others)), "")
+        yield line, own
 
 
-def _row(path: Path, line: int, given: dict[str, str] | str, places: Mapping[str, str]) -> TableRow | Refused:
-    if isinstance(given, str):
-        return Refused(f"{path.name}, line {line}", given)
-    cells = {name: given[column] for name, column in places.items() if column in given}
-    file = cells.get("file", "").strip()[:300]
-    label = file or f"{path.name}, line {line}"
+@dataclass(frozen=True, slots=True)
+class RefusedRow(Refused):
+    """A row that cannot be used, and the file that it seems to name: that does not go in without its words."""
+
+    file: str = ""
+
+
+def _row(
+    path: Path, line: int, given: Sequence[str] | Unread, header: Sequence[str], places: Mapping[str, int], delimiter: str
+) -> TableRow | RefusedRow:
+    where = f"{path.name}, line {line}"
+    seen = given.cells if isinstance(given, Unread) else given
+    file = bare(seen[places["file"]])[:300] if places["file"] < len(seen) else ""
+    file = "" if file.casefold() in _EMPTY else file
+    if isinstance(given, Unread):
+        return RefusedRow(where, given, file=file)
+    if any(cell.strip() for cell in given[len(header) :]):
+        width = max(number for number, cell in enumerate(given, start=1) if cell.strip())
+        reason = f"It has {counted(width, 'cell')} and the header {len(header)}"
+        return RefusedRow(
+            where, f"{reason}: put text that holds {delimiter} in quotes." if delimiter else f"{reason}.", file=file
+        )
+    cells = {name: bare(given[place]) for name, place in places.items() if place < len(given)}
+    label = file or where
     for name, cell in cells.items():
         if len(cell) > CELL_MOST:
             where = f"in line {line} of {path.name}"
-            return Refused(label, f"Its {name} {where} has {len(cell):,} characters; {CELL_MOST:,} are allowed.")
+            return RefusedRow(
+                label, f"Its {name} {where} has {len(cell):,} characters; {CELL_MOST:,} are allowed.", file=file
+            )
     if not file:
-        return Refused(label, "It names no file.")
-    cleaned = {name: clean_text(cell) for name, cell in cells.items()} | {"file": file}
+        return RefusedRow(label, NO_FILE)
+    cleaned = {name: clean_text(joined(cell)) for name, cell in cells.items() if cell.casefold() not in _EMPTY} | {
+        "file": file
+    }
     return TableRow(line, {name: text for name, text in cleaned.items() if text})
-
-
-# -- rows as figures ----------------------------------------------------------------------------------------------------
-
-_MODALITY_WORDS = {name.lower(): key for key, name in MODALITIES.items()} | {
-    "mr": "MR", "magnetic resonance": "MR", "computed tomography": "CT", "xray": "XR", "x ray": "XR",
-    "radiograph": "XR", "radiography": "XR", "cr": "XR", "dx": "XR", "chest x-ray": "XR", "us": "US",
-    "sonography": "US", "echocardiography": "US", "angiogram": "XA", "mammogram": "MG", "fundus": "OP",
-    "histology": "SM", "histopathology": "SM", "pathology": "SM", "pet": "PT", "nuclear": "NM",
-}  # fmt: skip
-STORY = ("history", "findings", "differential", "diagnosis_by", "discussion")
-"""Words that make a case of a single row."""
-_AGE_AND_SEX = re.compile(
-    r"(?i)(?:(?:\d{1,3}|years?|months?|weeks?|days?|old|aged?|y|yr?s?|yo|y/o|mo|m|f|male|female|man|woman|boy|girl|infant|"
-    r"neonate|newborn|child|adult|an?)(?:[\s,.;:/-]+|$)|\d{1,3}(?:y|m|w|d|f)(?:[\s,.;:/-]+|$))*"
-)
-_SHARED = re.compile(r"(?i)^(cc0|cc[ -]by\b|creative commons|public domain|apache|mit\b|bsd|odc|pddl)")
-
-
-def licence_of(name: str, url: str) -> Licence:
-    """A licence by its name; sharing is allowed only where the name is one that is known to allow it.
-
-    Parameters
-    ----------
-    name, url : str
-    """
-    return Licence(name, url if _is_link(url) else "", bool(_SHARED.match(name)))
-
-
-def figure_of(
-    identity: str, words: Mapping[str, str], defaults: Mapping[str, str], header: DicomHeader | None, case: Case | None
-) -> Figure:
-    """Make a figure of a row and a header; the row's words come before the header's.
-
-    Parameters
-    ----------
-    identity : str
-        ``corpus:name``.
-    words : mapping
-        The row, by the names of `COLUMNS`; empty for a picture without words.
-    defaults : mapping
-        ``licence``, ``licence_url`` and ``attribution`` for what the row leaves open.
-    header : DicomHeader or None
-    case : Case or None
-    """
-    told = words.get("modality", "")
-    modality = modality_of(told)
-    return Figure(
-        id=identity,
-        caption=words.get("caption", ""),
-        source=source_of(identity.partition(":")[0], words, defaults),
-        title=words.get("title", ""),
-        diagnosis=words.get("diagnosis", ""),
-        modality=modality or (header.modality if header and not told else ""),
-        modality_detail=told if told and told.upper() != modality else "",
-        plane=plane_of(words.get("plane", "")) or (header.plane if header else ""),
-        region=words.get("region", "").lower() or (header.region if header else ""),
-        case_id=case.id if case else "",
-        patient=age_and_sex(words.get("patient", "")),
-    )
-
-
-def age_and_sex(words: str) -> str:
-    """What a table says of a patient, where it is nothing but age and sex; anything else may tell who it was."""
-    return words if _AGE_AND_SEX.fullmatch(words) else ""
-
-
-def modality_of(words: str) -> str:
-    """A key of `mirage.figure.MODALITIES` for what somebody wrote; empty when it is none that we know."""
-    return words.upper() if words.upper() in MODALITIES else _MODALITY_WORDS.get(words.lower(), "")
-
-
-def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]) -> Source:
-    """Where a row's figure comes from, in its own words or the folder's.
-
-    Parameters
-    ----------
-    corpus : str
-    words : mapping
-        The row, by the names of `COLUMNS`.
-    defaults : mapping
-        As for `figure_of`.
-    """
-    told = words if words.get("licence") else defaults
-    licence = licence_of(told.get("licence", ""), told.get("licence_url", ""))
-    attribution = words.get("attribution") or defaults["attribution"]
-    if _is_link(url := words.get("url", "")):
-        return Source(corpus, attribution, url, "figure", licence)
-    return Source(corpus, attribution, licence=licence)
-
-
-def case_of(corpus: str, identity: str, rows: Sequence[Mapping[str, str]], defaults: Mapping[str, str]) -> Case:
-    """The case that some rows share: of each passage, the first that says something.
-
-    Parameters
-    ----------
-    corpus : str
-    identity : str
-        Its name in the id.
-    rows : sequence of mapping
-        As for `figure_of`.
-    defaults : mapping
-        As for `figure_of`.
-    """
-
-    def first(name: str) -> str:
-        return next((row[name] for row in rows if row.get(name)), "")
-
-    return Case(
-        id=f"{corpus}:case-{identity}",
-        title=first("title") or first("diagnosis"),  # what the case is called may be whose it is
-        source=source_of(corpus, rows[0], defaults),
-        **{name: first(name) for name in (*STORY, "diagnosis")},
-    )
-
-
-def _is_link(text: str) -> bool:
-    return text.startswith(("https://", "http://")) and not re.search(r"\s", text)

@@ -288,7 +288,8 @@ _CATEGORIES |= {own: own for own in ("head", "thorax", "abdomen")}
 _SEES_TOPIC = re.compile(
     r"(?i)^\W*(please\s+)?(for discussion,?\s+)?(please\s+)?(see|read)\s+(the\s+)?\W*(factoid|topic)\W*$"
 )
-_ADDRESS = re.compile(r"[\w.+-]+@[\w?-]+(?:\.[\w?-]+)+")
+_LINE = 200  # characters: a passage that is longer says something of its own
+_ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w?-]+(?:\.[\w?-]+)+")
 _PASSAGES = {
     "history": "History",
     "exam": "Exam",
@@ -375,7 +376,7 @@ def inside(raw: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _passage(text: object) -> str:
     words = clean_text(text)
-    return "" if _SEES_TOPIC.match(words) else _ADDRESS.sub("(address left out)", words)
+    return "" if len(words) < _LINE and _SEES_TOPIC.match(words) else _ADDRESS.sub("(address left out)", words)
 
 
 def _one_line(text: str) -> str:

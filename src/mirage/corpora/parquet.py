@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar, NamedTuple
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, checked_splits, digest
+from mirage.corpora.parquet_reader import ParquetFault, ParquetReader
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
@@ -32,7 +32,7 @@ _NEEDED = ("image", "image_id", "caption")
 ARTICLES = "https://www.ncbi.nlm.nih.gov/pmc/articles/"
 _BEGINS = re.compile(r"(?i)^(train|validation|valid|val|test)(?=[-_.]|$)")
 _SHARD_OF = re.compile(r"-(\d{5})-of-(\d{5})")
-_KEPT = 2  # row groups whose pictures are kept: the threads that decode pictures are not far apart
+_MOST_ROWS = 10_000_000  # of one file
 _NAMED = 5  # missing figures that a message names
 
 
@@ -44,6 +44,7 @@ class Shard:
     split: str
     rows: int
     columns: frozenset[str]
+    groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +117,14 @@ class ParquetFigures:
 
     def __init__(self, path: Path, splits: Sequence[str]) -> None:
         title = self.card.title
-        try:
-            from pyarrow import parquet  # noqa: PLC0415 - optional, and slow to import
-        except ImportError as error:
+        if find_spec("pyarrow") is None:
             raise Unavailable(
                 f"{title} comes as parquet files, and the package that reads them is not installed. "
                 "Install it: pip install pyarrow."
-            ) from error
+            )
         checked_splits(splits, SPLITS, title)
         self.listed: Mapping[str, str] = {}
-        self._parquet = parquet
+        self._reader = ParquetReader()
         found = _find(path, title)
         wanted = {*splits, ""} if set(splits) == set(SPLITS) else set(splits)
         chosen = [(file, split) for file in found if (split := split_of(file)) in wanted]
@@ -138,8 +137,6 @@ class ParquetFigures:
         self._broken = [each for each in opened if isinstance(each, Refused)]
         if not self._shards:
             raise BadInput(f"{self._broken[0].label}: {self._broken[0].reason}")
-        self._lock = Lock()
-        self._pictures = lru_cache(maxsize=_KEPT)(self._read_pictures)
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -179,19 +176,15 @@ class ParquetFigures:
         if place is None:
             raise BadPicture(f"{label} is not in these parquet files.")
         try:
-            with self._lock:
-                image = self._pictures(place.shard, place.group)[place.row].as_py()
-        except (OSError, ValueError, IndexError) as error:
-            raise BadPicture(
-                f"{label} cannot be read ({_first_line(error)}). The file is damaged: fetch it again."
-            ) from error
-        if image is None:
+            data, beside = self._reader.picture(self._shards[place.shard].path, place.group, place.row)
+        except ParquetFault as error:
+            raise BadPicture(f"{label} cannot be read ({error}). The file is damaged: fetch it again.") from error
+        if data is None:
             raise BadPicture(f"{label} has no picture: the column image is empty in its row.")
-        data = image.get("bytes") if isinstance(image, dict) else image
         if not data:
-            where = f" It only names {image['path']!r}." if isinstance(image, dict) and image.get("path") else ""
+            where = f" It only names {beside!r}." if beside else ""
             raise BadPicture(f"{label} has no picture: the column image holds no bytes in its row.{where}")
-        return read_picture(bytes(data), name=label)
+        return read_picture(data, name=label)
 
     def split_of(self, item: Item) -> str:
         """Name the split of the file that an item is in; empty when neither it nor its folder says."""
@@ -246,40 +239,33 @@ class ParquetFigures:
         """
         for number, shard in enumerate(self._shards):
             there = [name for name in columns if name in shard.columns]
-            with self._parquet.ParquetFile(shard.path, pre_buffer=False) as file:
-                for group in range(file.num_row_groups):
-                    try:
-                        values = file.read_row_group(group, columns=there).to_pylist()
-                    except (OSError, ValueError) as error:
-                        yield Refused(
-                            f"{shard.path.name}, row group {group}",
-                            f"Its rows cannot be read ({_first_line(error)}). The file is damaged: fetch it again.",
-                        )
-                        continue
-                    told = file.metadata.row_group(group).to_dict()["columns"]
-                    pictures = [column for column in told if column["path_in_schema"].split(".")[0] == "image"]
-                    size = sum(column["total_uncompressed_size"] for column in pictures)
-                    for place, row in enumerate(values):
-                        yield RowPlace(number, group, place), size, {name: row.get(name) for name in columns}
-
-    def _read_pictures(self, shard: int, group: int) -> Any:
-        with self._parquet.ParquetFile(self._shards[shard].path, pre_buffer=False) as file:
-            return file.read_row_group(group, columns=["image"], use_threads=False).column(0)
+            for group in range(shard.groups):
+                try:
+                    size, values = self._reader.rows(shard.path, group, there)
+                except ParquetFault as error:
+                    yield Refused(
+                        f"{shard.path.name}, row group {group}",
+                        f"Its rows cannot be read ({error}). The file is damaged: fetch it again.",
+                    )
+                    continue
+                for place, row in enumerate(values):
+                    yield RowPlace(number, group, place), size, {name: row.get(name) for name in columns}
 
     def _open(self, path: Path, split: str) -> Shard | Refused:
         try:
-            with self._parquet.ParquetFile(path) as file:
-                columns, rows = frozenset(file.schema_arrow.names), file.metadata.num_rows
-                kind = str(file.schema_arrow.field("image").type) if "image" in columns else ""
-        except (OSError, ValueError) as error:
-            reason = f"It is no whole parquet file ({_first_line(error)}). It may be cut short: fetch it again."
-            return Refused(path.name, reason)
+            held = self._reader.describe(path)
+        except ParquetFault as error:
+            return Refused(path.name, f"It is no whole parquet file ({error}). It may be cut short: fetch it again.")
+        columns, kind = frozenset(held["columns"]), str(held["image"])
         if missing := [name for name in _NEEDED if name not in columns]:
             told = f"no column {' and no column '.join(missing)}; its columns are {', '.join(sorted(columns))}"
             return Refused(path.name, f"It has {told}. Rename them, or fetch it again.")
         if not kind.startswith(("struct", "binary", "large_binary")):
             return Refused(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
-        return Shard(path, split, rows, columns)
+        rows, groups = int(held["rows"]), int(held["groups"])
+        if not 0 <= groups <= max(rows, 1) <= _MOST_ROWS:
+            return Refused(path.name, f"It tells of {rows:,} rows in {groups:,} groups. Fetch it again.")
+        return Shard(path, split, rows, columns, groups)
 
 
 def parquet_card(title: str, count: str, homepage: str, *options: CorpusOption) -> CorpusCard:
@@ -325,10 +311,6 @@ def _find(path: Path, title: str) -> list[Path]:
     raise BadInput(
         f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")[:200] or type(error).__name__
 
 
 def name_of(value: object) -> str:

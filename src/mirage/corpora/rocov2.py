@@ -18,7 +18,7 @@ from mirage.corpora.base import CorpusInfo, CorpusOption
 from mirage.corpora.inferring import with_words
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.errors import BadInput
-from mirage.figure import Figure, Source, clean_text
+from mirage.figure import Figure, Source, clean_text, is_link
 
 FILE = "license_information.csv"
 # The published columns first; others as people rename them.
@@ -30,7 +30,6 @@ _COLUMNS = {
     "link": ("link", "url", "articlelink", "sourceurl"),
 }
 _ARTICLE = re.compile(r"PMC\d+")
-_BRACKETS = re.compile(r"\[(.+)\]")
 
 
 class LicenceTable:
@@ -91,17 +90,25 @@ def _chosen(header: Sequence[str]) -> dict[str, str]:
     return {name: column for name, column in chosen.items() if column}
 
 
+def _by_brackets(text: str) -> tuple[str, str, str]:
+    """What stands before the first bracket, up to the last one, and after that; all of it before where there are none."""
+    before, _, rest = text.partition("[")
+    inside, closed, after = rest.rpartition("]")
+    return (before, inside, after) if closed else (text, "", "")
+
+
 def _terms(words: dict[str, str], *, one_column: bool) -> Article:
     # "CC BY [Doe et al. (2020)]" is the licence, and whom to name.
     credit = words.get("authors", "")
-    inside = _BRACKETS.search(credit)
+    _, inside, _ = _by_brackets(credit)
+    before, _, after = _by_brackets(words["licence"])
     article = _ARTICLE.search(words.get("article", "") or words.get("link", ""))
     link = words.get("link", "")
     return Article(
-        licence=licence_of(_BRACKETS.sub("", words["licence"])),
-        authors=inside[1].strip() if inside else "" if one_column else credit,
+        licence=licence_of(before + after),
+        authors=inside.strip() if inside else "" if one_column else credit,
         pmc=article[0] if article else "",
-        link=link if re.fullmatch(r"https?://\S+", link) else "",
+        link=link if is_link(link) else "",
     )
 
 

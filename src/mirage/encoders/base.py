@@ -67,3 +67,15 @@ class Encoder(Protocol):
     def unread(self, text: str) -> str:
         """Return the end of the text that `encode_texts` would not read; empty when all of it is read."""
         ...
+
+
+@runtime_checkable
+class OnOneThread(Protocol):
+    """An encoder that several threads may ask at once, which is quicker than asking it once with all processors.
+
+    Adding figures asks for it, since there are always pictures to be read beside.
+    """
+
+    def on_one_thread(self) -> Encoder | None:
+        """Return the same encoder, each call of which keeps to the thread that makes it; None where there is no room."""
+        ...

@@ -72,8 +72,6 @@ class OnnxEncoder(OnnxTowerEncoder):
         When no folder is named.
     """
 
-    _at_once = (8, 4)
-
     def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
         if not path:
             raise BadInput("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model).")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ FORMAT = 1
 CONFIG, TEXT, IMAGE, TOKENIZER = FILES = ("config.json", "text.onnx", "image.onnx", "tokenizer.json")
 # More texts at once spill out of a processor's cache; a GPU wants many.
 _TEXTS_ON_CPU, _TEXTS = 8, 256
+_MOST_TWICE = 100_000_000  # bytes of models that are opened twice
 # Up to so many tokens in a batch, oneDNN's matrices are quicker than torch's own; with more the gain is gone.
 _FEW_TOKENS = 48
 
@@ -142,6 +144,7 @@ class OnnxTowerEncoder(TowerEncoder):
 
     # Most tokens, number of the padding, and whether short texts are given short; see `TowerTokenizer`.
     _reading: tuple[int, int, bool]
+    _at_once: tuple[int, int] = (8, 4)
 
     def __init__(self, folder: Path, threads: int, remedy: str) -> None:
         self._folder, self._remedy = folder, remedy
@@ -170,6 +173,18 @@ class OnnxTowerEncoder(TowerEncoder):
         except Exception as error:  # the tokenizers library raises nothing narrower
             raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {self._remedy}") from error
         return TowerTokenizer(made, *self._reading)
+
+    def on_one_thread(self) -> Self | None:
+        """Return the same encoder, each call of which keeps to the thread that makes it; None where it is large.
+
+        It opens the models once more, which takes memory, and large ones gain from threads.
+        """
+        if sum(path.stat().st_size for path in self._folder.glob("*.onnx*")) > _MOST_TWICE:
+            return None
+        alone = copy(self)
+        alone._sessions = OnnxSessions(self._folder, 1, self._remedy)
+        alone._at_once = (1, 1)  # one thread gains nothing from several, and would read their padding, too
+        return alone
 
     def _run(self, name: str, given: dict[str, Any]) -> Raw:
         return np.asarray(self._sessions[name].run(None, given)[0], dtype=np.float32)

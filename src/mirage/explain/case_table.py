@@ -16,8 +16,9 @@ from mirage.language.concepts import lexicon
 from mirage.language.mentions import Polarity
 from mirage.storage.records import StoredMention
 from mirage.storage.store import Store
+from mirage.wording import N_, _
 
-HEADING = "In the cases here: selected teaching cases, not how often it happens"
+HEADING = N_("In the cases here: selected teaching cases, not how often it happens")
 MOST_CASES, MOST_ROWS = 20, 8
 _TELLING = frozenset(("caption", "findings"))  # fields that say what this case's pictures show
 _FEWEST = 2  # cases, below which nothing is counted, and that must speak of a finding
@@ -105,8 +106,9 @@ class CaseTable:
     @property
     def heading(self) -> str:
         """What stands above it."""
-        counted = f"{len(self.cases)} cases" if len(self.cases) == self.known else f"{len(self.cases)} of {self.known} cases"
-        return f"{HEADING} ({counted} of {self.diagnosis})"
+        some, counted = len(self.cases) < self.known, len(self.cases)
+        cases = _("%(some)s of %(all)s cases", some=counted, all=self.known) if some else _("%(all)s cases", all=counted)
+        return _("%(heading)s (%(cases)s of %(diagnosis)s)", heading=_(HEADING), cases=cases, diagnosis=self.diagnosis)
 
 
 def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> CaseTable | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from mirage.explain.checker.binding import signal_of
@@ -11,6 +10,7 @@ from mirage.explain.statements import VERB, Statement
 from mirage.explain.subject import named
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
+from mirage.language.words import remembered
 
 _FEMALE = r"(?:women|females?|girls)"
 _MALE = r"(?:men|males?|boys)"
@@ -114,7 +114,7 @@ def _same_picture(one: str, other: str) -> bool:
     return here == there or not here or not there
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _said(text: str) -> _Said:
     known = lexicon()
     features = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirage.figure import MODALITIES, Source
+from mirage.wording import _
 
 Support = Literal["supported", "partly", "unsupported", "contradicted"]  # from the best to the worst
 Side = Literal["", "a", "b"]
@@ -168,11 +169,11 @@ class Claim:
         """What a reader must know beside the sentence: how far it reaches, and who says otherwise."""
         marks: list[str] = []
         if self.scope == "case":
-            marks.append(f"in one case ({self.limit})" if self.limit else "in one case")
+            marks.append(_("in one case (%(limit)s)", limit=self.limit) if self.limit else _("in one case"))
         elif self.scope == "subset" and not self.limit[:1].isdigit():  # "15% of ..." says itself of how many
-            marks.append(f"of some only: {self.limit}")
+            marks.append(_("of some only: %(limit)s", limit=self.limit))
         if self.against:
-            marks.append(f"the sources disagree: see {''.join(f'[{number}]' for number in self.against)}")
+            marks.append(_("the sources disagree: see %(list)s", list="".join(f"[{number}]" for number in self.against)))
         return tuple(marks)
 
     @property

@@ -26,20 +26,21 @@ from mirage.language.concepts import lexicon
 from mirage.language.reading import AskedConcept, sides_of
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
+from mirage.wording import N_, _
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")
 MOST_HITS, _OF_ONE_CASE = 12, 2
 _Passage = tuple[str, str, Sequence[Figure], Case | None]  # kind, text, the figures it speaks of, their case
-NOT_ABOUT_IT = (
+NOT_ABOUT_IT = N_(
     "What is written about the figures found says nothing that explains this. Nothing is said rather than a guess."
 )
-SIDE_BY_SIDE = "This asks for two things side by side. Compare “{}” with “{}”: that explains both, and tells them apart."
-NO_EVIDENCE = "No figure here fits well enough to explain it from. Nothing is said rather than something unfounded."
-NOT_CALLED_SO = (
+SIDE_BY_SIDE = N_("This asks for two things side by side. Compare “{}” with “{}”: that explains both, and tells them apart.")
+NO_EVIDENCE = N_("No figure here fits well enough to explain it from. Nothing is said rather than something unfounded.")
+NOT_CALLED_SO = N_(
     "The figures found are of this: {}. Their sources do not call it “{}”, and nothing is said rather than a guess."
 )
-NO_WORDS = "The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures."
+NO_WORDS = N_("The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def explain(
     started = time.perf_counter()
     gathered, request = request.evidence, replace(request, evidence=_about(request))
     if not request.evidence:
-        yield Remark(_why_nothing(request.question, gathered) if gathered else NO_EVIDENCE)
+        yield Remark(_why_nothing(request.question, gathered) if gathered else _(NO_EVIDENCE))
     else:
         yield from _spoken(request, explainer, checker, stopped)
         if store is not None and request.task == "describe" and not stopped():
@@ -228,14 +229,14 @@ def explain(
 def _why_nothing(question: str, gathered: Sequence[Evidence]) -> str:
     """Why what was found explains nothing of what is asked."""
     if sides := sides_of(question):
-        return SIDE_BY_SIDE.format(*sides)
+        return _(SIDE_BY_SIDE).format(*sides)
     subject = subject_of(question, gathered)
     for name in subject.names if subject else ():
         nearly = AskedConcept.of(name, ()).nearly
         for item in gathered:
             if any(one.concept in nearly for one in named(item.diagnosis or item.title)):
-                return NOT_CALLED_SO.format(item.diagnosis or item.title, name)
-    return NOT_ABOUT_IT
+                return _(NOT_CALLED_SO).format(item.diagnosis or item.title, name)
+    return _(NOT_ABOUT_IT)
 
 
 def _asked_for(request: ExplanationRequest) -> str:
@@ -284,12 +285,16 @@ def _spoken(
         return
     if name != explainers.DEFAULT:
         yield Remark(
-            f"The explainer {name} {'stopped half-way' if claims else 'could not be used'}: {why}. "
-            "What follows quotes the sources instead."
+            _(
+                "The explainer %(name)s %(value)s: %(why)s. What follows quotes the sources instead.",
+                name=name,
+                value=_("stopped half-way") if claims else _("could not be used"),
+                why=why,
+            )
         )
         yield from _spoken(request, explainers.DEFAULT, checker, stopped)
     elif not claims:
-        yield Remark(NO_WORDS.format(_asked_for(request)))
+        yield Remark(_(NO_WORDS).format(_asked_for(request)))
 
 
 def collect(question: str, events: Iterable[Event]) -> Explanation:

@@ -16,6 +16,7 @@ from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest
 from mirage.explain.statements import Statement, points_back, statements, strays
 from mirage.explain.subject import Subject, is_itself, named, subject_of
 from mirage.language.words import stems
+from mirage.wording import _
 
 _ORDER: tuple[Support, ...] = get_args(Support)
 _DIFFERENTIAL = re.compile(
@@ -85,13 +86,26 @@ def _of_another(claim: Claim, cited: Sequence[Evidence], subject: Subject, befor
         own = [part.strip() for part in re.split(r",|;|\band\b|\bor\b", listed) if _names_itself(part, cited, subject)]
         if own:
             return [
-                Break("subject", own[0], f"“{own[0]}” is the diagnosis itself, not what else it could be.", "contradicted")
+                Break(
+                    "subject",
+                    own[0],
+                    _("“%(own)s” is the diagnosis itself, not what else it could be.", own=own[0]),
+                    "contradicted",
+                )
             ]
         return []
     other = strays(claim.text, subject)
     if not other and before and points_back(claim.text) and not any(one.kind == "disease" for one in named(claim.text)):
         other = next((one.words for one in before.breaks if one.kind == "subject" and one.support == "unsupported"), "")
-    return [Break("subject", other, f"This tells of {other}; asked was {asked}.", "unsupported")] if other else []
+    return (
+        [
+            Break(
+                "subject", other, _("This tells of %(other)s; asked was %(asked)s.", other=other, asked=asked), "unsupported"
+            )
+        ]
+        if other
+        else []
+    )
 
 
 def _names_itself(part: str, cited: Sequence[Evidence], subject: Subject) -> bool:
@@ -119,8 +133,15 @@ def _too_general(claim: Claim, cited: Sequence[Evidence], scope: Scope, limit: s
         return []
     number = cited[0].number
     if scope == "case" and not _ONE.search(claim.text):
-        reason = f"[{number}] tells of one case; the sentence tells it as general."
+        reason = _("[%(number)s] tells of one case; the sentence tells it as general.", number=number)
         return [Break("scope", claim.text[:120], reason, "partly")]
     if scope == "subset" and not stems(limit) <= stems(claim.text):
-        return [Break("scope", claim.text[:120], f"[{number}] says this of some only: {limit}.", "partly")]
+        return [
+            Break(
+                "scope",
+                claim.text[:120],
+                _("[%(number)s] says this of some only: %(limit)s.", number=number, limit=limit),
+                "partly",
+            )
+        ]
     return []

@@ -6,9 +6,9 @@ Words of data sets and viewers at large; what a corpus calls its own things is n
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from mirage.language.concepts import lexicon
+from mirage.language.words import remembered
 
 # Who keeps a picture and what was done to its values: nothing of this is seen in a body.
 _KEPT = re.compile(
@@ -59,7 +59,7 @@ _MADE = re.compile(
 _OF_PICTURES = frozenset(("modality", "sequence", "plane"))
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def is_of_record(text: str) -> bool:
     """Whether a sentence is about the record of a picture: it begins with that, or most of its clauses are about it."""
     clauses = [clause for clause in _CLAUSES.split(text) if clause.strip(" .")]

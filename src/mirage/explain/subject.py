@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ from mirage.explain.focus import Focus, focus_of
 from mirage.figure import Case
 from mirage.language.concepts import Match, lexicon
 from mirage.language.mentions import Mention, mentions
-from mirage.language.words import FILLERS, fold, lowered, stem
+from mirage.language.words import FILLERS, fold, lowered, remembered, stem
 
 Sort = Literal["disease", "finding", "other", "words"]
 _SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the other
@@ -61,6 +61,8 @@ class Subject:
         Anatomy that is asked for beside a disease, which it can have anywhere; empty for none.
     normal : bool
         Whether normal pictures are asked for, so that no case with a disease can tell of it.
+    beside : tuple of frozenset of str
+        Devices and procedures that are asked for together with a disease or a finding, each with all kinds of it.
     """
 
     names: tuple[str, ...]
@@ -71,6 +73,7 @@ class Subject:
     guessed: bool = False
     places: frozenset[str] = frozenset()
     normal: bool = False
+    beside: tuple[frozenset[str], ...] = ()
 
     @property
     def is_structure(self) -> bool:
@@ -134,6 +137,20 @@ class Subject:
         """Whether a passage may tell of it: of what is normal only one whose case has no disease."""
         return not (self.normal and is_diseased(item))
 
+    def together(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """The passages of those cases that have all that is asked for together; all of them where no case has.
+
+        Asked for an aneurysm with a stent, another aneurysm is no answer where one with a stent is found.
+        """
+        cases: dict[str, set[str]] = {}
+        for item in evidence:
+            of = cases.setdefault(item.case or item.figures[0], set())
+            of.update(one.concept for one in polarities(f"{item.about}. {item.text}") if one.polarity == "affirmed")
+        if not self.beside:
+            return list(evidence)
+        whole = {case for case, has in cases.items() if all(has & each for each in (self.narrower, *self.beside))}
+        return [item for item in evidence if not whole or (item.case or item.figures[0]) in whole]
+
     def placed(self, item: Evidence) -> bool:
         """Whether a passage's case is of the place that is asked for."""
         return not self.places or item.region in self.places or self.filed_in_place(item)
@@ -175,7 +192,7 @@ def is_diseased(item: Evidence) -> bool:
     return any(one.kind == "disease" for one in named(". ".join((item.title, item.diagnosis, item.topic))))
 
 
-@lru_cache(maxsize=16_384)
+@remembered(8192)
 def named(text: str) -> tuple[Named, ...]:
     """The concepts that a text names, in order."""
     known = lexicon()
@@ -184,7 +201,7 @@ def named(text: str) -> tuple[Named, ...]:
     )
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def polarities(text: str) -> tuple[Mention, ...]:
     """The concepts of a text, and how it speaks of each."""
     return tuple(mentions(text))
@@ -228,8 +245,14 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
             break
         if sort in ("disease", "finding") and (name := _longer(plain, found.matches, set(wanted))):
             return Subject((), "words", frozenset(), frozenset(), focus_of(name, evidence))
-        places = [name for name, kind in kinds.items() if kind == "anatomy"] if sort == "disease" else []
-        return _subject(wanted, sort, focus, places=places, normal=normal)
+        devices = tuple(name for name in wanted if kinds[name] == "device")
+        # A stent in the aorta: the stent is asked for, and the aorta is where.
+        wanted = devices or wanted
+        placed = sort == "disease" or bool(devices)
+        places = [name for name, kind in kinds.items() if kind == "anatomy"] if placed else []
+        used = [] if sort == "other" else [name for name, kind in kinds.items() if kind in ("device", "procedure")]
+        beside = tuple(frozenset((name, *known.children(name))) for name in used)
+        return replace(_subject(wanted, sort, focus, places=places, normal=normal), beside=beside)
     if kinds and not normal and _PICTURED.issuperset(kinds.values()) and not _unread(plain, found.matches):
         return None  # a kind of picture is no subject
     return Subject((), "words", frozenset(), frozenset(), focus, normal=normal) if focus.weights else None

@@ -14,6 +14,7 @@ from typing import Literal
 from mirage.figure import MODALITIES, PLANES, Figure
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
+from mirage.wording import N_, _
 
 NEIGHBOURS = 15  # real figures that vote
 VOTERS = 5  # of which so many at least have to state the label
@@ -130,15 +131,20 @@ def _voted(labels: Iterable[str]) -> str:
 
 def _sentences(fields: Sequence[CheckedField], unchecked: Sequence[str]) -> Iterator[str]:
     for verdict, start in (
-        ("as asked", "By the real figures most like it, it looks as asked in"),
-        ("could not be checked", "Could not be checked:"),
+        ("as asked", N_("By the real figures most like it, it looks as asked in %(fields)s.")),
+        ("could not be checked", N_("Could not be checked: %(fields)s.")),
     ):
         if told := [f"{each.field} ({each.asked})" for each in fields if each.verdict == verdict]:
-            yield f"{start} {', '.join(told)}."
+            yield _(start, fields=", ".join(told))
     for each in fields:
         if each.verdict == "otherwise":
-            yield f"The {each.field} is not as asked: it looks like {each.looks_like}, not {each.asked}."
+            yield _(
+                "The %(field)s is not as asked: it looks like %(looks_like)s, not %(asked)s.",
+                field=each.field,
+                looks_like=each.looks_like,
+                asked=each.asked,
+            )
     if not fields:
-        yield "Its words name no modality, plane or region, which are all that can be checked."
+        yield _("Its words name no modality, plane or region, which are all that can be checked.")
     if unchecked:
-        yield f"{', '.join(unchecked)}: not checked: {UNRELIABLE}."
+        yield _("%(unchecked)s: not checked: %(unreliable)s.", unchecked=", ".join(unchecked), unreliable=UNRELIABLE)

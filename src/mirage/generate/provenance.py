@@ -26,10 +26,11 @@ from mirage.images.marks.band import BAND, band, enlarged
 from mirage.images.marks.reading import DICOM_CREATOR, DICOM_GROUP
 from mirage.images.marks.record import TRAINED
 from mirage.settings import Settings
+from mirage.wording import N_
 
 FORMATS = ("png", "jpeg", "webp", "dicom")
 ENDINGS = dict(zip(FORMATS, ("png", "jpg", "webp", "dcm"), strict=True))
-STATEMENT = "Synthetic: made by a computer. It shows no patient and proves nothing."
+STATEMENT = N_("Synthetic: made by a computer. It shows no patient and proves nothing.")
 _QUALITY = 92
 _MOST_PACKET = 60_000  # bytes: a JPEG keeps its XMP in one segment of 64 kB
 _NAMESPACE = "urn:mirage:provenance:1"

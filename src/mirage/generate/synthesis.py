@@ -33,6 +33,7 @@ from mirage.search.answer import Answer
 from mirage.settings import Settings
 from mirage.storage.records import reference_of
 from mirage.storage.store import Store
+from mirage.wording import _
 
 MAX_AHEAD = 16  # how many generations may wait; more are refused with 429
 NEAREST = 6
@@ -202,7 +203,7 @@ def request_of(
     said = ", ".join(filter_words(query))
     first = next((number for number, term in enumerate(wanted) if term.weight > 0), None)
     if first is None:
-        raise BadQuery("Say what the image shall show, as in “axial brain MRI”.")
+        raise BadQuery(_("Say what the image shall show, as in “axial brain MRI”."))
     if said:
         wanted[first] = replace(wanted[first], text=f"{wanted[first].text}, {said}")
     prompt_filter.check(" ".join(term.text for term in wanted if term.weight > 0))
@@ -210,7 +211,7 @@ def request_of(
         raise BadInput(refused)
     if options.figure:
         if start is not None:
-            raise BadInput("An image begins from a figure or from a picture, not from both.")
+            raise BadInput(_("An image begins from a figure or from a picture, not from both."))
         start = decode(atlas.picture(options.figure))
     chosen = {name: value for name, value in asdict(options).items() if name not in ("figure", "generator", "insist")}
     if options.seed is None:
@@ -228,7 +229,7 @@ def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
         who = f"The dropped picture was replaced by the words of the figure nearest to it ({figure.id})"
     else:
         raise BadInput(
-            "A dropped picture is replaced by the words of the figure nearest to it, and this atlas is empty. Use words."
+            _("A dropped picture is replaced by the words of the figure nearest to it, and this atlas is empty. Use words.")
         )
     words = words_of(figure)
     remarks.append(f"{who}: “{words}”.")

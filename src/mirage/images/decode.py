@@ -5,27 +5,38 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 from PIL.ExifTags import Base
 
 from mirage.errors import BadPicture, Busy
 from mirage.images import metadata
-from mirage.images.formats import ACCEPTED, HEAD_BYTES, format_of, looks_like
+from mirage.images.formats import ACCEPTED, HEAD_BYTES, before_picture, format_of, instead_of, looks_like
+from mirage.images.jpeg_end import ended, uncommon
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes, megapixels
 from mirage.images.marks.reading import declared
 from mirage.images.pixels import DecodedPicture, bare, flatten, grey_if_grey, window
+from mirage.images.wide import in_eight_bits, tiff_kind, tiff_size, tiff_values, wide_colour
+from mirage.wording import _
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow takes memory in blocks of 16 MB, which the system's allocator keeps for later; it gives larger ones back at once.
+Image.core.set_block_size(2**27)  # type: ignore[attr-defined]
 
 # Bytes a pixel at the peak of decoding, by mode, measured: the pixels themselves and every copy on their way to 8 bits.
 _BYTES_A_PIXEL = {"1": 3, "L": 3, "I;16": 8, "P": 10, "RGB": 10}
-_CALLED = {"WEBP": "WebP"}
-_BYTES_A_PIXEL_OTHERWISE = 16  # transparent ones, CMYK, 32 bits, and all of WebP
+CALLED = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC"}
+"""Formats that people know by another name."""
+_FIRST_OF_SEVERAL = "The file holds {}; the first was taken. Save the others as files of their own."
+_BYTES_A_PIXEL_OTHERWISE = 17  # transparent ones, CMYK, 32 bits, and all of WebP
+_BYTES_A_PIXEL_OF = {"JPEG2000": 24, "AVIF": 16, "HEIF": 24}
 
 
 def decode(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -93,20 +104,65 @@ def read_picture(
         from mirage.images.dicom import read_dicom  # noqa: PLC0415 - pydicom is slow to import
 
         return read_dicom(data, name, limits, allow_burned_in, frame)
+    if not kind and (before := before_picture(head)):
+        count, begun = before
+        raise BadPicture(
+            _(
+                "%(name)s has %(count)s bytes before its %(kind)s data, which do not belong there. Copy or export it again.",
+                name=name,
+                count=count,
+                kind=CALLED.get(begun, begun),
+            )
+        )
     if not kind:
         seems = looks_like(head)
-        what = f"{name} is {seems}, not a picture" if seems else f"{name} is not a picture that can be read"
-        raise BadPicture(f"{what}. Use {ACCEPTED}.")
+        other = "which is not read" if "picture" in seems else "not a picture"
+        what = f"{name} is {seems}, {other}" if seems else f"{name} is not a picture that can be read"
+        raise BadPicture(_("%(what)s. Use %(accepted)s.", what=what, accepted=ACCEPTED))
+    if not decodes(kind):
+        called = CALLED.get(kind, kind)
+        raise BadPicture(
+            _(
+                "%(name)s is a %(kind)s picture, which is not read here. %(instead)s",
+                name=name,
+                kind=called,
+                instead=instead_of(called),
+            )
+        )
     size = data.stat().st_size if isinstance(data, Path) else len(data)
     if size > limits.file_bytes:
         raise BadPicture(
-            f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.file_bytes)}. "
-            "Save it smaller, as PNG or JPEG."
+            _(
+                "%(name)s has %(size)s, and the limit is %(file_bytes)s. Save it smaller, as PNG or JPEG.",
+                name=name,
+                size=megabytes(size),
+                file_bytes=megabytes(limits.file_bytes),
+            )
         )
     # The file, and what is left of it without its metadata.
     with ExitStack() as reserved:
         reserved.enter_context(BUDGET.reserve((3 if isinstance(data, Path) else 2) * size, name=name))
         return _decode(_read(data, name), kind, name, limits, reserved, deep=deep)
+
+
+@cache
+def decodes(kind: str) -> bool:
+    """Whether pictures of a format can be decoded by what is installed.
+
+    Parameters
+    ----------
+    kind : str
+        As `mirage.images.formats.format_of` names it.
+    """
+    if kind == "HEIF":
+        try:
+            import pi_heif  # noqa: PLC0415 - an extra
+        except ImportError:
+            return False
+        pi_heif.register_heif_opener(thumbnails=False)
+        return True
+    needed = {"AVIF": "avif", "JPEG2000": "jpg_2000"}.get(kind)
+    return needed is None or bool(features.check(needed))
 
 
 def _head(data: bytes | Path, name: str) -> bytes:
@@ -117,11 +173,13 @@ def _head(data: bytes | Path, name: str) -> bytes:
         else:
             head = bytes(data[:HEAD_BYTES])
     except FileNotFoundError:
-        raise BadPicture(f"{name} is not there. Check the path.") from None
+        raise BadPicture(_("%(name)s is not there. Check the path.", name=name)) from None
     except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+        raise BadPicture(
+            _("%(name)s cannot be read: %(value)s. Check the file.", name=name, value=error.strerror or error)
+        ) from error
     if not head:
-        raise BadPicture(f"{name} is empty (0 bytes). Copy or export it again.")
+        raise BadPicture(_("%(name)s is empty (0 bytes). Copy or export it again.", name=name))
     return head
 
 
@@ -129,49 +187,138 @@ def _read(data: bytes | Path, name: str) -> bytes:
     try:
         return data.read_bytes() if isinstance(data, Path) else bytes(data)
     except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+        raise BadPicture(
+            _("%(name)s cannot be read: %(value)s. Check the file.", name=name, value=error.strerror or error)
+        ) from error
 
 
-def _decode(data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack, *, deep: bool) -> DecodedPicture:
-    values = None
+def _decode(  # noqa: PLR0915 - one decoder's many refusals
+    data: bytes, kind: str, name: str, limits: Limits, reserved: ExitStack, *, deep: bool
+) -> DecodedPicture:
     try:
         stripped = metadata.strip(data, kind)
-        # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
-        with Image.open(io.BytesIO(stripped.for_decoding), formats=[kind]) as opened:
-            check_pixels(*opened.size, name, limits)
-            each = _BYTES_A_PIXEL_OTHERWISE
-            if kind != "WEBP" and not opened.has_transparency_data:
-                each = _BYTES_A_PIXEL.get(opened.mode, each)
-            reserved.enter_context(BUDGET.reserve(each * opened.width * opened.height, name=name))
-            notes: list[str] = []
-            animated = stripped.animated or bool(getattr(opened, "is_animated", False))
-            if animated:
-                notes.append(f"{name} holds several frames; the first was taken.")
-            opened.load()
-            if deep and (opened.mode in ("I", "F") or opened.mode.startswith("I;")):
-                values = np.asarray(opened).copy()
-            image, plain = _to_eight_bits(opened, name, notes)
-            turned = 2 <= stripped.orientation <= 8
-            if turned:
-                image.getexif()[Base.Orientation] = stripped.orientation
-                image = ImageOps.exif_transpose(image)
-            wide = kind == "PNG" and stripped.bits == 16
-            image = bare(image)
+        notes: list[str] = []
+
+        def reserve(need: int) -> None:
+            reserved.enter_context(BUDGET.reserve(need, name=name))
+
+        given = stripped.for_decoding
+        if kind == "JPEG" and stripped.to_keep is None:
+            given = _with_end(given, name, limits, reserve)
+        frames, plain, orientation = stripped.frames, False, stripped.orientation
+        shown, values = _of_tiff(given, name, limits, reserve, notes) if kind == "TIFF" else (None, None)
+        if shown is None:
+            # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
+            with Image.open(io.BytesIO(given), formats=[kind]) as opened:
+                check_pixels(*opened.size, name, limits)
+                each = _bytes_a_pixel(opened, kind)
+                reserve(each * opened.width * opened.height)
+                frames = _frames_of(opened, kind, frames)
+                wide = wide_colour(opened, given, kind, reserve, name)
+                if deep and (opened.mode in ("I", "F") or opened.mode.startswith("I;")):
+                    values = np.asarray(opened).copy()
+                if kind == "AVIF":
+                    orientation = metadata.orientation_of(opened.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+                shown, plain = _to_eight_bits(opened if wide is None else in_eight_bits(wide), name, notes)
+            if wide is not None:
+                plain = False
+                notes += (
+                    []
+                    if wide[..., :3].max() >= 2**15
+                    else [f"{name} has more than 8 bits a colour and fills only a part of them; it was brightened."]
+                )
+        several = "" if frames == 1 else f"{frames or 'several'} {'pages' if kind == 'TIFF' else 'frames'}"
+        notes = [f"{name} holds {several}; the first was taken.", *notes] if several else notes
+        turned = 2 <= orientation <= 8
+        shown = _turned(shown, orientation) if turned else shown
+        wider = kind == "PNG" and stripped.bits == 16
+        image = bare(shown)
     except (BadPicture, Busy):
         raise
+    except UnidentifiedImageError as error:
+        of_tiff = tiff_kind(data) if kind == "TIFF" else ""
+        if not of_tiff:
+            raise _damaged(name, kind, data) from error
+        raise BadPicture(
+            _(
+                "%(name)s is a TIFF of a kind that is not read: %(kind)s. Save it with 8 or 16 bits, or as PNG.",
+                name=name,
+                kind=of_tiff,
+            )
+        ) from error
     except Image.DecompressionBombError as error:
         found = re.search(r"(\d{6,})", str(error))
         size = f"{megapixels(int(found[1]))}" if found else "too many pixels"
         least = f"the limit is {megapixels(limits.pixels)}"
-        raise BadPicture(f"{name} has {size}, and {least}. Save it with fewer pixels.") from None
-    except MemoryError:
-        raise BadPicture(f"{name} needs more memory than there is. Save it smaller.") from None
-    except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(
-            f"{name} is damaged or cut short: its {_CALLED.get(kind, kind)} data cannot be decoded. Copy or export it again."
-        ) from error
-    keep = plain and not turned and not animated and not wide and kind in ("PNG", "JPEG", "WEBP")
-    return DecodedPicture(image, kind, tuple(notes), stripped.to_keep if keep else None, _declared(data), values)
+            _("%(name)s has %(size)s, and %(least)s. Save it with fewer pixels.", name=name, size=size, least=least)
+        ) from None
+    except MemoryError:
+        raise BadPicture(_("%(name)s needs more memory than there is. Save it smaller.", name=name)) from None
+    except Exception as error:  # decoders of strangers' bytes raise anything
+        raise _damaged(name, kind, data) from error
+    keep = plain and not turned and not several and not wider and kind in ("PNG", "JPEG", "WEBP")
+    original = stripped.to_keep if keep else None
+    told = (_FIRST_OF_SEVERAL.format(several),) if several else ()
+    return DecodedPicture(image, kind, tuple(notes), original, _declared(data), values if deep else None, remarks=told)
+
+
+def _frames_of(opened: Image.Image, kind: str, known: int) -> int:
+    """How many frames a file holds, where its structure has not told; 0 for several."""
+    if known > 1 or kind == "TIFF" or not getattr(opened, "is_animated", False):
+        return known
+    # To count those of a GIF takes as long as whoever made it likes.
+    return int(getattr(opened, "n_frames", 0)) if kind == "AVIF" else 0
+
+
+def _with_end(data: bytes, name: str, limits: Limits, reserve: Callable[[int], None]) -> bytes:
+    """A JPEG with the end mark that it lacks."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as opened:
+        check_pixels(*opened.size, name, limits)
+        reserve(3 * len(data) + 12 * opened.width * opened.height)
+    if (whole := ended(data)) is None:
+        raise _damaged(name, "JPEG", data)
+    return whole
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    image.getexif()[Base.Orientation] = orientation
+    return ImageOps.exif_transpose(image)
+
+
+def _damaged(name: str, kind: str, data: bytes = b"") -> BadPicture:
+    if kind == "JPEG" and (called := uncommon(data)):
+        return BadPicture(
+            _("%(name)s is %(kind)s, which is not read. Save it as PNG, or as JPEG of 8 bits.", name=name, kind=called)
+        )
+    return BadPicture(
+        _(
+            "%(name)s is damaged or cut short: its %(kind)s data cannot be decoded. Copy or export it again.",
+            name=name,
+            kind=CALLED.get(kind, kind),
+        )
+    )
+
+
+def _of_tiff(
+    data: bytes, name: str, limits: Limits, reserve: Callable[[int], None], notes: list[str]
+) -> tuple[Image.Image | None, np.ndarray[Any, Any] | None]:
+    """A TIFF that Pillow would show wrongly, and its grey values; None of any other."""
+    width, height = tiff_size(data)
+    if not width or not height or width * height > limits.pixels:
+        return None, None  # which is said of all alike
+    values = tiff_values(data, reserve)
+    if values is not None and values.shape[2:] == (2,):
+        grey = window(values[..., 0])
+        notes.append(f"{name} is partly transparent; it was laid on a plain ground.")
+        seen = Image.merge("LA", (grey, Image.fromarray((values[..., 1] >> 8).astype(np.uint8))))
+        return grey_if_grey(flatten(seen.convert("RGBA"))), values[..., 0]
+    if values is None or values.ndim == 3:
+        return (None if values is None else grey_if_grey(in_eight_bits(values))), None
+    if values.dtype == np.uint8:
+        return Image.fromarray(np.ascontiguousarray(values)), None
+    notes.append(f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8.")
+    return window(values), values
 
 
 def _declared(data: bytes) -> str:
@@ -182,9 +329,18 @@ def _declared(data: bytes) -> str:
     return " ".join(mark.said for mark in told.marks if mark.found)
 
 
+def _bytes_a_pixel(opened: Image.Image, kind: str) -> int:
+    if kind == "WEBP" or kind in _BYTES_A_PIXEL_OF or opened.has_transparency_data:
+        return _BYTES_A_PIXEL_OF.get(kind, _BYTES_A_PIXEL_OTHERWISE)
+    return _BYTES_A_PIXEL.get(opened.mode, _BYTES_A_PIXEL_OTHERWISE)
+
+
 def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Image.Image, bool]:
     """The picture as ``L`` or ``RGB``, and whether its pixels are still those of the file."""
     mode = opened.mode
+    if opened.format == "WEBP":
+        opened.load()
+        opened.fp = opened._decoder = None  # type: ignore[attr-defined] # they keep the picture three times
     if mode in ("I", "F") or mode.startswith("I;"):
         notes.append(f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8.")
         return window(np.asarray(opened)), False

@@ -5,24 +5,27 @@ Windowing and look-up tables: DICOM PS3.3, C.11.1 and C.11.2. Padding: C.7.5.1.1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
 from PIL import Image
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi, apply_windowing
-from pydicom.pixels.utils import iter_pixels
 
-from mirage.errors import BadPicture
-from mirage.images.dicom_header import DicomHeader, of_frame, opened
+from mirage.errors import BadPicture, Busy
+from mirage.images.dicom_frames import frames_values
+from mirage.images.dicom_header import DicomHeader, entries_in, numbers_of, of_frame, opened
 from mirage.images.limits import BUDGET, Limits, sampled
 from mirage.images.pixels import DecodedPicture, by_blocks, robust_range, sample, spread
 
-_SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 _MOST_STRETCHED = 10.0  # a pixel that is said to be longer than that is an error in the header
+
+# Grey pictures of 8 bits are meant to be seen as they are, unless all that they hold is darker than that, as masks are.
+_MEANT_TO_BE_SEEN = 64
 
 Function = Callable[[Any], Any]
 
@@ -54,11 +57,21 @@ def read_dicom(data: bytes | Path, name: str, limits: Limits, allow_burned_in: b
         number = frame or sampled(header.frames, 1)[0]
         if not 1 <= number <= header.frames:
             raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
-        image = _frame(file, tags, header, number, name, limits)
-    noted = not frame and header.frames > 1
-    notes = (f"{name} holds {header.frames} frames; number {number} was taken.",) if noted else ()
+        try:
+            image = _frame(file, tags, header, number, name, limits)
+            windows = windows_in(of_frame(tags, number)) if image.mode == "L" else []
+        except (BadPicture, Busy, OverflowError, zlib.error):  # the last two of a deflated file
+            raise
+        except Exception as error:  # headers of strangers raise anything
+            raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
+    notes: list[str] = []
+    if not frame and header.frames > 1:
+        notes.append(f"{name} holds {header.frames} frames; number {number} was taken.")
+    if len(windows) > 1:
+        (centre, width), count = windows[0], len(windows)
+        notes.append(f"{name} has {count} windows; the first is shown (centre {centre:g}, width {width:g}).")
     synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
-    return DecodedPicture(image, "DICOM", notes, synthetic=synthetic)
+    return DecodedPicture(image, "DICOM", tuple(notes), synthetic=synthetic)
 
 
 def _frame(
@@ -67,106 +80,69 @@ def _frame(
     # A frame as it is stored and unpacked, and in blocks on its way to 8 bits.
     each = int(tags.get("SamplesPerPixel") or 1) * max(int(tags.get("BitsAllocated") or 8), 8) // 8
     with BUDGET.reserve(header.width * header.height * (3 * each + 6), name=name):
-        values = frame_values(file, tags, number, name)
-        try:
-            with np.errstate(all="ignore"):
-                return _square_pixels(_picture(values, of_frame(tags, number)), of_frame(tags, number), limits)
-        except Exception as error:  # headers of strangers raise anything
-            raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
-
-
-def frame_values(file: BinaryIO, tags: pydicom.Dataset, number: int, name: str) -> Any:
-    """Return the stored values of a frame, from 1, before rescaling."""
-    return next(frames_values(file, tags, [number], name))
-
-
-def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int], name: str) -> Generator[Any]:
-    """Yield the stored values of some frames, before rescaling, without beginning anew for each.
-
-    Parameters
-    ----------
-    file : binary file
-    tags : pydicom.Dataset
-        Of its header.
-    numbers : sequence of int
-        Of the frames, from 1.
-    name : str
-        What to call the file in messages.
-
-    Raises
-    ------
-    mirage.errors.BadPicture
-    """
-    meta = getattr(tags, "file_meta", pydicom.Dataset())
-    # Old files without file meta information do not name their form; reading the header has told it.
-    implicit = pydicom.uid.ImplicitVRLittleEndian if tags.original_encoding[0] else pydicom.uid.ExplicitVRLittleEndian
-    syntax = meta.get("TransferSyntaxUID") or implicit
-    compressed = _compressed(syntax, name)
-    file.seek(0)
-    indices = [number - 1 for number in numbers]
-    frames, done = iter_pixels(file, indices=indices, transfer_syntax_uid=syntax), 0
-    while done < len(numbers):
-        try:
-            values = next(frames)
-        except StopIteration:
-            raise BadPicture(f"{name} is cut short: it has no frame {numbers[done]}. Export it again.") from None
-        except MemoryError:
-            raise BadPicture(f"{name} needs more memory than there is.") from None
-        except AttributeError as error:
-            raise BadPicture(
-                f"{name} is a DICOM file without a picture: it has no pixel data, or nothing that describes them."
-            ) from error
-        except Exception as error:  # decoders of strangers' bytes raise anything
-            otherwise = f", or needs the package {package}" if compressed and (package := _package(syntax)) else ""
-            raise BadPicture(
-                f"{name} is damaged or cut short{otherwise}: frame {numbers[done]} cannot be decoded. "
-                "Export it again, uncompressed."
-            ) from error
-        done += 1
-        yield values
-
-
-def _compressed(syntax: Any, name: str) -> bool:
-    """Whether pixels are compressed; refuses what cannot be unpacked here."""
-    try:
-        if not syntax.is_compressed or syntax.is_deflated:
-            return False
-        available = get_decoder(syntax).is_available
-    except (ValueError, NotImplementedError):
-        # A private form, one that is newer than pydicom, or a video.
-        raise BadPicture(
-            f"{name} is stored in a form that cannot be read ({str(syntax.name)[:64]}). Export it uncompressed, or its "
-            "frames as pictures."
-        ) from None
-    if not available:
-        kind = syntax.name.split(",")[0].split("(")[0].strip()
-        raise BadPicture(
-            f"{name} is compressed as {kind}, which needs the package {_package(syntax)}. "
-            "Install it beside MIRAGE, or export the file uncompressed."
-        )
-    return True
-
-
-def _package(syntax: Any) -> str:
-    """The package that reads a compression, by what pydicom misses; empty when it misses none."""
-    missing = [line.partition(" - requires ")[2] for line in get_decoder(syntax).missing_dependencies]
-    # gdcm reads less of what comes from cameras and archives than the others do.
-    best = sorted((line for line in missing if line), key=lambda line: ("gdcm" in line, "pylibjpeg" in line))
-    return best[0].split(" and ")[-1].partition(">")[0].partition("[")[0] if best else ""
+        values = next(frames_values(file, tags, [number], name))
+        with np.errstate(all="ignore"):
+            return _square_pixels(_picture(values, of_frame(tags, number)), of_frame(tags, number), limits)
 
 
 def _picture(values: Any, tags: pydicom.Dataset) -> Image.Image:
     kind = str(tags.get("PhotometricInterpretation") or "").strip()
     if kind == "PALETTE COLOR":
-        colours = apply_color_lut(values, tags)[..., :3]
-        # Many 16-bit tables hold entries of 8 bits.
-        return _colour(colours, 65_535.0 if colours.max() > 255 else 255.0)
+        tables = _with_wide_entries(tags)
+        # Many 16-bit tables hold entries of 8 bits, which all of a table tells, and no frame that uses a part of it.
+        count, first = (int(tables.RedPaletteColorLookupTableDescriptor[part]) for part in (0, 1))
+        every = apply_color_lut(np.arange(first, first + (count or 65_536))[np.newaxis], tables)[..., :3]
+        return _colour(apply_color_lut(values, tables)[..., :3], 65_535.0 if every.max() > 255 else 255.0)
     if values.ndim == 3:
-        top = float(2 ** int(tags.get("BitsStored") or 8) - 1)
-        return _colour(values[..., :3], top if values.max() <= top else float(np.iinfo(values.dtype).max))
+        return Image.fromarray(np.ascontiguousarray(in_bytes(values, tags)))
     inverse = kind == "MONOCHROME1" or str(tags.get("PresentationLUTShape") or "") == "INVERSE"
     image = _windowed(values, tags)
     return image.point(lambda value: 255 - value) if inverse else image
+
+
+def in_bytes(values: Any, tags: pydicom.Dataset) -> Any:
+    """Bring colours of any depth to 8 bits, by the bits that are stored.
+
+    Parameters
+    ----------
+    values : (rows, columns, 3) array
+    tags : pydicom.Dataset
+
+    Returns
+    -------
+    (rows, columns, 3) array
+        uint8.
+    """
+    top = 2 ** int(tags.get("BitsStored") or 8) - 1
+    top = top if values.max() <= top else int(np.iinfo(values.dtype).max)
+    if values.dtype == np.uint8 and top == 255:
+        return values
+    shown = np.empty(values.shape, np.uint8)
+    for part in range(3):
+        shown[..., part] = np.asarray(by_blocks(values[..., part], lambda block: spread(block, 0.0, float(top))))
+    return shown
+
+
+def _with_wide_entries(tags: pydicom.Dataset) -> pydicom.Dataset:
+    """The palette with entries of 16 bits where pydicom would misread them: of 9 to 15, or bytes in big-endian words."""
+    names = [f"{colour}PaletteColorLookupTable" for colour in ("Red", "Green", "Blue")]
+    little = tags.original_encoding[1]
+    bits = {int(tags[f"{name}Descriptor"].value[2]) for name in names}
+    if f"{names[0]}Data" not in tags or bits == {16} or (little and bits == {8}):
+        return tags
+    wide = pydicom.Dataset()
+    wide.set_original_encoding(*tags.original_encoding)
+    wide.update(tags)
+    for name in names:
+        (count, first, said), data = (tags[f"{name}{part}"].value for part in ("Descriptor", "Data"))
+        order = "<u2" if little else ">u2"
+        words = np.frombuffer(data, order)
+        if len(words) < (count or 65_536):
+            words = np.frombuffer(words.astype("<u2").tobytes(), np.uint8)
+        entries = words.astype(np.uint32) * 65_535 // max(2 ** int(said) - 1, int(words.max()))
+        wide.add_new(f"{name}Descriptor", "US", [count, first, 16])
+        wide.add_new(f"{name}Data", "OW", entries.astype(order).tobytes())
+    return wide
 
 
 def _colour(colours: Any, top: float) -> Image.Image:
@@ -180,17 +156,26 @@ def _windowed(raw: Any, tags: pydicom.Dataset) -> Image.Image:
     if shows is not None:
         image = by_blocks(raw, lambda block: shows(rescale(block)))
         # A window beside all values leaves a black or white square: then the header is wrong.
-        if np.ptp(np.asarray(image)) > 2:
+        seen = np.asarray(image)
+        if seen.max() > 2 and seen.min() < 253:
             return image
     seen = sample(raw)
     inside = ~padded(seen, tags)
-    low, high = robust_range(rescale(seen[inside] if inside.any() else seen))
-    return by_blocks(raw, lambda block: spread(rescale(block), low, high))
+    seen = seen[inside] if inside.any() else seen
+    if "ModalityLUTSequence" in tags:
+        low, high = robust_range(rescale(seen))
+        return by_blocks(raw, lambda block: spread(rescale(block), low, high))
+    # Slope and intercept change nothing of what is seen then, except which end is white.
+    (low, high), falling = robust_range(seen), (numbers_of(tags, "RescaleSlope")[0] or 1.0) < 0
+    if raw.dtype == np.uint8 and high >= _MEANT_TO_BE_SEEN and shows is None:
+        low, high = 0.0, 255.0
+    image = by_blocks(raw, lambda block: spread(block, low, high))
+    return image.point(lambda value: 255 - value) if falling else image
 
 
 def _rescaling(tags: pydicom.Dataset) -> Function:
     """From stored values to those that a window means."""
-    slope, intercept = _number(tags, "RescaleSlope"), _number(tags, "RescaleIntercept")
+    slope, intercept = numbers_of(tags, "RescaleSlope")[0], numbers_of(tags, "RescaleIntercept")[0]
     given = pydicom.Dataset()
     given.set_original_encoding(*tags.original_encoding)
     if "ModalityLUTSequence" in tags:
@@ -226,48 +211,108 @@ def _table(raw: Any, tags: pydicom.Dataset, rescale: Function) -> Function | Non
 def _wide(item: pydicom.Dataset, first: int | None = None) -> pydicom.Dataset:
     """A look-up table whose entries are taken as 16 bits, whatever it says: pydicom knows 8 and 16 alone."""
     entries, begin, _ = (int(value) for value in item.LUTDescriptor)
-    data = item["LUTData"].value
+    data, most = item["LUTData"].value, entries or 65_536
+    lacking = max(most - entries_in(data, most), 0)  # values beyond the last entry are shown as that
     wide = pydicom.Dataset()
     wide.add_new("LUTDescriptor", "SS", [entries, begin if first is None else first, 16])
-    if isinstance(data, bytes) and len(data) >= 2 * (entries or 65_536):
-        wide.add_new("LUTData", "OW", data)
+    if isinstance(data, bytes) and len(data) not in (most, most + 1):
+        whole = data[: len(data) // 2 * 2]
+        wide.add_new("LUTData", "OW", whole + lacking * whole[-2:])
     else:
-        wide.add_new("LUTData", "US", list(data))
+        wide.add_new("LUTData", "US", [*data, *lacking * list(data[-1:])])
     return wide
 
 
+def windows_in(tags: pydicom.Dataset) -> list[tuple[float, float]]:
+    """Centre and width of each window of a header that can be, in its order.
+
+    Parameters
+    ----------
+    tags : pydicom.Dataset
+        As they hold for one frame.
+    """
+    pairs = zip(numbers_of(tags, "WindowCenter"), numbers_of(tags, "WindowWidth"), strict=False)
+    least = 1.0 if _function(tags) == "LINEAR" and not _in_floats(tags) else 0.0
+    return [
+        (centre, width)
+        for centre, width in pairs
+        if centre is not None and width is not None and width > 0 and width >= least
+    ]
+
+
+def curve_in(tags: pydicom.Dataset) -> str:
+    """How the windows of a header make values grey, as `mirage.figure.Window` has it.
+
+    Parameters
+    ----------
+    tags : pydicom.Dataset
+        As they hold for one frame.
+    """
+    return "sigmoid" if windows_in(tags) and _function(tags) == "SIGMOID" else ""
+
+
+def _function(tags: pydicom.Dataset) -> str:
+    said = str(tags.get("VOILUTFunction") or "").strip().upper()
+    return said if said in ("LINEAR_EXACT", "SIGMOID") else "LINEAR"
+
+
+def _in_floats(tags: pydicom.Dataset) -> bool:
+    return "PixelRepresentation" not in tags and int(tags.get("BitsAllocated") or 0) >= 32
+
+
 def _window(raw: Any, tags: pydicom.Dataset) -> Function | None:
-    """The first window, if there is one that can be."""
-    centre, width = _number(tags, "WindowCenter"), _number(tags, "WindowWidth")
-    function = str(tags.get("VOILUTFunction") or "LINEAR").strip().upper()
+    """The first window that can be, if there is one."""
+    windows, function = windows_in(tags), _function(tags)
     if raw.dtype.kind == "f" and function == "LINEAR":
         function = "LINEAR_EXACT"  # the other is meant for integers and makes a window of width 1 a step
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        function = "LINEAR"
-    if centre is None or width is None or width <= 0 or (function == "LINEAR" and width < 1):
+    if not windows:
         return None
     given = pydicom.Dataset()
     # pydicom spreads a window over the range of the stored values; that of unsigned 8 bits is wanted.
     given.PhotometricInterpretation, given.PixelRepresentation, given.BitsStored = "MONOCHROME2", 0, 8
-    given.WindowCenter, given.WindowWidth, given.VOILUTFunction = centre, width, function
+    (given.WindowCenter, given.WindowWidth), given.VOILUTFunction = windows[0], function
     return lambda values: spread(apply_windowing(values, given), 0.0, 255.0)
+
+
+def window_of_table(tags: pydicom.Dataset) -> tuple[float, float] | None:
+    """Centre and width of the straight window over the values that a rising VOI LUT tells apart; None where there is none.
+
+    Parameters
+    ----------
+    tags : pydicom.Dataset
+        As they hold for one frame.
+    """
+    if "VOILUTSequence" not in tags:
+        return None
+    item = _wide(tags.VOILUTSequence[0])
+    first, data = int(item.LUTDescriptor[1]), item["LUTData"].value
+    order = "<u2" if tags.original_encoding[1] else ">u2"
+    entries = np.asarray(np.frombuffer(data, order) if isinstance(data, bytes) else data, np.int64)
+    if first >= 32_768 and (numbers_of(tags, "RescaleIntercept")[0] or 0.0) < 0:
+        first -= 65_536
+    low, high = int(entries.min()), int(entries.max())
+    between = np.flatnonzero((entries > low + 0.01 * (high - low)) & (entries < high - 0.01 * (high - low)))
+    if entries[-1] <= entries[0] or not between.size:
+        return None
+    return first + float(between[0] + between[-1]) / 2, max(float(between[-1] - between[0]), 1.0)
 
 
 def padded(raw: Any, tags: pydicom.Dataset) -> Any:
     """Which stored values stand for nothing."""
-    ends = [tags.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    if not isinstance(ends[0], int) or raw.dtype.kind not in "iu":
+    kind = ("DoubleFloat" if raw.dtype.itemsize == 8 else "Float") if raw.dtype.kind == "f" else ""
+    value, limit = (numbers_of(tags, f"{kind}PixelPadding{what}")[0] for what in ("Value", "RangeLimit"))
+    if value is None:
         return np.zeros(raw.shape, bool)
-    # A negative value is often written as an unsigned one: both have the same bits.
-    low, high = sorted(
-        int(np.int64(end).astype(raw.dtype)) for end in (ends[0], ends[1] if isinstance(ends[1], int) else ends[0])
-    )
+    low, high = sorted((value, value if limit is None else limit))
+    if raw.dtype.kind in "iu":
+        # A negative value is often written as an unsigned one: both have the same bits.
+        low, high = sorted(int(np.int64(end).astype(raw.dtype)) for end in (low, high))
     return (raw >= low) & (raw <= high)
 
 
 def _square_pixels(image: Image.Image, tags: pydicom.Dataset, limits: Limits) -> Image.Image:
     """Stretch a picture whose pixels are not square, so that a circle is one."""
-    ratio = next((found for name in _SPACINGS if (found := _ratio(tags.get(name)))), 1.0)
+    ratio = next((found for name in _SPACINGS if (found := _ratio(numbers_of(tags, name)))), 1.0)
     if abs(ratio - 1) < 0.01 or not 1 / _MOST_STRETCHED <= ratio <= _MOST_STRETCHED:
         return image
     width, height = image.size
@@ -279,19 +324,9 @@ def _square_pixels(image: Image.Image, tags: pydicom.Dataset, limits: Limits) ->
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
-def _ratio(pair: Any) -> float:
+def _ratio(sides: list[float | None]) -> float:
     """Height of a pixel over its width; 0 where nothing useful is said."""
-    try:
-        height, width = (float(value) for value in pair)
-        return height / width if height > 0 and width > 0 else 0.0
-    except (TypeError, ValueError):
+    if len(sides) != 2:
         return 0.0
-
-
-def _number(tags: pydicom.Dataset, keyword: str) -> float | None:
-    value = tags.get(keyword)
-    try:
-        number = float(value[0] if isinstance(value, pydicom.multival.MultiValue) else value)
-    except (TypeError, ValueError, IndexError):
-        return None
-    return number if np.isfinite(number) else None
+    height, width = (side or 0.0 for side in sides)
+    return height / width if height > 0 and width > 0 else 0.0

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+import re
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +20,8 @@ from typing import Any, BinaryIO
 import pydicom
 
 from mirage.errors import BadPicture
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes
+from mirage.images.inflated import Bounded, Inflated
+from mirage.images.limits import DEFAULT_LIMITS, Limits, check_pixels, megabytes
 
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -33,6 +36,7 @@ _HEADER_TAGS = (
     "SyntheticData", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "ImagerPixelSpacing",
     "NominalScannedPixelSpacing", "PixelAspectRatio", "ImagePositionPatient",
     "SpacingBetweenSlices", "FrameIncrementPointer", "DetectorInformationSequence",
+    "SOPClassUID", "ConversionType",  # kinds of files, of the standard's own list
     "SeriesInstanceUID", "InstanceNumber",  # to tell series apart while they are read; never kept
 )  # fmt: skip
 _PALETTE_TAGS = tuple(
@@ -42,13 +46,24 @@ _PALETTE_TAGS = tuple(
 )
 _PIXEL_TAGS = (
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PlanarConfiguration", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "PixelRepresentation", "PlanarConfiguration",
+    *(f"{kind}PixelPadding{what}" for kind in ("", "Float", "DoubleFloat") for what in ("Value", "RangeLimit")),
     "RescaleSlope", "RescaleIntercept",
     "ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction",
     "PresentationLUTShape", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
     *_PALETTE_TAGS,
 )  # fmt: skip
+_SINGLE = {
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+    "PlanarConfiguration", "PixelPaddingValue", "PixelPaddingRangeLimit",
+}  # fmt: skip
+"""Whole numbers that a header has once; of one that it repeats the first counts."""
 TAGS = frozenset((*_HEADER_TAGS, *_PIXEL_TAGS))
+OVERLAYS = tuple(group << 16 | element for group in range(0x6000, 0x6020, 2) for element in (0x0100, 0x0102))
+"""Bits allocated and bit position of the overlays that a file may have (PS3.3, C.9.2)."""
+_WANTED = [*(pydicom.tag.Tag(str(tag)) for tag in TAGS), *map(pydicom.tag.BaseTag, OVERLAYS)]
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_WITH_TEXT = {"", "US", "IVUS", "SC", "OT", "XC", "ES", "GM", "OP", "DG", "DOC"}
 _LOOKUP_TABLES = ("ModalityLUTSequence", "VOILUTSequence")
 _MODALITIES = {
     "CT": "CT", "MR": "MR", "US": "US", "IVUS": "US", "XA": "XA", "NM": "NM", "PT": "PT", "MG": "MG",
@@ -92,6 +107,9 @@ class DicomHeader:
         Whether the file says that text is burned into its pixels.
     synthetic : bool
         Whether it says that a generator made them: Synthetic Data (0008,001C).
+    may_hold_text : bool
+        Whether it does not deny that text is burned in, and is of a kind in which that is common: ultrasound, endoscopy,
+        photographs, screens that were captured, and what is of no kind.
     """
 
     modality: str
@@ -102,6 +120,7 @@ class DicomHeader:
     height: int
     burned_in: bool
     synthetic: bool = False
+    may_hold_text: bool = False
 
 
 def dicom_header(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT_LIMITS) -> DicomHeader:
@@ -170,62 +189,46 @@ def plain_file(data: bytes | Path, name: str, limits: Limits) -> Iterator[Binary
     ------
     mirage.errors.BadPicture
         When it cannot be read, or is too large.
-    mirage.errors.Busy
-        When memory to unpack it did not come free in time.
     """
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         if size > limits.dicom_bytes:
             raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
-        file: BinaryIO = data.open("rb") if isinstance(data, Path) else io.BytesIO(data)
+        file: BinaryIO = Bounded(io.FileIO(data), size) if isinstance(data, Path) else io.BytesIO(data)
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
-    with file, ExitStack() as reserved:
-        yield _inflated(file, name, reserved)
+    with file:
+        try:
+            yield _inflated(file)
+        except OverflowError:
+            most = megabytes(_DEFLATED_MOST)
+            raise BadPicture(f"{name} unpacks to more than {most}, or to no picture. Save it uncompressed.") from None
+        except zlib.error:
+            raise BadPicture(f"{name} is damaged: its compressed data cannot be unpacked.") from None
 
 
-def _inflated(file: BinaryIO, name: str, reserved: ExitStack) -> BinaryIO:
-    """A deflated file as an uncompressed one, so that one frame of it can be read; any other file as it is.
-
-    It is unpacked twice in small pieces: once to count its bytes, which are then reserved, and once to keep them.
-    """
+def _inflated(file: BinaryIO) -> BinaryIO:
+    """A deflated file as an uncompressed one, unpacked while it is read; any other file as it is."""
     start = file.read(2048)
     file.seek(0)
     if _DEFLATED not in start or start[128:136] != b"DICM\x02\x00\x00\x00":
         return file
     begin = 144 + int.from_bytes(start[140:144], "little")
-    total = sum(map(len, _pieces(file, begin, name)))
-    reserved.enter_context(BUDGET.reserve(begin + total, name=name))
-    file.seek(0)
-    plain = io.BytesIO(bytes(begin + total))
     # The two identifiers differ in length, and a shorter one is filled up with zeros.
-    plain.write(file.read(begin).replace(_DEFLATED, _UNCOMPRESSED.ljust(len(_DEFLATED), b"\0")))
-    for piece in _pieces(file, begin, name):
-        plain.write(piece)
-    plain.seek(0)
-    return plain
-
-
-def _pieces(file: BinaryIO, begin: int, name: str) -> Iterator[bytes]:
-    """Unpack what follows the file meta information, at most 1 MiB at a time; pydicom would unpack it at once."""
-    file.seek(begin)
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    total = 0
-    try:
-        while not unpacker.eof and (piece := unpacker.unconsumed_tail or file.read(1 << 16)):
-            unpacked = unpacker.decompress(piece, 1 << 20)
-            total += len(unpacked)
-            if total > _DEFLATED_MOST:
-                raise BadPicture(f"{name} unpacks to more than {megabytes(_DEFLATED_MOST)}. Save it uncompressed.")
-            yield unpacked
-    except zlib.error:
-        raise BadPicture(f"{name} is damaged: its compressed data cannot be unpacked.") from None
+    head = file.read(min(begin, len(start))).replace(_DEFLATED, _UNCOMPRESSED.ljust(len(_DEFLATED), b"\0"))
+    return Inflated(file, head, len(head), _DEFLATED_MOST)
 
 
 def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:
     file.seek(0)
     try:
-        return pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=list(TAGS))
+        tags = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=_WANTED)
+        for element in tags:
+            if element.keyword in _SINGLE and element.VM > 1:
+                element.value = element.value[0]
+        return tags
+    except (OverflowError, zlib.error):
+        raise
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(f"{name} is no DICOM file that can be read, or is cut short. Export it again.") from error
 
@@ -233,19 +236,24 @@ def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:
 def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
     try:
         width, height = int(tags.get("Columns") or 0), int(tags.get("Rows") or 0)
-        frames = max(int(tags.get("NumberOfFrames") or 1), 1)
+        frames = frames_in(tags)
         modality = modality_of(str(tags.get("Modality") or ""))
         orientation = of_frame(tags, 1).get("ImageOrientationPatient")
         plane = plane_of(modality, orientation, str(tags.get("ViewPosition") or ""))
         region = region_of(str(tags.get("BodyPartExamined") or ""))
-        burned_in = str(tags.get("BurnedInAnnotation") or "").strip().upper().startswith("Y")
+        said = str(tags.get("BurnedInAnnotation") or "").strip().upper()
+        captured = str(tags.get("SOPClassUID") or "").startswith(_SECONDARY_CAPTURE) or tags.get("ConversionType")
+        shows_text = captured or str(tags.get("Modality") or "").strip().upper() in _WITH_TEXT
         synthetic = str(tags.get("SyntheticData") or "").strip().upper() == "YES"
     except Exception as error:  # decoders of strangers' bytes raise anything
         raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
     if not width or not height:
         raise BadPicture(f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out.")
     check_pixels(width, height, name, limits)
-    return DicomHeader(modality, plane, region, frames, width, height, burned_in, synthetic)
+    size = frames, width, height
+    return DicomHeader(
+        modality, plane, region, *size, said.startswith("Y"), synthetic, bool(shows_text) and not said.startswith("N")
+    )
 
 
 def of_frame(tags: pydicom.Dataset, number: int) -> pydicom.Dataset:
@@ -261,27 +269,80 @@ def of_frame(tags: pydicom.Dataset, number: int) -> pydicom.Dataset:
     Returns
     -------
     pydicom.Dataset
-        The file's own tags, and those of the functional groups of this frame and of all frames. Tags without a value and
-        look-up tables without entries are left out, because they say nothing.
+        The file's own tags, and in their place those of the functional groups of all frames and of this one. Tags without a
+        value and look-up tables without entries are left out, because they say nothing; of several tables the first that
+        has entries is there.
     """
     merged = pydicom.Dataset()
     merged.set_original_encoding(*tags.original_encoding)
+    for element in tags:
+        if not element.is_empty and "FunctionalGroups" not in element.keyword:
+            merged[element.tag] = element
+    macros: dict[int, pydicom.Dataset] = {}  # that of the frame takes the place of the one of all frames as a whole
     for group in [
         *(tags.get("SharedFunctionalGroupsSequence") or [])[:1],
         *(tags.get("PerFrameFunctionalGroupsSequence") or [])[number - 1 : number],
     ]:
-        for macro in group:
-            for element in macro.value[0] if macro.VR == "SQ" and macro.value else ():
-                if element.keyword in TAGS:
-                    merged[element.tag] = element
-    for element in tags:
-        if not element.is_empty and "FunctionalGroups" not in element.keyword:
-            merged[element.tag] = element
+        macros |= {macro.tag: macro.value[0] for macro in group if macro.VR == "SQ" and macro.value}
+    for macro in macros.values():
+        for element in macro:
+            if element.keyword in TAGS and not element.is_empty:
+                merged[element.tag] = element
     for name in _LOOKUP_TABLES:
-        table = (merged.get(name) or [pydicom.Dataset()])[0]
-        if name in merged and (len(table.get("LUTDescriptor") or ()) != 3 or not table.get("LUTData")):
+        if name in merged:
+            items = merged[name].value if merged[name].VR == "SQ" else ()
+            usable = next((each for each in items if _has_entries(each)), None)
             del merged[name]
+            if usable is not None:
+                merged.add_new(name, "SQ", [usable])
     return merged
+
+
+def _has_entries(table: pydicom.Dataset) -> bool:
+    """Whether a look-up table holds half of the entries that it announces, at least."""
+    described, data = table.get("LUTDescriptor") or (), table.get("LUTData") or ()
+    if not isinstance(described, Sequence) or len(described) != 3 or not isinstance(data, Sequence):
+        return False
+    return 2 * entries_in(data, int(described[0]) or 65_536) >= (int(described[0]) or 65_536)
+
+
+def entries_in(data: Sequence[int], announced: int) -> int:
+    """How many entries a look-up table's data hold: numbers, bytes where these are as many as announced, or words.
+
+    Parameters
+    ----------
+    data : sequence of int
+        Bytes, or numbers.
+    announced : int
+        How many entries its descriptor says that it has.
+    """
+    return len(data) // 2 if isinstance(data, bytes) and len(data) not in (announced, announced + 1) else len(data)
+
+
+def frames_in(tags: pydicom.Dataset) -> int:
+    """Return how many frames a file says that it has; 1 where it says nothing useful."""
+    said = re.match(r"\s*\+?(\d{1,9})", str(tags.get("NumberOfFrames") or ""))
+    return max(int(said[1]), 1) if said else 1
+
+
+def numbers_of(tags: pydicom.Dataset, keyword: str) -> list[float | None]:
+    """Return the numbers that a tag holds, None for each value that is none; a comma counts as a decimal point.
+
+    Parameters
+    ----------
+    tags : pydicom.Dataset
+    keyword : str
+    """
+    value = tags.get(keyword)
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    found: list[float | None] = []
+    for one in value if several else [value]:
+        try:
+            number = float(str(one).strip().replace(",", "."))
+        except ValueError:
+            number = math.nan
+        found.append(number if math.isfinite(number) else None)
+    return found
 
 
 def modality_of(code: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from mirage.errors import BadPicture, Busy
 from mirage.settings import Settings
 
 WAIT_SECONDS = 30.0
-_LEAST, _MOST = 1 * 2**30, 3 * 2**30
+_SENT, _DROPPED = 0.25, 0.8  # the parts that bodies of requests may take as they come in, and pictures that were dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,13 @@ class MemoryBudget:
     """The bytes that uploads and decodes in flight may take together, in all threads of this process.
 
     Who needs memory for bytes of somebody else reserves it first. Where there is too little left it waits for the others
-    to finish, and gives up in words when that takes too long.
+    to finish, in the order of coming, and gives up in words when that takes too long. A thread that needs more on top of
+    what it has counts as having nothing while it waits, and is served first: no two ever wait for one another.
 
     Parameters
     ----------
     size : int, optional
-        Bytes; when left out, the setting ``picture_memory`` or `default_budget`, read at the first reservation.
+        Bytes; when left out, the setting ``picture_memory``, read at the first reservation.
 
     Attributes
     ----------
@@ -61,19 +61,58 @@ class MemoryBudget:
 
     def __init__(self, size: int | None = None) -> None:
         self._size = size
-        self.used = 0
+        self.used = self._received = self._visitors = 0
         self._changed = threading.Condition()
+        self._waiting: deque[object] = deque()
+        self._own = threading.local()  # bytes that this thread has reserved, and whether they are a visitor's
 
     @property
     def size(self) -> int:
         """Bytes that may be reserved together."""
         with self._changed:
             if self._size is None:
-                self._size = Settings.load().picture_memory or default_budget()
+                self._size = Settings.load().picture_memory
             return self._size
 
-    def take(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> None:
-        """Reserve bytes until `give_back` is called with the same number.
+    def receive(self, need: int) -> None:
+        """Reserve bytes of what is being sent, until `received` is called with the same number; it never waits.
+
+        Parameters
+        ----------
+        need : int
+            Bytes.
+
+        Raises
+        ------
+        mirage.errors.Busy
+            When everything that is being sent would take more than a quarter: the rest is for opening it.
+        """
+        size = self.size
+        with self._changed:
+            if self._received + need > size * _SENT or self.used + need > size:
+                raise Busy("Too much is being sent at once. Try again in a minute.")
+            self._received += need
+            self.used += need
+
+    def received(self, need: int) -> None:
+        """Free bytes that `receive` reserved."""
+        with self._changed:
+            self._received -= need
+            self.used -= need
+            self._changed.notify_all()
+
+    @contextmanager
+    def visiting(self) -> Iterator[None]:
+        """Count what this thread reserves in the block as a visitor's: all of theirs together leave room for other work."""
+        self._own.visits = True
+        try:
+            yield
+        finally:
+            self._own.visits = False
+
+    @contextmanager
+    def reserve(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> Iterator[None]:
+        """Reserve bytes while a block runs.
 
         Parameters
         ----------
@@ -91,62 +130,55 @@ class MemoryBudget:
         mirage.errors.Busy
             When the others did not finish in time.
         """
-        size = self.size
-        if need > size:
+        own, visits = getattr(self._own, "bytes", 0), getattr(self._own, "visits", False)
+        most = int(self.size * (_DROPPED if visits else 1))
+        if need + own > most:
             raise BadPicture(
-                f"{name} needs about {megabytes(need)} of memory to be opened, and all pictures together may take "
-                f"{megabytes(size)} (setting picture_memory). Save it smaller."
+                f"{name} needs about {megabytes(need + own)} of memory to be opened, and all pictures together may take "
+                f"{megabytes(most)} (setting picture_memory). Save it smaller."
             )
-        until = time.monotonic() + wait
-        with self._changed:
-            while self.used + need > size:
-                if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
-                    raise Busy(f"Too many pictures are being opened at once, and {name} has to wait. Try again in a minute.")
-            self.used += need
-
-    def give_back(self, need: int) -> None:
-        """Free bytes that `take` reserved."""
-        with self._changed:
-            self.used -= need
-            self._changed.notify_all()
-
-    @contextmanager
-    def reserve(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> Iterator[None]:
-        """Reserve bytes while a block runs.
-
-        Parameters
-        ----------
-        need : int
-            Bytes.
-        name : str
-            What they are for, in messages.
-        wait : float
-            Seconds to wait for others to finish; 0 asks once.
-
-        Raises
-        ------
-        mirage.errors.BadPicture, mirage.errors.Busy
-            As `take` does.
-        """
-        self.take(need, name=name, wait=wait)
+        self._take(need, own, name, wait, visits=visits)
+        self._own.bytes = own + need
         try:
             yield
         finally:
-            self.give_back(need)
+            self._own.bytes = own
+            self._move(-need, visits=visits)
+
+    def _move(self, by: int, *, visits: bool) -> None:
+        with self._changed:
+            self.used += by
+            self._visitors += by if visits else 0
+            self._changed.notify_all()
+
+    def _take(self, need: int, own: int, name: str, wait: float, *, visits: bool) -> None:
+        until, ticket, size = time.monotonic() + wait, object(), self.size
+
+        def fits() -> bool:
+            if visits and self._visitors + own + need > size * _DROPPED:
+                return False
+            return self.used + own + need <= size
+
+        with self._changed:
+            if own:
+                self._waiting.appendleft(ticket)
+            else:
+                self._waiting.append(ticket)
+            self._move(-own, visits=visits)
+            try:
+                while self._waiting[0] is not ticket or not fits():
+                    if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
+                        raise Busy(
+                            f"Too many pictures are being opened at once, and {name} has to wait. Try again in a minute."
+                        )
+                self._move(need, visits=visits)
+            finally:
+                self._waiting.remove(ticket)
+                self._move(own, visits=visits)
 
 
 BUDGET = MemoryBudget()
 """The one budget of this process."""
-
-
-def default_budget() -> int:
-    """An eighth of the machine's memory, or of what a container may take of it, but 1 GiB at least and 3 GiB at most."""
-    found = []
-    with suppress(AttributeError, ValueError, OSError):
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
-    return min(max(min(found, default=0) // 8, _LEAST), _MOST)
 
 
 def megapixels(count: int) -> str:

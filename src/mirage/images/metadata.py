@@ -18,6 +18,9 @@ _PNG_START = 8
 _PNG_XMP = b"XML:com.adobe.xmp\0"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_EXIF = b"Exif\0\0"
+# Segments of a JPEG that say how the colours are stored, and how long they are without a thumbnail or anything behind.
+_JPEG_COLOURS = {0xE0: (b"JFIF\0", 14), 0xEE: (b"Adobe", 12)}
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 # In entropy-coded bytes: anything but a stuffed zero, a restart or a fill byte.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _WEBP_KEPT = {b"VP8 ", b"VP8L", b"ALPH"}
@@ -25,6 +28,7 @@ _PACKET_MOST = 1_000_000
 _ORIENTATION = 0x0112
 _LINKS = {0x014A, 0x8769, 0x8825, 0xA005}  # to directories of other pictures, EXIF, GPS, interoperability
 _DIRECTORIES_MOST = 16
+_SUBFILE, _SHORT = 254, 3  # what a page is of others, and the type of short numbers
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
@@ -38,8 +42,8 @@ class Stripped:
         Pixels only; None when the file's structure cannot be followed, or its format is another one.
     for_decoding : bytes
         What a decoder may be given.
-    animated : bool
-        Whether it held frames beside the first.
+    frames : int
+        How many pages or frames it held; small copies of a page of a TIFF do not count.
     bits : int
         Bits of a channel where the format says so, else 8.
     orientation : int
@@ -50,7 +54,7 @@ class Stripped:
 
     to_keep: bytes | None
     for_decoding: bytes
-    animated: bool = False
+    frames: int = 1
     bits: int = 8
     orientation: int = 1
     xmp: bytes = b""
@@ -88,7 +92,7 @@ def strip(data: bytes, kind: str) -> Stripped:
 def _strip_png(data: bytes) -> Stripped:
     view, kept = memoryview(data), io.BytesIO()
     kept.write(view[:_PNG_START])
-    animated, bits, turn, xmp = False, 8, 1, b""
+    frames, bits, turn, xmp = 1, 8, 1, b""
     at, kind = _PNG_START, b""
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -98,16 +102,16 @@ def _strip_png(data: bytes) -> Stripped:
         if kind == b"IHDR":
             bits = data[at + 16]
         if kind in _PNG_KEPT:
-            kept.write(view[at:end])
+            kept.write(view[at:end] if kind != b"IEND" else _PNG_END)
         elif kind == b"eXIf":
-            turn = _orientation(data[at + 8 : end - 4])
+            turn = orientation_of(data[at + 8 : end - 4])
         elif kind == b"acTL":
-            animated = struct.unpack_from(">I", data, at + 8)[0] > 1
+            frames = max(1, struct.unpack_from(">I", data, at + 8)[0])
         elif kind in (b"iTXt", b"zTXt") and not xmp and data.startswith(_PNG_XMP, at + 8):
             xmp = _png_text(kind, data[at + 8 + len(_PNG_XMP) : end - 4])
         at = end
     pixels = kept.getvalue()
-    return Stripped(pixels, pixels, animated, bits, turn, xmp)
+    return Stripped(pixels, pixels, frames, bits, turn, xmp)
 
 
 def _png_text(kind: bytes, rest: bytes) -> bytes:
@@ -142,16 +146,20 @@ def _strip_jpeg(data: bytes) -> Stripped:
             if end > len(data):
                 raise ValueError("JPEG cut short")
             body = data[at + 4 : at + 4 + len(_JPEG_XMP)]
-            # APP0 with JFIF and APP14 with Adobe say how the colours are stored; all other APPn and comments go.
-            colours = (marker == 0xE0 and body.startswith(b"JFIF\0")) or (marker == 0xEE and body.startswith(b"Adobe"))
+            sign, most = _JPEG_COLOURS.get(marker, (b"", 0))
             if marker == 0xDA:
                 found = _JPEG_MARKER.search(data, end)
                 end = found.start() if found else len(data)
                 kept.write(view[at:end])
-            elif colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+            elif most and body.startswith(sign):
+                told = bytearray(data[at + 4 : min(end, at + 4 + most)])
+                if marker == 0xE0:
+                    told[12:] = bytes(len(told[12:]))  # its thumbnail has no width and no height
+                kept.write(struct.pack(">BBH", 0xFF, marker, 2 + len(told)) + told)
+            elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # all other APPn and comments go
                 kept.write(view[at:end])
             elif body.startswith(_JPEG_EXIF):
-                turn = _orientation(data[at + 4 + len(_JPEG_EXIF) : end])
+                turn = orientation_of(data[at + 4 + len(_JPEG_EXIF) : end])
             elif body == _JPEG_XMP:
                 xmp = xmp or data[at + 4 + len(body) : end]
             at = end
@@ -165,7 +173,7 @@ def _strip_webp(data: bytes) -> Stripped:
     if size + 8 > len(data):
         raise ValueError("WebP cut short")
     kept: list[bytes] = []
-    header, at, told = b"", 12, Stripped(None, data)
+    header, at, told, frames = b"", 12, Stripped(None, data), 0
     while at + 8 <= size + 8:
         kind, length = struct.unpack_from("<4sI", data, at)
         begin, end = at + 8, at + 8 + length
@@ -174,16 +182,16 @@ def _strip_webp(data: bytes) -> Stripped:
         at = end + (length & 1)
         if kind == b"VP8X":
             header = data[begin - 8 : at]
-        elif kind in (b"ANIM", b"ANMF"):
-            told = replace(told, animated=True)
+        elif kind == b"ANMF":
+            frames += 1
         elif kind == b"EXIF":
-            told = replace(told, orientation=_orientation(data[begin:end].removeprefix(_JPEG_EXIF)))
+            told = replace(told, orientation=orientation_of(data[begin:end].removeprefix(_JPEG_EXIF)))
         elif kind == b"XMP ":
             told = replace(told, xmp=data[begin : min(end, begin + _PACKET_MOST)])
         elif kind in _WEBP_KEPT:
             kept.append(data[begin - 8 : at])
-    if told.animated:
-        return told
+    if frames:
+        return replace(told, frames=frames)
     # Flags of VP8X: ICC 0x20, alpha 0x10, EXIF 0x08, XMP 0x04, animation 0x02. Only alpha stays.
     if header and header[8] & 0x10:
         kept.insert(0, header[:8] + b"\x10" + header[9:])
@@ -191,7 +199,7 @@ def _strip_webp(data: bytes) -> Stripped:
     return replace(told, to_keep=b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
-def _orientation(exif: bytes) -> int:
+def orientation_of(exif: bytes) -> int:
     """How EXIF says that the pixels have to be turned; 1, upright, where it is damaged or silent."""
     try:
         return _directory(exif, None)[0]
@@ -212,7 +220,31 @@ def _look_over_tiff(data: bytes) -> Stripped:
     if size > 2 * len(data):
         raise ValueError("TIFF entries overlap")
     # Its decoder turns it already.
-    return Stripped(None, data, animated=bool(following))
+    return Stripped(None, data, frames=_pages(data))
+
+
+def _pages(data: bytes) -> int:
+    """How many pages a TIFF holds beside small copies of others, as far as its directories can be followed."""
+    order = "<" if data[:2] == b"II" else ">"
+    large = data[2:4] in (b"+\0", b"\0+")
+    where, number, size = ("Q", "Q", 20) if large else ("I", "H", 12)
+    (at,) = struct.unpack_from(order + where, data, 8 if large else 4)
+    seen: set[int] = set()
+    copies = 0
+    try:
+        while at and at not in seen:
+            (count,) = struct.unpack_from(order + number, data, at)
+            begin = at + struct.calcsize(order + number)
+            (following,) = struct.unpack_from(order + where, data, begin + count * size)
+            # Entries are in order, and none that is common comes before this one.
+            tag, kind = struct.unpack_from(f"{order}HH", data, begin)
+            (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), data, begin + (12 if large else 8))
+            copies += tag == _SUBFILE and bool(value & 1)
+            seen.add(at)
+            at = following
+    except struct.error:
+        pass  # what follows is cut off
+    return max(1, len(seen) - copies)
 
 
 def _directory(data: bytes, at: int | None) -> tuple[int, int, int, list[int]]:

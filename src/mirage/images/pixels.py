@@ -36,6 +36,8 @@ class DecodedPicture:
         What its metadata, which is gone by now, said of a generator that made it; empty when it said nothing.
     values : (height, width) array or None
         Grey values of more than 8 bits as they were, where somebody asked for them.
+    remarks : tuple of str
+        What the person who adds it should look at, as sentences.
     """
 
     image: Image.Image
@@ -44,6 +46,7 @@ class DecodedPicture:
     original: bytes | None = None
     synthetic: str = ""
     values: np.ndarray[Any, Any] | None = field(default=None, compare=False, repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 def window(values: np.ndarray[Any, Any], low: float | None = None, high: float | None = None) -> Image.Image:
@@ -70,12 +73,18 @@ def sample(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def robust_range(values: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Return the 0.5th and 99.5th percentile of the finite values; their extremes when those two are the same."""
-    numbers = np.asarray(values, dtype=np.float32)
+    numbers = np.asarray(values, dtype=np.float64)
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(finite, (_LOW, _HIGH)))
-    return (low, high) if high > low else (float(finite.min()), float(finite.max()))
+    # Between the largest numbers there are percentiles are computed of a part, of which differences are numbers too.
+    part = 4.0 if float(np.abs(finite).max()) > 1e307 else 1.0
+    low, high = (float(value) * part for value in np.percentile(finite / part, (_LOW, _HIGH)))
+    if high <= low:
+        low, high = float(finite.min()), float(finite.max())
+    if high == low and finite.size < numbers.size:  # one value beside none, which is told apart
+        low -= max(abs(low), 1.0)
+    return low, high
 
 
 def spread(values: np.ndarray[Any, Any], low: float, high: float) -> np.ndarray[Any, Any]:
@@ -88,10 +97,22 @@ def spread(values: np.ndarray[Any, Any], low: float, high: float) -> np.ndarray[
     low, high : float
         The values that become 0 and 255.
     """
-    numbers = np.asarray(values, dtype=np.float32)
-    scaled = np.nan_to_num((numbers - low) / max(high - low, 1e-12), nan=0.0, posinf=1.0, neginf=0.0)
+    # Single precision is quicker and enough for 16 bits; larger numbers may lie closer together than it can tell.
+    with np.errstate(over="ignore"):
+        numbers: np.ndarray[Any, Any] = np.asarray(values, dtype=np.float32 if _fits(values, low, high) else np.float64)
+    if not np.isfinite(high - low):  # the halves of the largest numbers there are have a difference
+        numbers, low, high = numbers / 2, low / 2, high / 2
+    scaled = np.nan_to_num((numbers - low) / (high - low if high > low else 1.0), nan=0.0, posinf=1.0, neginf=0.0)
     shown: np.ndarray[Any, Any] = np.clip(scaled, 0.0, 1.0) * 255.0 + 0.5
     return shown.astype(np.uint8)
+
+
+def _fits(values: np.ndarray[Any, Any], low: float, high: float) -> bool:
+    """Whether single precision tells values apart that are shown apart."""
+    if values.dtype.kind in "iub" and values.dtype.itemsize <= 2:
+        return True
+    largest = max(abs(low), abs(high))
+    return 1e-30 < largest < 1e30 and high - low > largest * 1e-4
 
 
 def by_blocks(values: np.ndarray[Any, Any], function: Callable[[Any], np.ndarray[Any, Any]]) -> Image.Image:

@@ -5,6 +5,7 @@ Geometry: DICOM PS3.3, C.7.6.2.1.1; functional groups of enhanced files: C.7.6.1
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -16,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from mirage.errors import BadPicture
-from mirage.images.dicom import frames_values, padded
-from mirage.images.dicom_header import modality_of, of_frame, opened
+from mirage.images.dicom import curve_in, in_bytes, padded, window_of_table, windows_in
+from mirage.images.dicom_frames import frames_values
+from mirage.images.dicom_header import modality_of, numbers_of, of_frame, opened
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits
 from mirage.images.stacks import MOST_SLICES
-from mirage.images.volume import SHEARED, Array, Volume, check_size, oriented, views_of, windows_of
+from mirage.images.volume import SHEARED, Array, Volume, check_size, nearest_axes, oriented, views_of, windows_of
 
 _UNEVEN = 0.1  # of a step: beyond it slices count as unevenly spaced
 _ONE_PLACE = 1e-3  # millimetres
@@ -48,6 +50,7 @@ class Plane:
     modality: str
     turn: int = 0
     inverse: bool = False
+    curve: str = ""
 
     @property
     def normal(self) -> Array:
@@ -81,14 +84,20 @@ def planes_of(tags: Any, frames: int, path: Path) -> list[Plane]:
     mirage.errors.BadPicture
         When the file does not say it, as films, ultrasound and angiography do not.
     """
-    # A file without a series belongs to those beside it.
-    series = str(tags.get("SeriesInstanceUID") or path.parent)
-    own = tags.get("PerFrameFunctionalGroupsSequence")
-    if frames > MOST_SLICES or (own is not None and len(own) != frames):
-        raise BadPicture(f"{path.name} does not say where each of its {frames} frames lies.")
-    if frames == 1 or own is not None:
-        return [_plane(path, of_frame(tags, number), number, series) for number in range(1, frames + 1)]
-    return _evenly(path, tags, frames, series)
+    untold = f"{path.name} does not say where each of its {frames} frames lies."
+    try:
+        # A file without a series belongs to those beside it.
+        series = str(tags.get("SeriesInstanceUID") or path.parent)
+        own = tags.get("PerFrameFunctionalGroupsSequence")
+        if frames > MOST_SLICES or (own is not None and len(own) != frames):
+            raise BadPicture(untold)
+        if frames == 1 or own is not None:
+            return [_plane(path, of_frame(tags, number), number, series) for number in range(1, frames + 1)]
+        return _evenly(path, tags, frames, series)
+    except (BadPicture, OverflowError, zlib.error):  # the last two of a deflated file
+        raise
+    except Exception as error:  # headers of strangers raise anything
+        raise BadPicture(untold) from error
 
 
 def _evenly(path: Path, tags: Any, frames: int, series: str) -> list[Plane]:
@@ -217,19 +226,30 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     size = check_size((len(kept), *kept[0].shape), kept[0].each, name, limits)
     with BUDGET.reserve(2 * size, name=name):
         voxels, slope, intercept = _voxels(kept, name, limits)
-        windows = kept[len(kept) // 2].windows
+        windows, own = kept[len(kept) // 2].windows, _each_window(kept)
         if kept[0].inverse:
             # The lowest value is white: turned over, so that all that follows need not know.
             voxels, ends = ~voxels if voxels.dtype.kind in "iu" else -voxels, _complement(voxels)
-            windows = tuple((2 * intercept + slope * ends - centre, width) for centre, width in windows)
+            windows, own = (
+                tuple((2 * intercept + slope * ends - centre, width) for centre, width in some) for some in (windows, own)
+            )
             notes.append("Its values were turned over, because the lowest one means white.")
         turned, placed = oriented(voxels.transpose(2, 1, 0, *range(3, voxels.ndim)), affine, name)
         views, more = views_of(affine, 2, even)
-        modality = kept[0].modality
+        modality, axes = kept[0].modality, nearest_axes(affine)
+        if affine[axes.index(2), 2] < 0:  # the slices were turned over, to run from the feet, front or right
+            own = own[::-1]
         return Volume(
             np.ascontiguousarray(turned), placed, slope, intercept, modality, windows_of(modality, windows),
-            notes=(*notes, *more), views=views,
+            notes=(*notes, *more), views=views, slice_windows=own, curve=kept[len(kept) // 2].curve,
         )  # fmt: skip
+
+
+def _each_window(planes: Sequence[Plane]) -> tuple[tuple[float, float], ...]:
+    """The first window of each slice, where they differ; that of the middle one for a slice without."""
+    usual = planes[len(planes) // 2].windows
+    own = tuple((plane.windows or usual)[0] for plane in planes) if usual else ()
+    return own if len(set(own)) > 1 else ()
 
 
 def _complement(voxels: Array) -> int:
@@ -260,40 +280,33 @@ def _plane(path: Path, tags: Any, number: int, series: str) -> Plane:
         position, orientation = (
             tuple(map(float, tags[key].value)) for key in ("ImagePositionPatient", "ImageOrientationPatient")
         )
-        spacing = tuple(map(float, tags["PixelSpacing"].value))
+        spacing = tuple(side or 0.0 for side in numbers_of(tags, "PixelSpacing"))
         across, down = np.reshape(orientation, (2, 3))
         right = abs(np.dot(across, down)) < 1e-2 and abs(np.linalg.norm(np.cross(across, down)) - 1) < 1e-2
-        if len(position) != 3 or not right or not np.isfinite((*position, *spacing)).all() or min(spacing) <= 0:
+        if len(position) != 3 or len(spacing) != 2 or not right or not np.isfinite(position).all() or min(spacing) <= 0:
             raise ValueError
         colours = int(tags.get("SamplesPerPixel") or 1)
         kind = str(tags.get("PhotometricInterpretation") or "MONOCHROME2").strip()
         if (colours == 1 and kind not in _GREY) or "ModalityLUTSequence" in tags:
             raise ValueError  # numbers of a palette or of a table, which no window can be laid over
         shape = (int(tags.Rows), int(tags.Columns), *((3,) if colours == 3 else ()))
-        slope, intercept = float(tags.get("RescaleSlope") or 1.0), float(tags.get("RescaleIntercept") or 0.0)
+        slope, intercept = numbers_of(tags, "RescaleSlope")[0] or 1.0, numbers_of(tags, "RescaleIntercept")[0] or 0.0
         each = max(int(tags.get("BitsAllocated") or 8), 8) // 8
         turn = int(tags.get("InstanceNumber") or 0)
     except (KeyError, TypeError, ValueError) as error:
         raise BadPicture(f"{path.name} does not say where it lies in the patient, so it is no slice of a volume.") from error
     inverse = kind == "MONOCHROME1" or str(tags.get("PresentationLUTShape") or "") == "INVERSE"
-    return Plane(path, number, series, position, orientation, spacing, shape, each, (slope, intercept), _own_windows(tags),
-                 modality_of(str(tags.get("Modality") or "")), turn, inverse and colours == 1)  # fmt: skip
-
-
-def _own_windows(tags: Any) -> tuple[tuple[float, float], ...]:
-    try:
-        pairs = zip(*(np.atleast_1d(tags[key].value) for key in ("WindowCenter", "WindowWidth")), strict=False)
-        found = tuple((float(centre), float(width)) for centre, width in pairs)
-    except (KeyError, TypeError, ValueError):
-        return ()
-    return found if np.isfinite(found).all() else ()
+    windows = tuple(windows_in(tags)) or ((table,) if (table := window_of_table(tags)) else ())
+    return Plane(path, number, series, position, orientation, spacing, shape, each, (slope, intercept), windows,
+                 modality_of(str(tags.get("Modality") or "")), turn, inverse and colours == 1, curve_in(tags))  # fmt: skip
 
 
 def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, float, float]:
     """Stored values (slices, rows, columns[, 3]) with one scaling, rescaled where slices differ in it (PET)."""
     one = len({plane.scaling for plane in planes}) == 1
     voxels: Array | None = None
-    for number, (plane, values) in enumerate(_decoded(planes, limits)):
+    for number, values in _decoded(planes, limits):
+        plane = planes[number]
         if voxels is None:
             voxels = np.empty((len(planes), *plane.shape), values.dtype if one else np.float32)
         if one and values.dtype != voxels.dtype and not plane.inverse:  # the complement of a value is one of its own kind
@@ -306,24 +319,24 @@ def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, 
     return voxels, slope, intercept
 
 
-def _decoded(planes: Sequence[Plane], limits: Limits) -> Iterator[tuple[Plane, Array]]:
-    """Slices in their order; a file is opened once for all that follow each other in it."""
-    for path, run in groupby(planes, key=lambda plane: plane.path):
+def _decoded(planes: Sequence[Plane], limits: Limits) -> Iterator[tuple[int, Array]]:
+    """Slices with their numbers, by files and frames: a file is opened once and read forwards, as deflated ones want."""
+    by_file = sorted(range(len(planes)), key=lambda number: (planes[number].path, planes[number].frame))
+    for path, run in groupby(by_file, key=lambda number: planes[number].path):
         there = list(run)
-        numbers = [plane.frame for plane in there]
+        frames_there = [planes[number].frame for number in there]
         with (
             opened(path, path.name, limits) as (file, tags, _),
             # Closed before the file is, in which it would go back to where it was.
-            closing(frames_values(file, tags, numbers, path.name)) as frames,
+            closing(frames_values(file, tags, frames_there, path.name)) as frames,
         ):
-            for plane, values in zip(there, frames, strict=True):
-                yield plane, _unpadded(values, tags, plane.inverse)
+            for number, values in zip(there, frames, strict=True):
+                shown = in_bytes(values, tags) if values.ndim == 3 else values
+                yield number, _unpadded(shown, tags, planes[number].inverse)
 
 
 def _unpadded(values: Array, tags: Any, inverse: bool) -> Array:
     """Voxels that stand for nothing, made as black as the blackest that stand for something."""
-    if not isinstance(tags.get("PixelPaddingValue"), int):
-        return values
     nothing = padded(values, tags)
     if nothing.any() and not nothing.all():
         rest = values[~nothing]

@@ -189,7 +189,7 @@ class StackReader:
         plane = view_in(self.stack, view)
         chosen = window if isinstance(window, Window) else window_in(self.stack, window or "")
         which = place_in(self.stack, plane) if number is None else number
-        return render(self.slice(which, plane), self.stack, chosen, plane)
+        return render(self.slice(which, plane), self.stack, chosen, plane, which)
 
     @property
     def marked(self) -> StackFile:

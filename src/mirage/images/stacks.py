@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, cast
 
@@ -9,10 +10,22 @@ import numpy as np
 from PIL import Image
 
 from mirage.errors import BadPicture, NotFound
-from mirage.figure import Stack, StackLabel, Window
+from mirage.figure import Stack, Window
 from mirage.images.limits import DEFAULT_LIMITS, Limits
 from mirage.images.pixels import robust_range, spread
-from mirage.images.volume import LETTERS, MOST_STRETCHED, Array, View, Volume, check_size, hung, unhung, windows_of
+from mirage.images.volume import (
+    LETTERS,
+    MOST_STRETCHED,
+    OWN_WINDOW,
+    Array,
+    View,
+    Volume,
+    check_size,
+    hung,
+    labels_of,
+    unhung,
+    windows_of,
+)
 
 MOST_SLICES = 65_535
 _AXES: dict[str, tuple[int, int, int]] = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
@@ -43,7 +56,7 @@ def stack_of(volume: Volume) -> Stack:
         sides_known=volume.sides_known,
         windows=windows,
         best=_middle(slices, volume, windows) if volume.best is None else volume.best,
-        labels=_labels(volume),
+        labels=labels_of(volume),
         labels_by=volume.labels_by,
         notes=(*volume.notes, *notes),
     )
@@ -75,7 +88,8 @@ def volume_of(stack: Stack, values: Array, labels: Array | None = None) -> Volum
         tuple((window.name, window.centre, window.width) for window in stack.windows),
         stack.sides_known, stack.notes, cast(tuple[View, ...], stack.views), stack.spacing is not None,
         None if labels is None else unhung(labels, first), tuple((label.value, label.name) for label in stack.labels),
-        stack.labels_by, stack.best,
+        stack.labels_by, stack.best, slice_windows=next((window.each for window in stack.windows), ()),
+        curve=next((window.curve for window in stack.windows), ""),
     )  # fmt: skip
 
 
@@ -95,7 +109,10 @@ def check_stack(stack: Stack, name: str, limits: Limits = DEFAULT_LIMITS) -> Sta
     if slices > MOST_SLICES:
         raise BadPicture(f"{name} has {slices} slices, and the limit is {MOST_SLICES}. Export every second one.")
     numbers = (stack.slope, stack.intercept, *(stack.spacing or ()), *(w.centre for w in stack.windows))
-    widths = [window.width for window in stack.windows]
+    own = [pair for window in stack.windows for pair in window.each]
+    numbers = (*numbers, *(centre for centre, _ in own))
+    widths = [*(window.width for window in stack.windows), *(width for _, width in own)]
+    windowed = all(len(window.each) in (0, slices) and window.curve in ("", "sigmoid") for window in stack.windows)
     inside = all(0 < label.value <= 255 and 0 <= label.first <= label.best <= label.last < slices for label in stack.labels)
     if not (
         stack.views
@@ -107,6 +124,7 @@ def check_stack(stack: Stack, name: str, limits: Limits = DEFAULT_LIMITS) -> Sta
         and stack.slope
         and 0 <= stack.best < slices
         and inside
+        and windowed
     ):
         raise BadPicture(f"{name} is described as no stack can be. Export it again from its source.")
     return stack
@@ -247,7 +265,9 @@ def crossing(stack: Stack, view: str, number: int, row: float, column: float) ->
     return {other: int(at[_AXES[other][0]] + 0.5) for other in stack.views}
 
 
-def render(values: Array, stack: Stack, window: Window | None = None, view: str = "") -> Image.Image:
+def render(
+    values: Array, stack: Stack, window: Window | None = None, view: str = "", number: int | None = None
+) -> Image.Image:
     """Show a slice in 8 bits, with pixels stretched to squares.
 
     Parameters
@@ -259,6 +279,8 @@ def render(values: Array, stack: Stack, window: Window | None = None, view: str 
         The stack's first when left out.
     view : str
         In which it was cut; the first when empty.
+    number : int, optional
+        Of the slice, from 0, for windows that slices have of their own.
 
     Returns
     -------
@@ -269,7 +291,10 @@ def render(values: Array, stack: Stack, window: Window | None = None, view: str 
     if stack.colours == 1 and window is None:
         window = Window("automatic", *_centre_width(*robust_range(_in_unit(values, stack))))
     if stack.colours == 1 and window is not None:
-        values = _table(stack.least, stack.slope, stack.intercept, window.centre, window.width, values.itemsize)[values]
+        centre, width = window.centre, window.width
+        if window.each and number is not None and view in ("", stack.views[0]):
+            centre, width = window.each[number]
+        values = _table(stack.least, stack.slope, stack.intercept, centre, width, values.itemsize, window.curve)[values]
     image = Image.fromarray(np.ascontiguousarray(values))
     spacing = spacing_in(stack, view or stack.views[0])
     if spacing is None:
@@ -283,10 +308,17 @@ def render(values: Array, stack: Stack, window: Window | None = None, view: str 
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
+def slice_picture(volume: Volume, stack: Stack, number: int) -> Image.Image:
+    """Show a slice of a volume, from 0 along the first view, in the first window of the stack that `stack_of` made of it."""
+    return render(slice_values(volume, stack, number), stack, number=number)
+
+
 @lru_cache(maxsize=64)
-def _table(least: int, slope: float, intercept: float, centre: float, width: float, each: int) -> Array:
+def _table(least: int, slope: float, intercept: float, centre: float, width: float, each: int, curve: str) -> Array:
     """What each kept value looks like: a look-up is ten times as quick as arithmetic."""
     values = slope * (np.arange(256**each, dtype=np.float64) + least) + intercept
+    if curve:
+        return spread(1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))), 0.0, 1.0)
     return spread(values, centre - width / 2, centre + width / 2)
 
 
@@ -339,6 +371,10 @@ def _windows(volume: Volume) -> tuple[Window, ...]:
     seen = volume.slope * _few(volume.voxels).astype(np.float32) + volume.intercept
     low, high = robust_range(seen)
     given = [Window(*named) for named in volume.windows or windows_of(volume.modality)]
+    if volume.curve:
+        given = [replace(one, curve=volume.curve) if one.name.startswith(OWN_WINDOW) else one for one in given]
+    if given and volume.slice_windows:
+        given[0] = replace(given[0], each=volume.slice_windows)
     shown = [one for one in given if one.centre - one.width / 2 < high and one.centre + one.width / 2 > low]
     if volume.modality != "CT" or not shown:
         # Grey pictures of 8 bits are meant to be seen as they are; masks and the like are not.
@@ -360,27 +396,6 @@ def _middle(slices: Array, volume: Volume, windows: tuple[Window, ...]) -> int:
     if not sum(seen):
         return len(slices) // 2
     return int(np.searchsorted(np.cumsum(seen), sum(seen) / 2))
-
-
-def _labels(volume: Volume) -> tuple[StackLabel, ...]:
-    if volume.labels is None:
-        return ()
-    if volume.labels.shape != volume.voxels.shape[:3] or volume.labels.min() < 0 or volume.labels.max() > 255:
-        raise BadPicture("The volume's labels are no whole numbers from 0 to 255 for each of its voxels.")
-    counts = np.stack(
-        [
-            np.bincount(one.ravel().astype(np.uint8), minlength=256)
-            for one in hung(volume.labels, volume.views[0])
-        ]
-    )  # fmt: skip
-    names = dict(volume.label_names)
-    found = []
-    for value in np.flatnonzero(counts.sum(0)[1:]) + 1:
-        there = np.flatnonzero(counts[:, value])
-        best = int(counts[:, value].argmax())
-        name = names.get(int(value), "").strip() or f"structure {value}"
-        found.append(StackLabel(int(value), name, int(there[0]), best, int(there[-1])))
-    return tuple(found)
 
 
 def _spacing(volume: Volume) -> tuple[float, float, float]:

@@ -27,7 +27,6 @@ from mirage.images.volume import Array, Volume
 _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|stack)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 _THUMBNAIL_ENDING = ".thumb.webp"
-MEDIA_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp", "stack": "application/zip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,14 @@ class PictureStore:
             self._write(self.thumbnail_path(name), thumbnail(image))
         return KeptPicture(name, image.width, image.height, len(original))
 
-    def put_stack(self, volume: Volume) -> KeptStack:
+    def put_stack(self, volume: Volume, stack: Stack | None = None) -> KeptStack:
         """Keep the slices of a volume, and its labels. The picture that stands for it is put by itself.
+
+        Parameters
+        ----------
+        volume : Volume
+        stack : Stack, optional
+            What `mirage.images.stacks.stack_of` makes of it, where that is known.
 
         Raises
         ------
@@ -119,7 +124,7 @@ class PictureStore:
         mirage.errors.Unavailable
             When the disk is full or the folder cannot be written.
         """
-        stack = stack_of(volume)
+        stack = stack or stack_of(volume)
         count = stack.shape[0]
         voxels = self._put_slices(lambda number: slice_values(volume, stack, number), count)
         labels = ""
@@ -212,6 +217,12 @@ class PictureStore:
         """Remove a picture and its thumbnail; nothing happens when it is not there."""
         for path in (self.path(name), self.thumbnail_path(name)):
             path.unlink(missing_ok=True)
+
+    def lone_thumbnails(self) -> list[Path]:
+        """Thumbnails whose picture is not there."""
+        there = {name.rpartition(".")[0] for name in self.names()}
+        thumbs = self.folder.glob(f"[0-9a-f][0-9a-f]/*{_THUMBNAIL_ENDING}")
+        return sorted(path for path in thumbs if path.name.removesuffix(_THUMBNAIL_ENDING) not in there)
 
     def tidy(self) -> int:
         """Remove what a killed process left half-written, and say how many files that were."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mirage.errors import BadPicture
+from mirage.figure import StackLabel
 from mirage.images.limits import Limits, megabytes
 
 View = Literal["axial", "coronal", "sagittal"]
@@ -27,6 +28,8 @@ LETTERS: dict[View, tuple[str, str, str, str]] = {
 CT_WINDOWS = {"soft tissue": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
 MOST_LABELS = 255
 SHEARED = 0.02  # sideways shift over step, about 1 degree
+OWN_WINDOW = "as stored"
+"""What windows that the file has are called, with a number from the second on."""
 MOST_STRETCHED = 10.0
 """Where slices lie further apart than that many pixels, other views than their own would show little."""
 _OBLIQUE_BELOW = 0.85
@@ -49,6 +52,10 @@ class Volume:
         A key of `mirage.figure.MODALITIES`; empty where the file does not say.
     windows : tuple of (str, float, float)
         Name, centre and width; the file's own first.
+    slice_windows : tuple of (float, float)
+        Centre and width of each slice along the first view, for the first of `windows`; empty where they do not differ.
+    curve : {"", "sigmoid"}
+        How the file's own windows make values grey, as `mirage.figure.Window` has it.
     sides_known : bool
         False when the file does not say which side is left; then views have no letters.
     notes : tuple of str
@@ -86,6 +93,8 @@ class Volume:
     labels_by: str = ""
     best: int | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+    slice_windows: tuple[tuple[float, float], ...] = ()
+    curve: str = ""
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -161,7 +170,7 @@ def windows_of(modality: str, own: tuple[tuple[float, float], ...] = ()) -> tupl
         Centre and width, as the file gives them.
     """
     wanted = [pair for pair in dict.fromkeys(own) if pair[1] > 0]
-    named = tuple(("as stored" + (f" {n}" if n > 1 else ""), *pair) for n, pair in enumerate(wanted, 1))
+    named = tuple((OWN_WINDOW + (f" {n}" if n > 1 else ""), *pair) for n, pair in enumerate(wanted, 1))
     return named + tuple((name, *pair) for name, pair in CT_WINDOWS.items() if modality == "CT" and pair not in wanted)
 
 
@@ -328,6 +337,38 @@ def labelled(
         known = dict(names)
         names = [(number, known.get(value, f"structure {value}")) for number, value in enumerate(there.tolist(), 1)]
     return replace(volume, labels=values.astype(np.uint8), label_names=tuple(names), labels_by=by)
+
+
+def labels_of(volume: Volume) -> tuple[StackLabel, ...]:
+    """Return the structures that are marked in a volume, and along its first view where each begins, is largest and ends.
+
+    Parameters
+    ----------
+    volume : Volume
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When its labels do not lie on its voxels.
+    """
+    if volume.labels is None:
+        return ()
+    if volume.labels.shape != volume.voxels.shape[:3] or volume.labels.min() < 0 or volume.labels.max() > 255:
+        raise BadPicture("The volume's labels are no whole numbers from 0 to 255 for each of its voxels.")
+    counts = np.stack(
+        [
+            np.bincount(one.ravel().astype(np.uint8), minlength=256)
+            for one in hung(volume.labels, volume.views[0])
+        ]
+    )  # fmt: skip
+    names = dict(volume.label_names)
+    found = []
+    for value in np.flatnonzero(counts.sum(0)[1:]) + 1:
+        there = np.flatnonzero(counts[:, value])
+        best = int(counts[:, value].argmax())
+        name = names.get(int(value), "").strip() or f"structure {value}"
+        found.append(StackLabel(int(value), name, int(there[0]), best, int(there[-1])))
+    return tuple(found)
 
 
 def corners(affine: Array, shape: tuple[int, ...]) -> Array:

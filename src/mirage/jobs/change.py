@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,18 +11,73 @@ from typing import Any
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Advises, Downloads
+from mirage.corpora.personal import FOR_ALL
+from mirage.corpora.preview import NAMED, by_kind
+from mirage.errors import BadInput
+from mirage.jobs.fetching import prepare
 from mirage.jobs.job import Cancelled, Update
 from mirage.language.words import counted
 from mirage.storage import archive_import
-from mirage.storage.ingest import Progress, add
+from mirage.storage.gone import prune as take_out
+from mirage.storage.gone import put_together, withdrawn_here
+from mirage.storage.ingest import IngestReport, Progress, add
+from mirage.storage.preview import Preview, another_folder, preview
+from mirage.storage.private import told_info
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
+from mirage.storage.remove import collect as collect_unused
 
 _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
 _MOST_REFUSED = 500
+_MOST_NAMED = 20  # figures of a command
+
+
+_ANOTHER = (
+    "The atlas has a collection of this name, {name}, and its pictures, or most of them, are not here: this seems to be "
+    "another folder of the same name. Nothing was added. Give this one its own name (the choice “Name”, in the command "
+    "--name), or say that both belong together (in the command --merge)."
+)
+
+
+def look_through(
+    atlas: Atlas,
+    corpus: str,
+    given: dict[str, Any],
+    keep: Callable[[Preview], None],
+    update: Update,
+    stopped: Callable[[], bool],
+) -> None:
+    """Tell what adding a corpus would bring; nothing is added.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    corpus, given
+        As for `add_corpus`.
+    keep : callable
+        Given what was found.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+    """
+    update(message="Looking through the files.")
+    found = preview(atlas, corpora.load(corpus, **given), progress=partial(_tell, update), stop=stopped)
+    if stopped():
+        raise Cancelled
+    keep(found)
+    left = f", {len(found.skipped):,} cannot be taken" if found.skipped else ""
+    update(state="done", message=f"{counted(len(found.figures), 'figure')} found{left}. Nothing was added.")
 
 
 def add_corpus(
-    atlas: Atlas, corpus: str, given: dict[str, Any], update: Update, stopped: Callable[[], bool], *, bring_back: bool = True
+    atlas: Atlas,
+    corpus: str,
+    given: dict[str, Any],
+    update: Update,
+    stopped: Callable[[], bool],
+    *,
+    bring_back: bool = True,
+    merge: bool = False,
+    sent: bool = False,
+    prune: str = "",
 ) -> None:
     """Fetch a corpus where it has to be, then add it.
 
@@ -38,48 +92,98 @@ def add_corpus(
         As a `mirage.jobs.job.Work` gets them.
     bring_back : bool
         As for `mirage.storage.ingest.add`.
+    merge : bool
+        Whether a folder may be added to the collection of another that has the same name.
+    sent : bool
+        Whether it is what somebody sent: what else the collection has is not gone then, unless `prune` says so.
+    prune : {"", "ask", "all"}
+        Whether what is gone from the source is taken out: not, unless something speaks against it, or in any case.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is another folder of the same name, and may not.
     """
-    update(message="Opening the corpus.")
+    card = corpora.card(corpus)
+    update(message=f"Opening {card.title}.")
     source = corpora.load(corpus, **given)
-    fetches: dict[str, tuple[float, int]] = {}  # when a step began, and at which byte
-
-    def fetching(what: str, done: int, total: int | None) -> None:
-        if stopped():
-            raise Cancelled
-        count, unit = (1e6, " MB") if what == "downloading" else (1, " files")
-        of = f" of {total / count:,.0f}" if total else ""
-        now = time.monotonic()
-        since, had = fetches.setdefault(what, (now, done))
-        rate = (done - had) / max(now - since, 1e-3)
-        left = (total - done) / rate if total and rate > 0 and now - since > 1 else None
-        message = f"{what.capitalize()}: {done / count:,.0f}{of}{unit}."
-        update(done=done, total=total or 0, seconds_left=left, message=message)
-
     if isinstance(source, Downloads) and not source.ready:
-        source.prepare(fetching)
+        update(message=f"Asking {card.title}." if card.live else f"Fetching {card.title}.")
+        prepare(source, card, update, stopped)
+    if another := another_folder(atlas, source):
+        name = told_info(atlas, source, looking=True).name
+        if not merge:
+            raise BadInput(_ANOTHER.format(name=name))
+        put_together(atlas, name)
     report = add(atlas, source, progress=partial(_tell, update), stop=stopped, bring_back=bring_back)
-    new, old = f"{counted(report.added, 'figure')} added", f"{report.kept:,} were there already"
+    new, old = f"{counted(report.added - len(report.changed), 'figure')} added", f"{report.kept:,} were there already"
+    new += f", {len(report.changed):,} replaced" if report.changed else ""
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
-    more = "" if len(report.refused) <= _MOST_REFUSED else f" The first {_MOST_REFUSED} are listed."
-    if stacks := len({each.label for each in report.noted}):
-        more += f" {counted(stacks, 'stack')} {'was' if stacks == 1 else 'were'} taken with a remark."
+    listed = report.refused if len(report.refused) <= _MOST_REFUSED else tuple(by_kind(report.refused))
+    more = "" if listed is report.refused else f" The first {NAMED} of each kind of reason are listed."
+    if remarked := len({each.label for each in report.noted}):
+        more += f" {counted(remarked, 'figure')} {'was' if remarked == 1 else 'were'} taken with a remark."
+        more += f" The first {_MOST_REFUSED} remarks are listed." if len(report.noted) > _MOST_REFUSED else ""
+    if worded := len({each.label for each in report.noted if each.note.endswith(FOR_ALL)}):
+        more += (
+            f" The words of {counted(worded, 'figure')} hold what looks like a name, a date or a number of somebody: look "
+            "at them (in the command --preview), mend the table and add it again, or edit or remove them on their pages (in "
+            "the command: `mirage edit figure ID`, `mirage remove figure ID`)."
+        )
     if report.removed:
         stay = f"{counted(report.removed, 'figure')} of it, removed before, {'stays' if report.removed == 1 else 'stay'} so"
         more += f" {stay}; `mirage add {corpus}` brings {'it' if report.removed == 1 else 'them'} back."
     if report.corpus.alias:
-        more += f" The corpus is called {report.corpus.name}. The choice “Name” (in the command: --name) gives it another."
-    if report.added and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
-        more += f" {counted(elsewhere, 'picture')} of it are in another collection of this atlas too."
-    if isinstance(source, Advises) and source.advice:
-        more += f" {source.advice}"
+        more += f" The corpus is called {report.corpus.name}."
+    if report.added > len(report.changed) and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
+        more += (
+            f" {counted(elsewhere, 'picture')} of it {'is' if elsewhere == 1 else 'are'} in another collection of this "
+            f"atlas too. If it is there twice, “Remove” beside this one takes it out (in the command: `mirage remove corpus "
+            f"{report.corpus.name}`)."
+        )
+    if withdrawn := withdrawn_here(atlas, (each.withdrawn for each in report.refused)):
+        ids = " ".join(withdrawn[:_MOST_NAMED]) + (" …" if len(withdrawn) > _MOST_NAMED else "")
+        one = len(withdrawn) == 1
+        more += (
+            f" {counted(len(withdrawn), 'figure')} of this atlas {'was' if one else 'were'} withdrawn at the source (an "
+            f"article retracted, a file deleted): “Remove” on {'its page takes it' if one else 'their pages takes them'} "
+            f"out (in the command: `mirage remove figure {ids}`)."
+        )
+    pruned, words = (0, "") if sent and not prune else _pruned(atlas, report, prune, another, update)
+    told = f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}{words}"
+    advice = f" {source.advice}" if isinstance(source, Advises) and source.advice else ""
     update(
         state="cancelled" if report.stopped else "done",
-        message=f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}",
-        refused=report.refused[:_MOST_REFUSED],
+        message=told + advice,
+        told=told,
+        refused=tuple(listed[:_MOST_REFUSED]),
         noted=report.noted[:_MOST_REFUSED],
         added=report.added,
         kept=report.kept,
+        changed=report.changed[:_MOST_REFUSED],
+        gone=() if sent and not prune else tuple(called for _, called in report.gone.figures[:_MOST_REFUSED]),
+        gone_count=0 if sent and not prune else len(report.gone.figures),
+        removed=pruned,
     )
+
+
+def _pruned(atlas: Atlas, report: IngestReport, prune: str, another: bool, update: Update) -> tuple[int, str]:
+    """Take out what is gone where that is wanted; how many figures that were, and what there is to say of it."""
+    more, gone, count = "", report.gone, len(report.gone.figures)
+    if not count or (another and prune != "all"):
+        return 0, more
+    verb, them, its = ("is", "it", "its page") if count == 1 else ("are", "them", "their pages")
+    more += f" {counted(count, 'figure')} of it {verb} gone from its source"
+    if not prune:
+        return 0, f"{more}, and stayed in the atlas; “Remove” on {its} takes {them} out (in the command: --prune)."
+    if not gone.sure:
+        return 0, f"{more}, as it seems. {gone.doubt} So nothing was taken out."
+    if gone.doubt and prune != "all":
+        return 0, f"{more}. {gone.doubt} So nothing was taken out (in the command, --prune --yes does it all the same)."
+    update(message="Taking out what is gone.")
+    taken_out = take_out(atlas, report.corpus.name, [own for own, _ in gone.figures])
+    was = "was" if count == 1 else "were"
+    return count, " ".join((f"{more}, and {was} taken out.", *(taken_out.remarks if taken_out else ())))
 
 
 def _tell(update: Update, progress: Progress) -> None:
@@ -108,6 +212,47 @@ def remove(atlas: Atlas, figure_ids: Sequence[str], corpus: str, update: Update,
 
     gone = atlas.remove(*figure_ids, corpus=corpus, progress=tell)
     update(state="done", message=" ".join((f"{gone} removed.", *gone.remarks)), removed=gone.figures)
+
+
+def collect(atlas: Atlas, update: Update, stopped: Callable[[], bool]) -> None:
+    """Remove pictures that no figure has.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+    """
+    if stopped():
+        raise Cancelled
+    count, size = collect_unused(atlas)
+    found = f"{counted(count, 'file')} that no figure uses, {size / 1e6:,.1f} MB, removed." if count else ""
+    update(state="done", message=found or "Every picture is of a figure; nothing was removed.")
+
+
+def edit_words(
+    atlas: Atlas,
+    figure_id: str,
+    words: Mapping[str, str],
+    undo: Sequence[str],
+    update: Update,
+    stopped: Callable[[], bool],
+) -> None:
+    """Edit a figure's words.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    figure_id, words, undo
+        As for `mirage.storage.edit.edit`.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+    """
+    if stopped():
+        raise Cancelled
+    figure = atlas.edit(figure_id, undo=undo, **words)
+    fields = ", ".join(field for field, _ in figure.edited)
+    update(state="done", message=f"Edited here: {fields}." if fields else "Its words are its source’s.")
 
 
 def import_file(

@@ -6,11 +6,9 @@ images, so that neither waits for the other.
 
 from __future__ import annotations
 
-import logging
-import queue
 import secrets
-import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic_core import to_jsonable_python
 
 from mirage import corpora, encoders
 from mirage.atlas import Atlas
@@ -27,27 +26,31 @@ from mirage.generate.generators import Generator
 from mirage.generate.outputs import FOLDER, Outputs
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import change, generate
+from mirage.jobs.fetching import ask_source
 from mirage.jobs.generate import GenerateWork
-from mirage.jobs.job import ADD, ENDED, GENERATE, IMPORT, REBUILD, REMOVE, Cancelled, Job, Work
+from mirage.jobs.job import ADD, ASK, EDIT, GENERATE, IMPORT, LOOK, REBUILD, REMOVE, Job, Work
+from mirage.jobs.lanes import Lanes
 from mirage.query import Query, shown
 from mirage.storage import archive
+from mirage.storage.edit import editing
+from mirage.storage.preview import Preview, SourcePreview
+from mirage.storage.staging import FOLDER as INCOMING
+from mirage.storage.staging import Batch, Staging
+from mirage.wording import _
 
-logger = logging.getLogger(__name__)
-
-_KEEP_EVERY_SECONDS = 1.0
-_AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
-_MOST_ATTEMPTS = 2
-_DIED_AGAIN = "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
+_KEPT_PREVIEWS = 8
+_MOST_ASKING = 8
+OWN_FILES = "folder"
+"""The corpus that reads what people send."""
 _LOST = {
     ADD: "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on.",
     GENERATE: generate.LOST,
+    EDIT: "MIRAGE was stopped before this had ended. It is all edited, or as it was: look, and edit again if it is.",
     REMOVE: "MIRAGE was stopped before this had ended. It is all removed, or all still there: look, and ask again if it is.",
 }
-# Of jobs that have ended, so many are kept, and none longer than this.
-KEPT_JOBS, KEPT_SECONDS = 200, 90 * 86_400.0
 
 
-class Jobs:
+class Jobs(Lanes):
     """The jobs of one open atlas.
 
     Jobs that a process left behind when it ended are marked as failed: adding the same corpus again goes on where they
@@ -63,54 +66,44 @@ class Jobs:
     """
 
     def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
+        super().__init__(atlas.store)
         self._atlas = atlas
         self.outputs = Outputs(atlas.path / FOLDER)
-        self._lock = threading.Lock()
-        # Of each job that has not ended: its work, and what tells it to stop.
-        self._works: dict[str, tuple[Work, threading.Event]] = {}
-        self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
         self._generators: dict[str, Generator] = {}
-        self._kept_at = 0.0
-        self._closing = False
-        left = [Job.of(record) for record in reversed(atlas.store.jobs())] if resume else []
-        self._jobs: dict[str, Job] = {job.id: job for job in left}
-        for job in left:
-            if not job.ended:
-                self._left_behind(job)
+        self._previews: dict[str, Preview | SourcePreview] = {}
+        self._staging: Staging | None = None
+        if resume and (atlas.path / INCOMING).exists():  # left by a process that was killed
+            _ = self.staging
+        if resume:
+            self._take_up(_LOST, _LOST[ADD])
         self._prune()
 
-    def _left_behind(self, job: Job) -> None:
-        if job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
-            self._update(job.id, state="failed", message=_DIED_AGAIN)
-            return
-        again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
-        if job.kind == REBUILD and job.asked is not None:
-            self._queue(again, partial(change.rebuild, self._atlas, job.asked["encoder"], job.asked["model"], again=True))
-            return
-        if job.kind == GENERATE and job.asked is not None:
-            with suppress(MirageError, TypeError, KeyError):  # kept by another version
+    def _again(self, job: Job) -> Work | None:
+        if job.asked is None:
+            return None
+        if job.kind == REBUILD:
+            return partial(change.rebuild, self._atlas, job.asked["encoder"], job.asked["model"], again=True)
+        with suppress(MirageError, TypeError, KeyError):  # kept by another version, or of a source that is not installed
+            if job.kind == GENERATE:
                 query, options = Query.parse(job.asked["query"]), GenerationOptions(**job.asked["options"])
-                self._queue(again, self._generation(query, options, None))
-                return
-        self._update(job.id, state="failed", message=_LOST.get(job.kind, _LOST[ADD]))
-
-    def _prune(self) -> None:
-        """Forget jobs that ended long ago, and the oldest of many."""
-        with self._lock:
-            ended = sorted((job for job in self._jobs.values() if job.ended), key=lambda job: -job.created)
-            oldest = time.time() - KEPT_SECONDS
-            gone = [job.id for place, job in enumerate(ended) if place >= KEPT_JOBS or job.created < oldest]
-            for job_id in gone:
-                del self._jobs[job_id]
-        if gone:
-            try:
-                self._atlas.store.remove_jobs(gone)
-            except MirageError:  # they go the next time
-                logger.warning("old jobs could not be removed", exc_info=True)
+                return self._generation(query, options, None)
+            if job.kind == ADD:
+                corpora.card(job.asked["corpus"])
+                return self._adding(job.asked)
+        return None
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
-    def start_add(self, *, corpus: str, path: Path | str | None = None, bring_back: bool = True, **options: Any) -> Job:
+    def start_add(
+        self,
+        *,
+        corpus: str,
+        path: Path | str | None = None,
+        bring_back: bool = True,
+        merge: bool = False,
+        prune: str = "",
+        **options: Any,
+    ) -> Job:
         """Queue the adding of a corpus.
 
         Parameters
@@ -121,6 +114,10 @@ class Jobs:
             Where the corpus is, for those that want one.
         bring_back : bool
             Whether what was removed from the atlas comes back.
+        merge : bool
+            Whether a folder may be added to the collection of another that has the same name.
+        prune : {"", "ask", "all"}
+            As for `mirage.jobs.change.add_corpus`.
         **options
             The corpus's own.
 
@@ -129,13 +126,139 @@ class Jobs:
         mirage.errors.MirageError
             When there is no such corpus, or the path cannot be used.
         """
-        corpora.card(corpus)  # which refuses what is no corpus
-        title = f"Add {corpus}"
-        if path is not None:
-            if not Path(path).exists():
-                raise BadInput(f"There is no folder {path}. Check its name.")
-            options, title = {**options, "path": Path(path)}, f"{title} from {path}"
-        return self._start(ADD, title, partial(change.add_corpus, self._atlas, corpus, options, bring_back=bring_back))
+        if corpora.card(corpus).live:
+            return self._start_source(ADD, corpus, options, bring_back=bring_back, merge=merge)
+        title, options = _from(f"Add {corpus}", corpus, path, options)
+        title += ", and take out what is gone" if prune else ""
+        work = partial(change.add_corpus, self._atlas, corpus, options, bring_back=bring_back, merge=merge, prune=prune)
+        return self._start(ADD, title, work, private=corpora.card(corpus).private)
+
+    def _start_source(self, kind: str, corpus: str, options: dict[str, Any], **how: bool) -> Job:
+        """Queue asking a living source, or adding of it. What was asked for is kept: it goes on after a restart."""
+        corpora.load(corpus, **options)  # which refuses what cannot be asked for, and asks nobody
+        asked = {"corpus": corpus, "options": to_jsonable_python(options), **how}
+        title = f"{corpora.card(corpus).title}: {str(options.get('query', ''))[:200]}"
+        if kind == ADD:
+            return self._start(kind, f"Add from {title}", self._adding(asked), asked)
+        waiting = sum(job.kind == ASK and not job.ended for job in list(self._jobs.values()))
+        if waiting >= _MOST_ASKING:
+            raise Busy(_("%(waiting)s questions to sources wait already. Try again in a minute.", waiting=waiting))
+        ask = partial(ask_source, self._atlas, corpus, options, how["again"])
+        return self._look(kind, title, lambda keep: partial(ask, keep), asked)
+
+    def _adding(self, asked: Mapping[str, Any]) -> Work:
+        how = {"bring_back": asked["bring_back"], "merge": asked["merge"]}
+        return partial(change.add_corpus, self._atlas, asked["corpus"], dict(asked["options"]), **how)
+
+    def start_again(self, job_id: str) -> Job:
+        """Queue once more the adding of figures of a living source, which goes on where it was stopped or broke.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When there is no such job.
+        mirage.errors.BadInput
+            When it has not ended, or is of another kind.
+        """
+        job = self.get(job_id)
+        if job.kind != ADD or job.asked is None or not job.ended:
+            raise BadInput(_("That job cannot be begun again; start it as you did the first time."))
+        asked = job.asked
+        how = {"bring_back": asked["bring_back"], "merge": asked["merge"]}
+        return self.start_add(corpus=asked["corpus"], **how, **asked["options"])
+
+    def start_look(self, *, corpus: str, path: Path | str | None = None, again: bool = False, **options: Any) -> Job:
+        """Queue looking through a corpus as adding would; nothing is added. `preview_of` has what it found.
+
+        Parameters
+        ----------
+        corpus, path, **options
+            As for `start_add`.
+        again : bool
+            Of a living source: whether to ask it even where its answers are kept.
+
+        Raises
+        ------
+        mirage.errors.MirageError
+            As for `start_add`.
+        """
+        if corpora.card(corpus).live:
+            return self._start_source(ASK, corpus, options, again=again)
+        return self._look_through(corpus, *_from(f"Look through {corpus}", corpus, path, options))
+
+    def _look_through(self, corpus: str, title: str, options: dict[str, Any]) -> Job:
+        return self._look(LOOK, title, lambda keep: partial(change.look_through, self._atlas, corpus, options, keep))
+
+    def _look(
+        self, kind: str, title: str, work: Callable[[Callable[[Any], None]], Work], asked: dict[str, Any] | None = None
+    ) -> Job:
+        job_id = secrets.token_hex(16)  # who does not have it sees nothing of the files
+
+        def keep(found: Preview | SourcePreview) -> None:
+            with self._lock:
+                self._previews[job_id] = found
+                while len(self._previews) > _KEPT_PREVIEWS:
+                    del self._previews[next(iter(self._previews))]
+
+        self._queue(Job(id=job_id, kind=kind, title=title, asked=asked, created=time.time()), work(keep))
+        return self.get(job_id)
+
+    @property
+    def staging(self) -> Staging:
+        """What people sent to be added; made when it is first needed."""
+        with self._lock:
+            if self._staging is None:
+                self._staging = Staging(self._atlas.path / INCOMING)
+        return self._staging
+
+    def start_look_at(self, batch: Batch) -> Job:
+        """Queue looking through what somebody sent, as `start_look` does, in place of a look that has not ended."""
+        if batch.look and batch.look in self._works:
+            self.cancel(batch.look)
+        options = {
+            "path": batch.root,
+            "stacks": batch.stacks,
+            "columns": batch.columns,
+            "name": batch.named or "What was sent",
+        }
+        job = self._look_through(OWN_FILES, "Look through the files", options)
+        batch.look = job.id
+        return job
+
+    def start_add_sent(self, batch: Batch, *, prune: str = "", **options: Any) -> Job:
+        """Queue the adding of what somebody sent; its files are thrown away when it is added, or was cancelled.
+
+        Parameters
+        ----------
+        batch : mirage.storage.staging.Batch
+        prune : {"", "ask", "all"}
+            As for `start_add`.
+        **options
+            Of the folder corpus, its name among them.
+        """
+        job = _new(ADD, f"Add “{options['name']}”", private=True)
+        with batch.lock:
+            if batch.adding:  # in another tab, at the same moment
+                return self.get(batch.adding)
+            batch.adding = job.own.id
+        given = {**options, "path": batch.root, "stacks": batch.stacks, "columns": batch.columns}
+        # Whether it joins a collection that is there was asked.
+        work = partial(change.add_corpus, self._atlas, OWN_FILES, given, merge=True, sent=True, prune=prune)
+        self._queue(job, work)
+        return self.get(job.own.id)
+
+    def preview_of(self, job_id: str) -> Preview | SourcePreview:
+        """What a look through a corpus, or the question to a living source, found; in memory, the newest few only.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._lock:
+            found = self._previews.get(job_id)
+        if found is None:
+            raise NotFound(_("That preview is not here any more, or never was. Look again."))
+        return found
 
     def start_remove(self, *figure_ids: str, corpus: str = "") -> Job:
         """Queue the removing of figures, or of a corpus.
@@ -156,6 +279,28 @@ class Jobs:
         work = partial(change.remove, self._atlas, ids, corpus)
         return self._start(REMOVE, title, work, {"figures": list(ids), "corpus": corpus})
 
+    def start_collect(self) -> Job:
+        """Queue the removing of pictures that no figure has."""
+        return self._start(REMOVE, "Collect pictures that no figure uses", partial(change.collect, self._atlas))
+
+    def start_edit(self, figure_id: str, words: Mapping[str, str], undo: Sequence[str] = ()) -> Job:
+        """Queue the editing of a figure's words.
+
+        Parameters
+        ----------
+        figure_id, words, undo
+            As for `mirage.storage.edit.editing`.
+
+        Raises
+        ------
+        mirage.errors.MirageError
+            As that does.
+        """
+        editing(self._atlas, figure_id, words, undo)  # which refuses what cannot be edited
+        work = partial(change.edit_words, self._atlas, figure_id, dict(words), tuple(undo))
+        asked = {"figure": figure_id, "words": dict(words), "undo": list(undo)}
+        return self._start(EDIT, f"Edit {figure_id}", work, asked)
+
     def start_rebuild(self, *, encoder: str = "", model: str = "") -> Job:
         """Queue the making of the index anew, with this encoder or the one there is, as `mirage.storage.reindex` does.
 
@@ -171,7 +316,9 @@ class Jobs:
         """
         known, asked = encoders.available(), {"encoder": encoder, "model": model}
         if encoder and encoder not in known:
-            raise NotFound(f"There is no encoder {shown(encoder)}. There are: {', '.join(known)}.")
+            raise NotFound(
+                _("There is no encoder %(encoder)s. There are: %(known)s.", encoder=shown(encoder), known=", ".join(known))
+            )
         other = " ".join(filter(None, (encoder, model)))
         title = f"Encode anew with {other}" if other else "Make the index anew"
         return self._start(REBUILD, title, partial(change.rebuild, self._atlas, encoder, model), asked)
@@ -224,7 +371,9 @@ class Jobs:
     def _check_room(self) -> None:
         waiting = sum(job.kind == GENERATE and not job.ended for job in list(self._jobs.values()))
         if waiting >= MAX_AHEAD:
-            raise Busy(f"{waiting} generations wait already, and no more are taken. Try again in a minute.")
+            raise Busy(
+                _("%(waiting)s generations wait already, and no more are taken. Try again in a minute.", waiting=waiting)
+            )
 
     def _generation(self, query: Query, options: GenerationOptions, start: Image.Image | None) -> GenerateWork:
         return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start)
@@ -237,120 +386,51 @@ class Jobs:
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
-    def list(self) -> list[Job]:
-        """Every job, newest first."""
-        with self._lock:
-            return sorted(map(self._placed, self._jobs.values()), key=lambda job: -job.created)
-
-    def get(self, job_id: str) -> Job:
-        """One job.
-
-        Raises
-        ------
-        mirage.errors.NotFound
-        """
-        with self._lock:
-            if job_id not in self._jobs:
-                raise NotFound(f"There is no job {job_id!r}.")
-            return self._placed(self._jobs[job_id])
-
-    def _placed(self, job: Job) -> Job:
-        if job.state != "queued":
-            return job
-        lane = job.lane
-        before = (other for other in self._jobs.values() if other.lane == lane and not other.ended)
-        return replace(job, ahead=sum((other.created, other.id) < (job.created, job.id) for other in before))
-
     def preview(self, job_id: str) -> bytes | None:
         """The image that a generation has in hand, as far as it has come, with the band (PNG); None when there is none."""
         self.get(job_id)
         work = self._works.get(job_id, (None,))[0]
         return work.preview() if isinstance(work, GenerateWork) else None
 
-    # -- ending ------------------------------------------------------------------------------------------------------
-
-    def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop; what it has stored stays. An ended job is left as it is."""
-        under_way = self._works.get(job_id)
-        if self.get(job_id).state == "queued":
-            self._update(job_id, state="cancelled", message="Cancelled before it began.")
-            self._works.pop(job_id, None)
-        if under_way:
-            under_way[1].set()
-        return self.get(job_id)
-
     def close(self, timeout: float = 30.0) -> None:
         """Stop what runs, after the batch or the step in hand, and take no more."""
-        self._closing = True
-        for _, stop in list(self._works.values()):
-            stop.set()
-        for lane, _ in self._lanes.values():
-            lane.put(None)
-        for _, worker in self._lanes.values():
-            worker.join(timeout)
+        super().close(timeout)
+        if self._staging is not None:
+            self._staging.close()
 
-    # -- running -----------------------------------------------------------------------------------------------------
+    # -- queueing ----------------------------------------------------------------------------------------------------
 
-    def _start(self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None) -> Job:
+    def _admit(self, job: Job) -> None:
+        if job.kind == GENERATE:
+            self._check_room()
+
+    def _ended(self, job: Job, *, failed: bool) -> None:
+        if self._staging is not None:
+            self._staging.ended(job.own.id, keep=failed)
+
+    def _start(
+        self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None, *, private: bool = False
+    ) -> Job:
         with self._lock:
             alike = (job for job in self._jobs.values() if (job.title, job.asked) == (title, asked) and not job.ended)
             same = next(alike, None)
         if same and kind != GENERATE:
-            return same
-        job = Job(id=secrets.token_hex(6), kind=kind, title=title, asked=asked, created=time.time())
+            return same.own  # who names the same folder knows it
+        job = replace(_new(kind, title, private=private), asked=asked)
         self._queue(job, work)
-        return self.get(job.id)
+        return self.get(job.own.id)
 
-    def _queue(self, job: Job, work: Work) -> None:
-        with self._lock:
-            if job.kind == GENERATE and job.id not in self._jobs:
-                self._check_room()  # again, now that nobody can come between
-            self._jobs[job.id] = job
-            self._works[job.id] = work, threading.Event()
-            if job.lane not in self._lanes:
-                waiting: queue.Queue[str | None] = queue.Queue()
-                worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
-                self._lanes[job.lane] = waiting, worker
-                worker.start()
-        self._keep(job)
-        self._lanes[job.lane][0].put(job.id)
 
-    def _run(self, lane: queue.Queue[str | None]) -> None:
-        while (job_id := lane.get()) is not None and not self._closing:
-            if (found := self._works.get(job_id)) is None or self.get(job_id).state != "queued":
-                continue
-            work, stop = found
-            # Kept before it begins, so that a process which does not survive it is counted.
-            self._update(job_id, state="running", message="Starting.", attempts=self.get(job_id).attempts + 1)
-            try:
-                work(partial(self._update, job_id), stop.is_set)
-            except Cancelled:
-                self._update(job_id, state="cancelled", message="Cancelled.")
-            except MirageError as error:
-                self._update(job_id, state="failed", message=str(error), exit_code=error.exit_code)
-            except BaseException:  # whatever it is, the next job must have its turn
-                logger.exception("job %s failed", job_id)
-                message = "Something went wrong that should not have; the log of the server says what."
-                self._update(job_id, state="failed", message=message)
-            finally:
-                self._works.pop(job_id, None)
-            self._prune()
+def _new(kind: str, title: str, *, private: bool) -> Job:
+    secret = secrets.token_hex(16) if private else ""
+    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, created=time.time())
 
-    def _update(self, job_id: str, **changes: Any) -> None:
-        if changes.get("state") in ENDED:
-            if self._closing and changes["state"] == "cancelled" and self._jobs[job_id].asked is not None:
-                # Nobody cancelled it: it is begun again at the next start, and this time does not count.
-                changes = {"state": "queued", "attempts": self._jobs[job_id].attempts - 1}
-            else:
-                changes |= {"finished": time.time(), "seconds_left": None}
-        with self._lock:
-            job = self._jobs[job_id] = replace(self._jobs[job_id], **changes)
-        if "state" in changes or "results" in changes or time.time() - self._kept_at > _KEEP_EVERY_SECONDS:
-            self._keep(job)
 
-    def _keep(self, job: Job) -> None:
-        self._kept_at = time.time()
-        try:
-            self._atlas.store.put_job(job.id, job.created, job.record())
-        except MirageError:  # a full disk: the job is still shown, until this process ends
-            logger.warning("job %s could not be kept", job.id, exc_info=True)
+def _from(title: str, corpus: str, path: Path | str | None, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A job's title, and a corpus's options with the path that it is read from, which must be there."""
+    corpora.card(corpus)  # which refuses what is no corpus
+    if path is None:
+        return title, options
+    if not Path(path).exists():
+        raise BadInput(_("There is no folder %(path)s. Check its name.", path=path))
+    return f"{title} from {path}", {**options, "path": Path(path)}

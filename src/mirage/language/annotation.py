@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from mirage.figure import MODALITIES
 from mirage.language import laterality, negation, numbers
 from mirage.language.vocabulary import Token, spelled_out, tokenize
+from mirage.language.words import remembered
 
 _MODALITY_WORDS: dict[str, str] = {
     "ct": "CT", "cta": "CT", "ctpa": "CT", "hrct": "CT", "nect": "CT", "cect": "CT", "ncct": "CT", "cat scan": "CT",
@@ -148,7 +149,7 @@ class Annotation:
         return numbers.quantities(self.tokens, self._spelled)
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def annotate(sentence: str) -> Annotation:
     """Annotate one sentence."""
     return Annotation(sentence)

@@ -45,6 +45,7 @@ _SPREAD = frozenset("metastatic metastasis met metastasize metastasized".split()
 _FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
 _USUAL = "usually"  # among the settling words of a short form's meaning: what it means in a text that settles nothing
 _LONGEST_AROUND_OF = 4
+_LONGEST_BETWEEN = 8  # words from "of" to the place that the thing is in
 _SIDES = frozenset({"left", "right"})
 _GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
@@ -229,6 +230,8 @@ class Lexicon:
             word = joined(found.group())
             if word.lower().startswith("non") or self.canonical(word) in self.vocabulary:
                 parted[found.start()] = (word, found.start(), found.end())
+        if not parted:
+            return [(plain.group(), plain.start(), plain.end()) for plain in _WORD_OR_STOP.finditer(text)]
         spans: list[tuple[str, int, int]] = []
         for plain in _WORD_OR_STOP.finditer(text):
             if not spans or plain.start() >= spans[-1][2]:
@@ -274,6 +277,7 @@ class Lexicon:
         """
         spans = self.spans(text)
         words = [word if word in _STOPS else self.canonical(word) for word, _, _ in spans]
+        there = frozenset(words)
         matches: list[Match] = []
         doubtful: dict[str, tuple[str, ...]] = {}
         place = 0
@@ -283,16 +287,16 @@ class Lexicon:
                 concept, length = "", 0  # "right lung window", "left kidney stone"
             if words[place] in _GRADED and (numbered := self._numbered_at(words, place))[1] > length:
                 concept, length = numbered
-            behind_hyphen = text[: spans[place][1]].endswith("-")  # "Niemann-Pick" is not called after Pick
+            behind_hyphen = text.endswith("-", 0, spans[place][1])  # "Niemann-Pick" is not called after Pick
             if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length:
-                concept, length = self._shortened(spans[place][0], words, typed, doubtful)
+                concept, length = self._shortened(spans[place][0], there, typed, doubtful)
                 if (more := self._numbered_short(spans[place][0], words, place, typed))[1]:
                     doubtful.pop(self._short_form(spans[place][0], typed), None)
                     concept, length = more
             bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
-            if bare and not typed and (shared := self._shared(words, place, text[spans[place][2] :])):
+            if bare and not typed and (shared := self._shared(words, place, text.startswith("/", spans[place][2]))):
                 concept, length = shared, 1
             if concept:
                 matches.append(Match(concept, spans[place][1], spans[place + length - 1][2]))
@@ -360,9 +364,9 @@ class Lexicon:
                 return self._names[found], after + most - place
         return "", 0
 
-    def _shared(self, words: Sequence[str], place: int, after: str) -> str:
+    def _shared(self, words: Sequence[str], place: int, slash: bool) -> str:
         """What a word means that shares its noun with the next one, *perinephric/subcapsular hematoma*."""
-        noun = place + 2 if after.startswith("/") else place + 3 if words[place + 1 : place + 2] in (["and"], ["or"]) else 0
+        noun = place + 2 if slash else place + 3 if words[place + 1 : place + 2] in (["and"], ["or"]) else 0
         named = " ".join((words[place], words[noun])) if 0 < noun < len(words) else ""
         return self._names[self._forms[named]] if named in self._forms else ""
 
@@ -408,7 +412,7 @@ class Lexicon:
     def _in_a_place(self, words: Sequence[str], place: int, middle: int, what: tuple[str, ...]) -> tuple[str, int]:
         """The name that has a place, which follows, before the thing."""
         after = middle + 1
-        while after < len(words) and (words[after] in _ARTICLES or words[after] in _BETWEEN):
+        while after < min(len(words), middle + _LONGEST_BETWEEN) and (words[after] in _ARTICLES or words[after] in _BETWEEN):
             after += 1
         for most in range(min(_LONGEST_AROUND_OF, len(words) - after), 0, -1):
             found = self._forms.get(" ".join((*words[after : after + most], *what)))
@@ -418,13 +422,12 @@ class Lexicon:
         return "", 0
 
     def _shortened(
-        self, word: str, words: Sequence[str], typed: bool, doubtful: dict[str, tuple[str, ...]]
+        self, word: str, there: frozenset[str], typed: bool, doubtful: dict[str, tuple[str, ...]]
     ) -> tuple[str, int]:
         short = self._short_form(word, typed)
         meanings = self._short.get(short)
         if not meanings:
             return "", 0
-        there = set(words)
         settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
         if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
             return self._names[settled[0][1]], 1

@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mirage.errors import BadInput
-from mirage.language.words import WORD, fold, joined, stems
+from mirage.language.words import WORD, fold, joined, remembered, stems
+from mirage.letters import unaccented
 from mirage.settings import SHIPPED
 
 FOLDER = SHIPPED / "lexicon"
@@ -256,9 +255,7 @@ def _organs_of_adjectives(concepts: Iterable[Concept]) -> dict[str, str]:
     return {adjective: next(iter(names)) for adjective, names in organs.items() if len(names) == 1}
 
 
-@lru_cache(maxsize=50_000)
+@remembered(50_000)
 def folded(word: str) -> str:
     """One word in the form that names are compared in, without accents."""
-    if not word.isascii():
-        word = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
-    return fold(word)
+    return fold(unaccented(word))

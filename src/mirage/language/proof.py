@@ -29,8 +29,8 @@ _PATTERNS = {
 # What was not done, or is not known yet, proves nothing.
 _NOTHING = re.compile(
     r"(?i)\b(?:no|never|without|declin\w+|refus\w+|await\w+|prior to)(?: \w+){1,3}"
-    r"|[\w/]+(?: \w+){0,3}\W+(?:pending|unavailable|(?:(?:is|are|was|were|has|have|had) )?not (?:yet )?(?:been |be )?"
-    r"(?:done|known|available|performed|carried out|obtained|confirmed))\b|\bsurgical(?= history)"
+    r"|(?<![\w/])[\w/]+(?: \w+){0,3}\W+(?:pending|unavailable|(?:(?:is|are|was|were|has|have|had) )?not (?:yet )?"
+    r"(?:been |be )?(?:done|known|available|performed|carried out|obtained|confirmed))\b|\bsurgical(?= history)"
 )
 
 

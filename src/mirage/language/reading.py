@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
-from mirage.language.concepts import Lexicon, lexicon
+from mirage.language.asking import ASKING, SPANISH, fillers
+from mirage.language.concepts import lexicon
 from mirage.language.lexicon_files import KINDS
+from mirage.language.mending import SHORTEST, Mended, mend
 from mirage.language.mentions import mentions
-from mirage.language.vocabulary import is_common
-from mirage.language.words import BEGINNINGS, FILLERS, WORD, stem
+from mirage.language.words import WORD
 
-_ASKING = tomllib.loads(Path(__file__).with_name("asking.toml").read_text("utf-8"))
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
-_VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in _ASKING["versus"]]
-_NORMAL = frozenset(_ASKING["normal"].split())
-SPANISH: Mapping[str, str] = _ASKING["spanish"]  # words beside the names of things, in English
+_BLANKS = re.compile(r"\s{2,}")
+_VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in ASKING["versus"]]
+_NORMAL = frozenset(ASKING["normal"].split())
 _ORDINAL = re.compile(r"(?i)\b(\d{1,2})(?:st|nd|rd|th)\b")
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 NORMAL, VARIANT = "normal", "normal variant"  # concepts
 _DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
 _WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
-_SHORTEST = 4  # letters of a word that is mended
-_LONG = 8  # letters from which two errors are believed, and how many of them beside a beginning and an ending
-_LONG_CORE = 7
-_STARTS = tuple(sorted({*BEGINNINGS, "exo", "ante", "ab", "ad", "mid"}, key=len, reverse=True))
-_ENDINGS = tuple(
-    "ectomy otomy ostomy opathy megaly plasia trophy itis osis iasis emia uria algia rrhea cele oma oid".split()
-)
-_MOST_MENDED = 40  # words of a query; what is longer is a pasted text
+_LONGEST_OF_TWO = 1_000  # characters that ask for two things side by side; what is longer is a pasted text
 # "CT of the head without contrast" is a noncontrast CT, and denies nothing.
 _PLAIN = re.compile(
     r"(?i)\s*(?<!and )(?<!or )\b(?:(?:without|w/o|no)\s(?:any\s|iv\s|i\.v\.\s|intravenous\s|oral\s|the\s)*"
@@ -69,18 +57,6 @@ def _either(short: str, names: Sequence[str]) -> AskedConcept:
     return AskedConcept(short, next(kind for kind in KINDS if kind in kinds), narrower, (known.canonical(short),))
 
 
-@lru_cache(maxsize=1)
-def fillers() -> frozenset[str]:
-    """Words that say that somebody asks, folded."""
-    return frozenset(lexicon().canonical(word) for word in (*_ASKING["fillers"].split(), *FILLERS))
-
-
-@lru_cache(maxsize=1)
-def modifiers() -> frozenset[str]:
-    """Words that say of a thing how large, how old or on which side it is, but not which thing, folded."""
-    return frozenset(lexicon().canonical(word) for word in _ASKING["modifiers"].split())
-
-
 @lru_cache(maxsize=1024)
 def _nearly(name: str) -> frozenset[str]:
     known = lexicon()
@@ -91,13 +67,6 @@ def _nearly(name: str) -> frozenset[str]:
         for broader in known.broader(name)
         if set(known.words(broader)) == words or (organ == known.organ(broader) and known.general(broader) == "lesion")
     ) | frozenset(each for each in masses if known.organ(each) == organ and known.general(each) == "mass")
-
-
-class Mended(NamedTuple):
-    """A word as it was typed, and as it was read."""
-
-    typed: str
-    read: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +201,9 @@ def read(
         Whether the stories of its cases have a word. They have errors of their own: one letter of such a word is mended.
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
-    plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", text))
+    plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", _BLANKS.sub(" ", text)))
     plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
-    mended, changes = _mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
+    mended, changes = mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)
     found = lexicon().find(mended, typed=True, eponyms=True)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
@@ -343,7 +312,7 @@ def _singular(text: str, kept: Collection[str]) -> str:
 
     def one(found: re.Match[str]) -> str:
         word = found.group()
-        if word.lower() in kept or len(word) < _SHORTEST or word.lower().endswith("ss"):  # a "mass" is no plural
+        if word.lower() in kept or len(word) < SHORTEST or word.lower().endswith("ss"):  # a "mass" is no plural
             return word
         shorter = (word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end))
         return next((each for each in shorter if known.knows(each)), word)
@@ -369,6 +338,8 @@ def _with_more_named(text: str, other: str) -> str:
 
 def sides_of(text: str) -> tuple[str, str] | None:
     """The two things that somebody wants side by side, "A versus B" or "difference between A and B"; None for one thing."""
+    if len(text) > _LONGEST_OF_TWO:
+        return None
     for pattern in _VERSUS:
         if (found := pattern.fullmatch(text)) and (a := _bare(found["a"])) and (b := _bare(found["b"])):
             if not lexicon().find(a, typed=True, eponyms=True).matches:  # "epidural versus subdural hematoma"
@@ -385,138 +356,3 @@ def _bare(text: str) -> str:
     while words and lexicon().canonical(words[0].strip("?.,")) in fillers():
         del words[0]
     return " ".join(words)
-
-
-def _mend(
-    text: str,
-    kept: Collection[str],
-    known_names: Lexicon,
-    known: Callable[[str], bool],
-    more: Callable[[], Collection[str]],
-    told: Callable[[str], bool],
-) -> tuple[str, tuple[Mended, ...]]:
-    """The text with its typing errors mended, and which they were."""
-    spans = [span for span in known_names.spans(text) if span[0][0].isalnum()]
-    if len(spans) > _MOST_MENDED:
-        return text, ()
-    named = known_names.find(text, typed=True).matches
-    changes: list[Mended] = []
-    parts, place = list[str](), 0
-
-    def mend(start: int, end: int, better: str) -> None:
-        nonlocal place
-        changes.append(Mended(text[start:end], better))
-        parts.extend((text[place:start], better))
-        place = end
-
-    for number, (word, start, end) in enumerate(spans):
-        long = len(word) >= _SHORTEST or word.lower() in BEGINNINGS
-        strange = long and word.isalpha() and word.lower() not in kept
-        following = spans[number + 1] if number + 1 < len(spans) else ("", end, end)
-        both = word + following[0]
-        within = [one for one in named if one.start < following[2] and start < one.end]
-        apart = text[end : following[1]] == " " and all(" " not in text[one.start : one.end] for one in within)
-        if start >= place and strange and apart and known_names.is_name(both):  # "wind pipe", which is in two words no name
-            mend(start, following[2], both)
-            continue
-        if start < place or not strange or known_names.knows(word) or known_names.canonical(word) in fillers():
-            continue
-        if following[0] and known_names.canonical(both) in known_names.vocabulary:  # "pneumo thorax"
-            mend(start, following[2], both)
-            continue
-        if len(word) < _SHORTEST:
-            continue
-        if known_names.begins(text, start):  # "peri-cardail effusion"
-            word, end = both, following[2]  # noqa: PLW2901 - two parts of one word
-        if _built(known_names.canonical(word), known_names, known):
-            continue
-        better = _nearest(word, (text[:start], text[end:]), known_names, more)
-        if not better or better == known_names.canonical(word):
-            continue
-        own = known(word) or (told(word) and OSA.distance(word.lower(), better) > 1)
-        # The atlas's own words are meant as they stand; "syndrom" is none, though its stem is one's.
-        if not own or (stem(better) == stem(word) and better.startswith(word.lower())):
-            mend(start, end, better)
-
-    return "".join((*parts, text[place:])), tuple(changes)
-
-
-def _built(word: str, known_names: Lexicon, known: Callable[[str], bool]) -> bool:
-    """Whether a word is one that there is behind a beginning, *hypo* and *vascular*: it means what it says."""
-    rests = (word[len(start) :] for start in _STARTS if len(start) >= _SHORTEST and word.startswith(start))
-    return any(len(rest) > _SHORTEST and (rest in known_names.vocabulary or known(rest)) for rest in rests)
-
-
-def _parts(word: str) -> tuple[str, str, str]:
-    """A word's beginning, what lies between, and its ending."""
-    start = next((one for one in _STARTS if word.startswith(one) and len(word) - len(one) > 2), "")
-    end = next((one for one in _ENDINGS if word.endswith(one) and len(word) - len(start) - len(one) > 1), "")
-    return start, word[len(start) : len(word) - len(end)], end
-
-
-def _another_word(typed: str, candidate: str, distance: int, known_names: Lexicon) -> bool:
-    """Whether what was typed differs from a name as words do, and not as errors do.
-
-    *Hypocalcemia* is no error for *hypercalcemia*, nor *nephritis* for *neuritis*: what stands before the ending begins
-    other names too.
-    """
-    start, core, end = _parts(typed)
-    other, rest, _ = _parts(candidate)
-    if start and other and start != other and OSA.distance(core, rest) <= 1:
-        return True
-    if distance > 1 and end and len(core) < _LONG_CORE:
-        return True
-    stem_typed = typed[: len(typed) - len(end)]
-    alike = candidate.startswith(stem_typed) and candidate.endswith(end)  # "meningoma" is one for *meningioma*
-    return bool(end) and len(stem_typed) >= _SHORTEST and not alike and _begins_names(stem_typed, known_names)
-
-
-@lru_cache(maxsize=1_000)
-def _begins_names(beginning: str, known_names: Lexicon) -> bool:
-    return sum(1 for word in known_names.vocabulary if word.startswith(beginning)) > 1
-
-
-@lru_cache(maxsize=2)
-def _names_to_mend_to(known_names: Lexicon) -> list[str]:
-    return list(dict.fromkeys((*known_names.vocabulary, *known_names.adjectives)))
-
-
-def _is_structure(word: str, known_names: Lexicon) -> bool:
-    return any(known_names.kind(one.concept) == "anatomy" for one in known_names.find(word).matches)
-
-
-def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Callable[[], Collection[str]]) -> str:
-    """The word that was meant, or an empty string where none is near enough.
-
-    A word of general English, *leaving*, is meant as it stands, unless with its neighbours the other makes a name, or its
-    letters are those of a structure: *brian*.
-    """
-    typed, common = known_names.canonical(word), is_common(word.lower())
-    farthest = 1 if len(typed) < _LONG else 2
-    titles = more()
-    candidates = []
-    # "Appendicties" is folded as a plural is; what was meant is near the word as it was typed.
-    for form in dict.fromkeys((typed, word.lower(), typed.replace("f", "ph"))):  # "scafoid"
-        for words in (_names_to_mend_to(known_names), list(titles)):
-            candidates += process.extract(form, words, scorer=OSA.distance, score_cutoff=farthest, limit=12)
-    ranked = []
-    for candidate, distance, _ in candidates:
-        if len(candidate) < _SHORTEST or _another_word(typed, candidate, round(distance), known_names):
-            continue
-        found = known_names.find(f"{around[0]}{candidate}{around[1]}", typed=True).matches
-        at = len(around[0])
-        within = max((match.end - match.start for match in found if match.start <= at < match.end), default=0)
-        named = within > len(candidate) + 1  # with its neighbours it makes a name of several words
-        if len(typed) < _LONG - 2 and candidate[0] != typed[0] and not named:
-            continue
-        if common and not named and not (sorted(candidate) == sorted(typed) and _is_structure(candidate, known_names)):
-            continue
-        ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, candidate not in titles, candidate))
-    if ranked:
-        return min(ranked)[-1]
-    if common:
-        return ""
-    for cut in range(_SHORTEST, len(typed) - _SHORTEST + 1):  # two words written as one
-        if {typed[:cut], known_names.canonical(typed[cut:])} <= known_names.vocabulary:
-            return f"{typed[:cut]} {typed[cut:]}"
-    return ""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+
+from mirage.language.words import remembered
 
 # Longer than any sentence a person reads at once; a run without a stop is cut.
 LONGEST = 800
 _NEAR = 200
+_TAIL = 8  # characters that tell whether a line goes on
 
 # Lower case, without the last stop. What ends a sentence as often as not ("etc", "cm") is not among them.
 _ABBREVIATIONS = frozenset(
@@ -62,7 +64,7 @@ class Sentence:
     is_heading: bool = False
 
 
-@lru_cache(maxsize=8192)
+@remembered(2048)
 def split(text: str) -> tuple[Sentence, ...]:
     """Cut a passage into sentences and headings.
 
@@ -90,33 +92,34 @@ def cut(text: str) -> tuple[str, ...]:
 
 
 def _pieces(sentence: str) -> list[str]:
-    pieces = []
-    while len(sentence) > LONGEST:
-        cut = max(sentence.rfind(mark, LONGEST // 2, LONGEST) for mark in (";", ",", " "))
-        cut = cut if cut > 0 else LONGEST
-        pieces.append(sentence[:cut].strip(" ,;"))
-        sentence = sentence[cut:].strip(" ,;")
-    return [*pieces, sentence] if sentence else pieces
+    pieces, start = [], 0
+    while len(sentence) - start > LONGEST:
+        cut = max(sentence.rfind(mark, start + LONGEST // 2, start + LONGEST) for mark in (";", ",", " "))
+        cut = cut if cut > 0 else start + LONGEST
+        pieces.append(sentence[start:cut])
+        start = cut + len(sentence[cut : cut + LONGEST]) - len(sentence[cut : cut + LONGEST].lstrip(" ,;"))
+    return [each for piece in (*pieces, sentence[start:]) if (each := piece.strip(" ,;"))]
 
 
 def _lines(text: str) -> list[tuple[str, bool]]:
     """Lines with their bullets off, broken prose joined, and whether each is an item of a list."""
-    lines: list[tuple[str, bool]] = []
-    fresh = True
+    lines: list[tuple[list[str], bool]] = []  # the parts of each
+    length, tail, fresh = 0, "", True  # of the line before
     for raw in (part for line in text.splitlines() for part in _items(line)):
         bullet = _BULLET.match(raw)
         line = " ".join(raw[bullet.end() :].split() if bullet else raw.split())
         if not line:
             fresh = True
             continue
-        before = lines[-1][0] if lines else ""
-        broken = len(before) > 50 and not (fresh or bullet) and not before.endswith((".", "!", "?", ":"))
-        if broken and (line[0].islower() or before.endswith((",", " and", " or", " the", " of", " with"))):
-            lines[-1] = (f"{before} {line}", lines[-1][1])
+        broken = length > 50 and not (fresh or bullet) and not tail.endswith((".", "!", "?", ":"))
+        if broken and (line[0].islower() or tail.endswith((",", " and", " or", " the", " of", " with"))):
+            lines[-1][0].append(line)
+            length, tail = length + 1 + len(line), f"{tail} {line}"[-_TAIL:]
         else:
-            lines.append((line, bool(bullet)))
+            lines.append(([line], bool(bullet)))
+            length, tail = len(line), line[-_TAIL:]
         fresh = False
-    return lines
+    return [(" ".join(parts), listed) for parts, listed in lines]
 
 
 def _items(line: str) -> list[str]:
@@ -230,7 +233,7 @@ OTHER = "another language"
 _LONGEST_FOR_LANGUAGE = 2000
 
 
-@lru_cache(maxsize=1024)  # the slices of a stack share most of their words, and each is asked about by several
+@remembered(1024)  # the slices of a stack share most of their words, and each is asked about by several
 def language_of(text: str) -> str:
     """Guess from letters and small words: empty for English and for a text too short to tell, else its name or `OTHER`."""
     text = text[:_LONGEST_FOR_LANGUAGE]

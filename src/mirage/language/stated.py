@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from mirage.language.asking import SPANISH, fillers
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
-from mirage.language.reading import SPANISH, contrast_of, fillers
+from mirage.language.reading import contrast_of
+from mirage.language.words import remembered
 
 Agreement = Literal["held", "silent", "contrary"]
 
@@ -27,11 +29,12 @@ _RANK = (
     r"|gadolinium|fluids?|injection|of)\b))"
 )
 _GRADED = rf"(?i:{'|'.join(sorted(GRADED, key=len, reverse=True))})s?"
+# Each word is begun with once, and a name ends after 60 letters: others write the text, and it may be one word.
 _NUMBERED = re.compile(
-    rf"(?:(?P<before>[^\W\d_][\w'’/-]*[^\W\d_])[\s,(:-]+)?(?P<graded>{_GRADED}(?:\s+{_GRADED})*)[\s-]*"
+    rf"(?:(?<![^\W\d_])(?P<before>[^\W\d_][\w'’/-]{{0,60}}[^\W\d_])[\s,(:-]+)?(?P<graded>{_GRADED}(?:\s+{_GRADED}){{0,3}})[\s-]*"
     rf"{_RANK.replace('[b-h]', '[a-i]')}"
     r"(?:[\s)-]+(?P<after>[^\W\d_]{3,}))?"
-    r"|(?P<name>[^\W\d_][\w'’-]*[^\W\d_])[\s-]+(?<!\w-)(?<![,.]\s)"
+    r"|(?<![^\W\d_])(?P<name>[^\W\d_][\w'’-]{0,60}[^\W\d_])[\s-]+(?<!\w-)(?<![,.]\s)"
     rf"{_RANK.replace('<value>', '<own>').replace('<part>', '<own_part>')}"
 )
 _LEVEL = re.compile(r"(?i)\b(low|high)(?:er)?[ -](?:to[ -]\w+[ -])?grade\b|\bgrado (bajo|alto)\b|\b(bajo|alto) grado\b")
@@ -111,7 +114,7 @@ class Stated:
     granted: frozenset[str] = frozenset()
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def stated(text: str) -> Stated:
     """All that a text states."""
     adjectives: dict[str, set[str]] = {}

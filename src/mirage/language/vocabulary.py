@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from mirage.language.words import fold, stem
+from mirage.language.words import fold, remembered, stem
 from mirage.settings import SHIPPED
 
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
@@ -203,7 +203,7 @@ def _common() -> frozenset[str]:
     return frozenset(piece for piece in pieces if piece.isalpha())
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def is_common(word: str) -> bool:
     """Whether a word, in lower case, is one of general English, or one of these with an ending: *leaving*, *ballooned*."""
     bases = (word.removesuffix(end) for end in ("s", "es", "ed", "ing", "ly") if word.endswith(end))
@@ -212,7 +212,7 @@ def is_common(word: str) -> bool:
     )
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def is_uncommon(word: str) -> bool:
     """Whether a word, in lower case, is outside the common words of general English and looks like a name of something."""
     if len(word) < _SHORTEST or not word.isalpha() or not word.isascii() or word.endswith(_INFLECTED):

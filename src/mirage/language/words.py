@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 import qdrant_edge as edge
+
+Held = TypeVar("Held")
+_REMEMBERED = 2**23
+"""Characters that the texts of one cache may have together: others write them, and long ones would fill the memory."""
 
 # What people add to say that they want a picture; a figure's words need not hold these to answer.
 FILLERS = frozenset(
@@ -61,7 +67,29 @@ _SPELLING = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=50_000)
+def remembered(most: int) -> Callable[[Callable[[str], Held]], Callable[[str], Held]]:
+    """As `functools.lru_cache`, for what reads a text: one that is long for so many is read each time, and not kept.
+
+    Parameters
+    ----------
+    most : int
+        How many are remembered.
+    """
+    longest = _REMEMBERED // most
+
+    def of(reading: Callable[[str], Held]) -> Callable[[str], Held]:
+        held = lru_cache(maxsize=most)(reading)
+
+        @wraps(reading)
+        def read(text: str) -> Held:
+            return held(text) if len(text) <= longest else reading(text)
+
+        return read
+
+    return of
+
+
+@remembered(50_000)
 def fold(word: str) -> str:
     """One word in lower case, singular, British spelling read as American; only to compare words with."""
     word = word.lower().translate(APOSTROPHES).removesuffix("'s")
@@ -88,7 +116,7 @@ def _stemmer() -> edge.Bm25:
     return edge.Bm25(edge.Bm25Config(language="english", tokenizer=edge.TokenizerType.Word, ascii_folding=True))
 
 
-@lru_cache(maxsize=50_000)
+@remembered(50_000)
 def stem(word: str) -> int | None:
     """One word's stem as a number; None for a stop word."""
     found = _stemmer().embed_query(word).indices

@@ -10,8 +10,10 @@ import errno
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -24,7 +26,8 @@ download, which can be resumed later."""
 _CHUNK = 1 << 20
 _SPARE = 64 * 2**20
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
-_RETRIED = {408, 425, 429, 500, 502, 503, 504}
+_AGENT = {"User-Agent": "mirage-atlas"}
+RETRIED = {408, 425, 429, 500, 502, 503, 504}
 
 
 class FetchRefused(Unavailable):
@@ -44,6 +47,24 @@ class FetchRefused(Unavailable):
         self.reason = reason
 
 
+class TooLarge(Unavailable):
+    """A file that is larger than may be taken; nothing of it is kept."""
+
+
+class Damaged(Unavailable):
+    """A file that is not the one which was stated; it was thrown away."""
+
+
+class Streams(Protocol):
+    """Asks for files: an ``httpx.Client``, or what asks in another way."""
+
+    def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[httpx.Response]:
+        """Ask, and let the answer be read as it arrives."""
+        ...
+
+
 class _Interrupted(Exception):
     """The line broke, or the server asked to come back; how, in words."""
 
@@ -58,6 +79,8 @@ def fetch(
     attempts: int = 5,
     pause: float = 1.0,
     instead: str = "",
+    http: Streams | None = None,
+    most: int | None = None,
 ) -> Path:
     """Download a file, or go on where an earlier call broke off.
 
@@ -82,6 +105,10 @@ def fetch(
         Seconds before the second try; they double each time.
     instead : str
         What to do without a network, for the message: "Give the path of a copy."
+    http : Streams, optional
+        What asks; a client that follows redirects when left out.
+    most : int, optional
+        Bytes that are taken at most, whatever the server says.
 
     Returns
     -------
@@ -93,22 +120,22 @@ def fetch(
     mirage.errors.NoNetwork
         When the server is not reached, or breaks off again and again. What has arrived is kept.
     mirage.errors.Unavailable
-        When the disk is full, the server refuses (`FetchRefused`), or the file is not the one that was wanted.
+        When the disk is full, the server refuses (`FetchRefused`), the file is `TooLarge`, or not the one that was wanted.
     """
     if target.is_file():
         if size in (None, target.stat().st_size):
             return target
         target.unlink()
     part, side = (target.with_name(target.name + ending) for ending in (".part", ".part.json"))
-    job = _Download(url, part, side, size, progress or (lambda *_: None), instead, headers or {})
+    job = _Download(url, part, side, size, progress or (lambda *_: None), instead, headers or {}, most)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        job.run(attempts, pause)
+        job.run(attempts, pause, http)
     except OSError as error:
         raise Unavailable(disk_words(target.parent, error)) from error
     if size not in (None, found := job.length):
         job.forget()
-        raise Unavailable(
+        raise Damaged(
             f"{url} is not the file that was wanted ({size:,} bytes); {found:,} bytes arrived and were thrown away. "
             f"Try again. If it happens again, the file has changed at its source. {instead}".rstrip()
         )
@@ -128,6 +155,7 @@ class _Download:
     progress: Progress
     instead: str
     headers: Mapping[str, str]
+    most: int | None
 
     @property
     def length(self) -> int:
@@ -139,10 +167,11 @@ class _Download:
         self.part.unlink(missing_ok=True)
         self.side.unlink(missing_ok=True)
 
-    def run(self, attempts: int, pause: float) -> None:
+    def run(self, attempts: int, pause: float, asking: Streams | None) -> None:
         """Go on until all is there, or nothing came so often in a row."""
         failures = 0
-        with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers=self.headers) as http:
+        given = nullcontext(asking) if asking else httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers=_AGENT)
+        with given as http:
             while True:
                 before = self.length
                 try:
@@ -156,9 +185,9 @@ class _Download:
                         raise NoNetwork(told.rstrip()) from why
                 time.sleep(min(pause * 2 ** (failures - 1), 30.0))
 
-    def _stream(self, http: httpx.Client) -> None:
+    def _stream(self, http: Streams) -> None:
         have, validator = self.length, self._validator()
-        headers = {"Accept-Encoding": "identity", "User-Agent": "mirage-atlas"}
+        headers = {"Accept-Encoding": "identity", **self.headers}
         if have and validator:
             headers |= {"Range": f"bytes={have}-", "If-Range": validator}
         else:
@@ -168,6 +197,7 @@ class _Download:
                 have, total = self._accept(answer, have)
                 if answer.status_code == 416:
                     return
+                self._bound(total or 0)
                 if total is not None:
                     check_room(self.part.parent, total - have + _SPARE)
                 with self.part.open("ab" if have else "wb") as file:
@@ -175,6 +205,7 @@ class _Download:
                     for chunk in answer.iter_raw():
                         file.write(chunk)
                         have += len(chunk)
+                        self._bound(have)
                         self.progress(have, total or self.size)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise BadInput(f"{self.url} is no address that can be fetched.") from None
@@ -182,6 +213,12 @@ class _Download:
             raise _Interrupted(reason(error)) from error
         if total is not None and have < total:
             raise _Interrupted(f"it broke off after {have:,} of {total:,} bytes")
+
+    def _bound(self, size: int) -> None:
+        """Stop what is larger than may be taken."""
+        if self.most is not None and size > self.most:
+            self.forget()
+            raise TooLarge(f"{self.url} has {size / 1e6:,.1f} MB or more; at most {self.most / 1e6:,.1f} MB are taken.")
 
     def _accept(self, answer: httpx.Response, have: int) -> tuple[int, int | None]:
         """Bytes that may be kept and bytes that there will be; refuses an answer that is not the file."""
@@ -193,7 +230,7 @@ class _Download:
                 return have, have + length if total is None and length >= 0 else total
             self.forget()
             raise _Interrupted("it went on at the wrong place" if status == 206 else "it has fewer bytes than were fetched")
-        if status in _RETRIED:
+        if status in RETRIED:
             raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
         if status != 200:
             told = f"{self.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."

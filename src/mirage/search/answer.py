@@ -13,6 +13,7 @@ from mirage.figure import Figure
 from mirage.language.reading import QueryReading
 from mirage.query import Query
 from mirage.search.confidence import Basis, Confidence, HitFeatures
+from mirage.wording import _
 
 _CARD = "display:inline-block;vertical-align:top;width:180px;margin:0 12px 16px 0;font:13px/1.4 system-ui,sans-serif"
 _PICTURE = "width:180px;height:180px;object-fit:contain;background:#0b0d10;border-radius:4px"
@@ -48,7 +49,7 @@ class SliceFound:
     @property
     def why(self) -> str:
         """The reason in words."""
-        return f"{self.label} is largest here" if self.label else "looks most like what you asked for"
+        return _("%(label)s is largest here", label=self.label) if self.label else _("looks most like what you asked for")
 
 
 @dataclass(frozen=True, slots=True)

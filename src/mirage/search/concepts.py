@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal
 
+from mirage.language.asking import modifiers
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
-from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading, modifiers
+from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.language.sentences import cut
 from mirage.language.stated import agreement, asked_beside_names
 from mirage.search.confidence import Basis, Confidence

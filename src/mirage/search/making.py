@@ -8,6 +8,7 @@ from functools import lru_cache
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.reading import HOW, AskedConcept, QueryReading
+from mirage.language.words import remembered
 from mirage.storage.records import SearchRow
 
 # What a film calls the view that slices call a plane.
@@ -80,7 +81,7 @@ def made_so(  # noqa: PLR0911 - each return is one way to tell it
     return _says(concept, figure) or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def named_in(text: str) -> frozenset[str]:
     """The concepts that a text names."""
     return frozenset(match.concept for match in lexicon().find(text).matches)

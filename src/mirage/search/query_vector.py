@@ -20,6 +20,7 @@ from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
 from mirage.models.runtime import loaded_once
 from mirage.query import Query, Term
+from mirage.wording import _
 
 Vector = npt.NDArray[np.float32]
 
@@ -110,14 +111,14 @@ class QueryEncoder:
                 plain += own
         norm = float(np.linalg.norm(total))
         if norm < 1e-4 or float(np.linalg.norm(plain)) < 1e-4:
-            raise BadQuery("The terms of this query cancel each other out: nothing is left to look for.")
+            raise BadQuery(_("The terms of this query cancel each other out: nothing is left to look for."))
         return np.asarray(total / norm, dtype=np.float32)
 
     def _term_vector(self, term: Term) -> Vector:
         if term.picture is not None:
             mine = self._info
             if term.picture.digest != mine.digest[:12] or len(term.picture.codes) != mine.dimension:
-                raise BadQuery("This picture was embedded by another encoder than this atlas uses. Drop it again.")
+                raise BadQuery(_("This picture was embedded by another encoder than this atlas uses. Drop it again."))
             return term.picture.vector
         return self._figure_vector(term.figure)
 

@@ -35,6 +35,7 @@ from mirage.search.shares import GAIN
 from mirage.search.stacks import Stacks, most_shown
 from mirage.storage.records import SearchRow, StoredMention
 from mirage.storage.store import Store
+from mirage.wording import _, ngettext
 
 Vector = npt.NDArray[np.float32]
 
@@ -51,6 +52,8 @@ class Searcher:
         The atlas's own.
     calibration : Calibration, optional
         The one fitted for the encoder when left out.
+    hidden : callable
+        Gives the keys of figures that are never found.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Searcher:
         encoder: Encoder,
         pictures: PictureStore,
         calibration: Calibration | None = None,
+        hidden: Callable[[], frozenset[int]] = frozenset,
     ) -> None:
+        self._hidden = hidden
         self._store, self._index, self._encoder, self._pictures = store, index, encoder, pictures
         self._encoder_info = encoder.info()
         self.calibration = calibration or calibration_for(self._encoder_info.digest)
@@ -106,23 +111,21 @@ class Searcher:
             picture=any(not term.text for term in query.terms),
             less=any(term.weight < 0 for term in query.terms),
         )
-        most = query.k + SPARE + len(own)
+        hidden = self._hidden() - own
         gained = _with_shares(_gained(lists, weights, sum(wanted.values())), shares, reading)
         ranked, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
-        fused = fusion.fuse(lists, ranked, None if self._stacks else most, silent, gained)
+        fused = fusion.fuse(lists, ranked, None, silent, gained)
         order = [entry.key for entry in fused if entry.key not in own]
-        staying = self._stacks.considered(order, query.k + SPARE) | set(most_shown(shares)).intersection(order)
+        # Those that speak most plainly of what is asked are considered wherever the other channels put them.
+        speaking = [*most_shown(shares), *(key for key, _ in lists.get("concepts", ())[: query.k])]
+        staying = self._stacks.considered(order, query.k + SPARE + len(hidden)) | set(speaking).intersection(order)
         fused = [entry for entry in fused if entry.key in staying]
         mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
         rows = self._store.search_rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
-        # A stack looks like the figure that is cut where its picture is, and is more than that.
-        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in self._stacks.counts}
-        kept, folded = deduplicated(list(looks), looks, self._index.vectors)
-        staying = {*kept, *self._stacks.counts}
-        fused = [entry for entry in fused if entry.key in staying]
+        fused, folded, dropped = self._distinct(fused, rows, hidden)
         if feedback is None:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
@@ -134,12 +137,24 @@ class Searcher:
         if self._stacks:
             fused = self._stacks.gathered(fused, tiers, self._stacks.named(rows, wanted), covered)
         hits = self._stacks.at_slices(self._hits(fused[: query.k], rows, folded, features, sure), vector, reading)
-        notes += _remarks(query, hits)
+        notes += [*_said_hidden(dropped), *_remarks(query, hits)]
         if reading and reading.denied:
             names = ", ".join(reading.denied)
             notes.append(f"The words deny {names}, so that is not looked for. “Less of” turns a search away from it.")
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
+
+    def _distinct(
+        self, fused: Sequence[FusedFigure], rows: Mapping[int, SearchRow], hidden: frozenset[int]
+    ) -> tuple[list[FusedFigure], Mapping[int, Sequence[int]], int]:
+        """Without near-duplicates and hidden figures; which key stands for which others, and how many were hidden."""
+        # A stack looks like the figure that is cut where its picture is, and is more than that.
+        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in self._stacks.counts}
+        kept, folded = deduplicated(list(looks), looks, self._index.vectors)
+        staying = [entry for entry in fused if entry.key in {*kept, *self._stacks.counts}]
+        # A near-duplicate shows the same.
+        left = [entry for entry in staying if not hidden & {entry.key, *folded.get(entry.key, ())}]
+        return left, folded, len(staying) - len(left)
 
     def _asked(
         self, query: Query, reading: QueryReading | None, words: str, feedback: Feedback | None, notes: list[str]
@@ -261,7 +276,14 @@ class Searcher:
                 # The most frequent first, and not all of a hundred regions.
                 by_count = sorted((value for value in known[name] if value), key=lambda value: -known[name][value])
                 there = ", ".join(by_count[:12]) + (", …" if len(by_count) > 12 else "") or "nothing"
-                raise BadQuery(f"No figure in this atlas has the {name} {shown(strange[0])}. There is: {there}.")
+                raise BadQuery(
+                    _(
+                        "No figure in this atlas has the %(name)s %(shown)s. There is: %(there)s.",
+                        name=name,
+                        shown=shown(strange[0]),
+                        there=there,
+                    )
+                )
 
     def vector(self, query: Query) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with."""
@@ -269,14 +291,14 @@ class Searcher:
 
     def _figure_vector(self, figure_id: str) -> Vector:
         key = self._store.row(figure_id).key
-        found = self._store.vectors([key], self._encoder_info.digest)
+        found = self._store.vectors.of([key], self._encoder_info.digest)
         if key not in found:
             self._store.row(figure_id)  # says so where it was removed since
         return found[key][0]
 
     def _features(self, vector: Vector, keys: Sequence[int], covered: Mapping[int, float]) -> dict[int, HitFeatures]:
         """What speaks for figures by the query alone: an explanation resembles what it was quoted from."""
-        stored = self._store.vectors(keys, self._encoder_info.digest)
+        stored = self._store.vectors.of(keys, self._encoder_info.digest)
         cosines = {
             key: (float(vector @ image), float(vector @ caption) if caption is not None else 0.0)
             for key, (image, caption) in stored.items()
@@ -374,7 +396,13 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
     """What the person should know of the hits: near-duplicates, and labels that captions contradict."""
     told: list[str] = []
     if count := sum(len(hit.folded) for hit in hits):
-        told.append(f"{count} near-duplicate{'s' if count > 1 else ''} removed; the best figure of each is shown.")
+        told.append(
+            ngettext(
+                "%(num)s near-duplicate removed; the best figure of each is shown.",
+                "%(num)s near-duplicates removed; the best figure of each is shown.",
+                count,
+            )
+        )
     if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
         told.append(f"{wordform.counted(count, 'figure')} here may not fit the filters: label and caption disagree.")
     return told
@@ -384,10 +412,25 @@ def _said_nothing(reading: QueryReading) -> str:
     """Why nothing is looked for."""
     what = "These words only ask."
     if reading.denied:
-        what = f"These words only say what is not to be there: {', '.join(reading.denied)}."
+        what = _("These words only say what is not to be there: %(denied)s.", denied=", ".join(reading.denied))
     elif all(len(word) == 1 for word in wordform.WORD.findall(reading.text)):
         what = f"“{reading.text}” is too short to look for."
-    return f"{what} Name what you look for: a condition, a finding, a structure."
+    return " ".join((what, _("Name what you look for: a condition, a finding, a structure.")))
+
+
+def _said_hidden(number: int) -> list[str]:
+    """That figures are left out, never silently."""
+    if not number:
+        return []
+    why = _("the owner hid what educators called misleading, and can show it again on the page of reviews")
+    return [
+        ngettext(
+            "%(num)s figure is left out of what was found: %(why)s.",
+            "%(num)s figures are left out of what was found: %(why)s.",
+            number,
+            why=why,
+        )
+    ]
 
 
 def _words_asked(query: Query, reading: QueryReading | None) -> str:

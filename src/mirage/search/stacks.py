@@ -157,12 +157,12 @@ class Stacks:
     @loaded_once
     def counts(self) -> dict[int, int]:
         """The key of each stack to how many of its slices are encoded."""
-        return self._store.slice_counts(self._encoder) if self.families else {}
+        return self._store.vectors.slice_counts(self._encoder) if self.families else {}
 
     def slices(self, keys: Iterable[int]) -> dict[int, SliceVectors]:
         """The vectors of the slices of those among some figures that are stacks."""
         own = [key for key in keys if key in self.counts]
-        return self._store.slices(own, self._encoder) if own else {}
+        return self._store.vectors.slices(own, self._encoder) if own else {}
 
     def list_missing(self, asked: IndexQuery, lists: dict[str, Ranked], shares: Mapping[int, float]) -> None:
         """Add to the channels' lists the stacks of which only slices are listed: many of these may stand before them.

@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, TypeVar, cast
 
 import numpy as np
@@ -166,6 +167,7 @@ class AtlasFile:
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
         self._archive = archive
+        size = path.stat().st_size
         self._sizes = {info.filename: info.file_size for info in archive.infolist()}
         for info in archive.infolist():
             if not _NAMES.fullmatch(info.filename):
@@ -174,6 +176,8 @@ class AtlasFile:
                 raise self.refused(f"its part {info.filename} unpacks to more than {_MOST_SHRUNK} times its size")
             if info.filename.endswith(".stack") and info.compress_type != zipfile.ZIP_STORED:
                 raise self.refused(f"its part {info.filename} is packed once more, which no export does")
+            if info.compress_size > size:  # room would be made for it
+                raise self._damaged(info.filename)
         if len(self._sizes) != len(archive.infolist()):
             raise self.refused("it holds a name twice, which no export does")
         self.manifest = self._manifest()
@@ -325,7 +329,7 @@ class AtlasFile:
             if shape[1:] != each or by_column or kind != np.float16:
                 raise ValueError("its shape or type is another")
             return np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
-        except (ValueError, SyntaxError) as error:
+        except (ValueError, SyntaxError, TokenError) as error:
             raise self.refused(f"{name} cannot be used ({str(error)[:200]})") from error
 
     def _check_directions(self, name: str, vectors: Half) -> None:

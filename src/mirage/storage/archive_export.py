@@ -258,8 +258,8 @@ class _Writing:
         """The figures that go, their pictures already written."""
         self._fingerprints = {key: value for name in corpora for key, value in self._store.fingerprints(name).items()}
         for rows in self._store.each(batch=200):
-            there = self._store.raw_vectors([row.key for row in rows], self._encoder.digest)
-            slices = self._store.slices([row.key for row in rows if row.stack], self._encoder.digest)
+            there = self._store.vectors.raw([row.key for row in rows], self._encoder.digest)
+            slices = self._store.vectors.slices([row.key for row in rows if row.stack], self._encoder.digest)
             self._meter.move(len(rows), len(rows))
             for row in rows:
                 if row.figure.source.corpus not in corpora:
@@ -310,7 +310,7 @@ class _Writing:
         return made, replace(picture, name=name, width=image.width, height=image.height, bytes=len(made))
 
     def _vectors(self, block: list[FigureRow]) -> bytes:
-        found = self._store.raw_vectors([row.key for row in block], self._encoder.digest)
+        found = self._store.vectors.raw([row.key for row in block], self._encoder.digest)
         nothing = np.full(self._encoder.dimension, np.nan, np.float16)
         pairs = (found[row.key] for row in block)
         return _npy(np.stack([np.stack([image, nothing if caption is None else caption]) for image, caption in pairs]))
@@ -328,7 +328,10 @@ class _Writing:
 
 def _told(what: Figure | Case) -> dict[str, Any]:
     """What its source says; the atlas that takes it in works out the rest, and earlier versions know nothing of that."""
-    return {name: value for name, value in asdict(what).items() if name not in DERIVED and value is not None}
+    told = {name: value for name, value in asdict(what).items() if name not in DERIVED and value is not None}
+    if not told.get("edited"):  # earlier versions know nothing of that either
+        told.pop("edited", None)
+    return told
 
 
 def _npy(array: npt.NDArray[np.float16]) -> bytes:

@@ -23,8 +23,10 @@ from mirage.settings import Settings
 from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
 from mirage.storage.archive_records import ArchivedFigure
+from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
+from mirage.storage.ingest import ProgressMeter, Tell
+from mirage.storage.prepare import BATCH
 from mirage.storage.records import (
     MADE_OF_A_NAME,
     FigureRecord,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from mirage.errors import BadPicture, first_fault
-from mirage.figure import INFERABLE, MODALITIES, PLANES, Case, Figure
+from mirage.errors import BadPicture, first_fault, has_more_values
+from mirage.figure import EDITABLE, INFERABLE, MODALITIES, PLANES, Case, Figure, is_link
 from mirage.images.stacks import check_stack
 from mirage.images.volume import MOST_LABELS
 from mirage.storage.records import PictureRow, StackRow
@@ -30,7 +30,9 @@ _LINKS = {"url", "licence_url", "homepage"}
 _IDS = {"id", "case_id", "stack"}
 _MOST_VALUE = 2.0**40  # of a voxel, and of what is made of it
 _MOST_NOTES = 100  # and windows
+_MOST_VALUES = 100_000  # of a record; the slices of a stack are 65,535 at most
 _NAMES = {"corpus", "name", "url_of", "fingerprint", "version"} | _LINKS | _IDS
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")  # a terminal's commands, a text's direction
 
@@ -65,12 +67,29 @@ def read_record(kind: type[Read], line: bytes) -> Read:
     ValueError
         Naming the first field that cannot be used, and why.
     """
+    if has_more_values(line, _MOST_VALUES):
+        raise ValueError("the record: it has more fields and values than a record can have")
     try:
         record: Read = _reader(kind).validate_json(line, strict=True, extra="forbid")
     except ValidationError as error:
         raise ValueError(first_fault(error)) from error
     _check(record)
     return record
+
+
+def fault_of(*records: Figure | Case) -> str:
+    """What is wrong with records that somebody else made, in words; empty where an atlas file may hold them.
+
+    Parameters
+    ----------
+    *records : Figure or Case
+    """
+    try:
+        for record in records:
+            _check(record)
+    except ValueError as error:
+        return f"Its words cannot be kept: {error}."
+    return ""
 
 
 def id_of(line: bytes) -> str:
@@ -100,6 +119,8 @@ def _check(record: Any, place: str = "", corpus: str = "") -> None:
             told = getattr(record, name)
             if strange := {told} - {""} - set(known) if isinstance(told, str) else set(told) - set(known):
                 raise ValueError(f"{name}: {min(strange)[:40]!r} is none of {', '.join(known)}")
+        if any(field not in EDITABLE or not _DAY.fullmatch(day) for field, day in record.edited):
+            raise ValueError("edited: it names no field that can be, or no day")
     if isinstance(record, ArchivedFigure):
         _check_stacked(record)
 
@@ -122,7 +143,7 @@ def _check_stacked(figure: ArchivedFigure) -> None:
     except BadPicture as error:
         raise ValueError(f"stack: {error}") from error
     values = stack.least, stack.slope, stack.intercept, *(stack.spacing or ())
-    values += tuple(value for window in stack.windows for value in (window.centre, window.width))
+    values += tuple(value for window in stack.windows for value in (window.centre, window.width, *chain(*window.each)))
     if max(map(abs, values)) > _MOST_VALUE or max(len(stack.notes), len(stack.windows)) > _MOST_NOTES:
         raise ValueError("stack: it is described as no stack can be")
     if len({label.value for label in stack.labels}) < len(stack.labels) or (files.labels and not stack.labels):
@@ -141,13 +162,8 @@ def _check_text(where: str, name: str, text: str) -> None:
         raise ValueError(f"{where}: {len(text):,} characters, where {most:,} may be")
     if (_CONTROL if name in _NAMES else _UNSEEN).search(text):
         raise ValueError(f"{where}: it holds a control character")
-    if name in _LINKS and text:
-        try:
-            parts = urlsplit(text)
-        except ValueError:  # brackets that do not match
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", text):
-            raise ValueError(f"{where}: {text[:60]!r} is no link to a web page (https or http)")
+    if name in _LINKS and text and not is_link(text):
+        raise ValueError(f"{where}: {text[:60]!r} is no link to a web page (https or http)")
 
 
 def _check_id(where: str, identity: str, wanted: str) -> None:

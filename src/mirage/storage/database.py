@@ -18,7 +18,10 @@ from mirage.storage.migrations import RECORDS, Schema, version_of
 from mirage.storage.records import batched, version
 
 AT_ONCE = 500  # things that a statement takes
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000", "mmap_size=268435456")
+_PRAGMAS = (
+    "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000",
+    "mmap_size=268435456",
+)  # fmt: skip
 
 
 def each_of(name: str) -> sa.Select[Any]:
@@ -26,17 +29,18 @@ def each_of(name: str) -> sa.Select[Any]:
     return sa.select(sa.func.json_each(sa.bindparam(name, type_=sa.JSON)).table_valued("value").c.value)
 
 
-def put(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
-    """Insert a row, or replace the one of the same primary key.
+def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any]) -> None:
+    """Insert rows of the same columns, or replace those of the same primary key.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
     table : sqlalchemy.Table
-    values : mapping
-        Column to value.
+    *values : mapping
+        Column to value, of each row.
     """
-    connection.execute(upserting(table, tuple(values)), values)
+    if values:
+        connection.execute(upserting(table, tuple(values[0])), list(values))
 
 
 @lru_cache(maxsize=64)  # put together once: that takes longer than what it does
@@ -74,7 +78,8 @@ class Database:
 
     def __init__(self, url: str, schema: Schema = RECORDS) -> None:
         self._schema = schema
-        self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32)
+        # An error must not repeat what was to be written: it goes to a log, and that may name somebody.
+        self._engine = sa.create_engine(url, poolclass=QueuePool, pool_size=8, max_overflow=32, hide_parameters=True)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
         with self._clear_errors():
@@ -140,6 +145,19 @@ class Database:
     def _begin(self, connection: sa.Connection) -> None:
         if self._engine.dialect.name == "sqlite":  # whose driver begins none for changes of tables, nor for reading
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def compact(self) -> None:
+        """Give back the room of what was deleted, so that nothing of it stays in the file."""
+        with self._clear_errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM")
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def settle(self) -> None:
+        """Leave nothing of what was deleted in the log of changes; what is deleted is written over at once."""
+        with self._clear_errors(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rows(self, statement: sa.Select[Any]) -> list[Any]:
         """What a statement finds."""

@@ -227,8 +227,7 @@ class AtlasFolder:
             check_room(self.path)
             left.update(self.store.files([record.figure.id for record in records]))
             keys = self.store.put(records, self.encoder_info.digest, stamp)
-            rows = self.store.rows(keys)
-            self._index([rows[key] for key in keys])
+            self.index_again(keys)
             self.renewed()
             added += len(records)
 
@@ -304,6 +303,11 @@ class AtlasFolder:
         self.changed()
         self.store.set_note(UNFINISHED, None)
 
+    def index_again(self, keys: Sequence[int]) -> None:
+        """Put figures into the index as the records have them now."""
+        rows = self.store.rows(keys)
+        self._index([rows[key] for key in keys])
+
     def _index(self, rows: Sequence[FigureRow]) -> None:
         self.index.add(points_of(self.store, rows, self.encoder_info.digest))
 
@@ -337,7 +341,7 @@ class AtlasFolder:
             self._former.remove(former)
             shutil.rmtree(self.path / former_name, ignore_errors=True)
             with suppress(MirageError):  # they are only in the way
-                self.store.forget_vectors(info.digest)
+                self.store.vectors.forget(info.digest)
 
     def idle(self, index: Index) -> bool:
         """Whether nobody answers from an index any more, waiting for a while if somebody does."""
@@ -354,9 +358,9 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
     digest : str
         Of the encoder whose vectors are meant.
     """
-    found = store.vectors([row.key for row in rows], digest)
+    found = store.vectors.of([row.key for row in rows], digest)
     said = store.mentions.of(list(found))
-    sliced = store.slices([row.key for row in rows if row.stack], digest)
+    sliced = store.vectors.slices([row.key for row in rows if row.stack], digest)
     told = store.cases({row.figure.case_id for row in rows if row.figure.case_id})
     points: list[Point] = []
     for row in rows:

@@ -75,7 +75,11 @@ class Mentions:
         return found
 
     def counts(
-        self, asked: Sequence[Collection[str]], fields: Collection[str], columns: Sequence[str]
+        self,
+        asked: Sequence[Collection[str]],
+        fields: Collection[str],
+        columns: Sequence[str],
+        without: Collection[int] = (),
     ) -> dict[tuple[str, ...], int]:
         """Count the figures that speak plainly of all that is asked, by the values of some columns.
 
@@ -88,10 +92,14 @@ class Mentions:
             Those in which it counts.
         columns : sequence of str
             Of the figures.
+        without : collection of int
+            Keys of figures that are not counted. At most 10,000.
         """
         own, case = figure_mentions.c, case_mentions.c
         values = [figures.c[name] for name in columns]
         statement = sa.select(*values, sa.func.count()).group_by(*values)
+        if without:
+            statement = statement.where(figures.c.key.not_in(sorted(without)))
         for names_told in map(sorted, asked):
             plainly = [
                 sa.select(what).where(c.concept.in_(names_told), c.field.in_(fields), c.polarity == "affirmed")
@@ -120,6 +128,31 @@ class Mentions:
         found: dict[str, dict[int, str]] = {}
         for row in self._database.rows(statement):
             found.setdefault(row.case_id, {})[row.key] = row.id
+        return found
+
+    def told(self) -> list[StoredMention]:
+        """What titles, diagnoses and captions affirm and deny, and what topics of cases affirm, of all figures.
+
+        A slice of a stack shows what its own words say, not all that its case has: topics are not told of it.
+        """
+        own, case = figure_mentions.c, case_mentions.c
+        plain = sa.select(own.key, own.concept, own.field, own.polarity).where(own.polarity.in_(("affirmed", "denied")))
+        topics = (
+            sa.select(figures.c.key, case.concept, case.field, case.polarity)
+            .select_from(case_mentions.join(figures, figures.c.case_id == case.case_id))
+            .where(case.field == "topic", case.polarity == "affirmed", figures.c.slice_of == "")
+        )
+        return [StoredMention(*row) for statement in (plain, topics) for row in self._database.rows(statement)]
+
+    def subjects(self) -> dict[str, int]:
+        """The topics of cases and the diagnoses of figures, as they are written, to how many figures have them."""
+        topics = sa.select(cases.c.topic, sa.func.count()).join(figures, figures.c.case_id == cases.c.id)
+        diagnoses = sa.select(figures.c.diagnosis, sa.func.count()).group_by(figures.c.diagnosis)
+        found: dict[str, int] = {}
+        for statement in (topics.group_by(cases.c.topic), diagnoses):
+            for text, count in self._database.rows(statement):
+                found[text] = max(count, found.get(text, 0))
+        found.pop("", None)
         return found
 
     def title_words(self) -> set[str]:

@@ -68,6 +68,7 @@ figures = sa.Table(
     sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
     _text("folded", server_default=""),
     _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name", its shares as JSON below
+    _text("edited", server_default=""),  # JSON: field, day, what the source says of it, and whether that was inferred
 )
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
@@ -106,8 +107,8 @@ corpora = sa.Table(  # the fields of `CorpusRecord`
 )
 jobs = sa.Table("jobs", metadata, _key("id"), _text("record"), _float("created"))
 notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
-# What stays in this atlas, and is never exported or shown to others: names of files often name patients. The id is of a
-# figure or a case; or it is the name of a corpus.
+# Which figures, cases and corpora were made here of somebody's own files. What those are called is not in the records, for
+# names of files often name patients: see `mirage.storage.names`. The column `name` is empty.
 names = sa.Table("names", metadata, _key("id"), _text("name"))
 former_ids = sa.Table("former_ids", metadata, _key("former"), _string("id", index=True))
 # What was removed from this atlas, of which kind ("figure", "case", "corpus"), of which corpus, and when (seconds since
@@ -133,7 +134,7 @@ sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.pola
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0006"
+VERSION = "0008"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 
@@ -255,6 +256,7 @@ class FigureRecord:
     """A figure about to be kept, with its vectors.
 
     `name` and `case_name` are the file's and the case's as the person who added them knows them; they stay in this atlas.
+    `edits` are those of the figure: field, day, what its source says, and whether that was inferred.
     A figure with a `Figure.stack` has its files in `stack`, and the vectors of slices of it in `slices`.
     """
 
@@ -268,6 +270,7 @@ class FigureRecord:
     case_name: str = ""
     stack: StackRow | None = None
     slices: SliceVectors | None = None
+    edits: tuple[tuple[str, str, str, bool], ...] = ()
 
 
 # Ids of folders until records had versions: the name of a file or case, shortened, and a plain hash of it.

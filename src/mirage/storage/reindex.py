@@ -23,9 +23,11 @@ from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
 from mirage.settings import Settings
 from mirage.storage import manifest
+from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.folder import AtlasFolder, points_of
-from mirage.storage.ingest import BATCH, ProgressMeter, Tell, encode_captions
+from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.migrations import upgrade
+from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, SliceVectors
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
@@ -95,7 +97,7 @@ def rebuild(
             new = manifest.AtlasManifest(manifest.FORMAT, used.info(), known.corpora, name)
             index = work.index(name, lambda _: new.write(folder))
             with suppress(MirageError):  # they are only in the way
-                store.forget_vectors(used.info().digest)
+                store.vectors.forget(used.info().digest)
         with closing(index):
             shutil.rmtree(folder / known.index, ignore_errors=True)
             return Rebuilt(len(index), encoded)
@@ -187,14 +189,14 @@ class _Work:
         """Encode the figures that this encoder has not encoded yet, and say how many those were."""
         meter, encoded = ProgressMeter(len(self._store.keys()), self._progress, ENCODING), 0
         for rows in self._store.each(batch=BATCH):
-            there = self._store.vectors([row.key for row in rows], self._digest)
+            there = self._store.vectors.of([row.key for row in rows], self._digest)
             missing = [row for row in rows if row.key not in there]
             if missing:
                 check_room(self._folder)
                 images = self._encoder.encode_images([_decoded(self._pictures, row) for row in missing])
                 captions = encode_captions(self._encoder, [row.figure for row in missing])
                 slices = {row.key: made for row in missing if (made := self._slices(row)) is not None}
-                self._store.put_vectors(missing, images, captions, self._digest, slices)
+                self._store.vectors.put(missing, images, captions, self._digest, slices)
                 encoded += len(missing)
             meter.move(len(rows), len(missing))
             self._look()

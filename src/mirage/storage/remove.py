@@ -102,7 +102,36 @@ def remove(
             progress(done, len(keys))
         atlas.remove_files(going.files)
         atlas.index.optimise()
+    atlas.store.forget()
     return told
+
+
+def collect(atlas: AtlasFolder) -> tuple[int, int]:
+    """Remove files that no figure has: of an addition that was killed, or put into the folder by hand.
+
+    Killed at any point, the rest goes the next time. What another process writes meanwhile is not there: one holds an atlas.
+
+    Parameters
+    ----------
+    atlas : AtlasFolder
+        Open in this process.
+
+    Returns
+    -------
+    tuple of int
+        How many files those were, and their bytes.
+    """
+    atlas.reconcile()  # which removes those of a change that was cut short
+    left = set(atlas.pictures.names())
+    left -= atlas.store.used(left)
+    lone = atlas.pictures.lone_thumbnails()
+    size = sum(path.stat().st_size for path in (*map(atlas.pictures.path, left), *lone))
+    if left or lone:
+        with atlas.changing():  # so that an export under way knows
+            atlas.remove_files(left)
+            for path in lone:
+                path.unlink(missing_ok=True)
+    return len(left) + len(lone), size
 
 
 def _told(atlas: AtlasFolder, going: Going) -> Removal:

@@ -102,7 +102,8 @@ class Removals:
         again = "it" if kind == "corpus" else "its corpus"
         when = f"{at.day} {at:%B %Y}"
         return Removed(
-            f"The {kind} {shown(own_id)} was removed from this atlas on {when}. Adding {again} again brings it back."
+            f"The {kind} {shown(own_id)} was removed from this atlas on {when}. Adding {again} again brings it back, "
+            "if its source still has it."
         )
 
     def going(self, figure_ids: Sequence[str] = (), corpus: str = "") -> Going:

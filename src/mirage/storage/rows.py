@@ -65,12 +65,23 @@ def row_of(row: Sequence[Any]) -> FigureRow:
     inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
-    slice_of, voxels, marks, stack_size, header = row[31:36]
+    slice_of, changed, voxels, marks, stack_size, header = row[31:37]
     stack, files = (_stack(header), StackRow(voxels, marks, stack_size)) if voxels else (None, None)
     place = place_of(slice_of) if slice_of else None
-    values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place)
+    edits = tuple((field, day) for field, day, *_ in edited_of(changed)) if changed else ()
+    values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place, edits)
     figure = Figure(own, caption, source, *words, *values)
     return FigureRow(key, figure, PictureRow(name, width, height, size, int(look, 16)), files)
+
+
+def edited_of(written: str) -> list[tuple[str, str, str, bool]]:
+    """What `figures.edited` says."""
+    return [(field, on, source, inferred) for field, on, source, inferred in json.loads(written or "[]")]
+
+
+def edited_written(edits: Sequence[tuple[str, str, str, bool]]) -> str:
+    """The same, as it is kept."""
+    return json.dumps(edits, ensure_ascii=False) if edits else ""
 
 
 def place_of(written: str) -> SlicePlace:
@@ -114,6 +125,8 @@ def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
         **picture,
         "stamp": stamp,
         "slice_of": place_written(figure.slice_of),
+        # Of one that another atlas edited it is not known what its source said.
+        "edited": edited_written(record.edits or [(field, day, "", False) for field, day in figure.edited]),
     }
 
 

@@ -69,7 +69,7 @@ def encode_kept(encoder: Encoder, pictures: PictureStore, stack: Stack, name: st
         When the file is lost or damaged.
     """
     file = pictures.open_stack(name, stack)
-    return encode_slices(encoder, stack, lambda number: render(file.slice(number), stack))
+    return encode_slices(encoder, stack, lambda number: render(file.slice(number), stack, number=number))
 
 
 def _real(picture: Image.Image) -> Image.Image:

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -21,18 +20,17 @@ from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.storage.contents import Contents, contents_of
 from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
+from mirage.storage.edits import Edits
 from mirage.storage.mentions import Mentions, put_mentions
 from mirage.storage.migrations import upgrade
+from mirage.storage.names import LocalNames, local_names
 from mirage.storage.records import (
     CASE_WORDS,
     HASH,
     CorpusRecord,
     FigureRecord,
     FigureRow,
-    Half,
     SearchRow,
-    SliceVectors,
-    Vector,
     batched,
     case_mentions,
     cases,
@@ -45,7 +43,6 @@ from mirage.storage.records import (
     notes,
     slice_vectors,
     stacks,
-    unit,
     vectors,
 )
 from mirage.storage.removed import Removals, came_back
@@ -58,12 +55,12 @@ from mirage.storage.rows import (
     place_of,
     row_of,
     slice_values,
-    slices_of,
     source_of,
     source_values,
     stack_values,
     vector_values,
 )
+from mirage.storage.vectors import Vectors
 
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
@@ -71,6 +68,7 @@ _KEYS = each_of("keys")
 _BY_KEY = FIGURE_ROWS.where(figures.c.key.in_(_KEYS))
 # Put together once: that takes longer than what it asks for.
 _FOR_SEARCH = sa.select(*(figures.c[name] for name in SearchRow._fields)).where(figures.c.key.in_(_KEYS))
+_PICTURES = sa.select(figures.c.key, figures.c.picture).order_by(figures.c.key)
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
 
@@ -88,6 +86,10 @@ class Store:
         What figures and cases speak of.
     removals : Removals
         What was removed, and the removing.
+    edits : Edits
+        What was edited of figures' words.
+    vectors : Vectors
+        What encoders made of figures.
 
     Raises
     ------
@@ -96,9 +98,11 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = Database(url)
+        self._database, self._place = Database(url), sa.make_url(url).database
         self.mentions = Mentions(self._database)
         self.removals = Removals(self._database)
+        self.edits = Edits(self._database)
+        self.vectors = Vectors(self._database)
 
     @classmethod
     def at(cls, path: Path, *, upgraded: bool = False) -> Store:
@@ -145,19 +149,26 @@ class Store:
         keys: list[int] = []
         found = [mentions_of(record.figure) for record in records]
         derived = [derived_of(record.figure) for record in records]
+        called = {record.figure.id: record.name for record in records} | {
+            record.figure.case_id: record.case_name for record in records
+        }
+        self._keep_names({own: name for own, name in called.items() if name})
         with self._database.writing() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             proofs = _proofs(connection, [record.figure.case_id for record in records])
             for record, words in zip(records, derived, strict=True):
                 values = figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
                 statement = upserting(figures, tuple(values), "id").returning(figures.c.key)
-                key = connection.execute(statement, values).scalar_one()
-                put(connection, vectors, vector_values(key, encoder, record.image, record.caption))
-                _put_stack(connection, key, encoder, record)
-                for own_id, name in ((record.figure.id, record.name), (record.figure.case_id, record.case_name)):
-                    if name:
-                        put(connection, names, {"id": own_id, "name": name})
-                keys.append(key)
+                keys.append(connection.execute(statement, values).scalar_one())
+            kept = list(zip(keys, records, strict=True))
+            put(connection, vectors, *(vector_values(key, encoder, each.image, each.caption) for key, each in kept))
+            _put_stacks(connection, encoder, kept)
+            named = {
+                own: name
+                for each in records
+                for own, name in ((each.figure.id, each.name), (each.figure.case_id, each.case_name))
+            }
+            put(connection, names, *({"id": own, "name": ""} for own, name in named.items() if name))
             for part in batched(keys, AT_ONCE):
                 for table in (vectors, slice_vectors):
                     stale = table.c.key.in_(part) & (table.c.encoder != encoder)
@@ -222,51 +233,6 @@ class Store:
         with self._database.writing() as connection:
             _put_cases(connection, found)
 
-    def put_vectors(
-        self,
-        rows: Sequence[FigureRow],
-        images: Vector,
-        captions: Sequence[Vector | None],
-        encoder: str,
-        slices: Mapping[int, SliceVectors] | None = None,
-    ) -> None:
-        """Replace the vectors of at most 500 figures, (n, d) each; used when an atlas is encoded anew.
-
-        A figure that was replaced since its row was read gets none: they would be another picture's.
-
-        Parameters
-        ----------
-        rows : sequence of FigureRow
-        images : (n, d) float32
-        captions : sequence of (d,) float32 or None
-        encoder : str
-            Digest of the encoder that made them.
-        slices : mapping, optional
-            Of those that are stacks, by key.
-        """
-        keys = [row.key for row in rows]
-        with self._database.writing() as connection:
-            # The deletion comes first: it takes the write lock, so that nobody replaces a figure after the look at it.
-            for table in (vectors, slice_vectors):
-                connection.execute(sa.delete(table).where(table.c.key.in_(keys) & (table.c.encoder == encoder)))
-            now = {found.key: row_of(found) for found in connection.execute(_BY_KEY, {"keys": keys})}
-            blobs = [
-                vector_values(row.key, encoder, image, caption)
-                for row, image, caption in zip(rows, images, captions, strict=True)
-                if now.get(row.key) == row
-            ]
-            if blobs:
-                connection.execute(sa.insert(vectors), blobs)
-            for blob in blobs:
-                if made := (slices or {}).get(blob["key"]):
-                    put(connection, slice_vectors, slice_values(blob["key"], encoder, made))
-
-    def forget_vectors(self, but: str) -> None:
-        """Drop the vectors of every encoder but one."""
-        with self._database.writing() as connection:
-            for table in (vectors, slice_vectors):
-                connection.execute(sa.delete(table).where(table.c.encoder != but))
-
     def fingerprints(self, corpus: str) -> dict[str, str]:
         """Id to fingerprint for every figure of a corpus."""
         found = self._database.rows(sa.select(figures.c.id, figures.c.fingerprint).where(figures.c.corpus == corpus))
@@ -302,10 +268,14 @@ class Store:
     def name_of(self, own_id: str) -> str:
         """The name of a figure's file, of a case or of a corpus's folder; only for the owner's eyes.
 
-        Empty where none is kept.
+        Empty where none is known on this computer.
         """
+        return self._names.of(own_id) if self.is_own(own_id) else ""
+
+    def is_own(self, own_id: str) -> bool:
+        """Whether a figure, a case or a corpus was made here of somebody's own files."""
         with self._database.reading() as connection:
-            return connection.execute(sa.select(names.c.name).where(names.c.id == own_id)).scalar() or ""
+            return connection.execute(sa.select(names.c.id).where(names.c.id == own_id)).first() is not None
 
     def put_name(self, own_id: str, name: str) -> None:
         """Keep the name of a figure, a case or a corpus, for its owner's eyes.
@@ -314,8 +284,22 @@ class Store:
         ----------
         own_id, name : str
         """
+        self._keep_names({own_id: name})
         with self._database.writing() as connection:
-            put(connection, names, {"id": own_id, "name": name})
+            put(connection, names, {"id": own_id, "name": ""})
+
+    def _keep_names(self, called: Mapping[str, str]) -> None:
+        if called:
+            self._names.put(called)
+
+    @cached_property
+    def _names(self) -> LocalNames:
+        return local_names(self.id_key, self._place)
+
+    def forget(self) -> None:
+        """See to it that nothing is left of what was removed: no name, and no words in the records' files."""
+        self._names.keep([row.id for row in self._database.rows(sa.select(names.c.id))])
+        self._database.settle()
 
     def case(self, case_id: str) -> Case:
         """One case by its id, or by one that it had before.
@@ -363,52 +347,6 @@ class Store:
             yield found
             last = found[-1].key
 
-    def vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Vector, Vector | None]]:
-        """Image and caption vectors by key, as far as this encoder made them.
-
-        Parameters
-        ----------
-        keys : sequence of int
-        encoder : str
-            Its digest.
-        """
-        raw = self.raw_vectors(keys, encoder)
-        return {key: (unit(image), None if caption is None else unit(caption)) for key, (image, caption) in raw.items()}
-
-    def raw_vectors(self, keys: Sequence[int], encoder: str) -> dict[int, tuple[Half, Half | None]]:
-        """Like `vectors`, (d,) float16 to the bit as they are kept.
-
-        Parameters
-        ----------
-        keys : sequence of int
-        encoder : str
-            Its digest.
-        """
-        found: dict[int, tuple[Half, Half | None]] = {}
-        asked = sa.select(vectors).where(vectors.c.key.in_(_KEYS), vectors.c.encoder == encoder)
-        for row in self._database.rows_of(keys, asked):
-            caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
-            found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
-        return found
-
-    def slices(self, keys: Sequence[int], encoder: str) -> dict[int, SliceVectors]:
-        """The vectors of slices, by key of the stacks among some figures, as far as this encoder made them.
-
-        Parameters
-        ----------
-        keys : sequence of int
-        encoder : str
-            Its digest.
-        """
-        asked = sa.select(slice_vectors).where(slice_vectors.c.key.in_(_KEYS), slice_vectors.c.encoder == encoder)
-        return {row.key: slices_of(row.numbers, row.vectors) for row in self._database.rows_of(keys, asked)}
-
-    def slice_counts(self, encoder: str) -> dict[int, int]:
-        """How many slices of each stack this encoder has encoded, by the stack's key."""
-        size = sa.func.length(slice_vectors.c.numbers)
-        found = self._database.rows(sa.select(slice_vectors.c.key, size).where(slice_vectors.c.encoder == encoder))
-        return {key: size // 4 for key, size in found}
-
     def families(self) -> dict[int, str]:
         """The stacks, and the figures that are slices of one, by key: to the id of the stack."""
         own = dict(self._database.rows(sa.select(figures.c.key, figures.c.id).join(stacks)))
@@ -429,10 +367,42 @@ class Store:
         """Every figure's key, ascending."""
         return [row.key for row in self._database.rows(sa.select(figures.c.key).order_by(figures.c.key))]
 
+    def keys_with(self, filters: Mapping[str, Sequence[str]]) -> list[int]:
+        """The keys of figures that pass filters, ascending.
+
+        Parameters
+        ----------
+        filters : mapping
+            Field of `mirage.query.FILTERS` to accepted values.
+        """
+        passing = [figures.c[name].in_(list(values)) for name, values in filters.items()]
+        return [row.key for row in self._database.rows(sa.select(figures.c.key).where(*passing).order_by(figures.c.key))]
+
+    def picture_names(self) -> list[tuple[int, str]]:
+        """Every figure's key, ascending, and the name of its picture, which says what is in it."""
+        return [(row.key, row.picture) for row in self._database.rows(_PICTURES)]
+
     def keys_of(self, figure_ids: Sequence[str]) -> dict[str, int]:
         """The keys of some figures, by id; ids that are not there are left out."""
         found = self._database.rows_of(figure_ids, sa.select(figures.c.id, figures.c.key).where(figures.c.id.in_(_KEYS)))
         return {row.id: row.key for row in found}
+
+    def present(self, references: Iterable[str]) -> set[str]:
+        """Which of some references, or ids, lead to a figure that is there, as `row` would find it; asked all at once."""
+        asked = set(references)
+        parts = {each: each.rpartition("~") for each in asked}
+        own = {each: before or each for each, (before, _, _) in parts.items()}
+        ids = sorted({*asked, *own.values()})
+        former = sa.select(former_ids.c.former).join(figures, figures.c.id == former_ids.c.id)
+        found = {
+            *self.keys_of(ids),
+            *(row[0] for row in self._database.rows_of(ids, former.where(former_ids.c.former.in_(_KEYS)))),
+        }
+        there = {each for each in asked if {each, own[each]} & found}
+        begins = sa.func.substr(figures.c.picture, 1, HASH)
+        wanted = sorted({parts[each][2] for each in asked - there if parts[each][1]})
+        pictures = {row[0] for row in self._database.rows_of(wanted, sa.select(begins).where(begins.in_(_KEYS)))}
+        return there | {each for each in asked - there if parts[each][2] in pictures}
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has."""
@@ -552,16 +522,17 @@ def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
         came_back(connection, "case", [case.id])
 
 
-def _put_stack(connection: sa.Connection, key: int, encoder: str, record: FigureRecord) -> None:
-    """Replace what is kept of a figure as a stack; nothing is where it is none."""
-    values = stack_values(key, record)
-    if values is None:
+def _put_stacks(connection: sa.Connection, encoder: str, kept: Sequence[tuple[int, FigureRecord]]) -> None:
+    """Replace what is kept of figures, by their keys, as stacks; nothing is where they are none."""
+    values = {key: stack_values(key, record) for key, record in kept}
+    for part in batched([key for key, told in values.items() if told is None], AT_ONCE):
         for table in (stacks, slice_vectors):
-            connection.execute(sa.delete(table).where(table.c.key == key))
-        return
-    put(connection, stacks, values)
-    if record.slices is not None:
-        put(connection, slice_vectors, slice_values(key, encoder, record.slices))
+            connection.execute(sa.delete(table).where(table.c.key.in_(part)))
+    for key, record in kept:
+        if (told := values[key]) is not None:
+            put(connection, stacks, told)
+            if record.slices is not None:
+                put(connection, slice_vectors, slice_values(key, encoder, record.slices))
 
 
 def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from mirage.storage.records import reference_of
 from mirage.storage.store import Store
 from mirage.study.kept import MOST_ITEMS, Content, Kept, asked, cut, kind_of, note_of, title_of
 from mirage.study.records import collections, items
+from mirage.wording import N_, _
 
 MOST_COLLECTIONS = 500
 FIRST = "Kept"
@@ -35,6 +36,7 @@ class Changed(MirageError):
     """A text that somebody else, or another page, has changed meanwhile."""
 
     status = 409
+    title = N_("It was changed meanwhile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Collections:
         with self._made().writing(alone=True) as connection:
             there = connection.execute(sa.select(sa.func.count()).where(collections.c.deleted.is_(None))).scalar() or 0
             if there >= MOST_COLLECTIONS:
-                raise BadInput(f"There are {there} collections, the most there may be. Delete one first.")
+                raise BadInput(_("There are %(there)s collections, the most there may be. Delete one first.", there=there))
             values = {"id": own, "title": title, "notes": notes, "created": created, "changed": now}
             connection.execute(sa.insert(collections).values(values))
             rows = [
@@ -387,7 +389,7 @@ def _item(connection: sa.Connection, collection_id: str, item_id: str, *, delete
         mine &= items.c.deleted.is_not(None) if deleted else items.c.deleted.is_(None)
     row = connection.execute(sa.select(items).where(mine)).first()
     if row is None:
-        raise NotFound("That is not in the collection any more: it was moved or removed meanwhile. Load its page again.")
+        raise NotFound(_("That is not in the collection any more: it was moved or removed meanwhile. Load its page again."))
     return row
 
 
@@ -423,7 +425,12 @@ def _check_was(row: Any, texts: dict[str, str], was: str | None) -> None:
 
 def _check_room(number: int) -> None:
     if number >= MOST_ITEMS:
-        raise BadInput(f"The collection holds {number:,} things, the most that one may. Begin another one.")
+        raise BadInput(
+            _(
+                "The collection holds %(number)s things, the most that one may. Begin another one.",
+                number=format(number, ","),
+            )
+        )
 
 
 def _source(source: Source) -> dict[str, Any]:

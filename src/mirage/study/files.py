@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import time
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
 
-from mirage import __version__
 from mirage.errors import BadInput, MirageError, first_fault
 from mirage.study.collections import Collection, Collections
+from mirage.study.exchange import MOST_BYTES, headed, plain_name, read_head
 from mirage.study.kept import (
     MOST_ITEMS,
     MOST_NOTE,
@@ -28,10 +27,10 @@ from mirage.study.kept import (
     note_of,
     title_of,
 )
+from mirage.wording import _
 
 FORMAT = 1
 ENDING = ".mirage-collection"
-MOST_BYTES = 5_000_000
 _ID = re.compile(r"[^\s:~@?#]{1,100}:[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,400}")
 _Link = Annotated[str, Field(max_length=500), AfterValidator(link_of)]
 _Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
@@ -71,9 +70,7 @@ def printed(collection: Collection) -> bytes:
     """A collection as the bytes of a file."""
     contents = [{name: getattr(item, name) for name in _Item.model_fields} for item in collection.items]
     told: dict[str, Any] = {
-        "format": FORMAT,
-        "software": f"MIRAGE {__version__}",
-        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **headed(FORMAT),
         "collection": {
             "title": collection.title,
             "notes": collection.notes,
@@ -85,9 +82,8 @@ def printed(collection: Collection) -> bytes:
 
 
 def file_name(collection: Collection) -> str:
-    """What its file may be called: words of its title, whatever that holds and however long it is."""
-    slug = re.sub(r"[^a-z0-9]+", "-", collection.title.lower()).strip("-")[:60].strip("-")
-    return f"{slug or 'collection'}{ENDING}"
+    """What its file may be called."""
+    return f"{plain_name(collection.title, 'collection')}{ENDING}"
 
 
 def take_in(into: Collections, data: bytes, name: str = "The file") -> Collection:
@@ -105,28 +101,42 @@ def take_in(into: Collections, data: bytes, name: str = "The file") -> Collectio
     mirage.errors.BadInput
         When it is no such file, of a later version, too large, or something in it cannot be; nothing was changed.
     """
-    if len(data) > MOST_BYTES:
-        raise BadInput(
-            f"{name} has {len(data) / 1e6:.1f} MB; a collection has {MOST_BYTES / 1e6:.0f} MB at most. Nothing was changed."
-        )
-    try:
-        given = from_json(data)
-    except ValueError:
-        given = None
-    if not isinstance(given, dict) or "collection" not in given or not isinstance(given.get("format"), int):
-        raise BadInput(
-            f"{name} is no collection. Choose a file that ends in {ENDING}, as MIRAGE writes it. Nothing was changed."
-        )
-    if given["format"] != FORMAT:
-        then = "Update MIRAGE" if given["format"] > FORMAT else "Write it anew with this MIRAGE"
-        raise BadInput(f"{name} has format {given['format']}; this MIRAGE reads {FORMAT}. {then}. Nothing was changed.")
+    size = _(
+        "%(name)s has %(data)s MB; a collection has %(most_bytes)s MB at most. Nothing was changed.",
+        name=name,
+        data=format(len(data) / 1000000.0, ".1f"),
+        most_bytes=format(MOST_BYTES / 1000000.0, ".0f"),
+    )
+    other = _(
+        "%(name)s is no collection. Choose a file that ends in %(ending)s, as MIRAGE writes it. Nothing was changed.",
+        name=name,
+        ending=ENDING,
+    )
+    read_head(data, name, "collection", FORMAT, too_large=size, another=other)
     try:
         read = _File.model_validate_json(data).collection
         contents = [_content(number, item) for number, item in enumerate(read.items, start=1)]
         title, notes = title_of(read.title), note_of(read.notes)
     except (ValidationError, MirageError) as error:
-        raise BadInput(f"{name} cannot be taken in: {first_fault(error)} Nothing was changed.") from error
+        raise BadInput(
+            _("%(name)s cannot be taken in: %(error)s Nothing was changed.", name=name, error=first_fault(error))
+        ) from error
     return into.taken_in(title, notes, read.created, contents)
+
+
+def checked_item(values: dict[str, Any]) -> dict[str, Any]:
+    """What stands in a collection, from a file of somebody's: checked as one of a collection's file is.
+
+    Parameters
+    ----------
+    values : dict
+        As `mirage.study.kept.Content` has them.
+
+    Raises
+    ------
+    ValueError, mirage.errors.MirageError
+    """
+    return asdict(_content(1, _Item.model_validate(values)))
 
 
 def _content(number: int, item: _Item) -> Content:
@@ -138,10 +148,10 @@ def _content(number: int, item: _Item) -> Content:
         else:
             target = item.target
             if item.kind == "section" and target:
-                raise BadInput("a section leads nowhere.")
+                raise BadInput(_("a section leads nowhere."))
             if item.kind != "section" and not _ID.fullmatch(target):
-                raise BadInput(f"{target[:60]!r} is no id.")
+                raise BadInput(_("%(target)s is no id.", target=repr(target[:60])))
     except MirageError as error:
-        raise BadInput(f"{what}: {error}") from error
+        raise BadInput(_("%(what)s: %(error)s", what=what, error=error)) from error
     words: dict[str, Any] = {name: note_of(getattr(item, name)) for name in ("attribution", "licence")}
     return Content(**{**item.model_dump(), "title": title, "note": note, "target": target, **words})

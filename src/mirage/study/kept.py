@@ -11,6 +11,7 @@ from mirage.compare.dual import Dual
 from mirage.errors import BadInput
 from mirage.figure import Licence
 from mirage.query import Query, shown, tidy
+from mirage.wording import _
 
 Kind = Literal["figure", "case", "search", "comparison", "section"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -90,9 +91,15 @@ def title_of(given: str, what: str = "collection") -> str:
     """
     title = tidy(given)
     if not title:
-        raise BadInput(f"A {what} needs a title. Type one.")
+        raise BadInput(_("A %(what)s needs a title. Type one.", what=what))
     if len(title) > MOST_TITLE:
-        raise BadInput(f"The title has {len(title):,} characters; {MOST_TITLE} is the most. Shorten it; notes may be long.")
+        raise BadInput(
+            _(
+                "The title has %(title)s characters; %(most_title)s is the most. Shorten it; notes may be long.",
+                title=format(len(title), ","),
+                most_title=MOST_TITLE,
+            )
+        )
     return title
 
 
@@ -107,7 +114,11 @@ def note_of(given: str) -> str:
     note = _UNSEEN.sub("", given.replace("\r\n", "\n").encode("utf-8", "replace").decode()).strip()
     if len(note) > MOST_NOTE:
         raise BadInput(
-            f"The notes have {len(note):,} characters; {MOST_NOTE:,} is the most. Shorten them, or make a second section."
+            _(
+                "The notes have %(note)s characters; %(most_note)s is the most. Shorten them, or make a second section.",
+                note=format(len(note), ","),
+                most_note=format(MOST_NOTE, ","),
+            )
         )
     return note
 
@@ -133,11 +144,17 @@ def asked(kind: str, target: str) -> Query | Dual:
         When a dropped picture is in it, for that is never kept.
     """
     if len(target) > MOST_TARGET:
-        raise BadInput(f"The query has {len(target):,} characters; {MOST_TARGET:,} is the most that is kept.")
+        raise BadInput(
+            _(
+                "The query has %(target)s characters; %(most_target)s is the most that is kept.",
+                target=format(len(target), ","),
+                most_target=format(MOST_TARGET, ","),
+            )
+        )
     string = target.partition("?")[2] if target.startswith("/") else target
     found = Query.parse(string) if kind == "search" else Dual.parse(string)
     if found.has_picture:
-        raise BadInput("A dropped picture is never kept, so a search with one cannot be. Keep the figures that it found.")
+        raise BadInput(_("A dropped picture is never kept, so a search with one cannot be. Keep the figures that it found."))
     return found
 
 
@@ -146,7 +163,7 @@ def kind_of(given: str) -> Kind:
     for kind in KINDS:
         if kind == given:
             return kind
-    raise BadInput(f"{shown(given)} cannot be kept. What can be: {', '.join(KINDS)}.")
+    raise BadInput(_("%(given)s cannot be kept. What can be: %(kinds)s.", given=shown(given), kinds=", ".join(KINDS)))
 
 
 def link_of(given: str) -> str:

@@ -1,6 +1,9 @@
 """The tables of ``study.sqlite``, which lies beside an atlas and holds what people keep, not what the atlas holds.
 
-Who changes a table adds a revision to `mirage.study.migrations` and names it in `SCHEMA`.
+Who changes a table adds a revision to `mirage.study.migrations` and names it in `SCHEMA`. All of it is a person's own data,
+which `mirage.study.owndata` writes, takes in and deletes by these tables. Where a table's ``info`` has ``later``, of two
+rows of one key that stays whose column of this name is larger, else the one that was there; ``known_by`` is the key where it
+is not the primary one; columns that are ``sealed`` cannot be read in the file by the way.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ collections = sa.Table(
     _text("notes"),
     *(_time(name) for name in ("created", "changed")),
     _time("deleted", nullable=True),  # when; it can be taken back for a while
+    info={"later": "changed"},
 )
 items = sa.Table(
     "items",
@@ -45,12 +49,109 @@ items = sa.Table(
     _time("added"),
     _time("deleted", nullable=True),
 )
+answers = sa.Table(
+    "answers",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("when", sa.Float, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("item", sa.String, nullable=False, index=True),
+    *(_text(name) for name in ("quiz", "figure", "asked", "asked_name", "given", "given_text")),
+    *(sa.Column(name, sa.Boolean, nullable=False) for name in ("right", "graded")),
+    _time("seconds"),
+)
+cards = sa.Table(
+    "cards",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),  # in which no figure stands, unlike in the item
+    sa.Column("item", sa.String, nullable=False, unique=True),  # the key by which answers know it
+    sa.Column("kind", sa.String, nullable=False),
+    *(_text(name) for name in ("figure", "structure")),
+    _time("added"),
+    *(_time(name, nullable=True) for name in ("begun", "reviewed")),  # first and last answered
+    sa.Column("due", sa.Float, nullable=False, index=True),
+    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in ("answered", "lapses")),
+    _text("state"),  # FSRS's, as JSON; empty for a new card
+    _time("taken", nullable=True),  # out of the repetition
+    info={"known_by": ["item"], "later": "reviewed"},
+)
+# The answers that moved a card: those to undo, and what is remembered after how long.
+repetitions = sa.Table(
+    "repetitions",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),  # of the answer
+    sa.Column("place", sa.Integer, nullable=False, index=True),  # in the order they were given, whatever the clock said
+    sa.Column("item", sa.String, nullable=False),
+    sa.Column("when", sa.Float, nullable=False, index=True),
+    *(sa.Column(name, sa.String, nullable=False) for name in ("rating", "phase")),
+    _text("before"),  # what of the card it changed, as JSON
+)
+choices = sa.Table(
+    "choices",
+    _metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    _text("value"),  # JSON
+)
+reviews = sa.Table(
+    "reviews",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *(_text(name) for name in ("query", "versus", "protocol", "digest")),
+    _time("created"),
+    *(_time(name, nullable=True) for name in ("closed", "deleted")),
+    info={"later": "closed"},
+)
+review_items = sa.Table(
+    "review_items",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("review", sa.String, sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False, index=True),
+    # What is shown, and what is not: see `mirage.study.reviews.pool`.
+    *(_text(name) for name in ("kind", "content", "key")),
+    info={"sealed": ("key",)},
+)
+ratings = sa.Table(
+    "ratings",
+    _metadata,
+    sa.Column("item", sa.String, sa.ForeignKey("review_items.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("reviewer", sa.String, primary_key=True),  # the name in small letters
+    *(_text(name) for name in ("name", "rating", "comment", "place")),
+    _time("rated"),
+    info={"later": "rated"},
+)
+hidden = sa.Table(
+    "hidden",
+    _metadata,
+    sa.Column("figure", sa.String, primary_key=True),  # a reference
+    _time("since"),
+)
+quizzes = sa.Table(
+    "quizzes",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *(_text(name) for name in ("title", "origin", "target")),
+    _text("lacking"),  # JSON: kind of question to why there are few of it
+    _time("created"),
+    info={"sealed": ("title", "target")},
+)
+quiz_questions = sa.Table(
+    "quiz_questions",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),  # of the answer, too
+    sa.Column("quiz", sa.String, sa.ForeignKey("quizzes.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("place", sa.Integer, nullable=False),
+    _text("question"),  # `mirage.study.quiz.question.Question` as JSON
+    sa.Column("step", sa.Integer, nullable=False, server_default="0"),  # how much of a case is unfolded
+    *(_time(name, nullable=True) for name in ("opened", "answered")),
+    _text("given"),  # `mirage.study.quiz.words.Judgement` as JSON; empty until it is answered
+    info={"sealed": ("question",), "later": "answered"},
+)
 sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), primary_key=True))
 
 SCHEMA = Schema(
     "collections",
     _metadata,
-    "0001",
+    "0005",
     "",
     Path(__file__).parent / "migrations",
     f"Restore {FILE} from a copy, or move it away: a new one is made.",

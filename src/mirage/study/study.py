@@ -9,7 +9,15 @@ from mirage.storage.database import Database
 from mirage.storage.migrations import upgrade
 from mirage.storage.store import Store
 from mirage.study.collections import Collections
+from mirage.study.learning import Learning
+from mirage.study.owndata import OwnData
+from mirage.study.progress import LearningProgress
+from mirage.study.quiz.keeping import Quizzes
+from mirage.study.quiz.question import Library
 from mirage.study.records import FILE, SCHEMA
+from mirage.study.repeating import Repeating
+from mirage.study.reviews.reviews import Reviews
+from mirage.study.schedule import Schedule
 
 
 class Study:
@@ -21,24 +29,42 @@ class Study:
         Of the atlas.
     store : mirage.storage.store.Store
         The atlas's records, which tell what is still there.
+    library : mirage.study.quiz.question.Library
+        The atlas, of which questions are made.
 
     Attributes
     ----------
+    path : Path
+        Of the database.
     collections : mirage.study.collections.Collections
+    schedule : mirage.study.schedule.Schedule
+    learning : mirage.study.learning.Learning
+    reviews : mirage.study.reviews.reviews.Reviews
+    progress : mirage.study.progress.LearningProgress
+    own_data : mirage.study.owndata.OwnData
+    repeating : mirage.study.repeating.Repeating
+    quiz : mirage.study.quiz.keeping.Quizzes
     """
 
-    def __init__(self, folder: Path, store: Store) -> None:
-        self._path = folder / FILE
+    def __init__(self, folder: Path, store: Store, library: Library) -> None:
+        self.path = folder / FILE
         self._opened: Database | None = None
         self._lock = threading.Lock()
         self.collections = Collections(self._database, store)
+        self.reviews = Reviews(self._database)
+        self.schedule = Schedule(self._database, store, self.reviews.hidden.figures)
+        self.learning = Learning(self._database, self.schedule.answered)
+        self.progress = LearningProgress(self._database, self.schedule)
+        self.own_data = OwnData(self._database, self.reviews.hidden.forget)
+        self.quiz = Quizzes(self._database, library, self.collections, self.learning)
+        self.repeating = Repeating(library, self.schedule, self.quiz, self.collections, self.learning)
 
     def _database(self, make: bool) -> Database | None:
         """The database; None where nothing was ever kept and nothing is to be now."""
         with self._lock:
-            if self._opened is None and (make or self._path.exists()):
-                upgrade(self._path, SCHEMA)
-                self._opened = Database(f"sqlite:///{self._path}", SCHEMA)
+            if self._opened is None and (make or self.path.exists()):
+                upgrade(self.path, SCHEMA)
+                self._opened = Database(f"sqlite:///{self.path}", SCHEMA)
             return self._opened
 
     def close(self) -> None:

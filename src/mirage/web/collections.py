@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage import licensing
 from mirage.errors import BadInput, MirageError
 from mirage.figure import Licence, Source
-from mirage.study import files
+from mirage.study import exchange, files
 from mirage.study.collections import Collection
 from mirage.study.kept import Kept, Kind
 from mirage.web import forms, openapi, uploads
@@ -24,6 +24,7 @@ from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiModel, FigureView, SourceView, figure_in, source_view
+from mirage.wording import Words, _
 
 FILE_TYPE = "application/json"
 
@@ -177,8 +178,8 @@ async def take_in(request: Request) -> Response:
 async def _taken_in(site: RunningSite, form: FormData) -> Collection:
     given = form.get("file")
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
-        raise BadInput(f"No file came with the form. Choose one that ends in {files.ENDING}.")
-    data = await given.read(files.MOST_BYTES + 1)
+        raise BadInput(_("No file came with the form. Choose one that ends in %(ending)s.", ending=files.ENDING))
+    data = await given.read(exchange.MOST_BYTES + 1)
     return await run_sync(files.take_in, site.atlas.study.collections, data, uploads.name_of(form)[:100])
 
 
@@ -395,7 +396,7 @@ def change(site: Site, collection_id: str, form: TokenForm) -> Response:
         "undo": lambda: mine.restore(collection_id),
     }
     if do not in ways:
-        raise BadInput("The form does not say what to do. Load the page again.")
+        raise BadInput(_("The form does not say what to do. Load the page again."))
     try:
         ways[do]()
     except MirageError as error:
@@ -428,8 +429,13 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
     """
     view = collection_view(site, site.atlas.study.collections.get(collection_id))
     behind: list[Licence] = []
+    hidden: list[str] = []
+    kept_back = site.atlas.hidden_keys()
 
     def leaves(figure: FigureView) -> dict[str, Any] | None:
+        if site.atlas.store.row(figure.id).key in kept_back:
+            hidden.append(figure.id)
+            return None
         licence = Licence(figure.source.licence.name if figure.source.licence.stated else "", figure.source.licence.url)
         told = licensing.may_leave(licence, "print", purpose, non_commercial=bool(non_commercial))
         if not told.allowed:
@@ -442,16 +448,20 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
         figures = [item.figure] if item.figure else []
         if item.kind == "case" and not item.removed:
             figures = [figure_in(site.atlas, each) for each in site.atlas.figures_of(item.target)]
+        before = len(hidden)
         shown = [found for figure in figures if (found := leaves(figure))]
-        blocks.append({"item": item, "shown": shown, "stayed": len(figures) - len(shown)})
+        unshown = len(hidden) - before
+        stayed = len(figures) - len(shown) - unshown
+        blocks.append({"item": item, "shown": shown, "stayed": stayed, "hidden": unshown})
     return page(
         "collection_print.html",
         view=view,
         blocks=blocks,
         behind=licensing.behind(behind, "picture"),
+        hidden=len(set(hidden)),
         purpose=purpose,
         non_commercial=bool(non_commercial),
-        purposes=licensing.PURPOSES,
+        purposes=Words(licensing.PURPOSES),
     )
 
 

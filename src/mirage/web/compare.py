@@ -30,6 +30,8 @@ from mirage.web.views.explain import ExplanationView
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.generate import ChoicesBody, JobView
 from mirage.web.views.search import QueryBody, SearchView, answer_view, hit_view
+from mirage.web.views.stacks import ShownSlice, StackView, shown_slice, stack_in
+from mirage.wording import _
 
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
@@ -175,9 +177,13 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
         first_a = a.hits[0]
         # Of a modified query what it finds anew.
         first_b = next((hit for hit in b.hits if hit.figure.id != first_a.figure.id), b.hits[0])
-        words = f"{dual.a.text} and {dual.b.text}"
+        words = _("%(a)s and %(b)s", a=dual.a.text, b=dual.b.text)
         if dual.modified:
-            words = ", ".join((dual.a.text, *(f"{'less' if t.weight < 0 else 'more'} {t.text}" for t in dual.changes)))
+            changes = (
+                _("less %(words)s", words=term.text) if term.weight < 0 else _("more %(words)s", words=term.text)
+                for term in dual.changes
+            )
+            words = ", ".join((dual.a.text, *changes))
         figures = {"a": hit_view(first_a).figure, "b": hit_view(first_b).figure}
         found.append({"words": words, "url": forms.compare_address(dual), **figures})
         if len(found) == MOST_EXAMPLES:
@@ -296,10 +302,24 @@ def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         "compare.html",
         error.status if error else 200,
         compare=compare_form(pairs),
-        examples=site.kept("compare", site.holds().figures, lambda: _examples(site)),
+        examples=site.kept("compare", (site.holds().figures, site.state), lambda: _examples(site)),
         problem=str(error) if error else "",
         view=None,
     )
+
+
+def _stacks(site: RunningSite, view: ComparisonView) -> dict[str, tuple[StackView, ShownSlice]]:
+    """Those of the two figures that are seen large which are stacks, each at the slice that was found."""
+    large = view.beside if not view.alike else [view.alike[0].a[0], view.alike[0].b[0]]
+    found: dict[str, tuple[StackView, ShownSlice]] = {}
+    # Each at the slice that its own side found: the other side may have found another one of it.
+    sides = zip(large, (view.a.hits, view.b.hits), strict=False)  # empty where nothing stands large
+    for hit in [each for own, hits in sides for each in hits if each.figure.id == own and each.figure.slices]:
+        stack, reader = stack_in(site.atlas, hit.figure.id), site.atlas.stack(hit.figure.id)
+        at = {"slice_": str(hit.slice.number + 1), "plane": hit.slice.view} if hit.slice else {"slice_": "", "plane": ""}
+        structure = hit.slice.label if hit.slice else ""
+        found[hit.figure.id] = stack, shown_slice(stack, reader, **at, window="", structure=structure)
+    return found
 
 
 def _shown(request: Request, comparison: Comparison, explained: DrawnExplanation | None, side: Whose = "") -> Response:
@@ -329,6 +349,7 @@ def _shown(request: Request, comparison: Comparison, explained: DrawnExplanation
         dropped={
             which: [value for name, value in dual.pairs() if name in ("picture", f"{which}.picture")] for which in SIDES
         },
+        stacks=_stacks(site, view),
         panels=panels,
         whole=whole,
         shown=SHOWN,

@@ -44,6 +44,7 @@ from mirage.web.views.explain import (
 )
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.search import QueryBody
+from mirage.wording import _
 
 HEARTBEAT = 10.0
 """Seconds of silence after which a sign of life is sent, so that nobody on the way hangs up."""
@@ -283,7 +284,7 @@ def drawn_whole(drawing: Drawing, events: list[Event]) -> DrawnExplanation:
 
 def nothing() -> DrawnExplanation:
     """What is shown where no figure fits, so that there is nothing to explain."""
-    return drawn_whole(Drawing(Explanation(""), {}), [Remark(explanation.NO_EVIDENCE), Ended(stopped=False, seconds=0.0)])
+    return drawn_whole(Drawing(Explanation(""), {}), [Remark(_(explanation.NO_EVIDENCE)), Ended(stopped=False, seconds=0.0)])
 
 
 def places_of(answer: Answer, *, side: str = "", prefix: str = "") -> dict[tuple[str, str], str]:

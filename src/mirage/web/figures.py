@@ -14,16 +14,18 @@ from mirage import query
 from mirage.errors import NotFound
 from mirage.figure import Case, Figure
 from mirage.storage.records import is_keyed
-from mirage.web import forms, generate
+from mirage.web import edit, forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.site import Site, site_of
 from mirage.web.templating import FOREVER, page
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
 from mirage.web.views.search import answer_view
-from mirage.web.views.stacks import shown_slice, stack_in
+from mirage.web.views.stacks import millimetres_in, shown_slice, stack_in
 
 SIMILAR = 12
 """How many figures stand beside the one that they are like."""
+SIBLINGS = 12
+"""How many figures of its case stand below a figure."""
 PICTURE_TYPES = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 PICTURE = {
     **files("The picture.", *sorted(set(PICTURE_TYPES.values()))),
@@ -127,6 +129,9 @@ def figure_page(
         return RedirectResponse(forms.with_query(forms.address("figure", found.id), asked), 308)
     like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
     story = case_in(site.atlas, found.case_id) if found.case_id else None
+    # The stack may not be in this atlas.
+    place = found.slice_of if found.slice_of and site.atlas.store.keys_of([found.slice_of.stack]) else None
+    scale = millimetres_in(site.atlas.stack(place.stack).stack, place.view, found.width, found.height) if place else 0.0
     stack, shown = None, None
     if found.slices:
         stack, reader = stack_in(site.atlas, figure_id), site.atlas.stack(figure_id)
@@ -136,10 +141,13 @@ def figure_page(
         figure=found,
         stack=stack,
         shown=shown,
-        # The stack may not be in this atlas.
-        stack_page=found.slice_of.page if found.slice_of and site.atlas.store.keys_of([found.slice_of.stack]) else "",
+        stack_page=place.page if place else "",
+        scale=scale,
         like=like,
         case=story,
+        siblings=_spread([each for each in story.figures if each.id != found.id]) if story else [],
+        edit=edit.form_of(site, found),
+        edited_on=edit.edited_words(found.edited),
         begin_url=generate.address_from(site, found),
         was=was if _leads(site.atlas.figure, was, found.id) else "",
     )
@@ -153,6 +161,14 @@ def case_page(site: Site, case_id: str, answer: str = "shown", was: str = "") ->
         asked = {"answer": "" if answer == "shown" else answer, "was": _former(case_id, view.id)}
         return RedirectResponse(forms.with_query(forms.address("case", view.id), asked), 308)
     return page("case.html", case=view, hidden=answer == "hidden", was=was if _leads(site.atlas.case, was, view.id) else "")
+
+
+def _spread(figures: list[FigureView], most: int = SIBLINGS) -> list[FigureView]:
+    """Some of the figures of a case: whole ones, then slices, of which there may be a hundred, from all through them."""
+    whole = [each for each in figures if not each.slice_of][:most]
+    slices = [each for each in figures if each.slice_of]
+    room = min(most - len(whole), len(slices))
+    return whole + [slices[at * len(slices) // room] for at in range(room)]
 
 
 def _former(asked: str, found: str) -> str:

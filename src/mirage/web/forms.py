@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
 from mirage.query import Query, parse_weight
+from mirage.wording import _
 
 NO_PICTURE_IN_ADDRESS = "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
 MOST_ADDRESS = 6_000
@@ -81,8 +82,10 @@ def read(kind: type[Asked], pairs: Pairs, *, in_address: bool) -> Asked:
         what = name.rpartition(".")[2]
         if what in ("q", "picture") and _ADDRESS.fullmatch(value):
             raise BadQuery(
-                "That is an address, and nothing is fetched from the network. Save the picture and drop the "
-                "file, or type what it shows."
+                _(
+                    "That is an address, and nothing is fetched from the network. Save the picture and drop the "
+                    "file, or type what it shows."
+                )
             )
         if in_address and what == "picture":
             raise BadQuery(NO_PICTURE_IN_ADDRESS)
@@ -219,6 +222,40 @@ def keep_address(kind: str, target: str) -> str:
         As `mirage.study.collections.Collections.add` takes them.
     """
     return with_query("/keep", {"kind": kind, "target": target})
+
+
+def take_address(kind: str, target: str) -> str:
+    """Page that asks in which form to take something along.
+
+    Parameters
+    ----------
+    kind : str
+        Of `mirage.study.along.taking.WHAT`.
+    target : str
+    """
+    return with_query("/take", {"kind": kind, "target": target})
+
+
+def quiz_address(of: str, target: str) -> str:
+    """Where a quiz is made of something: the kind of `mirage.study.quiz.origin.Origin`, and what finds it.
+
+    Parameters
+    ----------
+    of : str
+    target : str
+    """
+    return with_query("/quiz/new", {"of": of, "target": target})
+
+
+def repeat_address(source: str, target: str) -> str:
+    """Page that asks which questions of something to repeat.
+
+    Parameters
+    ----------
+    source, target : str
+        As `mirage.study.repeating.Repeating.add` takes them.
+    """
+    return with_query("/repeat/add", {"source": source, "target": target})
 
 
 def similar_address(figure_id: str) -> str:

@@ -31,6 +31,7 @@ from mirage.web.synthetic import synthetic_in, synthetics_in
 from mirage.web.templating import page
 from mirage.web.views.figures import ApiModel, FigureView
 from mirage.web.views.generate import EMPTY, ChoicesBody, GenerateBody, JobView, PairBody, SyntheticView, job_view
+from mirage.wording import _
 
 LATEST = 8
 """How many images the form's page shows."""
@@ -106,7 +107,9 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     """
     known = sorted({*_WORDS, *ChoicesBody.model_fields, "size"})
     if unknown := [name for name, _ in pairs if name not in known]:
-        raise BadInput(f"There is no choice named {shown(unknown[0])}. There are: {', '.join(known)}.")
+        raise BadInput(
+            _("There is no choice named %(shown)s. There are: %(known)s.", shown=shown(unknown[0]), known=", ".join(known))
+        )
     words = [(name, value) for name, value in pairs if name in _WORDS]
     if not any(name in ("q", "more") for name, _ in words):
         raise BadQuery(EMPTY)
@@ -118,7 +121,14 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     except ValidationError as error:
         wrong = error.errors()[0]
         name, kind = str(wrong["loc"][0]), "whole number" if wrong["type"].startswith("int") else "number"
-        raise BadInput(f"The {_CALLED.get(name, name)} is a {kind}, not {shown(wrong['input'])}.") from None
+        raise BadInput(
+            _(
+                "The %(name)s is a %(kind)s, not %(shown)s.",
+                name=_CALLED.get(name, name),
+                kind=kind,
+                shown=shown(wrong["input"]),
+            )
+        ) from None
 
 
 def drawable(queries: Iterable[Query]) -> list[Query]:
@@ -263,7 +273,9 @@ def _by_command(request: Request) -> dict[str, Any]:
     """What stands in the address and only a command of the user who serves may choose."""
     given = {"generator": request.query_params.get("generator", ""), "insist": request.query_params.get("insist") == "1"}
     if any(given.values()) and not check_token(request, None):
-        raise BadInput("For another generator, or to get near copies of training images, use the command `mirage generate`.")
+        raise BadInput(
+            _("For another generator, or to get near copies of training images, use the command `mirage generate`.")
+        )
     return given
 
 
@@ -355,7 +367,7 @@ async def generate_pair_by_form(request: Request) -> Response:
 def _generation(site: RunningSite, job_id: str) -> JobView:
     view = job_view(site.jobs.get(job_id))
     if view.kind != GENERATE:
-        raise NotFound(f"The job {job_id} makes no image.")
+        raise NotFound(_("The job %(job_id)s makes no image.", job_id=job_id))
     return view
 
 

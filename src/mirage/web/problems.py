@@ -14,29 +14,32 @@ from starlette.responses import Response
 from mirage.errors import MirageError
 from mirage.web.templating import page
 from mirage.web.views.figures import Problem
+from mirage.wording import N_, Words, _
 
 log = logging.getLogger("mirage.web")
 
 RETRY_AFTER = "10"
 """Seconds after which somebody who was turned away may ask again."""
-TITLES = {
-    400: "That cannot be answered as it stands",
-    403: "Refused",
-    404: "Not here",
-    405: "Not that way",
-    408: "That took too long",
-    409: "Somebody else is using it",
-    410: "No longer here",
-    413: "Too large",
-    415: "Not a kind that is taken",
-    422: "That cannot be read",
-    429: "Too many at once",
-    500: "Something broke on our side",
-    503: "Not available now",
-}
+TITLES = Words(
+    {
+        400: N_("That cannot be answered as it stands"),
+        403: N_("Refused"),
+        404: N_("Not here"),
+        405: N_("Not that way"),
+        408: N_("That took too long"),
+        409: N_("Somebody else is using it"),
+        410: N_("No longer here"),
+        413: N_("Too large"),
+        415: N_("Not a kind that is taken"),
+        422: N_("That cannot be read"),
+        429: N_("Too many at once"),
+        500: N_("Something broke on our side"),
+        503: N_("Not available now"),
+    }
+)
 
 
-def problem_of(path: str, status: int, detail: str) -> Problem:
+def problem_of(path: str, status: int, detail: str, title: str = "") -> Problem:
     """Make problem details.
 
     Parameters
@@ -47,8 +50,15 @@ def problem_of(path: str, status: int, detail: str) -> Problem:
         Of HTTP.
     detail : str
         What went wrong, in words for a person.
+    title : str
+        What to call it, where that does not follow from the status.
     """
-    return Problem(title=TITLES.get(status) or HTTPStatus(status).phrase, status=status, detail=detail, instance=path)
+    return Problem(
+        title=(title and _(title)) or TITLES.get(status) or HTTPStatus(status).phrase,
+        status=status,
+        detail=detail.encode("utf-8", "replace").decode(),  # a name of a file need not be text
+        instance=path,
+    )
 
 
 def defect(method: str, path: str) -> str:
@@ -61,10 +71,10 @@ def defect(method: str, path: str) -> str:
     """
     number = secrets.token_hex(4)
     log.exception("error %s at %s %s", number, method, path)
-    return f"A defect of the program, not of what you did. The log of the site has it as error {number}."
+    return _("A defect of the program, not of what you did. The log of the site has it as error %(number)s.", number=number)
 
 
-def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+def answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None, title: str = "") -> Response:
     """Answer with an error as the asker wants it: JSON under ``/api`` and for a script that reads events, else a page.
 
     Parameters
@@ -73,8 +83,10 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
     status : int
     detail : str
     headers : dict, optional
+    title : str
+        As for `problem_of`.
     """
-    problem = problem_of(request.url.path, status, detail)
+    problem = problem_of(request.url.path, status, detail, title)
     if request.url.path.startswith("/api/") or request.headers.get("accept") == "text/event-stream":
         return Response(problem.model_dump_json(), status, headers, "application/problem+json")
     shown = page("problem.html", status, problem=problem)
@@ -86,7 +98,7 @@ async def _answered(request: Request, error: Exception) -> Response:
     match error:
         case MirageError():
             later = {"Retry-After": RETRY_AFTER} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
-            return answer(request, error.status, str(error), later)
+            return answer(request, error.status, str(error), later, error.title)
         case RequestValidationError():
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"] if part != "body")
@@ -94,9 +106,9 @@ async def _answered(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        detail = "There is no such page. Start again from the search page."
+        detail = _("There is no such page. Start again from the search page.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"This address does not take {request.method}."
+        detail = _("This address does not take %(method)s.", method=request.method)
     return answer(request, error.status_code, detail, dict(error.headers or {}))
 
 

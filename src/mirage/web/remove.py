@@ -59,8 +59,11 @@ def remove_page(site: Site, figures: Figures = [], corpus: Corpus = "") -> Respo
     """Say what would go, and ask."""
     going = RemovalView.of(site.atlas.removal(*figures, corpus=corpus))
     held: list[CorpusView] = [each for each in atlas_view(site.atlas).corpora if each.name == corpus]
+    mine, asked = site.atlas.study.collections, set(figures)
+    kept = [each for each in mine.list() if asked and any(one.figure in asked for one in mine.get(each.id).items)]
     return page(
         "remove.html",
+        kept=[each.title for each in kept],
         going=going,
         corpus=held[0] if held else None,
         ids=figures,

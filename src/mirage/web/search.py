@@ -12,14 +12,15 @@ from mirage.errors import BadPicture, BadQuery, MirageError
 from mirage.query import DEFAULT_K, FILTERS, MAX_K, Query
 from mirage.search.answer import Answer
 from mirage.web import explain, forms, generate, openapi, uploads
+from mirage.web.corpora import addable, cards
 from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
-from mirage.web.jobs import addable, cards
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
+from mirage.wording import _
 
 twins = APIRouter(prefix="/api", responses=PROBLEM)
 router = APIRouter(include_in_schema=False)
@@ -51,7 +52,13 @@ def facets(request: Request) -> Response:
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in FILTERS:
-            raise BadQuery(f"There is no filter named {name!r}. Filters are: {', '.join(FILTERS)}.")
+            raise BadQuery(
+                _(
+                    "There is no filter named %(name)s. Filters are: %(filters)s.",
+                    name=repr(name),
+                    filters=", ".join(FILTERS),
+                )
+            )
         given.setdefault(name, []).append(value)
     return sent(FacetsView(facets=atlas.facets(given), among="all"))
 
@@ -61,7 +68,7 @@ async def embed(request: Request) -> Response:
     """Turn a dropped picture into its embedding. The picture is kept nowhere; an address is not fetched."""
     form = await uploads.read_form(request)
     if not form:
-        raise BadPicture("No picture came with the form. Choose a file first.")
+        raise BadPicture(_("No picture came with the form. Choose a file first."))
     return sent(await uploads.embed(form, site_of(request)))
 
 
@@ -125,7 +132,11 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         next_k=next_k if more else 0,
         more_url=forms.search_address(replace(query, k=next_k)) if more else "",
         unfiltered_url=forms.search_address(query.with_filters({})),
-        offer=next((each for each in offered if each.downloads and each.name not in held), None),
+        offer=next((each for each in offered if each.downloads and not each.live and each.name not in held), None),
+        sources=[each for each in offered if each.live],
+        sought=" ".join(term.text for term in query.terms if term.text and term.weight > 0),
+        token=site.token,
+        takes_files=site.settings.takes_files,
         explained=explained if view.fits else explain.nothing(),
         explain_stream=forms.explain_address(query, stream=True),
         explain_url="" if query.has_picture else forms.explain_address(query),
@@ -175,7 +186,8 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         "home.html",
         error.status if error else 200,
         atlas=atlas,
-        examples=site.kept("examples", atlas.figures, lambda: _examples(site)),
+        examples=site.kept("examples", (atlas.figures, site.state), lambda: _examples(site)),
+        educators=site.educators(),
         # What somebody did not choose to add says what it is, and of how many people.
         shipped=site.kept("shipped", atlas.corpora, lambda: _shipped(atlas.corpora)),
         form=forms.SearchForm(words=forms.first(pairs, "q")[:2000]),
@@ -194,7 +206,7 @@ def home(request: Request) -> Response:
 @router.get("/about")
 def about(site: Site) -> Response:
     """Help: how to search, what the labels mean, keys, licences; that this teaches and does not diagnose."""
-    return page("about.html", atlas=site.holds())
+    return page("about.html", atlas=site.holds(), educators=site.educators())
 
 
 @router.get("/api")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from mirage.errors import MirageError
 from mirage.web import problems
 from mirage.web.site import site_of
 
+_SECRET = re.compile(r"-[0-9a-f]{32}\b")  # of a job's id: who knows it is told names of files
 access_log = logging.getLogger("mirage.web.access")
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
 _FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
@@ -96,7 +98,8 @@ class Guard:
                 headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
                 taken = (time.perf_counter() - begun) * 1000
-                access_log.info("%s %s %d %.0f ms", scope["method"], scope["path"], message["status"], taken)
+                path = _SECRET.sub("", scope["path"])
+                access_log.info("%s %s %d %.0f ms", scope["method"], path, message["status"], taken)
             await send(message)
 
         if refusal := self._refusal(Headers(scope=scope), scope["method"]):

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from gettext import NullTranslations
 from pathlib import Path
 
 import httpx
@@ -24,18 +25,29 @@ from mirage.errors import BadInput
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.web import (
+    add,
+    browse,
     collections,
     compare,
+    corpora,
+    edit,
     explain,
     figures,
     generate,
     jobs,
+    look,
+    map,
     openapi,
+    owndata,
     problems,
+    quiz,
     remove,
+    repeat,
+    reviews,
     search,
     stacks,
     synthetic,
+    taking,
     templating,
 )
 from mirage.web.security import Guard
@@ -51,7 +63,14 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
-def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None, token: str | None = None) -> FastAPI:
+def create_app(
+    atlas: Atlas,
+    settings: Settings,
+    *,
+    jobs_of: Jobs | None = None,
+    token: str | None = None,
+    language: NullTranslations | None = None,
+) -> FastAPI:
     """Make the site of an open atlas.
 
     It starts no thread and reads nothing, so that a program may make one for a single request and ask it in process
@@ -67,6 +86,8 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
     token : str, optional
         What a request must show to change state; made anew when left out. A request may show the atlas's own token,
         ``atlas.holder.token``, instead.
+    language : gettext.NullTranslations, optional
+        Translations of the catalogue; English when left out.
     """
     app = FastAPI(
         title="MIRAGE",
@@ -78,15 +99,63 @@ def create_app(atlas: Atlas, settings: Settings, *, jobs_of: Jobs | None = None,
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
-    for feature in (search, figures, stacks, explain, compare, generate, synthetic, jobs, remove, collections):
+    for feature in (
+        search,
+        map,
+        figures,
+        stacks,
+        explain,
+        compare,
+        generate,
+        synthetic,
+        corpora,
+        jobs,
+        add,
+        look,
+        edit,
+        remove,
+        collections,
+        repeat,
+        owndata,
+        taking,
+        quiz,
+        browse,
+        reviews,
+    ):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
-    for pages in (jobs, remove, generate, synthetic, collections, compare, search, figures, templating):
+    for pages in (
+        corpora,
+        jobs,
+        reviews,
+        add,
+        look,
+        edit,
+        remove,
+        generate,
+        synthetic,
+        collections,
+        taking,
+        quiz,
+        repeat,
+        owndata,
+        browse,
+        compare,
+        map,
+        search,
+        figures,
+        templating,
+    ):
         app.include_router(pages.router)
     problems.install(app)
     openapi.describe(app)
+    app.add_middleware(templating.Speaking, language=language or NullTranslations())
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimits, upload_bytes=settings.upload_max_bytes)
+    app.add_middleware(
+        BodyLimits,
+        upload_bytes=settings.upload_max_bytes,
+        streamed=dict.fromkeys(("/add", "/api/uploads"), settings.add_max_bytes),
+    )
     app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
     app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host))
     return app

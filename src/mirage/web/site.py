@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from mirage.atlas import Atlas
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
-from mirage.errors import BadInput, MirageError
+from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.explain import explainers
 from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
@@ -25,6 +25,7 @@ from mirage.jobs import Jobs
 from mirage.query import shown
 from mirage.settings import Settings
 from mirage.web.views.figures import AtlasView, atlas_view
+from mirage.wording import _
 
 # Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
 _MOMENT = 2.0
@@ -43,8 +44,8 @@ class RunningSite:
         Made anew at each start; whatever changes state has to show it.
     given_jobs : mirage.jobs.Jobs or None
         The atlas's jobs; None makes them when they are first needed.
-    decoding, explaining : anyio.CapacityLimiter
-        How many pictures are decoded, and how many explanations written, at once.
+    decoding, explaining, taking : anyio.CapacityLimiter
+        How many pictures are decoded, explanations written, and files to take along made, at once.
     writing : set of Future
         Explanations being written or waiting.
     """
@@ -53,10 +54,11 @@ class RunningSite:
     settings: Settings
     token: str
     given_jobs: Jobs | None = None
-    # Pictures are large once decoded; two at a time bound the memory that uploads can take.
-    decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+    # One at a time: the pixels of the largest take most of the budget, and encoding uses every thread that it may.
+    decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     # As many explanations are written at once; the others wait.
     explaining: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
+    taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     writing: set[asyncio.Future[None]] = field(default_factory=set)
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
@@ -85,6 +87,18 @@ class RunningSite:
             known = self._made[name] = (of, make())
         made: Kept = known[1]
         return made
+
+    @property
+    def state(self) -> object:
+        """What changes whenever the atlas does, words of its figures included; to be compared."""
+        return self.atlas.store.note("stamp")
+
+    def educators(self) -> int | None:
+        """How many educators have rated something; None where what people keep cannot be read."""
+        try:
+            return self.atlas.study.reviews.educators()
+        except AtlasError:
+            return None
 
     def holds(self) -> AtlasView:
         """Tell what the atlas holds, as of now or a moment ago."""
@@ -122,7 +136,13 @@ class RunningSite:
         name = name or self.settings.explainer
         allowed = list(dict.fromkeys((self.settings.explainer, explainers.DEFAULT)))
         if name not in allowed:
-            raise BadInput(f"There is no explainer {shown(name)} to choose here. There is: {', '.join(allowed)}.")
+            raise BadInput(
+                _(
+                    "There is no explainer %(name)s to choose here. There is: %(allowed)s.",
+                    name=shown(name),
+                    allowed=", ".join(allowed),
+                )
+            )
         try:
             return self.kept(f"explainer {name}", "", lambda: explainers.load(name))
         except MirageError:

@@ -24,6 +24,7 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, decoded, name_of, read_form
 from mirage.web.views.figures import FigureView, figure_in
 from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
+from mirage.wording import _
 
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
@@ -98,7 +99,7 @@ def image(site: Site, image_id: str, format: Chosen = "") -> Response:
     outputs = site.jobs.outputs
     found = outputs.get(image_id)
     if reason := found.reason:
-        raise NotFound(f"There is no picture of {image_id}. {reason}")
+        raise NotFound(_("There is no picture of %(image_id)s. %(reason)s", image_id=image_id, reason=reason))
     kind = format or "png"
     how = f'{"attachment" if format else "inline"}; filename="synthetic-{image_id}.{ENDINGS[kind]}"'
     headers = {"Content-Disposition": how, "Cache-Control": "private, no-cache"}
@@ -180,7 +181,7 @@ async def verify_page(request: Request) -> Response:
 
 
 def _verify_page(status: int = 200, *, marks: Marks | None = None, name: str = "", problem: str = "") -> Response:
-    return page("verify.html", status, marks=marks, name=name, problem=problem, no_proof=reading.NO_PROOF)
+    return page("verify.html", status, marks=marks, name=name, problem=problem, no_proof=_(reading.NO_PROOF))
 
 
 def _query(record: SyntheticRecord) -> query.Query | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from gettext import NullTranslations
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
-from mirage.query import FILTERS
-from mirage.web.forms import SearchForm, keep_address, preview_address, with_query
+from mirage.language.hyphenation import hyphenated
+from mirage.study.along.taking import FORMATS
+from mirage.web.forms import (
+    SearchForm,
+    keep_address,
+    preview_address,
+    quiz_address,
+    repeat_address,
+    take_address,
+    with_query,
+)
 from mirage.web.forms import address as page_of
+from mirage.wording import N_, Words, _, speaking, translations
 
 FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -32,59 +45,99 @@ _TYPES = {
 router = APIRouter(include_in_schema=False)
 
 _PASSAGES = {
-    "history": "History",
-    "exam": "Examination",
-    "findings": "Findings",
-    "differential": "Differential diagnosis",
-    "diagnosis": "Diagnosis",
-    "diagnosis_by": "How the diagnosis was made",
-    "treatment": "Treatment and follow-up",
-    "discussion": "Discussion",
+    "history": N_("History"),
+    "exam": N_("Examination"),
+    "findings": N_("Findings"),
+    "differential": N_("Differential diagnosis"),
+    "diagnosis": N_("Diagnosis"),
+    "diagnosis_by": N_("How the diagnosis was made"),
+    "treatment": N_("Treatment and follow-up"),
+    "discussion": N_("Discussion"),
 }
 # By the names that templates use: what a value is called, and what it means.
 _WORDS = {
-    "ASPECTS": ASPECTS,
-    "CHANNEL_WORDS": {"image": "picture", "caption": "meaning", "words": "words", "case": "case", "concepts": "concepts"},
-    "CHANNEL_HINTS": {
-        "image": "the picture itself is close to what you look for",
-        "caption": "its caption means something close",
-        "words": "it uses the same words",
-        "case": "all that is written about it, its case too, uses the same words",
-        "concepts": "it or its case names what you ask for",
-    },
-    "CONFIDENCE_HINTS": {
-        "strong": "its title, diagnosis, topic or caption names all you ask, or it is of this structure, plane and modality",
-        "likely": "its findings mention what you ask for, its words are yours, or it looks alike",
-        "weak": "similar, but it may be unrelated",
-    },
-    "BASIS_WORDS": {
-        "named": "named in its title, diagnosis, topic or caption",
-        "mentioned": "in its findings",
-        "structure": "this structure, plane and modality",
-        "words": "has your words",
-        "alike": "looks alike",
-    },
-    "UNSURE_BASIS_WORDS": {
-        "named": "named, but perhaps not all that you ask",
-        "structure": "this structure, perhaps another plane or modality",
-    },
-    "SUPPORT_WORDS": {"partly": "Partly supported", "unsupported": "Unsupported", "contradicted": "Contradicted"},
-    "SUPPORT_HINTS": {
-        "partly": "The sources support only a part of it.",
-        "unsupported": "No source here supports it.",
-        "contradicted": "A source here says otherwise.",
-    },
-    "KIND_WORDS": {"caption": "Caption", **_PASSAGES},
-    "FIELD_WORDS": {name: name.capitalize() for name in FILTERS} | {"corpus": "Collection", "proof": "Diagnosis by"},
-    "PROOF_WORDS": PROOFS,
-    "PASSAGE_WORDS": _PASSAGES,
+    "ASPECTS": Words(ASPECTS),
+    "CHANNEL_WORDS": Words(
+        {
+            "image": N_("picture"),
+            "caption": N_("meaning"),
+            "words": N_("words"),
+            "case": N_("case"),
+            "concepts": N_("concepts"),
+        }
+    ),
+    "CHANNEL_HINTS": Words(
+        {
+            "image": N_("the picture itself is close to what you look for"),
+            "caption": N_("its caption means something close"),
+            "words": N_("it uses the same words"),
+            "case": N_("all that is written about it, its case too, uses the same words"),
+            "concepts": N_("it or its case names what you ask for"),
+        }
+    ),
+    "CONFIDENCE_WORDS": Words({"strong": N_("Strong"), "likely": N_("Likely"), "weak": N_("Weak")}),
+    "CONFIDENCE_HINTS": Words(
+        {
+            "strong": N_(
+                "its title, diagnosis, topic or caption names all you ask, or it is of this structure, plane and modality"
+            ),
+            "likely": N_("its findings mention what you ask for, its words are yours, or it looks alike"),
+            "weak": N_("similar, but it may be unrelated"),
+        }
+    ),
+    "BASIS_WORDS": Words(
+        {
+            "named": N_("named in its title, diagnosis, topic or caption"),
+            "mentioned": N_("in its findings"),
+            "structure": N_("this structure, plane and modality"),
+            "words": N_("has your words"),
+            "alike": N_("looks alike"),
+        }
+    ),
+    "UNSURE_BASIS_WORDS": Words(
+        {
+            "named": N_("named, but perhaps not all that you ask"),
+            "structure": N_("this structure, perhaps another plane or modality"),
+        }
+    ),
+    "SUPPORT_WORDS": Words(
+        {"partly": N_("Partly supported"), "unsupported": N_("Unsupported"), "contradicted": N_("Contradicted")}
+    ),
+    "SUPPORT_HINTS": Words(
+        {
+            "partly": N_("The sources support only a part of it."),
+            "unsupported": N_("No source here supports it."),
+            "contradicted": N_("A source here says otherwise."),
+        }
+    ),
+    "KEPT_WORDS": Words(
+        {
+            "figure": N_("Figure"),
+            "case": N_("Case"),
+            "search": N_("Search"),
+            "comparison": N_("Comparison"),
+        }
+    ),
+    "KIND_WORDS": Words({"caption": N_("Caption"), **_PASSAGES}),
+    "FIELD_WORDS": Words(
+        {
+            "modality": N_("Modality"),
+            "plane": N_("Plane"),
+            "region": N_("Region"),
+            "proof": N_("Diagnosis by"),
+            "corpus": N_("Library"),
+            "licence": N_("Licence"),
+        }
+    ),
+    "PROOF_WORDS": Words(PROOFS),
+    "PASSAGE_WORDS": Words(_PASSAGES),
 }
 
 
 def bytes_words(size: float) -> str:
     """1234567 as "1.2 MB"."""
     if size < 1000:
-        return f"{size:.0f} bytes"
+        return _("%(number)s bytes", number=format(size, ".0f"))
     for unit in ("kB", "MB", "GB"):
         size /= 1000
         if size < 1000 or unit == "GB":
@@ -95,10 +148,10 @@ def bytes_words(size: float) -> str:
 def seconds_words(seconds: float) -> str:
     """Time left in words a person would use."""
     if seconds < 60:
-        return f"{max(1, round(seconds))} s"
+        return _("%(number)s s", number=max(1, round(seconds)))
     if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+        return _("%(number)s min", number=round(seconds / 60))
+    return _("%(number)s h", number=format(seconds / 3600, ".1f"))
 
 
 def value_words(field: str, value: str) -> str:
@@ -111,8 +164,9 @@ def value_words(field: str, value: str) -> str:
     value : str
     """
     if not value:
-        return NOT_STATED
-    return {"modality": MODALITIES, "proof": PROOFS}.get(field, {}).get(value, value)
+        return _(NOT_STATED)
+    named = {"modality": MODALITIES, "proof": PROOFS}.get(field, {})
+    return _(named[value]) if value in named else value
 
 
 def underlined(text: str, broken: Iterable[str]) -> Markup:
@@ -150,6 +204,19 @@ def address(name: str) -> str:
     return f"/static/{digest}/{name}"
 
 
+@lru_cache(maxsize=1)
+def script_texts() -> frozenset[str]:
+    """Give the texts that scripts look up."""
+    scripts = b"\n".join(content for name, content in _static()[1].items() if name.endswith(".js")).decode()
+    return frozenset(json.loads(literal) for literal in re.findall(r'\b_\(("(?:[^"\\]|\\.)*")', scripts))
+
+
+def script_words() -> dict[str, str]:
+    """Give what scripts say in the language of the request; empty in English, which stands in the scripts."""
+    say = translations().gettext
+    return {text: said for text in sorted(script_texts()) if (said := say(text)) != text}
+
+
 @router.get("/static/{version}/{name}")
 async def static(version: str, name: str) -> Response:
     """Send a style sheet or a script.
@@ -179,6 +246,24 @@ async def robots() -> Response:
     return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
 
 
+class Speaking:
+    """Answer every request in one language.
+
+    Parameters
+    ----------
+    app : ASGI application
+    language : gettext.NullTranslations
+    """
+
+    def __init__(self, app: ASGIApp, language: NullTranslations) -> None:
+        self._app = app
+        self._language = language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with speaking(self._language):
+            await self._app(scope, receive, send)
+
+
 # -- pages ----------------------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +274,13 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     auto_reload=False,
+    extensions=["jinja2.ext.i18n"],
+)
+_ENVIRONMENT.policies["ext.i18n.trimmed"] = True
+_ENVIRONMENT.install_gettext_callables(  # type: ignore[attr-defined]
+    lambda message: translations().gettext(message),
+    lambda one, many, number: translations().ngettext(one, many, number),
+    newstyle=True,
 )
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of
@@ -199,12 +291,19 @@ _ENVIRONMENT.filters |= {
     "seconds": seconds_words,
     "number": lambda value: f"{value:,}",
     "underlined": underlined,
+    "hyphenated": hyphenated,
 }
 _ENVIRONMENT.globals |= {
     "asset": address,
+    "script_words": script_words,
+    "language": lambda: translations().info().get("language", "en"),
     "form": SearchForm(),
     "preview_address": preview_address,
     "keep_address": keep_address,
+    "repeat_address": repeat_address,
+    "take_address": take_address,
+    "formats": lambda: [(name, _(each.title), _(each.about)) for name, each in FORMATS.items()],
+    "quiz_address": quiz_address,
     **_WORDS,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -29,6 +29,7 @@ from mirage.web.problems import RETRY_AFTER
 from mirage.web.security import SAFE_METHODS, check_token
 from mirage.web.site import RunningSite, site_of
 from mirage.web.views.search import EmbeddingView
+from mirage.wording import _
 
 # At debug level these write the metadata of what they read, names of patients among it, whoever asked for the log.
 for _reader in ("PIL", "pydicom"):
@@ -40,13 +41,13 @@ IDLE_SECONDS = 30.0
 """How long a body may rest."""
 WHOLE_SECONDS = 300.0
 """How long a body may take in all."""
+STREAMED_SECONDS = 3600.0
+"""How long one may that goes to disk as it comes."""
 BESIDE = ("explainer", "file", "stream")
 """What may stand in an address beside a query and is no part of it."""
 Made = TypeVar("Made")
 # How far past the limit a body is read and thrown away.
 _DRAIN = 10
-# A file stands in memory twice: in the form, and as the bytes that are decoded.
-_COPIES = 2
 
 
 class BodyRefusedError(MirageError, HTTPException):
@@ -72,18 +73,24 @@ class BodyLimits:
     app : ASGI application
     upload_bytes : int
         The largest file.
+    streamed : mapping, optional
+        Beginnings of addresses whose forms go to disk as they come, to the bytes of one: they take no memory.
     """
 
-    def __init__(self, app: ASGIApp, upload_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, upload_bytes: int, streamed: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._upload_bytes = upload_bytes
+        self._streamed = dict(streamed or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, kind_of(Headers(scope=scope)), self._upload_bytes)
+        kind = kind_of(Headers(scope=scope))
+        most = next((most for start, most in self._streamed.items() if scope["path"].startswith(start)), 0)
+        streamed = bool(most) and kind == "multipart/form-data"
+        body = _Body(receive, kind, most if streamed else self._upload_bytes, streamed=streamed)
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and body.refusal is not None:
@@ -93,17 +100,18 @@ class BodyLimits:
         try:
             await self._app(scope, body.receive, told)
         finally:
-            BUDGET.give_back(body.reserved)
+            BUDGET.received(body.reserved)
 
 
 class _Body:
     """One body as it comes in."""
 
-    def __init__(self, receive: Receive, kind: str, upload_bytes: int) -> None:
+    def __init__(self, receive: Receive, kind: str, upload_bytes: int, *, streamed: bool = False) -> None:
         self._receive = receive
         self._kind = kind
         self._upload_bytes = upload_bytes
-        self._until = time.monotonic() + WHOLE_SECONDS
+        self._streamed = streamed
+        self._until = time.monotonic() + (STREAMED_SECONDS if streamed else WHOLE_SECONDS)
         self._bytes = 0
         self._whole = False
         self.reserved = 0
@@ -128,10 +136,10 @@ class _Body:
                 raise too_large(self._upload_bytes)
             words = f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two."
             raise BodyRefusedError(413, words)
-        need = len(message.get("body", b"")) * _COPIES
+        need = 0 if self._streamed else len(message.get("body", b""))
         try:
-            BUDGET.take(need, name="what was sent", wait=0)
-        except MirageError:
+            BUDGET.receive(need)
+        except Busy:
             await self._drain(most)
             words = "Too much is being sent to this site at once. Try again in a moment."
             raise BodyRefusedError(503, words, {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
@@ -184,16 +192,17 @@ async def read_form(request: Request) -> FormData:
         When it is no form.
     """
     kind = kind_of(request.headers)
-    if kind == "application/x-www-form-urlencoded":
-        return await FormParser(request.headers, request.stream()).parse()
-    if kind != "multipart/form-data":
-        raise BadInput("Send a form: multipart/form-data, with the picture in the field “file”.")
+    plain = kind == "application/x-www-form-urlencoded"
+    if not plain and kind != "multipart/form-data":
+        raise BadInput(_("Send a form: multipart/form-data, with the picture in the field “file”."))
     try:
+        if plain:
+            return await FormParser(request.headers, request.stream()).parse()
         return await _InMemory(request.headers, request.stream(), max_files=1, max_fields=200).parse()
     except MultiPartException as error:
         if "Too many files" in str(error):
-            raise BadInput("One picture at a time. Drop a single file.") from None
-        raise BadInput("The upload arrived damaged. Send it again.") from None
+            raise BadInput(_("One picture at a time. Drop a single file.")) from None
+        raise BadInput(_("The upload arrived damaged. Send it again.")) from None
 
 
 async def _with_token(request: Request) -> FormData:
@@ -240,11 +249,13 @@ async def decoded(
     given, most = form.get("file"), site.settings.upload_max_bytes
     if isinstance(given, str) and given.strip():
         raise BadPicture(
-            "An address or text came in place of a picture. Nothing is fetched from the network: save the "
-            "picture, then drop the file."
+            _(
+                "An address or text came in place of a picture. Nothing is fetched from the network: save the "
+                "picture, then drop the file."
+            )
         )
     if not isinstance(given, UploadFile) or not has_file(form):
-        raise BadPicture("No picture came with the form. Choose a file first.")
+        raise BadPicture(_("No picture came with the form. Choose a file first."))
     try:
         data = await given.read()
     finally:
@@ -254,11 +265,18 @@ async def decoded(
     limits = Limits(file_bytes=most, pixels=site.settings.upload_max_pixels)
 
     def made() -> Made:
+        with BUDGET.visiting():
+            return used()
+
+    def used() -> Made:
         try:
             found = read_picture(data, name=name_of(form), limits=limits, allow_burned_in=allow_burned_in)
         except Busy as error:
             raise BodyRefusedError(503, str(error), {"Retry-After": RETRY_AFTER}) from None
-        return use(data, found.image)
+        image = found.image
+        # What is made of it looks at copies of its pixels, one after the other.
+        with BUDGET.reserve(2 * image.width * image.height * (1 if image.mode == "L" else 4), name=name_of(form)):
+            return use(data, image)
 
     return await run_sync(made, limiter=site.decoding)
 

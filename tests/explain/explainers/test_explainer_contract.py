@@ -21,7 +21,7 @@ def explainer(request: pytest.FixtureRequest) -> Iterator[Explainer]:
     """Those that speak without torch; the transformers explainer has the same asked of it in its own tests."""
     if request.param == "openai":
         with serving(saying(*TEXT)) as server:
-            yield explainers.load("openai", url=server.url, model="tiny", key="", timeout=5)
+            yield explainers.load("openai", url=server.url, model="tiny", key="", timeout=60)
     else:
         yield explainers.load(request.param)
 

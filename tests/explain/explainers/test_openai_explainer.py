@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ KEY = "sk-secret-of-the-test"
 def asked(*answers: Answer, **options: Any) -> tuple[list[Draft], list[str], list[dict[str, Any]]]:
     """Drafts, remarks, and what the server was asked."""
     with serving(*answers) as server:
-        given = {"pause": 0.01, "timeout": 1.0, "key": "", **options}
+        given = {"pause": 0.01, "timeout": 60, "key": "", **options}
         found = list(OpenAIExplainer(server.url, "tiny", **given).explain(request()))
         drafts = [piece for piece in found if isinstance(piece, Draft)]
         return drafts, [piece.text for piece in found if isinstance(piece, Remark)], server.asked
@@ -88,19 +90,25 @@ def test_a_server_that_fails_each_time_is_given_up() -> None:
 
 
 def test_a_server_that_hangs_before_the_first_word_is_given_up_in_time() -> None:
-    started = time.monotonic()
-    assert "did not answer within 0.3 s" in failed(hanging(), timeout=0.3)
-    assert time.monotonic() - started < 15, "the server's hanging was waited for"
+    assert "did not answer within 0.3 s" in failed(hanging(), timeout=0.3)  # which hangs until it is left
 
 
+@pytest.fixture
+def _clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock by which a quarter of a minute goes by from one look to the next, however busy the machine is."""
+    ticks = itertools.count(0, 15)
+    monkeypatch.setattr("mirage.explain.explainers.openai.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+
+
+@pytest.mark.usefixtures("_clock_that_runs")
 def test_a_server_that_keeps_the_line_open_without_a_word_is_given_up_too() -> None:
-    assert "wrote nothing for 0.3 s" in failed(hanging("It began "), timeout=0.3)
+    assert "wrote nothing for 60 s" in failed(hanging("It began "))
 
 
 def test_what_was_said_before_the_stream_was_cut_stays_and_the_cut_is_an_error() -> None:
     drafts: list[Draft] = []
     with serving(cutting("One sentence [1]. ", "And half of ano")) as server:
-        speaking = OpenAIExplainer(server.url, key="", timeout=1).explain(request())
+        speaking = OpenAIExplainer(server.url, key="", timeout=60).explain(request())
         with pytest.raises(Unavailable, match="broke off"):
             drafts.extend(piece for piece in speaking if isinstance(piece, Draft))
     assert [draft.text for draft in drafts] == ["One sentence."]
@@ -137,7 +145,7 @@ def test_an_error_inside_the_stream_is_an_error() -> None:
 
 
 def test_a_line_without_end_is_given_up() -> None:
-    assert "does not end" in failed(sending(b"data: ", *[b"x" * 100_000] * 12), timeout=5)
+    assert "does not end" in failed(sending(b"data: ", *[b"x" * 100_000] * 12))
 
 
 def test_an_event_on_two_lines_and_lines_that_end_in_a_return_alone_are_read() -> None:
@@ -196,15 +204,15 @@ def test_a_model_that_only_thinks_is_said_to(answer: Answer) -> None:
     assert "still thinking" in failed(answer)
 
 
+@pytest.mark.usefixtures("_clock_that_runs")
 def test_thinking_apart_from_the_text_is_left_out_and_counts_as_a_sign_of_life() -> None:
     def answer(handler: Any) -> None:
         handler.start()
         for _ in range(8):
             handler.say(b'data: {"choices":[{"delta":{"content":null,"reasoning_content":"Let me think."}}]}\n\n')
-            time.sleep(0.1)
         handler.say(event("The cyst is bright [1]."))
 
-    drafts, remarks, _ = asked(answer, timeout=0.4)
+    drafts, remarks, _ = asked(answer)
     assert drafts == [Draft("The cyst is bright.", (1,))]
     assert not remarks
 
@@ -301,23 +309,20 @@ def test_an_answer_cut_by_its_length_is_remarked() -> None:
 
 @pytest.mark.parametrize("parts", [(), ("It began ",)])
 def test_stopping_closes_the_connection_soon(parts: tuple[str, ...]) -> None:
-    stop = threading.Event()
     with serving(hanging(*(parts or ("",)))) as server:
-        threading.Timer(0.3, stop.set).start()
-        started, others = time.monotonic(), {thread.name for thread in threading.enumerate()}
-        list(OpenAIExplainer(server.url, key="", timeout=30).explain(request(), stop.is_set))
-        assert time.monotonic() - started < 15, "the server's hanging was waited for"
+        others = {thread.name for thread in threading.enumerate()}
+        list(OpenAIExplainer(server.url, key="", timeout=600).explain(request(), server.hangs.is_set))
         left = [thread for thread in threading.enumerate() if thread.name not in others and "request" not in thread.name]
         assert not left, "the thread of the chat goes on"
-        assert server.dropped.wait(15), "the connection stayed open"
+        assert server.dropped.wait(120), "the connection stayed open"
 
 
 def test_leaving_the_generator_early_closes_the_connection() -> None:
     with serving(hanging("One sentence [1]. Two ")) as server:
-        speaking = OpenAIExplainer(server.url, key="", timeout=30).explain(request())
+        speaking = OpenAIExplainer(server.url, key="", timeout=600).explain(request())
         assert isinstance(next(piece for piece in speaking if isinstance(piece, Draft)), Draft)
         speaking.close()  # type: ignore[attr-defined]
-        assert server.dropped.wait(15)
+        assert server.dropped.wait(120)
 
 
 def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:

@@ -36,7 +36,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 NEEDS_TORCH = {"diffusers": pytest.mark.torch}
 
 
-@pytest.fixture(params=[pytest.param(name, marks=NEEDS_TORCH.get(name, ())) for name in generators.available()])
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=NEEDS_TORCH.get(name, ())) for name in generators.available()]
+)
 def generator(request: pytest.FixtureRequest) -> Iterator[Generator]:
     """Each that is installed and has what it needs."""
     options: dict[str, Any] = {}

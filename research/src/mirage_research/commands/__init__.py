@@ -16,7 +16,13 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
         Its group ``mirage evaluate``.
     """
     from mirage_research.commands import evaluate as measurements  # noqa: PLC0415 - named like what it is added to
-    from mirage_research.commands import evaluate_concepts, evaluate_generation, evaluate_retrieval, train  # noqa: PLC0415
+    from mirage_research.commands import (  # noqa: PLC0415
+        evaluate_concepts,
+        evaluate_generation,
+        evaluate_map,
+        evaluate_retrieval,
+        train,
+    )
 
     app.add_typer(train.app, name="train")
     evaluate.registered_commands += measurements.app.registered_commands
@@ -26,4 +32,5 @@ def register(app: typer.Typer, evaluate: typer.Typer) -> None:
     evaluate.command("student-queries")(evaluate_concepts.student_queries)
     evaluate.command("first-queries")(evaluate_concepts.first_queries)
     evaluate.command("lexicon")(evaluate_concepts.lexicon)
+    evaluate.command("map")(evaluate_map.map_)
     evaluate.command("labels")(evaluate_concepts.labels)

@@ -25,7 +25,9 @@ from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.figure import Case, Figure
 from mirage.images import PictureStore, decode
 from mirage.storage import manifest
-from mirage.storage.ingest import BATCH, Progress, add, encode_captions
+from mirage.storage.caption_vectors import encode_captions
+from mirage.storage.ingest import Progress, add
+from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, rounded
 from mirage.storage.store import Store
 
@@ -171,7 +173,7 @@ def read_atlas(folder: Path, splits: Mapping[str, str] | None = None) -> tuple[E
                 "atlas."
             )
         cases = store.cases({row.figure.case_id for row in rows} - {""})
-        found = store.vectors([row.key for row in rows], known.encoder.digest)
+        found = store.vectors.of([row.key for row in rows], known.encoder.digest)
     finally:
         store.close()
     lacking = [row.figure.id for row in rows if row.key not in found]
@@ -210,13 +212,13 @@ def encode(
     try:
         for start in range(0, len(figures), BATCH):
             rows = figures.rows[start : start + BATCH]
-            there = store.vectors([row.key for row in rows], digest)
+            there = store.vectors.of([row.key for row in rows], digest)
             missing = [row for row in rows if row.key not in there]
             if missing:
                 images = encoder.encode_images([_decoded(pictures, row) for row in missing])
                 captions = encode_captions(encoder, [row.figure for row in missing])
                 if keep:
-                    store.put_vectors(missing, images, captions, digest)
+                    store.vectors.put(missing, images, captions, digest)
                 made = zip(missing, images, captions, strict=True)
                 # As they would come back from the records, so that a second run finds the same.
                 there |= {row.key: (rounded(i), None if c is None else rounded(c)) for row, i, c in made}

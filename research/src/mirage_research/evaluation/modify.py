@@ -167,7 +167,7 @@ def evaluate(
     """
     with temporary_atlas(corpora.load("medpix", path=medpix, splits=splits)) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
-        stored = atlas.store.vectors([row.key for row in rows], atlas.encoder.info().digest)
+        stored = atlas.store.vectors.of([row.key for row in rows], atlas.encoder.info().digest)
         images = np.stack([stored[row.key][0] for row in rows])
         searcher = Searcher(atlas.store, atlas.index, atlas.encoder, atlas.pictures)
         drawn = triples([row.figure for row in rows], each, seed)

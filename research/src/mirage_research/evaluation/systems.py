@@ -28,7 +28,7 @@ from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
 from mirage.query import DEFAULT_K, MAX_K, Query
 from mirage.storage import manifest
-from mirage.storage.ingest import caption_text
+from mirage.storage.caption_vectors import caption_text
 from mirage.storage.records import CASE_WORDS, case_mentions, cases, figure_mentions, figures, notes
 from mirage.storage.records import vectors as vectors_table
 from mirage.storage.store import LEXICON, Store
@@ -275,8 +275,8 @@ def _put_vectors(pool: EvaluationSet, vectors: FigureVectors, folder: Path) -> N
             some = slice(start, start + _BATCH)
             keys = [row.key for row in pool.rows[some]]
             nameless_rows = store.rows(keys)  # as the records have them now, without names
-            store.put_vectors([nameless_rows[key] for key in keys], vectors.images[some], captions[some], digest)
-        store.forget_vectors(digest)
+            store.vectors.put([nameless_rows[key] for key in keys], vectors.images[some], captions[some], digest)
+        store.vectors.forget(digest)
     finally:
         store.close()
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mirage.calibrate.weights import CachedEncoder
 from mirage.encoders.base import Encoder
-from mirage.storage.ingest import caption_text
+from mirage.storage.caption_vectors import caption_text
 from mirage_research.evaluation import error_analysis, ranking, systems
 from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix
 from mirage_research.evaluation.intervals import Floats, bootstrap, codes, compare, holm

@@ -12,6 +12,7 @@ from mirage.explain.checker.retelling import named
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
+from mirage.language.words import remembered
 
 _SEQUENCE = re.compile(
     r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
@@ -54,7 +55,7 @@ def _contradicted(words: str, unit: EvidenceSentence, why: str) -> Break:
 # -- signal -------------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def signal_of(text: str) -> frozenset[tuple[str, str]]:
     """Sequence and signal, as a sentence binds them: "dark on T1 and bright on T2", "on T1 dark, on T2 bright"."""
     marks = [

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from functools import lru_cache
 
 from mirage.explain.evidence import Evidence
 from mirage.language.negation import cues
 from mirage.language.sentences import cut
 from mirage.language.vocabulary import tokenize
+from mirage.language.words import remembered
 
+_MOST_TIMES = 200  # that a text stands in a passage and is looked at, whether it is whole sentences there
 _MARKS = re.compile(r"\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\]")
-_ELLIPSIS = re.compile(r"\s*(?:…|\.\.\.)\s*")
+_ELLIPSIS = re.compile(r"(?<!\s)\s*(?:…|\.\.\.)\s*")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-", "\u00a0": " "})
 _NOT_SAID = re.compile(r"[^\w%<>=≥≤+°./']+|(?<!\w)'|'(?!\w)")
 
 
 def without_marks(text: str) -> str:
     """The text less citation marks such as ``[2]`` or ``[1, 3]``."""
-    return re.sub(r"\s+([.,;:!?])", r"\1", _MARKS.sub("", text)).strip() if "[" in text else text.strip()
+    return re.sub(r"(?<!\s)\s+([.,;:!?])", r"\1", _MARKS.sub("", text)).strip() if "[" in text else text.strip()
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def said(text: str) -> str:
     """A text reduced to what is said: case, white space, quotation marks and closing punctuation do not count.
 
@@ -30,7 +32,7 @@ def said(text: str) -> str:
     space, with one at either end, so that containment means whole words.
     """
     flat = _NOT_SAID.sub(" ", text.translate(_QUOTES).casefold())
-    flat = re.sub(r"[./]+(?=\s|$)|(?<=\s)[./]+(?!\d)", " ", flat + " ")
+    flat = re.sub(r"(?<![./])[./]+(?=\s|$)|(?<=\s)[./]+(?!\d)", " ", flat + " ")
     return f" {' '.join(flat.split())} "
 
 
@@ -78,21 +80,24 @@ def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
         return False
     whole, edges = _laid_out(passage)
     at = whole.find(wanted)
-    while at >= 0:
+    for _ in range(_MOST_TIMES):
+        if at < 0:
+            break
         end = at + len(wanted) - 1
-        before = whole[max(edge for edge in edges if edge <= at) : at] if at not in edges else ""
-        after = whole[end : min((edge for edge in edges if edge >= end), default=end)] if end not in edges else ""
+        before = whole[edges[bisect_right(edges, at) - 1] : at]
+        following = bisect_left(edges, end)
+        after = whole[end : edges[following]] if following < len(edges) else ""
         if (not before or open_start) and (not after or open_end) and not cues(tokenize(f"{before} {after}")):
             return True
         at = whole.find(wanted, at + 1)
     return False
 
 
-@lru_cache(maxsize=4096)
-def _laid_out(passage: str) -> tuple[str, frozenset[int]]:
+@remembered(1024)
+def _laid_out(passage: str) -> tuple[str, tuple[int, ...]]:
     """All that is said in a passage, and where its sentences begin and end."""
-    whole, edges = " ", {0}
+    parts, edges = [" "], [0]
     for part in cut(passage):
-        whole += said(part)[1:]
-        edges.add(len(whole) - 1)
-    return whole, frozenset(edges)
+        parts.append(said(part)[1:])
+        edges.append(edges[-1] + len(parts[-1]))
+    return "".join(parts), tuple(edges)

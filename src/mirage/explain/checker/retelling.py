@@ -11,7 +11,7 @@ from pathlib import Path
 from mirage.language.annotation import Annotation, is_imaging
 from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, concept_of, tokenize, vocabulary
-from mirage.language.words import fold
+from mirage.language.words import fold, remembered
 
 # Words with this many letters in common at their beginning, or all but their ending, are forms of one word.
 _SAME, _ENDING = 5, 2
@@ -19,6 +19,7 @@ _SAME, _ENDING = 5, 2
 _PREFIX = 3
 # What turns a word into its opposite at its beginning.
 _NEGATING = frozenset(("a", "an", "non", "un", "in", "im", "ir", "dis", "anti", "hypo", "hyper"))
+_NEAR = 400  # characters before an abbreviation, which hold the words that it stands for
 _SHORT = re.compile(r"\(\s*(?P<short>[A-Z]{2,5})s?\s*\)")
 _FILE = Path(__file__).with_name("paraphrases.toml")
 
@@ -41,19 +42,19 @@ def _groups() -> tuple[dict[str, frozenset[str]], dict[str, list[tuple[tuple[str
     return {concept: frozenset(groups) for concept, groups in single.items()}, phrases
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def named(text: str) -> tuple[tuple[str, int, int], ...]:
     """Concepts of the lexicon that a sentence names, and where."""
     return tuple((match.concept, match.start, match.end) for match in lexicon().find(text).matches)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def shorts(text: str) -> frozenset[tuple[str, frozenset[str]]]:
     """Abbreviations that a passage explains, "hepatic adenomas (HA)", with the concepts of the words they stand for."""
     found = set()
     for match in _SHORT.finditer(text):
         letters = match["short"].lower()
-        words = re.findall(r"[^\W\d_]+", text[: match.start()])[-len(letters) :]
+        words = re.findall(r"[^\W\d_]+", text[max(0, match.start() - _NEAR) : match.start()])[-len(letters) :]
         if "".join(word[0].lower() for word in words) == letters:
             found.add((letters, frozenset(token.concept for token in tokenize(" ".join(words)) if token.concept)))
     return frozenset(found)

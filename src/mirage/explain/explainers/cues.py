@@ -211,7 +211,7 @@ _COMMANDS = re.compile(r"""(?ixm)
     | \byou\s+are\s+(?:now\s+)?(?:an?\s+)?(?:ai|assistant|chatbot|language\s+model|chatgpt|gpt|llm)\b
     | \byou\s+(?:must|should|will)\s+(?:now\s+)?(?:answer|reply|respond|say|write|output|tell\s+the)\b
     | \b(?:respond|reply|answer)\s+(?:only\s+)?(?:with|in)\s+(?:["'“]|the\s+(?:word|phrase|sentence)|json|one\s+word)
-    | ^\s*(?:system|assistant|user|instructions?)\s*: | <\|[a-z_]+\|> | \[/?INST\]
+    | ^[^\S\n]*(?:system|assistant|user|instructions?)\s*: | <\|[a-z_]+\|> | \[/?INST\]
     | \#\#\#\s*(?:instruction|response|system|end)\b
     | \b(?:repeat|print|output|write)\s+(?:after\s+me|the\s+(?:following|word|phrase|sentence)|exactly)\b
     | \b(?:new|following|these|my|your)\s+instructions?\s*[:.!]

@@ -1,32 +1,23 @@
-"""The explainer that ships: it quotes its evidence and says nothing of its own.
-
-Sentences are chosen by what is asked, by aspect, and without saying a thing twice: greedily, by maximal marginal relevance
-(Carbonell and Goldstein, SIGIR 1998). Each next sentence is the one with the best score less what those chosen have said.
-"""
+"""The explainer that ships: it quotes its evidence and says nothing of its own."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from heapq import nlargest
 from itertools import takewhile, zip_longest
 
-from mirage.explain.checker.quotation import stands_in
 from mirage.explain.disagreement import disagree
 from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
-from mirage.explain.explainers.differentials import differential
-from mirage.explain.explainers.telling import signs, tells
+from mirage.explain.explainers.candidates import LEAST, Candidate, candidates, choose, one_line
 from mirage.explain.focus import modality_of
-from mirage.explain.record import without_record
-from mirage.explain.statements import Statement, describes, statements
-from mirage.explain.subject import Subject, named, subject_of
+from mirage.explain.subject import subject_of
 from mirage.language import sentences as splitting
-from mirage.language.words import lowered, stems
+from mirage.language.words import stems
+from mirage.wording import _
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
@@ -37,45 +28,12 @@ _WANTED_OF_PICTURES: tuple[Aspect, ...] = ("look", "what", "look", "look", "wher
 _CONTRAST: tuple[Aspect, ...] = ("look", "what", "where", "look", "differential")
 
 _TO_TELL = 400  # characters that tell a passage's language
-LONGEST = 320  # characters of a quotation
-SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
 _LIKE = 0.35  # more for a kind of picture that the other side of a comparison has too
-EXCEPTION = 0.8  # the same for a rule and what holds for some only
-_KEPT = 110  # sentences that are looked at closely
-_FLOOR = 0.75  # below this a sentence is not worth its place
-_ASPECT, _STRONGEST = 0.55, 1.6
-_LEAST: dict[Aspect, float] = {"what": 0.6, "where": 1.1, "look": 0.6, "differential": 0.4, "pitfall": 0.8}
 _REACH: tuple[Scope, ...] = ("", "subset", "case")  # the rule before its exceptions, and these before single cases
-_REACHING: dict[Scope, float] = {"": 0.3, "subset": 0.1, "case": 0.1}
-
-# How each modality is called in sentences.
-_CALLED: dict[str, re.Pattern[str]] = {
-    "CT": re.compile(r"\b(?:CT|CTA|CECT|NECT|HRCT|computed tomograph\w+|Hounsfield|HU)\b"),
-    "MR": re.compile(  # T12 is a vertebra
-        r"\b(?:MRI?|MRA|MRV|T[12](?!\d)\w*|FLAIR|DWI|ADC|STIR|PD|FSE|FIESTA|gadolinium"
-        r"|magnetic resonance|signal intens\w+)\b"
-    ),
-    "US": re.compile(r"(?i)\b(?:ultraso\w+|sonogra\w+|echogenic\w*|hyperechoic|hypoechoic|anechoic|doppler)\b"),
-    "XR": re.compile(
-        r"(?i)\b(?:x-?rays?|CXR|radiogra\w+|films?|KUB"
-        r"|(?:PA|AP|lateral|upright|decubitus)(?: and lateral)? (?:views?|images?))\b"
-    ),
-    "NM": re.compile(
-        r"(?i)\b(?:scintigra\w+|bone scan|V/Q|nuclear|SPECT|(?:radio)?tracer|HMPAO|HIDA|MAG-?3|DMSA|sestamibi|octreotide"
-        r"|\w*-?MDP|\w*-?WBC|Tc-?\s?99m?|99m?-?\s?Tc|(?:In|Indium|Ga|Gallium|Tl|Thallium|I)-?\s?(?:111|67|201|123|131)"
-        r"|(?:111|67|201|123|131)-?\s?(?:In|Ga|Tl|I))\b"
-    ),
-    "PT": re.compile(r"\b(?:PET|FDG)\b"),
-    "XA": re.compile(r"(?i)\b(?:angiogra(?:m|ms|phy)|arteriogra\w+)\b"),
-    "MG": re.compile(r"(?i)\bmammogra\w+\b"),
-    "SM": re.compile(r"(?i)\b(?:histo\w*log\w+|microscop\w+|stain\w*)\b"),
-}
 
 
-_MASS = "mass"
-_TUMOR = re.compile(
-    r"(?i)\b(?:mass(?:es)?|lesions?|nod(?:ul)\w+|tumou?rs?|neoplas\w+|(?:multi)?cyst\w*|foc(?:us|i)|cak(?:e|ing))\b"
-)
+# What is told of an aspect, and the numbers of the evidence that says otherwise.
+_Told = tuple[Aspect, Candidate, tuple[int, ...]]
 
 
 class ExtractiveExplainer:
@@ -96,10 +54,15 @@ class ExtractiveExplainer:
         evidence = tuple(item for item in request.evidence if not cues.addresses_a_machine(item.text))
         if len(evidence) < len(request.evidence):
             numbers = ", ".join(f"[{item.number}]" for item in request.evidence if item not in evidence)
-            yield Remark(f"Left out {numbers}: it holds orders to a machine, which a medical source has no reason to give.")
+            yield Remark(
+                _(
+                    "Left out %(numbers)s: it holds orders to a machine, which a medical source has no reason to give.",
+                    numbers=numbers,
+                )
+            )
         if cues.addresses_a_machine(request.question):
             yield Remark(
-                "The question gives orders to a machine. This explainer follows none; it only quotes what was found."
+                _("The question gives orders to a machine. This explainer follows none; it only quotes what was found.")
             )
         contrasts = request.task == "contrast"
         told = _contrast(request, evidence) if contrasts else _describe(request.question, evidence, request.most)
@@ -111,6 +74,7 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
     if subject is None:
         return
     modality = modality_of(question, evidence)
+    evidence = subject.together(evidence)
     found = candidates(evidence, subject, modality)
     read = {candidate.evidence.number for candidate in found}
     foreign = {
@@ -120,10 +84,12 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
     }
     if foreign:
         told = ", ".join(f"[{number}] ({language})" for number, language in foreign.items())
-        yield Remark(f"Not quoted, for it is not in English: {told}.")
+        yield Remark(_("Not quoted, for it is not in English: %(told)s.", told=told))
     if subject.guessed and found:
         about = subject.names[0] if subject.names else "what the figures found are about"
-        yield Remark(f"The question holds no words. What follows is about {about}, as most of the figures found are.")
+        yield Remark(
+            _("The question holds no words. What follows is about %(about)s, as most of the figures found are.", about=about)
+        )
     chosen: list[tuple[Aspect, Candidate]] = []
     wanted = _WANTED if subject.sort == "disease" else _WANTED_OF_PICTURES
     if subject.sort == "other":  # a part of the body is not taken for something else
@@ -150,7 +116,7 @@ def beside(chosen: Sequence[tuple[Aspect, Candidate]], found: Sequence[Candidate
         The last: numbers of the evidence that says otherwise.
     """
     lead: dict[str, int] = {}
-    for _, candidate in chosen:
+    for _start, candidate in chosen:
         lead.setdefault(candidate.modality, len(lead))
 
     def place(one: tuple[Aspect, Candidate]) -> tuple[int, int, int]:
@@ -175,11 +141,11 @@ def beside(chosen: Sequence[tuple[Aspect, Candidate]], found: Sequence[Candidate
 
 
 def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iterator[Piece]:
-    of_a, of_b = ({_folded(item.text) for item in evidence if item.side == side} for side in ("a", "b"))
+    of_a, of_b = ({one_line(item.text) for item in evidence if item.side == side} for side in ("a", "b"))
     both = of_a & of_b
-    own = [item for item in evidence if _folded(item.text) not in both]
+    own = [item for item in evidence if one_line(item.text) not in both]
     if not own:
-        yield Remark("Both sides have the same evidence, so nothing here tells them apart. This is what they share.")
+        yield Remark(_("Both sides have the same evidence, so nothing here tells them apart. This is what they share."))
         shared = [item for item in evidence if item.side == "a"] or list(evidence)
         for piece in _describe(request.sides[0] or request.question, shared, request.most):
             yield _of_both(piece, evidence) if isinstance(piece, Draft) else piece
@@ -192,14 +158,16 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
     for side, name in zip(("a", "b"), request.sides, strict=True):
         mine = [item for item in own if item.side == side]
         if not mine:
-            yield Remark(f"Nothing was found that is only about {name or f'side {side.upper()}'}.")
+            yield Remark(
+                _("Nothing was found that is only about %(value)s.", value=name or _("side %(side)s", side=side.upper()))
+            )
             continue
         typical = _typical(mine, [item for item in own if item.side != side])
         asked = name or request.question
         subject = subject_of(asked, mine)
         found = candidates(mine, subject, modality_of(asked, mine)) if subject else []
         sides.append((found, typical))
-    shown = [{one.modality for one in found if one.strengths["look"] >= _LEAST["look"]} for found, _ in sides]
+    shown = [{one.modality for one in found if one.strengths["look"] >= LEAST["look"]} for found, _ in sides]
     like = set.intersection(*shown) - {""} if shown else set()
     for found, typical in sides:
 
@@ -221,7 +189,7 @@ def _alternate(told: Sequence[_Told]) -> Iterator[_Told]:
     for aspect in cues.ORDER:
         of = [one for one in told if one[0] == aspect]
         kinds: dict[str, set[str]] = {}
-        for _, candidate, _ in of:
+        for _aspect, candidate, _start in of:
             kinds.setdefault(candidate.modality if aspect == "look" else "", set()).add(candidate.evidence.side)
         for kind in sorted(kinds, key=lambda kind: -len(kinds[kind])):
             alike = [one for one in of if aspect != "look" or one[1].modality == kind]
@@ -239,9 +207,9 @@ def _typical(mine: Sequence[Evidence], others: Sequence[Evidence]) -> Counter[in
 
 def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence], against: tuple[int, ...] = ()) -> Draft:
     """The sentence, citing first where it was found and then other passages that hold it word for word."""
-    text = _folded(candidate.text.removesuffix(" …").removeprefix("… "))
+    text = one_line(candidate.text.removesuffix(" …").removeprefix("… "))
     first, statement = candidate.evidence, candidate.statement
-    same = [item for item in evidence if item is not first and item.side == first.side and text in _folded(item.text)]
+    same = [item for item in evidence if item is not first and item.side == first.side and text in one_line(item.text)]
     return Draft(
         candidate.text,
         (first.number, *(item.number for item in same[:2])),
@@ -255,233 +223,6 @@ def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence], a
 
 
 def _of_both(draft: Draft, evidence: Sequence[Evidence]) -> Draft:
-    cited = {_folded(item.text) for item in evidence if item.number in draft.cites}
-    numbers = tuple(item.number for item in evidence if _folded(item.text) in cited)
+    cited = {one_line(item.text) for item in evidence if item.number in draft.cites}
+    numbers = tuple(item.number for item in evidence if one_line(item.text) in cited)
     return replace(draft, cites=numbers)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split())
-
-
-# -- which sentences ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence that could be quoted.
-
-    Attributes
-    ----------
-    text : str
-        As it is quoted.
-    statement : Statement
-        The sentence, and how far it reaches.
-    words : frozenset of int
-        Stems of its words.
-    modality : str
-        The kind of picture it speaks of; empty where it speaks of none, or of several.
-    base : float
-        Its worth whatever the aspect.
-    strengths : dict
-        How much it tells of each aspect.
-    """
-
-    text: str
-    statement: Statement
-    words: frozenset[int]
-    modality: str
-    base: float
-    strengths: dict[Aspect, float]
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is quoted as a whole sentence, with nothing left out."""
-        return self.evidence.kind != "differential" and self.text == self.statement.text
-
-    @property
-    def evidence(self) -> Evidence:
-        """Where it stands."""
-        return self.statement.evidence
-
-
-# What is told of an aspect, and the numbers of the evidence that says otherwise.
-_Told = tuple[Aspect, Candidate, tuple[int, ...]]
-
-
-def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) -> list[Candidate]:
-    """The sentences of the evidence that are about what is asked and worth a look, the nearest first.
-
-    Parameters
-    ----------
-    evidence : sequence of Evidence
-    subject : Subject
-        What is asked.
-    modality : str
-        Sentences about another one count for less; empty for none.
-    """
-    groups: dict[str, int] = {}
-    rough: list[tuple[float, Statement]] = []
-    for item in evidence:
-        near = 0.4 / (1 + 0.3 * groups.setdefault(item.case or item.figures[0], len(groups)))
-        if item.kind == "differential":
-            rough += [(near + 0.6, one) for one in differential(item, subject)]
-            continue
-        for one in statements(item, subject):
-            spoken = 0.25 * subject.focus.held(lowered(one.text))
-            rough.append((near + _REACHING[one.scope] + (0.35 if one.own else 0.1) + spoken, one))
-    rough.sort(key=lambda found: -found[0])
-    close = (_close(*found, subject, modality) for found in rough[:_KEPT])
-    return [found for found in close if found is not None and (found.whole or stands_in(found.text, found.evidence.text))]
-
-
-def _looks(text: str, statement: Statement, subject: Subject) -> float:
-    """How much a sentence can tell of how what is asked looks, whatever its cues.
-
-    A disease's name may itself sound like a sign ("nodular sclerosing"). What only says that the thing is there, that
-    devices are, or that all else is normal tells nothing of its look; nor does what a picture of a tumor shows beside it.
-    """
-    general = statement.evidence.kind == "discussion"
-    left = text if general else cues.affirmed(text)
-    rest = _nameless(left)
-    told = cues.strength("look", statement.evidence.kind, rest)
-    names = [one for one in named(text) if one.end <= len(left)]
-    if not general and _MASS in subject.wider:
-        of_it = any(one.concept in subject.narrower or one.concept in subject.wider for one in names)
-        if not of_it and not _TUMOR.search(left):
-            told *= 0.6
-    if general or cues.shows(rest) or any(one.kind == "finding" for one in names):
-        return told
-    empty = len(left) < len(text) or any(one.kind == "device" for one in names) or cues.is_bare(rest)
-    return 0.4 * told if empty else told
-
-
-def _nameless(text: str) -> str:
-    """A text with blanks for the names of diseases, devices and procedures."""
-    for one in named(text):
-        if one.kind in ("disease", "device", "procedure"):
-            text = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
-    return text
-
-
-def _close(near: float, statement: Statement, subject: Subject, modality: str) -> Candidate | None:
-    item, a_list = statement.evidence, statement.evidence.kind == "differential"
-    text = statement.text if a_list else splitting.clip(statement.text, LONGEST)
-    # A caption of normal anatomy says by itself what a picture is of; so does that of a picture without a case.
-    captions = item.kind == "caption" and (subject.sort == "other" or not item.case) and cues.is_caption(text)
-    if not a_list and not ((captions or cues.is_sentence(text)) and tells(text, subject)):
-        return None
-    described = describes(item)
-    if described and not (statement.own or signs(without_record(text))):
-        return None  # what is said of a case beside the thing
-    called = {name for name, words in _CALLED.items() if words.search(text)}
-    own = (
-        next(iter(called))
-        if len(called) == 1
-        else ""
-        if called or item.kind == "discussion" or item.modality == "OT"
-        else item.modality
-    )
-    base = near - (0.0 if a_list else cues.burden(text, listed=statement.listed))
-    if modality and called:
-        base += 0.2 if modality in called else -0.15
-    if base + _ASPECT * _STRONGEST < _FLOOR:
-        return None
-    if a_list:
-        strengths = {**dict.fromkeys(cues.ORDER, 0.0), "differential": min(1.5, 0.7 + 0.2 * text.count("; "))}
-    else:
-        strengths = {aspect: cues.strength(aspect, item.kind, text) for aspect in cues.ORDER}
-        if strengths["look"] and subject.sort == "disease":
-            strengths["look"] = min(strengths["look"], _looks(text, statement, subject))
-        if strengths["pitfall"]:
-            strengths["pitfall"] = cues.strength(
-                "pitfall", item.kind, _nameless(text)
-            )  # "nonspecific" may be part of a name
-        if not statement.leads:
-            # "The differential of ... is X and Y": X would be its own; and what may affect X does not say where X lies.
-            strengths["differential"] = strengths["where"] = 0.0
-        if statement.limit[:1].isdigit():
-            strengths["what"] = 0.0  # "15% of X are Y" counts them
-        strengths["what"] = strengths["what"] * cues.defines(text, subject) + (0.15 if statement.place < 3 else 0)
-        if captions or described:
-            strengths["look"] = max(strengths["look"], 0.7)
-        if not statement.own:
-            # What no name binds to the thing says what it looks like and where it lies, not what it is.
-            strengths["what"] = strengths["differential"] = strengths["pitfall"] = 0.0
-    quoted = text if a_list or _folded(statement.text) in _starts(item.text) else f"… {text}"
-    return Candidate(quoted, statement, stems(text), own, base, strengths)
-
-
-@lru_cache(maxsize=512)
-def _starts(text: str) -> frozenset[str]:
-    return frozenset(_folded(one.text) for one in splitting.split(text))
-
-
-def choose(
-    found: Sequence[Candidate],
-    wanted: Sequence[Aspect],
-    chosen: list[tuple[Aspect, Candidate]],
-    bonus: Callable[[Candidate], float] = lambda _: 0.0,
-) -> None:
-    """Fill the wanted aspects in turn, each with the best sentence that says something new; add them to `chosen`.
-
-    Parameters
-    ----------
-    found : sequence of Candidate
-    wanted : sequence of str
-        Aspects, in the order in which they are given a sentence.
-    chosen : list of (str, Candidate)
-        Changed in place.
-    bonus : callable
-        Further worth of a candidate.
-    """
-    for aspect in wanted:
-        for rules in (True, False) if aspect in ("what", "where") else (False,):
-            # The rule before its exceptions; these have its place only where no source gives it.
-            of_aspect = [one for one in found if not rules or not one.statement.scope]
-            if best := _best(of_aspect, aspect, chosen, bonus):
-                chosen.append((aspect, best))
-                break
-
-
-def _best(
-    found: Sequence[Candidate],
-    aspect: Aspect,
-    chosen: Sequence[tuple[Aspect, Candidate]],
-    bonus: Callable[[Candidate], float],
-) -> Candidate | None:
-    """The sentence that tells most of an aspect beside those that were chosen; None where none tells enough."""
-    best, best_score = None, _FLOOR
-    for candidate in found:
-        told_of = candidate.strengths[aspect]
-        if told_of < _LEAST[aspect] or (aspect in ("what", "where", "pitfall") and candidate.statement.scope == "case"):
-            continue
-        score = candidate.base + _ASPECT * min(told_of, _STRONGEST) + bonus(candidate)
-        if score <= best_score:
-            continue
-        side = candidate.evidence.side
-        # An exception has most words of its rule.
-        mine = [other for _, other in chosen if other.evidence.side == side]
-        alike = [(similarity(candidate, other), other.statement.scope) for other in mine]
-        if any(share >= (SAME if scope == candidate.statement.scope else EXCEPTION) for share, scope in alike):
-            continue
-        told = max((share for share, _ in alike), default=0.0)
-        same_passage = sum(candidate.evidence.number == other.evidence.number for _, other in chosen)
-        same_case = sum(candidate.evidence.case == other.evidence.case for _, other in chosen)
-        score -= 0.5 * told + 0.12 * same_passage + 0.05 * same_case
-        if aspect == "look":
-            score -= 0.15 * sum(candidate.modality == other.modality for kind, other in chosen if kind == "look")
-        if score > best_score:
-            best, best_score = candidate, score
-    return best
-
-
-def similarity(one: Candidate, other: Candidate) -> float:
-    """Share of the shorter sentence's words that the other holds too.
-
-    Parameters
-    ----------
-    one, other : Candidate
-    """
-    least = min(len(one.words), len(other.words))
-    return len(one.words & other.words) / least if least else 0.0

@@ -151,7 +151,7 @@ class GenerationStep:
 
 @dataclass(frozen=True, slots=True)
 class DrawnImage:
-    """One image, not yet marked; it leaves MIRAGE only through `mirage.images.marks.mark`.
+    """One image, not yet marked; it leaves MIRAGE only through `mirage.generate.provenance.mark`.
 
     Attributes
     ----------

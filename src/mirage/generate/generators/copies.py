@@ -27,6 +27,7 @@ from PIL import Image, ImageFilter
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import GeneratorInfo
 from mirage.generate.generators.latents import cleaned, squared
+from mirage.wording import _
 
 SHIPPED = Path(str(resources.files("mirage"))) / "shipped" / "generator" / "fingerprints.npz"
 THRESHOLD = 0.87
@@ -74,7 +75,7 @@ class CopyCheck:
 
 def unchecked(generator: str) -> CopyCheck:
     """What is said of an image whose generator ships no fingerprints."""
-    said = f"Not checked for near copies: {generator} ships no fingerprints of its training images."
+    said = _("Not checked for near copies: %(generator)s ships no fingerprints of its training images.", generator=generator)
     return CopyCheck(near=False, likeness=0.0, threshold=THRESHOLD, checked=False, said=said)
 
 
@@ -129,14 +130,22 @@ class TrainingFingerprints:
 
     def check(self, image: Image.Image) -> CopyCheck:
         """Compare an image, of any mode and at least 8 px a side, with all training images."""
-        likeness, _ = self.nearest(image)
+        likeness = self.nearest(image)[0]
         near = likeness >= self.threshold
+        numbers = {"likeness": f"{likeness:.2f}", "threshold": f"{self.threshold:.2f}"}
         said = (
-            "A near copy of a training image: its similarity to one is "
+            _(
+                "A near copy of a training image: its similarity to one is %(likeness)s; from %(threshold)s on, an image "
+                "is withheld.",
+                **numbers,
+            )
             if near
-            else "Not a near copy of a training image: its similarity to the nearest one is "
+            else _(
+                "Not a near copy of a training image: its similarity to the nearest one is %(likeness)s; "
+                "from %(threshold)s on, an image is withheld.",
+                **numbers,
+            )
         )
-        said += f"{likeness:.2f}; from {self.threshold:.2f} on, an image is withheld."
         return CopyCheck(near=near, likeness=likeness, threshold=self.threshold, checked=True, said=said)
 
     def nearest(self, image: Image.Image) -> tuple[float, str]:

@@ -18,15 +18,15 @@ from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import DEFAULT_LIMITS
 from mirage.images.marks import band, c2pa, watermark
 from mirage.images.marks.record import SYNTHETIC_TYPES, SyntheticRecord, creator_tool, find_packet, record_in, source_type
+from mirage.wording import N_
 
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
-Box = tuple[float, float, float, float]
 _MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
 _LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the watermark is looked for
 DICOM_GROUP, DICOM_CREATOR = 0x0099, "MIRAGE"
 """The private block of a DICOM file whose element 1 holds the record as JSON."""
 _DICOM_TAGS = [(0x0008, 0x001C), (0x0008, 0x0070), (DICOM_GROUP, 0x0010), (DICOM_GROUP, 0x1001)]
-NO_PROOF = "No mark found does not mean that the image is real."
+NO_PROOF = N_("No mark found does not mean that the image is real.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +144,14 @@ def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
     return watermark.find(grey, _places(*grey.size, thorough=thorough))
 
 
-def _places(width: int, height: int, *, thorough: bool) -> list[Box | None]:
+def _places(width: int, height: int, *, thorough: bool) -> list[watermark.Box | None]:
     """Where the content may be: above its band, the whole picture when that is cut off, beside it when it is turned."""
     shares = {round(min(width * band.SHARE / height, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
-    below: list[Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
+    below: list[watermark.Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
     if not thorough:
         return [(0.0, 0.0, float(width), float(height - min(band.height_of(width), height // 2))), None]
     across = {round(min(height * band.SHARE / width, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
-    turned: list[Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
+    turned: list[watermark.Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
     for share in sorted(across):
         turned += [(0.0, 0.0, width * (1 - share), float(height)), (width * share, 0.0, float(width), float(height))]
     return [*below, None, *turned]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Floats = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]
 
 LOW, HIGH = 28, 128  # half-waves across the content: the ring of coefficients that carries the mark
 ID_BITS, CHECK_BITS = 64, 16
@@ -96,10 +98,34 @@ def _waves(length: int) -> Floats:
     return np.ascontiguousarray(waves, np.float32)
 
 
-def _coefficients(grey: Image.Image, box: tuple[float, float, float, float] | None) -> Floats:
-    small = grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
-    waves = _waves(_SIDE)
-    return _product(_product(waves, np.asarray(small, np.float32)), waves.T)
+@lru_cache(maxsize=64)
+def _seen(length: int, low: float, high: float) -> Floats:
+    """(HIGH, length): what lies between two edges resized to `_SIDE` pixels, as Pillow's bicubic filter does, and its waves.
+
+    Both are sums over pixels, so they are one matrix.
+    """
+    scale = (high - low) / _SIDE
+    middles = low + (np.arange(_SIDE) + 0.5) * scale
+    away = np.abs(np.arange(length) + 0.5 - middles[:, None]) / max(scale, 1.0)
+    near, far = (1.5 * away - 2.5) * away**2 + 1, ((-0.5 * away + 2.5) * away - 4) * away + 2
+    taken = np.where(away < 1, near, np.where(away < 2, far, 0))
+    taken /= taken.sum(axis=1, keepdims=True)
+    return np.ascontiguousarray(_waves(_SIDE) @ taken, np.float32)
+
+
+def _coefficients(grey: Image.Image, boxes: Iterable[Box | None]) -> Iterator[Floats]:
+    """(HIGH, HIGH) coefficients of what is in each box; those of boxes that are alike across share that half of the work."""
+    # Large ones are made smaller once, as Pillow does with a reducing gap of 3.
+    wide, high = (max(1, side // (3 * _SIDE)) for side in grey.size)
+    pixels = np.asarray(grey.reduce((wide, high)) if max(wide, high) > 1 else grey, np.float32)
+    height, width = pixels.shape
+    halves: dict[tuple[float, float], Floats] = {}
+    for box in boxes:
+        left, top, right, bottom = box or (0.0, 0.0, float(grey.width), float(grey.height))
+        left, right, top, bottom = left / wide, right / wide, top / high, bottom / high
+        if (left, right) not in halves:
+            halves[left, right] = _product(pixels, _seen(width, left, right).T)
+        yield _product(_seen(height, top, bottom), halves[left, right])
 
 
 def _product(left: Floats, right: Floats) -> Floats:
@@ -168,11 +194,11 @@ def embed(image: Image.Image, id: str) -> Image.Image:
     mask = _busy(grey)
     uses = np.where(code.inside, code.use, 0)
     # A coefficient that stands among small ones says more for the same change.
-    worth = _scale(_coefficients(image.convert("L"), None)) + 6
+    worth = _scale(next(_coefficients(image.convert("L"), [None]))) + 6
     added: Floats = np.zeros_like(grey)
     marked = image
     for _ in range(_ROUNDS):
-        seen = _coefficients(marked.convert("L"), None)
+        seen = next(_coefficients(marked.convert("L"), [None]))
         levelled = _levelled(seen)
         scores = _scores(levelled) * wanted_signs
         missing = np.maximum(targets - scores, 0) / targets
@@ -204,7 +230,7 @@ def _busy(grey: Floats) -> Floats:
     return full / float(full.mean())
 
 
-def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | None] | None = None) -> WatermarkReading:
+def find(image: Image.Image, boxes: list[Box | None] | None = None) -> WatermarkReading:
     """Look for the mark, upright, mirrored and turned by quarters.
 
     Parameters
@@ -216,8 +242,8 @@ def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | Non
     """
     grey = image if image.mode == "L" else image.convert("L")
     best = WatermarkReading(0.0, False, "")
-    for box in boxes or [None]:
-        levelled = _levelled(_coefficients(grey, box))
+    for coefficients in _coefficients(grey, boxes or [None]):
+        levelled = _levelled(coefficients)
         scores = _detections(levelled)
         view = int(np.argmax(scores))
         if scores[view] > best.score:
@@ -228,13 +254,19 @@ def find(image: Image.Image, boxes: list[tuple[float, float, float, float] | Non
     return best
 
 
-def _detections(levelled: Floats) -> Floats:
-    """(8,) score of the detection code for each way an image may be turned or mirrored."""
+@lru_cache(maxsize=1)
+def _detecting() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    """Rows and columns of the detection code, and its (4, n) signs for each way an image may be mirrored."""
     code = _code()
     rows, columns = np.nonzero(code.use == 0)
     signs = code.signs[rows, columns]
     odd_rows, odd_columns = _ALTERNATE[rows], _ALTERNATE[columns]
-    ways = signs * np.stack([np.ones_like(signs), odd_columns, odd_rows, odd_rows * odd_columns])
+    return rows, columns, signs * np.stack([np.ones_like(signs), odd_columns, odd_rows, odd_rows * odd_columns])
+
+
+def _detections(levelled: Floats) -> Floats:
+    """(8,) score of the detection code for each way an image may be turned or mirrored."""
+    rows, columns, ways = _detecting()
     scores = []
     for values in (levelled[rows, columns], levelled[columns, rows]):
         scores.append(np.asarray(ways @ values / np.sqrt(float(values @ values) + 1e-3), np.float32))

@@ -88,7 +88,7 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
     """
     if not path.exists():
         return
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool, hide_parameters=True)
     sa.event.listen(engine, "connect", _own_transactions)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
@@ -110,10 +110,13 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
         _copy(path, copy)
         with engine.begin() as connection:
             _run(connection, found, schema)
+        with closing(sqlite3.connect(path)) as records:  # so that nothing of what was taken out stays in the file
+            records.execute("VACUUM")
         copy.unlink(missing_ok=True)
-    except sa.exc.DatabaseError as error:
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        reason = getattr(error, "orig", error)
         raise AtlasError(
-            f"The {schema.what} {path} could not be brought up to date ({error.orig}). Nothing was changed. {schema.restore}"
+            f"The {schema.what} {path} could not be brought up to date ({reason}). Nothing was changed. {schema.restore}"
         ) from error
     finally:
         engine.dispose()

@@ -1,5 +1,7 @@
 // Citations: pointing at one lights up its figures; choosing one shows the passage it stands on.
 
+import { _ } from "./words.js";
+
 const lit = new Set();
 let passage, opener, begun = false;
 
@@ -50,7 +52,7 @@ export function number(panel) {
   for (const [card, numbers] of spoken) {
     const badge = card.querySelector(".spoken") ?? card.appendChild(Object.assign(document.createElement("p"), { className: "spoken" }));
     badge.textContent = [...numbers].sort((a, b) => parseInt(a.replace(/\D/g, "")) - parseInt(b.replace(/\D/g, ""))).join(" ");
-    badge.setAttribute("aria-label", `Cited as ${[...numbers].join(", ")}`);
+    badge.setAttribute("aria-label", _("Cited as %(numbers)s", { numbers: [...numbers].join(", ") }));
   }
 }
 
@@ -71,14 +73,14 @@ function open(mark) {
   for (const card of cards(mark)) {
     const image = card.querySelector("img")?.cloneNode();
     if (!image) continue;
-    image.alt = `Figure ${card.id.split("-").pop()}`;
+    image.alt = _("Figure %(number)s", { number: card.id.split("-").pop() });
     const link = Object.assign(document.createElement("a"), { href: `#${card.id}` });
     link.append(image);
     strip.append(link);
   }
   if (strip.childElementCount) passage.querySelector(".evidence-head").after(strip);
   underline(passage.querySelector(".passage-text"), mark.closest(".sentence")?.querySelector("q")?.textContent);
-  const shut = Object.assign(document.createElement("button"), { type: "button", className: "shut", textContent: "Close" });
+  const shut = Object.assign(document.createElement("button"), { type: "button", className: "shut", textContent: _("Close") });
   shut.addEventListener("click", () => { const back = opener; close(); back?.focus(); });
   passage.append(shut);
   // After its citation in the document, so that the next Tab enters it.

@@ -28,7 +28,9 @@ try {
   const kept = JSON.parse(sessionStorage.getItem("mirage.compare"));
   sessionStorage.removeItem("mirage.compare");
   if (kept) {
-    document.getElementsByName(kept.name)[kept.nth]?.focus({ preventScroll: true });
+    const field = document.getElementsByName(kept.name)[kept.nth];
+    for (let fold = field?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    field?.focus({ preventScroll: true });
     scrollTo(0, kept.at);
   }
 } catch { /* nothing was kept */ }

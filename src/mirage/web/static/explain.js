@@ -1,5 +1,7 @@
 // An explanation beside the figures: read as it is written, stopped, folded.
 import { number, startCitations } from "./cite.js";
+import { drawn as read, events } from "./source.js";
+import { _ } from "./words.js";
 
 const running = new WeakMap();
 const PATIENCE = 6000;
@@ -21,9 +23,10 @@ function awaken(panel) {
   folder.hidden = false;
   const say = () => {
     const open = beside(panel) === "yes";
-    folder.textContent = open ? "Hide" : "Show";
+    folder.textContent = open ? _("Hide") : _("Show");
     folder.setAttribute("aria-expanded", String(open));
-    folder.setAttribute("aria-label", `${open ? "Hide" : "Show"}: ${panel.querySelector("header").firstElementChild.textContent}`);
+    const title = panel.querySelector("header").firstElementChild.textContent;
+    folder.setAttribute("aria-label", open ? _("Hide: %(title)s", { title }) : _("Show: %(title)s", { title }));
     if (open && !panel.dataset.state) run(panel);
   };
   folder.addEventListener("click", () => {
@@ -51,17 +54,15 @@ async function run(panel) {
   for (const name of ["again", "sources", "cited"]) part(panel, name).hidden = true;
   part(panel, "copy").hidden = true;
   part(panel, "stop").hidden = false;
-  says.textContent = "Reading the sources…";
-  let slow = setTimeout(() => { says.textContent = "Still at it. A model may take a minute or more; you can stop it."; }, PATIENCE);
+  says.textContent = _("Reading the sources…");
+  let slow = setTimeout(() => { says.textContent = _("Still at it. A model may take a minute or more; you can stop it."); }, PATIENCE);
   const rest = () => { clearTimeout(slow); slow = 0; };
   let failure = "", ended = false;
   try {
     const form = document.getElementById(panel.dataset.form);
-    const options = { headers: { Accept: "text/event-stream" }, signal: stop.signal };
+    const options = { signal: stop.signal };
     if (!panel.dataset.explain.includes("?")) Object.assign(options, { method: "POST", body: new FormData(form) });
-    const response = await fetch(panel.dataset.explain, options);
-    if (!response.ok) throw new Error((await response.json()).detail);
-    for await (const [name, piece] of events(response)) {
+    for await (const [name, piece] of events(panel.dataset.explain, options)) {
       if (!panel.isConnected) { stop.abort("gone"); return; }
       if (name === "error") throw new Error(piece.detail);
       if (name === "writing") { rest(); says.textContent = ""; writing.textContent = piece.text; writing.hidden = false; continue; }
@@ -77,10 +78,10 @@ async function run(panel) {
       if (name === "ended") { ended = true; part(panel, "foot").append(...drawn(piece.html)); }
       if (piece.text) panel.querySelector("pre").textContent = piece.text;
     }
-    if (!ended) failure = "It broke off: the site did not finish it.";
+    if (!ended) failure = _("It broke off: the site did not finish it.");
   } catch (error) {
-    if (stop.signal.aborted) says.textContent = "Stopped.";
-    else failure = error instanceof TypeError ? "The site did not answer. Is it still running?" : error.message;
+    if (stop.signal.aborted) says.textContent = _("Stopped.");
+    else failure = error.message;
   } finally {
     rest();
     if (running.get(panel) === stop) {
@@ -96,26 +97,7 @@ async function run(panel) {
   }
 }
 
-export async function* events(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    rest += value;
-    for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
-      const lines = rest.slice(0, end).split("\n");
-      const field = (name) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (field("event")) yield [field("event"), JSON.parse(field("data"))];
-    }
-  }
-}
-
-// What the server has drawn: its own templates, with everything from outside escaped.
-function drawn(html) {
-  return [...new DOMParser().parseFromString(`<!doctype html><body><ol>${html}</ol>`, "text/html").querySelector("ol").childNodes]
-    .map((node) => document.adoptNode(node));
-}
+const drawn = (html) => read(html, "ol");
 
 // One line of it for a narrow screen, where the rest is folded away.
 function peek(panel) {

@@ -1,7 +1,8 @@
 // A synthetic image in the making: asked for in place, followed as it is drawn, stopped.
-import { events } from "./explain.js";
+import { ask, data, events, piece } from "./source.js";
+import { _, left } from "./words.js";
 
-const STATES = { queued: "waiting", running: "drawing", done: "done", failed: "failed", cancelled: "stopped" };
+const STATES = { queued: _("waiting"), running: _("drawing"), done: _("done"), failed: _("failed"), cancelled: _("stopped") };
 const ended = (state) => ["done", "failed", "cancelled"].includes(state);
 const part = (place, name) => place.querySelector(`[data-part="${name}"]`);
 const pause = (time) => new Promise((go) => setTimeout(go, time));
@@ -27,14 +28,12 @@ async function make(form, byHand = true) {
   form.dataset.busy = "yes";
   refused.hidden = true;
   try {
-    const response = await fetch(form.dataset.make, { method: "POST", body: new FormData(form) });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.detail);
+    const answer = await data(form.dataset.make, { method: "POST", body: new FormData(form) });
     const jobs = (answer.a ? [answer.a, answer.b] : [answer]).map((job) => job.id);
     remember(form, jobs);
     await show(form, jobs, byHand);
   } catch (error) {
-    refused.textContent = error instanceof TypeError ? "The site did not answer. Is it still running?" : error.message;
+    refused.textContent = error.message;
     refused.hidden = false;
   } finally {
     delete form.dataset.busy;
@@ -52,7 +51,7 @@ async function show(form, jobs, byHand) {
   button.hidden = true;
   if (byHand) slots[0].querySelector("[data-stops] button")?.focus();
   Promise.all([...slots].slice(0, jobs.length).map((slot) => follow(slot.querySelector("[data-drawing]")))).then(() => {
-    button.textContent = "Make another";
+    button.textContent = _("Make another");
     button.hidden = false;
   });
 }
@@ -62,14 +61,6 @@ const key = (form) => `mirage.made ${[...new FormData(form)].filter(([name]) => 
 function remembered(form) { try { return JSON.parse(sessionStorage.getItem(key(form))) ?? []; } catch { return []; } }
 function remember(form, jobs) { try { sessionStorage.setItem(key(form), JSON.stringify(jobs)); } catch { /* not remembered, then */ } }
 function forget(form) { try { sessionStorage.removeItem(key(form)); } catch { /* nothing was kept */ } }
-
-// What the server has drawn: its own templates, with everything from outside escaped.
-async function piece(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error("The image is no longer there.");
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return [...page.body.childNodes].map((node) => document.adoptNode(node));
-}
 
 // -- following -----------------------------------------------------------------------------------------------------
 
@@ -82,16 +73,15 @@ async function follow(place) {
   let wait = 500;
   while (place.isConnected) {
     try {
-      const response = await fetch(`/api/jobs/${encodeURIComponent(job)}/events`, { headers: { Accept: "text/event-stream" } });
-      if (!response.ok) { end(place, { state: "failed", message: (await response.json()).detail }); return; }
-      wait = 500;
-      for await (const [name, view] of events(response)) {
+      for await (const [name, view] of events(`/api/jobs/${encodeURIComponent(job)}/events`)) {
         if (!place.isConnected) return;
+        wait = 500;
         const done = HANDLERS[name]?.(place, view);
         if (name === "result") await done;
       }
-    } catch {
-      part(place, "message").textContent = "The site does not answer. Trying again.";
+    } catch (error) {
+      if (error.status) { end(place, { state: "failed", message: error.message }); return; }
+      part(place, "message").textContent = _("The site does not answer. Trying again.");
     }
     if (ended(place.dataset.state)) return;
     await pause(wait);
@@ -106,8 +96,9 @@ function progress(place, job) {
   part(place, "state").textContent = STATES[job.state];
   const bar = part(place, "bar");
   if (job.total) { bar.max = job.total; bar.value = job.done; }
-  const line = job.state === "queued" ? [job.ahead ? `${job.ahead} before it` : "Next in line"] : [job.total ? `Step ${job.done} of ${job.total}` : "Starting"];
-  if (job.seconds_left !== null) line.push(`${left(job.seconds_left)} left`);
+  const line = job.state === "queued" ? [job.ahead ? _("%(number)s before it", { number: job.ahead }) : _("Next in line")]
+    : [job.total ? _("Step %(number)s of %(count)s", { number: job.done, count: job.total }) : _("Starting")];
+  if (job.seconds_left !== null) line.push(_("%(time)s left", { time: left(job.seconds_left) }));
   part(place, "line").textContent = line.join(" · ");
   part(place, "message").textContent = "";
   // Spoken once in a quarter of the way, not at every step.
@@ -120,7 +111,7 @@ async function preview(place, view) {
   if (!frame || frame.dataset.loading) return;
   frame.dataset.loading = "yes";
   try {
-    const response = await fetch(view.image);
+    const response = await ask(view.image);
     if (response.status !== 200) return;
     const image = frame.querySelector("img");
     const address = URL.createObjectURL(await response.blob());
@@ -149,7 +140,7 @@ function end(place, job) {
   const message = part(place, "message");
   message.textContent = job.state === "done" ? "" : job.message;
   message.classList.toggle("problem", job.state === "failed");
-  part(place, "says").textContent = job.state === "done" ? "The synthetic image is there." : job.message;
+  part(place, "says").textContent = job.state === "done" ? _("The synthetic image is there.") : job.message;
   if (within) (place.querySelector(".made") ?? place.querySelector(".job-title a")).focus();
 }
 
@@ -157,18 +148,12 @@ async function cancel(place, form) {
   const button = form.querySelector("button");
   if (button.ariaDisabled) return;
   button.ariaDisabled = "true"; // a button that is disabled outright would lose the focus
-  button.textContent = "Stopping…";
+  button.textContent = _("Stopping…");
   try {
-    const response = await fetch(form.getAttribute("action"), { method: "POST", headers: { "X-Mirage-Token": form.elements.token.value } });
-    if (!response.ok) throw new Error((await response.json()).detail);
+    await ask(form.getAttribute("action"), { method: "POST", headers: { "X-Mirage-Token": form.elements.token.value } });
   } catch (error) {
     button.ariaDisabled = null;
-    button.textContent = "Stop";
-    part(place, "message").textContent = error instanceof TypeError ? "The site did not answer. Is it still running?" : error.message;
+    button.textContent = _("Stop");
+    part(place, "message").textContent = error.message;
   }
-}
-
-function left(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -1,7 +1,9 @@
 // Progress of long work, asked for once a second while the page is looked at.
 
-const STATES = { queued: "waiting", running: "running", done: "done", failed: "failed", cancelled: "stopped" };
-const number = new Intl.NumberFormat("en");
+import { data } from "./source.js";
+import { _, left, number } from "./words.js";
+
+const STATES = { queued: _("waiting"), running: _("running"), done: _("done"), failed: _("failed"), cancelled: _("stopped") };
 
 export function startJobs() {
   for (const place of document.querySelectorAll("[data-job]:not([data-watched])")) {
@@ -12,24 +14,22 @@ export function startJobs() {
 
 async function watch(place) {
   const said = document.querySelector("[data-job-says]");
-  let wait = 1000, tenth = -1;
+  let wait = 1000, tenth = "";
   while (place.isConnected) {
     await new Promise((go) => setTimeout(go, wait));
     if (document.hidden) continue;
     let job;
     try {
-      const response = await fetch(`/api/jobs/${encodeURIComponent(place.dataset.job)}`);
-      job = await response.json();
-      if (!response.ok) throw new Error(job.detail);
+      job = await data(`/api/jobs/${encodeURIComponent(place.dataset.job)}`);
       wait = 1000;
     } catch {
       wait = Math.min(wait * 2, 15000);
-      part(place, "message").textContent = "The site does not answer. Trying again.";
+      part(place, "message").textContent = _("The site does not answer. Trying again.");
       continue;
     }
     draw(place, job);
-    const now = job.total ? Math.floor((10 * job.done) / job.total) : 0;
-    if (said && (now !== tenth || job.ended)) { said.textContent = `${STATES[job.state]}, ${part(place, "line").textContent}`; tenth = now; }
+    const now = `${part(place, "state").textContent}${job.total ? Math.floor((10 * job.done) / job.total) : 0}`;
+    if (said && (now !== tenth || job.ended)) { said.textContent = [part(place, "state"), part(place, "line"), part(place, "message")].map((each) => each.textContent).filter(Boolean).join(", "); tenth = now; }
     if (job.ended) { location.reload(); return; }
   }
 }
@@ -37,13 +37,14 @@ async function watch(place) {
 const part = (place, name) => place.querySelector(`[data-part="${name}"]`);
 
 function draw(place, job) {
-  part(place, "state").textContent = STATES[job.state];
+  part(place, "state").textContent = job.stopping ? _("stopping") : STATES[job.state];
+  if (job.stopping) part(place, "cancel")?.remove();
   const bar = part(place, "bar");
   if (job.total) { bar.max = job.total; bar.value = job.done; }
   const line = [];
-  if (job.rate || job.ended) line.push(job.total ? `${number.format(job.done)} of ${number.format(job.total)}` : number.format(job.done));
-  if (job.rate) line.push(`${Math.round(job.rate)} a second`);
-  if (job.seconds_left !== null) line.push(`${left(job.seconds_left)} left`);
+  if (job.rate || job.ended) line.push(job.total ? _("%(done)s of %(total)s", { done: number(job.done), total: number(job.total) }) : number(job.done));
+  if (job.rate) line.push(_("%(rate)s a second", { rate: Math.round(job.rate) }));
+  if (job.seconds_left !== null) line.push(_("%(time)s left", { time: left(job.seconds_left) }));
   part(place, "line").textContent = line.join(" · ");
   part(place, "message").textContent = line[0] && job.message.startsWith(line[0]) ? "" : job.message;
   const refused = document.querySelector("[data-refused]");
@@ -57,9 +58,4 @@ function draw(place, job) {
       list.append(made);
     }
   }
-}
-
-function left(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

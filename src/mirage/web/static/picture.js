@@ -2,6 +2,9 @@
 // The embedding stays out of addresses; the preview is the browser's own copy and never leaves the tab, which keeps both
 // for as long as it is open, so that Back and reload lose nothing.
 
+import { data, reach } from "./source.js";
+import { _ } from "./words.js";
+
 const KEPT = "mirage.pictures";
 const MOST = 12;
 const PREVIEW = 192;  // pixels
@@ -48,7 +51,8 @@ function startDrop() {
   const hide = () => { depth = 0; overlay.hidden = true; };
   const carries = (event, ...kinds) => kinds.some((kind) => event.dataTransfer?.types.includes(kind));
   addEventListener("dragenter", (event) => {
-    if (!carries(event, "Files", "text/uri-list")) return;
+    // On the library page what is dropped is to be added.
+    if (document.querySelector("[data-add]") || !carries(event, "Files", "text/uri-list")) return;
     event.preventDefault();
     depth += 1;
     overlay.hidden = false;
@@ -60,9 +64,9 @@ function startDrop() {
     event.preventDefault();
     hide();
     const files = [...event.dataTransfer.files];
-    if (files.length > 1) say("One picture at a time. Drop a single file.");
+    if (files.length > 1) say(_("One picture at a time. Drop a single file."));
     else if (files.length) search(files[0]);
-    else say("That is an address, and nothing is fetched from the network. Save the picture, then drop the file.");
+    else say(_("That is an address, and nothing is fetched from the network. Save the picture, then drop the file."));
   });
   addEventListener("keydown", (event) => { if (event.key === "Escape") { hide(); quiet(); } });
 }
@@ -83,13 +87,11 @@ async function search(file) {
   try {
     const form = new FormData();
     form.set("file", file);
-    const response = await fetch("/api/embed", { method: "POST", body: form });
-    const answer = await response.json();
-    if (!response.ok) { say(answer.detail); return; }
+    const answer = await data("/api/embed", { method: "POST", body: form });
     remember(answer.picture, await smallCopy(file), answer.synthetic);
     await post(asForm([["picture", answer.picture]]));
-  } catch {
-    say("The site did not answer. Is it still running? Files above its limit are refused, too.");
+  } catch (error) {
+    say(error.status ? error.message : _("The site did not answer. Is it still running? Files above its limit are refused, too."));
   } finally {
     busy(false);
   }
@@ -126,10 +128,10 @@ function asForm(fields) {
 async function post(form, push = true) {
   busy(true);
   try {
-    const response = await fetch("/search", { method: "POST", body: form });
+    const response = await reach("/search", { method: "POST", body: form });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const next = page.getElementById("page");
-    if (!next) throw new Error("no page");
+    if (!next) throw new Error(_("The site answered %(status)s.", response));
     document.getElementById("page").replaceWith(document.adoptNode(next));
     for (const sheet of page.querySelectorAll("link[rel=stylesheet]")) {
       if (!document.querySelector(`link[href="${sheet.getAttribute("href")}"]`)) document.head.append(document.adoptNode(sheet));
@@ -144,8 +146,8 @@ async function post(form, push = true) {
     show();
     afterSwap();
     if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
-  } catch {
-    say("The site did not answer. Is it still running?");
+  } catch (error) {
+    say(error.message);
   } finally {
     busy(false);
   }
@@ -157,7 +159,7 @@ function show() {
     const { preview } = pictures.get(frame.dataset.preview) ?? {};
     if (!preview) continue;
     const image = document.createElement("img");
-    image.alt = "The picture you dropped";
+    image.alt = _("The picture you dropped");
     image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
     image.src = URL.createObjectURL(new Blob([Uint8Array.from(atob(preview), (each) => each.charCodeAt(0))], { type: "image/jpeg" }));
     frame.replaceChildren(image);

@@ -1,12 +1,14 @@
 // Everything here is a convenience: the pages search and read without it.
 import { startPictures } from "./picture.js";
-import { startViewer } from "./viewer.js";
-import { startStack } from "./stack.js";
 import { startJobs } from "./jobs.js";
+import { startAdding } from "./add.js";
+import { startChoosing } from "./choose.js";
 import { startGrid } from "./grid.js";
 import { showWay, startWay } from "./way.js";
 import { startExplanations } from "./explain.js";
 import { startSynthesis } from "./generate.js";
+import { showSuggestions, startSuggestions } from "./suggest.js";
+import { _ } from "./words.js";
 
 document.documentElement.classList.add("scripted");
 
@@ -41,6 +43,14 @@ function refocus() {
   box?.focus({ preventScroll: true });
 }
 
+// Soft hyphens in titles are for the eye; what is copied has none.
+document.addEventListener("copy", (event) => {
+  const text = getSelection().toString();
+  if (!text.includes("\u00ad")) return;
+  event.clipboardData.setData("text/plain", text.replaceAll("\u00ad", ""));
+  event.preventDefault();
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target instanceof Element && event.target.closest("[data-copy]");
   if (!button) return;
@@ -48,7 +58,7 @@ document.addEventListener("click", async (event) => {
   const words = button.textContent;
   try {
     await navigator.clipboard.writeText(text.textContent.trim());
-    button.textContent = "Copied";
+    button.textContent = _("Copied");
   } catch {
     // Without the right to copy, show the text so that it can be copied by hand.
     const around = text.closest("details");
@@ -63,15 +73,17 @@ document.addEventListener("click", async (event) => {
 export function awaken() {
   for (const hidden of document.querySelectorAll("[data-copy]:not([data-late]), [data-pick]")) hidden.hidden = false;
   showWay();
-  startViewer();
-  startStack();
+  showSuggestions();
   startJobs();
+  startAdding();
+  startChoosing();
   startExplanations();
   startSynthesis();
   refocus();
 }
 
 startGrid();
+startSuggestions();
 startWay();
 startPictures(awaken);
 awaken();

@@ -1,21 +1,23 @@
-// Slices of a stack: fetched in time, inflated, their prediction undone, and made into pixels.
+// Slices of a stack: fetched in time, inflated, and their prediction undone.
 // The format is that of mirage.images.packing: what the predictor of JPEG-LS left, folded to numbers without a sign, all
 // high bytes before all low ones.
+import { ask } from "./source.js";
+import { _ } from "./words.js";
 
 const AT_ONCE = 4;  // requests; a browser allows six to one host, and the page has others
-const AHEAD = 6;    // slices fetched on either side of the one that is shown
+const AHEAD = 6;    // slices fetched on either side of the one that is shown; twice as many the way somebody scrolls
 const KEPT = 96 * 2 ** 20;  // bytes of unpacked slices
 
-export async function inflate(packed) {
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+// The bytes of an answer, unpacked while they come.
+export async function inflate(answer) {
+  return new Uint8Array(await new Response(answer.body.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer());
 }
 
 // A typed array of rows × columns values for each colour, one after the other.
 export function unpredict(bytes, rows, columns, colours) {
   const each = rows * columns;
   const depth = bytes.length / (each * colours);
-  if (depth !== 1 && depth !== 2) throw new Error(`A slice of ${rows} × ${columns} has ${bytes.length} bytes`);
+  if (depth !== 1 && depth !== 2) throw new Error(_("The slice arrived damaged: %(rows)s × %(columns)s pixels in %(bytes)s bytes.", { rows, columns, bytes: bytes.length }));
   const values = new (depth === 2 ? Uint16Array : Uint8Array)(each * colours);
   for (let colour = 0; colour < colours; colour += 1) {
     for (let row = 0, at = colour * each; row < rows; row += 1) {
@@ -38,20 +40,6 @@ export function unpredict(bytes, rows, columns, colours) {
   return values;
 }
 
-// Kept values to 0 … 255: through a window, or as they are where there is none.
-export function lookUp(stack, window, entries) {
-  const table = new Uint8ClampedArray(entries);
-  if (!window) {
-    for (let kept = 0; kept < entries; kept += 1) table[kept] = kept;
-    return table;
-  }
-  const darkest = window.centre - window.width / 2;
-  for (let kept = 0; kept < entries; kept += 1) {
-    table[kept] = Math.floor(((stack.slope * (kept + stack.least) + stack.intercept - darkest) / window.width) * 255 + 0.5);
-  }
-  return table;
-}
-
 // Fetches what is shown before what may be shown next, and forgets what was shown longest ago.
 export class Slices {
   constructor(addressOf, shapeOf, colours = 1) {
@@ -62,14 +50,25 @@ export class Slices {
     this.running = 0;
   }
 
-  // The values of a slice; those around it follow.
+  // The values of a slice; those around it follow, and where somebody scrolls, those that come next.
   get(view, number) {
     const { slices } = this.shapeOf(view);
+    const step = this.view === view ? number - this.number : 0, scrolls = step && Math.abs(step) <= AHEAD;
+    Object.assign(this, { view, number });
+    const [on, back] = scrolls ? [2 * AHEAD, 1] : [AHEAD, AHEAD], way = Math.sign(step) || 1;
     const near = [number];
-    for (let step = 1; step <= AHEAD; step += 1) near.push(number + step, number - step);
+    for (let far = 1; far <= on; far += 1) {
+      near.push(number + way * far);
+      if (far <= back) near.push(number - way * far);
+    }
     this.waiting = near.filter((each) => each >= 0 && each < slices && !this.kept.has(`${view} ${each}`))
       .map((each) => [view, each]);
     this.next();
+    // What was passed long ago is not waited for.
+    for (const [key, { size, view: of, number: at, stop }] of this.kept) {
+      const ahead = (at - number) * way;
+      if (!size && (of !== view || Math.abs(ahead) > on)) stop.abort();
+    }
     const found = this.kept.get(`${view} ${number}`) ?? this.start(view, number);
     this.kept.delete(`${view} ${number}`);
     this.kept.set(`${view} ${number}`, found);
@@ -86,7 +85,8 @@ export class Slices {
   start(view, number) {
     const key = `${view} ${number}`;
     this.running += 1;
-    const entry = { size: 0, values: this.fetched(view, number) };
+    const stop = new AbortController();
+    const entry = { size: 0, view, number, stop, values: this.fetched(view, number, stop.signal) };
     this.kept.set(key, entry);
     entry.values.then((values) => {
       entry.size = values.byteLength;
@@ -97,14 +97,13 @@ export class Slices {
         this.kept.delete(oldest);
         this.size -= size;
       }
-    }, () => this.kept.delete(key)).finally(() => { this.running -= 1; this.next(); });
+    }, () => { if (this.kept.get(key) === entry) this.kept.delete(key); }).finally(() => { this.running -= 1; this.next(); });
     return entry;
   }
 
-  async fetched(view, number) {
-    const answer = await fetch(this.addressOf(view, number));
-    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `The site answered ${answer.status}.`);
+  async fetched(view, number, signal) {
+    const answer = await ask(this.addressOf(view, number), { signal });
     const { rows, columns } = this.shapeOf(view);
-    return unpredict(await inflate(await answer.arrayBuffer()), rows, columns, this.colours);
+    return unpredict(await inflate(answer), rows, columns, this.colours);
   }
 }

@@ -1,96 +1,143 @@
-// Zoom and pan: wheel, pinch, drag, keys. Without this module the picture is a link to the whole picture.
+// One viewer for pictures and stacks. Without it a picture is a link to the whole picture.
+import { Camera } from "./camera.js";
+import { startGestures } from "./gestures.js";
+import { linkViewers } from "./linked.js";
+import { Lengths } from "./measure.js";
+import { data } from "./source.js";
+import { Stack } from "./stack.js";
+import { startKeys, startTools } from "./tools.js";
+import { Filter, Tone } from "./tones.js";
+import { _ } from "./words.js";
 
-const MOST = 12;
+const QUIET = 450;  // milliseconds without a change until it is told
 
-export function startViewer() {
-  const viewer = document.querySelector("[data-viewer]:not(.live)");
-  if (!viewer) return;
-  let image = viewer.querySelector("img");
-  const stack = viewer.closest("[data-stack]");
-  const tools = viewer.querySelector(".viewer-tools");
-  const link = viewer.querySelector(".whole");
-  viewer.classList.add("live");
-  tools.hidden = false;
-  image.draggable = false;
-  viewer.tabIndex = 0;
-  viewer.setAttribute("role", "group");
-  viewer.setAttribute("aria-label", `Picture. Plus and minus zoom, arrow keys move, 0 fits it.${stack ? " Page up and page down scroll." : ""}`);
-  viewer.addEventListener("layered", () => { image = viewer.querySelector(".layers"); draw(); });
-  link.tabIndex = -1;
-  link.addEventListener("click", (event) => { if (!event.ctrlKey && !event.metaKey) event.preventDefault(); });
+// A picture that the browser draws.
+class Picture {
+  constructor(image) {
+    Object.assign(this, { image, filter: new Filter(image), spacing: null });
+    const mm = Number(image.dataset.mm);
+    if (mm > 0) this.spacing = [mm, mm];
+  }
 
-  let scale = 1, x = 0, y = 0;
-  const fingers = new Map();
+  get size() {
+    const { image } = this;
+    return image.naturalWidth ? [image.naturalWidth, image.naturalHeight] : [image.width || 1, image.height || 1];
+  }
 
-  const draw = () => {
-    const { width, height } = viewer.getBoundingClientRect();
-    x = Math.min(0, Math.max(width * (1 - scale), x));
-    y = Math.min(0, Math.max(height * (1 - scale), y));
-    image.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    viewer.dataset.scale = scale.toFixed(2);
-  };
-  const zoom = (factor, px, py) => {
-    const next = Math.min(MOST, Math.max(1, scale * factor));
-    x = px - (px - x) * (next / scale);
-    y = py - (py - y) * (next / scale);
-    scale = next;
-    draw();
-  };
-  const zoomMiddle = (factor) => { const box = viewer.getBoundingClientRect(); zoom(factor, box.width / 2, box.height / 2); };
-  const fit = () => { scale = 1; x = y = 0; draw(); };
-  const place = (event) => { const box = viewer.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-
-  viewer.addEventListener("wheel", (event) => {
-    // A plain scroll goes through a stack; of one picture, at rest, it belongs to the page.
-    if (viewer.classList.contains("layered") && !event.ctrlKey && !event.metaKey) return;
-    if (event.deltaY > 0 && scale === 1) return;
-    event.preventDefault();
-    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0022)), ...place(event));
-  }, { passive: false });
-
-  viewer.addEventListener("pointerdown", (event) => {
-    if (event.button || tools.contains(event.target)) return;
-    fingers.set(event.pointerId, place(event));
-    viewer.setPointerCapture(event.pointerId);
-    viewer.classList.add("moving");
-  });
-  viewer.addEventListener("pointermove", (event) => {
-    const before = fingers.get(event.pointerId);
-    if (!before) return;
-    const now = place(event);
-    const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
-    fingers.set(event.pointerId, now);
-    if (other) {
-      const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
-      x += (now[0] - before[0]) / 2;
-      y += (now[1] - before[1]) / 2;
-      zoom(apart(now, other) / apart(before, other), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
-    } else {
-      x += now[0] - before[0];
-      y += now[1] - before[1];
-      draw();
-    }
-  });
-  const lift = (event) => { fingers.delete(event.pointerId); if (!fingers.size) viewer.classList.remove("moving"); };
-  viewer.addEventListener("pointerup", lift);
-  viewer.addEventListener("pointercancel", lift);
-  viewer.addEventListener("dblclick", (event) => { if (!tools.contains(event.target)) { if (scale > 1) fit(); else zoom(2.5, ...place(event)); } });
-
-  const step = 60;
-  const keys = {
-    "+": () => zoomMiddle(1.3), "=": () => zoomMiddle(1.3), "-": () => zoomMiddle(1 / 1.3), "0": fit,
-    ArrowLeft: () => { x += step; draw(); }, ArrowRight: () => { x -= step; draw(); },
-    ArrowUp: () => { y += step; draw(); }, ArrowDown: () => { y -= step; draw(); },
-  };
-  viewer.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
-    if (event.key.startsWith("Arrow") && scale === 1) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
-  tools.addEventListener("click", (event) => {
-    const what = event.target.dataset.zoom;
-    if (what) ({ in: () => zoomMiddle(1.4), out: () => zoomMiddle(1 / 1.4), fit })[what]();
-  });
-  new ResizeObserver(draw).observe(viewer);
+  paint(tone) { this.filter.paint(tone); }
 }
+
+export class Viewer {
+  constructor(box) {
+    this.box = box;
+    this.stage = box.querySelector("[data-viewer]");
+    this.pair = box.closest("[data-pair]");
+    this.tools = (this.pair ?? box).querySelector(".viewer-tools");
+    this.tool = "move";
+    this.stack = null;
+    this.waiting = new Set();
+    const image = this.stage.querySelector("img");
+    this.surface = new Picture(image);
+    this.camera = new Camera(this.stage, (told) => { this.lengths?.draw(); if (told) this.changed("view"); });
+    // What 8 bits mean nobody says: the page offers brighter and darker.
+    const presets = [...box.querySelectorAll("[data-presets] option[value]")].map(({ text: name, value }) => ({ name, centre: Number(value.split(" ")[0]), width: Number(value.split(" ")[1]) }));
+    this.tone = this.toneOf(presets.length ? presets : [{ name: "", centre: 127.5, width: 255 }], "", 1);
+    this.lengths = new Lengths(this);
+    this.camera.content = image;
+    const sized = () => { if (this.stack) return; const [width, height] = this.surface.size; this.camera.proportion = width / height; this.camera.draw(false); };
+    image.addEventListener("load", sized);
+    sized();
+    this.stage.classList.add("live");
+    image.draggable = false;
+    const link = this.stage.querySelector(".whole");
+    link.tabIndex = -1;
+    link.draggable = false;
+    link.addEventListener("click", (event) => { if (!event.ctrlKey && !event.metaKey) event.preventDefault(); });
+    this.stage.tabIndex = 0;
+    this.stage.setAttribute("role", "application");
+    this.stage.setAttribute("aria-label", _("Picture: %(alt)s. Press ? for the keys.", { alt: image.alt }));
+    this.gestures = startGestures(this);
+    startKeys(this);
+    if (box.dataset.stack && "DecompressionStream" in window) this.opened = this.open(box.dataset.stack);
+  }
+
+  toneOf(presets, name, step) { return new Tone(presets, name, step, (told = true) => this.toned(told)); }
+
+  async open(address) {
+    try {
+      await new Stack(this, await data(address)).begin();
+    } catch (error) {
+      this.problem(`${error.message} ${_("The slice is still a picture; the links below show others.")}`);
+    }
+  }
+
+  // The stack has come and takes the picture's place.
+  adopt(stack) {
+    const { windows, slope } = stack.header;
+    if (windows.length) this.tone = this.toneOf(windows, this.box.dataset.window, slope);
+    this.surface = this.stack = stack;
+    this.camera.content = stack.layers;
+    this.stage.setAttribute("aria-label", _("Stack of slices: %(alt)s. Press ? for the keys.", { alt: this.stage.querySelector("img").alt }));
+  }
+
+  // To those who do not see it, when it has come to rest.
+  tell(words) {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => { this.box.querySelector("[data-told]").textContent = words; }, QUIET);
+  }
+
+  problem(words) {
+    const place = this.box.querySelector("[data-problem]");
+    if (place) place.textContent = words;
+  }
+
+  // What others that are linked with this one want to know.
+  changed(kind) { this.stage.dispatchEvent(new CustomEvent("looked", { detail: kind })); }
+
+  toned(told) {
+    this.redraw("tone");
+    if (told) this.changed("tone");
+    const { centre, width, inverted } = this.tone, number = (value) => Number(value.toPrecision(width < 10 ? 2 : 4)).toLocaleString("en", { maximumFractionDigits: width < 10 ? 2 : 0 }).replace("-", "−");
+    const unit = this.stack?.header.unit ?? "";
+    const shown = { width: number(width), centre: number(centre), unit: unit && ` ${unit}`, contrast: `${number(25500 / width)} %` };
+    // The numbers of a plain picture measure nothing.
+    let words = inverted ? _("Contrast %(contrast)s, centre at %(centre)s of 255 grey levels, inverted", shown) : _("Contrast %(contrast)s, centre at %(centre)s of 255 grey levels", shown);
+    if (this.stack) words = inverted ? _("Window %(width)s, centre %(centre)s%(unit)s, inverted", shown) : _("Window %(width)s, centre %(centre)s%(unit)s", shown);
+    this.box.querySelector("[data-window-said]").textContent = this.tone.plain ? "" : words;
+    this.tell(words);
+    if (this.named !== this.tone.name) this.stack?.page.addressed();
+    this.named = this.tone.name;
+    startTools.refresh(this);
+  }
+
+  // At most once in a frame, whatever has changed since the last.
+  redraw(what) {
+    if (!this.waiting.size) this.frame = requestAnimationFrame(() => this.drawn());
+    this.waiting.add(what);
+  }
+
+  drawn() {
+    const what = this.waiting;
+    this.waiting = new Set();
+    this.surface.paint(this.tone, what);
+    if (!what.has("slice")) return;
+    this.camera.draw(false);
+    this.lengths.listed();
+  }
+}
+
+// A page may add viewers later, and calls this again.
+export function startViewers() {
+  for (const box of document.querySelectorAll("[data-viewing]:not(.scripted-viewer)")) {
+    box.classList.add("scripted-viewer");
+    box.viewer = new Viewer(box);
+    if (!box.viewer.pair) startTools([box.viewer], box);
+  }
+  for (const pair of document.querySelectorAll("[data-pair]:not(.scripted-viewer)")) {
+    pair.classList.add("scripted-viewer");
+    const viewers = [...pair.querySelectorAll("[data-viewing]")].map((box) => box.viewer);
+    startTools(viewers, pair, linkViewers(viewers, pair));
+  }
+}
+
+startViewers();

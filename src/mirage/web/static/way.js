@@ -1,5 +1,7 @@
 // The way through what was found: from a figure to the next and the one before, and back to the same place.
 
+import { _ } from "./words.js";
+
 const WAY = "mirage.way";
 const SWIPE = 60;  // pixels
 
@@ -47,7 +49,7 @@ export function showWay() {
   keep(way);
   const bar = document.createElement("nav");
   bar.className = "way";
-  bar.setAttribute("aria-label", "Through what was found");
+  bar.setAttribute("aria-label", _("Through what was found"));
   const link = (to, words, name) => {
     const made = document.createElement("a");
     made.className = "button";
@@ -56,9 +58,9 @@ export function showWay() {
     if (name) made.setAttribute("aria-label", name);
     return made;
   };
-  const back = link(way.from, way.words ? `Back to “${way.words}”` : "Back to what was found");
+  const back = link(way.from, way.words ? _("Back to “%(words)s”", way) : way.from.startsWith("/case/") ? _("Back to the case") : _("Back to what was found"));
   back.dataset.back = "";
-  back.title = "Esc";
+  back.title = _("Esc");
   // The browser's own Back finds the page as it was left, where that is the page before this one.
   back.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || history.length !== way.length) return;
@@ -66,11 +68,11 @@ export function showWay() {
     history.back();
   });
   const count = document.createElement("span");
-  count.textContent = `${at + 1} of ${way.pages.length}`;
+  count.textContent = _("%(number)s of %(count)s", { number: at + 1, count: way.pages.length });
   bar.append(back, count);
   const steps = { "-1": way.pages[at - 1], 1: way.pages[at + 1] };
-  for (const [step, words, name] of [["-1", "◀", "The figure before"], ["1", "▶", "The next figure"]]) {
-    if (steps[step]) bar.append(Object.assign(link(steps[step], words, name), { title: step === "1" ? "Right arrow" : "Left arrow" }));
+  for (const [step, words, name] of [["-1", "◀", _("The figure before")], ["1", "▶", _("The next figure")]]) {
+    if (steps[step]) bar.append(Object.assign(link(steps[step], words, name), { title: step === "1" ? _("Right arrow") : _("Left arrow") }));
   }
   body.before(bar);
   const before = document.referrer && new URL(document.referrer);
@@ -97,7 +99,7 @@ export function showWay() {
 function swipes(viewer, go) {
   let begun = null;
   viewer?.addEventListener("pointerdown", (event) => {
-    begun = event.pointerType === "touch" && event.isPrimary && Number(viewer.dataset.scale ?? 1) === 1 ? [event.clientX, event.clientY] : null;
+    begun = event.pointerType === "touch" && event.isPrimary && Number(viewer.dataset.scale ?? 1) === 1 && (viewer.dataset.tool ?? "move") === "move" ? [event.clientX, event.clientY] : null;
   });
   viewer?.addEventListener("pointerup", (event) => {
     if (!begun || !event.isPrimary || Number(viewer.dataset.scale ?? 1) !== 1) return;

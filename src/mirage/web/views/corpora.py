@@ -1,4 +1,4 @@
-"""What an atlas holds and what can be added to it, as the Corpora page and the API show them."""
+"""What an atlas holds and what can be added to it, as the Library page and the API show them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mirage.corpora import CorpusCard
 from mirage.figure import MODALITIES, Licence
 from mirage.storage.contents import SourceCount
 from mirage.web import forms
-from mirage.web.views.figures import ApiModel, CorpusView, LicenceView
+from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, licence_view
 
 
 class OptionView(ApiModel):
@@ -40,6 +40,9 @@ class AddableView(ApiModel):
     downloads: bool = Field(description="Whether it can be downloaded when no folder is given.")
     folders: list[str] = Field(description="Folders under the roots that settings name.")
     options: list[OptionView] = Field(description="What else may be chosen.")
+    live: bool = Field(description="Whether it is a source on the network that is asked for words, the option `query`.")
+    asks: str = Field(description="Of such a source: whose servers are asked for what.")
+    rate: str = Field(description="Of such a source: how often it may be asked, as it documents.")
 
 
 class ValueCountView(ApiModel):
@@ -101,6 +104,8 @@ def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> Held
         What its adapter says of it, where that is installed.
     """
     held = atlas.store.contents(corpus.name)
+    if card and card.live and not corpus.licence.stated:  # as an older version added it
+        corpus = corpus.model_copy(update={"licence": licence_view(card.licence)})
     return HeldCorpusView.of(
         held,
         **{name: getattr(corpus, name) for name in CorpusView.model_fields},

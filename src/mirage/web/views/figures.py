@@ -11,12 +11,14 @@ from mirage import licensing
 from mirage.atlas import Atlas
 from mirage.figure import MODALITIES, PROOFS, Figure, Licence, Source
 from mirage.web import forms
+from mirage.wording import _
 
 
 class ApiModel(BaseModel):
     """An answer, or a body: names that are not known are refused."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    # Only texts that have a bound are looked at: half of a character, "\ud800", is refused, where no table could keep it.
+    model_config = ConfigDict(extra="forbid", from_attributes=True, str_max_length=2**28)
 
     @classmethod
     def of(cls, thing: object, **derived: Any) -> Self:
@@ -103,6 +105,7 @@ class FigureView(ApiModel):
     contradicted: dict[str, str] = Field(description="Labels that the caption contradicts, and what the caption says.")
     contradictions: list[str] = Field(description="The same in words.")
     language: str = Field(description="Of a caption that is not in English; empty otherwise.")
+    edited: dict[str, str] = Field(description="Fields that were edited in an atlas, and on which day: 2026-11-29.")
     proof: str = Field(description=f"How the diagnosis was proven: {', '.join(PROOFS)}; empty when the source does not say.")
     case_id: str
     alt: str = Field(description="What to tell somebody who cannot see the picture.")
@@ -203,8 +206,8 @@ def citation(name: str, title: str, source: Source) -> str:
     title : str
     source : mirage.figure.Source
     """
-    licence = f"Licence: {source.licence}" + (f" ({source.licence.url})" if source.licence.url else "")
-    parts = [title.rstrip(". "), source.attribution.rstrip(". "), licence, f"MIRAGE atlas id: {name}"]
+    licence = _("Licence: %(name)s", name=source.licence) + (f" ({source.licence.url})" if source.licence.url else "")
+    parts = [title.rstrip(". "), source.attribution.rstrip(". "), licence, _("MIRAGE atlas id: %(id)s", id=name)]
     cited = ". ".join(part for part in parts if part) + "."
     return f"{cited} {source.url}" if source.url else cited
 
@@ -225,6 +228,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
         figure,
         modality_name=MODALITIES.get(figure.modality, figure.modality),
         contradicted=dict(figure.contradicted),
+        edited=dict(figure.edited),
         contradictions=list(figure.contradictions),
         width=size[0],
         height=size[1],

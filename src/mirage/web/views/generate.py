@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from PIL import Image
 from pydantic import Field
@@ -17,10 +17,11 @@ from mirage.generate.outputs import OutputEntry
 from mirage.generate.prompt_match import PromptMatch
 from mirage.generate.provenance import FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions, SyntheticImage
-from mirage.jobs.job import GENERATE, Job
+from mirage.jobs.job import ADD, ASK, GENERATE, Job
 from mirage.query import Query, Term
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView
+from mirage.wording import _
 
 EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
 
@@ -91,17 +92,25 @@ class JobView(ApiModel):
     seconds_left: float | None
     message: str
     refused: list[Refused]
-    noted: list[Noted] = Field(description="What there is to know of stacks that it took.")
+    noted: list[Noted] = Field(
+        description="What there is to know of figures that it took: words that may name somebody, text in the picture."
+    )
     created: float = Field(description="Seconds since 1970-01-01 UTC.")
     finished: float | None
     ended: bool
+    stopping: bool = Field(False, description="Whether it was asked to stop and has not ended yet.")
     page: str
     results: list[str] = Field(description="Ids of the synthetic images that it has made.")
     ahead: int = Field(description="How many wait before it.")
     added: int = Field(0, description="Figures that it has put into the atlas, known when it has ended.")
     kept: int = Field(0, description="Figures that were in the atlas already.")
     removed: int = Field(0, description="Figures that it has taken out of the atlas.")
+    changed: list[str] = Field([], description="What took the place of what the atlas had, by name; the first of them.")
+    gone: list[str] = Field([], description="What the atlas has and its source has no more, by name; the first of them.")
+    gone_count: int = Field(0, description="How many those are.")
     exit_code: int = Field(0, description="What a command that waited for it ends with, when it failed; 0 otherwise.")
+    query: str = Field("", description="What a living source was asked for.")
+    again: bool = Field(False, description="Whether it can be begun again: `POST /api/jobs/{job_id}/again`.")
 
 
 class ProgressView(ApiModel):
@@ -179,12 +188,37 @@ class DeletedView(ApiModel):
 
 def job_view(job: Job) -> JobView:
     """Show a job as it stands."""
+    # An older program kept less of what was asked for, and another one more.
+    sought: Any = (job.asked or {}).get("options") if job.kind in (ADD, ASK) else None
+    page = forms.address("generate" if job.kind == GENERATE else "jobs", job.id)
     return JobView.of(
         job,
         title=job.shown_title,
         finished=job.finished or None,
-        page=forms.address("generate", job.id) if job.kind == GENERATE else forms.address("jobs", job.id),
+        stopping=job.stopping and not job.ended,
+        page=page if job.kind != ASK or not job.asked else look_address(job.asked["corpus"], job.asked["options"], job.id),
+        query=str(sought.get("query", "")) if isinstance(sought, dict) else "",
+        again=job.kind == ADD and sought is not None and job.state in ("failed", "cancelled"),
     )
+
+
+def look_address(corpus: str, options: Mapping[str, object], job: str = "") -> str:
+    """Where a living source is asked, with what it is asked for.
+
+    Parameters
+    ----------
+    corpus : str
+    options : mapping
+        What was chosen, by name.
+    job : str
+        Of the question that was put.
+    """
+    texts = {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else "yes" if value is True else str(value)
+        for name, value in options.items()
+        if value not in (None, False, "", ())
+    }
+    return forms.with_query("/look", {"corpus": corpus, **texts, **({"job": job} if job else {})})
 
 
 def query_of(terms: Sequence[WantedBody]) -> Query:
@@ -208,7 +242,7 @@ def brief_view(entry: OutputEntry | SyntheticImage) -> SyntheticBriefView:
         record,
         page=forms.address("synthetic", record.id),
         image="" if entry.reason else forms.image_address(record.id),
-        alt=f"Synthetic image: {record.prompt}",
+        alt=_("Synthetic image: %(prompt)s", prompt=record.prompt),
         withheld=entry.withheld,
         reason=entry.reason,
     )
@@ -233,7 +267,7 @@ def synthetic_view(synthetic: SyntheticImage, nearest: Sequence[FigureView]) -> 
         synthetic,
         **brief.model_dump(),
         kind="synthetic",
-        statement=STATEMENT,
+        statement=_(STATEMENT),
         width=width,
         height=height,
         record=RecordView.of(record, terms=[WantedBody(text=text, weight=weight) for text, weight in record.terms]),

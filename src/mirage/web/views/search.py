@@ -14,6 +14,7 @@ from mirage.search.confidence import Basis
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, FigureView, figure_view
 from mirage.web.views.reading import ReadingView, reading_view
+from mirage.wording import _
 
 
 class SliceFoundView(ApiModel):
@@ -132,7 +133,9 @@ def _slice_view(figure: Figure, found: SliceFound) -> SliceFoundView:
     count = figure.stack.shape[0] if figure.stack else 0
     return SliceFoundView.of(
         found,
-        words=f"slice {found.number + 1} of {count}" + (f": {found.label}" if found.label else ""),
+        words=_("slice %(number)s of %(count)s: %(label)s", number=found.number + 1, count=count, label=found.label)
+        if found.label
+        else _("slice %(number)s of %(count)s", number=found.number + 1, count=count),
         page=forms.slice_address(figure.id, found.number, structure=found.label),
         thumbnail=forms.address("api/slice-pictures", figure.id) + f"?number={found.number}&small=1",
     )

@@ -15,6 +15,9 @@ from mirage.images.stacks import letters_in, shape_in, spacing_in
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel
 
+MOST_SKEWED = 0.01
+"""How much the sides of a whole slice may differ in scale, which whole pixels explain."""
+
 
 class PlaneView(ApiModel):
     """One direction in which a stack can be looked through."""
@@ -37,6 +40,10 @@ class WindowView(ApiModel):
     name: str
     centre: float
     width: float
+    each: list[tuple[float, float]] = Field(
+        description="Centre and width of each slice of the first plane, where slices have their own; else empty."
+    )
+    curve: str = Field(description="sigmoid where values become grey along that curve of DICOM; empty for a straight line.")
 
 
 class StackLabelView(ApiModel):
@@ -185,6 +192,25 @@ def plane_view(stack: Stack, view: str) -> PlaneView:
         spacing=spacing and spacing[1:],
         letters=letters_in(stack, view),
     )
+
+
+def millimetres_in(stack: Stack, view: str, width: int, height: int) -> float:
+    """Return millimetres from pixel to pixel of a picture that is a whole slice; 0 where they are not known.
+
+    Parameters
+    ----------
+    stack : mirage.figure.Stack
+    view : str
+        In which it was cut.
+    width, height : int
+        Of the picture, whose pixels are squares. Where they are not in the slice's proportions, it is no whole slice.
+    """
+    spacing = spacing_in(stack, view)
+    if spacing is None:
+        return 0.0
+    _, rows, columns = shape_in(stack, view)
+    down, across = rows * spacing[1] / height, columns * spacing[2] / width
+    return round(across, 4) if abs(down / across - 1) < MOST_SKEWED else 0.0
 
 
 def stack_in(atlas: Atlas, figure_id: str) -> StackView:

@@ -1,0 +1,156 @@
+"""``mirage repeat``: what is due, how somebody gets on, and all of one's own data."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mirage.cli.client import AtlasOption, JsonOption, connect, taken_in
+from mirage.cli.output import counted, plain, printed, say, size
+from mirage.errors import BadInput, MirageError, check_new
+
+app = typer.Typer(help="Repeat what you learn, see how you get on, and take or delete your data.", no_args_is_help=True)
+_COUNTED = {
+    "answers": "answer",
+    "cards": "card",
+    "repetitions": "repetition",
+    "choices": "setting",
+    "collections": "collection",
+    "items": "thing kept",
+    "quizzes": "quiz",
+    "quiz_questions": "question",
+    "reviews": "review",
+    "review_items": "thing to rate",
+    "ratings": "rating",
+    "hidden": "hidden figure",
+}
+
+
+@app.command()
+def due(atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print what is due today. `mirage serve` opens the page that asks it."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/repeat")
+    if printed(json, answer):
+        return
+    if not answer["cards"]:
+        say("There are no cards yet. `mirage repeat add figure ID` makes some.")
+        return
+    plain(f"{counted(answer['due'], 'card')} due, {answer['new']} new; {answer['answered']} answered today.")
+    if answer["waiting"]:
+        plain(f"{answer['waiting']} more due, beyond what you want to do in a day.")
+    if answer["removed"]:
+        plain(f"{counted(answer['removed'], 'card')} not asked: their figures were removed or are hidden.")
+    if answer["ahead"]:
+        until = time.strftime("%Y-%m-%d", time.localtime(answer["ahead_until"]))
+        plain(
+            f"{counted(answer['ahead'], 'card')} answered later than it is now by this machine's clock, up to {until}: the "
+            "clock was set back, or was ahead then. Nothing is lost; they are asked now."
+        )
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(help="figure, mistakes, collection, case, search or filter.")],
+    target: Annotated[str, typer.Argument(help="Id of a figure, quiz, collection or case; `q=…` of a search.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this kind: name, choose, point, side or unfold; may be repeated."),
+    ] = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make cards, of which the repetition asks from then on."""
+    with connect(atlas) as client:
+        answer = client.ask("POST", "/api/repeat/cards", json={"source": source, "target": target, "kinds": kind or []})
+    if printed(json, answer):
+        return
+    there = f", {answer['there']} there already" if answer["there"] else ""
+    say(f"{counted(answer['new'], 'card')} added{there}.")
+    for why in answer["refused"]:
+        say(f"No card: {why}.")
+
+
+@app.command()
+def progress(atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print how you get on: answers, what was still known, what you take for what."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/repeat/progress")
+    if printed(json, answer):
+        return
+    if not answer["answers"]:
+        say("Nothing has been answered yet.")
+        return
+    plain(f"{counted(answer['answers'], 'answer')}; of {answer['graded']} graded ones {answer['right']} right.")
+    for week in answer["weeks"]:
+        if week["asked"]:
+            begins = time.strftime("%Y-%m-%d", time.localtime(week["begins"]))
+            between = f"{100 * week['low']:.0f}-{100 * week['high']:.0f} %"
+            plain(f"Seven days from {begins}: {week['known']} of {week['asked']} still known (95 % interval {between}).")
+    for each in answer["confusions"]:
+        plain(f"{each['asked']} taken for {each['given']}: {counted(each['count'], 'time')}  {each['compare']}")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write, as mine.mirage-data.zip.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write all of your data into one file: answers, cards, settings, collections, quizzes, reviews. No picture is in it."""
+    check_new(file)
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.mirage-data.zip'}.")
+    with connect(atlas) as client:
+        data = client.fetch("/api/my-data/file")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    if not printed(json, {"file": str(file), "bytes": len(data)}):
+        say(f"Written: {file} ({size(len(data))})")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `mirage repeat export` wrote.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add what a file holds to what is here; of two states of one card the later stays."""
+    answer = taken_in(file, "/api/my-data/import", atlas)
+    if not printed(json, answer):
+        new, renewed, there = (sum(answer[name].values()) for name in ("new", "renewed", "there"))
+        say(f"Taken in: {new:,} new, {renewed:,} brought up to date, {there:,} there already.")
+
+
+@app.command()
+def delete(
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only this: learning, collections, quizzes or reviews; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete your data for good, all of it or parts. It says what goes, and asks first."""
+    with connect(atlas) as client:
+        parts = client.ask("GET", "/api/my-data")["parts"]
+        going = {name: tables for name, tables in parts.items() if not part or name in part}
+        if not yes:
+            _ask(going)
+        answer = client.ask("DELETE", "/api/my-data", params={"part": part or []})
+    if not printed(json, answer):
+        say(f"Deleted for good: {sum(answer['deleted'].values()):,} entries.")
+
+
+def _ask(going: dict[str, Any]) -> None:
+    """Say what goes, and go on only where somebody says yes."""
+    for name, tables in going.items():
+        say(f"{name}: {', '.join(counted(count, _COUNTED.get(table, table)) for table, count in tables.items() if count)}")
+    if not sys.stdin.isatty():
+        raise BadInput("Nothing was deleted: there is no terminal to ask at. Add --yes to delete without being asked.")
+    if not typer.confirm("Delete this for good?", err=True):
+        raise MirageError("Nothing was deleted.")

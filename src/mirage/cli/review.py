@@ -1,0 +1,203 @@
+"""``mirage review``: what educators think of what an atlas shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+
+from mirage import licensing
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
+from mirage.cli.output import facts, plain, printed, say
+from mirage.errors import BadInput, NotFound, check_new
+
+app = typer.Typer(help="Let educators rate, blind, what this atlas shows of a condition.", no_args_is_help=True)
+Which = Annotated[str, typer.Argument(help="Id or condition of the review, as `mirage review list` prints it.")]
+ToFile = Annotated[Path, typer.Argument(help="The file to write.", show_default=False)]
+
+
+def _found(client: AtlasClient, which: str) -> str:
+    """The address of the review that an id or a condition means."""
+    for each in client.ask("GET", "/api/reviews")["reviews"]:
+        if which in (each["id"], each["query"]) or which.casefold() == each["query"].casefold():
+            return f"/api/reviews/{quote(each['id'], safe='')}"
+    raise NotFound(f"There is no review {which[:80]!r}. `mirage review list` prints those that there are.")
+
+
+def _write(file: Path, data: bytes, json: bool) -> None:
+    check_new(file)
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder. Name a file in it.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    if not printed(json, {"file": str(file), "bytes": len(data)}):
+        say(f"Written: {file}")
+
+
+@app.command("list")
+def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print the reviews, and the conditions of the protocol that none was begun of."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/reviews")
+    if printed(json, answer):
+        return
+    for each in answer["reviews"]:
+        closed = ", closed" if each["closed"] else ""
+        plain(f"{each['id']}  {each['query']} ({each['items']} items, {each['raters']} raters{closed})")
+    left = [each["query"] for each in answer["conditions"] if not each["review"]]
+    number = answer["educators"]
+    say(f"Rated by {number} educator{'' if number == 1 else 's'}. In the protocol, not begun: {', '.join(left) or 'none'}.")
+
+
+@app.command()
+def begin(
+    condition: Annotated[str, typer.Argument(help="What is searched for, as “acute appendicitis”.")],
+    versus: Annotated[str | None, typer.Option(help="What to compare it with.", show_default="the protocol's")] = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Begin to review a condition: pool what both ways of searching find, in random order."""
+    with connect(atlas) as client:
+        answer = client.ask("POST", "/api/reviews", json={"query": condition, "versus": versus})
+    if not printed(json, answer):
+        say(f"{answer['query']}: {answer['items']} items to rate, as {answer['id']}. `mirage serve` shows them.")
+
+
+@app.command()
+def packet(
+    which: Which,
+    file: ToFile,
+    purpose: Annotated[str, typer.Option("--for", help=f"What for: {', '.join(licensing.PURPOSES)}.")] = "pass-on",
+    non_commercial: Annotated[bool, typer.Option("--non-commercial", help="You pass it on without gain.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a review as one file to rate without a network and without MIRAGE, with the pictures that may leave."""
+    check_new(file)
+    asked = urlencode({"for": purpose} | ({"non_commercial": "1"} if non_commercial else {}))
+    with connect(atlas) as client:
+        data = client.fetch(f"{_found(client, which)}/packet?{asked}")
+    _write(file, data, json)
+
+
+@app.command()
+def export(
+    which: Which,
+    file: ToFile,
+    reviewer: Annotated[str, typer.Option(help="Only the ratings of this one.")] = "",
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the ratings of a review into a file that another MIRAGE with the same review takes in."""
+    check_new(file)
+    asked = f"?{urlencode({'reviewer': reviewer})}" if reviewer else ""
+    with connect(atlas) as client:
+        data = client.fetch(f"{_found(client, which)}/ratings{asked}")
+    _write(file, data, json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A .mirage-ratings file.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take in a file of ratings; the same again changes nothing."""
+    answer = taken_in(file, "/api/reviews/import", atlas)
+    if not printed(json, answer):
+        say(answer["words"])
+
+
+@app.command()
+def close(which: Which, atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """End the rating of a review for good; then the results tell both ways of searching apart."""
+    with connect(atlas) as client:
+        answer = client.ask("POST", f"{_found(client, which)}/close")
+    if not printed(json, answer):
+        say(f"The review of {answer['query']} is closed. `mirage evaluate reviews` prints the results.")
+
+
+@app.command()
+def delete(
+    which: Which,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Give back one that was deleted within the last day, by its id.")
+    ] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete a review with its ratings; for a day, --undo gives it back."""
+    with connect(atlas) as client:
+        own = f"/api/reviews/{quote(which, safe='')}" if undo else _found(client, which)
+        answer = client.ask("POST", f"{own}/restore") if undo else client.ask("DELETE", own)
+    if not printed(json, answer):
+        say("It is back." if undo else f"Deleted. For a day this gives it back: mirage review delete {own[13:]} --undo")
+
+
+@app.command()
+def misleading(
+    hide: Annotated[str, typer.Option(help="Hide this figure from learners.", metavar="FIGURE")] = "",
+    show: Annotated[str, typer.Option(help="Show this figure again.", metavar="FIGURE")] = "",
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print what educators called misleading; hide figures from learners, or show them again."""
+    with connect(atlas) as client:
+        for figure, hidden in ((hide, True), (show, False)):
+            if figure:
+                client.ask("POST", "/api/reviews/misleading", json={"figure": figure, "hidden": hidden})
+        answer = client.ask("GET", "/api/reviews/misleading")
+    if printed(json, answer):
+        return
+    for each in answer["misleading"]:
+        item = each["item"]
+        what = each["figure"] or item["text"] or item["kind"]
+        plain(f"{each['misleading']} of {each['rated']}  {each['query']}: {what}{' (hidden)' if each['hidden'] else ''}")
+        for comment in each["comments"]:
+            plain(f"    {comment}")
+    number = len(answer["hidden"])
+    say(f"{number} figure{' is' if number == 1 else 's are'} hidden from learners.")
+
+
+def evaluate(
+    table: Annotated[Path | None, typer.Option("--csv", help="Write every rating as a table to this file.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option(help="Write judged queries to this file, for `mirage evaluate calibrate --judged`.")
+    ] = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure what educators rated: agreement, shares, both ways of searching, and the protocol's bars."""
+    for file in (table, queries):
+        check_new(file)
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/reviews/results")
+        for file, name in ((table, "ratings.csv"), (queries, "queries.json")):
+            if file is not None:
+                file.write_bytes(client.fetch(f"/api/reviews/{name}"))
+    if not printed(json, answer):
+        facts(list(_rows(answer)))
+
+
+def _rows(answer: dict[str, Any]) -> Any:
+    number = answer["educators"]
+    yield "rated by", f"{number} educator{'' if number == 1 else 's'}"
+    yield "conditions that count", str(answer["counting"])
+    for kind in answer["kinds"]:
+        yield f"{kind['kind']}: rated", f"{kind['rated']} of {kind['items']}"
+        yield "  misleading", _told(kind["misleading_share"])
+        yield "  alpha, nominal / ordinal", f"{_told(kind['nominal'])} / {_told(kind['ordinal'])}"
+    for arm in answer["arms"]:
+        yield f"{arm['arm']}: nDCG@10 / precision", f"{_told(arm['ndcg'])} / {_told(arm['precision'])}"
+    for each in answer["criteria"]:
+        yield f"{each['name']}: {each['bar']}", f"{_told(each['measured'])}: {each['verdict']}"
+
+
+def _told(interval: dict[str, Any]) -> str:
+    if interval["value"] is None:
+        return "-"
+    if interval["low"] is None:
+        return f"{interval['value']:.2f}"
+    return f"{interval['value']:.2f} ({interval['low']:.2f} to {interval['high']:.2f})"

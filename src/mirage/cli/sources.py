@@ -1,0 +1,122 @@
+"""What ``mirage add`` says of a living source: its offer, what is left out, and the question whether to fetch it."""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+from typing import Any
+
+import typer
+
+from mirage.cli.client import AtlasClient
+from mirage.cli.output import counted, day, err, plain, say, size
+
+_LISTED = 60  # figures of an offer
+_NAMED = 20  # ids in a line
+
+
+def ask(client: AtlasClient, corpus: str, options: dict[str, Any], *, again: bool) -> dict[str, Any]:
+    """Ask a living source what it would give; nothing is added.
+
+    Parameters
+    ----------
+    client : AtlasClient
+    corpus : str
+        An adapter's name.
+    options : dict
+        Of its card.
+    again : bool
+        Whether to ask it even where its answers are kept.
+
+    Returns
+    -------
+    dict
+        As ``/api/previews`` answers.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        In the source's words, when it fails.
+    """
+    body = {"corpus": corpus, "options": options, "again": again}
+    job = client.follow(client.ask("POST", "/api/previews", json=body), unit="/s")
+    found: dict[str, Any] = client.ask("GET", f"/api/previews/{job['id']}")
+    for each in found["figures"]:
+        del each["thumbnail"]  # it ends with this command
+    return found
+
+
+def list_figures(found: dict[str, Any]) -> None:
+    """Print the figures of an offer, by what they belong to.
+
+    Parameters
+    ----------
+    found : dict
+        As `ask` gives it.
+    """
+    shown = found["figures"][:_LISTED]
+    for group, those in groupby(shown, lambda each: each["group"]):
+        plain(group or "Without a group")
+        for each in those:
+            kind = [each["modality"], f"{each['slices']} slices" if each["slices"] else ""]
+            kind += [size(each["size"]) if each["size"] is not None else "size not stated", each["licence"]["name"]]
+            state = {"there": ", there already", "removed": ", removed before"}.get(each["state"], "")
+            link = f" {each['url']}" if each["url"] else ""
+            plain(f"  {each['id']}: {each['head']} ({', '.join(filter(None, kind))}{state}){link}")
+            for warning in each["warnings"]:
+                say(f"Look at {each['id']}: {warning}")
+    if len(found["figures"]) > len(shown):
+        plain(f"… and {len(found['figures']) - len(shown):,} more")
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Say how much would come, and what was left out and why.
+
+    Parameters
+    ----------
+    found : dict
+        As `ask` gives it.
+    """
+    has = f"{found['total']:,} {found['unit']} fit; " if found["total"] is not None else ""
+    say(f"{found['title']}: {has}{found['looked_at']:,} were looked at.")
+    say(f"It answered on {day(found['asked'])}, and its answers are kept; --again asks it anew.")
+    for each in found["left_out"]:
+        say(f"Left out: {each['reason']}: {each['figures']:,}")
+    if withdrawn := found["withdrawn"]:
+        ids = " ".join(withdrawn[:_NAMED]) + (" …" if len(withdrawn) > _NAMED else "")
+        say(
+            f"{counted(len(withdrawn), 'figure')} of this atlas {'was' if len(withdrawn) == 1 else 'were'} withdrawn at the "
+            f"source (an article retracted, a file deleted). To take out: mirage remove figure {ids}"
+        )
+    counts = [f"{counted(found['new'], 'figure')} would come{f', {amount(found)}' if found['new'] else ''}"]
+    counts += [f"{found['there']:,} are there already"] if found["there"] else []
+    counts += [f"{found['removed']:,} were removed before"] if found["removed"] else []
+    say(f"{'; '.join(counts)}.")
+
+
+def amount(found: dict[str, Any]) -> str:
+    """How large what would come is, as far as the source states it."""
+    if not found["unsized"]:
+        return size(found["size"])
+    return f"at least {size(found['size'])}" if found["size"] else "of a size that is not stated"
+
+
+def agreed(found: dict[str, Any], number: int, *, yes: bool) -> bool:
+    """Whether to fetch: asked on a terminal, and taken for granted elsewhere.
+
+    Parameters
+    ----------
+    found : dict
+        As `ask` gives it.
+    number : int
+        Of figures to fetch.
+    yes : bool
+        Whether that was said already.
+    """
+    if yes or not _on_a_terminal():
+        return True
+    return typer.confirm(f"Fetch and add {counted(number, 'figure')}?", default=True, err=True)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and err.is_terminal

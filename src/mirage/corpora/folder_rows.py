@@ -1,0 +1,233 @@
+"""The tables of words of a folder: which are read, and which file each of their rows names."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from mirage.corpora.base import Refused
+from mirage.corpora.folder_match import FileNames, ambiguous, is_written_alike
+from mirage.corpora.folder_table import (
+    NAMES,
+    NO_FILE,
+    TABLES,
+    TEXTS,
+    RefusedRow,
+    TableRow,
+    find_table,
+    mentions_files,
+    read_table,
+    tables_below,
+    why_no_table,
+)
+from mirage.corpora.folder_walk import no_file
+from mirage.corpora.inside import is_inside
+from mirage.corpora.preview import TableRead
+from mirage.errors import BadInput
+
+
+class Worded(NamedTuple):
+    """A file, or a folder of slices, with its row, and what the table is called."""
+
+    place: Path
+    row: TableRow
+    table: str
+
+
+class FolderTables:
+    """The tables of one folder.
+
+    Parameters
+    ----------
+    folder : Path
+    words : Path or str or None
+        The only one that is read; those that lie in the folder when left out.
+    columns : mapping
+        Columns that they call otherwise.
+    stacks : bool
+        Whether a row may name a folder, for the stack in it.
+
+    Attributes
+    ----------
+    own : Path or None
+        The table that was named, or that of the folder itself.
+    read : list of TableRead
+        What is known of each, when `worded` has come to its end.
+    listed : set of Path
+        What is in a row, also where that was refused.
+    unread : int
+        Rows and tables that cannot be read.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the table that was named is not there.
+    """
+
+    def __init__(self, folder: Path, words: Path | str | None, columns: Mapping[str, str], *, stacks: bool) -> None:
+        self._folder, self._given, self._columns, self._stacks = folder, words is not None, columns, stacks
+        self._names = FileNames(self._files)
+        self.own = Path(words).expanduser() if words is not None else find_table(folder, self._there(folder))
+        if self.own is not None and not self.own.is_file():
+            raise BadInput(f"{self.own} is not there. Give the CSV, Excel or JSON file with the words.")
+        self.read: list[TableRead] = []
+        self.listed: set[Path] = set()
+        self.unread = 0
+        self._nearly: Counter[str] = Counter()  # names of each table that fit only nearly
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """The tables that are read."""
+        return (*([self.own] if self.own else []), *self._below)
+
+    def worded(self) -> Iterator[Worded | Refused]:
+        """Read all tables: each row with the file that it names, each file once."""
+        self.read, self.listed, self.unread, self._nearly = [], set(), 0, Counter()
+        rows: list[Worded] = []
+        ids: set[str] = set()
+        for base, table, row in self._rows():
+            if isinstance(row, Refused):
+                yield self._refused(base, row, table)
+                self.unread += row.reason != NO_FILE
+                continue
+            place = self._place(base, row, table)
+            if isinstance(place, Refused):
+                yield place
+                continue
+            own = row.words.get("id", "")
+            if (own and own in ids) or (not own and place in self.listed):
+                what = f"The id “{own}” is" if own else "It is"
+                yield Refused(row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line}).")
+                continue
+            self.listed.add(place)
+            ids.add(own)
+            rows.append(Worded(place, row, table))
+        self._count_matched(rows)
+        yield from rows
+
+    def _refused(self, base: Path, row: Refused, table: str) -> Refused:
+        """A row that cannot be used, whose picture does not go in without its words."""
+        label = f"{self.label(base)}/{row.label}" if base != self._folder else row.label
+        if not isinstance(row, RefusedRow) or not row.file:
+            return Refused(label, row.reason)
+        place = self._place(base, TableRow(0, {"file": row.file}), table)
+        if not isinstance(place, Path) or place in self.listed:
+            return Refused(label, row.reason)
+        self.listed.add(place)
+        return Refused(label, f"{row.reason} Until then its picture, {self.label(place)}, stays out, too.")
+
+    def why_not_read(self, path: Path) -> str:
+        """Why a table that lies here was not read; empty for a text that is none."""
+        if path.suffix.lower() in TEXTS and not mentions_files(path, self._there(path.parent)):
+            return ""
+        if self._given:
+            return "It is not the table of words that was named."
+        read = next((table for table in self.all if table.parent == path.parent), None)
+        if read is not None:
+            return (
+                f"The table of words here is {read.name}; this one was not read. To take it instead, call it {NAMES[0]} "
+                "(in the command: name it, --words)."
+            )
+        if why := why_no_table(path, self._there(path.parent)):
+            return f"It is not read as a table of words. {why}"
+        return (
+            "It is not read as a table of words, because several tables here name files. Call the one with the words "
+            f"{NAMES[0]} (or, in the command, name it: --words)."
+        )
+
+    def inside(self, path: Path) -> bool:
+        """Whether a path lies in the folder, links followed."""
+        return is_inside(path, self._folder)
+
+    def label(self, path: Path) -> str:
+        """A path in the folder, as people read it."""
+        return path.relative_to(self._folder).as_posix()
+
+    def _rows(self) -> Iterator[tuple[Path, str, TableRow | Refused]]:
+        """The rows of the table and of those in folders within, each with its folder and what the table is called."""
+        if self.own:
+            name = self.label(self.own) if self.inside(self.own) else self.own.name
+            yield from ((self._folder, name, row) for row in self._read_one(self.own, name))
+        for table in self._below:
+            base, own_folder, name = table.parent, self.label(table.parent), self.label(table)
+            try:
+                for row in self._read_one(table, name):
+                    # Two tables may call different things by one name.
+                    own = (
+                        {key: f"{own_folder}/{row.words[key]}" for key in ("id", "case") if key in row.words}
+                        if isinstance(row, TableRow)
+                        else {}
+                    )
+                    yield base, name, replace(row, words=row.words | own) if isinstance(row, TableRow) else row
+            except BadInput as error:
+                self.unread += 1
+                yield self._folder, name, Refused(name, f"It was not read as a table of words. {error}")
+
+    def _read_one(self, table: Path, name: str) -> Iterator[TableRow | Refused]:
+        root = None if self._given and table == self.own else self._folder
+        read = read_table(table, self._columns, name=name, there=self._there(table.parent), root=root)
+        rows = list(read)
+        columns = tuple((theirs, ours) for ours, theirs in read.columns.items())
+        notes = read.notes if rows else (*read.notes, "No row stands below its header, so it gives no picture words.")
+        self.read.append(TableRead(name, len(rows), 0, columns, read.ignored, notes))
+        yield from rows
+
+    def _count_matched(self, rows: Sequence[Worded]) -> None:
+        matched = Counter(table for _, _, table in rows)
+        for place, table in enumerate(self.read):
+            nearly = self._nearly[table.label]
+            said = "row names a file" if nearly == 1 else "rows name files"
+            told = (f"{nearly:,} {said} of other folders, known here by the last part of the name: look.",) if nearly else ()
+            self.read[place] = replace(table, matched=matched[table.label], notes=(*table.notes, *told))
+
+    def _place(self, base: Path, row: TableRow, table: str) -> Path | Refused:
+        """The file that a row names, inside the folder."""
+        name, where = row.words["file"], f"line {row.line} of the table"
+        path = Path(os.path.normpath(base / name.replace("\\", "/")))
+        first, _, rest = name.replace("\\", "/").partition("/")
+        if first == base.resolve().name and not os.path.lexists(base / first):
+            path = Path(os.path.normpath(base / rest))  # the table names its own folder, as one beside the folder would
+        if not os.path.lexists(path) or not path.is_relative_to(self._folder):
+            own = "" if base == self._folder or not self.inside(base) else self.label(base)
+            nearly = self._names.find(name, own)
+            if len(nearly) > 1:
+                return Refused(name, f"It may be one of several files ({where}): {ambiguous(nearly)}. Write the whole name.")
+            if nearly:
+                path = self._folder / nearly[0]
+                self._nearly[table] += not is_written_alike(name, path.relative_to(base).as_posix() if own else nearly[0])
+            elif Path(name).is_absolute() or not path.is_relative_to(self._folder):
+                return Refused(name, f"It lies outside the folder ({where}). Move it in.")
+            else:
+                place = "the folder" if base == self._folder else f"the folder “{self.label(base)}”"
+                return Refused(name, f"{where.capitalize()} names it, and it is not in {place}.")
+        why = no_file(path)
+        if not self.inside(path):
+            why = f"It lies outside the folder ({where}). Move it in."
+        elif path.is_dir() and not self._stacks:
+            why = f"{where.capitalize()} names a folder, and nothing is to become a stack."
+        if why:
+            return Refused(name, why)
+        return path
+
+    @cached_property
+    def _below(self) -> list[Path]:
+        """The tables of folders within."""
+        return [] if self._given else [table for table in tables_below(self._folder, self._there) if self.inside(table)]
+
+    def _there(self, base: Path) -> Callable[[str], bool]:
+        """Whether a file of a folder is meant by a name."""
+        own = "" if base == self._folder or not self.inside(base) else self.label(base)
+        return lambda name: bool(name) and len(self._names.find(name, own)) == 1
+
+    def _files(self) -> Iterator[str]:
+        """The files of the folder that are not hidden, for tables that write their names otherwise."""
+        for top, folders, files in os.walk(self._folder):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = Path(top).relative_to(self._folder).as_posix()
+            names = (name for name in files if not name.startswith(".") and not name.lower().endswith(TABLES))
+            yield from (name if inside == "." else f"{inside}/{name}" for name in names)

@@ -1,0 +1,218 @@
+"""The files of a folder: which may become figures, and which are passed over and why."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mirage.corpora.base import Refused
+from mirage.corpora.folder_names import readable
+from mirage.corpora.folder_stacks import is_nifti, is_other_volume
+from mirage.corpora.folder_table import TABLES, TEXTS
+from mirage.images.decode import CALLED, decodes
+from mirage.images.formats import HEAD_BYTES, format_of, instead_of, kind_of_file
+
+_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
+_SOMETIMES = {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"}
+_ARCHIVES = {".zip", ".gz", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz"}
+_OTHER_TABLES = {
+    ".parquet", ".feather", ".db", ".sqlite", ".sqlite3", ".mdb", ".accdb", ".numbers", ".sav", ".dta", ".rds", ".rdata",
+    ".pkl", ".yaml", ".yml", ".xml", ".docx", ".doc", ".odt", ".rtf",
+}  # fmt: skip
+"""What may hold words for pictures, and is no table that is read."""
+NO_PICTURE = "It is no picture that can be read."
+_CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"}
+"""What systems write beside pictures, and nobody means."""
+_NAMED = 20
+_KINDS = (
+    (stat.S_ISFIFO, "It is a named pipe, not a file."),
+    (stat.S_ISSOCK, "It is a socket, not a file."),
+    (stat.S_ISBLK, "It is a device, not a file."),
+    (stat.S_ISCHR, "It is a device, not a file."),
+)
+_LINK_OUT = "It is a link to a {} outside the folder."
+
+
+@dataclass(slots=True)
+class Walked:
+    """What lies in a folder.
+
+    Attributes
+    ----------
+    found : list of Path or Refused
+        Files that may become figures, by name, and links that lead out of the folder.
+    passed_over : list of Refused
+        Files that are no pictures, with what they are.
+    closed : list of Refused
+        Folders and files that this person may not open: nobody can say whether something of them is gone.
+    kinds : dict
+        Of files that show something and are not read, and of those that are no pictures: names by kind.
+    """
+
+    found: list[Path | Refused] = field(default_factory=list)
+    passed_over: list[Refused] = field(default_factory=list)
+    closed: list[Refused] = field(default_factory=list)
+    kinds: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def in_numbers(self) -> str:
+        """Say how many files of which kind become no figure, the first of them by name; empty where there are none."""
+        room, told = _NAMED, []
+        for kind, names in sorted(self.kinds.items(), key=lambda one: (-len(one[1]), one[0])):
+            shown, room = names[:room], max(room - len(names), 0)
+            more = f" and {len(names) - len(shown):,} more" if shown and len(names) > len(shown) else ""
+            told.append(f"{len(names):,} {kind}" + (f" ({', '.join(map(readable, shown))}{more})" if shown else ""))
+        return f"Files that became no figures: {', '.join(told)}." if told else ""
+
+
+def walk(
+    folder: Path,
+    read: Collection[Path],
+    inside: Callable[[Path], bool],
+    *,
+    stacks: bool,
+    why_no_table: Callable[[Path], str],
+) -> Walked:
+    """Look through a folder and all folders in it; hidden ones are left alone.
+
+    Nothing is opened that is no file: reading a pipe or a device would never end. Links to folders are not followed.
+
+    Parameters
+    ----------
+    folder : Path
+    read : collection of Path
+        Tables of words, which are no pictures and are not passed over either.
+    inside : callable
+        Whether a path, links followed, lies in the folder.
+    stacks : bool
+        Whether volumes may become stacks.
+    why_no_table : callable
+        Why a table was not read.
+    """
+    walked = Walked()
+
+    def cannot_open(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename))
+        label = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+        walked.closed.append(Refused(label, f"The folder cannot be opened: {error.strerror or error}."))
+
+    for top, folders, files in os.walk(folder, onerror=cannot_open):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name.lower() not in _CLUTTER)
+        for name in folders:
+            if (path := Path(top) / name).is_symlink():
+                out = not inside(path)
+                why = _LINK_OUT.format("folder") if out else "It is a link to a folder that is looked through by itself."
+                (walked.found if out else walked.passed_over).append(Refused(path.relative_to(folder).as_posix(), why))
+        below = Path(top).relative_to(folder).as_posix()
+        for name in sorted(files):
+            path = Path(top) / name
+            if name.startswith(".") or name.lower() in _CLUTTER or path in read:
+                continue
+            label = name if below == "." else f"{below}/{name}"
+            if why := no_file(path):
+                walked.found.append(Refused(label, why))
+                continue
+            if not inside(path):
+                walked.found.append(Refused(label, _LINK_OUT.format("file")))
+                continue
+            if not os.access(path, os.R_OK):
+                walked.closed.append(Refused(label, "It cannot be opened: you may not read it. Change its rights."))
+                continue
+            _sort(walked, path, label, stacks=stacks, why_no_table=why_no_table)
+    return walked
+
+
+def _sort(walked: Walked, path: Path, label: str, *, stacks: bool, why_no_table: Callable[[Path], str]) -> None:
+    """Write down of a file whether it may become a figure."""
+    volume = stacks and (is_nifti(path) or is_other_volume(path))
+    certain = volume or (path.suffix.lower() in _ENDINGS and path.name.upper() != "DICOMDIR")
+    unread = None if certain else _unread(path, why_no_table)
+    if unread is None:
+        walked.found.append(path)
+        if volume and is_other_volume(path):
+            walked.kinds["volume in another format"].append(label)
+        return
+    if unread.kind:
+        walked.kinds[unread.kind].append(label)
+    if unread.reason:
+        (walked.found if unread.shows else walked.passed_over).append(Refused(label, unread.reason))
+
+
+def no_file(path: Path) -> str:
+    """Say what a thing is that is no file, links followed; empty for files and folders.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if path.is_symlink():
+            return "It is a link in a circle." if _loops(path) else "It is a link to something that is not there."
+        return f"It cannot be opened: {error.strerror or error}."
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "")
+
+
+def _loops(path: Path) -> bool:
+    try:
+        path.resolve(strict=True)
+    except FileNotFoundError:
+        return False
+    except (OSError, RuntimeError):
+        return True
+    return False
+
+
+class _Unread(NamedTuple):
+    """Why a file becomes no figure; without a reason where it is read beside another."""
+
+    kind: str
+    reason: str
+    shows: bool = False
+
+
+def _unread(path: Path, why_no_table: Callable[[Path], str]) -> _Unread | None:
+    """What a file is that becomes no figure; None for a picture."""
+    ending = path.suffix.lower()
+    if path.name.upper() == "DICOMDIR":
+        return _Unread("", "It lists the files of a disc, which are found without it.")
+    if ending == ".json" and any(path.with_suffix(each).exists() for each in (".nii", ".nii.gz")):
+        return _Unread("", "")  # the names of the structures of a label map
+    if ending in (*TABLES, *TEXTS) and (why := why_no_table(path)):
+        return _Unread("", why)
+    if is_nifti(path):
+        return _Unread("NIfTI", "It is a volume, and nothing is to become a stack.")
+    try:
+        with path.open("rb") as file:
+            return _unread_content(path, file.read(HEAD_BYTES))
+    except OSError as error:
+        return _Unread("", f"It cannot be opened: {error.strerror or error}.", shows=True)
+
+
+def _unread_content(path: Path, head: bytes) -> _Unread | None:
+    ending = path.suffix.lower()
+    picture, kind = format_of(head), kind_of_file(path.name, head)
+    if picture and decodes(picture):
+        return None
+    if picture:
+        kind = f"a {CALLED.get(picture, picture)} picture"
+        said = _Unread(kind, f"It is {kind}, which is not read here. {instead_of(kind)}", shows=True)
+    elif kind and ending in _SOMETIMES:
+        said = _Unread(kind, f"It calls itself {kind}, and holds something else. Export it again.", shows=True)
+    elif kind:
+        what = f"It holds {kind}, which are" if kind == "slides" else f"It is {kind}, which is"
+        said = _Unread(kind, f"{what} not read. {instead_of(kind)}", shows=True)
+    elif ending in _ARCHIVES:
+        said = _Unread(ending, "Archives are not opened. Unpack it, and add what is in it.")
+    elif ending in _OTHER_TABLES:
+        why = "If it holds the words of the pictures, save these as a table: figures.csv or figures.xlsx."
+        said = _Unread(ending, f"It is not read. {why}")
+    else:
+        said = _Unread(ending or "without an ending", NO_PICTURE)
+    return said._replace(kind=re.sub(r"^an? ", "", said.kind))

@@ -1,0 +1,113 @@
+"""The seam of a living source: what it would give is shown before it is fetched; nothing is asked before somebody asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from mirage.corpora.base import Corpus, Downloads, Steps
+from mirage.figure import Licence
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A figure that a source would give.
+
+    Attributes
+    ----------
+    id : str
+        Of the figure, as the corpus's items have it; given back as one of the option ``only`` it is what was chosen.
+    title, caption, modality : str
+        As the source says them; empty where it does not.
+    group : str
+        What it belongs to at the source, for people: the article, the series, the collection.
+    licence : Licence
+    attribution, url : str
+    size : int or None
+        Bytes to fetch, as the source states them; None where it does not.
+    slices : int
+        Of a stack; 0 for a single picture.
+    thumbnail : bytes
+        WebP, small; empty where the source has none that may be had without the whole.
+    warnings : tuple of str
+        What to know of it before it is taken.
+    """
+
+    id: str
+    title: str
+    caption: str
+    group: str
+    licence: Licence
+    attribution: str
+    url: str
+    modality: str = ""
+    size: int | None = None
+    slices: int = 0
+    thumbnail: bytes = field(default=b"", repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source would give.
+
+    Attributes
+    ----------
+    figures : tuple of Offered
+    unit : str
+        What the source counts, in the plural: "articles", "series", "files".
+    total : int or None
+        How many of those fit at the source, as it says itself.
+    looked_at : int
+        How many of those were looked at for these figures.
+    left_out : tuple of (str, int)
+        Why figures do not come, in words, and how many for that reason.
+    asked : float
+        When the oldest of the answers was given, in seconds since 1970; answers are kept on disk.
+    withdrawn : tuple of str
+        Ids of cases that were retracted, and of figures that were deleted, of all that was looked at.
+    """
+
+    figures: tuple[Offered, ...]
+    unit: str
+    total: int | None
+    looked_at: int
+    left_out: tuple[tuple[str, int], ...]
+    asked: float
+    withdrawn: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes to fetch for all figures, as far as the source states them."""
+        return sum(each.size or 0 for each in self.figures)
+
+
+@runtime_checkable
+class Live(Corpus, Downloads, Protocol):
+    """A corpus on the network: its card says ``live``, its options are ``query``, ``most`` and ``only`` at least.
+
+    The card says whom it asks for what (``asks``), how often it may (``rate``), and a query that is surely answered
+    (``trial``), with which ``mirage doctor --sources`` tries it: the offer of one figure, asked for again.
+
+    `offer` and `Downloads.prepare` ask the network; making one, `items` and `read` never do. What was fetched stays on disk
+    until the figures are in the atlas, so that either goes on where it was stopped. `prepare` tells its steps as
+    "downloading", in bytes, and as "fetching", in figures; `offer` as "asking", in what the source counts.
+    """
+
+    def offer(self, steps: Steps | None = None, *, again: bool = False) -> Offer:
+        """Ask the source what there is for the query; only metadata and thumbnails are fetched.
+
+        Parameters
+        ----------
+        steps : callable, optional
+        again : bool
+            Whether to ask it even where answers are kept on disk; the new ones are kept in their place.
+
+        Raises
+        ------
+        mirage.errors.NoNetwork
+            When it cannot be reached.
+        mirage.errors.Unavailable
+            When it answers otherwise than it documents, or asks to wait; the message says which.
+        """
+        ...

@@ -1,0 +1,239 @@
+"""Wikimedia Commons: pictures under free licences, asked for by a person; each file is a figure.
+
+Its interface: https://www.mediawiki.org/wiki/API:Imageinfo. Whoever wrote this could not reach it; see docs/sources.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha1
+from pathlib import Path
+from typing import ClassVar
+
+from PIL import Image
+from pydantic import TypeAdapter
+
+from mirage.corpora.base import CorpusCard, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.live.client import Pulse
+from mirage.corpora.live.commons_file import ENDINGS, LICENCES, Page, figure_of, notes_of, why_not
+from mirage.corpora.live.commons_source import (
+    CATEGORY,
+    MOST_PICTURE,
+    PAGE,
+    TITLE,
+    Source,
+    in_category,
+    server,
+    too_large,
+    width_for,
+)
+from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
+from mirage.errors import BadInput
+from mirage.figure import INFERABLE, Figure
+from mirage.settings import Settings
+
+_MOST, _USUAL = 2_000, 50
+_LOOKED = 10  # times as many files are looked at as are wanted, at most
+_SMALL = 1_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonsFile(Planned):
+    """A file that may come.
+
+    Attributes
+    ----------
+    url, ending : str
+        Of what is fetched.
+    sha1 : str
+        Empty for a smaller copy, whose size is not stated either.
+    small : str
+        Address of a thumbnail.
+    """
+
+    url: str
+    ending: str
+    sha1: str
+    small: str
+
+
+class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
+    """Pictures of Wikimedia Commons that fit a query.
+
+    Parameters
+    ----------
+    query : str
+        Words, in the language of its search; or a category, ``Category:Radiographs of the chest``.
+    most : int
+        Files at most.
+    licences : sequence of str
+        Only under these, of `mirage.corpora.live.commons_file.LICENCES`.
+    only : sequence of str
+        Only these figures, by the ids that `offer` gives.
+    refresh : bool
+        Ask again what was answered before, and look whether what came earlier was deleted since.
+    settings : Settings, optional
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When an option cannot be used.
+    """
+
+    card: ClassVar[CorpusCard] = CorpusCard(
+        title=TITLE,
+        summary="Pictures that people uploaded under free licences, with their descriptions, among them many of medicine. "
+        "Nobody has checked what the descriptions say. It is asked over the network for what you name.",
+        homepage="https://commons.wikimedia.org/",
+        licence=each_its_own("CC BY, CC BY-SA, CC0 or public domain", "file"),
+        options=(
+            CorpusOption(
+                "query", "What to look for: “pneumothorax x-ray”, or “Category:Chest radiographs”.", required=True,
+                positional=True, label="Look for",
+            ),
+            CorpusOption("most", "How many files at most.", int, default=_USUAL),
+            CorpusOption("licences", "Only under these licences.", default=LICENCES, several=True, choices=LICENCES),
+            CorpusOption("only", "Only these figures, by their ids.", several=True),
+            CorpusOption("refresh", "Ask anew, and look whether what came before was deleted.", bool, default=False),
+        ),
+        live=True,
+        asks="Wikimedia Commons’ servers for these words",
+        rate="one request at a time",
+        trial="chest x-ray",
+        place=3,
+    )  # fmt: skip
+    name = "commons"
+    title = TITLE
+    unit = "files"
+    known_licences = LICENCES
+    limit = _MOST
+    lost_by = (400, 404, 410)
+    infers = INFERABLE
+    _plans = TypeAdapter(Plan[CommonsFile])
+
+    def __init__(
+        self,
+        query: str,
+        *,
+        most: int = _USUAL,
+        licences: Sequence[str] = LICENCES,
+        only: Sequence[str] = (),
+        refresh: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
+        query = " ".join(query.split())
+        named = query[len(CATEGORY) :].strip() if in_category(query) else query
+        if not named or len(query) > 300:  # its search takes no more
+            raise BadInput("Say what to look for at Wikimedia Commons, in 300 characters at most: pneumothorax x-ray.")
+        if "|" in named and in_category(query):
+            raise BadInput("A name of a category has no “|”. Name one category: Category:Chest radiographs.")
+        super().__init__(query, most=most, licences=licences, only=only, refresh=refresh, settings=settings)
+
+    def _source(self, pulse: Pulse, *, refresh: bool) -> Source:
+        return Source(self._settings, refresh=refresh, pulse=pulse)
+
+    def _look(self, source: Source, telling: Telling) -> Plan[CommonsFile]:
+        counted = source.count(self._query)
+        total, asked, looked = counted.value, counted.asked, 0
+        wanted: list[Page] = []
+        refused: list[tuple[str, Refused]] = []
+        for answer in source.pages(self._query):
+            asked = min(asked, answer.asked)
+            for page in answer.value:
+                looked += 1
+                if why := why_not(page.info, page.name, self._licences):
+                    refused.append((why, Refused(page.name or f"File {page.pageid}", f"{why}.")))
+                else:
+                    wanted.append(page)
+                if len(wanted) >= self._most:
+                    break
+            if len(wanted) >= self._most or looked >= self._most * _LOOKED + PAGE:
+                break
+            telling.tell("asking", looked, total)
+        files = []
+        smaller = source.smaller([page for page in wanted if too_large(page)])
+        for page in wanted:
+            planned = _planned(page, smaller.get(page.pageid, ""))
+            if planned is None:
+                why = f"Its picture is larger than {MOST_PICTURE // 1_000_000} MB, and no smaller copy is offered"
+                refused.append((why, Refused(page.name, f"{why}.")))
+            else:
+                files.append(planned)
+        left_out = tuple(Counter(why for why, _ in refused).most_common())
+        return Plan(tuple(files), (), tuple(each for _, each in refused), left_out, total, looked, asked)
+
+    def _group(self, figure: Figure) -> str:
+        return self._query if in_category(self._query) else "Files that fit"
+
+    def _small(self, source: Source, each: CommonsFile) -> Path | None:
+        target = self._folder / "small" / digest(each.small)
+        return source.file(each.small, target, None, _SMALL) if each.small else None
+
+    def _fetch(self, source: Source, each: CommonsFile) -> str:
+        target = source.file(each.url, self._file(each), each.size, MOST_PICTURE)
+        why = ""
+        if each.sha1 and sha1(target.read_bytes(), usedforsecurity=False).hexdigest() != each.sha1:
+            why = "It is not the file whose SHA-1 Wikimedia Commons states, and was thrown away."
+        elif each.ending in ("gif", "webp") and _moves(target):
+            why = "It is an animation, no single picture."
+        if why:
+            target.unlink()
+        return why
+
+    def _lost(self, status: int) -> str:
+        return f"Wikimedia Commons does not give its picture any more ({status}): it was moved or deleted."
+
+    def _file(self, each: CommonsFile) -> Path:
+        name = digest(f"{each.url} {each.sha1}")
+        return self._folder / "files" / name[:2] / f"{name}.{each.ending}"
+
+    def _gone_since(self, source: Source, plan: Plan[CommonsFile]) -> list[Refused]:
+        """What was fetched for any query before, and is deleted by now: often because its licence was not true."""
+        before = {_number(each): each for found in self._earlier() for each in found.figures}
+        gone = source.gone(before.keys() - {_number(each) for each in plan.figures})
+        told = "Wikimedia Commons has deleted it since it was fetched."
+        return [Refused(before[each].label, told, before[each].figure.id) for each in sorted(gone & before.keys())]
+
+
+def _planned(page: Page, smaller: str) -> CommonsFile | None:
+    """A file as it will be fetched; None where it is too large and there is no smaller copy."""
+    info, figure, notes = page.info, figure_of(page), notes_of(page)
+    url, ending, size, stated = info.url, ENDINGS[info.mime], info.size, info.sha1
+    if too_large(page):
+        if not server(smaller) or smaller == info.url:
+            return None
+        width = width_for(page)
+        notes += (
+            f"The file itself is larger than is taken ({info.width:,} × {info.height:,} pixels): a copy of {width:,} pixels "
+            "in width comes in its place.",
+        )
+        changed = f"A smaller copy, of {width:,} pixels in width"  # which licences ask to say wherever it is passed on
+        figure = replace(figure, source=replace(figure.source, attribution=f"{figure.source.attribution}. {changed}"))
+        ending = smaller.partition("?")[0].rpartition(".")[2].lower()
+        ending = ending if ending in ENDINGS.values() else "jpg"
+        url, size, stated = smaller, None, ""
+    return CommonsFile(
+        figure=figure,
+        label=page.name,
+        fingerprint=digest(repr((figure, stated or url))),
+        size=size,
+        notes=notes,
+        url=url,
+        ending=ending,
+        sha1=stated,
+        small=info.thumburl if server(info.thumburl) else "",
+    )
+
+
+def _number(each: CommonsFile) -> int:
+    return int(each.figure.id.partition(":M")[2])
+
+
+def _moves(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("GIF", "WEBP")) as opened:
+            return bool(getattr(opened, "is_animated", False))
+    except (OSError, ValueError, SyntaxError, MemoryError):
+        return False  # reading it will tell

@@ -1,0 +1,208 @@
+"""What there is at PubMed Central for a query: which figures may come, and why the others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from mirage.corpora.base import Refused, digest
+from mirage.corpora.live.client import Changed
+from mirage.corpora.live.jats import Article, JatsFigure
+from mirage.corpora.live.planned import Plan, Planned
+from mirage.corpora.live.pmc_case import case_of, figure_of, label_of, names_of
+from mirage.corpora.live.pmc_licence import licence_of
+from mirage.corpora.live.pmc_source import PAGE, Entry, Source
+from mirage.corpora.live.s3 import Stored
+from mirage.figure import Case, Licence
+from mirage.models.download import FetchRefused, TooLarge
+
+_AT_ONCE = 4  # articles
+_MOST_ARTICLES = 2_000
+RETRACTED = "The article was retracted"
+UNREADABLE = "The article cannot be read"
+NO_PICTURE = "PubMed Central does not give out its picture"
+MOST_PICTURE = 30_000_000  # bytes
+TOO_LARGE = f"Its picture has more than {MOST_PICTURE // 1_000_000} MB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleFigure(Planned):
+    """A figure that may come: its picture in the bucket, and a small one where there is one."""
+
+    picture: Stored
+    small: Stored | None = None
+
+
+class Looked(NamedTuple):
+    """What became of one article."""
+
+    asked: float
+    case: Case | None = None
+    figures: tuple[ArticleFigure, ...] = ()
+    refused: tuple[tuple[str, Refused], ...] = ()  # with the reason to count it by
+    fault: Changed | None = None
+
+
+Tell = Callable[[int, int], None]
+"""Told how many articles were looked at, of how many."""
+
+
+def look(source: Source, query: str, licences: Sequence[str], most: int, tell: Tell) -> Plan[ArticleFigure]:
+    """Look at articles, the best first, until there are enough figures.
+
+    Parameters
+    ----------
+    source : Source
+    query : str
+    licences : sequence of str
+        Keys of `mirage.corpora.live.pmc_licence.FILTERS`.
+    most : int
+        Figures.
+    tell : callable
+        See `Tell`.
+
+    Raises
+    ------
+    mirage.errors.NoNetwork, mirage.errors.Unavailable
+    """
+    figures: list[ArticleFigure] = []
+    cases: dict[str, Case] = {}
+    refused: list[Refused] = []
+    counts: Counter[str] = Counter()
+    looked_at, faults = 0, []
+    first = source.find(query, licences, 0)
+    total, asked = first.value[0], first.asked
+    for looked in _each(source, query, licences, *first.value):
+        looked_at += 1
+        asked = min(asked, looked.asked)
+        tell(looked_at, min(total, _MOST_ARTICLES))
+        counts.update(reason for reason, _ in looked.refused)
+        refused += [each for _, each in looked.refused]
+        faults += [looked.fault] if looked.fault else []
+        for planned in looked.figures[: most - len(figures)]:
+            figures.append(planned)
+            if looked.case:
+                cases[looked.case.id] = looked.case
+        if len(figures) >= most or looked_at >= _MOST_ARTICLES:
+            break
+    if faults and len(faults) == looked_at:  # not one article, but the source itself
+        raise faults[0]
+    return Plan(tuple(figures), tuple(cases.values()), tuple(refused), tuple(counts.most_common()), total, looked_at, asked)
+
+
+def _each(source: Source, query: str, licences: Sequence[str], total: int, ids: list[str]) -> Iterator[Looked]:
+    """Articles in the order of the search, each once, some of them ahead of who takes them."""
+    start, seen = 0, set[str]()
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="articles") as pool:
+        while ids:
+            for place in range(0, len(ids), _AT_ONCE):
+                yield from pool.map(lambda pmc: look_at(source, pmc, licences), ids[place : place + _AT_ONCE])
+            start += PAGE
+            seen.update(ids)
+            more = source.find(query, licences, start).value[1] if start < min(total, _MOST_ARTICLES) else []
+            ids = [each for each in more if each not in seen]
+
+
+def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
+    """Look at one article.
+
+    Parameters
+    ----------
+    source : Source
+    pmc : str
+        "PMC123".
+    licences : sequence of str
+
+    Raises
+    ------
+    mirage.errors.NoNetwork, mirage.errors.Unavailable
+        When the source cannot be asked any more; what one article does wrong is told in what is given back.
+    """
+    try:
+        entry = source.entry(pmc)
+        if entry is None or (why := _unfit(entry)):
+            return _out(pmc, "PubMed Central does not give out the article" if entry is None else why, entry)
+        article = source.article(entry)
+    except Changed as error:
+        return _out(pmc, UNREADABLE, why=str(error), fault=error)
+    except (FetchRefused, TooLarge) as error:
+        return _out(pmc, UNREADABLE, why=str(error))
+    article = replace(article, title=article.title or entry.title, doi=article.doi or entry.doi)
+    stated = licence_of(entry.licence_code, article, licences)
+    reason = RETRACTED if article.retracted else stated.refusal or ("" if article.figures else "The article has no figures")
+    if reason:
+        return _out(pmc, reason, entry, f"{reason}: {stated.words}." if reason == stated.refusal and stated.words else "")
+    notes = [stated.warning] if stated.warning else []
+    notes += ["An expression of concern about the article was published."] if article.concern else []
+    return _figures(entry, article, stated.licence, tuple(notes))
+
+
+def _unfit(entry: Entry) -> str:
+    """Why nothing of an article may come, by what the source says of it."""
+    if entry.retracted is None:
+        return "PubMed Central does not say whether the article was retracted"
+    if entry.retracted:
+        return RETRACTED
+    if not entry.open_access:
+        return "The article is not for open access"
+    return "" if entry.xml is not None else "PubMed Central does not give out the article's text"
+
+
+def _out(pmc: str, reason: str, entry: Entry | None = None, why: str = "", fault: Changed | None = None) -> Looked:
+    """An article of which nothing comes."""
+    refused = Refused(pmc, why or f"{reason}.", f"pmc:{pmc}" if reason == RETRACTED else "")
+    return Looked(entry.asked if entry else float("inf"), refused=((reason, refused),), fault=fault)
+
+
+def _figures(entry: Entry, article: Article, licence: Licence, notes: tuple[str, ...]) -> Looked:
+    case = case_of(article, entry.pmc, licence, notes)
+    planned: list[ArticleFigure] = []
+    refused: list[tuple[str, Refused]] = []
+    told = digest(repr(case))
+    for found, name in zip(article.figures, names_of(article.figures), strict=True):
+        label = label_of(entry.pmc, found)
+        if found.left_out:
+            refused.append((found.left_out, Refused(label, f"{found.left_out}.")))
+            continue
+        for number, names in enumerate(found.pictures, start=1):
+            forms = entry.forms(names)
+            fit = [each for each in forms if each.size is None or each.size <= MOST_PICTURE]
+            if not fit:
+                refused.append(_no_picture(label, forms))
+                continue
+            whole = name if number == 1 else f"{name}-{number}"
+            figure = figure_of(article, entry.pmc, licence, found, whole, notes)
+            small = next((each for each in fit[1:] if each.name.lower().endswith(".gif")), None)
+            planned.append(
+                ArticleFigure(
+                    figure=figure,
+                    label=label if len(found.pictures) == 1 else f"{label}, picture {number}",
+                    fingerprint=digest(f"{figure!r}{told}{fit[0].key}{fit[0].digest}"),
+                    size=fit[0].size,
+                    notes=(*notes, *_compound(found)),
+                    compound=bool(found.panels),
+                    picture=fit[0],
+                    small=small,
+                )
+            )
+    return Looked(entry.asked, case, tuple(planned), tuple(refused))
+
+
+def _compound(found: JatsFigure) -> tuple[str, ...]:
+    return (f"It is a compound figure with the parts {found.panels}, kept whole.",) if found.panels else ()
+
+
+def _no_picture(label: str, forms: list[Stored]) -> tuple[str, Refused]:
+    if not forms:
+        return NO_PICTURE, Refused(label, f"{NO_PICTURE}.")
+    size = max(each.size or 0 for each in forms)
+    kind = forms[0].name.rpartition(".")[2].upper()
+    return TOO_LARGE, Refused(label, too_large(kind, f"{size / 1e6:,.1f} MB"))
+
+
+def too_large(kind: str, size: str) -> str:
+    """Why a picture is not taken, in a sentence."""
+    return f"Its only picture is a {kind} file of {size}, and at most {MOST_PICTURE // 1_000_000} MB are taken."

@@ -1,0 +1,95 @@
+"""Sheets of a workbook (xlsx, xlsm, xlsb, xls, ods), read in a process of their own that may run out of memory or time."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirage.corpora.table_text import Row
+from mirage.errors import BadInput
+from mirage.images.child import ChildError, child_of
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIP = b"PK\x03\x04"
+_FILE_MOST, _UNPACKED_MOST = 64 * 2**20, 400 * 2**20
+_SECONDS, _MEMORY = 20.0, 900 * 2**20
+_PACKED = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
+_READER = Path(__file__).with_name("table_workbook_reader.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet, as far as somebody sees it.
+
+    Attributes
+    ----------
+    name : str
+    rows : list of Row
+        Their numbers as the spreadsheet counts them.
+    """
+
+    name: str
+    rows: list[Row]
+
+
+def is_workbook(head: bytes) -> bool:
+    """Whether a file that begins so may be a workbook, whatever it is called."""
+    return head.startswith((OLE, ZIP))
+
+
+def read_workbook(path: Path, name: str) -> list[Sheet]:
+    """Read what its visible sheets show: values of formulas, numbers and dates as text, merged cells in each of their rows.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        What to call it in messages.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is none, is protected by a password, is damaged, or is too large.
+    """
+    _check(path, name)
+    try:
+        told, _ = child_of(_READER, _MEMORY).ask("read", str(path.resolve()), seconds=_SECONDS, most=0)
+    except ChildError:
+        told = {"fault": "harm"}
+    if fault := told.get("fault") or ("harm" if "error" in told else ""):
+        raise BadInput(f"{name} {_FAULTS.get(fault, _FAULTS['damaged'])}")
+    return [Sheet(each["name"], [(line, cells) for line, cells in each["rows"]]) for each in told["sheets"]]
+
+
+_AS_CSV = "Save it as CSV (in a spreadsheet: “CSV UTF-8”)."
+_FAULTS = {
+    "password": "is protected by a password. Save it without one.",
+    "damaged": "is damaged, or no workbook that can be read. Open it in a spreadsheet and save it as .xlsx or as CSV.",
+    "large": f"holds more cells than a table of words may have (five million, or 64 million characters). {_AS_CSV}",
+    "harm": f"takes more memory or time than a table may. {_AS_CSV}",
+    "missing": "is a workbook, and what reads those is not installed. Save it as CSV, or whoever runs MIRAGE here can "
+    "install it (pip install python-calamine).",
+}
+
+
+def _check(path: Path, name: str) -> None:
+    """Refuse what its directory of contents says to be no workbook, or too large, before anything of it is unpacked."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(8)
+        if size > _FILE_MOST:
+            raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. {_AS_CSV}")
+        if head.startswith(OLE):
+            return
+        with zipfile.ZipFile(path) as packed:
+            entries = packed.infolist()
+            if not _PACKED & {entry.filename for entry in entries}:
+                raise BadInput(f"{name} is a zip archive and no workbook. Unpack it, and add what is in it.")
+            if sum(entry.file_size for entry in entries) > _UNPACKED_MOST:
+                raise BadInput(f"{name} unpacks to more than {_UNPACKED_MOST // 2**20} MB. {_AS_CSV}")
+    except OSError as error:
+        raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise BadInput(f"{name} {_FAULTS['damaged']}") from error

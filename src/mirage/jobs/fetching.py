@@ -1,0 +1,135 @@
+"""What takes the network: asking a living source what it would give, and fetching a corpus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mirage import corpora
+from mirage.atlas import Atlas
+from mirage.corpora.base import CorpusCard, Downloads
+from mirage.corpora.live.base import Live
+from mirage.errors import BadInput, MirageError, Unavailable
+from mirage.jobs.job import Cancelled, Update
+from mirage.language.words import counted
+from mirage.storage.preview import SourcePreview, preview_source
+
+
+def ask_source(
+    atlas: Atlas,
+    corpus: str,
+    given: dict[str, Any],
+    again: bool,
+    keep: Callable[[SourcePreview], None],
+    update: Update,
+    stopped: Callable[[], bool],
+) -> None:
+    """Ask a living source what it would give; nothing is added.
+
+    Parameters
+    ----------
+    atlas : Atlas
+    corpus, given
+        As for `mirage.jobs.change.add_corpus`.
+    again : bool
+        Whether to ask even where answers are kept.
+    keep : callable
+        Given what it would give.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is no living source.
+    """
+    source = corpora.load(corpus, **given)
+    if not isinstance(source, Live):
+        raise BadInput(f"{corpus} is not asked for words; it is added as a whole.")
+    update(message=f"Asking {source.card.title}.")
+    try:
+        found = preview_source(atlas, source, Fetching(update, stopped, source.card.title), again=again)
+    except OSError as error:
+        raise _not_kept(source.card, error) from error
+    if stopped():
+        raise Cancelled
+    keep(found)
+    update(state="done", message=f"{counted(len(found.offer.figures), 'figure')} could come. Nothing was added.")
+
+
+class Fetching:
+    """Tells what is fetched: bytes, figures, answers, whichever of them a corpus tells.
+
+    Parameters
+    ----------
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+    title : str
+        Of what is asked.
+    """
+
+    def __init__(self, update: Update, stopped: Callable[[], bool], title: str) -> None:
+        self._update, self._stopped, self._title = update, stopped, title
+        self._began: dict[str, tuple[float, int]] = {}  # when a step began, and at what number
+        self._told: dict[str, str] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Tell a step of it, as `mirage.corpora.base.Steps`; stops where that was asked for."""
+        if self._stopped():
+            raise Cancelled
+        now = time.monotonic()
+        since, had = self._began.setdefault(what, (now, done))
+        rate = (done - had) / max(now - since, 1e-3)
+        left = (total - done) / rate if total and rate > 0 and now - since > 1 else None
+        size, unit = {"downloading": (1e6, " MB"), "fetching": (1, " figures"), "asking": (1, "")}.get(what, (1, " files"))
+        digits = ",.1f" if what == "downloading" and max(done, total or 0) < 1e7 else ",.0f"
+        of = f" of {total / size:{digits}}" if total else ""
+        part = f"{done / size:{digits}}{of}{unit}"
+        lead = f"Asking {self._title}" if what == "asking" else "Fetching" if what == "fetching" else what.capitalize()
+        # Figures and bytes are two views of one step; the bar shows the figures.
+        other = {"fetching": "downloading", "downloading": "fetching"}.get(what, "")
+        if other == "fetching" and other in self._told:
+            self._told[what] = part
+            self._update(message=f"Fetching: {self._told[other]}, {part}.")
+            return
+        self._told[what] = part
+        beside = f", {self._told[other]}" if other in self._told else ""
+        self._update(done=done, total=total or 0, seconds_left=left, message=f"{lead}: {part}{beside}.")
+
+
+def _not_kept(card: CorpusCard, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"What {card.title} sent could not be kept: {error.strerror or error}. Make room or mend that, then go on: what "
+        "was fetched by then is kept."
+    )
+
+
+def prepare(source: Downloads, card: CorpusCard, update: Update, stopped: Callable[[], bool]) -> None:
+    """Fetch what is missing of a corpus. What was fetched stays; of a living source, that is said where it breaks.
+
+    Parameters
+    ----------
+    source : mirage.corpora.base.Downloads
+    card : mirage.corpora.base.CorpusCard
+        Its card.
+    update, stopped : callable
+        As a `mirage.jobs.job.Work` gets them.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        When the source fails, or the disk is full.
+    """
+    try:
+        source.prepare(Fetching(update, stopped, card.title))
+    except Cancelled:
+        if not card.live:
+            raise
+        raise Cancelled("Stopped before anything was added. What was fetched is kept on disk for when you go on.") from None
+    except OSError as error:
+        raise _not_kept(card, error) from error
+    except MirageError as error:
+        if card.live:
+            error.args = (f"{error} Nothing was added. What was fetched by then is kept on disk: add it again to go on.",)
+        raise

@@ -1,0 +1,215 @@
+"""Lanes in which jobs run one after another, each job kept in the atlas's records."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from mirage.errors import MirageError, NotFound
+from mirage.jobs.job import ENDED, Cancelled, Job, Work
+from mirage.storage.store import Store
+from mirage.wording import _
+
+logger = logging.getLogger(__name__)
+
+_KEEP_EVERY_SECONDS = 1.0
+_STOPPING = "Stopping: it ends with the step in hand, which may wait for an answer."
+_STOPPED = "Cancelled, and MIRAGE was stopped before it had ended. What it had stored is there."
+_AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
+_DIED_AGAIN = "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
+_MOST_ATTEMPTS = 2
+# Of jobs that have ended, so many are kept, and none longer than this.
+KEPT_JOBS, KEPT_SECONDS = 200, 90 * 86_400.0
+
+
+class Lanes:
+    """Jobs, those of each lane one at a time; who queues them says what may be queued.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        # Of each job that has not ended: its work, and what tells it to stop.
+        self._works: dict[str, tuple[Work, threading.Event]] = {}
+        self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
+        self._kept_at = 0.0
+        self._closing = False
+
+    def _admit(self, job: Job) -> None:
+        """Raise what refuses a new job; nobody can come between this and its being queued."""
+
+    def _ended(self, job: Job, *, failed: bool) -> None:
+        """Told of a job that ends, while it is still listed as running."""
+
+    def _again(self, job: Job) -> Work | None:
+        """The work of a job that another process began; None where it cannot be begun again."""
+
+    def _take_up(self, lost: Mapping[str, str], otherwise: str) -> None:
+        """Queue again what a process left behind, unless two have ended while it ran, or mark it as failed.
+
+        Parameters
+        ----------
+        lost : mapping
+            What to say of those that cannot be begun again, by kind.
+        otherwise : str
+            The same of other kinds.
+        """
+        left = [Job.of(record) for record in reversed(self._store.jobs())]
+        self._jobs |= {job.id: job for job in left}
+        for job in (each for each in left if not each.ended):
+            if job.stopping:
+                self._update(job.id, state="cancelled", message=_STOPPED, told=_STOPPED)
+            elif job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
+                self._update(job.id, state="failed", message=_DIED_AGAIN)
+            elif work := self._again(job):
+                again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
+                self._queue(again, work)
+            else:
+                why = lost.get(job.kind, otherwise)
+                self._update(job.id, state="failed", message=why, told=why)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def list(self) -> list[Job]:
+        """Every job, newest first, but for looks at what might be added: those are for who asked."""
+        with self._lock:
+            shown = (self._placed(job.public) for job in self._jobs.values() if not job.only_for_who_asked)
+            return sorted(shown, key=lambda job: -job.created)
+
+    def get(self, job_id: str) -> Job:
+        """One job: as who started it sees it where the id says its secret, else as everybody does.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        with self._lock:
+            known, secret = (job_id, "") if job_id in self._jobs else job_id.rpartition("-")[::2]
+            if known not in self._jobs:
+                raise NotFound(_("There is no job %(job_id)s.", job_id=repr(job_id)))
+            job = self._jobs[known]
+            mine = bool(job.secret) and secrets.compare_digest(secret.encode("utf-8", "replace"), job.secret.encode())
+            return self._placed(job.own if mine else job.public)
+
+    def _placed(self, job: Job) -> Job:
+        if job.state != "queued":
+            return replace(job, message=_STOPPING, seconds_left=None) if job.stopping and not job.ended else job
+        mine = job.created, job.id.partition("-")[0]  # without its secret
+        before = (other for other in self._jobs.values() if other.lane == job.lane and not other.ended)
+        return replace(job, ahead=sum((other.created, other.id) < mine for other in before))
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; what it has stored stays. An ended job is left as it is."""
+        found = self.get(job_id)
+        job_id = job_id if job_id in self._jobs else job_id.rpartition("-")[0]
+        under_way = self._works.get(job_id)
+        if found.state == "queued":
+            self._update(job_id, state="cancelled", message="Cancelled before it began.")
+            self._works.pop(job_id, None)
+        if under_way:
+            under_way[1].set()
+            if found.state == "running":
+                self._update(job_id, stopping=True)
+        return self.get(found.id)
+
+    def close(self, timeout: float = 30.0) -> None:
+        """Stop what runs, after the batch or the step in hand, and take no more."""
+        self._closing = True
+        for _id, stop in list(self._works.values()):
+            stop.set()
+        for lane, _worker in self._lanes.values():
+            lane.put(None)
+        for _lane, worker in self._lanes.values():
+            worker.join(timeout)
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _queue(self, job: Job, work: Work) -> None:
+        with self._lock:
+            if job.id not in self._jobs:
+                self._admit(job)
+            self._jobs[job.id] = job
+            self._works[job.id] = work, threading.Event()
+            if job.lane not in self._lanes:
+                waiting: queue.Queue[str | None] = queue.Queue()
+                worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
+                self._lanes[job.lane] = waiting, worker
+                worker.start()
+        self._keep(job)
+        self._lanes[job.lane][0].put(job.id)
+
+    def _run(self, lane: queue.Queue[str | None]) -> None:
+        while (job_id := lane.get()) is not None and not self._closing:
+            if (found := self._works.get(job_id)) is None or self._jobs[job_id].state != "queued":
+                continue
+            work, stop = found
+            # Kept before it begins, so that a process which does not survive it is counted.
+            self._update(job_id, state="running", message="Starting.", attempts=self._jobs[job_id].attempts + 1)
+            try:
+                work(partial(self._update, job_id), stop.is_set)
+            except Cancelled as cancelled:
+                self._update(job_id, state="cancelled", message=str(cancelled) or "Cancelled.")
+            except MirageError as error:
+                self._update(job_id, state="failed", message=str(error), told="", exit_code=error.exit_code)
+            except BaseException as error:  # whatever it is, the next job must have its turn
+                # Without what the error says: that may name somebody's file.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                logger.error("job %s failed with %s:\n%s", job_id, type(error).__name__, where)
+                message = "Something went wrong that should not have; the log of the server says what."
+                self._update(job_id, state="failed", message=message, told=message)
+            finally:
+                self._works.pop(job_id, None)
+            self._prune()
+
+    def _update(self, job_id: str, **changes: Any) -> None:
+        if changes.get("state") in ENDED:
+            job = self._jobs[job_id]
+            if self._closing and changes["state"] == "cancelled" and job.asked is not None and not job.stopping:
+                # Nobody cancelled it: it is begun again at the next start, and this time does not count.
+                changes = {"state": "queued", "attempts": job.attempts - 1}
+            else:
+                changes |= {"finished": time.time(), "seconds_left": None}
+            self._ended(job, failed=changes["state"] == "failed")
+        with self._lock:
+            job = self._jobs[job_id] = replace(self._jobs[job_id], **changes)
+        if changes.keys() & {"state", "results", "stopping"} or time.time() - self._kept_at > _KEEP_EVERY_SECONDS:
+            self._keep(job)
+
+    def _keep(self, job: Job) -> None:
+        if job.only_for_who_asked:
+            return
+        self._kept_at = time.time()
+        try:
+            self._store.put_job(job.id, job.created, job.record())
+        except MirageError:  # a full disk: the job is still shown, until this process ends
+            logger.warning("job %s could not be kept", job.id, exc_info=True)
+
+    def _prune(self) -> None:
+        """Forget jobs that ended long ago, and the oldest of many."""
+        with self._lock:
+            ended = sorted((job for job in self._jobs.values() if job.ended), key=lambda job: -job.created)
+            oldest = time.time() - KEPT_SECONDS
+            gone = [job.id for place, job in enumerate(ended) if place >= KEPT_JOBS or job.created < oldest]
+            for job_id in gone:
+                del self._jobs[job_id]
+        if gone:
+            try:
+                self._store.remove_jobs(gone)
+            except MirageError:  # they go the next time
+                logger.warning("old jobs could not be removed", exc_info=True)

@@ -1,0 +1,1 @@
+"""Reviews by educators: pooled blind, rated, measured, exchanged as files."""

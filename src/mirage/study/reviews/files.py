@@ -1,0 +1,178 @@
+"""Ratings as one file, which reviewers exchange: JSON with the hashes of the review and of the protocol that it is of.
+
+Whoever wrote a file may have put anything into it: sizes and types are checked before anything is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mirage.errors import BadInput, MirageError, first_fault
+from mirage.query import tidy
+from mirage.study.exchange import MOST_BYTES, headed, plain_name, read_head
+from mirage.study.kept import note_of
+from mirage.study.reviews.ratings import Place, Rating, name_of
+from mirage.study.reviews.reviews import Review, Reviews
+from mirage.wording import _
+
+FORMAT = 1
+LATEST = 1e10  # seconds since 1970; a rating that is changed here comes after the one that it replaces
+ENDING = ".mirage-ratings"
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Reviewer(_Strict):
+    name: str = Field(max_length=1000)
+    ratings: list[Rating] = Field(max_length=1000)
+
+
+class _File(_Strict):
+    format: int
+    software: str = Field("", max_length=200)
+    written: str = Field("", max_length=40)
+    review: str = Field(pattern=_HASH.pattern)
+    protocol: str = Field(pattern=_HASH.pattern)
+    query: str = Field("", max_length=500)
+    reviewers: list[_Reviewer] = Field(max_length=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file of ratings brought.
+
+    Attributes
+    ----------
+    review : Review
+    names : tuple of str
+        Of the reviewers in it.
+    new, changed, same : int
+        Ratings that were not there; that took the place of earlier ones; that were there, as late or later.
+    """
+
+    review: Review
+    names: tuple[str, ...]
+    new: int
+    changed: int
+    same: int
+
+    @property
+    def words(self) -> str:
+        """The same in words."""
+        total = self.new + self.changed + self.same
+        if not total:
+            return f"{', '.join(self.names) or 'Nobody'} rated nothing in this file. Nothing was changed."
+        counts = [f"{self.new} new", f"{self.changed} changed", f"{self.same} there already"]
+        given = f"{total} rating{'s' if total != 1 else ''} of {self.review.query} by {', '.join(self.names)}"
+        return f"{given}: {', '.join(counts)}."
+
+
+def printed(mine: Reviews, review_id: str, reviewer: str | None = None) -> bytes:
+    """The ratings of a review as the bytes of a file.
+
+    Parameters
+    ----------
+    mine : Reviews
+    review_id : str
+    reviewer : str, optional
+        Those of this one only; they stand there even where they rated nothing.
+    """
+    review = mine.get(review_id)
+    by: dict[str, dict[str, Any]] = {}
+    if reviewer is not None:
+        by[reviewer.casefold()] = {"name": name_of(reviewer), "ratings": []}
+    for each in mine.rated(review_id, reviewer):
+        mine_of = by.setdefault(each.reviewer, {"name": each.name, "ratings": []})
+        mine_of["ratings"].append(each.rating.model_dump(mode="json"))
+    told = {
+        **headed(FORMAT),
+        "review": review.digest,
+        "protocol": review.protocol,
+        "query": review.query,
+        "reviewers": list(by.values()),
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def file_name(review: Review, reviewer: str = "", ending: str = ENDING) -> str:
+    """What a file of a review may be called, whatever its words are."""
+    return f"{plain_name(f'{review.query} {reviewer}', 'review')}{ending}"
+
+
+def take_in(mine: Reviews, data: bytes, name: str = "The file") -> Taken:
+    """Take in a file of ratings. The same file again changes nothing.
+
+    Parameters
+    ----------
+    mine : Reviews
+    data : bytes
+    name : str
+        Of the file, for messages.
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        When it is no such file, is of a review that is not here or is closed, or something in it cannot be; nothing was
+        changed.
+    """
+    size = _(
+        "%(name)s has %(data)s MB; ratings have %(most_bytes)s MB at most. Nothing was changed.",
+        name=name,
+        data=format(len(data) / 1000000.0, ".1f"),
+        most_bytes=format(MOST_BYTES / 1000000.0, ".0f"),
+    )
+    other = _(
+        "%(name)s holds no ratings. Choose a file that ends in %(ending)s, as a packet saves it. Nothing was changed.",
+        name=name,
+        ending=ENDING,
+    )
+    given = read_head(data, name, "reviewers", FORMAT, too_large=size, another=other)
+    try:
+        read = _File.model_validate(given)
+        by = [(name_of(each.name), [_checked(rating) for rating in each.ratings]) for each in read.reviewers]
+    except (ValueError, MirageError) as error:
+        raise BadInput(
+            _("%(name)s cannot be taken in: %(error)s Nothing was changed.", name=name, error=first_fault(error))
+        ) from error
+    here = next((each for each in mine.list() if each.digest == read.review), None)
+    if here is None:
+        same = any(each.query == read.query for each in mine.list())
+        of = f"of {tidy(read.query)[:80]!r} " if read.query else ""
+        why = "the review of it that is here shows other items" if same else "no such review is here"
+        raise BadInput(
+            _(
+                "%(name)s does not match: it rates a review %(of)swith the hash %(review)s, and %(why)s. Take "
+                "it in where the packet was made. Nothing was changed.",
+                name=name,
+                of=of,
+                review=read.review[:12],
+                why=why,
+            )
+        )
+    if here.protocol != read.protocol:
+        raise BadInput(
+            _(
+                "%(name)s does not match: its ratings follow a protocol with the hash %(protocol)s, the review "
+                "here one with %(protocol2)s. Nothing was changed.",
+                name=name,
+                protocol=read.protocol[:12],
+                protocol2=here.protocol[:12],
+            )
+        )
+    new, changed, same_ones = mine.take(here.id, by)
+    return Taken(mine.get(here.id), tuple(each for each, _ in by), new, changed, same_ones)
+
+
+def _checked(rating: Rating) -> Rating:
+    if rating.rated > LATEST:
+        raise BadInput(f"{rating.rated} is no time of a rating.")
+    place = Place(words=tidy(rating.place.words), region=rating.place.region)
+    return rating.model_copy(update={"comment": note_of(rating.comment), "place": place})

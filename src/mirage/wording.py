@@ -1,0 +1,95 @@
+"""Texts for people, looked up in a catalogue: English as it stands in the code, another language by its translation.
+
+`make catalogue` collects the texts of the package; docs/engineering.md says how to write one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from gettext import NullTranslations
+from typing import TypeVar
+
+Key = TypeVar("Key")
+_SPOKEN: ContextVar[NullTranslations] = ContextVar("translations")
+_ENGLISH = NullTranslations()
+
+
+def translations() -> NullTranslations:
+    """Give the translations of the request in hand; the texts themselves where nobody chose another language."""
+    return _SPOKEN.get(_ENGLISH)
+
+
+@contextmanager
+def speaking(language: NullTranslations) -> Iterator[None]:
+    """Let what is written inside be written in a language.
+
+    Parameters
+    ----------
+    language : gettext.NullTranslations
+    """
+    before = _SPOKEN.set(language)
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(before)
+
+
+def _(message: str, /, **values: object) -> str:
+    """Translate a text and fill its places.
+
+    Parameters
+    ----------
+    message : str
+        A literal, so that it is collected; places are written ``%(name)s``, and a percent sign ``%%``.
+    **values
+        What stands in the places.
+    """
+    return translations().gettext(message) % values
+
+
+def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
+    """Translate a text that says how many; ``%(num)s`` is the number.
+
+    Parameters
+    ----------
+    one, many : str
+        Literals.
+    number : int
+    **values
+        What stands in the places.
+    """
+    return translations().ngettext(one, many, number) % {"num": number, **values}
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
+    """Mark a literal to be collected; it is translated when it is read.
+
+    Parameters
+    ----------
+    message : str
+    """
+    return message
+
+
+class Words(Mapping[Key, str]):
+    """What values are called: translated as they are read.
+
+    Parameters
+    ----------
+    texts : mapping of str
+        By value; literals marked by ``N_``.
+    """
+
+    def __init__(self, texts: Mapping[Key, str]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, key: Key) -> str:
+        return _(self._texts[key])
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)

@@ -1,0 +1,63 @@
+"""Choosing of what a source offers, with scripts and without, by mouse and keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from browsing import expect, opened
+from conftest import serving
+
+from live_maker import installed
+from mirage.atlas import Atlas
+from mirage.settings import Settings
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def offering(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("offering")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        installed(folder / "source", patch) as answers,
+        Atlas.open(folder / "atlas", create=True) as atlas,
+        serving(atlas, Settings(), folder) as served,
+    ):
+        yield served, answers
+
+
+def test_the_button_says_how_many_are_ticked_and_a_group_is_ticked_as_one(chromium, offering):
+    served, answers = offering
+    page, complaints = opened(chromium, served)
+    page.goto("/search?q=pneumonia")
+    assert answers.asked == []
+    page.get_by_label("Words").first.press("Enter")
+    button = page.locator("[data-add-these]")
+    expect(button).to_have_text("Add these 5 pictures (at least 1.0 MB)")
+    page.locator("[data-group]").first.uncheck()
+    expect(button).to_have_text("Add the 3 that are ticked (at least 700 kB)")
+    page.locator("#f2").focus()
+    page.keyboard.press("Space")
+    expect(button).to_have_text("Add the 4 that are ticked (at least 900 kB)")
+    expect(page.locator("[data-group]").first).to_be_checked()
+    button.click()
+    expect(page.locator("[data-state=done]")).to_be_visible()
+    assert answers.fetched == ["made:1", "made:2", "made:3", "made:4"]
+    page.go_back()
+    expect(page.locator(".tally")).to_contain_text("4 in the library already")
+    assert complaints == []
+    page.context.close()
+
+
+def test_without_scripts_all_of_it_works(chromium, offering):
+    served, _ = offering
+    page, _ = opened(chromium, served, java_script_enabled=False)
+    page.goto("/look?corpus=made&query=stroke&most=3")
+    page.get_by_role("button", name="Ask Made-up Central").click()
+    expect(page.locator("[data-choose]")).to_be_visible(timeout=120_000)  # the page loads itself again
+    page.get_by_role("link", name="Untick all").click()
+    expect(page.locator("#f3")).to_be_disabled()  # it is there already
+    page.locator("#f1").check()
+    page.get_by_role("button", name="Add what is ticked").click()
+    expect(page.locator("[data-state=done]")).to_be_visible(timeout=120_000)
+    assert page.url.startswith(f"{served.url}/jobs/")
+    page.context.close()

@@ -1,0 +1,174 @@
+"""The catalogue holds every text of the templates and scripts, and is as new as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from jinja2 import nodes
+from pygments.lexers.javascript import JavascriptLexer
+from pygments.token import Comment, String, Whitespace
+
+from mirage.web.templating import _ENVIRONMENT, script_texts
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "src" / "mirage" / "web"
+TEMPLATES = sorted(path.name for path in (WEB / "templates").glob("*.html"))
+SHOWN = {"aria-label", "title", "alt", "placeholder", "aria-description", "aria-roledescription", "content"}
+NAMES = {"MIRAGE", "DICOM", "PNG", "JPEG", "WebP", "XMP", "C2PA"}
+
+
+@pytest.fixture(scope="module")
+def script():
+    return pytest.importorskip("catalogue", reason="babel is not installed")
+
+
+def test_the_catalogue_is_as_new_as_the_texts(script):
+    there = (WEB / "catalogue" / "messages.pot").read_text("utf-8")
+    assert there == script.written(script.collect()), "a text changed: run `make catalogue`"
+
+
+def test_the_site_knows_which_texts_its_scripts_look_up(script):
+    of_scripts = {each.id for each in script.collect() if any(file.endswith(".js") for file, _ in each.locations)}
+    assert of_scripts == script_texts()
+
+
+def _flat(node: nodes.Node) -> Iterator[str]:
+    """What a template writes, in its order and all branches of it: its own letters, a mark for what is from elsewhere."""
+    match node:
+        case nodes.TemplateData():
+            yield node.data
+        case nodes.Const(value=str()):
+            yield node.value
+        case nodes.CondExpr():
+            yield from (*_flat(node.expr1), "\ue000", *(_flat(node.expr2) if node.expr2 else ()))
+        case nodes.Or():
+            yield from (*_flat(node.left), "\ue000", *_flat(node.right))
+        case nodes.Add():
+            yield from (*_flat(node.left), *_flat(node.right))
+        case nodes.Concat():
+            for each in node.nodes:
+                yield from _flat(each)
+        case nodes.Getitem(node=nodes.Dict(items=pairs)) | nodes.Call(node=nodes.Getattr(node=nodes.Dict(items=pairs))):
+            for pair in pairs:
+                yield from (*_flat(pair.value), "\ue000")
+        case nodes.Filter(node=nodes.Node() as filtered):
+            yield from _flat(filtered)
+        case nodes.Assign():  # a name for the program is in small letters
+            yield from (text if re.search(r"[A-Z ]", text) else "\ue000" for text in _flat(node.node))
+        case nodes.Expr():
+            yield "\ue000"
+        case nodes.Extends() | nodes.FromImport() | nodes.Import() | nodes.Include() | nodes.Block(name="kind"):
+            pass
+        case _:
+            for each in node.iter_child_nodes(exclude=("test", "iter", "target", "args", "defaults")):
+                yield from _flat(each)
+
+
+class _Texts(HTMLParser):
+    """Text that a person sees or hears."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag, attributes):
+        self._silent += tag in ("code", "kbd", "script", "style")
+        given = dict(attributes)
+        for name, value in attributes:
+            button = tag == "input" and name == "value" and given.get("type") in ("submit", "button")
+            if value and (button or (name in SHOWN and not (tag == "meta" and given.get("name") != "description"))):
+                self.handle_data(value)
+
+    def handle_endtag(self, tag):
+        self._silent -= tag in ("code", "kbd", "script", "style")
+
+    def handle_data(self, text):
+        for part in text.split("\ue000"):
+            words = [word for word in re.findall(r"[^\W\d_]{2,}", part) if word not in NAMES]
+            if words and not self._silent:
+                self.found.append(part.strip())
+
+
+def _bare(source: str) -> list[str]:
+    texts = _Texts()
+    texts.feed("".join(_flat(_ENVIRONMENT.parse(source))))
+    texts.close()
+    return texts.found
+
+
+def test_bare_texts_are_found():
+    bare = '<p title="Why">Words {{ n }}</p><b>{{ "yes" if n else _("no") }}</b>{% set x = "No one" %}'
+    assert _bare(bare) == ["Why", "Words", "yes", "No one"]
+    kept = '<b class="{{ "y" if n }}">{{ _("Words") }}{% trans %}x{% endtrans %} <code>x.py</code></b> PNG{% set x = "no" %}'
+    assert _bare(kept) == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_text_of_a_template_is_in_the_catalogue(template):
+    assert _bare((WEB / "templates" / template).read_text("utf-8")) == [], 'write {{ _("…") }} around it'
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_only_literals_are_looked_up(template):
+    """A text that is looked up is trusted as HTML, so nothing from outside may be one."""
+    for call in _ENVIRONMENT.parse((WEB / "templates" / template).read_text("utf-8")).find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name in ("_", "gettext", "ngettext"):
+            texts = call.args[: 2 if call.node.name == "ngettext" else 1]
+            assert all(isinstance(each, nodes.Const) for each in texts), f"line {call.lineno}"
+
+
+SCRIPTS = sorted(path.name for path in (WEB / "static").glob("*.js"))
+_PROPERTIES = {"textContent", "innerText", "title", "alt", "placeholder", "ariaLabel", "ariaValueText", "ariaDescription"}
+
+
+def _bare_in_script(source: str) -> list[str]:
+    """Strings that become a text or a name of an element, or read like a sentence, without being looked up."""
+    values, found, depth, shown_at = ["", ""], [], 0, None
+    for kind, value in JavascriptLexer().get_tokens(source):
+        if kind in Comment or (kind in Whitespace and not value.strip()):
+            continue
+        if shown_at is None and values[-1] in _PROPERTIES and value in ("=", ":"):
+            shown_at = depth
+        if kind in String and kind not in String.Interpol:
+            text = value.strip("\"'`")
+            if values[-2:] == ["setAttribute", "("]:
+                shown_at = depth if text in SHOWN else None
+            elif (
+                values[-2:] != ["_", "("]
+                and values[-1] not in ("===", "!==")
+                and (re.match(r"[A-Z][a-z]*,? [a-z]", text) or (shown_at == depth and re.search(r"[A-Za-z]{2}", text)))
+            ):
+                found.append(text.strip())
+        elif value in ("(", "{", "[", "${"):
+            depth += 1
+        elif value in (")", "}", "]"):
+            depth -= 1
+            shown_at = None if shown_at is None or depth < shown_at else shown_at
+        elif value == ";":
+            shown_at = None
+        values = [values[-1], value]
+    return found
+
+
+def test_bare_texts_of_scripts_are_found():
+    assert _bare_in_script('a.textContent = "Stop"; b.setAttribute("title", `${n} more`); say("Look there");') == [
+        *("Stop", "more", "Look there")
+    ]
+    assert (
+        _bare_in_script('a.textContent = _("Stop"); b.title = n ? _("%(n)s", { n }) : ""; // Look there\na.src = "abc def"')
+        == []
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_every_text_of_a_script_is_in_the_catalogue_and_its_data_come_from_the_source(script):
+    source = (WEB / "static" / script).read_text("utf-8")
+    assert _bare_in_script(source) == [], 'write _("…") around it'
+    assert script == "source.js" or not re.search(r"\bfetch\(|XMLHttpRequest|new EventSource", source), (
+        "fetch through source.js"
+    )
