@@ -117,7 +117,7 @@ class MadeLive:
             )
             for number, each in enumerate(self._ids())
         ]
-        left = (("no licence is stated", 7), ("the article was retracted", 1))
+        left = (("articles without a stated licence", 7), ("article marked as retracted", 1))
         return Offer(tuple(offered), "articles", 1204, 40, left, 1_790_000_000.0, tuple(self.answers.withdrawn))
 
     @property

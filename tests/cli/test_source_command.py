@@ -40,7 +40,7 @@ def test_a_preview_says_what_would_come_and_fetches_nothing(answers: Answers, tm
     assert "made:2: Figure 2 (CT, 30 slices, 0.3 MB, CC BY 4.0)" in told.stdout
     for said in (
         "Made-up Central: 1,204 articles fit; 40 were looked at.",
-        "Left out: no licence is stated: 7",
+        "8 left out: 7 articles without a stated licence; 1 article marked as retracted.",
         "Look at made:0: The article was corrected.",
         "4 figures would come, 1.0 MB.",
         "Nothing was added.",

@@ -192,7 +192,7 @@ def test_of_a_file_that_is_too_large_the_widest_copy_comes(place: Place, tmp_pat
     assert "a copy of 3,840 pixels" in offer.figures[0].warnings[0]
     assert "a copy of 1,920 pixels" in offer.figures[1].warnings[0]
     assert offer.figures[0].attribution.endswith("via Wikimedia Commons. A smaller copy, of 3,840 pixels in width")
-    assert offer.left_out == (("Its picture is larger than 30 MB, and no smaller copy is offered", 1),)
+    assert offer.left_out == (("file of more than 30 MB or too many pixels, without a smaller copy", 1),)
     corpus = opened(place, tmp_path)
     items, refused = got(corpus)
     assert [each.label for each in refused] == ["Chest 2.jpg"]
@@ -204,7 +204,7 @@ def test_one_file_that_is_told_otherwise_costs_no_other(place: Place, tmp_path: 
     fill(place, [page(1), page(2, info={"size": -1}), page(3, info={"sha1": ["x"]})])
     offer = opened(place, tmp_path).offer()
     assert [each.id for each in offer.figures] == ["commons:M1"]
-    assert offer.left_out == (("Wikimedia Commons tells of it otherwise than it documents", 2),)
+    assert offer.left_out == (("files described otherwise than Wikimedia Commons documents", 2),)
 
 
 def test_a_search_that_gives_the_same_files_again_comes_to_an_end(place: Place, tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_copies_may_be_on_the_server_for_copies(place: Place, tmp_path: Path) ->
 # -- what stays out ---------------------------------------------------------------------------------------------------------
 
 _OUT: dict[str, tuple[dict[str, Any], str]] = {
-    "no licence": ({"said": {"LicenseShortName": "", "LicenseUrl": ""}}, "No licence is stated"),
-    "nothing is told": ({"info": {"extmetadata": []}}, "No licence is stated"),
+    "no licence": ({"said": {"LicenseShortName": "", "LicenseUrl": ""}}, "without a stated licence"),
+    "nothing is told": ({"info": {"extmetadata": []}}, "without a stated licence"),
     "fair use": ({"said": {"LicenseShortName": "Fair use", "LicenseUrl": ""}}, "not known to permit"),
     "not free": ({"said": {"NonFree": "true"}}, "fair use"),
     "another licence": ({"said": {"LicenseShortName": "GFDL", "LicenseUrl": ""}}, "GFDL, is not known to permit"),
@@ -242,16 +242,16 @@ _OUT: dict[str, tuple[dict[str, Any], str]] = {
         "not known to permit",
     ),
     "stricter by its address": ({"said": {"LicenseUrl": f"{CC}/licenses/by-nc/4.0"}}, "in different ways"),
-    "personality rights": ({"said": {"Restrictions": "personality"}}, "restricts its use (personality)"),
+    "personality rights": ({"said": {"Restrictions": "personality"}}, "more than the licence (personality)"),
     "SVG": ({"info": {"mime": "image/svg+xml"}}, "vectors"),
     "PDF": ({"info": {"mime": "application/pdf"}}, "document"),
     "video": ({"info": {"mime": "video/webm", "duration": 9.0}}, "video"),
     "sound": ({"info": {"mime": "audio/mpeg"}}, "sound"),
     "animated GIF": ({"info": {"mime": "image/gif", "duration": 1.5}}, "animation"),
-    "hidden": ({"imageinfo": [{"filehidden": True}]}, "gone, or hidden"),
-    "gone": ({"imageinfo": []}, "gone, or hidden"),
-    "elsewhere": ({"info": {"url": "https://example.org/x.jpg"}}, "not on Wikimedia's servers"),
-    "nearly there": ({"info": {"url": f"{FILES}.example.org/x.jpg"}}, "not on Wikimedia's servers"),
+    "hidden": ({"imageinfo": [{"filehidden": True}]}, "gone or hidden"),
+    "gone": ({"imageinfo": []}, "gone or hidden"),
+    "elsewhere": ({"info": {"url": "https://example.org/x.jpg"}}, "elsewhere than Wikimedia's servers"),
+    "nearly there": ({"info": {"url": f"{FILES}.example.org/x.jpg"}}, "elsewhere than Wikimedia's servers"),
     "made": ({"said": {"Categories": "AI-generated images"}}, "a program that draws"),
 }
 
@@ -262,7 +262,7 @@ def test_what_may_not_come_stays_out_and_is_counted(place: Place, tmp_path: Path
     offer = corpus.offer()
     assert [each.id for each in offer.figures] == ["commons:M99"]
     assert sum(count for _, count in offer.left_out) == len(_OUT) == offer.looked_at - 1
-    assert dict(offer.left_out)["No licence is stated"] == 2
+    assert dict(offer.left_out)["files without a stated licence"] == 2
     _, refused = got(corpus)
     assert [each.label for each in refused] == [f"Chest {number}.jpg" for number in range(1, len(_OUT) + 1)]
     for (name, (_, why)), each in zip(_OUT.items(), refused, strict=True):

@@ -118,15 +118,15 @@ def test_a_scout_comes_last_and_patients_in_turn(opened: Opened) -> None:
 
 def test_what_stays_out_is_counted_with_the_reason(opened: Opened) -> None:
     lung = dict(opened("lung cancer").offer().left_out)
-    assert lung["no pictures to look at, but segmentations, measurements, plans and reports"] == 1
-    assert lung["whole slides, which are not read"] == 1
-    assert lung["larger than 200 MB"] == 1
+    assert lung["series without pictures to look at, but with segmentations, measurements, plans and reports"] == 1
+    assert lung["series of whole slides, which MIRAGE does not read"] == 1
+    assert lung["series larger than 200 MB"] == 1
     breast = opened("breast").offer()
     assert dict(breast.left_out) == {
-        "simulated: no picture of a person": 1,
-        "of an animal": 1,
-        "no licence stated": 1,
-        "masks, reports and screens beside the pictures": 1,
+        "series made by simulation, not taken of a person": 1,
+        "series of an animal": 1,
+        "series without a stated licence": 1,
+        "series of masks, reports or screens beside the pictures": 1,
     }
     assert breast.total == 1
 
@@ -237,7 +237,7 @@ def test_an_entry_that_could_lead_elsewhere_is_counted_and_left_out(place: Place
     made = make_index(tmp_path, rows, [collection("One")])
     offer = IdcCorpus("lung", settings=settings_for(tmp_path, {"idc": place.address}), index=made).offer()
     assert [one.id for one in offer.figures] == [f"idc:{uuid(2)}"]
-    assert ("with an entry in the index that cannot be used", 1) in offer.left_out
+    assert ("series whose entry in the index cannot be used", 1) in offer.left_out
 
 
 # -- fetching ---------------------------------------------------------------------------------------------------------------

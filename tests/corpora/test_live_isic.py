@@ -104,15 +104,15 @@ def test_what_may_not_be_taken_is_counted(place: Place, tmp_path: Path) -> None:
     offer = opened(place, tmp_path).offer()
     assert [each.id for each in offer.figures] == ["isic:ISIC_0000001"]
     assert dict(offer.left_out) == {
-        "under a licence that was not asked for (CC-BY-NC)": 1, "no licence stated": 1, "not public": 1,
-        "made by a program: no photograph of a person": 1,
+        "image under CC-BY-NC, a licence that was not asked for": 1, "image without a stated licence": 1,
+        "image that the archive keeps from the public": 1, "image made by a program, not a photograph of a person": 1,
     }  # fmt: skip
     assert (offer.total, offer.looked_at) == (5, 5)
     corpus = opened(place, tmp_path)
     corpus.prepare()
     refused = {each.label: each.reason for each in corpus.items() if isinstance(each, Refused)}
     assert len(refused) == 4
-    assert refused["ISIC_0000004"] == "Not public."
+    assert refused["ISIC_0000004"] == "It is an image that the archive keeps from the public."
     more = opened(place, tmp_path, licences=("CC-BY-NC",)).offer()
     assert [str(each.licence) for each in more.figures] == ["CC-BY-NC"]
 
@@ -122,7 +122,7 @@ def test_one_image_that_is_told_otherwise_costs_no_other(place: Place, tmp_path:
     place.routes["/images/search/"] = of_json({"count": 3, "next": None, "results": [odd, None, entry(1), 5]})
     offer = opened(place, tmp_path).offer()
     assert [each.id for each in offer.figures] == ["isic:ISIC_0000001"]
-    assert (offer.looked_at, offer.left_out) == (4, (("told otherwise than the archive documents", 3),))
+    assert (offer.looked_at, offer.left_out) == (4, (("images described otherwise than the archive documents", 3),))
     long = entry(1, attribution="A" * 100_000, clinical={"diagnosis_3": "B" * 100_000})
     place.routes["/images/search/"] = of_json({"results": [long]})
     figure = opened(place, tmp_path, "mole").offer().figures[0]

@@ -18,7 +18,7 @@ from idc_maker import Buckets, collection, make_index, series, slices, uuid
 from live_server import LOGIN, Place, Reply, of_json, settings_for
 from mirage.corpora.base import Downloads, Item, Refused
 from mirage.corpora.live import commons_source, idc_bucket, isic, pmc_source
-from mirage.corpora.live.base import Live
+from mirage.corpora.live.base import Live, sentence, tally
 from mirage.corpora.live.client import Client, Rate
 from mirage.corpora.live.commons import CommonsCorpus
 from mirage.corpora.live.idc import IdcCorpus
@@ -288,6 +288,15 @@ def test_a_picture_that_was_deleted_here_is_said(asked_first: Kind, place: Place
 def test_options_that_cannot_be_used_are_told(kind: Kind, place: Place, tmp_path: Path, given: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         kind.opened(place, tmp_path, **given)
+
+
+def test_reasons_read_right_behind_their_number_and_by_themselves() -> None:
+    reasons = ["figure shown by permission of somebody else", "article without figures", "article without figures"]
+    series = ["series larger than 200 MB"] * 1204
+    assert tally(reasons) == (("articles without figures", 2), ("figure shown by permission of somebody else", 1))
+    assert tally(series) == (("series larger than 200 MB", 1204),)
+    assert sentence(reasons[0]) == "It is a figure shown by permission of somebody else."
+    assert sentence(reasons[1]) == "It is an article without figures."
 
 
 @pytest.mark.parametrize("licences", [(), ("MIT",)], ids=str)

@@ -156,7 +156,7 @@ def test_so_many_figures_and_no_more_and_pages_are_turned(
     hold(place, *(Paper(n, figures=() if n < 7 else (fig(1), fig(2))) for n in range(1, 12)))
     items, refused = got(opened(place, tmp_path, most=3))
     assert [item.figure.id for item in items] == ["pmc:PMC7-F1", "pmc:PMC7-F2", "pmc:PMC8-F1"]
-    assert {each.reason for each in refused} == {"The article has no figures."}
+    assert {each.reason for each in refused} == {"It is an article without figures."}
     searches = [query for path, query in place.asked if "esearch" in path]
     assert [query["retstart"] for query in searches] == ["0", "5"]
     assert searches[0]["term"] == '(aortic dissection) AND ("cc by license"[filter] OR "cc0 license"[filter])'
@@ -190,40 +190,40 @@ def test_an_entry_with_no_more_than_is_documented_is_enough(place: Place, tmp_pa
 
 _OWN = f'<permissions>{licensed("by-nc-nd")}</permissions><graphic xlink:href="case-g2"/>'
 _LEFT_OUT: dict[str, tuple[Paper, str, int]] = {
-    "retracted": (Paper(1, metadata={"is_retracted": True}), "was retracted", 0),
-    "retracted by its title": (Paper(1, title="RETRACTED: A case"), "was retracted", 0),
+    "retracted": (Paper(1, metadata={"is_retracted": True}), "marked as retracted", 0),
+    "retracted by its title": (Paper(1, title="RETRACTED: A case"), "marked as retracted", 0),
     "retracted by a notice": (
-        Paper(1, front='<related-article related-article-type="retraction-forward"/>'), "was retracted", 0
+        Paper(1, front='<related-article related-article-type="retraction-forward"/>'), "marked as retracted", 0
     ),
-    "retraction notice": (Paper(1, kind="retraction"), "was retracted", 0),
-    "retraction not stated": (Paper(1, metadata={"is_retracted": None}), "does not say whether", 0),
-    "no licence": (Paper(1, metadata={"license_code": None}), "No licence", 0),
-    "empty licence": (Paper(1, metadata={"license_code": ""}), "No licence", 0),
-    "NO-CC CODE": (Paper(1, metadata={"license_code": "NO-CC CODE"}), "No licence", 0),
+    "retraction notice": (Paper(1, kind="retraction"), "marked as retracted", 0),
+    "retraction not stated": (Paper(1, metadata={"is_retracted": None}), "retracted or not", 0),
+    "no licence": (Paper(1, metadata={"license_code": None}), "without a stated licence", 0),
+    "empty licence": (Paper(1, metadata={"license_code": ""}), "without a stated licence", 0),
+    "NO-CC CODE": (Paper(1, metadata={"license_code": "NO-CC CODE"}), "without a stated licence", 0),
     "not asked for": (
-        Paper(1, licence=licensed("by-nc"), metadata={"license_code": "CC BY-NC"}), "which was not asked for", 0
+        Paper(1, licence=licensed("by-nc"), metadata={"license_code": "CC BY-NC"}), "was not asked for", 0
     ),
-    "stricter in the article": (Paper(1, licence=licensed("by-nc")), "CC BY-NC 4.0, which was not asked for", 0),
-    "stricter in the list": (Paper(1, metadata={"license_code": "CC BY-NC-ND"}), "CC BY-NC-ND, which was not asked for", 0),
+    "stricter in the article": (Paper(1, licence=licensed("by-nc")), "CC BY-NC 4.0, a licence that", 0),
+    "stricter in the list": (Paper(1, metadata={"license_code": "CC BY-NC-ND"}), "CC BY-NC-ND, a licence that", 0),
     "neither is stricter": (
-        Paper(1, licence=licensed("by-sa"), metadata={"license_code": "CC BY-NC"}), "differently", 0
+        Paper(1, licence=licensed("by-sa"), metadata={"license_code": "CC BY-NC"}), "another in the text", 0
     ),
-    "all rights reserved": (Paper(1, licence=said("All rights reserved.")), "than is understood", 0),
-    "in German": (Paper(1, licence=said("Nicht kommerziell.")), "than is understood", 0),
-    "not open": (Paper(1, metadata={"is_pmc_openaccess": False}), "not for open access", 0),
-    "no text": (Paper(1, metadata={"xml_url": None}), "the article's text", 0),
-    "text elsewhere": (Paper(1, metadata={"xml_url": "http://169.254.169.254/PMC1.1/x.xml"}), "the article's text", 0),
-    "no figures": (Paper(1, figures=()), "no figures", 0),
+    "all rights reserved": (Paper(1, licence=said("All rights reserved.")), "does not understand", 0),
+    "in German": (Paper(1, licence=said("Nicht kommerziell.")), "does not understand", 0),
+    "not open": (Paper(1, metadata={"is_pmc_openaccess": False}), "outside of open access", 0),
+    "no text": (Paper(1, metadata={"xml_url": None}), "whose text", 0),
+    "text elsewhere": (Paper(1, metadata={"xml_url": "http://169.254.169.254/PMC1.1/x.xml"}), "whose text", 0),
+    "without figures": (Paper(1, figures=()), "without figures", 0),
     "a table": (Paper(1, figures=(fig(1), fig(2, fig_type="table"))), "a table", 1),
     "a table by its label": (
         Paper(1, figures=(fig(1), fig(2).replace("<label>Figure 2", "<label>Table 2"))), "a table", 1
     ),
-    "no graphic": (Paper(1, figures=(fig(1), fig(2, inside="<p/>"))), "has no picture", 1),
+    "no graphic": (Paper(1, figures=(fig(1), fig(2, inside="<p/>"))), "without a picture", 1),
     "a video": (Paper(1, figures=(fig(1), fig(2, inside='<media xlink:href="a.mp4"/>'))), "a video", 1),
     "by permission": (
         Paper(1, figures=(fig(1), fig(2, "CT. Reproduced with permission from Roe et al."))), "by permission", 1
     ),
-    "terms of its own": (Paper(1, figures=(fig(1), fig(2, inside=_OWN))), "terms of its own", 1),
+    "terms other": (Paper(1, figures=(fig(1), fig(2, inside=_OWN))), "terms other", 1),
     "no file": (Paper(1, figures=(fig(1), fig(2, graphic="lost"))), "does not give out", 1),
     "a file elsewhere": (
         Paper(1, figures=(fig(1),), metadata={"media_urls": ["s3://pmc-oa-opendata/PMC2.1/case-g1.jpg", "s3://other/x"]}),
@@ -250,7 +250,7 @@ def test_what_may_not_come_stays_out_and_is_counted(place: Place, tmp_path: Path
     assert (why in told, count) == (True, 1)
     _, refused = got(opened(place, tmp_path))
     assert [each.reason.endswith(".") for each in refused] == [True]
-    if why == "was retracted":
+    if why == "marked as retracted":
         assert refused[0].withdrawn == "pmc:PMC1"
 
 
@@ -408,7 +408,7 @@ def test_what_has_to_be_known_of_an_article_goes_along_with_its_figures(place: P
     for item, end in zip(items, (ends[0], ends[0], ends[1], ends[1]), strict=True):
         assert item.figure.source.attribution.endswith(end)
         assert item.case.source.attribution.endswith(end)
-    assert refused[0].reason.endswith("than is understood: “reserved” in “all rights reserved”.")
+    assert refused[0].reason.endswith("does not understand: “reserved” in “all rights reserved”.")
 
 
 def test_an_author_of_a_megabyte_and_a_search_without_end_are_bounded(place: Place, tmp_path: Path) -> None:

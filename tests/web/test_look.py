@@ -85,8 +85,8 @@ def test_what_would_come_is_shown_with_what_was_left_out(client, site, answers):
     for said in (
         "Made-up Central has 1,204 articles for these words; 40 were looked at.",
         "<strong>5</strong> pictures could come, at least 1.0 MB",
-        "No licence is stated: <strong>7</strong>",
-        "The article was retracted: <strong>1</strong>",
+        "<strong>7</strong> articles without a stated licence",
+        "<strong>1</strong> article marked as retracted",
         "The article was corrected.",
         "The source answered on 2026-09-21",
         "Article 1: a case",
@@ -209,7 +209,7 @@ def test_the_api_gives_the_offer_and_begins_again_what_broke(client, answers):
     assert job["id"] not in [each["id"] for each in client.get("/api/jobs").json()["jobs"]]
     offer = client.get(f"/api/previews/{job['id']}").json()
     assert (offer["unit"], offer["total"], offer["looked_at"], len(offer["figures"])) == ("articles", 1204, 40, 5)
-    assert offer["left_out"][0] == {"reason": "no licence is stated", "figures": 7}
+    assert offer["left_out"][0] == {"reason": "articles without a stated licence", "figures": 7}
     assert offer["figures"][1]["url"] == ""
     answers.breaks = {3: NoNetwork("The line broke.")}
     for each in answers.folder.iterdir():

@@ -80,8 +80,9 @@ def tell(found: dict[str, Any]) -> None:
     has = f"{found['total']:,} {found['unit']} fit; " if found["total"] is not None else ""
     say(f"{found['title']}: {has}{found['looked_at']:,} were looked at.")
     say(f"It answered on {day(found['asked'])}, and its answers are kept; --again asks it anew.")
-    for each in found["left_out"]:
-        say(f"Left out: {each['reason']}: {each['figures']:,}")
+    if left := found["left_out"]:
+        reasons = "; ".join(f"{each['figures']:,} {each['reason']}" for each in left)
+        say(f"{sum(each['figures'] for each in left):,} left out: {reasons}.")
     if withdrawn := found["withdrawn"]:
         ids = " ".join(withdrawn[:_NAMED]) + (" …" if len(withdrawn) > _NAMED else "")
         say(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -61,7 +63,7 @@ class Offer:
     looked_at : int
         How many of those were looked at for these figures.
     left_out : tuple of (str, int)
-        Why figures do not come, in words, and how many for that reason.
+        Why figures do not come, to be read behind how many those are: "files without a stated licence", 7; see `tally`.
     asked : float
         When the oldest of the answers was given, in seconds since 1970; answers are kept on disk.
     withdrawn : tuple of str
@@ -80,6 +82,28 @@ class Offer:
     def size(self) -> int:
         """Bytes to fetch for all figures, as far as the source states them."""
         return sum(each.size or 0 for each in self.figures)
+
+
+def tally(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Count reasons why things do not come, the most frequent first, in words that read right behind their number.
+
+    Parameters
+    ----------
+    reasons : iterable of str
+        Of one thing each. It begins with what the thing is, and goes on in words that fit one and several of it: "file
+        without a stated licence", "article marked as retracted".
+    """
+    return tuple((_several(why) if number > 1 else why, number) for why, number in Counter(reasons).most_common())
+
+
+def _several(reason: str) -> str:
+    thing, space, rest = reason.partition(" ")
+    return f"{thing if thing.endswith('s') else f'{thing}s'}{space}{rest}"
+
+
+def sentence(reason: str) -> str:
+    """A reason of one thing, as for `tally`, as a sentence about it: "It is a file without a stated licence."."""
+    return f"It is {'an' if reason[:1] in 'aeiou' else 'a'} {reason}."
 
 
 @runtime_checkable

@@ -5,7 +5,6 @@ Its interface: https://www.mediawiki.org/wiki/API:Imageinfo. Whoever wrote this 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha1
@@ -16,6 +15,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.live.base import sentence, tally
 from mirage.corpora.live.client import Pulse
 from mirage.corpora.live.commons_file import ENDINGS, LICENCES, Page, figure_of, notes_of, why_not
 from mirage.corpora.live.commons_source import (
@@ -144,7 +144,7 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
             for page in answer.value:
                 looked += 1
                 if why := why_not(page.info, page.name, self._licences):
-                    refused.append((why, Refused(page.name or f"File {page.pageid}", f"{why}.")))
+                    refused.append((why, Refused(page.name or f"File {page.pageid}", sentence(why))))
                 else:
                     wanted.append(page)
                 if len(wanted) >= self._most:
@@ -157,11 +157,11 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         for page in wanted:
             planned = _planned(page, smaller.get(page.pageid, ""))
             if planned is None:
-                why = f"Its picture is larger than {MOST_PICTURE // 1_000_000} MB, and no smaller copy is offered"
-                refused.append((why, Refused(page.name, f"{why}.")))
+                why = f"file of more than {MOST_PICTURE // 1_000_000} MB or too many pixels, without a smaller copy"
+                refused.append((why, Refused(page.name, sentence(why))))
             else:
                 files.append(planned)
-        left_out = tuple(Counter(why for why, _ in refused).most_common())
+        left_out = tally(why for why, _ in refused)
         return Plan(tuple(files), (), tuple(each for _, each in refused), left_out, total, looked, asked)
 
     def _group(self, figure: Figure) -> str:

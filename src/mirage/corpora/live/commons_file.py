@@ -29,12 +29,13 @@ ENDINGS = {
     "image/gif": "gif",
 }
 _BUSY = ("maxlag", "ratelimited", "readonly")
+_SOUND = "file with a video or a sound"
 _NO_PICTURE = {
-    "image/svg+xml": "It is a drawing of vectors (SVG)",
-    "application/pdf": "It is a document, no picture",
-    "image/vnd.djvu": "It is a document, no picture",
-    "application/ogg": "It is a video or a sound",
-    "image/x-xcf": "It is a file of a program for drawing (XCF)",
+    "image/svg+xml": "file with a drawing of vectors (SVG)",
+    "application/pdf": "file with a document, not a picture",
+    "image/vnd.djvu": "file with a document, not a picture",
+    "application/ogg": _SOUND,
+    "image/x-xcf": "file of a program for drawing (XCF)",
 }
 _CC0 = re.compile(r"(?i)\bcc[\s-]?(0|zero)\b|creative commons (0|zero)|publicdomain/zero")
 _DRAWN = re.compile(
@@ -189,7 +190,7 @@ def licence_of(info: Info) -> Licence:
 
 
 def why_not(info: Info, title: str, wanted: Sequence[str]) -> str:
-    """Why a file does not come, without a full stop; nothing where it does.
+    """Why a file does not come, as for `mirage.corpora.live.base.tally`; nothing where it does.
 
     Parameters
     ----------
@@ -202,30 +203,30 @@ def why_not(info: Info, title: str, wanted: Sequence[str]) -> str:
     terms = terms_of(licence)
     why = ""
     if info.strange:
-        why = "Wikimedia Commons tells of it otherwise than it documents"
+        why = "file described otherwise than Wikimedia Commons documents"
     elif not info.url or not info.mime:
-        why = "Its file is gone, or hidden"
+        why = "file whose content is gone or hidden"
     elif info.mime not in ENDINGS:
         sound = info.mime.startswith(("video/", "audio/"))
-        why = "It is a video or a sound" if sound else _NO_PICTURE.get(info.mime, f"It is no picture ({info.mime[:40]})")
+        why = _SOUND if sound else _NO_PICTURE.get(info.mime, f"file that holds no picture ({info.mime[:40]})")
     elif info.mime == "image/gif" and info.duration:
-        why = "It is an animation (GIF)"
+        why = "file with an animation (GIF)"
     elif not info.url.startswith(f"{FILES}/"):
-        why = "Its file is not on Wikimedia's servers"
+        why = "file from elsewhere than Wikimedia's servers"
     elif info.line("NonFree").lower() not in ("", "false", "0"):
-        why = "It is not free (fair use)"
+        why = "file used there without a free licence (fair use)"
     elif restrictions:
-        why = f"More than its licence restricts its use ({restrictions[:60]})"
+        why = f"file restricted by more than the licence ({restrictions[:60]})"
     elif not licence.name:
-        why = "No licence is stated"
+        why = "file without a stated licence"
     elif not terms.known:
-        why = f"Its licence, {licence.name[:60]}, is not known to permit passing on"
+        why = f"file whose licence, {licence.name[:60]}, is not known to permit passing on"
     elif _contradicts(info, licence):
-        why = f"Its page states its licence, {licence.name[:60]}, in different ways"
+        why = f"file whose page states the licence, {licence.name[:60]}, in different ways"
     elif _wanted_as(licence) not in wanted:
-        why = f"Its licence, {licence.name[:60]}, was not asked for"
+        why = f"file under {licence.name[:60]}, a licence that was not asked for"
     elif _MADE.search(f"{title} {info.line('Categories')}") or _MADE.search(info.told("ImageDescription")[0]):
-        why = "It was made by a program that draws pictures"
+        why = "file made by a program that draws pictures"
     return why
 
 

@@ -33,18 +33,18 @@ _NORMAL = frozenset({"healthy controls (non-cancer)", "normal (non-cancer)", "no
 
 _OTHER = "not asked for"
 
-# Why a series that fits the words does not come.
-NO_PICTURE = "no pictures to look at, but segmentations, measurements, plans and reports"
-SLIDES = "whole slides, which are not read"
-DERIVED = "worked out by a program from other series"
-MASKS = "masks, reports and screens beside the pictures"
-PHANTOM = "of a phantom, not of a person"
-ANIMAL = "of an animal"
-MADE = "simulated: no picture of a person"
-RENAMED = "made to test de-identification, with invented names and numbers in them"
-NO_LICENCE = "no licence stated"
-LARGE = "larger than {} MB"
-DAMAGED = "with an entry in the index that cannot be used"
+# Why a series that fits the words does not come, to be read behind how many those are.
+NO_PICTURE = "series without pictures to look at, but with segmentations, measurements, plans and reports"
+SLIDES = "series of whole slides, which MIRAGE does not read"
+DERIVED = "series worked out by a program from other series"
+MASKS = "series of masks, reports or screens beside the pictures"
+PHANTOM = "series of a phantom, not of a person"
+ANIMAL = "series of an animal"
+MADE = "series made by simulation, not taken of a person"
+RENAMED = "series made to test de-identification, with invented names and numbers in them"
+NO_LICENCE = "series without a stated licence"
+LARGE = "series larger than {} MB"
+DAMAGED = "series whose entry in the index cannot be used"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import ClassVar
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.live.base import sentence, tally
 from mirage.corpora.live.client import Client, Pulse, Rate
 from mirage.corpora.live.isic_entry import LICENCES, UNREADABLE, Entry, File, Page, asked_as, case_of, figure_of, why_not
 from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
@@ -147,8 +147,8 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
             seen.add(where or "")
         cases = dict[str, Case]()
         images = tuple(_planned(each, cases) for each in found)
-        refused = tuple(Refused(label, f"{why[:1].upper()}{why[1:]}.") for label, why in left_out)
-        counts = tuple(Counter(why for _, why in left_out).most_common())
+        refused = tuple(Refused(label, sentence(why)) for label, why in left_out)
+        counts = tally(why for _, why in left_out)
         return Plan(images, tuple(cases.values()), refused, counts, total, looked, asked)
 
     def _group(self, figure: Figure) -> str:

@@ -30,7 +30,7 @@ _CALLED = {
 }
 _OF_SKIN = frozenset({"basal cell carcinoma", "squamous cell carcinoma"})  # what a short form of several meanings means here
 _WIDE = frozenset({"benign", "malignant", "indeterminate"})
-UNREADABLE = "told otherwise than the archive documents"
+UNREADABLE = "image described otherwise than the archive documents"
 _OLDEST = 89
 _MOST_TEXT = 500  # characters
 _MADE = re.compile(r"(?i)synthetic|generated")
@@ -123,7 +123,7 @@ def asked_as(query: str) -> str:
 
 
 def why_not(entry: Entry, licences: Sequence[str]) -> str:
-    """Why an image does not come; nothing where it does.
+    """Why an image does not come, as for `mirage.corpora.live.base.tally`; nothing where it does.
 
     Parameters
     ----------
@@ -133,15 +133,15 @@ def why_not(entry: Entry, licences: Sequence[str]) -> str:
     """
     why = ""
     if not entry.public:
-        why = "not public"
+        why = "image that the archive keeps from the public"
     elif not entry.copyright_license:
-        why = "no licence stated"
+        why = "image without a stated licence"
     elif entry.copyright_license not in licences:
-        why = f"under a licence that was not asked for ({entry.copyright_license[:40]})"
+        why = f"image under {entry.copyright_license[:40]}, a licence that was not asked for"
     elif not entry.files.full.url:
-        why = "without a picture"
+        why = "image without a picture to fetch"
     elif _MADE.search(f"{entry.acquisition('image_manipulation')} {entry.clinical('diagnosis_confirm_type')}"):
-        why = "made by a program: no photograph of a person"
+        why = "image made by a program, not a photograph of a person"
     return why
 
 

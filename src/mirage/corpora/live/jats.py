@@ -20,6 +20,7 @@ _NOT_TITLE = frozenset("fn xref tex-math".split())
 _NOT_READ = frozenset("sub-article response ref-list supplementary-material table-wrap front front-stub".split())
 _MOST_AUTHORS, _MOST_FIGURES, _MOST_PARAGRAPHS = 500, 500, 5_000
 _MOST_PARAGRAPH, _MOST_CAPTION, _MOST_LINE, _MOST_NAME = 4_000, 6_000, 2_000, 300  # characters
+_LENT = "figure shown by permission of somebody else"
 _MOST_SAID = 20_000  # characters in a figure, all of which are read for whose it is
 _MOST_FORMS = 20  # of a picture
 _TABLE = re.compile(r"(?i)^(supplement(ary|al) )?(tab(le|la|elle|ella|leau)?)\b\.?\s*[\dIVXA-Z]")
@@ -64,7 +65,7 @@ class JatsFigure:
     pictures : tuple of tuple of str
         Names of files: of each picture, the forms of it that there are.
     left_out : str
-        Why it is none that can be taken, as a clause; empty for one that can.
+        Why it is none that can be taken, as for `mirage.corpora.live.base.tally`; empty for one that can.
     panels : str
         Of a picture of several parts, which: "A–D".
     """
@@ -299,10 +300,10 @@ def _figure(element: Element, around: _Around, authors: Set[str]) -> JatsFigure:
 def _unfit(element: Element, label: str, drawn: bool) -> str:
     kind = element.get("fig-type", "").lower()
     if "table" in kind or _TABLE.match(label) or next(element.iter("table"), None) is not None:
-        return "It is a table that is set as a figure"
+        return "figure with a table in place of a picture"
     if not drawn:
         video = next(element.iter("media"), None) is not None
-        return "It is a video" if video else "It has no picture"
+        return "figure with a video in place of a picture" if video else "figure without a picture"
     return ""
 
 
@@ -313,15 +314,15 @@ def _whose(elements: list[Element], authors: Set[str]) -> str:
         for terms in element.iter("permissions"):
             linked = any(each.get("href") for each in terms.iter())
             if linked or not authors_own(text_of(terms), authors):
-                return "It has terms of its own, which are not the article's"
+                return "figure under terms other than the article's"
         for credit in element.iter("attrib"):
             if not authors_own(text_of(credit), authors):
-                return "It is shown by permission of somebody else"
+                return _LENT
         said.append(text_of(element, _CREDITS, _MOST_SAID))
     whole = " ".join(said)
     if len(whole) >= _MOST_SAID:
-        return f"More than {_MOST_SAID:,} characters stand in it, too much to tell whose it is"
-    return "It is shown by permission of somebody else" if of_another(whole) else ""
+        return f"figure with more than {_MOST_SAID:,} characters beside it, too many to tell whose the picture is"
+    return _LENT if of_another(whole) else ""
 
 
 def _caption(element: Element | None) -> str:

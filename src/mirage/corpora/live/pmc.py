@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.live.base import sentence
 from mirage.corpora.live.client import Pulse, day
 from mirage.corpora.live.planned import Plan, PlannedCorpus, Telling
 from mirage.corpora.live.pmc_licence import FILTERS
@@ -141,7 +142,7 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
         return ""
 
     def _lost(self, status: int) -> str:
-        return f"{NO_PICTURE}."
+        return sentence(NO_PICTURE)
 
     def _file(self, each: ArticleFigure) -> Path:
         return self._file_of(each.picture)

@@ -21,9 +21,10 @@ FILTERS = {
     "CC BY-NC-ND": "cc by-nc-nd license",
 }
 """Licences by the codes of the source's list, and the filters of its search that find them."""
-NO_LICENCE = "No licence is stated that permits it"
-CONTRADICTION = "The source and the article state its licence differently, so that none is sure"
-NOT_UNDERSTOOD = "The article says more about its licence than is understood"
+# Why no figure of an article comes, as for `mirage.corpora.live.base.tally`.
+NO_LICENCE = "article without a stated licence that permits passing on"
+CONTRADICTION = "article with one licence in PubMed Central's list and another in the text, so that none is sure"
+NOT_UNDERSTOOD = "article with words about the licence that MIRAGE does not understand"
 
 # A statement about what an article comes with, not about itself.
 _OF_DATA = re.compile(r"(?i)\bappl(?:y|ies) to the (?:data|metadata)\b")
@@ -80,7 +81,7 @@ def licence_of(code: str, article: Article, wanted: Iterable[str]) -> Stated:
         chosen, warning = Licence(code), ""
     kind = terms_of(chosen).kind
     if kind not in {terms_of(Licence(each)).kind for each in wanted}:
-        return Stated(refusal=f"Its licence is {chosen}, which was not asked for")
+        return Stated(refusal=f"article under {chosen}, a licence that was not asked for")
     if strange := not_understood(article.terms, _flags(chosen.name), f"{' '.join(article.authors)} {article.journal}"):
         return Stated(refusal=NOT_UNDERSTOOD, words=strange)
     return Stated(chosen, warning=warning)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mirage.corpora.base import Refused, digest
+from mirage.corpora.live.base import sentence, tally
 from mirage.corpora.live.client import Changed
 from mirage.corpora.live.jats import Article, JatsFigure
 from mirage.corpora.live.planned import Plan, Planned
@@ -21,11 +21,12 @@ from mirage.models.download import FetchRefused, TooLarge
 
 _AT_ONCE = 4  # articles
 _MOST_ARTICLES = 2_000
-RETRACTED = "The article was retracted"
-UNREADABLE = "The article cannot be read"
-NO_PICTURE = "PubMed Central does not give out its picture"
+# Why an article or a figure does not come, as for `mirage.corpora.live.base.tally`.
+RETRACTED = "article marked as retracted"
+UNREADABLE = "article that cannot be read"
+NO_PICTURE = "figure whose picture PubMed Central does not give out"
 MOST_PICTURE = 30_000_000  # bytes
-TOO_LARGE = f"Its picture has more than {MOST_PICTURE // 1_000_000} MB"
+TOO_LARGE = f"figure with a picture of more than {MOST_PICTURE // 1_000_000} MB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
     figures: list[ArticleFigure] = []
     cases: dict[str, Case] = {}
     refused: list[Refused] = []
-    counts: Counter[str] = Counter()
+    reasons: list[str] = []
     looked_at, faults = 0, []
     first = source.find(query, licences, 0)
     total, asked = first.value[0], first.asked
@@ -79,7 +80,7 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
         looked_at += 1
         asked = min(asked, looked.asked)
         tell(looked_at, min(total, _MOST_ARTICLES))
-        counts.update(reason for reason, _ in looked.refused)
+        reasons += [reason for reason, _ in looked.refused]
         refused += [each for _, each in looked.refused]
         faults += [looked.fault] if looked.fault else []
         for planned in looked.figures[: most - len(figures)]:
@@ -90,7 +91,7 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
             break
     if faults and len(faults) == looked_at:  # not one article, but the source itself
         raise faults[0]
-    return Plan(tuple(figures), tuple(cases.values()), tuple(refused), tuple(counts.most_common()), total, looked_at, asked)
+    return Plan(tuple(figures), tuple(cases.values()), tuple(refused), tally(reasons), total, looked_at, asked)
 
 
 def _each(source: Source, query: str, licences: Sequence[str], total: int, ids: list[str]) -> Iterator[Looked]:
@@ -124,7 +125,7 @@ def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
     try:
         entry = source.entry(pmc)
         if entry is None or (why := _unfit(entry)):
-            return _out(pmc, "PubMed Central does not give out the article" if entry is None else why, entry)
+            return _out(pmc, "article that PubMed Central does not give out" if entry is None else why, entry)
         article = source.article(entry)
     except Changed as error:
         return _out(pmc, UNREADABLE, why=str(error), fault=error)
@@ -132,9 +133,10 @@ def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
         return _out(pmc, UNREADABLE, why=str(error))
     article = replace(article, title=article.title or entry.title, doi=article.doi or entry.doi)
     stated = licence_of(entry.licence_code, article, licences)
-    reason = RETRACTED if article.retracted else stated.refusal or ("" if article.figures else "The article has no figures")
+    reason = RETRACTED if article.retracted else stated.refusal or ("" if article.figures else "article without figures")
     if reason:
-        return _out(pmc, reason, entry, f"{reason}: {stated.words}." if reason == stated.refusal and stated.words else "")
+        told = reason == stated.refusal and stated.words
+        return _out(pmc, reason, entry, f"{sentence(reason)[:-1]}: {stated.words}." if told else "")
     notes = [stated.warning] if stated.warning else []
     notes += ["An expression of concern about the article was published."] if article.concern else []
     return _figures(entry, article, stated.licence, tuple(notes))
@@ -143,17 +145,17 @@ def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
 def _unfit(entry: Entry) -> str:
     """Why nothing of an article may come, by what the source says of it."""
     if entry.retracted is None:
-        return "PubMed Central does not say whether the article was retracted"
+        return "article whose state, retracted or not, PubMed Central does not tell"
     if entry.retracted:
         return RETRACTED
     if not entry.open_access:
-        return "The article is not for open access"
-    return "" if entry.xml is not None else "PubMed Central does not give out the article's text"
+        return "article outside of open access"
+    return "" if entry.xml is not None else "article whose text PubMed Central does not give out"
 
 
 def _out(pmc: str, reason: str, entry: Entry | None = None, why: str = "", fault: Changed | None = None) -> Looked:
     """An article of which nothing comes."""
-    refused = Refused(pmc, why or f"{reason}.", f"pmc:{pmc}" if reason == RETRACTED else "")
+    refused = Refused(pmc, why or sentence(reason), f"pmc:{pmc}" if reason == RETRACTED else "")
     return Looked(entry.asked if entry else float("inf"), refused=((reason, refused),), fault=fault)
 
 
@@ -165,7 +167,7 @@ def _figures(entry: Entry, article: Article, licence: Licence, notes: tuple[str,
     for found, name in zip(article.figures, names_of(article.figures), strict=True):
         label = label_of(entry.pmc, found)
         if found.left_out:
-            refused.append((found.left_out, Refused(label, f"{found.left_out}.")))
+            refused.append((found.left_out, Refused(label, sentence(found.left_out))))
             continue
         for number, names in enumerate(found.pictures, start=1):
             forms = entry.forms(names)
@@ -197,7 +199,7 @@ def _compound(found: JatsFigure) -> tuple[str, ...]:
 
 def _no_picture(label: str, forms: list[Stored]) -> tuple[str, Refused]:
     if not forms:
-        return NO_PICTURE, Refused(label, f"{NO_PICTURE}.")
+        return NO_PICTURE, Refused(label, sentence(NO_PICTURE))
     size = max(each.size or 0 for each in forms)
     kind = forms[0].name.rpartition(".")[2].upper()
     return TOO_LARGE, Refused(label, too_large(kind, f"{size / 1e6:,.1f} MB"))

@@ -38,10 +38,10 @@ class OfferedView(ApiModel):
 
 
 class LeftOutView(ApiModel):
-    """Why figures do not come."""
+    """Why some do not come."""
 
-    reason: str
-    figures: int
+    reason: str = Field(description="What they are, to be read behind their number: articles without figures.")
+    figures: int = Field(description="How many: of articles, those of which no figure comes.")
 
 
 class OfferView(ApiModel):
