@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mirage.settings import Settings
+from parts import PATIENCE
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Guest network</title></head><body>Please log in.</body></html>"
 
@@ -115,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body[:half])
             if reply.waits:
                 self.wfile.flush()
-                reply.waits.wait(120)
+                reply.waits.wait(PATIENCE)
             self.wfile.write(reply.body[half:])
         except OSError:  # who asked has gone
             self.close_connection = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import pty
 import select
@@ -89,12 +90,14 @@ def picture_folder(
 
 
 COMMAND = [sys.executable, "-m", "mirage"]
+PATIENCE = 600.0
+"""Seconds that a state is waited for: so long that it is not for a slow or busy machine to fail a test."""
 
 
 # Importing the package takes longer than most commands, so one process imports it and forks for each. It has also read what
 # ships and is the same for all commands, but begins no thread.
 _FORKING = """
-import contextlib, gc, json, os, sys
+import contextlib, gc, itertools, json, os, pkgutil, sys, time
 import mirage.cli, mirage.cli.hits, mirage.storage.reindex, mirage.web.server
 from mirage.cli import output
 from mirage.encoders.starter import StarterEncoder
@@ -109,6 +112,17 @@ def made(self, path=None, *, threads=2):
 StarterEncoder.__init__ = made
 lexicon().vocabulary, lexicon().children("brain")
 gc.freeze()
+def hold(where, path):
+    place, name = where.rsplit(".", 1)
+    owner, calls = pkgutil.resolve_name(place), itertools.count()
+    does = getattr(owner, name)
+    def held(*given, **options):
+        if next(calls):
+            open(path, "w").close()
+            while True:
+                time.sleep(0.05)
+        return does(*given, **options)
+    setattr(owner, name, held)
 for line in sys.stdin:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
@@ -136,6 +150,8 @@ for line in sys.stdin:
     output.err.__init__(stderr=True, highlight=False)
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["mirage", *asked["arguments"]]
+    if asked["hold"]:
+        hold(asked["hold"], asked["held"])
     try:
         if Settings.load().lexicon is not None:
             lexicon.cache_clear()
@@ -160,10 +176,11 @@ _forking: list[subprocess.Popen[str]] = []
 class Forked:
     """A command in a process of its own, which was forked; it is used as `subprocess.Popen` is.
 
-    With the path of a terminal, that is what it reads and writes.
+    With the path of a terminal, that is what it reads and writes. With the name of a function to hold it at, it calls that
+    once, and stands still when it would call it again, until it is stopped.
     """
 
-    def __init__(self, arguments: Sequence[str], env: dict[str, str], terminal: str = "") -> None:
+    def __init__(self, arguments: Sequence[str], env: dict[str, str], terminal: str = "", hold: str = "") -> None:
         if not _forking:
             start = subprocess.Popen(
                 [sys.executable, "-c", _FORKING],
@@ -178,8 +195,9 @@ class Forked:
         assert server.stdin is not None
         assert server.stdout is not None
         self._folder = tempfile.TemporaryDirectory()
-        places = {name: Path(self._folder.name) / name for name in ("out", "err", "code")}
-        asked = {"arguments": arguments, "env": env, "in": os.devnull} | {name: str(at) for name, at in places.items()}
+        places = {name: Path(self._folder.name) / name for name in ("out", "err", "code", "held")}
+        asked = {"arguments": arguments, "env": env, "hold": hold, "in": os.devnull}
+        asked |= {name: str(at) for name, at in places.items()}
         if terminal:
             asked |= dict.fromkeys(("in", "out", "err"), terminal)
         else:
@@ -189,7 +207,7 @@ class Forked:
         server.stdin.flush()
         self.pid = int(server.stdout.readline())
         self.returncode: int | None = None
-        self._code = places["code"]
+        self._code, self._held = places["code"], places["held"]
         if not terminal:
             self.stdout, self.stderr = (places[name].open(encoding="utf-8") for name in ("out", "err"))
 
@@ -198,12 +216,16 @@ class Forked:
             self.returncode = int(self._code.read_text())
         return self.returncode
 
-    def wait(self, timeout: float = 120) -> int:
+    def until_held(self) -> None:
+        until(lambda: self._held.exists() or self.poll() is not None)
+        assert self.returncode is None, self.communicate()
+
+    def wait(self, timeout: float = PATIENCE) -> int:
         until(lambda: self.poll() is not None, timeout, every=0.005)
         assert self.returncode is not None
         return self.returncode
 
-    def communicate(self, timeout: float = 120) -> tuple[str, str]:
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
         if self.stdout.closed:
             return "", ""
         with ThreadPoolExecutor(1) as pool, self.stdout, self.stderr:
@@ -227,8 +249,8 @@ class Forked:
 Process = Forked | subprocess.Popen[str]
 
 
-def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Process:
-    """Start the command in a process of its own, as a person would."""
+def start(*arguments: str | Path, atlas: Path | None = None, hold: str = "", **env: str) -> Process:
+    """Start the command in a process of its own, as a person would; where it is held at a function, see `Forked`."""
     given = [str(argument) for argument in arguments]
     # What Python reads when it starts, and what only Click's completion reads, wants a start of its own.
     if any(name.startswith(("PYTHON", "_MIRAGE", "_TYPER")) and name != "PYTHONPATH" for name in env) or not hasattr(
@@ -243,13 +265,13 @@ def start(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Proc
             text=True,
             encoding="utf-8",
         )
-    return Forked(given, environment(atlas, **env))
+    return Forked(given, environment(atlas, **env), hold=hold)
 
 
 def mirage(*arguments: str | Path, atlas: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as a person would, and wait for its end."""
     process = start(*arguments, atlas=atlas, **env)
-    out, err = process.communicate(timeout=250)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode is not None
     return subprocess.CompletedProcess([*COMMAND, *map(str, arguments)], process.returncode, out, err)
 
@@ -287,10 +309,60 @@ def environment(atlas: Path | None, **more: str) -> dict[str, str]:
     return given | ({"MIRAGE_ATLAS": str(atlas)} if atlas else {})
 
 
-def until(ready: Callable[[], object], seconds: float = 200, every: float = 0.05) -> object:
+def until(ready: Callable[[], object], seconds: float = PATIENCE, every: float = 0.05) -> object:
     """Wait for something to become true, and give it."""
     end = time.monotonic() + seconds
     while not (found := ready()):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(every)
     return found
+
+
+_PEAK = """
+import re, sys
+from contextlib import suppress
+from pathlib import Path
+from mirage.errors import BadPicture
+from mirage.images import BUDGET, read_picture
+def read(path):
+    with suppress(BadPicture):
+        read_picture(Path(path))
+def told(name):
+    return 1024 * int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+for path in sys.argv[2:]:
+    read(path)
+reserved, move = [0], BUDGET._move
+BUDGET._move = lambda by, **words: (move(by, **words), reserved.append(BUDGET.used))
+with suppress(OSError):  # where it may, the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")
+before = told("VmHWM")
+read(sys.argv[1])
+print(told("VmHWM") - before, max(reserved))
+"""
+
+
+def memory_of(path: Path, *before: Path) -> tuple[int, int]:
+    """Bytes that the system gave at most to read a picture, in a process of its own, and how many that had reserved.
+
+    What is imported and kept for the pictures that it reads before is no part of it. Linux only.
+    """
+    command = [sys.executable, "-c", _PEAK, *map(str, (path, *before))]
+    took, reserved = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return int(took), int(reserved)
+
+
+def assert_linear(work: Callable[[int], object], size: int, factor: int) -> None:
+    """Check that work on something `factor` times as large takes about `factor` times as long, and not the square of it.
+
+    By the processor time of this thread, at its shortest: whatever else a machine does makes it longer. So one bad moment of
+    the machine is looked at again, and what takes the square of it is found each time.
+    """
+    shortest = {size: math.inf, factor * size: math.inf}
+    for turn in range(12):
+        for given in (size, size, factor * size):
+            begun = time.thread_time()
+            work(given)
+            shortest[given] = min(shortest[given], time.thread_time() - begun)
+        if turn and shortest[factor * size] < factor**1.5 * shortest[size] + 0.05:
+            return
+    raise AssertionError(shortest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from pathlib import Path
@@ -17,7 +18,8 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.encoders.starter import StarterEncoder
 from mirage.indexes import embedded
-from mirage.settings import SHIPPED
+from mirage.search import confidence
+from mirage.settings import SHIPPED, Settings
 from mirage.storage.ingest import add
 from mirage.study import Study
 from mirage.study.records import FILE
@@ -26,10 +28,18 @@ from parts import Process, copy_atlas, picture_folder, some_of_starter, start
 
 @pytest.fixture(scope="session", autouse=True)
 def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep every test away from the atlas and the models of the person who runs it."""
+    """Keep every test away from the atlas, the models, the settings and the proxies of the person who runs it."""
     # Where Ctrl-C is ignored (a shell's background jobs), what the tests start would ignore it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("MIRAGE_") and name.removeprefix("MIRAGE_").lower() in Settings.model_fields:
+                patch.delenv(name)
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        patch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path_factory.mktemp("nobody") / "calibrations")
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("nobody")))
         patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
         patch.setenv("MIRAGE_NAMES", str(tmp_path_factory.mktemp("nobody") / "names"))
         patch.setenv("MIRAGE_ATLAS", str(tmp_path_factory.mktemp("nobody") / "atlas"))
@@ -193,12 +203,20 @@ def unkept(_small_opened: Atlas) -> Iterator[Atlas]:
 
 
 @pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that a program has taken and where nobody answers; no other gets it meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
 def started() -> Iterator[Callable[..., Process]]:
     """Start commands that are killed at the end of the test if they still run."""
     running: list[Process] = []
 
-    def starting(*arguments: str | Path, atlas: Path | None = None, **env: str) -> Process:
-        running.append(start(*arguments, atlas=atlas, **env))
+    def starting(*arguments: str | Path, **given: Any) -> Process:
+        running.append(start(*arguments, **given))
         return running[-1]
 
     yield starting

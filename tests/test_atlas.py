@@ -24,7 +24,7 @@ from mirage.query import Query
 from mirage.search.query_vector import CHANGE, QueryEncoder
 from mirage.storage import manifest
 from mirage.storage.ingest import add
-from parts import STARTER_FIGURES, mirage, until
+from parts import PATIENCE, STARTER_FIGURES, mirage, until
 
 # -- searching ----------------------------------------------------------------------------------------------------------
 
@@ -409,7 +409,7 @@ def test_an_atlas_held_by_another_process_names_it(small: Path, started: Callabl
         Atlas.open(small)
     assert f"process {process.pid}, serving {holder.url}" in str(refused.value)
     process.terminate()
-    assert process.wait(120) == 0
+    assert process.wait(PATIENCE) == 0
     with Atlas.open(small):
         pass
     assert not (small / "atlas.lock").exists()

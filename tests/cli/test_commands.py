@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import pytest
 
 from mirage.cli import main
 from mirage.storage import manifest
-from parts import COMMAND, STARTER_FIGURES, copy_atlas, environment, in_terminal, mirage, start, until
+from parts import COMMAND, PATIENCE, STARTER_FIGURES, copy_atlas, environment, in_terminal, mirage, start, until
 from roco_maker import ROWS, write_annotations, write_shard
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -170,7 +169,7 @@ def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:
         process.stdout.read(10)
         process.stdout.close()
         told = process.stderr.read().decode()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
         assert told == ""
 
 
@@ -227,22 +226,8 @@ def test_what_an_atlas_holds_is_told_with_sizes_and_licences(atlas: Path) -> Non
 # -- the doctor ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        yield taken.getsockname()[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_the_doctor_finds_a_sound_atlas_sound(atlas: Path) -> None:
-    done = mirage("doctor", atlas=atlas, MIRAGE_PORT=str(free_port()))
+    done = mirage("doctor", atlas=atlas, MIRAGE_PORT="0")
     assert done.returncode == 0, done.stdout
     assert "✗" not in done.stdout
     assert f"{STARTER_FIGURES} figures" in " ".join(done.stdout.split())  # a long path breaks the line
@@ -260,7 +245,7 @@ def test_the_doctor_names_what_is_wrong_and_ends_with_1(small: Path, taken_port:
 
 
 def test_an_atlas_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
-    done = mirage("doctor", atlas=tmp_path / "none", MIRAGE_PORT=str(free_port()))
+    done = mirage("doctor", atlas=tmp_path / "none", MIRAGE_PORT="0")
     assert done.returncode == 0
     assert "`mirage up` builds the one" in re.sub(r"\s+", " ", done.stdout)
     assert not (tmp_path / "none").exists()
@@ -277,7 +262,7 @@ def served(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     holder = until(lambda: (held := manifest.Holder.read(folder)) and held.url and held)
     yield folder, holder.url  # type: ignore[attr-defined]
     process.terminate()
-    assert process.wait(120) == 0
+    assert process.wait(PATIENCE) == 0
     assert not (folder / "atlas.lock").exists()
 
 
@@ -314,7 +299,7 @@ def rounded(value: object) -> object:
 
 def test_json_is_what_the_http_api_answers(served: tuple[Path, str]) -> None:
     folder, url = served
-    with httpx.Client(base_url=url, trust_env=False, timeout=120) as client:
+    with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as client:
         answer = client.get("/api/search", params={"q": "chest", "k": 3}).json()
         figure = client.get("/api/figures/starter:chest-pa").json()
     printed = json.loads(mirage("search", "chest", "-k", "3", "--json", atlas=folder).stdout)
@@ -378,10 +363,10 @@ def test_a_folder_is_added_through_the_server(small: Path, pictures: Callable[..
     assert "CC0" in mirage("search", "phantom", "--corpus", "folder-other", "--json", atlas=small).stdout
 
 
-def test_a_server_that_does_not_answer_is_named(small: Path, started: Callable) -> None:
+def test_a_server_that_does_not_answer_is_named(small: Path, started: Callable, taken_port: int) -> None:
     process = started("serve", "--port", "0", atlas=small)
     until(lambda: (held := manifest.Holder.read(small)) and held.url)
-    manifest.Holder(process.pid, f"http://127.0.0.1:{free_port()}", "x").write(small)
+    manifest.Holder(process.pid, f"http://127.0.0.1:{taken_port}", "x").write(small)
     done = mirage("search", "phantom", atlas=small)
     assert done.returncode == 5
     assert f"process {process.pid}" in done.stderr
@@ -410,8 +395,8 @@ def test_up_opens_what_is_there_and_ctrl_c_ends_it(starter_copy: Path, started: 
     address = re.match(r"MIRAGE is at (http://localhost:\d+)", words)
     assert address, words
     # The port is taken before the line is printed; the first answer tells that the server has started.
-    assert httpx.get(address[1], timeout=120).status_code == 200
+    assert httpx.get(address[1], timeout=PATIENCE).status_code == 200
     process.send_signal(signal.SIGINT)
-    assert process.wait(120) in (0, 130)
+    assert process.wait(PATIENCE) in (0, 130)
     assert "Traceback" not in process.stderr.read()
     assert not (starter_copy / "atlas.lock").exists()

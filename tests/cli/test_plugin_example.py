@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from mirage.storage import manifest
-from parts import mirage, until
+from parts import PATIENCE, mirage, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
 
@@ -47,7 +47,7 @@ def test_a_plugin_is_added_by_its_name_with_its_own_options(
     assert mirage("add", "shapes", "--count", "0", atlas=atlas, PYTHONPATH=path).returncode == 2
     started("serve", "--port", "0", atlas=atlas, PYTHONPATH=path)
     held = until(lambda: (holder := manifest.Holder.read(atlas)) and holder.url and holder)
-    offers = httpx.get(f"{held.url}/api/corpora", trust_env=False, timeout=120).json()["addable"]  # type: ignore[attr-defined]
+    offers = httpx.get(f"{held.url}/api/corpora", trust_env=False, timeout=PATIENCE).json()["addable"]  # type: ignore[attr-defined]
     assert "shapes" in [offer["name"] for offer in offers]
 
 

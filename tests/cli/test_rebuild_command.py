@@ -13,8 +13,8 @@ from mirage.corpora import load
 from mirage.storage import manifest
 from mirage.storage.ingest import add
 from mirage.storage.prepare import BATCH
-from parts import Process, mirage, picture_folder, until
-from squares import LOG, PAUSE, Squares, encoded, installed
+from parts import PATIENCE, Process, mirage, picture_folder, until
+from squares import LOG, Squares, encoded, installed
 
 Start = Callable[..., Process]
 
@@ -27,11 +27,11 @@ def url_of(folder: Path) -> str:
 
 
 def encoder_of(url: str) -> str:
-    return httpx.get(f"{url}/api/atlas", trust_env=False, timeout=120).json()["encoder"]["name"]
+    return httpx.get(f"{url}/api/atlas", trust_env=False, timeout=PATIENCE).json()["encoder"]["name"]
 
 
 def jobs_of(url: str) -> list[dict]:
-    return httpx.get(f"{url}/api/jobs", trust_env=False, timeout=120).json()["jobs"]
+    return httpx.get(f"{url}/api/jobs", trust_env=False, timeout=PATIENCE).json()["jobs"]
 
 
 def test_it_takes_the_encoder_and_its_model_and_says_what_it_did(small: Path, tmp_path: Path) -> None:
@@ -54,15 +54,16 @@ def test_a_server_rebuilds_what_it_holds_and_a_killed_one_goes_on_by_itself(tmp_
         add(atlas, load("folder", path=picture_folder(tmp_path / "phantoms", count)))
     log = tmp_path / "encoded"
     given = {"PYTHONPATH": str(installed(tmp_path / "site")), LOG: str(log)}
-    server = started("serve", "--port", "0", atlas=folder, **given, **{PAUSE: "1.5"})
+    server = started("serve", "--port", "0", atlas=folder, hold="squares:Squares.encode_images", **given)
     url = url_of(folder)
     asking = started("atlas", "rebuild", "--encoder", "squares", atlas=folder, **given)
-    until(lambda: encoded(log) >= BATCH)
+    server.until_held()
+    assert encoded(log) == BATCH
     assert encoder_of(url) == "starter"
-    assert httpx.get(f"{url}/api/search", params={"q": "phantom"}, trust_env=False, timeout=120).json()["hits"]
+    assert httpx.get(f"{url}/api/search", params={"q": "phantom"}, trust_env=False, timeout=PATIENCE).json()["hits"]
     server.send_signal(signal.SIGKILL)
-    server.wait(120)
-    assert asking.wait(120) == 5, "the command says that its server is gone"
+    server.wait()
+    assert asking.wait() == 5, "the command says that its server is gone"
     (folder / manifest.LOCK).unlink()
     started("serve", "--port", "0", atlas=folder, **given)
     url = url_of(folder)
@@ -77,5 +78,5 @@ def test_a_server_rebuilds_what_it_holds_and_a_killed_one_goes_on_by_itself(tmp_
     assert again.returncode == 0, again.stderr
     assert "rebuilding through it" in again.stderr
     assert f"The index was made anew: {count} figures, 0 of them encoded now with squares." in " ".join(again.stderr.split())
-    assert httpx.get(f"{url}/api/search", params={"q": "phantom"}, trust_env=False, timeout=120).json()["hits"]
+    assert httpx.get(f"{url}/api/search", params={"q": "phantom"}, trust_env=False, timeout=PATIENCE).json()["hits"]
     assert len(list(folder.glob("index*"))) == 1

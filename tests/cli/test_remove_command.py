@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mirage.atlas import Atlas
-from parts import answered, mirage, until
+from parts import PATIENCE, answered, mirage, until
 
 
 def ids_of(folder: Path) -> list[str]:
@@ -72,7 +72,7 @@ def test_what_was_removed_is_not_put_back_when_mirage_starts(starter_copy: Path,
             told += line
             assert process.poll() is None, process.stderr.read()
         process.terminate()
-        return told + process.communicate(timeout=120)[1]
+        return told + process.communicate(timeout=PATIENCE)[1]
 
     up()
     with Atlas.open(starter_copy) as atlas:
@@ -93,5 +93,5 @@ def test_it_goes_through_the_server_that_holds_the_atlas(small: Path, started: C
     assert done.returncode == 0, done.stderr
     assert "removing through it" in done.stderr
     process.terminate()
-    process.wait(120)
+    process.wait(PATIENCE)
     assert ids_of(small) == rest

@@ -22,7 +22,7 @@ from mirage.corpora.live.addresses import check, public
 from mirage.corpora.live.client import Client, Rate
 from mirage.errors import MirageError, NoNetwork, Unavailable
 from mirage.models.download import FetchRefused, TooLarge
-from parts import until
+from parts import PATIENCE, until
 
 QUICK = Rate(4, 0.001)
 
@@ -115,7 +115,7 @@ def test_several_processes_and_threads_keep_the_rate_together(place: Place, tmp_
     made = client(place, tmp_path, Rate(3, 0.25))
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda n: made.json("/a", number, {"who": "thread", "n": n}), range(8)))
-    assert [process.wait(120) for process in started] == [0, 0]
+    assert [process.wait(PATIENCE) for process in started] == [0, 0]
     assert len(place.asked) == 18
     assert place.broken("/a", 3, 0.25) == 0
 
@@ -339,7 +339,7 @@ def test_a_file_that_two_want_at_once_is_fetched_once(place: Place, tmp_path: Pa
         made = [threads.submit(each.file, "/f", tmp_path / "f", digest=DIGEST) for each in several]
         until(lambda: place.asked)
         goes_on.set()
-        assert {each.result(30) for each in made} == {tmp_path / "f"}
+        assert {each.result(PATIENCE) for each in made} == {tmp_path / "f"}
     assert (tmp_path / "f").read_bytes() == BODY
     assert len(place.asked) == 1
 

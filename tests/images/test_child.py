@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mirage.images import child
 from mirage.images.child import Child, ChildError
 
 SCRIPT = """
-import os
+import os, time
 def begin():
     def fail(): raise ValueError("no.")
     def swell(): return {}, bytes(10**9)
@@ -24,7 +25,7 @@ def begin():
     held = []
     return {
         "echo": lambda *given: ({"given": given[:-1]}, given[-1][::-1]), "pid": lambda: ({"pid": os.getpid()}, b""),
-        "abort": lambda *data: os.abort(), "fail": fail, "swell": swell, "hold": hold,
+        "abort": lambda *data: os.abort(), "sleep": lambda: time.sleep(6000), "fail": fail, "swell": swell, "hold": hold,
     }
 """
 
@@ -37,24 +38,40 @@ def other(tmp_path: Path) -> Child:
 
 
 def pid_of(other: Child) -> int:
-    return int(other.ask("pid", seconds=30, most=0)[0]["pid"])
+    return int(other.ask("pid", seconds=600, most=0)[0]["pid"])
 
 
 def test_one_process_answers_until_it_dies_and_then_another_does(other: Child) -> None:
-    assert other.ask("echo", 1, ["a"], data=b"\nabc", seconds=30, most=4) == ({"given": [1, ["a"]]}, b"cba\n")
+    assert other.ask("echo", 1, ["a"], data=b"\nabc", seconds=600, most=4) == ({"given": [1, ["a"]]}, b"cba\n")
     first = pid_of(other)
-    assert other.ask("fail", seconds=30, most=0) == ({"error": "no"}, b"")
+    assert other.ask("fail", seconds=600, most=0) == ({"error": "no"}, b"")
     assert pid_of(other) == first
     with pytest.raises(ChildError, match="breaks the program"):
-        other.ask("abort", data=bytes(10**6), seconds=30, most=0)
+        other.ask("abort", data=bytes(10**6), seconds=600, most=0)
     assert pid_of(other) != first
-    assert "error" in other.ask("echo", data=bytes(9), seconds=30, most=8)[0]
-    assert other.ask("echo", data=b"ab", seconds=30, most=8)[1] == b"ba"
+    assert "error" in other.ask("echo", data=bytes(9), seconds=600, most=8)[0]
+    assert other.ask("echo", data=b"ab", seconds=600, most=8)[1] == b"ba"
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not bound the memory of a process")
 def test_memory_that_it_may_not_take_is_told(other: Child) -> None:
-    assert other.ask("swell", seconds=30, most=0)[0]["memory"]
+    assert other.ask("swell", seconds=600, most=0)[0]["memory"]
+
+
+def test_one_that_takes_too_long_is_told_as_late_whichever_thread_goes_on_first(
+    other: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill, told = subprocess.Popen.kill, threading.Event()
+
+    def slowly(process: subprocess.Popen[bytes]) -> None:
+        kill(process)
+        if isinstance(threading.current_thread(), threading.Timer):
+            told.wait(600)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", slowly)
+    with pytest.raises(ChildError, match="or takes longer than 0 s"):
+        other.ask("sleep", seconds=0.1, most=0)
+    told.set()
 
 
 def test_one_that_was_ended_by_somebody_else_is_begun_again(other: Child) -> None:
@@ -83,7 +100,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     begin = (
         "import sys; from pathlib import Path; from mirage.images.child import Child\n"
         "other = Child(Path(sys.argv[1]), 10**9)\n"
-        "print(other.ask('hold', sys.argv[2], seconds=30, most=0), flush=True); sys.stdin.read()"
+        "print(other.ask('hold', sys.argv[2], seconds=600, most=0), flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", begin, str(script), str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent, lock.open("w") as file:

@@ -19,6 +19,7 @@ from mirage.images import metadata, read_picture
 from mirage.images.marks import SyntheticRecord
 from mirage.images.marks.reading import declared
 from mirage.images.marks.record import creator_tool, find_packet, record_in, source_type
+from parts import assert_linear
 
 XMP = b"XML:com.adobe.xmp"
 ROW = zlib.compress(bytes(9 * 8))
@@ -93,18 +94,8 @@ def test_reading_takes_memory_in_proportion_to_the_file(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name != "nested JSON"])
 def test_four_times_the_size_is_not_sixteen_times_the_work(kind: str) -> None:
-    def work(size: int) -> float:
-        data = KINDS[kind](size)
-        found = []
-        for _ in range(3):
-            begun = time.process_time()
-            declared(data)
-            found.append(time.process_time() - begun)
-        return min(found)
-
-    small = work(200_000)
-    # A tenth of a second is allowed for, so that a busy machine does not decide.
-    assert work(800_000) < 10 * small + 0.1
+    of_size = {size: KINDS[kind](size) for size in (200_000, 800_000)}
+    assert_linear(lambda size: declared(of_size[size]), 200_000, 4)
 
 
 def test_the_searches_in_a_packet_take_steps_in_proportion_to_its_length() -> None:

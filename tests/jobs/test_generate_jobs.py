@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from mirage.errors import BadInput, Busy
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.query import Query
-from parts import environment
+from parts import PATIENCE, environment, until
 from pencil import drawn_with
 
 ROOT = Path(__file__).parents[1]
@@ -37,22 +36,14 @@ def start(jobs: Jobs, words: str, picture: Image.Image | None = None, **options:
     return jobs.start_generate(Query.of(words), GenerationOptions(**options), start=picture)  # type: ignore[arg-type]
 
 
-def ended(jobs: Jobs, job_id: str, patience: float = 120.0) -> Job:
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if (job := jobs.get(job_id)).state in ENDED:
-            return job
-        time.sleep(0.02)
-    raise AssertionError(jobs.get(job_id))
+def ended(jobs: Jobs, job_id: str) -> Job:
+    until(lambda: jobs.get(job_id).state in ENDED)
+    return jobs.get(job_id)
 
 
 def running(jobs: Jobs, job_id: str, steps: int = 1) -> Job:
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        if (job := jobs.get(job_id)).done >= steps:
-            return job
-        time.sleep(0.02)
-    raise AssertionError(jobs.get(job_id))
+    until(lambda: jobs.get(job_id).done >= steps)
+    return jobs.get(job_id)
 
 
 def test_a_generation_tells_how_far_it_is_and_keeps_its_images(jobs: Jobs) -> None:
@@ -212,7 +203,7 @@ def test_a_generation_that_kills_its_process_is_tried_twice_and_then_said_to_hav
     for _ in range(3):
         env = environment(None, PYTHONPATH=str(ROOT))
         run = subprocess.run(
-            [sys.executable, "-c", script, str(small)], capture_output=True, text=True, env=env, timeout=120
+            [sys.executable, "-c", script, str(small)], capture_output=True, text=True, env=env, timeout=PATIENCE
         )
         codes.append(run.returncode)
     assert codes == [7, 7, 0]

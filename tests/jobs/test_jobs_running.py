@@ -22,7 +22,8 @@ from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.jobs.lanes import KEPT_JOBS, KEPT_SECONDS
 from mirage.storage.ingest import add
-from parts import environment, until
+from mirage.storage.prepare import BATCH
+from parts import PATIENCE, environment, until
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ class Slow:
 
         def slowly(corpus: folder_corpus.FolderCorpus, item: object) -> object:
             self.reading.set()
-            self.go.wait(120)
+            self.go.wait(PATIENCE)
             return read(corpus, item)
 
         monkeypatch.setattr(folder_corpus.FolderCorpus, "read", slowly)
@@ -101,7 +102,7 @@ def test_a_running_job_is_cancelled_and_goes_on_when_it_is_started_again(
 ) -> None:
     folder = pictures(70)
     job = jobs.start_add(corpus="folder", path=folder)
-    assert slow.reading.wait(120)
+    assert slow.reading.wait(PATIENCE)
     stopping = jobs.cancel(job.id)
     assert (stopping.state, stopping.stopping, stopping.message[:9]) == ("running", True, "Stopping:")
     slow.go.set()
@@ -119,7 +120,7 @@ def test_a_waiting_job_is_cancelled_before_it_begins(
     jobs: Jobs, slow: Slow, pictures: Callable[..., Path], atlas: Atlas
 ) -> None:
     first = jobs.start_add(corpus="folder", path=pictures(2))
-    assert slow.reading.wait(120)
+    assert slow.reading.wait(PATIENCE)
     second = jobs.start_add(corpus="folder", path=pictures(2, "others"))
     assert jobs.get(second.id).message == "Waiting for its turn."
     assert jobs.cancel(second.id).state == "cancelled"
@@ -188,16 +189,21 @@ def test_jobs_are_remembered_when_the_atlas_is_opened_again(tmp_path: Path, pict
 
 
 RUN = """
-import sys, time
+import sys, threading
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs
+from mirage.storage.store import Store
 atlas = Atlas.open(sys.argv[1], create=True)
-jobs = Jobs(atlas)
-job = jobs.start_add(corpus="folder", path=sys.argv[2])
-while not jobs.get(job.id).done:
-    time.sleep(0.01)
-print("working", flush=True)
-time.sleep(60)
+put, calls = Store.put, []
+def held(*given):
+    if calls:
+        print("working", flush=True)
+        threading.Event().wait()
+    calls.append(given)
+    return put(*given)
+Store.put = held
+Jobs(atlas).start_add(corpus="folder", path=sys.argv[2])
+sys.stdin.read()
 """
 
 
@@ -207,6 +213,7 @@ def test_a_job_that_a_killed_process_left_is_shown_as_failed_and_can_go_on(
     folder = pictures(120)
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(tmp_path / "atlas"), str(folder)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=environment(None),
@@ -217,6 +224,7 @@ def test_a_job_that_a_killed_process_left_is_shown_as_failed_and_can_go_on(
     process.communicate()
     with Atlas.open(tmp_path / "atlas") as atlas:
         had = atlas.info().figures
+        assert had == BATCH
         jobs = Jobs(atlas)
         (left,) = jobs.list()
         assert left.state == "failed"
@@ -250,8 +258,8 @@ def test_of_many_ended_jobs_the_newest_are_kept(atlas: Atlas, pictures: Callable
 
 
 def test_jobs_that_ended_long_ago_are_forgotten(atlas: Atlas) -> None:
-    kept(atlas, 1, state="failed", age=KEPT_SECONDS + 60)
-    recent = kept(atlas, 1, state="done", age=KEPT_SECONDS - 60)
+    kept(atlas, 1, state="failed", age=KEPT_SECONDS + 3600)
+    recent = kept(atlas, 1, state="done", age=KEPT_SECONDS - 3600)
     assert [job.id for job in Jobs(atlas).list()] == [recent[0].id]
     assert [record["id"] for record in atlas.store.jobs()] == [recent[0].id]
 

@@ -13,7 +13,7 @@ from live_maker import Answers, MadeLive, installed
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, Busy, NoNetwork, NotFound
 from mirage.jobs import ENDED, Job, Jobs
-from parts import until
+from parts import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ class Held:
                     steps(what, done, total)
                 if what == "fetching" and done == at and not self.there.is_set():
                     self.there.set()
-                    self.go_on.wait(120)
+                    self.go_on.wait(PATIENCE)
                     steps(what, done, total)
 
             prepare(source, telling)
@@ -66,7 +66,7 @@ def test_it_tells_megabytes_and_figures_and_stops_when_asked(
 ) -> None:
     held = Held(monkeypatch, at=2)
     job = jobs.start_add(corpus="made", query="stop")
-    held.there.wait(120)
+    held.there.wait(PATIENCE)
     now = jobs.get(job.id)
     assert now.message == "Fetching: 2 of 5 figures, 0.2 of 0.5 MB."
     assert (now.done, now.total) == (2, 5)
@@ -85,7 +85,7 @@ def test_it_tells_megabytes_and_figures_and_stops_when_asked(
 def test_it_goes_on_after_a_restart(jobs: Jobs, atlas: Atlas, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(monkeypatch, at=3)
     job = jobs.start_add(corpus="made", query="restart", only=["made:1", "made:2", "made:3", "made:4"])
-    held.there.wait(120)
+    held.there.wait(PATIENCE)
     closing = threading.Thread(target=jobs.close)
     closing.start()
     until(lambda: jobs._closing)
@@ -106,7 +106,7 @@ def test_one_that_was_asked_to_stop_is_not_begun_again_after_a_kill(
 ) -> None:
     held = Held(monkeypatch, at=1)
     job = jobs.start_add(corpus="made", query="stopped, then killed", only=["made:0", "made:1"])
-    held.there.wait(60)
+    held.there.wait(PATIENCE)
     assert jobs.cancel(job.id).stopping
     later = Jobs(atlas)  # as after a kill: of the first, nothing more is kept than at this moment
     try:
@@ -130,7 +130,7 @@ def test_two_of_one_source_wait_for_one_another_and_the_same_one_is_one(
     other = jobs.start_add(corpus="made", query="two", only=["made:2"])
     assert jobs.start_add(corpus="made", query="one", only=["made:0", "made:1"]).id == first.id
     assert other.id != first.id
-    held.there.wait(120)
+    held.there.wait(PATIENCE)
     # Asking waits for no fetching.
     assert ended(jobs, jobs.start_look(corpus="made", query="three")).state == "done"
     assert jobs.get(other.id).state == "queued"
@@ -144,7 +144,7 @@ def test_a_corpus_removed_while_it_is_added_is_removed_after_it(
     ended(jobs, jobs.start_add(corpus="made", query="before", only=["made:0"]))
     held = Held(monkeypatch, at=1)
     adding = jobs.start_add(corpus="made", query="while", only=["made:1", "made:2"])
-    held.there.wait(120)
+    held.there.wait(PATIENCE)
     removing = jobs.start_remove(corpus="made")
     held.go_on.set()
     assert ended(jobs, adding).state == "done"
@@ -185,7 +185,7 @@ def test_what_a_source_may_not_be_asked_is_refused_before_anything(jobs: Jobs, a
 
 def test_questions_to_sources_are_bounded(jobs: Jobs, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(MadeLive, "offer", lambda *_, **__: go_on.wait(120) and None)
+    monkeypatch.setattr(MadeLive, "offer", lambda *_, **__: go_on.wait(PATIENCE) and None)
     asked = [jobs.start_look(corpus="made", query=f"word {number}") for number in range(8)]
     with pytest.raises(Busy):
         jobs.start_look(corpus="made", query="one more")

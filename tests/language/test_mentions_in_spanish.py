@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import itertools
 
 import pytest
 
 from mirage.language.mentions import mentions
 from mirage.language.sentences import is_english, language_of
+from parts import assert_linear
 
 
 def spoken(text: str) -> dict[str, str]:
@@ -35,15 +36,9 @@ def test_other_languages_are_not_read_as_english() -> None:
 
 def test_a_caption_of_100_kb_takes_time_in_proportion_to_its_length() -> None:
     words = "The CT shows a mass in the liver without evidence of metastasis and MRI of the PE "
-
-    def seconds(count: int) -> float:
-        started = time.thread_time()
-        assert mentions(words * count)
-        return time.thread_time() - started
-
-    seconds(10)
-    short = seconds(150)
-    assert seconds(1200) < 40 * short + 0.5
+    number = itertools.count()  # for a sentence that was read is known
+    assert mentions(words * 10)
+    assert_linear(lambda count: mentions(f"Number {next(number)} {words * count}"), 150, 8)
 
 
 @pytest.mark.parametrize(

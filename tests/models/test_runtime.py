@@ -18,6 +18,7 @@ from mirage.encoders.starter import SHIPPED
 from mirage.errors import BadInput, Unavailable
 from mirage.models import runtime
 from mirage.models.runtime import Placement, loaded_once
+from parts import PATIENCE
 
 THREADS = 4
 
@@ -27,7 +28,7 @@ def all_at_once(ask: Any) -> list[Any]:
     begin = threading.Barrier(THREADS)
 
     def one(_: int) -> Any:
-        begin.wait(120)
+        begin.wait(PATIENCE)
         return ask()
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -70,7 +71,7 @@ def test_threads_that_ask_at_the_same_moment_load_a_model_once() -> None:
 def test_two_models_are_loaded_beside_each_other() -> None:
     """The lock is of the object, not of the class: one that loads for minutes holds up no other."""
     one, two = Model(), Model()
-    both = threading.Barrier(2, timeout=120)
+    both = threading.Barrier(2, timeout=PATIENCE)
     one.second = two.second = SimpleNamespace(set=lambda: None, wait=lambda _: both.wait())  # type: ignore[assignment]
     with ThreadPoolExecutor(2) as pool:
         assert len({id(made) for made in pool.map(lambda model: model.weights, (one, two))}) == 2

@@ -32,7 +32,7 @@ from mirage.storage.folder import UNFINISHED, AtlasFolder
 from mirage.storage.ingest import Progress, add
 from mirage.storage.prepare import BATCH
 from mirage.storage.store import Store
-from parts import STARTER_FIGURES, mirage, picture_folder, until
+from parts import PATIENCE, STARTER_FIGURES, mirage, picture_folder, until
 from scan_maker import MadeStacks, phantom
 from squares import LOG, Squares
 
@@ -278,7 +278,7 @@ def test_figures_come_in_the_order_of_their_corpus_whichever_thread_is_done_firs
 
         def read(self, item: Item) -> DecodedPicture:
             if item.label.endswith("000.png"):
-                assert self._first.wait(30)  # the first one is there after the second
+                assert self._first.wait(PATIENCE)  # the first one is there after the second
             else:
                 self._first.set()
             return self._inner.read(item)
@@ -351,15 +351,15 @@ def test_killed_at_any_point_and_run_again_nothing_is_lost_or_doubled(many: Path
 
 def test_ctrl_c_ends_with_130_and_keeps_what_is_stored(many: Path, tmp_path: Path, started: Callable) -> None:
     folder = tmp_path / "atlas"
-    process = started("add", "folder", many, atlas=folder)
-    until(lambda: list(folder.glob("pictures/*/*.png")) or process.poll() is not None)
+    process = started("add", "folder", many, atlas=folder, hold="mirage.storage.store:Store.put")
+    process.until_held()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=120)
+    _, told = process.communicate()
     assert process.returncode == 130
     assert "Interrupted. What was stored stays; run it again to go on." in told
     assert "Traceback" not in told
     records, points = level(folder)
-    assert records == points < 200
+    assert records == points == BATCH
 
 
 @pytest.fixture
@@ -440,7 +440,7 @@ def test_two_processes_that_add_at_once_do_not_disturb_each_other(
     processes = [started("add", "folder", pictures(20, name), atlas=small) for name in ("left", "right")]
     codes = []
     for process in processes:
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate()
         codes.append(process.returncode)
         assert "Traceback" not in told
         assert process.returncode == 0 or "is open in process" in told or "another process" in told
@@ -454,7 +454,7 @@ def test_two_processes_that_make_the_same_atlas_at_once(
 ) -> None:
     folder = pictures(20)
     processes = [started("add", "folder", folder, atlas=tmp_path / "new") for _ in range(2)]
-    told = [process.communicate(timeout=120)[1] for process in processes]
+    told = [process.communicate()[1] for process in processes]
     codes = [process.returncode for process in processes]
     assert 0 in codes
     assert set(codes) <= {0, 5}, told

@@ -24,7 +24,7 @@ from mirage.storage import manifest
 from mirage.storage.ingest import Progress, add
 from mirage.storage.prepare import BATCH
 from mirage.storage.reindex import rebuild, rebuild_open
-from parts import environment, picture_folder, until
+from parts import PATIENCE, environment, picture_folder, until
 from squares import LOG, Squares, installed
 
 
@@ -154,7 +154,7 @@ def test_an_answer_that_is_under_way_keeps_the_old_index_open_until_it_has_ended
             until(lambda: atlas.encoder.info() == squares)
             assert before.searcher.search(Query.of("phantom number 2")).hits[0].figure.caption == "Phantom number 2"
             assert not swapping.done()
-        assert swapping.result(60) == (6, 6)
+        assert swapping.result(PATIENCE) == (6, 6)
         assert not (small / "index").exists()
         keys = atlas.store.keys()
         assert atlas.store.vectors.of(keys, before.info.digest) == {}

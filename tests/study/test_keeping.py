@@ -19,6 +19,7 @@ from mirage.storage.migrations import RECORDS, upgrade
 from mirage.study.collections import Changed, Collections
 from mirage.study.kept import KINDS, MOST_ITEMS
 from mirage.study.records import FILE, SCHEMA
+from parts import PATIENCE
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_two_processes_that_begin_at_once_make_one_file_and_lose_nothing(atlas: 
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    assert [each.wait(120) for each in started] == [0, 0]
+    assert [each.wait(PATIENCE) for each in started] == [0, 0]
     there = {each.title for each in atlas.study.collections.list()}
     assert there == {f"{who} {number}" for who in "ab" for number in range(20)}
 

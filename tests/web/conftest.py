@@ -24,7 +24,7 @@ from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
-from parts import copy_atlas
+from parts import PATIENCE, copy_atlas
 from scan_maker import MadeStacks, phantom
 
 
@@ -38,7 +38,7 @@ class Served:
     roots: Path
 
     def client(self, **options) -> httpx.Client:
-        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=120, **options)
+        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=PATIENCE, **options)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def serving(atlas: Atlas, settings: Settings, roots: Path, **options) -> Iterato
         yield Served(url, "the-token-of-this-start", atlas, roots)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE)
         jobs.close()
         listening.close()
 

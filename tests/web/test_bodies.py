@@ -3,8 +3,6 @@
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -12,6 +10,7 @@ from conftest import picture
 
 from mirage.images.limits import BUDGET
 from mirage.web import uploads
+from parts import PATIENCE, until
 
 HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{more}\r\n"
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
@@ -21,7 +20,7 @@ FORM = "multipart/form-data; boundary=b"
 def half_sent(site, *, path="/api/embed", kind=FORM, sent=PART, length=5_000_000, more="") -> socket.socket:
     """A request of which a part has been sent."""
     host, port = site.url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=120)
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
     connection.sendall(HEAD.format(path=path, kind=kind, length=length, more=more).encode() + sent)
     return connection
 
@@ -77,15 +76,9 @@ def test_a_body_that_trickles_ends_too(site, monkeypatch):
     assert answer.startswith("HTTP/1.1 408 "), answer[:200]
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for a state, for as long as the test may run."""
-    while not true():
-        time.sleep(0.01)
-
-
 def test_half_sent_uploads_share_one_budget_and_give_it_back(site, client, monkeypatch):
     monkeypatch.setattr(BUDGET, "_size", 24_000_000)
-    monkeypatch.setattr(uploads, "IDLE_SECONDS", 300)  # on a busy machine they stay half sent
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", PATIENCE)  # on a busy machine they stay half sent
     before = BUDGET.used
     upload = {"file": ("a.png", picture(size=(900, 900)))}
     with ExitStack() as stack:

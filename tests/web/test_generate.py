@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -49,14 +48,8 @@ def begin(web, words="axial brain MRI", **choices):
     return answer.json()
 
 
-def ended(web, job_id, patience=120.0):
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        job = web.get(f"/api/jobs/{job_id}").json()
-        if job["ended"]:
-            return job
-        time.sleep(0.05)
-    raise AssertionError(job)
+def ended(web, job_id):
+    return until(lambda: (now := web.get(f"/api/jobs/{job_id}").json())["ended"] and now)
 
 
 def made(web, words="axial brain MRI", **choices):

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +12,7 @@ from conftest import serving
 from dicom_maker import make_dicom
 from mirage.atlas import Atlas
 from mirage.settings import Settings
+from parts import until
 
 
 @pytest.fixture
@@ -24,12 +24,7 @@ def empty(tmp_path, roots):
 
 
 def ended(client, job: dict) -> dict:
-    for _ in range(1200):
-        if job["ended"]:
-            return job
-        time.sleep(0.1)
-        job = client.get(f"/api/jobs/{job['id']}").json()
-    raise AssertionError(job)
+    return until(lambda: (now := client.get(f"/api/jobs/{job['id']}").json())["ended"] and now)
 
 
 def test_an_empty_atlas_says_so_and_still_answers(empty):

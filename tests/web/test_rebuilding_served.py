@@ -15,7 +15,7 @@ from PIL import Image
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs
 from mirage.settings import Settings
-from parts import until
+from parts import PATIENCE, until
 from squares import Squares, installed
 
 
@@ -28,7 +28,7 @@ class Held:
 
         def slowly(encoder: Squares, images: list[Image.Image]) -> object:
             self.encoding.set()
-            self.go.wait(120)
+            self.go.wait(PATIENCE)
             return encode(encoder, images)
 
         patch.setattr(Squares, "encode_images", slowly)
@@ -73,7 +73,7 @@ def test_the_old_encoder_answers_until_the_new_one_does_without_a_restart(
     dropped = command.post("/api/embed", files={"file": ("a.png", picture())}).json()["picture"]
     job = rebuild(command, encoder="squares")
     assert (job["kind"], job["title"], job["page"]) == ("rebuild", "Encode anew with squares", f"/jobs/{job['id']}")
-    assert held.encoding.wait(120)
+    assert held.encoding.wait(PATIENCE)
     assert command.get("/api/atlas").json()["encoder"]["name"] == "starter"
     body = {"terms": [{"picture": dropped}], "k": 3}
     assert command.post("/api/search", json=body).json()["hits"]
@@ -99,33 +99,33 @@ def test_the_old_encoder_answers_until_the_new_one_does_without_a_restart(
 
 def test_no_search_fails_while_the_atlas_is_swapped_under_it(moving: Served, command: httpx.Client, held: Held) -> None:
     held.go.set()
-    stop = threading.Event()
+    stop, codes = threading.Event(), [list[int]() for _ in range(3)]
 
-    def ask(_: int) -> list[int]:
-        codes = []
+    def ask(codes: list[int]) -> None:
         with moving.client() as client:
             like = client.get("/api/search", params={"q": "phantom"}).json()["hits"][0]["figure"]["id"]
             while not stop.is_set():
                 for given in ({"q": "phantom", "refine": "1"}, {"like": like}, {"q": "phantom", "modality": "CT"}):
                     codes.append(client.get("/api/search", params=given).status_code)
                 codes.append(client.get("/api/facets", params={"q": "phantom", "plane": "axial"}).status_code)
-        return codes
 
     with ThreadPoolExecutor(3) as pool:
-        asking = [pool.submit(ask, number) for number in range(3)]
+        asking = [pool.submit(ask, each) for each in codes]
         try:
             for encoder in ("squares", "starter", "squares", ""):
+                before = [len(each) for each in codes]
                 assert ended(command, rebuild(command, encoder=encoder))["state"] == "done"
+                until(lambda before=before: all(len(each) > had for each, had in zip(codes, before, strict=True)))
         finally:
             stop.set()
-        codes = [code for each in asking for code in each.result(60)]
-    assert len(codes) > 20
-    assert set(codes) == {200}
+        for each in asking:
+            each.result()
+    assert {code for each in codes for code in each} == {200}
 
 
 def test_a_cancelled_one_leaves_the_atlas_as_it_was(moving: Served, command: httpx.Client, held: Held) -> None:
     job = rebuild(command, encoder="squares")
-    assert held.encoding.wait(120)
+    assert held.encoding.wait(PATIENCE)
     command.post(f"/api/jobs/{job['id']}/cancel")
     held.go.set()
     done = ended(command, job)
@@ -139,7 +139,7 @@ def test_the_same_one_twice_is_one_and_what_is_added_waits_for_it(
     moving: Served, command: httpx.Client, held: Held, tmp_path: Path
 ) -> None:
     job = rebuild(command, encoder="squares")
-    assert held.encoding.wait(120)
+    assert held.encoding.wait(PATIENCE)
     assert rebuild(command, encoder="squares")["id"] == job["id"]
     added = command.post("/api/jobs", json={"corpus": "folder", "path": str(tmp_path / "phantoms")}).json()
     assert (added["state"], added["ahead"]) == ("queued", 1)
@@ -152,9 +152,12 @@ def test_a_site_that_stops_goes_on_with_it_at_its_next_start(small: Path, tmp_pa
     with Atlas.open(small) as atlas:
         jobs = Jobs(atlas)
         job = jobs.start_rebuild(encoder="squares")
-        assert held.encoding.wait(120)
-        threading.Timer(0.2, held.go.set).start()
-        jobs.close()
+        assert held.encoding.wait(PATIENCE)
+        closing = threading.Thread(target=jobs.close)
+        closing.start()
+        until(lambda: jobs._closing)
+        held.go.set()
+        closing.join()
         assert atlas.encoder.info().name == "starter"
     with Atlas.open(small) as atlas:
         jobs = Jobs(atlas)

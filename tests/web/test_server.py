@@ -15,6 +15,7 @@ from mirage.errors import BadInput
 from mirage.settings import Settings
 from mirage.web import serve
 from mirage.web.server import listen
+from parts import PATIENCE
 
 PROGRAM = (
     "import sys; from pathlib import Path; from mirage.settings import Settings; from mirage.web import serve; "
@@ -22,13 +23,9 @@ PROGRAM = (
 )
 
 
-def test_a_taken_port_is_told_with_what_to_do(tmp_path):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        with pytest.raises(BadInput, match=f"Port {port} is taken by another program.*--port"):
-            serve(tmp_path / "atlas", host="127.0.0.1", port=port, settings=Settings())
+def test_a_taken_port_is_told_with_what_to_do(tmp_path, taken_port):
+    with pytest.raises(BadInput, match=f"Port {taken_port} is taken by another program.*--port"):
+        serve(tmp_path / "atlas", host="127.0.0.1", port=taken_port, settings=Settings())
     assert not (tmp_path / "atlas").exists()
 
 
@@ -59,15 +56,17 @@ def test_a_served_atlas_says_where_it_is_logs_no_query_and_closes_when_stopped(t
         lock = json.loads((folder / "atlas.lock").read_text("utf-8"))
         assert lock["url"] == url
         assert lock["pid"] == program.pid
-        answer = httpx.get(f"{url}/search?q=a+private+matter", follow_redirects=True, timeout=120)
+        answer = httpx.get(f"{url}/search?q=a+private+matter", follow_redirects=True, timeout=PATIENCE)
         assert answer.status_code == 200
-        refused = httpx.post(f"{url}/api/jobs", json={"corpus": "folder"}, headers={"X-Mirage-Token": "x"}, timeout=120)
+        refused = httpx.post(f"{url}/api/jobs", json={"corpus": "folder"}, headers={"X-Mirage-Token": "x"}, timeout=PATIENCE)
         assert refused.status_code == 403
-        allowed = httpx.post(f"{url}/api/jobs", json={"corpus": "folder"}, headers={"X-Mirage-Token": lock["token"]})
+        allowed = httpx.post(
+            f"{url}/api/jobs", json={"corpus": "folder"}, headers={"X-Mirage-Token": lock["token"]}, timeout=PATIENCE
+        )
         assert allowed.status_code == 400
     finally:
         program.send_signal(stop)
-        out, log = program.communicate(timeout=120)
+        out, log = program.communicate(timeout=PATIENCE)
     assert program.returncode == 0
     assert "GET /search 200" in log
     assert "private" not in log

@@ -13,7 +13,7 @@ from mirage.images.child import ChildError, child_of
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
 _FILE_MOST, _UNPACKED_MOST = 64 * 2**20, 400 * 2**20
-_SECONDS, _MEMORY = 20.0, 900 * 2**20
+_SECONDS, _MEMORY = 60.0, 900 * 2**20
 _PACKED = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
 _READER = Path(__file__).with_name("table_workbook_reader.py")
 

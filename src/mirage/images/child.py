@@ -84,13 +84,14 @@ class Child:
                 process = self._running or self._begun()
             except OSError as error:
                 raise ChildError(f"no process can be begun: {error.strerror or error}") from error
-            late = _later(seconds, process.kill)
+            waited = threading.Event()
+            late = _later(seconds, _given_up, process, waited)
             try:
                 answer = _answered(process, asked, data, most)
             except (OSError, EOFError):
                 self._end()
-                waited = "" if late.is_alive() else f", or takes longer than {seconds:.0f} s"
-                raise ChildError(f"{BREAKS}{waited}") from None
+                late_too = f", or takes longer than {seconds:.0f} s" if waited.is_set() else ""
+                raise ChildError(f"{BREAKS}{late_too}") from None
             except (ValueError, TypeError, RecursionError):  # an answer that is none
                 self._end()
                 raise ChildError("what is read of it makes no sense, or is too much") from None
@@ -159,6 +160,11 @@ def child_of(script: Path, most_bytes: int) -> Child:
 def _rest(child: weakref.ref[Child]) -> None:
     if (there := child()) is not None:
         there._rest()
+
+
+def _given_up(process: subprocess.Popen[bytes], waited: threading.Event) -> None:
+    waited.set()  # first, for who reads from it may hear of its end before this thread goes on
+    process.kill()
 
 
 def _stopped(process: subprocess.Popen[bytes]) -> None:

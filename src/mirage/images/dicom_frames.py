@@ -49,7 +49,7 @@ _RETIRED = ("ARGB", "CMYK", "HSV", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 _BEFORE_GDCM = ("pydicom", "pylibjpeg", "pyjpegls", "pillow")
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 _GDCM_CHILD = Path(__file__).with_name("gdcm_child.py")
-_GDCM_BYTES, _GDCM_SECONDS = 10**9, 20.0  # for a frame
+_GDCM_BYTES, _GDCM_SECONDS = 10**9, 60.0  # for a frame
 _PIXEL_GROUP, _PIXEL_DATA = 0x0028, b"\xe0\x7f\x10\x00"
 _MOST_MARKED = 0.25  # of pixels, by an overlay that no header describes
 

@@ -121,7 +121,7 @@ class MemoryBudget:
         name : str
             What they are for, in messages.
         wait : float
-            Seconds to wait for others to finish; 0 asks once.
+            Seconds to wait for others to finish; 0 asks once. Who adds waits on as long as others do finish.
 
         Raises
         ------
@@ -167,7 +167,9 @@ class MemoryBudget:
             self._move(-own, visits=visits)
             try:
                 while self._waiting[0] is not ticket or not fits():
-                    if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
+                    if self._changed.wait(until - time.monotonic()):
+                        until = until if visits else time.monotonic() + wait
+                    elif time.monotonic() >= until:
                         raise Busy(
                             f"Too many pictures are being opened at once, and {name} has to wait. Try again in a minute."
                         )

@@ -19,8 +19,8 @@ from mirage.storage.records import batched, version
 
 AT_ONCE = 500  # things that a statement takes
 _PRAGMAS = (
-    "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=5000",
-    "mmap_size=268435456",
+    "busy_timeout=60000",  # milliseconds that another who writes is waited for; the rest may have to wait, too
+    "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "mmap_size=268435456",
 )  # fmt: skip
 
 

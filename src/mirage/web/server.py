@@ -58,7 +58,7 @@ DESCRIPTION = (
     "Find real medical images by words, by pictures, and by both. For teaching; nothing here diagnoses. "
     "Every page of the site has its twin here. Errors are RFC 9457 problem details."
 )
-_PATIENCE = 5  # seconds that a stop waits for requests under way
+_PATIENCE = 5  # seconds that a stop waits for requests under way, and that another program on the port may take to answer
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
@@ -268,7 +268,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 def _is_mirage(url: str) -> bool:
     try:
-        answer = httpx.get(f"{url}/api/atlas", timeout=1.0, trust_env=False)
+        answer = httpx.get(f"{url}/api/atlas", timeout=_PATIENCE, trust_env=False)
         return "encoder" in answer.json()
     except (httpx.HTTPError, ValueError):
         return False

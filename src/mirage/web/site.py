@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,8 +26,6 @@ from mirage.settings import Settings
 from mirage.web.views.figures import AtlasView, atlas_view
 from mirage.wording import _
 
-# Counting a large atlas takes longer than searching it; pages may say what it held a moment ago.
-_MOMENT = 2.0
 Kept = TypeVar("Kept")
 
 
@@ -101,16 +98,18 @@ class RunningSite:
             return None
 
     def holds(self) -> AtlasView:
-        """Tell what the atlas holds, as of now or a moment ago."""
-        return self.kept("atlas", time.monotonic() // _MOMENT, lambda: atlas_view(self.atlas))
+        """Tell what the atlas holds. It is counted once for all who ask, for counting takes longer than searching."""
+        return self.kept("atlas", self._searched(), lambda: atlas_view(self.atlas))
 
     def compare(self, dual: Dual) -> Comparison:
         """Compare, once for a page and for the explanations that follow it; a dropped picture is not kept, however."""
         if dual.has_picture:
             return self.atlas.compare(dual)
+        return self.kept("comparison", (dual, self._searched()), lambda: self.atlas.compare(dual))
+
+    def _searched(self) -> object:
         with self.atlas.snapshot() as now:
-            state = weakref.ref(now.searcher)  # another one once the atlas has changed
-        return self.kept("comparison", (dual, state), lambda: self.atlas.compare(dual))
+            return weakref.ref(now.searcher)  # another one once the atlas has changed
 
     def generator(self) -> tuple[GeneratorInfo, str]:
         """Tell who draws synthetic images and, for a person to read, why nobody does; empty when somebody does."""

@@ -12,6 +12,7 @@ from chat_server import saying, serving
 from mirage.explain import explainers
 from mirage.explain.evidence import Draft
 from mirage.explain.explainers import Explainer, Remark, Writing
+from parts import PATIENCE
 
 TEXT = ("The cyst is bright [1]. ", "It has no rim [2]", "[9].\n", "- It lies on the left [1-2].")
 
@@ -21,7 +22,7 @@ def explainer(request: pytest.FixtureRequest) -> Iterator[Explainer]:
     """Those that speak without torch; the transformers explainer has the same asked of it in its own tests."""
     if request.param == "openai":
         with serving(saying(*TEXT)) as server:
-            yield explainers.load("openai", url=server.url, model="tiny", key="", timeout=60)
+            yield explainers.load("openai", url=server.url, model="tiny", key="", timeout=PATIENCE)
     else:
         yield explainers.load(request.param)
 

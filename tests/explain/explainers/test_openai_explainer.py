@@ -18,6 +18,7 @@ from mirage.errors import MirageError, Unavailable
 from mirage.explain.evidence import Draft
 from mirage.explain.explainers import ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.openai import OpenAIExplainer
+from parts import PATIENCE
 
 KEY = "sk-secret-of-the-test"
 
@@ -25,7 +26,7 @@ KEY = "sk-secret-of-the-test"
 def asked(*answers: Answer, **options: Any) -> tuple[list[Draft], list[str], list[dict[str, Any]]]:
     """Drafts, remarks, and what the server was asked."""
     with serving(*answers) as server:
-        given = {"pause": 0.01, "timeout": 60, "key": "", **options}
+        given = {"pause": 0.01, "timeout": PATIENCE, "key": "", **options}
         found = list(OpenAIExplainer(server.url, "tiny", **given).explain(request()))
         drafts = [piece for piece in found if isinstance(piece, Draft)]
         return drafts, [piece.text for piece in found if isinstance(piece, Remark)], server.asked
@@ -102,13 +103,13 @@ def _clock_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_clock_that_runs")
 def test_a_server_that_keeps_the_line_open_without_a_word_is_given_up_too() -> None:
-    assert "wrote nothing for 60 s" in failed(hanging("It began "))
+    assert "wrote nothing for 60 s" in failed(hanging("It began "), timeout=60)
 
 
 def test_what_was_said_before_the_stream_was_cut_stays_and_the_cut_is_an_error() -> None:
     drafts: list[Draft] = []
     with serving(cutting("One sentence [1]. ", "And half of ano")) as server:
-        speaking = OpenAIExplainer(server.url, key="", timeout=60).explain(request())
+        speaking = OpenAIExplainer(server.url, key="", timeout=PATIENCE).explain(request())
         with pytest.raises(Unavailable, match="broke off"):
             drafts.extend(piece for piece in speaking if isinstance(piece, Draft))
     assert [draft.text for draft in drafts] == ["One sentence."]
@@ -310,11 +311,11 @@ def test_an_answer_cut_by_its_length_is_remarked() -> None:
 @pytest.mark.parametrize("parts", [(), ("It began ",)])
 def test_stopping_closes_the_connection_soon(parts: tuple[str, ...]) -> None:
     with serving(hanging(*(parts or ("",)))) as server:
-        others = {thread.name for thread in threading.enumerate()}
+        others = threading.enumerate()
         list(OpenAIExplainer(server.url, key="", timeout=600).explain(request(), server.hangs.is_set))
-        left = [thread for thread in threading.enumerate() if thread.name not in others and "request" not in thread.name]
+        left = [thread for thread in threading.enumerate() if thread not in others and "portal" in thread.name]
         assert not left, "the thread of the chat goes on"
-        assert server.dropped.wait(120), "the connection stayed open"
+        assert server.dropped.wait(PATIENCE), "the connection stayed open"
 
 
 def test_leaving_the_generator_early_closes_the_connection() -> None:
@@ -322,7 +323,7 @@ def test_leaving_the_generator_early_closes_the_connection() -> None:
         speaking = OpenAIExplainer(server.url, key="", timeout=600).explain(request())
         assert isinstance(next(piece for piece in speaking if isinstance(piece, Draft)), Draft)
         speaking.close()  # type: ignore[attr-defined]
-        assert server.dropped.wait(120)
+        assert server.dropped.wait(PATIENCE)
 
 
 def test_passages_that_do_not_fit_are_dropped_whole_and_told() -> None:
