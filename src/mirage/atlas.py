@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mirage.generate.generators import Generator
     from mirage.generate.synthesis import SyntheticImage
 
-_PATIENCE = 60.0  # seconds that a swap waits for questions under way before it leaves the old index to the closing
+_PATIENCE = 600.0  # seconds that a swap waits for questions under way before it leaves the old index to the closing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +182,7 @@ class Atlas(AtlasFolder):
         self._examples: list[Query] | None = None
 
     def idle(self, index: Index) -> bool:
-        """Wait until no question is answered from an index any more; False when one still is after a minute."""
+        """Wait until no question is answered from an index any more; False when one still is after ten minutes."""
         return self._snapshots.idle(index, _PATIENCE)
 
     def calibrate(self, calibration: Calibration) -> None:

@@ -77,10 +77,10 @@ def with_picture(mine: Reviews, review: Review) -> str:
 
 
 def simulate(mine: Reviews, review: Review, *names: str) -> None:
-    """Ratings drawn at random, by nobody."""
+    """Ratings drawn by lot, by nobody: the same each time, though ids are random, and with them the order of items."""
     for name in names:
-        rng = random.Random(name)
         for item in mine.items(review.id, name):
+            rng = random.Random(f"{name} {item.content.model_dump_json()}")
             mine.rate(review.id, name, given(item.id, rng.choice(["misleading", "accurate", "helpful"]), at=time.time()))
 
 

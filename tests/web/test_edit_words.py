@@ -14,7 +14,7 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from mirage.storage.ingest import add
-from parts import mirage, until
+from parts import PATIENCE, mirage, until
 
 
 @pytest.fixture
@@ -24,6 +24,12 @@ def own(tmp_path: Path, pictures: Callable[..., Path]) -> Iterator[Served]:
         add(atlas, corpora.load("folder", path=pictures(2), name="phantoms"))
         with serving(atlas, Settings(), tmp_path) as served:
             yield served
+
+
+@pytest.fixture(autouse=True)
+def _in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page waits for an edit that takes longer on a busy machine, and does not lead to its job."""
+    monkeypatch.setattr("mirage.web.edit._PATIENCE", PATIENCE)
 
 
 @pytest.fixture

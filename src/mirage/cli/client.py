@@ -284,7 +284,7 @@ def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
 def _asking(url: str, holder: Holder, transport: httpx.AsyncBaseTransport | None = None) -> Iterator[AtlasClient]:
     headers = {"X-Mirage-Token": holder.token}
     # trust_env: a proxy that the environment names must not come between this machine and itself.
-    http = httpx.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False, transport=transport)
+    http = httpx.AsyncClient(base_url=url, headers=headers, timeout=300, trust_env=False, transport=transport)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(http):
         yield AtlasClient(http, portal)
 

@@ -128,7 +128,7 @@ class Lanes:
                 self._update(job_id, stopping=True)
         return self.get(found.id)
 
-    def close(self, timeout: float = 30.0) -> None:
+    def close(self, timeout: float = 120.0) -> None:
         """Stop what runs, after the batch or the step in hand, and take no more."""
         self._closing = True
         for _id, stop in list(self._works.values()):

@@ -392,7 +392,7 @@ class Jobs(Lanes):
         work = self._works.get(job_id, (None,))[0]
         return work.preview() if isinstance(work, GenerateWork) else None
 
-    def close(self, timeout: float = 30.0) -> None:
+    def close(self, timeout: float = 120.0) -> None:
         """Stop what runs, after the batch or the step in hand, and take no more."""
         super().close(timeout)
         if self._staging is not None:

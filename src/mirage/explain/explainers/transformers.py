@@ -32,7 +32,8 @@ INSTRUCTION = (
 )
 END = "### End"
 MOST_TOKENS = 512  # of an answer
-_PATIENCE = 120.0  # seconds without a token after which the model counts as stuck
+# Seconds without a token after which the model counts as stuck; a slow processor takes its time to read a long prompt.
+_PATIENCE = 900.0
 _SPARE = 1.25  # activations and the cache of keys and values, beside the weights
 
 log = logging.getLogger(__name__)
