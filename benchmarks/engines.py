@@ -163,7 +163,7 @@ def build(name: str, folder: Path) -> dict[str, Any]:
     own.mkdir()
     load_before, started = round(os.getloadavg()[0], 2), time.perf_counter()
     engine.build(folder, own)
-    told: dict[str, Any] = {"seconds": round(time.perf_counter() - started, 1), "load": load_before}
+    told: dict[str, Any] = {"seconds": round(time.perf_counter() - started, 2), "load": load_before}
     memory = memory_of(os.getpid())
     told |= {"processor_s": round(time.process_time(), 1), "peak_MB": memory["peak_rss"], "disk_MB": round(_size(own) / 1e6)}
     told |= json.loads((own / "steps.json").read_text("utf-8")) if (own / "steps.json").exists() else {}
@@ -177,7 +177,7 @@ def ask(name: str, folder: Path, most: int) -> dict[str, Any]:
     queries, nearest = np.load(folder / "queries.npy")[: most + WARM], np.load(folder / "nearest.npy")[: most + WARM]
     started = time.perf_counter()
     opened = engine.open(folder, own)
-    told: dict[str, Any] = {"open_s": round(time.perf_counter() - started, 2)}
+    told: dict[str, Any] = {"open_s": round(time.perf_counter() - started, 4)}
     found: list[list[int]] = []
     warm = [opened.find(query) for query in queries[:WARM]]
     taken = times(lambda query: found.append(opened.find(query)), queries[WARM:])
@@ -201,7 +201,7 @@ def first(name: str, folder: Path, most: int) -> dict[str, Any]:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     started = time.perf_counter()
     opened = engine.open(folder, own)
-    told = {"open_s": round(time.perf_counter() - started, 2), **spread(times(opened.find, queries))}
+    told = {"open_s": round(time.perf_counter() - started, 4), **spread(times(opened.find, queries))}
     if opened.index:
         opened.index.close()
     return told

@@ -21,6 +21,7 @@ def _a_quick_encoder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(installed(tmp_path_factory.mktemp("installed"))))
         patch.setenv("MIRAGE_ENCODER", "squares")
+        patch.setattr(mutations, "MOST_SECONDS", 120.0)  # no machine is too slow for a test
         seeds.atlas.cache_clear()
         yield
     seeds.atlas.cache_clear()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from mirage.errors import BadInput, NotFound
 from mirage.jobs import Jobs
 from mirage.storage import archive_export, archive_import
 from mirage.storage.ingest import add
-from parts import until
+from parts import environment, until
 from scan_maker import MadeStacks
 
 NEW = "Fracture of the scaphoid"
@@ -148,14 +149,18 @@ def test_a_job_edits_between_others_and_two_edits_are_two(atlas: Atlas, one: str
     assert found.title == found.caption == found.diagnosis == NEW
 
 
+KILLED = """
+import os, signal, sys
+from mirage.atlas import Atlas
+with Atlas.open(sys.argv[1]) as atlas:
+    atlas.index_again = lambda keys: os.kill(os.getpid(), signal.SIGKILL)
+    atlas.edit(sys.argv[2], caption=sys.argv[3])
+"""
+
+
 def test_killed_before_the_index_heard_of_it_the_next_opening_brings_it_level(small: Path, one_of_small: str) -> None:
-    child = os.fork()
-    if not child:
-        atlas = Atlas.open(small)
-        atlas.index_again = lambda keys: os.kill(os.getpid(), signal.SIGKILL)
-        atlas.edit(one_of_small, caption=NEW)
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    killed = subprocess.run([sys.executable, "-c", KILLED, small, one_of_small, NEW], env=environment(None), check=False)
+    assert killed.returncode == -signal.SIGKILL
     with Atlas.open(small) as atlas:
         assert atlas.search("scaphoid fracture").hits[0].figure.id == one_of_small
 
