@@ -160,7 +160,7 @@ def _values(path: Path, tags: Any, frame: int, folder: Path) -> Any:
     except Exception:
         plain = folder / "plain.dcm"
         if shutil.which("dcmdjpeg"):
-            subprocess.run(["dcmdjpeg", str(path), str(plain)], capture_output=True, timeout=60, check=False)
+            subprocess.run(["dcmdjpeg", str(path), str(plain)], capture_output=True, timeout=600, check=False)
         return pixel_array(plain, index=frame) if plain.exists() else None
 
 
@@ -235,7 +235,7 @@ def by_dcmtk(
     out = folder / "shown.ppm"
     for program in _PROGRAMS:
         if shutil.which(program):
-            subprocess.run([program, *options, str(path), str(out)], capture_output=True, timeout=60, check=False)
+            subprocess.run([program, *options, str(path), str(out)], capture_output=True, timeout=600, check=False)
         if out.exists() and out.stat().st_size:
             with closing(Image.open(io.BytesIO(out.read_bytes()))) as image:
                 return image.copy()

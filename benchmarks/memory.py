@@ -39,7 +39,7 @@ def memory(setting: Setting) -> Outcome:
         dropped = [atlas.pictures.read(row.picture.name) for row in some]
     texts = many.queries(real, queries, seed=3)
     anonymous = 0.0
-    with Served(real) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=60) as client:
+    with Served(real) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=600) as client:
         idle = served.memory()
         for number, text in enumerate(texts):
             page = "/search" if number % 2 else "/api/search"
@@ -67,7 +67,7 @@ def uploads(setting: Setting) -> Outcome:
     rows, answers = [], {}
     for what, make in _WORST.items():
         data = make(side)
-        with Served(real) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=300) as client:
+        with Served(real) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=600) as client:
             client.get("/api/search", params={"q": "chest X-ray"}).raise_for_status()
 
             def send(_: int, data: bytes = data, client: httpx.Client = client) -> int:

@@ -150,7 +150,7 @@ def http(setting: Setting) -> Outcome:
     real, _ = many.real_atlas(setting)
     texts = many.queries(real, count + _WARM, seed=2)
     folder = many.grow(real, setting.folder / f"{figures}-figures", figures)
-    with Served(folder) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=30) as client:
+    with Served(folder) as served, httpx.Client(base_url=served.url, trust_env=False, timeout=600) as client:
         sizes: list[int] = []
 
         def ask(text: str) -> None:

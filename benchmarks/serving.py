@@ -18,7 +18,7 @@ import httpx
 from benchmarks.measure import memory_of
 
 _COMMAND = "from mirage.cli import main; main()"
-_PATIENCE = 60
+_PATIENCE = 600
 
 
 class Served:
