@@ -16,9 +16,9 @@ from mirage.jobs import ENDED, Job, Jobs
 from parts import PATIENCE, until
 
 
-@pytest.fixture(scope="module")
-def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    with Atlas.open(tmp_path_factory.mktemp("sources") / "atlas", create=True) as made:
+@pytest.fixture
+def atlas(tmp_path: Path) -> Iterator[Atlas]:
+    with Atlas.open(tmp_path / "atlas", create=True) as made:
         yield made
 
 
