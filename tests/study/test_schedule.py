@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -125,11 +126,23 @@ def test_an_evening_that_grows_late_is_one_day() -> None:
     assert day_of(midnight + 5 * 3600) == day_of(MONDAY) + 1
 
 
-def test_days_follow_one_another_through_a_year_of_summer_and_winter_time() -> None:
-    first = day_of(MONDAY)
-    starts = [start_of(day) for day in range(first, first + 400)]
-    assert [day_of(start) for start in starts] == list(range(first, first + 400))
-    assert [day_of(start - 1) for start in starts] == list(range(first - 1, first + 399))
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has one time zone for all programs")
+@pytest.mark.parametrize(
+    "zone", ["UTC0", "PST8PDT,M3.2.0,M11.1.0", "CET-1CEST,M3.5.0,M10.5.0/3", "AEST-10AEDT,M10.1.0,M4.1.0/3"]
+)
+def test_days_follow_one_another_through_a_year_of_summer_and_winter_time(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        first = day_of(MONDAY)
+        starts = [start_of(day) for day in range(first, first + 400)]
+        assert [day_of(start) for start in starts] == list(range(first, first + 400))
+        assert [day_of(start - 1) for start in starts] == list(range(first - 1, first + 399))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_no_more_is_asked_in_a_day_than_somebody_wants(

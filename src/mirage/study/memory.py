@@ -18,7 +18,7 @@ from mirage.errors import BadInput
 from mirage.query import shown
 from mirage.wording import _
 
-_FOUR = 4 * 3600.0  # an evening that grows late is one day
+_BEGINS = 4  # the hour at which a day does: an evening that grows late is one day
 AHEAD = 60.0
 """Seconds by which what was answered may lie ahead of the clock before the clock is doubted."""
 Felt = Literal["again", "hard", "good", "easy"]
@@ -33,14 +33,14 @@ def day_of(when: float) -> int:
     when : float
         Seconds since 1970.
     """
-    local = time.localtime(when - _FOUR)
-    return date(local.tm_year, local.tm_mon, local.tm_mday).toordinal()
+    local = time.localtime(when)
+    return date(local.tm_year, local.tm_mon, local.tm_mday).toordinal() - (local.tm_hour < _BEGINS)
 
 
 def start_of(day: int) -> float:
     """When a day begins, in seconds since 1970."""
     then = date.fromordinal(day)
-    return time.mktime((then.year, then.month, then.day, 4, 0, 0, 0, 0, -1))
+    return time.mktime((then.year, then.month, then.day, _BEGINS, 0, 0, 0, 0, -1))
 
 
 @dataclass(frozen=True, slots=True)
