@@ -1,9 +1,8 @@
-"""A generator for tests of the site: draws rings from its prompt and seed, quickly or slowly, or fails as it is told."""
+"""A generator for tests of the site: draws rings from its prompt and seed, or rests, or fails, as it is told."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,8 +23,8 @@ MISSING = "The model of this generator is not installed. Install it, then start 
 class Pencil:
     """Draws from its seed and its prompt alone.
 
-    ``slowly`` in a prompt takes its time; ``leisurely`` rests in the last image, or the second, until `RELEASED` is set, so
-    that one can look and click in between; ``torn`` breaks the model.
+    ``leisurely`` in a prompt rests in the last image, or the second, until `RELEASED` is set, so that one can look and click
+    in between; ``torn`` breaks the model.
     """
 
     def info(self) -> GeneratorInfo:
@@ -65,7 +64,6 @@ class Pencil:
                     return
                 if "torn" in request.prompt:
                     raise Unavailable("The model file is torn. Install it again.")
-                time.sleep(0.08 if "slowly" in request.prompt else 0)
                 progress(GenerationStep(number + 1, request.count, step, steps, lambda whole=whole: whole))
                 here = "leisurely" in request.prompt and (number, step) == (min(1, request.count - 1), 2)
                 while here and not stopped() and not RELEASED.wait(0.02):

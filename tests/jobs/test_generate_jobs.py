@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import textwrap
@@ -19,7 +18,7 @@ from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
 from mirage.jobs import ENDED, Job, Jobs
 from mirage.query import Query
 from parts import PATIENCE, environment, until
-from pencil import drawn_with
+from pencil import RELEASED, drawn_with
 
 ROOT = Path(__file__).parents[1]
 
@@ -153,23 +152,25 @@ def test_a_killed_process_loses_nothing_that_was_finished(small: Path) -> None:
 
         with drawn_with(), Atlas.open(sys.argv[1]) as atlas:
             jobs = Jobs(atlas)
-            job = jobs.start_generate(Query.of("slowly a brain MRI"), GenerationOptions(steps=5, count=4, seed=1))
+            job = jobs.start_generate(Query.of("leisurely a brain MRI"), GenerationOptions(steps=5, count=4, seed=1))
             while not jobs.get(job.id).results:
                 time.sleep(0.02)
             print(job.id, flush=True)
-            time.sleep(60)
+            sys.stdin.read()
         """
     )
     env = environment(None, PYTHONPATH=str(ROOT))
-    process = subprocess.Popen([sys.executable, "-c", script, str(small)], stdout=subprocess.PIPE, text=True, env=env)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", script, str(small)], stdin=pipe, stdout=pipe, text=True, env=env)
     assert process.stdout is not None
     job_id = process.stdout.readline().strip()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.communicate()
     with drawn_with(), Atlas.open(small) as atlas:
+        RELEASED.set()
         jobs = Jobs(atlas)
         kept = jobs.outputs.list()
-        assert kept
+        assert len(kept) == 1
         assert all(read(jobs.outputs.get(image.record.id).data).ours for image in kept)
         job = ended(jobs, job_id)
         assert job.state == "done"

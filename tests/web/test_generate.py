@@ -19,7 +19,7 @@ from mirage.atlas import Atlas
 from mirage.generate.synthesis import MAX_AHEAD
 from mirage.settings import Settings
 from parts import copy_atlas, until
-from pencil import MISSING, SIDE, Pencil, drawn_with, missing
+from pencil import MISSING, RELEASED, SIDE, Pencil, drawn_with, missing
 
 TOKEN = {"X-Mirage-Token": "the-token-of-this-start"}
 
@@ -59,9 +59,14 @@ def made(web, words="axial brain MRI", **choices):
 
 
 def events_of(web, job_id):
+    text = ""
     with web.stream("GET", f"/api/jobs/{job_id}/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
-        text = "".join(answer.iter_text())
+        for part in answer.iter_text():
+            text += part
+            if "event: preview" in text:
+                RELEASED.set()
+    RELEASED.clear()
     return [(name, json.loads(data)) for name, data in re.findall(r"event: (\w+)\ndata: (.*)\n", text)]
 
 
@@ -116,7 +121,7 @@ def test_the_same_request_makes_the_same_picture_and_another_seed_another(web):
 
 
 def test_a_job_is_followed_by_events_with_a_preview_and_its_result(web):
-    job = begin(web, "slowly a chest CT", steps=8)
+    job = begin(web, "leisurely a chest CT", steps=8)
     seen = events_of(web, job["id"])
     names = [name for name, _ in seen]
     assert names[-1] == "ended"
