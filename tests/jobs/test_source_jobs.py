@@ -141,7 +141,7 @@ def test_two_of_one_source_wait_for_one_another_and_the_same_one_is_one(
 def test_a_corpus_removed_while_it_is_added_is_removed_after_it(
     jobs: Jobs, atlas: Atlas, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended(jobs, jobs.start_add(corpus="made", query="before", only=["made:0"]))
+    ended(jobs, jobs.start_add(corpus="made", query="before", only=["made:0", "made:3", "made:4"]))
     held = Held(monkeypatch, at=1)
     adding = jobs.start_add(corpus="made", query="while", only=["made:1", "made:2"])
     held.there.wait(PATIENCE)
