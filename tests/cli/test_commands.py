@@ -69,7 +69,8 @@ def test_a_hit_can_be_shown_and_searched_on_from(atlas: Path) -> None:
     assert shown.returncode == 0
     for word in (name, "licence", "source", "plane", f"mirage search --like {name}"):
         assert word in shown.stdout
-    assert Path(re.sub(r"\s+", "", re.split(r"\npicture|\nsource", shown.stdout)[1])).is_file()
+    wide = mirage("show", name, atlas=atlas, COLUMNS="1000").stdout
+    assert Path(re.search(r"^picture +(.+?) *$", wide, re.MULTILINE)[1]).is_file()
     like = mirage("search", "--like", name, "-k", "2", "--json", atlas=atlas)
     assert name not in [hit["figure"]["id"] for hit in json.loads(like.stdout)["hits"]]
 
