@@ -12,9 +12,10 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps
 from mirage.corpora.live.base import Offer, Offered
-from mirage.errors import BadInput, NoNetwork, Unavailable
+from mirage.corpora.options import CorpusOption
+from mirage.errors import NoNetwork, Unavailable
 from mirage.figure import Figure, Licence, Source
 from mirage.images import DecodedPicture
 
@@ -68,7 +69,7 @@ class MadeLive:
         licence=Licence(),
         options=(
             CorpusOption("query", "What to ask for.", required=True, positional=True, label="Words"),
-            CorpusOption("most", "How many figures at most.", int, default=20),
+            CorpusOption("most", "How many figures at most.", int, default=20, bounds=(1, 100)),
             CorpusOption("only", "Ids of the figures that were chosen.", several=True),
             CorpusOption("reviews", "Whether reviews are asked for too.", bool),
         ),
@@ -81,8 +82,6 @@ class MadeLive:
     )
 
     def __init__(self, query: str, most: int = 20, only: tuple[str, ...] = (), reviews: bool = False) -> None:
-        if not 1 <= most <= 100:
-            raise BadInput(f"most is a number from 1 to 100, not {most}.")
         self._query, self._most, self._only = query, most, only
 
     def info(self) -> CorpusInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic_core import ValidationError
@@ -117,6 +118,40 @@ def first_fault(error: Exception) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"])
     return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
+
+
+def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = "") -> str:
+    """The id of what somebody names by its id, or by its title where only one is called so.
+
+    Parameters
+    ----------
+    asked : str
+    called : mapping of str to str
+        Titles by id.
+    kind : str
+        What they are, in the singular: "collection".
+    listed_by : str
+        The command that prints them; they are listed in the message when empty.
+
+    Raises
+    ------
+    NotFound
+        When nothing is called so.
+    BadInput
+        When several are; the message names their ids.
+    """
+    if asked in called:
+        return asked
+    folded = asked.strip().casefold()
+    found = [own for own, title in called.items() if title == asked]
+    found = found or [own for own, title in called.items() if folded and title.strip().casefold() == folded]
+    if len(found) > 1:
+        raise BadInput(f"{len(found)} {kind}s are called {asked[:80]!r}. Give the id of one: {', '.join(found)}.")
+    if not found:
+        known = ", ".join(f"{own} ({title})" if title and title != own else own for own, title in called.items())
+        there = f"`{listed_by}` prints those that there are." if listed_by else f"There are: {known or 'none'}."
+        raise NotFound(f"There is no {kind} {asked[:80]!r}. {there}")
+    return found[0]
 
 
 def check_new(path: Path | None) -> None:

@@ -291,7 +291,7 @@ def test_an_atlas_with_too_few_words_is_told_so_and_stays_as_it_is(tmp_path: Pat
 
 
 def test_only_the_corpora_that_are_named_are_asked_for(own: Atlas) -> None:
-    with pytest.raises(NotFound, match=r"no corpus “elsewhere”. It has medpix"):
+    with pytest.raises(NotFound, match=r"no corpus 'elsewhere'. There are: medpix"):
         run.calibrate(own, ["elsewhere"])
 
 

@@ -61,6 +61,15 @@ def test_what_is_not_there_ends_with_4(small: Path, arguments: tuple[str, ...], 
     assert len(ids_of(small)) == 6
 
 
+def test_a_corpus_goes_by_its_title_too(small: Path) -> None:
+    with Atlas.open(small) as atlas:
+        ((name, title),) = [(each.name, each.title) for each in atlas.info().corpora]
+    assert title != name
+    done = mirage("remove", "corpus", title.upper(), "--yes", atlas=small)
+    assert done.returncode == 0, done.stderr
+    assert ids_of(small) == []
+
+
 def test_what_was_removed_is_not_put_back_when_mirage_starts(starter_copy: Path, started: Callable) -> None:
     one = "starter:chest-pa"
     assert mirage("remove", "figure", one, "--yes", atlas=starter_copy).returncode == 0

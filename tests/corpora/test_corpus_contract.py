@@ -16,9 +16,10 @@ from isic_maker import make_isic
 from live_server import Place, living
 from medpix_maker import make_medpix
 from mirage import corpora
-from mirage.corpora.base import Corpus, CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.corpora.base import Corpus, CorpusCard, CorpusInfo, Item, Refused
 from mirage.corpora.contract import faults
 from mirage.corpora.live.pmc import PmcCorpus
+from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Figure, Source
 from mirage.images import DecodedPicture

@@ -284,9 +284,21 @@ def test_a_picture_that_was_deleted_here_is_said(asked_first: Kind, place: Place
         corpus.read(item)
 
 
-@pytest.mark.parametrize("given", [{"query": "  "}, {"most": 0}, {"most": 1_000_000}], ids=str)
-def test_options_that_cannot_be_used_are_told(kind: Kind, place: Place, tmp_path: Path, given: dict[str, Any]) -> None:
-    with pytest.raises(BadInput):
+_UNFIT: list[tuple[dict[str, Any], str]] = [
+    ({"query": "  "}, ": say what to look for, for example “"),
+    ({"query": "the of and"}, ": “the of and” names nothing to look for"),
+    ({"query": "lung\x07"}, r"cannot be seen \(U\+0007\)"),
+    ({"query": "lung " * 1_000}, "has 4,999 characters, and at most (1,000|300) are taken"),
+    ({"most": 0}, "most is a number from 1 to "),
+    ({"most": 1_000_000}, "not 1,000,000"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), _UNFIT, ids=["blank", "no word", "unseen", "long", "none", "many"])
+def test_options_that_cannot_be_used_are_told(
+    kind: Kind, place: Place, tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
         kind.opened(place, tmp_path, **given)
 
 
@@ -303,7 +315,7 @@ def test_reasons_read_right_behind_their_number_and_by_themselves() -> None:
 def test_licences_that_cannot_be_asked_for_are_told(
     asked_first: Kind, place: Place, tmp_path: Path, licences: tuple[str, ...]
 ) -> None:
-    with pytest.raises(BadInput, match="licences are of"):
+    with pytest.raises(BadInput, match="licences is one"):
         asked_first.opened(place, tmp_path, licences=licences)
 
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.cli import app
-from mirage.errors import AtlasError, BadInput, Unavailable
+from mirage.errors import AtlasError, BadInput, NotFound, Unavailable
 from mirage.query import Query
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
@@ -151,7 +151,7 @@ def test_only_some_corpora_and_it_says_how_many_stayed_out(
     assert (written.manifest.figures, written.manifest.left_out.unlicensed) == (SOME_FIGURES, 3)
     part = export(some_copy, tmp_path / "part.mirage", corpora=(name,), purpose="myself")
     assert part.manifest.figures == 3
-    with pytest.raises(BadInput, match=r"no corpus 'nowhere'\. There are: starter"):
+    with pytest.raises(NotFound, match=r"no corpus 'nowhere'\. There are: starter"):
         export(some_copy, tmp_path / "x.mirage", corpora=("nowhere",))
 
 

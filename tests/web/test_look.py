@@ -157,7 +157,13 @@ def test_a_source_that_fails_is_told_in_words_and_the_words_are_kept(client, sit
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"query": ""}, "needs the option query"), ({"most": "999"}, "from 1 to 100"), ({"query": "a" * 1001}, "1,000")],
+    [
+        ({"query": ""}, "Made-up Central: say what to look for, for example “pneumonia”."),
+        ({"query": "the of and"}, "“the of and” names nothing to look for."),
+        ({"query": "a\x07b"}, "a character that cannot be seen (U+0007)"),
+        ({"query": "a" * 1001}, "has 1,001 characters, and at most 1,000 are taken"),
+        ({"most": "999"}, "most is a number from 1 to 100, not 999."),
+    ],
 )
 def test_what_cannot_be_asked_stays_in_the_form(client, site, answers, given, said):
     answer = client.post("/look", data={"token": site.token, "corpus": "made", "query": "pneumonia", **given})

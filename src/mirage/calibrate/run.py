@@ -19,7 +19,7 @@ from mirage.calibrate import queries, weights
 from mirage.calibrate.confidence import HEARD, choose, collect, quality
 from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.calibrate.weights import FEWEST_CASES, WeightChoice, copied, uncaptioned
-from mirage.errors import BadInput, NotFound
+from mirage.errors import BadInput, meant
 from mirage.figure import Figure
 from mirage.query import DEFAULT_K
 from mirage.search.confidence import Calibration, calibration_for
@@ -82,9 +82,8 @@ def calibrate(
     mirage.errors.BadInput
         When fewer than `FEWEST_CASES` cases have words, or all hits are right.
     """
-    there = {holding.name for holding in atlas.info().corpora}
-    if missing := sorted(set(corpora) - there):
-        raise NotFound(f"{atlas.path} has no corpus “{missing[0]}”. It has {', '.join(sorted(there)) or 'none'}.")
+    there = {holding.name: holding.title for holding in atlas.info().corpora}
+    corpora = [meant(each, there, "corpus") for each in corpora]
     items = queries.items_of(atlas)
     asked_about = [item for item in items if not corpora or item.figure.source.corpus in corpora]
     cases = {queries.case_of(item) for item in asked_about}

@@ -36,6 +36,14 @@ from mirage.cli import (
 from mirage.cli.output import complain
 from mirage.errors import MirageError
 
+# What the library that reads arguments says of them, in plain words.
+_PLAIN = {
+    "Input should be a valid integer.*": "give a whole number, in digits.",
+    "Input should be a valid number.*": "give a number, in digits.",
+    "Input should be greater than or equal to (.*)": r"give \1 or more.",
+    "Input should be less than or equal to (.*)": r"give \1 or less.",
+}
+
 
 class _Command(evaluate.PartlyInstalled):
     """Typer would end an interruption or a closed pipe in its own words, so they are met before it sees them."""
@@ -49,8 +57,8 @@ class _Command(evaluate.PartlyInstalled):
             complain(str(error))
             sys.exit(error.exit_code)
         except typer.BadParameter as error:
-            number = "Input should be a valid (?:integer|(number)).*"
-            error.message = re.sub(number, lambda found: f"give a {found[1] or 'whole number'}, in digits.", error.message)
+            for told, plain in _PLAIN.items():
+                error.message = re.sub(told, plain, error.message)
             raise
         except KeyboardInterrupt:
             complain("Interrupted. What was stored stays; run it again to go on.")

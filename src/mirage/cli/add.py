@@ -15,7 +15,8 @@ from mirage import corpora
 from mirage.cli import sources
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, duration, plain, printed, say
-from mirage.corpora.base import CorpusCard, CorpusOption, Item, Refused
+from mirage.corpora.base import CorpusCard, Item, Refused
+from mirage.corpora.options import CorpusOption
 from mirage.corpora.personal import in_name, listed, notes_on_words
 from mirage.corpora.preview import by_kind
 from mirage.errors import BadInput, MirageError
@@ -90,6 +91,7 @@ def _command(name: str, card: CorpusCard) -> Any:
     """The function of a subcommand, with the corpus's own options as its parameters."""
 
     def add(**given: Any) -> None:
+        named = {option.name: _flag(option) for option in card.options}
         atlas, json, further = given.pop("atlas_folder"), given.pop("as_json"), given.pop("further") or []
         looking, merge = given.pop("looking", False), given.pop("merge", False)
         yes, again = given.pop("yes", False), given.pop("again", False)
@@ -99,7 +101,9 @@ def _command(name: str, card: CorpusCard) -> Any:
             key, equals, value = pair.partition("=")
             if not key or not equals:
                 raise BadInput(f"--option is given as KEY=VALUE, not “{pair}”.")
-            options[key.replace("-", "_")] = value
+            key = key.replace("-", "_")
+            options[key], named[key] = value, f"--option {key}"
+        card.read(options, named)
         if card.private and not looking and not _may_be_called(str(options.get("name", "")), yes=yes):
             return
         if card.private and not looking and not yes and not _may_be_read(name, options):
@@ -244,19 +248,26 @@ def _asked(found: dict[str, Any], only: list[str], *, looking: bool, yes: bool, 
     return False
 
 
+def _flag(option: CorpusOption) -> str:
+    """What somebody types for an option."""
+    if option.is_folder or option.positional:
+        return option.name
+    return f"--{option.name.removesuffix('s') if option.several else option.name}".replace("_", "-")
+
+
 def _parameter(option: CorpusOption) -> tuple[Any, Any]:
     """Annotation and default of an option; the folder that a corpus is read from is an argument, and so is a query."""
     default = ... if option.required else False if option.type is bool else None
     if option.is_folder or option.positional:
         return Annotated[option.type if option.required else option.type | None, typer.Argument(help=option.help)], default
     of: Any = list[option.type] if option.several else option.type  # type: ignore[name-defined]
-    flag = f"--{option.name.removesuffix('s') if option.several else option.name}".replace("_", "-")
     shown = ", ".join(option.choices)
     text = f"{option.help} One of {shown}; may be given several times." if option.several and shown else option.help
     if option.default not in (None, False, ""):
         usual = ", ".join(option.default) if isinstance(option.default, (tuple, list)) else f"{option.default}"
         text += f" Usual: {usual}."
-    return Annotated[of if option.required or option.type is bool else of | None, typer.Option(flag, help=text)], default
+    of = of if option.required or option.type is bool else of | None
+    return Annotated[of, typer.Option(_flag(option), help=text)], default
 
 
 def add_corpus(

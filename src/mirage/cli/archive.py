@@ -13,6 +13,7 @@ import typer
 from mirage import licensing
 from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
 from mirage.cli.output import counted, duration, figures_bar, printed, say, size
+from mirage.cli.saving import one_of
 from mirage.errors import AtlasHeld
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
@@ -25,7 +26,12 @@ def export(
         int, typer.Option(help="Longest side of the pictures in pixels; larger ones are made smaller. 0: the originals.")
     ] = 0,
     purpose: Annotated[
-        str, typer.Option("--for", help="`pass-on`: what licences permit to pass on. `myself`: all, for your own use.")
+        str,
+        typer.Option(
+            "--for",
+            help="`pass-on`: what licences permit to pass on. `myself`: all, for your own use.",
+            callback=one_of(tuple(licensing.PURPOSES)),
+        ),
     ] = "pass-on",
     non_commercial: Annotated[
         bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import quote, urlencode
 
 import typer
@@ -11,23 +11,22 @@ from pydantic_core import from_json
 
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
 from mirage.cli.output import counted, out, plain, printed, say
-from mirage.errors import BadInput, NotFound, check_new
+from mirage.cli.saving import check_target, one_of, write
+from mirage.errors import BadInput, meant
 from mirage.licensing import PURPOSES
 from mirage.study.along.taking import FORMATS
+from mirage.study.kept import Kind
 
 app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
+_TAKEN = ("collection", "quiz", "figure", "case", "search", "comparison")
 Which = Annotated[str, typer.Argument(help="Id or title of the collection, as `mirage collection list` prints it.")]
 
 
-def _found(client: AtlasClient, which: str) -> str:
+def collection_meant(client: AtlasClient, which: str) -> str:
     """The id of the collection that an id or a title means."""
     there = client.ask("GET", "/api/collections")["collections"]
-    found = [each["id"] for each in there if each["id"] == which] or [each["id"] for each in there if each["title"] == which]
-    if not found:
-        raise NotFound(f"There is no collection {which[:80]!r}. `mirage collection list` prints those that there are.")
-    if len(found) > 1:
-        raise BadInput(f"{len(found)} collections are called {which[:80]!r}. Give the id of one: {', '.join(found)}.")
-    return str(found[0])
+    called = {each["id"]: each["title"] for each in there}
+    return meant(which, called, "collection", listed_by="mirage collection list")
 
 
 @app.command("list")
@@ -47,7 +46,7 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
 def show(which: Which, atlas: AtlasOption = None, json: JsonOption = False) -> None:
     """Print what is in a collection, in order."""
     with connect(atlas) as client:
-        answer = client.ask("GET", f"/api/collections/{_found(client, which)}")
+        answer = client.ask("GET", f"/api/collections/{collection_meant(client, which)}")
     if not printed(json, answer):
         _told(answer)
 
@@ -70,7 +69,9 @@ def _told(collection: dict[str, Any]) -> None:
 @app.command()
 def add(
     which: Annotated[str, typer.Argument(help="Id or title of the collection; with --new, the title of a new one.")],
-    kind: Annotated[str, typer.Argument(help="figure, case, search, comparison or section.")],
+    kind: Annotated[
+        str, typer.Argument(help="figure, case, search, comparison or section.", callback=one_of(get_args(Kind)))
+    ],
     target: Annotated[
         str, typer.Argument(help="Id of a figure or case; `q=…` or an address of a search or comparison; a section's title.")
     ],
@@ -88,7 +89,7 @@ def add(
     if kind == "section":
         body |= {"target": "", "title": title or target}
     with connect(atlas) as client:
-        own = client.ask("POST", "/api/collections", json={"title": which})["id"] if new else _found(client, which)
+        own = client.ask("POST", "/api/collections", json={"title": which})["id"] if new else collection_meant(client, which)
         answer = client.ask("POST", f"/api/collections/{own}/items", json=body)
     if not printed(json, answer):
         kept = next(item for item in answer["collection"]["items"] if item["id"] == answer["item"])
@@ -109,7 +110,7 @@ def remove(
         raise BadInput("Give the id of what to remove, or --whole to delete the collection.")
     with connect(atlas) as client:
         # One that was deleted has no title any more by which it could be found.
-        own = which if undo and whole else _found(client, which)
+        own = which if undo and whole else collection_meant(client, which)
         path = f"/api/collections/{quote(own, safe='')}" + (f"/items/{quote(item, safe='')}" if item else "")
         answer = client.ask("POST", f"{path}/restore") if undo else client.ask("DELETE", path)
     if not printed(json, answer):
@@ -125,13 +126,10 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write a collection into one file. No picture is in it: who takes it in needs an atlas that has them."""
-    check_new(file)
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.mirage-collection'}.")
+    check_target(file, "mine.mirage-collection")
     with connect(atlas) as client:
-        data = client.fetch(f"/api/collections/{_found(client, which)}/file")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
+        data = client.fetch(f"/api/collections/{collection_meant(client, which)}/file")
+    write(file, data)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
         say(f"Written: {file}")
 
@@ -140,10 +138,12 @@ def export(
 def take(
     which: Annotated[str, typer.Argument(help="Id or title of the collection; with --kind, an id or `q=…`.")],
     file: Annotated[Path, typer.Argument(help="The file to write, as week-3.apkg.", show_default=False)],
-    form: Annotated[str, typer.Option("--as", help=f"{', '.join(FORMATS)}.")] = "anki",
-    purpose: Annotated[str, typer.Option("--for", help=f"{', '.join(PURPOSES)}: what it is for.")] = "myself",
+    form: Annotated[str, typer.Option("--as", help=f"{', '.join(FORMATS)}.", callback=one_of(tuple(FORMATS)))] = "anki",
+    purpose: Annotated[
+        str, typer.Option("--for", help=f"{', '.join(PURPOSES)}: what it is for.", callback=one_of(tuple(PURPOSES)))
+    ] = "myself",
     non_commercial: Annotated[bool, typer.Option("--non-commercial", help="It is passed on without gain.")] = False,
-    kind: Annotated[str, typer.Option(help="collection, quiz, figure, case, search or comparison.")] = "collection",
+    kind: Annotated[str, typer.Option(help=f"{', '.join(_TAKEN)}.", callback=one_of(_TAKEN))] = "collection",
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -152,16 +152,13 @@ def take(
     Examples: mirage collection take "Week 3" week-3.pptx --as slides --for pass-on; mirage collection take "q=lung"
     lung.apkg --kind search
     """
-    check_new(file)
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.apkg'}.")
+    check_target(file, "mine.apkg")
     with connect(atlas) as client:
-        target = _found(client, which) if kind == "collection" else which
+        target = collection_meant(client, which) if kind == "collection" else which
         asked = {"kind": kind, "target": target, "as": form, "for": purpose}
         asked |= {"non_commercial": "1"} if non_commercial else {}
         answer = client.sent(f"/api/take/file?{urlencode(asked)}", timeout=None)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(answer.content)
+    write(file, answer.content)
     told = from_json(answer.headers["X-Mirage-Told"])
     if not printed(json, {"file": str(file), "bytes": len(answer.content), "told": told}):
         say(f"Written: {file}")

@@ -8,6 +8,7 @@ import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, connect
 from mirage.cli.output import printed, say
+from mirage.cli.saving import one_of
 from mirage.errors import BadInput
 from mirage.figure import EDITABLE
 
@@ -34,7 +35,10 @@ def figure(
     region: Annotated[_Words, typer.Option(help="Body region.")] = None,
     undo: Annotated[
         list[str] | None,
-        typer.Option(help=f"A field that shall say again what the source says: {', '.join(EDITABLE)}, or all."),
+        typer.Option(
+            help=f"A field that shall say again what the source says: {', '.join(EDITABLE)}, or all.",
+            callback=one_of((*EDITABLE, "all")),
+        ),
     ] = None,
     atlas: AtlasOption = None,
     json: JsonOption = False,

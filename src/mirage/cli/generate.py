@@ -15,13 +15,13 @@ from mirage.cli import explain
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, LessOption, MoreOption, asked, connect, folder_of
 from mirage.cli.hits import hits_table
 from mirage.cli.output import complain, facts, out, printed, say
+from mirage.cli.saving import write
 from mirage.errors import BadInput, BadPicture, BadQuery, NotFound, Unavailable, check_new
 from mirage.generate import synthesis
 from mirage.generate.provenance import ENDINGS, FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions
 from mirage.images import DEFAULT_LIMITS, decode, read_picture
 from mirage.images.marks import Marks, reading
-from mirage.images.store import cannot_write
 from mirage.query import Query
 from mirage.storage import manifest
 
@@ -199,11 +199,7 @@ def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:
     if target is not None:
         path = target if alone and target.suffix and not target.is_dir() else target / name
     check_new(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        raise Unavailable(cannot_write(path.parent, error)) from error
+    write(path, data)
     return str(path)
 
 
@@ -236,7 +232,7 @@ def _format(given: str, target: Path | None) -> str:
     kind = given.lower() or (_FORMAT_OF.get(target.suffix.lower().removeprefix("."), "") if target else "")
     kind = {"jpg": "jpeg", "dcm": "dicom"}.get(kind, kind)
     if kind and kind not in FORMATS:
-        raise BadInput(f"There is no format {kind[:40]!r}. There are: {', '.join(FORMATS)}.")
+        raise BadInput(f"--format is one of {', '.join(FORMATS)}, not {kind[:40]!r}.")
     if not kind and target is not None and target.suffix and not target.is_dir():
         raise BadInput(f"Files named *{target.suffix} are not written. Choose one of {', '.join(ENDINGS.values())}.")
     return kind or "png"

@@ -21,7 +21,9 @@ from mirage.cli.client import (
     asked,
     connect,
 )
+from mirage.cli.collection import collection_meant
 from mirage.cli.output import complain, counted, out, plain, printed, say
+from mirage.cli.saving import one_of
 from mirage.errors import BadInput
 from mirage.study.quiz.making import KINDS
 
@@ -33,14 +35,16 @@ _PLACE = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)[\s,;%]+(\d{1,3}(?:\.\d+)?)\s*%?\s*"
 @app.command()
 def begin(
     words: Annotated[list[str] | None, typer.Argument(help="Of what a search finds; the whole atlas when left out.")] = None,
-    collection: Annotated[str, typer.Option(help="Of this collection, by its id.")] = "",
+    collection: Annotated[str, typer.Option(help="Of this collection, by its id or title.")] = "",
     case: Annotated[str, typer.Option(help="Of this case, by its id.")] = "",
     modality: ModalityOption = None,
     plane: PlaneOption = None,
     region: RegionOption = None,
     corpus: Annotated[Several, typer.Option(help="Only figures of this corpus.")] = None,
     proof: Annotated[Several, typer.Option(help="Only diagnoses proven so: pathology, surgery …")] = None,
-    kind: Annotated[Several, typer.Option(help=f"Kind of question, of {', '.join(KINDS)}; all when left out.")] = None,
+    kind: Annotated[
+        Several, typer.Option(help=f"Kind of question, of {', '.join(KINDS)}; all when left out.", callback=one_of(KINDS))
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many questions at most.")] = 10,
     seed: Annotated[int | None, typer.Option(help="The same gives the same questions.")] = None,
     atlas: AtlasOption = None,
@@ -60,8 +64,9 @@ def begin(
         origin, target = ("collection", collection) if collection else ("case", case)
     else:
         origin, target = "filter", urlencode(given, doseq=True)
-    body: dict[str, Any] = {"origin": origin, "target": target, "count": count, "seed": seed}
     with connect(atlas) as client:
+        target = collection_meant(client, target) if origin == "collection" else target
+        body: dict[str, Any] = {"origin": origin, "target": target, "count": count, "seed": seed}
         made = client.ask("POST", "/api/quiz", json=body | ({"kinds": kind} if kind else {}))
         if not printed(json, made):
             for why in made["lacking"].values():

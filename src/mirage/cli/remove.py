@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, printed, say, size
-from mirage.errors import BadInput, MirageError
+from mirage.errors import BadInput, MirageError, NotFound, meant
 
 app = typer.Typer(
     help="Remove figures, or a whole corpus, from the atlas. It says what goes, and asks first.", no_args_is_help=True
@@ -31,7 +32,7 @@ def figure(
 
 @app.command()
 def corpus(
-    name: Annotated[str, typer.Argument(help="Of a corpus, as `mirage atlas info` prints it.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name or title of a corpus: see `mirage atlas info`.", show_default=False)],
     yes: YesOption = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
@@ -42,6 +43,10 @@ def corpus(
 
 def _remove(what: dict[str, Any], *, yes: bool, atlas: Path | None, json: bool) -> None:
     with connect(atlas) as client:
+        if "corpus" in what:
+            held = client.ask("GET", "/api/atlas")["corpora"]
+            with suppress(NotFound):  # the API tells what it may have been meant for
+                what = {"corpus": meant(what["corpus"], {each["name"]: each["title"] for each in held}, "corpus")}
         asked = {"figure": what["figures"]} if "figures" in what else what
         going = client.ask("GET", "/api/remove", params=asked)
         if not yes:

@@ -10,8 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from mirage.cli.client import AtlasOption, JsonOption, connect, taken_in
+from mirage.cli.collection import collection_meant
 from mirage.cli.output import counted, plain, printed, say, size
-from mirage.errors import BadInput, MirageError, check_new
+from mirage.cli.saving import check_target, one_of, write
+from mirage.errors import BadInput, MirageError
+from mirage.study.owndata import PARTS
+from mirage.study.quiz.making import KINDS
+from mirage.study.repeating import SOURCES
 
 app = typer.Typer(help="Repeat what you learn, see how you get on, and take or delete your data.", no_args_is_help=True)
 _COUNTED = {
@@ -55,17 +60,18 @@ def due(atlas: AtlasOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def add(
-    source: Annotated[str, typer.Argument(help="figure, mistakes, collection, case, search or filter.")],
-    target: Annotated[str, typer.Argument(help="Id of a figure, quiz, collection or case; `q=…` of a search.")],
+    source: Annotated[str, typer.Argument(help=f"{', '.join(SOURCES)}.", callback=one_of(SOURCES))],
+    target: Annotated[str, typer.Argument(help="Id of a figure, quiz or case; id or title of a collection; `q=…`.")],
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="Only this kind: name, choose, point, side or unfold; may be repeated."),
+        typer.Option(help=f"Only this kind: {', '.join(KINDS)}; may be repeated.", callback=one_of(KINDS)),
     ] = None,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make cards, of which the repetition asks from then on."""
     with connect(atlas) as client:
+        target = collection_meant(client, target) if source == "collection" else target
         answer = client.ask("POST", "/api/repeat/cards", json={"source": source, "target": target, "kinds": kind or []})
     if printed(json, answer):
         return
@@ -102,13 +108,10 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write all of your data into one file: answers, cards, settings, collections, quizzes, reviews. No picture is in it."""
-    check_new(file)
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder. Name a file, as in {file / 'mine.mirage-data.zip'}.")
+    check_target(file, "mine.mirage-data.zip")
     with connect(atlas) as client:
         data = client.fetch("/api/my-data/file")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
+    write(file, data)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
         say(f"Written: {file} ({size(len(data))})")
 
@@ -129,7 +132,8 @@ def import_(
 @app.command()
 def delete(
     part: Annotated[
-        list[str] | None, typer.Option(help="Only this: learning, collections, quizzes or reviews; may be repeated.")
+        list[str] | None,
+        typer.Option(help=f"Only this: {', '.join(PARTS)}; may be repeated.", callback=one_of(tuple(PARTS))),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     atlas: AtlasOption = None,

@@ -11,7 +11,8 @@ import typer
 from mirage import licensing
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
 from mirage.cli.output import facts, plain, printed, say
-from mirage.errors import BadInput, NotFound, check_new
+from mirage.cli.saving import check_target, one_of, write
+from mirage.errors import meant
 
 app = typer.Typer(help="Let educators rate, blind, what this atlas shows of a condition.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id or condition of the review, as `mirage review list` prints it.")]
@@ -20,18 +21,12 @@ ToFile = Annotated[Path, typer.Argument(help="The file to write.", show_default=
 
 def _found(client: AtlasClient, which: str) -> str:
     """The address of the review that an id or a condition means."""
-    for each in client.ask("GET", "/api/reviews")["reviews"]:
-        if which in (each["id"], each["query"]) or which.casefold() == each["query"].casefold():
-            return f"/api/reviews/{quote(each['id'], safe='')}"
-    raise NotFound(f"There is no review {which[:80]!r}. `mirage review list` prints those that there are.")
+    called = {each["id"]: each["query"] for each in client.ask("GET", "/api/reviews")["reviews"]}
+    return f"/api/reviews/{quote(meant(which, called, 'review', listed_by='mirage review list'), safe='')}"
 
 
-def _write(file: Path, data: bytes, json: bool) -> None:
-    check_new(file)
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder. Name a file in it.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
+def _written(file: Path, data: bytes, json: bool) -> None:
+    write(file, data)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
         say(f"Written: {file}")
 
@@ -69,17 +64,22 @@ def begin(
 def packet(
     which: Which,
     file: ToFile,
-    purpose: Annotated[str, typer.Option("--for", help=f"What for: {', '.join(licensing.PURPOSES)}.")] = "pass-on",
+    purpose: Annotated[
+        str,
+        typer.Option(
+            "--for", help=f"What for: {', '.join(licensing.PURPOSES)}.", callback=one_of(tuple(licensing.PURPOSES))
+        ),
+    ] = "pass-on",
     non_commercial: Annotated[bool, typer.Option("--non-commercial", help="You pass it on without gain.")] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a review as one file to rate without a network and without MIRAGE, with the pictures that may leave."""
-    check_new(file)
+    check_target(file, "review.html")
     asked = urlencode({"for": purpose} | ({"non_commercial": "1"} if non_commercial else {}))
     with connect(atlas) as client:
         data = client.fetch(f"{_found(client, which)}/packet?{asked}")
-    _write(file, data, json)
+    _written(file, data, json)
 
 
 @app.command()
@@ -91,11 +91,11 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write the ratings of a review into a file that another MIRAGE with the same review takes in."""
-    check_new(file)
+    check_target(file, "mine.mirage-ratings")
     asked = f"?{urlencode({'reviewer': reviewer})}" if reviewer else ""
     with connect(atlas) as client:
         data = client.fetch(f"{_found(client, which)}/ratings{asked}")
-    _write(file, data, json)
+    _written(file, data, json)
 
 
 @app.command("import")
@@ -170,13 +170,14 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Measure what educators rated: agreement, shares, both ways of searching, and the protocol's bars."""
-    for file in (table, queries):
-        check_new(file)
+    for file, name in ((table, "ratings.csv"), (queries, "queries.json")):
+        if file is not None:
+            check_target(file, name)
     with connect(atlas) as client:
         answer = client.ask("GET", "/api/reviews/results")
         for file, name in ((table, "ratings.csv"), (queries, "queries.json")):
             if file is not None:
-                file.write_bytes(client.fetch(f"/api/reviews/{name}"))
+                write(file, client.fetch(f"/api/reviews/{name}"))
     if not printed(json, answer):
         facts(list(_rows(answer)))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from mirage.corpora.base import Corpus, CorpusCard, CorpusOption
+from mirage.corpora.base import Corpus, CorpusCard
+from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput, MirageError
 from mirage.plugins import Port
 

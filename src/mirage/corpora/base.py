@@ -6,20 +6,23 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from pydantic import TypeAdapter
-
+from mirage.corpora.options import CorpusOption
 from mirage.encoders.known import KnownVectors
 from mirage.errors import BadInput
 from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
 from mirage.images.volume import Volume
+from mirage.language.words import stems
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
 What it raises stops the work, which goes on where it broke when it is called again."""
+
+
+NAMES: Mapping[str, str] = {}
+"""Options are called by their names."""
 
 
 def digest(words: str) -> str:
@@ -68,85 +71,6 @@ def each_its_own(terms: str, what: str) -> Licence:
         What names its own: "article", "image".
     """
     return Licence(f"{terms}; each {what} names its own", allows_sharing=True)
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusOption:
-    """Something that may be chosen when a corpus is opened: a keyword of its adapter.
-
-    Attributes
-    ----------
-    name : str
-    help : str
-        One sentence for the command line and the page.
-    type : {str, int, bool, Path}
-        Of the value; of each of them, where there may be several.
-    required : bool
-    default : object
-        What holds when it is left out, to be shown; None where the help says it.
-    is_folder : bool
-        Whether it is the path of a folder, so that the page can offer the folders that there are.
-    several : bool
-        Whether it takes several values: a tuple, or in text with commas between.
-    choices : tuple of str
-        The only values that there are; empty for any.
-    choice_words : tuple of str
-        What the page calls each of the choices; the choices themselves when empty.
-    by_command : bool
-        Whether only the command line may choose it, as what concerns the privacy of patients; the page does not offer it.
-    label : str
-        What the page's form calls it; its name when empty.
-    positional : bool
-        Whether the command takes it as an argument, not as an option: what a source is asked for. A folder always is one.
-    """
-
-    name: str
-    help: str
-    type: type = str
-    required: bool = False
-    default: object = None
-    is_folder: bool = False
-    several: bool = False
-    choices: tuple[str, ...] = ()
-    choice_words: tuple[str, ...] = ()
-    by_command: bool = False
-    label: str = ""
-    positional: bool = False
-
-    LONGEST: ClassVar[int] = 1_000
-    """Characters of what a source may be asked for."""
-
-    def read(self, value: object) -> Any:
-        """The value as the adapter wants it, from text or as it is.
-
-        Raises
-        ------
-        mirage.errors.BadInput
-            When it is of another type, or none of the choices.
-        """
-        if self.several:
-            given = value.split(",") if isinstance(value, str) else value
-            if not isinstance(given, (tuple, list)):
-                raise BadInput(f"{self.name} takes values with commas between them, not {value!r}.")
-            return tuple(self._one(each) for each in given)
-        return self._one(value)
-
-    def _one(self, value: object) -> Any:
-        text = str(value).strip() if isinstance(value, (str, Path)) else value
-        if self.positional and (len(str(text)) > self.LONGEST or not str(text).isprintable()):
-            raise BadInput(f"{self.name} is one line of at most {self.LONGEST:,} characters.")
-        if self.choices and text not in self.choices:
-            raise BadInput(f"{self.name} is one of {', '.join(self.choices)}; not {value!r}.")
-        try:
-            if self.type is Path and not text:
-                raise ValueError
-            read: Any = TypeAdapter(self.type).validate_python(text, strict=not isinstance(text, str))
-        except ValueError as error:
-            raise BadInput(f"{self.name} is {_KINDS.get(self.type, 'text')}, not {value!r}.") from error
-        return read.expanduser() if isinstance(read, Path) else read
-
-
-_KINDS = {Path: "a path", bool: "yes or no", int: "a whole number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +177,14 @@ class CorpusCard:
         """
         return CorpusInfo(name, self.title, summary or self.summary, version, self.homepage, self.licence)
 
-    def read(self, given: Mapping[str, object]) -> dict[str, Any]:
+    def read(self, given: Mapping[str, object], called: Mapping[str, str] = NAMES) -> dict[str, Any]:
         """Options as the adapter wants them, from text or as they are; None is as if left out.
+
+        Parameters
+        ----------
+        given : mapping
+        called : mapping of str to str
+            What the person calls an option, by its name, for messages: a flag of the command. Its name when left out.
 
         Raises
         ------
@@ -265,10 +195,33 @@ class CorpusCard:
         if unknown := [name for name in given if name not in known]:
             there = f"It has: {', '.join(known)}." if known else "It has none."
             raise BadInput(f"{self.title} has no option {unknown[0]!r}. {there}")
-        values = {name: known[name].read(value) for name, value in given.items() if value is not None}
-        if missing := [option for option in self.options if option.required and option.name not in values]:
-            raise BadInput(f"{self.title} needs the option {missing[0].name}. {missing[0].help}")
+        values = {}
+        for option in self.options:
+            value, name = given.get(option.name), called.get(option.name, option.name)
+            if self.live and option.positional:
+                values[option.name] = self._asked_for(str(value or ""), option.longest)
+            elif value is not None:
+                values[option.name] = option.read(value, name)
+            elif option.required:
+                raise BadInput(f"{self.title} needs the option {name}. {option.help}")
         return values
+
+    def _asked_for(self, words: str, longest: int) -> str:
+        """What a living source is asked for, in one line, if something can be looked for by it."""
+        words = " ".join(words.split())
+        why = ""
+        if not words:
+            why = "say what to look for"
+        elif len(words) > longest:
+            why = f"what to look for has {len(words):,} characters, and at most {longest:,} are taken. Say it shorter"
+        elif strange := next((each for each in words if not each.isprintable()), ""):
+            why = f"what to look for holds a character that cannot be seen (U+{ord(strange):04X}). Type the words anew"
+        elif not stems(words):
+            why = f"“{words[:80]}” names nothing to look for. Say what it is"
+        if why:
+            example = f", for example “{self.trial}”" if self.trial else ""
+            raise BadInput(f"{self.title}: {why}{example}.")
+        return words
 
 
 @dataclass(frozen=True, slots=True)

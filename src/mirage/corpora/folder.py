@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, digest
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, digest
 from mirage.corpora.folder_advice import advice_on, unread_tables, why_no_stack
 from mirage.corpora.folder_columns import mapped
 from mirage.corpora.folder_names import as_told, former_name, ids_of_refused, names_of, readable, slug_id
@@ -31,6 +31,7 @@ from mirage.corpora.folder_walk import Walked, walk
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of_all
 from mirage.corpora.inferring import with_words
 from mirage.corpora.inside import held_inside, is_inside
+from mirage.corpora.options import CorpusOption
 from mirage.corpora.personal import notes_on
 from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput, BadPicture

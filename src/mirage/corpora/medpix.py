@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps, checked_splits, digest, plane_of
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps, checked_splits, digest, plane_of
 from mirage.corpora.medpix_release import RELEASE, Release, download, downloaded
+from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DecodedPicture, read_picture

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, checked_splits, digest
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, checked_splits, digest
+from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet_reader import ParquetFault, ParquetReader
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusInfo, CorpusOption, Item
+from mirage.corpora.base import CorpusInfo, Item
 from mirage.corpora.inferring import with_words
+from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mirage.corpora.base import CorpusInfo, CorpusOption
+from mirage.corpora.base import CorpusInfo
 from mirage.corpora.inferring import with_words
+from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text, is_link

@@ -14,7 +14,8 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from mirage import settings
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused
+from mirage.corpora.options import CorpusOption
 from mirage.encoders.known import KnownVectors
 from mirage.errors import BadPicture, Unavailable, first_fault
 from mirage.figure import Case, Figure, Licence, Stack

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mirage import __version__, encoders, licensing
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new
+from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new, meant
 from mirage.figure import Case, Figure, Licence
 from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
@@ -174,10 +174,9 @@ def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManife
 
 def _wanted(store: Store, corpora: tuple[str, ...]) -> list[CorpusRecord]:
     there = store.corpora()
-    names = [corpus.name for corpus in there]
-    if unknown := sorted(set(corpora) - set(names)):
-        raise BadInput(f"This atlas has no corpus {unknown[0]!r}. There are: {', '.join(names) or 'none'}.")
-    return [corpus for corpus in there if not corpora or corpus.name in corpora]
+    titles = {corpus.name: corpus.title for corpus in there}
+    wanted = {meant(each, titles, "corpus") for each in corpora}
+    return [corpus for corpus in there if not corpora or corpus.name in wanted]
 
 
 @dataclass

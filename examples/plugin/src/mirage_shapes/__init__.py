@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from PIL import Image, ImageDraw
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused
+from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import Figure, Licence, Source
 from mirage.images import DecodedPicture

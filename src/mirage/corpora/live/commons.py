@@ -14,7 +14,7 @@ from typing import ClassVar
 from PIL import Image
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.base import CorpusCard, Refused, digest, each_its_own
 from mirage.corpora.live.base import sentence, tally
 from mirage.corpora.live.client import Pulse
 from mirage.corpora.live.commons_file import ENDINGS, LICENCES, Page, figure_of, notes_of, why_not
@@ -30,6 +30,7 @@ from mirage.corpora.live.commons_source import (
     width_for,
 )
 from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
+from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import Settings
@@ -91,9 +92,9 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         options=(
             CorpusOption(
                 "query", "What to look for: “pneumothorax x-ray”, or “Category:Chest radiographs”.", required=True,
-                positional=True, label="Look for",
+                positional=True, label="Look for", longest=300,  # its search takes no more
             ),
-            CorpusOption("most", "How many files at most.", int, default=_USUAL),
+            CorpusOption("most", "How many files at most.", int, default=_USUAL, bounds=(1, _MOST)),
             CorpusOption("licences", "Only under these licences.", default=LICENCES, several=True, choices=LICENCES),
             CorpusOption("only", "Only these figures, by their ids.", several=True),
             CorpusOption("refresh", "Ask anew, and look whether what came before was deleted.", bool, default=False),
@@ -107,8 +108,6 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
     name = "commons"
     title = TITLE
     unit = "files"
-    known_licences = LICENCES
-    limit = _MOST
     lost_by = (400, 404, 410)
     infers = INFERABLE
     _plans = TypeAdapter(Plan[CommonsFile])
@@ -123,13 +122,10 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         refresh: bool = False,
         settings: Settings | None = None,
     ) -> None:
-        query = " ".join(query.split())
-        named = query[len(CATEGORY) :].strip() if in_category(query) else query
-        if not named or len(query) > 300:  # its search takes no more
-            raise BadInput("Say what to look for at Wikimedia Commons, in 300 characters at most: pneumothorax x-ray.")
-        if "|" in named and in_category(query):
-            raise BadInput("A name of a category has no “|”. Name one category: Category:Chest radiographs.")
         super().__init__(query, most=most, licences=licences, only=only, refresh=refresh, settings=settings)
+        named = self._query[len(CATEGORY) :].strip()
+        if in_category(self._query) and (not named or "|" in named):
+            raise BadInput(f"“{self._query[:80]}” is not the name of one category. Name one: Category:Chest radiographs.")
 
     def _source(self, pulse: Pulse, *, refresh: bool) -> Source:
         return Source(self._settings, refresh=refresh, pulse=pulse)

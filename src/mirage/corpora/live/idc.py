@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Item, Refused, Steps, digest, each_its_own
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps, digest, each_its_own
 from mirage.corpora.folder_reading import as_worded, best_slice, refusal_of
 from mirage.corpora.folder_stacks import LEAST_SLICES, Found, LeftOut, SingleFile, StackFiles, sort_files
 from mirage.corpora.live.base import Offer
@@ -26,7 +26,8 @@ from mirage.corpora.live.idc_figures import MODALITY_CHOICES, Chosen, Described,
 from mirage.corpora.live.idc_index import MEGA, Index, Series, installed
 from mirage.corpora.live.idc_words import wanted
 from mirage.corpora.live.notes import write
-from mirage.errors import BadInput, BadPicture, MirageError, NoNetwork, Unavailable
+from mirage.corpora.options import CorpusOption
+from mirage.errors import BadPicture, MirageError, NoNetwork, Unavailable
 from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.limits import sampled
@@ -35,6 +36,7 @@ from mirage.settings import Settings
 
 HOMEPAGE = "https://imaging.datacommons.cancer.gov/"
 _MOST, _USUAL = 100, 10  # series at once
+_LARGEST = 100_000  # megabytes of a series
 _FIGURES = 12  # of a series that is no stack
 _THUMBNAILS = 40
 _KEPT = 30 * 86_400.0  # seconds that what was fetched is kept on disk
@@ -76,8 +78,10 @@ class IdcCorpus:
         homepage=HOMEPAGE,
         licence=each_its_own("CC BY or CC BY-NC", "series"),
         options=(
-            CorpusOption("query", "What to look for, in words: lung nodule CT.", required=True, positional=True),
-            CorpusOption("most", "How many series at most.", int, default=_USUAL),
+            CorpusOption(
+                "query", "What to look for, in words: “lung nodule CT”.", required=True, positional=True, label="Look for"
+            ),
+            CorpusOption("most", "How many series at most.", int, default=_USUAL, bounds=(1, _MOST)),
             CorpusOption("only", "Only these, by the ids that were offered.", several=True),
             CorpusOption(
                 "modality", "Only these modalities.", several=True,
@@ -86,7 +90,10 @@ class IdcCorpus:
             CorpusOption("collection", "Only these collections: lidc_idri.", several=True),
             CorpusOption("body_part", "Only these parts of the body, as headers have them: CHEST.", several=True),
             CorpusOption("licence", "Only these licences: CC BY, CC BY 4.0, CC BY-NC.", several=True),
-            CorpusOption("most_megabytes", "The largest series that is taken.", int, default=200, label="Most megabytes"),
+            CorpusOption(
+                "most_megabytes", "The largest series that is taken.", int, default=200, label="Most megabytes",
+                bounds=(1, _LARGEST),
+            ),
             CorpusOption("refresh", "Choose and list anew.", bool, default=False),
         ),
         needs=("idc_index_data", "pyarrow"),
@@ -112,13 +119,7 @@ class IdcCorpus:
         settings: Settings | None = None,
         index: Path | None = None,
     ) -> None:
-        self._query = " ".join(query.split())
-        if not self._query:
-            raise BadInput("The Imaging Data Commons is asked in words: lung nodule CT.")
-        if not 1 <= most <= _MOST:
-            raise BadInput(f"most is a number from 1 to {_MOST}, not {most}.")
-        if most_megabytes < 1:
-            raise BadInput(f"most_megabytes must be at least 1, not {most_megabytes}.")
+        self._query = self.card.read({"query": query, "most": most, "most_megabytes": most_megabytes})["query"]
         self._most, self._only = most, tuple(each.removeprefix("idc:") for each in only)
         self._filters = Filters(
             frozenset(map(modality_choice, modality)),

@@ -14,12 +14,12 @@ from typing import ClassVar
 
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.base import CorpusCard, Refused, digest, each_its_own
 from mirage.corpora.live.base import sentence, tally
 from mirage.corpora.live.client import Client, Pulse, Rate
 from mirage.corpora.live.isic_entry import LICENCES, UNREADABLE, Entry, File, Page, asked_as, case_of, figure_of, why_not
 from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
-from mirage.errors import BadInput
+from mirage.corpora.options import CorpusOption
 from mirage.figure import Case, Figure
 from mirage.settings import Settings
 
@@ -77,7 +77,7 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
                 positional=True,
                 label="Look for",
             ),
-            CorpusOption("most", "How many images at most.", int, default=_USUAL),
+            CorpusOption("most", "How many images at most.", int, default=_USUAL, bounds=(1, _MOST)),
             CorpusOption(
                 "licences", "Only under these licences.", default=("CC-0", "CC-BY"), several=True, choices=tuple(LICENCES)
             ),
@@ -93,8 +93,6 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
     name = "isic"
     title = TITLE
     unit = "images"
-    known_licences = tuple(LICENCES)
-    limit = _MOST
     _plans = TypeAdapter(Plan[Photograph])
 
     def __init__(
@@ -107,9 +105,6 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
         refresh: bool = False,
         settings: Settings | None = None,
     ) -> None:
-        query = " ".join(query.split())
-        if not query or len(query) > 1_000:
-            raise BadInput("Say what to look for in the ISIC Archive, in 1,000 characters at most: basal cell carcinoma.")
         super().__init__(query, most=most, licences=licences, only=only, refresh=refresh, settings=settings)
 
     def _source(self, pulse: Pulse, *, refresh: bool) -> Client:

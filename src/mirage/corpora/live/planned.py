@@ -18,7 +18,7 @@ from mirage.corpora.live.addresses import LedAstray
 from mirage.corpora.live.base import Offer, Offered
 from mirage.corpora.live.client import Pulse, day
 from mirage.corpora.live.notes import write
-from mirage.errors import BadInput, BadPicture, MirageError, Unavailable
+from mirage.errors import BadPicture, MirageError, Unavailable
 from mirage.figure import Case, Figure
 from mirage.images import DecodedPicture, read_picture, thumbnail
 from mirage.models.download import Damaged, FetchRefused, TooLarge, disk_words
@@ -123,10 +123,6 @@ class PlannedCorpus(ABC, Generic[S, P]):
     ----------
     name, title, unit : str
         Of the corpus, for messages, and what the source counts.
-    known_licences : tuple of str
-        What `licences` may be.
-    limit : int
-        Of `most`.
     lost_by : tuple of int
         Statuses by which the source says that a picture is gone.
 
@@ -140,8 +136,6 @@ class PlannedCorpus(ABC, Generic[S, P]):
     name: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str]
-    known_licences: ClassVar[tuple[str, ...]]
-    limit: ClassVar[int]
     lost_by: ClassVar[tuple[int, ...]] = (403, 404, 410)
     _plans: ClassVar[TypeAdapter[Any]]
 
@@ -155,12 +149,9 @@ class PlannedCorpus(ABC, Generic[S, P]):
         refresh: bool,
         settings: Settings | None,
     ) -> None:
-        known = self.known_licences
-        if not 1 <= most <= self.limit:
-            raise BadInput(f"most is a number from 1 to {self.limit:,}, not {most:,}.")
-        if not licences or (unknown := [each for each in licences if each not in known]):
-            raise BadInput(f"licences are of {', '.join(known)}; not {', '.join(unknown) if licences else 'none'}.")
-        self._query, self._most, self._licences, self._only = query, most, tuple(licences), frozenset(only)
+        given = self.card.read({"query": query, "most": most, "licences": licences, "only": only})
+        self._query, self._most, self._licences = given["query"], given["most"], given["licences"]
+        self._only = frozenset(given["only"])
         self._refresh, self._made = refresh, time.time()
         self._settings = settings or Settings.load()
         self._folder = self._settings.live_cache / self.name

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, CorpusOption, Refused, digest, each_its_own
+from mirage.corpora.base import CorpusCard, CorpusInfo, Refused, digest, each_its_own
 from mirage.corpora.live.base import sentence
 from mirage.corpora.live.client import Pulse, day
 from mirage.corpora.live.planned import Plan, PlannedCorpus, Telling
@@ -19,13 +19,12 @@ from mirage.corpora.live.pmc_licence import FILTERS
 from mirage.corpora.live.pmc_look import MOST_PICTURE, NO_PICTURE, RETRACTED, ArticleFigure, look, look_at
 from mirage.corpora.live.pmc_source import Source
 from mirage.corpora.live.s3 import Stored
-from mirage.errors import BadInput
+from mirage.corpora.options import CorpusOption
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import Settings
 
 _MOST = 100
 _MOST_ASKED = 5_000  # figures at once
-_MOST_QUERY = 1_000  # characters
 _MOST_SHOWN = 1_500_000  # bytes of a picture that is fetched to be shown in an offer
 
 
@@ -64,7 +63,7 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
                 "query", "What to look for, as one types it there: “aortic dissection”.", required=True, positional=True,
                 label="Look for",
             ),
-            CorpusOption("most", "How many figures at most.", int, default=_MOST),
+            CorpusOption("most", "How many figures at most.", int, default=_MOST, bounds=(1, _MOST_ASKED)),
             CorpusOption(
                 "licences", "Only of articles under these licences.", default=("CC BY", "CC0"), several=True,
                 choices=tuple(FILTERS),
@@ -81,8 +80,6 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
     name = "pmc"
     title = "PubMed Central"
     unit = "articles"
-    known_licences = tuple(FILTERS)
-    limit = _MOST_ASKED
     infers = INFERABLE
     _plans = TypeAdapter(Plan[ArticleFigure])
 
@@ -96,9 +93,6 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
         refresh: bool = False,
         settings: Settings | None = None,
     ) -> None:
-        query = " ".join(query.split())
-        if not query or len(query) > _MOST_QUERY:
-            raise BadInput(f"Say what to look for at PubMed Central, in {_MOST_QUERY:,} characters at most.")
         super().__init__(query, most=most, licences=licences, only=only, refresh=refresh, settings=settings)
 
     def info(self) -> CorpusInfo:
