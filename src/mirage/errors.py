@@ -143,7 +143,7 @@ def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = 
     if asked in called:
         return asked
     folded = asked.strip().casefold()
-    found = [own for own, title in called.items() if title == asked]
+    found = [own for own, title in called.items() if folded and title == asked]
     found = found or [own for own, title in called.items() if folded and title.strip().casefold() == folded]
     if len(found) > 1:
         raise BadInput(f"{len(found)} {kind}s are called {asked[:80]!r}. Give the id of one: {', '.join(found)}.")
