@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from live_maker import Answers, installed
 from mirage.atlas import Atlas
 from mirage.cli import app, doctor, sources
+from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import NoNetwork, Unavailable
 
 WORDS = ("add", "made", "aortic dissection")
@@ -83,6 +84,7 @@ def test_a_source_that_fails_is_told_with_its_exit_code(answers: Answers) -> Non
     ("fails", "state", "said"),
     [
         (None, "answers", "Answers as it documents. Asked at most 3 requests a second."),
+        (AskedToWait("It has asked to be left alone until 14:05."), "waits", "14:05. Nothing is wrong with it, nor here."),
         (NoNetwork("It cannot be reached."), "unreachable", "It cannot be reached."),
         (Unavailable("It answered with a page to sign in."), "otherwise", "a page to sign in"),
     ],
@@ -99,7 +101,7 @@ def test_the_doctor_tries_each_source_and_says_first_what_is_asked(
     assert (tried["state"], answers.asked) == (state, ["pneumonia"])
     assert said in tried["said"]
     assert "Asks Made-up Central's servers for these words: “pneumonia”, one figure; nothing is added." in told.stderr
-    assert told.exit_code == (0 if state == "answers" else 1)
+    assert told.exit_code == (0 if state in ("answers", "waits") else 1)
 
 
 def test_the_doctor_names_what_each_optional_part_enables(answers: Answers) -> None:

@@ -169,7 +169,7 @@ def test_rows_that_cannot_be_used_are_refused_by_name(place: Path, tmp_path: Pat
     )
     corpus = FolderCorpus(place)
     said = refused(corpus)
-    assert "twice" in said["b.jpg"]
+    assert said["b.jpg"] == "The id “1” is in the table twice, in lines 2 and 3; line 2 was taken."
     assert "not in" in said["lost.png"]
     for name in ("../outside.png", f"{tmp_path}/outside.png", "link.png"):
         assert "outside" in said[name]

@@ -307,7 +307,7 @@ def test_a_name_that_two_files_may_have_means_none_of_them() -> None:
 def test_names_of_other_folders_are_told(place: Path) -> None:
     (place / "figures.csv").write_text("file,caption\n/data/x/a.png,One\nB.png,Two\na.png,Three\n")
     corpus = FolderCorpus(place)
-    assert "in the table twice; the first row was taken (line 4)" in refused(corpus)["a.png"]
+    assert "in the table twice, in lines 2 and 4; line 2 was taken." in refused(corpus)["a.png"]
     assert "1 row names a file of other folders" in corpus.advice
     (place / "knee" / "a.png").write_bytes((place / "a.png").read_bytes())
     (place / "figures.csv").write_text("file,caption\n/data/x/a.png,One\n")

@@ -116,7 +116,7 @@ def test_bad_entries_are_refused_by_name_and_the_rest_goes_on(tmp_path: Path) ->
     assert len(by_name(corpus)) == 3
     assert len(corpus) == 8
     assert "0 bytes" in said["MPX0002_synpic3.png"]
-    assert "twice" in said["MPX0001_synpic1"]
+    assert "twice, as entries 1 and 5 of Descriptions.json; the first" in said["MPX0001_synpic1"]
     assert "not in" in said["MPX0009_lost"]
     assert "no image" in said["entry 7 of Descriptions.json"]
 

@@ -256,7 +256,9 @@ def test_an_id_that_occurs_twice_or_not_at_all_is_refused(tmp_path: Path) -> Non
     path = write_shard(tmp_path / "train-00000-of-00001.parquet", rows, pictures=[jpeg(1), jpeg(2), jpeg(3)])
     said = refused(RocoCorpus(tmp_path))
     assert len(items(RocoCorpus(tmp_path))) == 1
-    assert "twice" in said[f"ROCO_00002 ({path.name}, row group 1, row 0)"]
+    assert (
+        f"the first row was taken ({path.name}, row group 0, row 0)" in said[f"ROCO_00002 ({path.name}, row group 1, row 0)"]
+    )
     assert "no name" in said[f"{path.name}, row group 0, row 1"]
 
 

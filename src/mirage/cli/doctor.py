@@ -22,6 +22,7 @@ from mirage.cli.client import AtlasOption, JsonOption
 from mirage.cli.output import counted, facts, printed, said_once, say, size
 from mirage.corpora.base import CorpusCard
 from mirage.corpora.live.base import Live
+from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import AtlasHeld, MirageError, NoNetwork, Unavailable
 from mirage.models import registry
 from mirage.settings import Settings
@@ -29,6 +30,7 @@ from mirage.storage import manifest
 from mirage.storage.manifest import Holder
 
 _DISTRIBUTION = "mirage-atlas"
+_SIGNS = {"answers": "✓ ", "waits": "… "}  # of sources with which nothing is wrong
 _NOT_FOR_USE = ("dev", "bench", "starter-build")
 _ENABLES = {
     "dicom": "DICOM files of all kinds of compression",
@@ -70,8 +72,8 @@ class SourceTried:
     name, title : str
     asked : str
         Whom for what.
-    state : {"answers", "unreachable", "otherwise"}
-        Whether it answered as it documents, could not be reached, or answered otherwise.
+    state : {"answers", "waits", "unreachable", "otherwise"}
+        Whether it answered as it documents, asks to wait, could not be reached, or answered otherwise.
     said : str
     rate : str
         How often it may be asked, as it documents; kept by MIRAGE.
@@ -100,12 +102,12 @@ def doctor(
     settings = Settings.load(atlas=atlas)
     checks = [each for each in _checks(settings) if not (sources and each.name.startswith("source "))]
     tried = [_tried(name, card, first=say) for name, card in _live()] if sources else []
-    good = all(each.ok is not False for each in checks) and all(each.state == "answers" for each in tried)
+    good = all(each.ok is not False for each in checks) and all(each.state in _SIGNS for each in tried)
     found = {"ok": good, "checks": [asdict(each) for each in checks], "sources": [asdict(each) for each in tried]}
     if not printed(json, found):
         signs = {True: "✓ ", False: "✗ ", None: "  "}
         rows = [(f"{signs[each.ok]}{each.name}", each.said) for each in checks]
-        rows += [(f"{signs[each.state == 'answers']}{each.name}", f"{each.said} {each.seconds:.1f} s.") for each in tried]
+        rows += [(f"{_SIGNS.get(each.state, '✗ ')}{each.name}", f"{each.said} {each.seconds:.1f} s.") for each in tried]
         facts(rows)
     if not good:
         raise typer.Exit(MirageError.exit_code)
@@ -191,6 +193,8 @@ def _tried(name: str, card: CorpusCard, *, first: Callable[[str], None]) -> Sour
             )
     except NoNetwork as error:
         state, said = "unreachable", str(error)
+    except AskedToWait as error:
+        state, said = "waits", f"{error} Nothing is wrong with it, nor here."
     except MirageError as error:
         state, said = "otherwise", str(error)
     kept = f" Asked at most {card.rate}." if card.rate else ""

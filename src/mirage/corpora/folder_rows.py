@@ -89,7 +89,7 @@ class FolderTables:
         """Read all tables: each row with the file that it names, each file once."""
         self.read, self.listed, self.unread, self._nearly = [], set(), 0, Counter()
         rows: list[Worded] = []
-        ids: set[str] = set()
+        firsts: dict[str | Path, tuple[str, int]] = {}  # the table and line in which an id or a file was taken
         for base, table, row in self._rows():
             if isinstance(row, Refused):
                 yield self._refused(base, row, table)
@@ -100,12 +100,14 @@ class FolderTables:
                 yield place
                 continue
             own = row.words.get("id", "")
-            if (own and own in ids) or (not own and place in self.listed):
+            known, here = own or place, (table, row.line)
+            if known in firsts or (not own and place in self.listed):
                 what = f"The id “{own}” is" if own else "It is"
-                yield Refused(row.words["file"], f"{what} in the table twice; the first row was taken (line {row.line}).")
+                yield Refused(row.words["file"], f"{what} {_twice(firsts.get(known), here)}")
                 continue
             self.listed.add(place)
-            ids.add(own)
+            firsts.setdefault(place, here)
+            firsts[known] = here
             rows.append(Worded(place, row, table))
         self._count_matched(rows)
         yield from rows
@@ -231,3 +233,12 @@ class FolderTables:
             inside = Path(top).relative_to(self._folder).as_posix()
             names = (name for name in files if not name.startswith(".") and not name.lower().endswith(TABLES))
             yield from (name if inside == "." else f"{inside}/{name}" for name in names)
+
+
+def _twice(first: tuple[str, int] | None, here: tuple[str, int]) -> str:
+    """Where something stands that was taken before, and where it was taken; of a row that was refused nobody knows that."""
+    if first is None:
+        return f"in the table twice (here in line {here[1]}); the first row counts."
+    if first[0] == here[0]:
+        return f"in the table twice, in lines {first[1]} and {here[1]}; line {first[1]} was taken."
+    return f"in two tables, line {first[1]} of {first[0]} and line {here[1]} of {here[0]}; {first[0]} was taken."

@@ -172,30 +172,33 @@ class _Copy:
         self.split_of = _read_splits(folder / "splitted_dataset")
         self.pictures = _find_pictures(folder / "images")
 
-    def chosen(self, splits: Sequence[str]) -> Iterator[dict[str, Any] | str]:
+    def chosen(self, splits: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
         everything = set(splits) == set(SPLITS)
-        for number, raw in enumerate(self.descriptions):
+        for number, raw in enumerate(self.descriptions, start=1):
             if not isinstance(raw, dict) or not isinstance(raw.get("image"), str):
-                yield f"entry {number + 1} of {_DESCRIPTIONS}"
+                yield number, None
             elif everything or self.split_of.get(str(raw.get("U_id"))) in splits:
-                yield raw
+                yield number, raw
 
     def items(self, splits: Sequence[str]) -> Iterator[Item | Refused]:
-        seen: set[str] = set()
-        for raw in self.chosen(splits):
-            if isinstance(raw, str):
-                yield Refused(raw, "It names no image.")
+        seen: dict[str, int] = {}
+        for number, raw in self.chosen(splits):
+            if raw is None:
+                yield Refused(f"entry {number} of {_DESCRIPTIONS}", "It names no image.")
                 continue
             name = raw["image"].strip()
             picture = self.pictures.get(name)
             if name in seen:
-                yield Refused(name, "It is listed twice; the first entry was taken.")
+                yield Refused(
+                    name,
+                    f"It is listed twice, as entries {seen[name]} and {number} of {_DESCRIPTIONS}; the first was taken.",
+                )
             elif picture is None:
                 yield Refused(name, f"Its picture is not in {self.folder / 'images'} (PNG, JPEG or WebP).")
             elif (size := picture.stat().st_size) == 0:
                 yield Refused(picture.name, "The file is empty (0 bytes). Copy it again.")
             else:
-                seen.add(name)
+                seen[name] = number
                 figure = self._figure(name, raw)
                 case = self.cases.get(str(raw.get("U_id")))
                 # The time of a copied file changes with every checkout, so its size stands for the picture.

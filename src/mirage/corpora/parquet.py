@@ -153,17 +153,22 @@ class ParquetFigures:
                 continue
             place, size, values = row
             name = name_of(values["image_id"])
-            where = f"{self._shards[place.shard].path.name}, row group {place.group}, row {place.row}"
+            where = self._where(place)
             if not name:
                 yield Refused(where, "Its column image_id is empty, so that the figure has no name.")
             elif places[name] != place:
-                yield Refused(f"{name} ({where})", "Its image_id occurs twice; the first row was taken.")
+                yield Refused(
+                    f"{name} ({where})", f"Its image_id occurs twice; the first row was taken ({self._where(places[name])})."
+                )
             else:
                 figure = self._figure(name, values)
                 # Neither the file's name nor its time: they change with every copy and every new cut into files.
                 yield Item(figure, None, f"{name} ({where})", digest(repr((figure, size, place.row))))
         yield from self._broken
         yield from missing
+
+    def _where(self, place: RowPlace) -> str:
+        return f"{self._shards[place.shard].path.name}, row group {place.group}, row {place.row}"
 
     def read(self, item: Item) -> DecodedPicture:
         """Decode the picture of one item. Threads may ask at once.

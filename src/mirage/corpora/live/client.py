@@ -25,7 +25,7 @@ import httpx
 
 from mirage.corpora.live.addresses import LedAstray, check, origin, proxied, public, refusal
 from mirage.corpora.live.answers import Answers
-from mirage.corpora.live.pace import Pace, Pulse, Rate, day, wait_until, when
+from mirage.corpora.live.pace import AskedToWait, Pace, Pulse, Rate, day, wait_until, when
 from mirage.errors import MirageError, NoNetwork, Unavailable, first_fault
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge, disk_words, fetch, reason
 from mirage.settings import Settings
@@ -333,7 +333,7 @@ class Client:
             except OSError as raised:  # where the rate is kept
                 raise Unavailable(disk_words(self.settings.live_cache, raised)) from raised
         if error is None:
-            raise Unavailable(f"{self.title} is too busy: {why}, three times. Try again later; what has arrived is kept.")
+            raise AskedToWait(f"{self.title} is too busy: {why}, three times. Try again later; what has arrived is kept.")
         raise NoNetwork(f"No network, or none to {self.title}: {why}. {self.instead}".rstrip()) from error
 
     def _body(self, answer: httpx.Response, url: str, most: int) -> bytes:

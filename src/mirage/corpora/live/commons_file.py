@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, Validat
 from mirage.corpora.inferring import with_words
 from mirage.corpora.live.jats import cc_licence
 from mirage.corpora.live.jats_rights import fold
+from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import Unavailable
 from mirage.figure import Figure, Licence, Source, clean_text, is_link
 from mirage.licensing import terms_of
@@ -54,7 +55,7 @@ _LANGUAGES = {
 _MOST_LINE, _MOST_CAPTION = 300, 6_000
 
 
-class Lagging(Unavailable):
+class Lagging(AskedToWait):
     """The servers ask to come back in a few seconds."""
 
 

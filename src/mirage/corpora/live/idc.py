@@ -26,6 +26,7 @@ from mirage.corpora.live.idc_figures import MODALITY_CHOICES, Chosen, Described,
 from mirage.corpora.live.idc_index import MEGA, Index, Series, installed
 from mirage.corpora.live.idc_words import wanted
 from mirage.corpora.live.notes import write
+from mirage.corpora.live.pace import AskedToWait
 from mirage.corpora.options import CorpusOption
 from mirage.errors import BadPicture, MirageError, NoNetwork, Unavailable
 from mirage.figure import Case
@@ -187,7 +188,7 @@ class IdcCorpus:
             if not told and number < _THUMBNAILS:
                 try:
                     picture = bucket.preview(one.series)
-                except NoNetwork as error:
+                except (NoNetwork, AskedToWait) as error:
                     if again:
                         raise
                     told = why = f"It cannot be shown before it is fetched. {error}"

@@ -24,6 +24,10 @@ _UNREADABLE = 600.0  # seconds to leave a source alone that asks to wait, and no
 _LONGEST = 86_400.0  # seconds that a source is believed when it asks to wait
 
 
+class AskedToWait(Unavailable):
+    """A source has too much to do, and asks to come back later: nothing is wrong with it, or here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What a source permits: at most `count` requests in any span of `seconds`, and never more than `count` at once."""
@@ -141,7 +145,7 @@ class Pace:
         seconds = _seconds(said.strip())
         self.hold(_UNREADABLE if seconds is None else seconds)
         if seconds is None:
-            raise Unavailable(
+            raise AskedToWait(
                 f"{title} is too busy and asks to wait “{said.strip()[:40]}”. It is left alone for ten minutes; run it "
                 "again after that. What has arrived is kept."
             )
@@ -166,7 +170,7 @@ class Pace:
         """
         until = min(_read(self._hold), time.time() + _LONGEST)
         if until - time.time() > patience:
-            raise Unavailable(
+            raise AskedToWait(
                 f"{title} has asked to be left alone until {when(until)}. Run it again after that; what has arrived is "
                 "kept, and nothing more is asked before."
             )
