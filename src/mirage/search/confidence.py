@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -147,7 +148,7 @@ class Calibration:
             When the file cannot be read or holds something else.
         """
         try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
+            return _form().validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise BadInput(
                 f"{path} is no calibration ({first_fault(error)}). Delete it or name another; "
@@ -159,6 +160,11 @@ class Calibration:
         partial = path.with_name(f"{path.name}.partial")
         partial.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
         partial.replace(path)
+
+
+@cache  # made once: that takes longer than reading, which happens whenever an atlas is opened or changed
+def _form() -> TypeAdapter[Calibration]:
+    return TypeAdapter(Calibration)
 
 
 DEFAULT_CALIBRATION = Calibration(

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -110,6 +111,11 @@ def _toml(value: str | int) -> str:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8").replace("\x7f", " ")
 
 
+@cache  # made once: that takes longer than reading
+def _form() -> TypeAdapter[AtlasManifest]:
+    return TypeAdapter(AtlasManifest)
+
+
 def read(folder: Path) -> AtlasManifest | None:
     """What a folder's ``atlas.toml`` says; None when there is none.
 
@@ -128,7 +134,7 @@ def read(folder: Path) -> AtlasManifest | None:
                 f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {FORMAT}. "
                 "Update MIRAGE, or open another atlas. Nothing was changed."
             )
-        found = TypeAdapter(AtlasManifest).validate_python({"corpora": {}, **values})
+        found = _form().validate_python({"corpora": {}, **values})
         if not _INDEX_NAMES.fullmatch(found.index):
             raise ValueError(f"{found.index[:80]!r} is no name of an index")
     except (KeyError, TypeError, ValueError, OSError) as error:
