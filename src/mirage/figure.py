@@ -454,6 +454,8 @@ def clean_text(text: object) -> str:
     if text is None:
         return ""
     value = str(text)
+    if value.isascii() and value.isprintable() and not ("&" in value or "<" in value or "  " in value):
+        return _said(value.strip())  # most are clean, and are done with quickly
     if "&" in value:
         for _ in range(2):
             value = _ENTITY.sub(lambda match: html.unescape(match[0]), value)
@@ -469,8 +471,13 @@ def clean_text(text: object) -> str:
     value = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", " ", value)
     value = re.sub(r"[ \t\f\u00a0]+", " ", value)
     value = re.sub(r" *\n *", "\n", value)
-    value = re.sub(r"\n{3,}", "\n\n", value).strip()
-    return "" if value.lower().strip(" .:;") in _NOTHING or value.lower() in _NOTHING else value
+    return _said(re.sub(r"\n{3,}", "\n\n", value).strip())
+
+
+def _said(value: str) -> str:
+    """A text, or nothing where it says that there is none."""
+    plain = value.lower()
+    return "" if plain.strip(" .:;") in _NOTHING or plain in _NOTHING else value
 
 
 def _printable(character: str) -> str:

@@ -27,7 +27,7 @@ from mirage.corpora.folder_stacks import (
     sort_files,
 )
 from mirage.corpora.folder_table import NAMES
-from mirage.corpora.folder_walk import Walked, walk
+from mirage.corpora.folder_walk import Walked, is_plain_file, walk
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of_all
 from mirage.corpora.inferring import with_words
 from mirage.corpora.inside import held_inside, is_inside
@@ -324,21 +324,25 @@ class FolderCorpus:
         # Labels lie beside their volume, whether or not a row names that.
         volumes = [place for place, *_ in rows if is_nifti(place)]
         found = self._sorted([*volumes, *(place for place in others if isinstance(place, Path))])
+        of_first: dict[Path, list[Found]] = {}
+        for one in found:
+            of_first.setdefault(one.first, []).append(one)
+        below = _by_folder(found)
         worded: set[int] = set()
         for place, row, table in rows:
             case_ = made.get(row.words.get("case", ""))
+            folder = not is_plain_file(place) and place.is_dir()
             if is_nifti(place):
-                there = [one for one in found if one.first == place]
+                there = of_first.get(place, [])
             else:
-                there = _in_folder(place, found) if place.is_dir() else self._sorted([place])
-            if place.is_dir() and not there:
+                there = _nearest(place, below.get(place, [])) if folder else self._sorted([place])
+            if folder and not there:
                 inside = [one for one in found if one.first.is_relative_to(place)]
                 why = why_no_stack(inside, self._how)
                 yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack: {why}")
             worded |= {id(one) for one in there}
             where = f"line {row.line} of {table}"
-            for figure in self._figures(there, row.words, case_):
-                yield replace(figure, words_from=where) if isinstance(figure, Item) else figure
+            yield from self._figures(there, row.words, case_, where)
         yield from self._walked.closed
         yield from (place for place in others if isinstance(place, Refused))
         yield from self._figures([one for one in found if id(one) not in worded], {}, None)
@@ -353,7 +357,9 @@ class FolderCorpus:
     def _sorted(self, paths: Sequence[Path]) -> list[Found]:
         return sort_files(paths, self._how, self._label, self._refusal)
 
-    def _figures(self, found: Sequence[Found], words: Mapping[str, str], case: Case | None) -> Iterator[Item | Refused]:
+    def _figures(
+        self, found: Sequence[Found], words: Mapping[str, str], case: Case | None, where: str = ""
+    ) -> Iterator[Item | Refused]:
         """The figures of some files, with the words of a row and the case that it shares with others."""
         for number, one in enumerate(found):
             if isinstance(one, LeftOut):
@@ -368,11 +374,11 @@ class FolderCorpus:
             if own is None and any(words.get(name) for name in STORY):
                 own = case_of(self.name, identity, [words], self._defaults)
             if isinstance(one, StackFiles):
-                yield self._stack(one, identity, words, own)
+                yield self._stack(one, identity, words, own, where)
             else:
-                yield from self._singles(one, identity, words, own)
+                yield from self._singles(one, identity, words, own, where)
 
-    def _stack(self, files: StackFiles, identity: str, words: Mapping[str, str], case: Case | None) -> Item:
+    def _stack(self, files: StackFiles, identity: str, words: Mapping[str, str], case: Case | None, where: str) -> Item:
         identity = f"{self.name}:{identity}" + (f"-f{files.frame:04d}" if files.frame > 1 else "")
         # A series is another figure than the picture that its first file once was.
         identity += "-stack" if len(files.paths) > 1 and not is_nifti(files.first) else ""
@@ -385,9 +391,12 @@ class FolderCorpus:
         former = tuple(f"{self.name}:{slug_id(self._label(path))}" for path in files.paths) if stacked else ()
         former = tuple(one for one in former if one != figure.id)
         notes = notes_on(files.header)
-        return Item(with_words(figure), case, files.label, fingerprint, words.get("case", ""), stacked, former, notes=notes)
+        case_label = words.get("case", "")
+        return Item(with_words(figure), case, files.label, fingerprint, case_label, stacked, former, where, notes)
 
-    def _singles(self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None) -> Iterator[Item]:
+    def _singles(
+        self, file: SingleFile, identity: str, words: Mapping[str, str], case: Case | None, where: str
+    ) -> Iterator[Item]:
         label, header, stat = self._label(file.path), file.header, file.path.stat()
         several = header is not None and header.frames > 1
         numbers = file.frames or range(1, header.frames + 1 if header is not None else 1)
@@ -400,15 +409,23 @@ class FolderCorpus:
             fingerprint = digest(repr(marks))
             # The stack that it was the first slice of, when the folder was added in another way.
             former = (f"{own}-stack",)
-            yield Item(
-                with_words(figure), case, name, fingerprint, words.get("case", ""), former_ids=former, notes=notes_on(header)
-            )
+            case_label, notes = words.get("case", ""), notes_on(header)
+            yield Item(with_words(figure), case, name, fingerprint, case_label, False, former, where, notes)
 
     def _refusal(self, header: DicomHeader) -> str:
         return refusal_of(header, "" if self._allow_burned_in else _BURNED_IN)
 
 
-def _in_folder(folder: Path, found: Sequence[Found]) -> list[Found]:
-    """The stacks whose files lie in a folder; those below it where there are none."""
-    stacks = [one for one in found if isinstance(one, StackFiles) and one.first.is_relative_to(folder)]
-    return [one for one in stacks if one.first.parent == folder] or list(stacks)
+def _by_folder(found: Sequence[Found]) -> dict[Path, list[Found]]:
+    """The stacks by each of the folders that they lie in."""
+    below: dict[Path, list[Found]] = {}
+    for one in found:
+        if isinstance(one, StackFiles):
+            for folder in one.first.parents:
+                below.setdefault(folder, []).append(one)
+    return below
+
+
+def _nearest(folder: Path, stacks: list[Found]) -> list[Found]:
+    """The stacks of a folder whose files lie in itself; all where there are none."""
+    return [one for one in stacks if one.first.parent == folder] or stacks

@@ -32,7 +32,7 @@ def readable(name: str, most: int = MOST_SHOWN) -> str:
     most : int
         Characters; 0 for any number.
     """
-    shown = UNSEEN.sub("�", _SURROGATES.sub("�", name))
+    shown = name if name.isascii() and name.isprintable() else UNSEEN.sub("�", _SURROGATES.sub("�", name))
     return shown if not most or len(shown) <= most else f"{shown[: most - 50]}…{shown[-40:]}"
 
 
@@ -49,9 +49,9 @@ def as_told(entry: Item | Refused) -> Item | Refused:
     """
     if isinstance(entry, Refused):
         return replace(entry, label=readable(entry.label), reason=readable(entry.reason, most=0))
-    return replace(
-        entry, label=readable(entry.label), case_label=readable(entry.case_label), words_from=readable(entry.words_from)
-    )
+    own = (entry.label, entry.case_label, entry.words_from)
+    label, case_label, words_from = told = tuple(map(readable, own))
+    return entry if told == own else replace(entry, label=label, case_label=case_label, words_from=words_from)
 
 
 @runtime_checkable
@@ -130,7 +130,10 @@ def slug_id(text: str) -> str:
     text : str
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:10]
-    return f"{_slug(Path(text).stem)[:40]}-{digest}"
+    name = text.rpartition("/")[2]
+    name = Path(text).name if name in ("", ".") or "\\" in text or ":" in text else name  # as most are not
+    ending = name.rfind(".")
+    return f"{_slug(name[:ending] if 0 < ending < len(name) - 1 else name)[:40]}-{digest}"
 
 
 def ids_of_refused(folder: Path, corpus: str, refused: Mapping[str, str]) -> Iterator[str]:

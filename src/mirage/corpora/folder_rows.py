@@ -25,8 +25,8 @@ from mirage.corpora.folder_table import (
     tables_below,
     why_no_table,
 )
-from mirage.corpora.folder_walk import no_file
-from mirage.corpora.inside import is_inside
+from mirage.corpora.folder_walk import is_plain_file, no_file
+from mirage.corpora.inside import Inside
 from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput
 
@@ -72,6 +72,8 @@ class FolderTables:
     def __init__(self, folder: Path, words: Path | str | None, columns: Mapping[str, str], *, stacks: bool) -> None:
         self._folder, self._given, self._columns, self._stacks = folder, words is not None, columns, stacks
         self._names = FileNames(self._files)
+        self._prefix, self._inside = str(folder / "_")[:-1], Inside(folder)
+        self._names_of_folders: dict[Path, str] = {}
         self.own = Path(words).expanduser() if words is not None else find_table(folder, self._there(folder))
         if self.own is not None and not self.own.is_file():
             raise BadInput(f"{self.own} is not there. Give the CSV, Excel or JSON file with the words.")
@@ -88,6 +90,7 @@ class FolderTables:
     def worded(self) -> Iterator[Worded | Refused]:
         """Read all tables: each row with the file that it names, each file once."""
         self.read, self.listed, self.unread, self._nearly = [], set(), 0, Counter()
+        self._inside = Inside(self._folder)
         rows: list[Worded] = []
         firsts: dict[str | Path, tuple[str, int]] = {}  # the table and line in which an id or a file was taken
         for base, table, row in self._rows():
@@ -144,11 +147,14 @@ class FolderTables:
 
     def inside(self, path: Path) -> bool:
         """Whether a path lies in the folder, links followed."""
-        return is_inside(path, self._folder)
+        return self._inside(path)
 
     def label(self, path: Path) -> str:
         """A path in the folder, as people read it."""
-        return path.relative_to(self._folder).as_posix()
+        told = os.fspath(path)
+        if not told.startswith(self._prefix):
+            return path.relative_to(self._folder).as_posix()
+        return told[len(self._prefix) :].replace(os.sep, "/")
 
     def _rows(self) -> Iterator[tuple[Path, str, TableRow | Refused]]:
         """The rows of the table and of those in folders within, each with its folder and what the table is called."""
@@ -192,8 +198,10 @@ class FolderTables:
         name, where = row.words["file"], f"line {row.line} of the table"
         path = Path(os.path.normpath(base / name.replace("\\", "/")))
         first, _, rest = name.replace("\\", "/").partition("/")
-        if first == base.resolve().name and not os.path.lexists(base / first):
+        if first == self._called(base) and not os.path.lexists(base / first):
             path = Path(os.path.normpath(base / rest))  # the table names its own folder, as one beside the folder would
+        if is_plain_file(path) and self.inside(path):
+            return path  # as most do
         if not os.path.lexists(path) or not path.is_relative_to(self._folder):
             own = "" if base == self._folder or not self.inside(base) else self.label(base)
             nearly = self._names.find(name, own)
@@ -215,6 +223,12 @@ class FolderTables:
         if why:
             return Refused(name, why)
         return path
+
+    def _called(self, base: Path) -> str:
+        """What a folder is called, links followed."""
+        if base not in self._names_of_folders:
+            self._names_of_folders[base] = base.resolve().name
+        return self._names_of_folders[base]
 
     @cached_property
     def _below(self) -> list[Path]:

@@ -114,7 +114,7 @@ def walk(
             if name.startswith(".") or name.lower() in _CLUTTER or path in read:
                 continue
             label = name if below == "." else f"{below}/{name}"
-            if why := no_file(path):
+            if not is_plain_file(path) and (why := no_file(path)):
                 walked.found.append(Refused(label, why))
                 continue
             if not inside(path):
@@ -141,6 +141,19 @@ def _sort(walked: Walked, path: Path, label: str, *, stacks: bool, why_no_table:
         walked.kinds[unread.kind].append(label)
     if unread.reason:
         (walked.found if unread.shows else walked.passed_over).append(Refused(label, unread.reason))
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether there is a file, which is no link.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def no_file(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mirage.corpora.base import plane_of
@@ -112,21 +113,22 @@ def modality_of(words: str) -> str:
     """A key of `mirage.figure.MODALITIES` for what somebody wrote; empty when it is none that we know, or several."""
     if words.upper() in MODALITIES:
         return words.upper()
-    found = _meant(words, _MODALITY_WORDS)
-    found = [each for each in found if not any(other in found for other in _WITHIN.get(each, ()))]
+    several = _meant(words[:_TOLD_MOST], "modality")
+    found = [each for each in several if not any(other in several for other in _WITHIN.get(each, ()))]
     return found[0] if len(found) == 1 else ""
 
 
 def plane_in(words: str) -> str:
     """One of `mirage.figure.PLANES` for what somebody wrote; empty when it is none that we know, or several."""
-    found = _meant(words, _PLANE_WORDS)
+    found = _meant(words[:_TOLD_MOST], "plane")
     return plane_of(words) or (found[0] if len(found) == 1 else "")
 
 
-def _meant(words: str, known: Mapping[str, re.Pattern[str]]) -> list[str]:
-    bare = unaccented(words[:_TOLD_MOST])
+@lru_cache(maxsize=4096)  # a table says the same few words in thousands of rows
+def _meant(words: str, field: str) -> tuple[str, ...]:
+    known, bare = _PLANE_WORDS if field == "plane" else _MODALITY_WORDS, unaccented(words)
     plain = " ".join(re.findall(r"\w+|&", bare.casefold().replace("_", " ").replace("*", " star")))
-    return [key for key, pattern in known.items() if pattern.search(plain)]
+    return tuple(key for key, pattern in known.items() if pattern.search(plain))
 
 
 def source_of(corpus: str, words: Mapping[str, str], defaults: Mapping[str, str]) -> Source:

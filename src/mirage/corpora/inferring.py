@@ -257,37 +257,75 @@ _WHERE = r"(?i:chest|thora\w+|skull|cervical|lumbar|spine|knee|neck|hip|pelvi[cs
 _OF = rf"(?:{_WHERE} ){{0,2}}"
 _PICTURE = r"(?i:views?|radiogra\w+|x[ -]?rays?|projections?|films?|roentgen\w*|cephalogra\w+)"
 _SLICED = r"(?i:planes?|sections?|views?|images?|slices?|ct|mr|scans?|t[12])"
+
+
+class _Named(NamedTuple):
+    """A pattern of words that name something, and what stands in every text, in small letters, that it fits."""
+
+    key: str
+    pattern: re.Pattern[str]
+    signs: tuple[str, ...]
+
+
+def _words(*rows: tuple[str, str, str]) -> tuple[_Named, ...]:
+    return tuple(_Named(key, re.compile(pattern), tuple(signs.split())) for key, signs, pattern in rows)
+
+
 # In this order: what an earlier pattern has read, a later one does not see: "MR angiogram" is MR, and "PET/CT" is PET.
 # Without a key: another kind of picture, beside which nothing is certain.
-_MODALITIES = (
-    ("PT", r"(?i:positron[ -]emission[ -]tomogra\w+(?:\s?[/-]?\s?(?:computed tomography|ct\b))?)"),
-    ("PT", r"\b(?:18F-?)?(?:FDG[ -])?PET(?:\s?[-/]?\s?(?:CT|MRI?)\b)?|\bFDG\b"),
-    ("NM", r"(?i:\b(?:single[ -]photon\w*|scintigra\w+|bone scans?\b|radionuclide))|\bSPECT(?:[-/]CT)?\b"),
-    ("", r"(?i:optical coherence tomogra\w+|\bendoscop\w+|\bhistolog\w+|\bmicrogra\w+|\bphotogra\w+)|\bOCT\b"),
-    ("MR", r"(?i:\bmagnetic[ -]resonance(?: imag\w+| angiogra\w+| cholangio\w+| venogra\w+)?)"),
-    ("MR", r"\bMR(?:[ -](?i:imag\w+|scans?|angiogra\w+|venogra\w+|cholangio\w+|urogra\w+|arthrogra\w+))|\bMR-"),
-    ("MR", r"\b(?:[cf]?MRIs?|CMR|MRCP|MRA|MRV|FLAIR|STIR)\b"),
-    ("MR", r"(?i:\bT[12]\*?[ -]?(?:weighted|wi?\b|images?\b))"),
-    ("CT", rf"(?i:\bcompute(?:d|ri[sz]ed)(?: axial)?[ -]tomogra\w+)(?: {_ANGIO})?|(?i:\bcone[ -]beam(?: ct\b)?)"),
-    ("CT", rf"\b(?:CE|NC|HR|MD|CB|MS)?CT(?:s|A|PA)?\b(?:[ -]{_ANGIO})?|\bCAT[ -]scan"),
-    ("MG", r"(?i:\bmammogra\w+)"),
-    ("US", r"(?i:\b\w*(?:ultraso(?:und|nogr)|sonogra|echocardiogra|echogra)\w*|\bdoppler)"),
-    ("US", r"\b(?:EUS|IVUS|TEE|TTE|USG)\b"),
-    ("RF", r"(?i:\bfluorosc\w+|\bbarium|\bo?esophagogra\w+|\bcystogra\w+|\b(?:cysto)?urethrogra\w+)"),
-    ("RF", r"(?i:\bhysterosalpingogra\w+)"),
-    ("XA", r"(?i:\b\w*angiogra\w+|\b(?:arterio|aorto|veno|phlebo)gra\w+)|\bDSA\b"),
-    ("XR", r"(?i:\bx[ -]?rays?\b|\b\w*radiogra(?:phs?|ms?|phy|phies)\b|\bradiographic (?:image|view|film)s?\b)"),
-    ("XR", r"(?i:\broentgen\w*|\bplain films?|\b(?:ortho)?pantomogra\w+)|\b(?:OPG|CXR|IOPA)\b"),
+_MODALITIES = _words(
+    ("PT", "positron", r"(?i:positron[ -]emission[ -]tomogra\w+(?:\s?[/-]?\s?(?:computed tomography|ct\b))?)"),
+    ("PT", "pet fdg", r"\b(?:18F-?)?(?:FDG[ -])?PET(?:\s?[-/]?\s?(?:CT|MRI?)\b)?|\bFDG\b"),
+    (
+        "NM",
+        "single scintigra bone radionuclide spect",
+        r"(?i:\b(?:single[ -]photon\w*|scintigra\w+|bone scans?\b|radionuclide))|\bSPECT(?:[-/]CT)?\b",
+    ),
+    (
+        "",
+        "tomogra endoscop histolog microgra photogra oct",
+        r"(?i:optical coherence tomogra\w+|\bendoscop\w+|\bhistolog\w+|\bmicrogra\w+|\bphotogra\w+)|\bOCT\b",
+    ),
+    ("MR", "resonance", r"(?i:\bmagnetic[ -]resonance(?: imag\w+| angiogra\w+| cholangio\w+| venogra\w+)?)"),
+    ("MR", "mr", r"\bMR(?:[ -](?i:imag\w+|scans?|angiogra\w+|venogra\w+|cholangio\w+|urogra\w+|arthrogra\w+))|\bMR-"),
+    ("MR", "mr flair stir", r"\b(?:[cf]?MRIs?|CMR|MRCP|MRA|MRV|FLAIR|STIR)\b"),
+    ("MR", "t1 t2", r"(?i:\bT[12]\*?[ -]?(?:weighted|wi?\b|images?\b))"),
+    (
+        "CT",
+        "comput beam",
+        rf"(?i:\bcompute(?:d|ri[sz]ed)(?: axial)?[ -]tomogra\w+)(?: {_ANGIO})?|(?i:\bcone[ -]beam(?: ct\b)?)",
+    ),
+    ("CT", "ct cat", rf"\b(?:CE|NC|HR|MD|CB|MS)?CT(?:s|A|PA)?\b(?:[ -]{_ANGIO})?|\bCAT[ -]scan"),
+    ("MG", "mammogra", r"(?i:\bmammogra\w+)"),
+    (
+        "US",
+        "ultraso sonogra cardiogra echogra doppler",
+        r"(?i:\b\w*(?:ultraso(?:und|nogr)|sonogra|echocardiogra|echogra)\w*|\bdoppler)",
+    ),
+    ("US", "us tee tte", r"\b(?:EUS|IVUS|TEE|TTE|USG)\b"),
+    ("RF", "fluorosc barium gra", r"(?i:\bfluorosc\w+|\bbarium|\bo?esophagogra\w+|\bcystogra\w+|\b(?:cysto)?urethrogra\w+)"),
+    ("RF", "hysterosalpingogra", r"(?i:\bhysterosalpingogra\w+)"),
+    ("XA", "angiogra ogra dsa", r"(?i:\b\w*angiogra\w+|\b(?:arterio|aorto|veno|phlebo)gra\w+)|\bDSA\b"),
+    (
+        "XR",
+        "ray radiogra",
+        r"(?i:\bx[ -]?rays?\b|\b\w*radiogra(?:phs?|ms?|phy|phies)\b|\bradiographic (?:image|view|film)s?\b)",
+    ),
+    (
+        "XR",
+        "roentgen plain pantomogra opg cxr iopa",
+        r"(?i:\broentgen\w*|\bplain films?|\b(?:ortho)?pantomogra\w+)|\b(?:OPG|CXR|IOPA)\b",
+    ),
 )
-_PLANES = (
-    ("axial", r"(?i:\b(?:trans)?axial\b(?! (?:load|spondyl|skeleton|length)))"),
-    ("axial", rf"(?i:\btransver(?:se|sal)) (?={_SLICED})"),
-    ("coronal", r"(?i:\bcoronal\b(?! sutur))"),
-    ("sagittal", r"(?i:\b(?:mid|para)?-?sagittal\b(?! (?:sinus|sutur|balance|alignment)))"),
-    ("oblique", rf"(?i:\boblique)[ -]{_OF}{_PICTURE}"),
-    ("lateral", rf"(?i:\blateral)[ -]{_OF}{_PICTURE}"),
-    ("frontal", rf"(?i:\b(?:frontal|postero-?anterior|antero-?posterior))[ -]{_OF}{_PICTURE}"),
-    ("frontal", rf"\b(?:AP|PA)[ -]{_OF}{_PICTURE}"),
+_PLANES = _words(
+    ("axial", "axial", r"(?i:\b(?:trans)?axial\b(?! (?:load|spondyl|skeleton|length)))"),
+    ("axial", "transvers", rf"(?i:\btransver(?:se|sal)) (?={_SLICED})"),
+    ("coronal", "coronal", r"(?i:\bcoronal\b(?! sutur))"),
+    ("sagittal", "sagittal", r"(?i:\b(?:mid|para)?-?sagittal\b(?! (?:sinus|sutur|balance|alignment)))"),
+    ("oblique", "oblique", rf"(?i:\boblique)[ -]{_OF}{_PICTURE}"),
+    ("lateral", "lateral", rf"(?i:\blateral)[ -]{_OF}{_PICTURE}"),
+    ("frontal", "frontal anterior posterior", rf"(?i:\b(?:frontal|postero-?anterior|antero-?posterior))[ -]{_OF}{_PICTURE}"),
+    ("frontal", "ap pa", rf"\b(?:AP|PA)[ -]{_OF}{_PICTURE}"),
 )
 
 
@@ -311,20 +349,24 @@ def with_words(figure: Figure, concepts: Iterable[str] = ()) -> Figure:
         UMLS concepts that the source gives it; asked where the caption does not decide.
     """
     given = tuple(concepts)
+    asked = {"modality": (modality_in, _MODALITY_CONCEPTS), "plane": (plane_in, _PLANE_CONCEPTS)}
     found = {
-        "modality": modality_in(figure.caption) or _only({_MODALITY_CONCEPTS[c] for c in given if c in _MODALITY_CONCEPTS}),
-        "plane": plane_in(figure.caption) or _only({_PLANE_CONCEPTS[c] for c in given if c in _PLANE_CONCEPTS}),
+        field: named(figure.caption) or _only({known[each] for each in given if each in known})
+        for field, (named, known) in asked.items()
+        if not getattr(figure, field)
     }
-    new = {field: value for field, value in found.items() if value and not getattr(figure, field)}
+    new = {field: value for field, value in found.items() if value}
     return replace(figure, **new, inferred=(*figure.inferred, *new)) if new else figure  # type: ignore[arg-type]
 
 
-def _named(text: str, patterns: Sequence[tuple[str, str]]) -> set[str]:
+def _named(text: str, known: Sequence[_Named]) -> set[str]:
     found: set[str] = set()
-    for key, pattern in patterns:
-        text, count = re.subn(pattern, " | ", text)
-        if count:
-            found.add(key)
+    small = text.replace("İ", "i").casefold().replace("ı", "i")  # as patterns take capitals and small letters for the same
+    for key, pattern, signs in known:
+        if any(map(small.__contains__, signs)):
+            text, count = pattern.subn(" | ", text)
+            if count:
+                found.add(key)
     return found
 
 

@@ -26,6 +26,28 @@ def is_inside(path: Path, root: Path) -> bool:
         return False
 
 
+class Inside:
+    """Whether paths lead to something below a folder, links followed: `is_inside` for many, whose folders are asked once.
+
+    Parameters
+    ----------
+    root : Path
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[str, bool] = {}
+
+    def __call__(self, path: Path) -> bool:
+        """Whether this one does."""
+        folder, name = os.path.split(path)
+        if name in ("", "..") or path == self._root or path.is_symlink():
+            return is_inside(path, self._root)
+        if (inside := self._folders.get(folder)) is None:
+            inside = self._folders[folder] = is_inside(Path(folder), self._root)
+        return inside
+
+
 def open_inside(path: Path, root: Path) -> BinaryIO:
     """Open a file below a folder for reading.
 
