@@ -376,7 +376,7 @@ def test_names_of_labels_that_lie_elsewhere_are_not_read(tmp_path: Path) -> None
     nifti(folder / "a_seg.nii.gz", voxels=marks())
     (tmp_path / "theirs.json").write_text('{"1": "somebody else’s words"}')
     (folder / "a_seg.json").symlink_to(tmp_path / "theirs.json")
-    assert "does not name the labels" in entries(FolderCorpus(folder))[2]["a_seg.nii.gz"]
+    assert "outside the folder" in entries(FolderCorpus(folder))[2]["a_seg.nii.gz"]
 
 
 # -- numbered pictures --------------------------------------------------------------------------------------------------

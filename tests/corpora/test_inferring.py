@@ -13,6 +13,7 @@ from PIL import Image
 
 from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.corpora import inferring
 from mirage.corpora.base import Item
 from mirage.corpora.inferring import Inference, Rule, modality_in, plane_in, rule_for, with_words
 from mirage.corpora.roco import RocoCorpus
@@ -205,3 +206,22 @@ def test_what_was_inferred_is_kept_shown_for_what_it_is_and_proves_nothing(tmp_p
         # The vector of the caption is of the source's words alone.
         assert caption_text(figures[0]) == "Drawn structure 0."
         assert add(atlas, RocoCorpus(tmp_path)).kept == 3
+
+
+def test_what_a_pattern_fits_holds_one_of_its_signs() -> None:
+    """The signs spare a text the patterns, and may not change what is found."""
+    texts = (
+        "positron emission tomography/computed tomography", "18F-FDG PET/CT", "FDG", "single-photon emission", "bone scans",
+        "scintigraphy", "Radionuclide", "SPECT/CT", "optical coherence tomography", "endoscopic", "histology", "micrograph",
+        "photographs", "OCT", "Magnetic Resonance imaging", "MR-", "MR cholangiography", "cMRI", "MRCP", "FLAIR", "STIR",
+        "T1-weighted", "T2*W", "computerised axial tomography angiography", "cone-beam CT", "HRCT", "CTPA", "CAT scan",
+        "mammogram", "vaginal ultrasound", "ultraſonography", "echocardiogram", "Doppler", "EUS", "TTE", "fluoroscopy",
+        "BARİUM", "oesophagogram", "cystogram", "cystourethrogram", "hysterosalpingogram", "angiogram", "phlebography",
+        "DSA", "x rays", "radiographs", "radiographic views", "Roentgenogram", "plain film", "pantomogram", "OPG", "CXR",
+        "transaxial", "transversal slices", "coronal", "midsagittal", "oblique chest radiograph", "lateral view",
+        "anteroposterior pelvic radiograph", "posteroanterior film", "frontal projection", "AP view", "PA chest x-ray",
+    )  # fmt: skip
+    for key, pattern, signs in (*inferring._MODALITIES, *inferring._PLANES):
+        fitting = [text for text in texts if pattern.search(text)]
+        assert fitting, pattern.pattern
+        assert all(key in inferring._named(text, [inferring._Named(key, pattern, signs)]) for text in fitting)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
+import nibabel as nib
+import numpy as np
 import pytest
 
+from dicom_maker import make_dicom
 from mirage import corpora
+from mirage.corpora import folder_stacks, folder_table
 from mirage.corpora.base import Item, Refused
-from mirage.corpora.inside import held_inside, open_inside
+from mirage.corpora.folder import FolderCorpus
+from mirage.corpora.inside import Inside
+from mirage.corpora.table_workbook import Sheet
 from mirage.errors import BadPicture
 from parts import draw
+from workbook_maker import workbook
 
 
 @pytest.fixture
@@ -56,27 +64,93 @@ def test_a_link_that_is_quicker_than_the_look_is_not_followed(
     folder: Path, swapped: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at where a path leads and its opening."""
-    name, before = ("a.png", Path.resolve) if swapped == "a.png" else ("deep/b.png", Path.resolve)
+    before = os.open
 
-    def resolve(path: Path, strict: bool = False) -> Path:
-        found = before(path, strict)
-        if path.name == Path(name).name and not (folder / swapped).is_symlink():
-            os.rename(folder / swapped, folder / "away")  # noqa: PTH104
+    def opened(path: str | Path, flags: int, **given: int) -> int:
+        if not (folder / swapped).is_symlink():
+            (folder / swapped).rename(folder / "away")
             (folder / swapped).symlink_to(folder.parent / "theirs" / swapped)
-        return found
+        return before(path, flags, **given)
 
-    monkeypatch.setattr(Path, "resolve", resolve)
-    with pytest.raises(OSError, match="a link has taken its place"):
-        open_inside(folder / name, folder)
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, opened})
+    with pytest.raises(OSError, match="outside the folder"):
+        Inside(folder).open(folder / ("a.png" if swapped == "a.png" else "deep/b.png"))
 
 
 def test_what_was_opened_is_what_is_read_whatever_is_there_then(folder: Path) -> None:
     own = (folder / "a.png").read_bytes()
-    with held_inside(folder / "a.png", folder) as held:
+    with Inside(folder).held(folder / "a.png") as held:
         (folder / "a.png").unlink()
         (folder / "a.png").symlink_to(folder.parent / "theirs" / "a.png")
         assert held.read_bytes() == own
     (folder / "a.png").unlink()
     os.mkfifo(folder / "a.png")
     with pytest.raises(OSError, match="no file"):
-        open_inside(folder / "a.png", folder)
+        Inside(folder).open(folder / "a.png")
+
+
+def stacks_of(folder: Path) -> None:
+    """A NIfTI volume with labels and their names, a DICOM series, and numbered pictures."""
+    nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4)).to_filename(folder / "v.nii.gz")
+    nib.Nifti1Image(np.ones((3, 4, 5), np.uint8), np.eye(4)).to_filename(folder / "v_seg.nii.gz")
+    for number in range(3):
+        tags = {"SeriesInstanceUID": "1.2.3", "InstanceNumber": number, "ImagePositionPatient": [0, 0, number]}
+        tags |= {"ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
+        (folder / f"s{number}.dcm").write_bytes(make_dicom(np.full((4, 4), number, np.int16), **tags))
+        draw(folder / f"p{number}.png", number)
+
+
+@pytest.mark.parametrize("swapped", ["v.nii.gz", "v_seg.nii.gz", "s1.dcm", "p1.png"])
+def test_of_a_stack_nothing_is_read_from_elsewhere(tmp_path: Path, swapped: str) -> None:
+    for place in ("mine", "theirs"):
+        (tmp_path / place).mkdir()
+        stacks_of(tmp_path / place)
+    corpus = FolderCorpus(tmp_path / "mine", stacks="numbered")
+    stacks = {each.label: each for each in corpus.items() if isinstance(each, Item) and each.stacked}
+    assert len(stacks) == 3
+    (tmp_path / "mine" / swapped).unlink()
+    (tmp_path / "mine" / swapped).symlink_to(tmp_path / "theirs" / swapped)
+    touched = stacks.pop(next(label for label in stacks if label[0] == swapped[0]))
+    if swapped == "v_seg.nii.gz":
+        volume = corpus.read_stack(touched)
+        assert volume.labels is None
+        assert "outside the folder" in volume.left_out[0][1]
+    else:
+        with pytest.raises(BadPicture, match="outside the folder"):
+            corpus.read_stack(touched)
+    for other in stacks.values():
+        corpus.read_stack(other)
+
+
+def test_a_workbook_is_read_as_it_was_when_it_was_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, caption in (("mine", "My own"), ("theirs", "Somebody else wrote this")):
+        (folder.parent / place / "figures.xlsx").write_bytes(workbook({"one": [["file", "caption"], ["a.png", caption]]}))
+    before = folder_table.read_workbook
+
+    def swap_then_read(file: BinaryIO, name: str) -> list[Sheet]:
+        (folder / "figures.xlsx").unlink()
+        (folder / "figures.xlsx").symlink_to(folder.parent / "theirs" / "figures.xlsx")
+        return before(file, name)
+
+    monkeypatch.setattr(folder_table, "read_workbook", swap_then_read)
+    captions = {each.figure.caption for each in corpora.load("folder", path=folder).items() if isinstance(each, Item)}
+    assert captions == {"My own", ""}
+
+
+def test_headers_of_files_that_a_link_replaced_during_the_look_are_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at where each path leads and the first byte that is read of it."""
+    before = folder_stacks.is_nifti
+
+    def swap(path: Path) -> bool:
+        if path.name == "a.png" and not path.is_symlink():
+            path.unlink()
+            path.symlink_to(folder.parent / "theirs" / "a.png")
+        return before(path)
+
+    monkeypatch.setattr(folder_stacks, "is_nifti", swap)
+    refused = {each.label: each.reason for each in corpora.load("folder", path=folder).items() if isinstance(each, Refused)}
+    assert set(refused) == {"a.png"}
+    assert "outside the folder" in refused["a.png"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +31,6 @@ from mirage.corpora.folder_table import NAMES
 from mirage.corpora.folder_walk import Walked, is_plain_file, walk
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of_all
 from mirage.corpora.inferring import with_words
-from mirage.corpora.inside import held_inside, is_inside
 from mirage.corpora.options import CorpusOption
 from mirage.corpora.personal import notes_on
 from mirage.corpora.preview import TableRead
@@ -255,11 +255,8 @@ class FolderCorpus:
         if item.figure.id not in self._places:
             raise BadPicture(f"{item.label} is not in {self.folder}.")
         path, frame = self._places[item.figure.id]
-        try:
-            with held_inside(path, self.folder) as held:
-                picture = read_picture(held, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
-        except OSError as error:
-            raise BadPicture(f"{item.label} cannot be read: {error.strerror or error}. Check the file.") from error
+        with self._held(path) as held:
+            picture = read_picture(held, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
         if self._detect is None:
             return picture
         licence = item.figure.source.licence
@@ -278,8 +275,7 @@ class FolderCorpus:
             raise BadPicture(f"{item.label} is no stack of {self.folder}.")
         files = self._stacks[item.figure.id]
         try:
-            volume = self._still(files).read()
-            self._still(files)
+            volume = files.read()
         except BadPicture as error:
             of_one = [name for path in files.paths for name in (path.name, self._label(path))]
             if len(files.paths) == 1 or str(error).startswith(files.label) or not str(error).startswith(tuple(of_one)):
@@ -287,13 +283,16 @@ class FolderCorpus:
             raise BadPicture(f"{error} The other slices can be added without it.") from error
         return as_worded(volume, item.figure.modality, item.figure.plane)
 
-    def _still(self, files: StackFiles) -> StackFiles:
-        """The files of a stack, which lie in the folder as they did when it was looked through."""
-        if away := next((path for path in files.paths if not is_inside(path, self.folder)), None):
-            raise BadPicture(
-                f"{self._tables.label(away)} is a link to a file outside the folder by now. Nothing of it was kept."
-            )
-        return files
+    @contextmanager
+    def _held(self, path: Path) -> Iterator[Path]:
+        """A path by which a file is read as it lies in the folder now, and nothing elsewhere."""
+        with ExitStack() as opened:
+            try:
+                held = opened.enter_context(self._tables.inside.held(path))
+            except OSError as error:
+                why = error.strerror or error
+                raise BadPicture(f"{self._label(path)} cannot be read: {why}. Check the file.") from error
+            yield held
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
@@ -355,7 +354,7 @@ class FolderCorpus:
         return walk(self.folder, set(tables.all), tables.inside, stacks=stacks, why_no_table=tables.why_not_read)
 
     def _sorted(self, paths: Sequence[Path]) -> list[Found]:
-        return sort_files(paths, self._how, self._label, self._refusal)
+        return sort_files(paths, self._how, self._label, self._refusal, self._held)
 
     def _figures(
         self, found: Sequence[Found], words: Mapping[str, str], case: Case | None, where: str = ""

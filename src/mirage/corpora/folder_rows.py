@@ -62,6 +62,8 @@ class FolderTables:
         What is in a row, also where that was refused.
     unread : int
         Rows and tables that cannot be read.
+    inside : Inside
+        The files of the folder.
 
     Raises
     ------
@@ -72,7 +74,7 @@ class FolderTables:
     def __init__(self, folder: Path, words: Path | str | None, columns: Mapping[str, str], *, stacks: bool) -> None:
         self._folder, self._given, self._columns, self._stacks = folder, words is not None, columns, stacks
         self._names = FileNames(self._files)
-        self._prefix, self._inside = str(folder / "_")[:-1], Inside(folder)
+        self._prefix, self.inside = str(folder / "_")[:-1], Inside(folder)
         self._names_of_folders: dict[Path, str] = {}
         self.own = Path(words).expanduser() if words is not None else find_table(folder, self._there(folder))
         if self.own is not None and not self.own.is_file():
@@ -90,7 +92,7 @@ class FolderTables:
     def worded(self) -> Iterator[Worded | Refused]:
         """Read all tables: each row with the file that it names, each file once."""
         self.read, self.listed, self.unread, self._nearly = [], set(), 0, Counter()
-        self._inside = Inside(self._folder)
+        self.inside = Inside(self._folder)
         rows: list[Worded] = []
         firsts: dict[str | Path, tuple[str, int]] = {}  # the table and line in which an id or a file was taken
         for base, table, row in self._rows():
@@ -128,7 +130,7 @@ class FolderTables:
 
     def why_not_read(self, path: Path) -> str:
         """Why a table that lies here was not read; empty for a text that is none."""
-        if path.suffix.lower() in TEXTS and not mentions_files(path, self._there(path.parent)):
+        if path.suffix.lower() in TEXTS and not mentions_files(path, self._there(path.parent), self._folder):
             return ""
         if self._given:
             return "It is not the table of words that was named."
@@ -138,16 +140,12 @@ class FolderTables:
                 f"The table of words here is {read.name}; this one was not read. To take it instead, call it {NAMES[0]} "
                 "(in the command: name it, --words)."
             )
-        if why := why_no_table(path, self._there(path.parent)):
+        if why := why_no_table(path, self._there(path.parent), self._folder):
             return f"It is not read as a table of words. {why}"
         return (
             "It is not read as a table of words, because several tables here name files. Call the one with the words "
             f"{NAMES[0]} (or, in the command, name it: --words)."
         )
-
-    def inside(self, path: Path) -> bool:
-        """Whether a path lies in the folder, links followed."""
-        return self._inside(path)
 
     def label(self, path: Path) -> str:
         """A path in the folder, as people read it."""

@@ -7,6 +7,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mirage.corpora.inside import open_inside
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import clean_text
 from mirage.images import read_picture
@@ -37,6 +37,8 @@ _NAME_MOST = 80
 
 Label = Callable[[Path], str]
 """From a file to what the person calls it."""
+Hold = Callable[[Path], AbstractContextManager[Path]]
+"""From a file to a path by which nothing else is read than what was looked at; see `mirage.corpora.inside.Inside.held`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ def is_other_volume(path: Path) -> bool:
     return path.name.lower().endswith(_OTHER_VOLUMES)
 
 
-def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[[DicomHeader], str]) -> list[Found]:
+def sort_files(
+    paths: Sequence[Path], how: str, label: Label, refusal: Callable[[DicomHeader], str], hold: Hold = nullcontext
+) -> list[Found]:
     """Tell which files make stacks, which stand alone, and which are left out, in the order of their names.
 
     Parameters
@@ -135,6 +139,8 @@ def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[
         From a file to what the person calls it.
     refusal : callable
         From what a DICOM file says to why it must not be taken, or to nothing.
+    hold : callable
+        With it each file is opened, now and when its stack is read.
     """
     found: list[Found] = []
     pictures: list[Path] = []
@@ -151,10 +157,11 @@ def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[
         try:
             if not path.stat().st_size:
                 raise BadPicture("The file is empty (0 bytes). Copy or export it again.")
-            if not _is_dicom(path):
-                pictures.append(path)
-                continue
-            header, there = _opened(path, label(path), how)
+            with hold(path) as held:
+                if not _is_dicom(held):
+                    pictures.append(path)
+                    continue
+                header, there = _opened(held, path, label(path), how)
             if reason := refusal(header):
                 raise BadPicture(reason)
         except (OSError, BadPicture) as error:
@@ -164,9 +171,9 @@ def sort_files(paths: Sequence[Path], how: str, label: Label, refusal: Callable[
         planes += there
         if not there:
             found.append(SingleFile(path, header))
-    found += _of_series(planes, headers, label)
-    found += _of_niftis(niftis, label)
-    found += of_numbers(pictures, label) if how == "numbered" else map(SingleFile, pictures)
+    found += _of_series(planes, headers, label, hold)
+    found += _of_niftis(niftis, label, hold)
+    found += of_numbers(pictures, label, hold) if how == "numbered" else map(SingleFile, pictures)
     place = {path: number for number, path in enumerate(paths)}
     return sorted(found, key=lambda one: place[one.first])
 
@@ -176,12 +183,12 @@ def _is_dicom(path: Path) -> bool:
         return format_of(file.read(HEAD_BYTES)) == "DICOM"
 
 
-def _opened(path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
+def _opened(held: Path, path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
     """What a DICOM file says, and where its frames lie if it says that."""
     from mirage.images.dicom_header import opened  # noqa: PLC0415 - pydicom is slow to import
     from mirage.images.series import planes_of  # noqa: PLC0415
 
-    with opened(path, name, DEFAULT_LIMITS) as (_, tags, header):
+    with opened(held, name, DEFAULT_LIMITS) as (_, tags, header):
         if str(tags.get("Modality") or "") == "SEG":
             raise BadPicture(
                 "It holds the labels of another series (DICOM SEG), which are not read. Save both as NIfTI, the labels "
@@ -193,7 +200,7 @@ def _opened(path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
             return header, []
 
 
-def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label: Label) -> Iterator[Found]:
+def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label: Label, hold: Hold) -> Iterator[Found]:
     if not planes:
         return
     from mirage.images.series import grouped, passes  # noqa: PLC0415
@@ -209,7 +216,7 @@ def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label:
         # Frames of a file that is kept: the notes of its stack tell them.
         lost = [plane for plane in doubles if plane.path in kept]
         for one in series:
-            yield _series(one, headers, label, lost)
+            yield _series(one, headers, label, lost, hold)
         for path, frames in _by_path(doubles).items():
             if path not in kept:
                 taken = label(_nearest(frames[0], series[0]).path)
@@ -234,7 +241,9 @@ def _nearest(plane: Plane, among: Sequence[Plane]) -> Plane:
     return min(among, key=lambda other: math.dist(other.position, plane.position))
 
 
-def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label, lost: Sequence[Plane]) -> StackFiles:
+def _series(
+    planes: list[Plane], headers: dict[Path, DicomHeader], label: Label, lost: Sequence[Plane], hold: Hold
+) -> StackFiles:
     from mirage.images.series import read_series  # noqa: PLC0415
 
     first = min(planes, key=lambda plane: (label(plane.path), plane.frame))
@@ -242,7 +251,7 @@ def _series(planes: list[Plane], headers: dict[Path, DicomHeader], label: Label,
     name = _called(paths, label)
     header = headers[planes[len(planes) // 2].path]
     return StackFiles(
-        paths, first.frame, name, lambda: read_series([*planes, *lost], name), len(planes), header, header.plane
+        paths, first.frame, name, lambda: read_series([*planes, *lost], name, hold=hold), len(planes), header, header.plane
     )
 
 
@@ -257,7 +266,7 @@ def _stem(path: Path) -> str:
     return path.name[: -len(next(ending for ending in reversed(_NIFTI) if path.name.lower().endswith(ending)))]
 
 
-def _of_niftis(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+def _of_niftis(paths: Sequence[Path], label: Label, hold: Hold) -> Iterator[Found]:
     by_stem = {(path.parent, _stem(path)): path for path in paths}
     labels: dict[Path, list[Path]] = defaultdict(list)
     for (folder, stem), path in by_stem.items():
@@ -268,16 +277,17 @@ def _of_niftis(paths: Sequence[Path], label: Label) -> Iterator[Found]:
     marks = {path for several in labels.values() for path in several}
     for path in paths:
         if path not in marks:
-            yield from _nifti(path, labels[path], label)
+            yield from _nifti(path, labels[path], label, hold)
 
 
-def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
+def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold) -> Iterator[Found]:
     from mirage.images.nifti import nifti_place, read_nifti  # noqa: PLC0415 - nibabel is slow to import
 
     name = label(path)
     try:
-        place, _ = nifti_place(path, name)
-    except BadPicture as error:
+        with hold(path) as held:
+            place, _ = nifti_place(held, name)
+    except (OSError, BadPicture) as error:
         yield LeftOut(path, str(error))
         for other in labels:
             yield LeftOut(other, f"It holds the labels of {name}, which could not be taken.")
@@ -288,20 +298,23 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
         try:
             if mark is not None:
                 raise BadPicture(f"{name} has labels already, those of {label(mark)}. Keep one of the two.")
-            lies, own = nifti_place(other, label(other))
+            with hold(other) as held:
+                lies, own = nifti_place(held, label(other))
             check_labels(lies, place, label(other), name)
-            names = _names(other, label) or own
+            names = _names(other, label, hold) or own
             mark = other
-        except BadPicture as error:
+        except (OSError, BadPicture) as error:
             yield LeftOut(other, str(error))
 
     def read() -> Volume:
-        volume = read_nifti(path, name)
+        with hold(path) as held:
+            volume = read_nifti(held, name)
         if mark is None:
             return volume
         called = [(value, plain_name(own)) for value, own in names]
         try:
-            marks = read_nifti(mark, label(mark))
+            with hold(mark) as held:
+                marks = read_nifti(held, label(mark))
             made = labelled(volume, marks, called, by="not stated", name=label(mark))
         except BadPicture as error:  # which is no reason to go without the volume
             without = (*volume.notes, "Its labels could not be used and were left out.")
@@ -313,13 +326,13 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label) -> Iterator[Found]:
     yield StackFiles(paths, 1, name, read, place.count(place.views[0]), plane=place.views[0])
 
 
-def _names(path: Path, label: Label) -> tuple[tuple[int, str], ...]:
+def _names(path: Path, label: Label, hold: Hold) -> tuple[tuple[int, str], ...]:
     """What the labels of a file are called by the JSON beside it; nothing where there is none."""
     beside = path.with_name(f"{_stem(path)}.json")
     if not beside.is_file():
         return ()
     try:
-        with open_inside(beside, path.parent) as file:
+        with hold(beside) as held, held.open("rb") as file:
             data = file.read(_NAMES_MOST + 1)
         if len(data) > _NAMES_MOST:
             raise ValueError
@@ -344,7 +357,7 @@ def plain_name(name: str) -> str:
 # -- numbered pictures --------------------------------------------------------------------------------------------------
 
 
-def of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
+def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext) -> Iterator[Found]:
     """Make stacks of pictures whose names differ in their numbers alone; the others stand alone.
 
     Parameters
@@ -352,6 +365,8 @@ def of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
     paths : sequence of Path
     label : callable
         From a file to what the person calls it.
+    hold : callable
+        As for `sort_files`.
     """
     groups: dict[tuple[object, ...], list[tuple[int, Path]]] = defaultdict(list)
     for path in paths:
@@ -359,7 +374,7 @@ def of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
         if numbered is None:
             yield SingleFile(path)
         else:
-            groups[path.parent, numbered[1], path.suffix.lower(), _size(path)].append((int(numbered[2]), path))
+            groups[path.parent, numbered[1], path.suffix.lower(), _size(path, hold)].append((int(numbered[2]), path))
     for group in groups.values():
         if len(group) < LEAST_SLICES:
             yield from (SingleFile(path) for _, path in group)
@@ -372,38 +387,39 @@ def of_numbers(paths: Sequence[Path], label: Label) -> Iterator[Found]:
                 yield LeftOut(path, reason)
             else:
                 taken[number] = path
-        yield _numbers(list(taken), list(taken.values()), label)
+        yield _numbers(list(taken), list(taken.values()), label, hold)
 
 
-def _size(path: Path) -> tuple[int, int]:
+def _size(path: Path, hold: Hold) -> tuple[int, int]:
     try:
-        with path.open("rb") as file:
+        with hold(path) as held, held.open("rb") as file:
             kind = format_of(file.read(HEAD_BYTES))
-        with Image.open(path, formats=[kind]) as opened:
-            return opened.size
+            with Image.open(file, formats=[kind]) as opened:
+                return opened.size
     except Exception:
         return 0, 0
 
 
-def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label) -> StackFiles:
+def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label, hold: Hold) -> StackFiles:
     lacking = numbers[-1] - numbers[0] + 1 - len(set(numbers))
     notes = ["Its slices are in the order of their numbers; where they lie in the patient is not known."]
     if lacking:
         notes.append(f"It lacks {lacking} of the numbers between the first and the last.")
 
     def read() -> Volume:
-        return replace(_pictures(paths, label), notes=tuple(notes))
+        return replace(_pictures(paths, label, hold), notes=tuple(notes))
 
     return StackFiles(tuple(paths), 1, _called(paths, label), read, len(paths))
 
 
-def _pictures(paths: Sequence[Path], label: Label) -> Volume:
-    width, height = _size(paths[0])
+def _pictures(paths: Sequence[Path], label: Label, hold: Hold) -> Volume:
+    width, height = _size(paths[0], hold)
     size = check_size((len(paths), height, width, 3), 1, label(paths[0]), DEFAULT_LIMITS)
     with BUDGET.reserve(2 * size, name=label(paths[0])):
         slices = []
         for path in paths:
-            picture = read_picture(path, name=label(path), deep=True)
+            with hold(path) as held:
+                picture = read_picture(held, name=label(path), deep=True)
             if picture.synthetic:
                 raise BadPicture(f"{label(path)} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
             slices.append(picture.image if picture.values is None else picture.values)

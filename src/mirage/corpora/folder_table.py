@@ -19,7 +19,7 @@ from mirage.corpora.folder_columns import (
     synonyms_in,
     withheld,
 )
-from mirage.corpora.inside import is_inside, open_inside
+from mirage.corpora.inside import Inside, is_inside
 from mirage.corpora.table_json import is_json, joined, of_json
 from mirage.corpora.table_text import Row, Unread, bare, decoded, delimited
 from mirage.corpora.table_workbook import is_workbook, read_workbook
@@ -90,35 +90,36 @@ def is_known_name(path: Path) -> bool:
 
 def find_table(folder: Path, there: There | None = None, root: Path | None = None) -> Path | None:
     """The table of a folder: by the names that are looked for, else the only one that has a column for files; or None."""
-    tables = tables_in(folder, root or folder)
+    root = root or folder
+    tables = tables_in(folder, root)
     if tables and is_known_name(tables[0]):
         return tables[0]
     for endings in (TABLES, TEXTS):
         of_these = [path for path in tables if path.name.lower().endswith(endings)]
-        if own := [path for path in of_these[:_TABLES_MOST] if names_files(path, there)]:
+        if own := [path for path in of_these[:_TABLES_MOST] if names_files(path, there, root)]:
             return own[0] if len(own) == 1 else None
     return None
 
 
-def names_files(path: Path, there: There | None = None) -> bool:
-    """Whether a table of some other name has a column for the files' names."""
-    return not why_no_table(path, there)
+def names_files(path: Path, there: There | None, root: Path) -> bool:
+    """Whether a table below a root, of some other name, has a column for the files' names."""
+    return not why_no_table(path, there, root)
 
 
-def mentions_files(path: Path, there: There) -> bool:
-    """Whether a text holds names of files that are there, each in a cell of its own, in its first rows."""
+def mentions_files(path: Path, there: There, root: Path) -> bool:
+    """Whether a text below a root holds names of files that are there, each in a cell of its own, in its first rows."""
     try:
-        sheets, _ = _sheets(path, path.name, _LOOKED_AT)
+        sheets, _ = _sheets(path, path.name, _LOOKED_AT, root)
     except BadInput:
         return False
     rows = (cells for each in sheets for _, cells in islice(each.rows, _FIRST) if not isinstance(cells, Unread))
     return any(is_picture_name(cell) and there(bare(cell)) for cells in rows for cell in cells[:20])
 
 
-def why_no_table(path: Path, there: There | None = None) -> str:
-    """Why a file is no table of words, from its beginning; empty where it has a column for the files' names."""
+def why_no_table(path: Path, there: There | None, root: Path) -> str:
+    """Why a file below a root is no table of words, from its beginning; empty where it has a column for the files' names."""
     try:
-        sheets, _ = _sheets(path, path.name, _LOOKED_AT)
+        sheets, _ = _sheets(path, path.name, _LOOKED_AT, root)
         firsts = [list(islice(each.rows, _FIRST)) for each in sheets]
         if any(header_of(rows, {}, there)[0] >= 0 for rows in firsts):
             return ""
@@ -234,18 +235,18 @@ class _Sheet:
 def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> tuple[list[_Sheet], list[str]]:
     """The sheets of a file, and what a person should know of how it was read; of a text only the first bytes, if asked."""
     try:
-        size = path.stat().st_size
-        with path.open("rb") if root is None else open_inside(path, root) as file:
-            head = file.read(512)
-            if not is_workbook(head) and not most and size > _FILE_MOST:
+        with path.open("rb") if root is None else Inside(root).open(path) as file:
+            size, head = os.fstat(file.fileno()).st_size, file.read(512)
+            workbook = read_workbook(file, name) if is_workbook(head) else None
+            if workbook is None and not most and size > _FILE_MOST:
                 raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. Split it.")
-            data = b"" if is_workbook(head) else head + file.read(most or _FILE_MOST)
+            data = head + file.read(most or _FILE_MOST) if workbook is None else b""
     except OSError as error:
         raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
     if not size:
         raise BadInput(f"{name} is empty (0 bytes). Save it again, or take it away.")
-    if is_workbook(head):
-        found = [_Sheet(each.name, iter(each.rows)) for each in read_workbook(path, name)]
+    if workbook is not None:
+        found = [_Sheet(each.name, iter(each.rows)) for each in workbook]
         odd = not path.name.lower().endswith(_SPREADSHEETS)
         return found, ["It is a workbook that calls itself something else, and was read as one."] if odd else []
     if most and size > most:

@@ -15,6 +15,7 @@ from mirage.corpora.base import Refused
 from mirage.corpora.folder_names import readable
 from mirage.corpora.folder_stacks import is_nifti, is_other_volume
 from mirage.corpora.folder_table import TABLES, TEXTS
+from mirage.corpora.inside import Inside
 from mirage.images.decode import CALLED, decodes
 from mirage.images.formats import HEAD_BYTES, format_of, instead_of, kind_of_file
 
@@ -73,7 +74,7 @@ class Walked:
 def walk(
     folder: Path,
     read: Collection[Path],
-    inside: Callable[[Path], bool],
+    inside: Inside,
     *,
     stacks: bool,
     why_no_table: Callable[[Path], str],
@@ -87,8 +88,8 @@ def walk(
     folder : Path
     read : collection of Path
         Tables of words, which are no pictures and are not passed over either.
-    inside : callable
-        Whether a path, links followed, lies in the folder.
+    inside : Inside
+        The files of the folder.
     stacks : bool
         Whether volumes may become stacks.
     why_no_table : callable
@@ -123,15 +124,17 @@ def walk(
             if not os.access(path, os.R_OK):
                 walked.closed.append(Refused(label, "It cannot be opened: you may not read it. Change its rights."))
                 continue
-            _sort(walked, path, label, stacks=stacks, why_no_table=why_no_table)
+            _sort(walked, path, label, inside, stacks=stacks, why_no_table=why_no_table)
     return walked
 
 
-def _sort(walked: Walked, path: Path, label: str, *, stacks: bool, why_no_table: Callable[[Path], str]) -> None:
+def _sort(
+    walked: Walked, path: Path, label: str, inside: Inside, *, stacks: bool, why_no_table: Callable[[Path], str]
+) -> None:
     """Write down of a file whether it may become a figure."""
     volume = stacks and (is_nifti(path) or is_other_volume(path))
     certain = volume or (path.suffix.lower() in _ENDINGS and path.name.upper() != "DICOMDIR")
-    unread = None if certain else _unread(path, why_no_table)
+    unread = None if certain else _unread(path, inside, why_no_table)
     if unread is None:
         walked.found.append(path)
         if volume and is_other_volume(path):
@@ -190,7 +193,7 @@ class _Unread(NamedTuple):
     shows: bool = False
 
 
-def _unread(path: Path, why_no_table: Callable[[Path], str]) -> _Unread | None:
+def _unread(path: Path, inside: Inside, why_no_table: Callable[[Path], str]) -> _Unread | None:
     """What a file is that becomes no figure; None for a picture."""
     ending = path.suffix.lower()
     if path.name.upper() == "DICOMDIR":
@@ -202,7 +205,7 @@ def _unread(path: Path, why_no_table: Callable[[Path], str]) -> _Unread | None:
     if is_nifti(path):
         return _Unread("NIfTI", "It is a volume, and nothing is to become a stack.")
     try:
-        with path.open("rb") as file:
+        with inside.open(path) as file:
             return _unread_content(path, file.read(HEAD_BYTES))
     except OSError as error:
         return _Unread("", f"It cannot be opened: {error.strerror or error}.", shows=True)

@@ -27,7 +27,7 @@ def is_inside(path: Path, root: Path) -> bool:
 
 
 class Inside:
-    """Whether paths lead to something below a folder, links followed: `is_inside` for many, whose folders are asked once.
+    """Files below a folder: `is_inside` and reading for many of them, whose own folders are asked once where links lead.
 
     Parameters
     ----------
@@ -36,68 +36,79 @@ class Inside:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._folders: dict[str, bool] = {}
+        self._base: Path | None = None
+        self._folders: dict[str, Path | None] = {}
 
     def __call__(self, path: Path) -> bool:
-        """Whether this one does."""
+        """Whether a path leads to something below the folder, links followed."""
         folder, name = os.path.split(path)
         if name in ("", "..") or path == self._root or path.is_symlink():
             return is_inside(path, self._root)
-        if (inside := self._folders.get(folder)) is None:
-            inside = self._folders[folder] = is_inside(Path(folder), self._root)
-        return inside
+        return self._folder(folder) is not None
 
+    def open(self, path: Path) -> BinaryIO:
+        """Open a file below the folder for reading.
 
-def open_inside(path: Path, root: Path) -> BinaryIO:
-    """Open a file below a folder for reading.
+        From the folder on, each part of its way is opened in the one before, and none may be a link: what stood there when
+        links were followed is opened, or nothing.
 
-    From the folder on, each part of its way is opened in the one before, and none may be a link: what stood there when links
-    were followed is opened, or nothing.
+        Parameters
+        ----------
+        path : Path
 
-    Parameters
-    ----------
-    path, root : Path
-
-    Raises
-    ------
-    OSError
-        When it lies elsewhere, is no file, or cannot be read.
-    """
-    real, base = path.resolve(), root.resolve()
-    if not real.is_relative_to(base):
-        raise OSError(errno.EXDEV, "it is a link to a file outside the folder")
-    if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
-        return real.open("rb")
-    handle = os.open(base, os.O_RDONLY)
-    try:
-        for part in real.relative_to(base).parts:
-            # What is a pipe by now would be waited for.
-            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+        Raises
+        ------
+        OSError
+            When it lies elsewhere, is no file, or cannot be read.
+        """
+        self._base = base = self._base or self._root.resolve()
+        folder, name = os.path.split(path)
+        if name in ("", "..") or path.is_symlink():
+            real = path.resolve()
+        else:
+            real = (self._folder(folder) or Path(folder).resolve()) / name
+        if not real.is_relative_to(base):
+            raise OSError(errno.EXDEV, "it is a link to a file outside the folder")
+        if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
+            return real.open("rb")
+        handle = os.open(base, os.O_RDONLY)
+        try:
+            for part in real.parts[len(base.parts) :]:
+                # What is a pipe by now would be waited for.
+                inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+                os.close(handle)
+                handle = inner
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, "it is no file")
+        except OSError as error:
             os.close(handle)
-            handle = inner
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is no file")
-    except OSError as error:
-        os.close(handle)
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.EXDEV, "a link has taken its place since the folder was looked through") from error
-        raise
-    return os.fdopen(handle, "rb")
+            if error.errno != errno.ELOOP:
+                raise
+            taken = "a link has taken its place since the folder was looked through"
+            away = "it is a link to a file outside the folder"
+            raise OSError(errno.EXDEV, taken if is_inside(path, self._root) else away) from error
+        return os.fdopen(handle, "rb")
 
+    @contextmanager
+    def held(self, path: Path) -> Iterator[Path]:
+        """A path to a file as it was opened by `open`, for what reads by path; the file's own where there is none.
 
-@contextmanager
-def held_inside(path: Path, root: Path) -> Iterator[Path]:
-    """A path to a file as it was opened by `open_inside`, for what reads by path; the file's own where there is none.
+        Parameters
+        ----------
+        path : Path
 
-    Parameters
-    ----------
-    path, root : Path
+        Raises
+        ------
+        OSError
+            As for `open`.
+        """
+        with self.open(path) as file:
+            held = _OPENED / str(file.fileno())
+            yield held if held.exists() else path
 
-    Raises
-    ------
-    OSError
-        As for `open_inside`.
-    """
-    with open_inside(path, root) as file:
-        held = _OPENED / str(file.fileno())
-        yield held if held.exists() else path
+    def _folder(self, folder: str) -> Path | None:
+        """Where a folder really is, if that is below the root."""
+        if folder not in self._folders:
+            own = Path(folder)
+            self._folders[folder] = own.resolve() if is_inside(own, self._root) else None
+        return self._folders[folder]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mirage.corpora.table_text import Row
 from mirage.errors import BadInput
@@ -38,12 +40,13 @@ def is_workbook(head: bytes) -> bool:
     return head.startswith((OLE, ZIP))
 
 
-def read_workbook(path: Path, name: str) -> list[Sheet]:
+def read_workbook(file: BinaryIO, name: str) -> list[Sheet]:
     """Read what its visible sheets show: values of formulas, numbers and dates as text, merged cells in each of their rows.
 
     Parameters
     ----------
-    path : Path
+    file : binary file
+        That what was looked at is what is read, it is not opened again.
     name : str
         What to call it in messages.
 
@@ -52,9 +55,9 @@ def read_workbook(path: Path, name: str) -> list[Sheet]:
     mirage.errors.BadInput
         When it is none, is protected by a password, is damaged, or is too large.
     """
-    _check(path, name)
+    data = _checked(file, name)
     try:
-        told, _ = child_of(_READER, _MEMORY).ask("read", str(path.resolve()), seconds=_SECONDS, most=0)
+        told, _ = child_of(_READER, _MEMORY).ask("read", data=data, seconds=_SECONDS, most=0)
     except ChildError:
         told = {"fault": "harm"}
     if fault := told.get("fault") or ("harm" if "error" in told else ""):
@@ -73,22 +76,22 @@ _FAULTS = {
 }
 
 
-def _check(path: Path, name: str) -> None:
-    """Refuse what its directory of contents says to be no workbook, or too large, before anything of it is unpacked."""
+def _checked(file: BinaryIO, name: str) -> bytes:
+    """Its bytes; refuse what its directory of contents says to be no workbook, or too large, before anything is unpacked."""
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(8)
-        if size > _FILE_MOST:
+        file.seek(0)
+        data = file.read(_FILE_MOST + 1)
+        if len(data) > _FILE_MOST:
             raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. {_AS_CSV}")
-        if head.startswith(OLE):
-            return
-        with zipfile.ZipFile(path) as packed:
+        if data.startswith(OLE):
+            return data
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
             entries = packed.infolist()
             if not _PACKED & {entry.filename for entry in entries}:
                 raise BadInput(f"{name} is a zip archive and no workbook. Unpack it, and add what is in it.")
             if sum(entry.file_size for entry in entries) > _UNPACKED_MOST:
                 raise BadInput(f"{name} unpacks to more than {_UNPACKED_MOST // 2**20} MB. {_AS_CSV}")
+        return data
     except OSError as error:
         raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:

@@ -6,6 +6,7 @@ A script of `mirage.images.child.Child`; it imports nothing of MIRAGE.
 from __future__ import annotations
 
 import datetime
+import io
 from typing import Any
 
 CELLS_MOST, SIGNS_MOST = 5_000_000, 64_000_000
@@ -25,12 +26,12 @@ def shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def sheets(path: str) -> list[dict[str, Any]]:
+def sheets(data: bytes) -> list[dict[str, Any]]:
     """The visible sheets, with the rows that are not empty."""
     from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum  # noqa: PLC0415
 
     found, room, signs = [], CELLS_MOST, SIGNS_MOST
-    with CalamineWorkbook.from_path(path) as book:
+    with CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
         for about in book.sheets_metadata:
             if about.visible != SheetVisibleEnum.Visible or about.typ != SheetTypeEnum.WorkSheet:
                 continue
@@ -78,9 +79,9 @@ def fill(rows: dict[int, list[str]], merged: list[Any], left: int) -> None:
 def begin() -> dict[str, Any]:
     """What it is asked, by name."""
 
-    def read(path: str) -> tuple[Any, bytes]:
+    def read(data: bytes) -> tuple[Any, bytes]:
         try:
-            return {"sheets": sheets(path)}, b""
+            return {"sheets": sheets(data)}, b""
         except ImportError:
             return {"fault": "missing"}, b""
         except MemoryError:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +31,7 @@ _MOST_PASSES = 8
 _PLACE = ("ImagePositionPatient", "ImageOrientationPatient")
 _SLICE_VECTOR = 0x0054_0080
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_Hold = Callable[[Path], AbstractContextManager[Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,12 @@ def passes(planes: Sequence[Plane]) -> tuple[list[list[Plane]], list[Plane]]:
     return [[place[0] for place in places]], [plane for place in places for plane in place[1:]]
 
 
-def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIMITS) -> Volume:
+def read_series(
+    planes: Sequence[Plane],
+    name: str,
+    limits: Limits = DEFAULT_LIMITS,
+    hold: _Hold = nullcontext,
+) -> Volume:
     """Read a group of slices as one volume.
 
     Parameters
@@ -204,6 +210,8 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     name : str
         What to call the series in messages.
     limits : Limits
+    hold : callable
+        From a plane's file to a path by which it is read while that is held.
 
     Raises
     ------
@@ -225,7 +233,7 @@ def read_series(planes: Sequence[Plane], name: str, limits: Limits = DEFAULT_LIM
     affine[:3, 3] = kept[0].position
     size = check_size((len(kept), *kept[0].shape), kept[0].each, name, limits)
     with BUDGET.reserve(2 * size, name=name):
-        voxels, slope, intercept = _voxels(kept, name, limits)
+        voxels, slope, intercept = _voxels(kept, name, limits, hold)
         windows, own = kept[len(kept) // 2].windows, _each_window(kept)
         if kept[0].inverse:
             # The lowest value is white: turned over, so that all that follows need not know.
@@ -301,11 +309,11 @@ def _plane(path: Path, tags: Any, number: int, series: str) -> Plane:
                  modality_of(str(tags.get("Modality") or "")), turn, inverse and colours == 1, curve_in(tags))  # fmt: skip
 
 
-def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, float, float]:
+def _voxels(planes: Sequence[Plane], name: str, limits: Limits, hold: _Hold) -> tuple[Array, float, float]:
     """Stored values (slices, rows, columns[, 3]) with one scaling, rescaled where slices differ in it (PET)."""
     one = len({plane.scaling for plane in planes}) == 1
     voxels: Array | None = None
-    for number, values in _decoded(planes, limits):
+    for number, values in _decoded(planes, limits, hold):
         plane = planes[number]
         if voxels is None:
             voxels = np.empty((len(planes), *plane.shape), values.dtype if one else np.float32)
@@ -319,14 +327,15 @@ def _voxels(planes: Sequence[Plane], name: str, limits: Limits) -> tuple[Array, 
     return voxels, slope, intercept
 
 
-def _decoded(planes: Sequence[Plane], limits: Limits) -> Iterator[tuple[int, Array]]:
+def _decoded(planes: Sequence[Plane], limits: Limits, hold: _Hold) -> Iterator[tuple[int, Array]]:
     """Slices with their numbers, by files and frames: a file is opened once and read forwards, as deflated ones want."""
     by_file = sorted(range(len(planes)), key=lambda number: (planes[number].path, planes[number].frame))
     for path, run in groupby(by_file, key=lambda number: planes[number].path):
         there = list(run)
         frames_there = [planes[number].frame for number in there]
         with (
-            opened(path, path.name, limits) as (file, tags, _),
+            hold(path) as held,
+            opened(held, path.name, limits) as (file, tags, _),
             # Closed before the file is, in which it would go back to where it was.
             closing(frames_values(file, tags, frames_there, path.name)) as frames,
         ):
