@@ -50,6 +50,7 @@ from mirage.web import (
     taking,
     templating,
 )
+from mirage.web.connections import PatientProtocol
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
@@ -201,6 +202,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_PATIENCE,
+            http=PatientProtocol,
             lifespan="off",
         )
         atlas.serving(url)
