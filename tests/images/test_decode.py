@@ -157,7 +157,7 @@ def test_pixel_data_that_unpacks_to_far_more_than_the_picture_stays_bounded(tmp_
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("GIF", "several frames"), ("WEBP", "3 frames"), ("PNG", "3 frames"), ("TIFF", "3 pages")]
+    ("kind", "said"), [("GIF", "3 frames"), ("WEBP", "3 frames"), ("PNG", "3 frames"), ("TIFF", "3 pages")]
 )
 def test_the_first_frame_of_several_is_taken_and_said(kind: str, said: str) -> None:
     frames = [Image.fromarray(np.full((20, 20), value, np.uint8)).convert("RGB") for value in (200, 10, 90)]

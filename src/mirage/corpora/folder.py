@@ -324,8 +324,8 @@ class FolderCorpus:
         volumes = [place for place, *_ in rows if is_nifti(place)]
         found = self._sorted([*volumes, *(place for place in others if isinstance(place, Path))])
         of_first: dict[Path, list[Found]] = {}
-        for one in found:
-            of_first.setdefault(one.first, []).append(one)
+        for known in found:
+            of_first.setdefault(known.first, []).append(known)
         below = _by_folder(found)
         worded: set[int] = set()
         for place, row, table in rows:
@@ -354,7 +354,7 @@ class FolderCorpus:
         return walk(self.folder, set(tables.all), tables.inside, stacks=stacks, why_no_table=tables.why_not_read)
 
     def _sorted(self, paths: Sequence[Path]) -> list[Found]:
-        return sort_files(paths, self._how, self._label, self._refusal, self._held)
+        return sort_files(paths, self._how, self._label, self._refusal, self._held, self._tables.inside.open)
 
     def _figures(
         self, found: Sequence[Found], words: Mapping[str, str], case: Case | None, where: str = ""
@@ -380,7 +380,7 @@ class FolderCorpus:
     def _stack(self, files: StackFiles, identity: str, words: Mapping[str, str], case: Case | None, where: str) -> Item:
         identity = f"{self.name}:{identity}" + (f"-f{files.frame:04d}" if files.frame > 1 else "")
         # A series is another figure than the picture that its first file once was.
-        identity += "-stack" if len(files.paths) > 1 and not is_nifti(files.first) else ""
+        identity += "-stack" if files.of_pages or (len(files.paths) > 1 and not is_nifti(files.first)) else ""
         figure = figure_of(identity, words, self._defaults, files.header, case)
         figure = figure if figure.plane else replace(figure, plane=files.plane)
         self._stacks[figure.id] = files

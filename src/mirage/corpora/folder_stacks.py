@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 from PIL import Image
 
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import clean_text
-from mirage.images import read_picture
+from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
-from mirage.images.limits import BUDGET, DEFAULT_LIMITS
-from mirage.images.volume import Volume, check_labels, check_size, labelled
+from mirage.images.limits import DEFAULT_LIMITS
+from mirage.images.page_stack import can_stack, read_pages, stacked
+from mirage.images.pages import Pages, pages_of
+from mirage.images.volume import Volume, check_labels, labelled
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -61,6 +62,8 @@ class StackFiles:
         What DICOM says of it in coded words.
     plane : str
         In which its slices were taken; empty when that is not known.
+    of_pages : bool
+        Whether they are the pages or frames of one picture file.
     """
 
     paths: tuple[Path, ...]
@@ -70,6 +73,7 @@ class StackFiles:
     slices: int
     header: DicomHeader | None = None
     plane: str = ""
+    of_pages: bool = False
 
     @property
     def first(self) -> Path:
@@ -126,8 +130,17 @@ def is_other_volume(path: Path) -> bool:
     return path.name.lower().endswith(_OTHER_VOLUMES)
 
 
+def _plainly(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
 def sort_files(
-    paths: Sequence[Path], how: str, label: Label, refusal: Callable[[DicomHeader], str], hold: Hold = nullcontext
+    paths: Sequence[Path],
+    how: str,
+    label: Label,
+    refusal: Callable[[DicomHeader], str],
+    hold: Hold = nullcontext,
+    look: Callable[[Path], BinaryIO] = _plainly,
 ) -> list[Found]:
     """Tell which files make stacks, which stand alone, and which are left out, in the order of their names.
 
@@ -140,7 +153,9 @@ def sort_files(
     refusal : callable
         From what a DICOM file says to why it must not be taken, or to nothing.
     hold : callable
-        With it each file is opened, now and when its stack is read.
+        With it each file is read, now and when its stack is.
+    look : callable
+        Opens a file, to see what it is.
     """
     found: list[Found] = []
     pictures: list[Path] = []
@@ -157,10 +172,16 @@ def sort_files(
         try:
             if not path.stat().st_size:
                 raise BadPicture("The file is empty (0 bytes). Copy or export it again.")
+            with look(path) as file:
+                kind = format_of(file.read(HEAD_BYTES))
+                pages = _pages(file, kind) if how != "none" else None
+            if pages is not None:
+                found.append(_of_pages(path, pages, label, hold))
+                continue
+            if kind != "DICOM":
+                pictures.append(path)
+                continue
             with hold(path) as held:
-                if not _is_dicom(held):
-                    pictures.append(path)
-                    continue
                 header, there = _opened(held, path, label(path), how)
             if reason := refusal(header):
                 raise BadPicture(reason)
@@ -178,9 +199,18 @@ def sort_files(
     return sorted(found, key=lambda one: place[one.first])
 
 
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return format_of(file.read(HEAD_BYTES)) == "DICOM"
+def _pages(file: BinaryIO, kind: str) -> Pages | None:
+    """What a file holds whose pages are slices."""
+    pages = pages_of(file, kind)
+    return pages if pages and pages.count >= LEAST_SLICES and can_stack(pages, file.seek(0, 2)) else None
+
+
+def _of_pages(path: Path, pages: Pages, label: Label, hold: Hold) -> StackFiles:
+    def read() -> Volume:
+        with hold(path) as held:
+            return read_pages(held, pages, label(path))
+
+    return StackFiles((path,), 1, label(path), read, pages.count, of_pages=True)
 
 
 def _opened(held: Path, path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
@@ -413,26 +443,13 @@ def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label, hold: 
 
 
 def _pictures(paths: Sequence[Path], label: Label, hold: Hold) -> Volume:
-    width, height = _size(paths[0], hold)
-    size = check_size((len(paths), height, width, 3), 1, label(paths[0]), DEFAULT_LIMITS)
-    with BUDGET.reserve(2 * size, name=label(paths[0])):
-        slices = []
+    def pictures() -> Iterator[tuple[str, DecodedPicture]]:
         for path in paths:
             with hold(path) as held:
-                picture = read_picture(held, name=label(path), deep=True)
-            if picture.synthetic:
-                raise BadPicture(f"{label(path)} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
-            slices.append(picture.image if picture.values is None else picture.values)
-        if any(isinstance(one, Image.Image) and one.mode == "RGB" for one in slices):
-            slices = [one.convert("RGB") if isinstance(one, Image.Image) else one for one in slices]
-        arrays = [np.asarray(one) for one in slices]
-        for path, array in zip(paths, arrays, strict=True):
-            if (array.shape, array.dtype) != (arrays[0].shape, arrays[0].dtype):
-                raise BadPicture(
-                    f"{label(path)} is of another size or depth than {label(paths[0])}. Take it out of the row."
-                )
-        voxels = np.stack(arrays)
-    return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",))
+                yield label(path), read_picture(held, name=label(path), deep=True)
+
+    width, height = _size(paths[0], hold)
+    return stacked(pictures(), (len(paths), height, width), 3, label(paths[0]))
 
 
 def checked_how(how: str) -> str:

@@ -37,7 +37,7 @@ class Inside:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._base: Path | None = None
-        self._folders: dict[str, Path | None] = {}
+        self._folders: dict[str, tuple[str, ...] | None] = {}
 
     def __call__(self, path: Path) -> bool:
         """Whether a path leads to something below the folder, links followed."""
@@ -63,17 +63,15 @@ class Inside:
         """
         self._base = base = self._base or self._root.resolve()
         folder, name = os.path.split(path)
-        if name in ("", "..") or path.is_symlink():
-            real = path.resolve()
-        else:
-            real = (self._folder(folder) or Path(folder).resolve()) / name
-        if not real.is_relative_to(base):
+        own = None if name in ("", "..") or path.is_symlink() else self._folder(folder)
+        if own is None and not path.resolve().is_relative_to(base):
             raise OSError(errno.EXDEV, "it is a link to a file outside the folder")
+        parts = path.resolve().relative_to(base).parts if own is None else (*own, name)
         if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
-            return real.open("rb")
+            return base.joinpath(*parts).open("rb")
         handle = os.open(base, os.O_RDONLY)
         try:
-            for part in real.parts[len(base.parts) :]:
+            for part in parts:
                 # What is a pipe by now would be waited for.
                 inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
                 os.close(handle)
@@ -106,9 +104,10 @@ class Inside:
             held = _OPENED / str(file.fileno())
             yield held if held.exists() else path
 
-    def _folder(self, folder: str) -> Path | None:
-        """Where a folder really is, if that is below the root."""
+    def _folder(self, folder: str) -> tuple[str, ...] | None:
+        """The way from the root to where a folder really is; None where that is elsewhere."""
         if folder not in self._folders:
             own = Path(folder)
-            self._folders[folder] = own.resolve() if is_inside(own, self._root) else None
+            inside = is_inside(own, self._root)
+            self._folders[folder] = own.resolve().relative_to(self._root.resolve()).parts if inside else None
         return self._folders[folder]

@@ -21,6 +21,7 @@ from mirage.images.formats import ACCEPTED, HEAD_BYTES, before_picture, format_o
 from mirage.images.jpeg_end import ended, uncommon
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes, megapixels
 from mirage.images.marks.reading import declared
+from mirage.images.pages import MOST_PAGES, Pages, pages_of
 from mirage.images.pixels import DecodedPicture, bare, flatten, grey_if_grey, window
 from mirage.images.wide import in_eight_bits, tiff_kind, tiff_size, tiff_values, wide_colour
 from mirage.wording import _
@@ -205,7 +206,8 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
         given = stripped.for_decoding
         if kind == "JPEG" and stripped.to_keep is None:
             given = _with_end(given, name, limits, reserve)
-        frames, plain, orientation = stripped.frames, False, stripped.orientation
+        held = pages_of(io.BytesIO(data), kind)
+        frames, plain, orientation = held.count if held else 1, False, stripped.orientation
         shown, values = _of_tiff(given, name, limits, reserve, notes) if kind == "TIFF" else (None, None)
         if shown is None:
             # The decoder gets the stripped bytes, so that it cannot unpack what stands beside the pixels.
@@ -227,7 +229,7 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
                     if wide[..., :3].max() >= 2**15
                     else [f"{name} has more than 8 bits a colour and fills only a part of them; it was brightened."]
                 )
-        several = "" if frames == 1 else f"{frames or 'several'} {'pages' if kind == 'TIFF' else 'frames'}"
+        several = _several(frames, held)
         notes = [f"{name} holds {several}; the first was taken.", *notes] if several else notes
         turned = 2 <= orientation <= 8
         shown = _turned(shown, orientation) if turned else shown
@@ -260,15 +262,20 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
     keep = plain and not turned and not several and not wider and kind in ("PNG", "JPEG", "WEBP")
     original = stripped.to_keep if keep else None
     told = (_FIRST_OF_SEVERAL.format(several),) if several else ()
-    return DecodedPicture(image, kind, tuple(notes), original, _declared(data), values if deep else None, remarks=told)
+    return DecodedPicture(image, kind, tuple(notes), original, synthetic_by(data), values if deep else None, remarks=told)
 
 
 def _frames_of(opened: Image.Image, kind: str, known: int) -> int:
-    """How many frames a file holds, where its structure has not told; 0 for several."""
-    if known > 1 or kind == "TIFF" or not getattr(opened, "is_animated", False):
-        return known
-    # To count those of a GIF takes as long as whoever made it likes.
-    return int(getattr(opened, "n_frames", 0)) if kind == "AVIF" else 0
+    """How many frames a file holds, where its structure has not told."""
+    return int(getattr(opened, "n_frames", 1)) if kind in ("AVIF", "HEIF") else known
+
+
+def _several(frames: int, held: Pages | None) -> str:
+    """Pages or frames in words, where there are several."""
+    if frames < 2:
+        return ""
+    count = f"more than {MOST_PAGES:,}" if frames > MOST_PAGES else f"{frames}"
+    return " ".join(filter(None, (count, held.called if held else "frames", held.apart if held else "")))
 
 
 def _with_end(data: bytes, name: str, limits: Limits, reserve: Callable[[int], None]) -> bytes:
@@ -321,7 +328,13 @@ def _of_tiff(
     return window(values), values
 
 
-def _declared(data: bytes) -> str:
+def synthetic_by(data: bytes) -> str:
+    """What the metadata of a file says of a generator that made it; empty where it says nothing.
+
+    Parameters
+    ----------
+    data : bytes
+    """
     # The words and the box that such metadata cannot do without; most pictures are done after this.
     if not any(sign in data for sign in (b"digitalsourcetype", b"jumb", b"XML:com.adobe.xmp")):
         return ""

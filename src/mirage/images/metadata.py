@@ -28,7 +28,6 @@ _PACKET_MOST = 1_000_000
 _ORIENTATION = 0x0112
 _LINKS = {0x014A, 0x8769, 0x8825, 0xA005}  # to directories of other pictures, EXIF, GPS, interoperability
 _DIRECTORIES_MOST = 16
-_SUBFILE, _SHORT = 254, 3  # what a page is of others, and the type of short numbers
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
@@ -220,31 +219,7 @@ def _look_over_tiff(data: bytes) -> Stripped:
     if size > 2 * len(data):
         raise ValueError("TIFF entries overlap")
     # Its decoder turns it already.
-    return Stripped(None, data, frames=_pages(data))
-
-
-def _pages(data: bytes) -> int:
-    """How many pages a TIFF holds beside small copies of others, as far as its directories can be followed."""
-    order = "<" if data[:2] == b"II" else ">"
-    large = data[2:4] in (b"+\0", b"\0+")
-    where, number, size = ("Q", "Q", 20) if large else ("I", "H", 12)
-    (at,) = struct.unpack_from(order + where, data, 8 if large else 4)
-    seen: set[int] = set()
-    copies = 0
-    try:
-        while at and at not in seen:
-            (count,) = struct.unpack_from(order + number, data, at)
-            begin = at + struct.calcsize(order + number)
-            (following,) = struct.unpack_from(order + where, data, begin + count * size)
-            # Entries are in order, and none that is common comes before this one.
-            tag, kind = struct.unpack_from(f"{order}HH", data, begin)
-            (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), data, begin + (12 if large else 8))
-            copies += tag == _SUBFILE and bool(value & 1)
-            seen.add(at)
-            at = following
-    except struct.error:
-        pass  # what follows is cut off
-    return max(1, len(seen) - copies)
+    return Stripped(None, data)
 
 
 def _directory(data: bytes, at: int | None) -> tuple[int, int, int, list[int]]:

@@ -1,0 +1,149 @@
+"""Pages of a file, and pictures in a row, as one volume."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from mirage.errors import BadPicture, Busy
+from mirage.images.decode import read_picture, synthetic_by
+from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels
+from mirage.images.pages import Pages, TiffPages
+from mirage.images.pixels import DecodedPicture, grey_if_grey
+from mirage.images.volume import Volume, check_size
+
+_DEPTHS = ("I;16", "I;16B", "I;16L", "I", "F")
+
+
+def can_stack(pages: Pages | None, size: int, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Whether the pages of a file of so many bytes are slices of one stack.
+
+    Parameters
+    ----------
+    pages : Pages or None
+    size : int
+    limits : Limits
+    """
+    if pages is None or pages.apart:
+        return False
+    width, height = pages.size
+    try:
+        check_pixels(width, height, "", limits)
+        check_size((pages.count, height, width), pages.each, "", limits)
+    except BadPicture:
+        return False
+    return size <= (limits.dicom_bytes if pages.kind == "TIFF" else limits.file_bytes)
+
+
+def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIMITS) -> Volume:
+    """Read all pages of a file as one volume.
+
+    Parameters
+    ----------
+    path : Path
+    pages : Pages
+        What `mirage.images.pages.pages_of` said of it.
+    name : str
+        What to call the file in messages.
+    limits : Limits
+
+    Raises
+    ------
+    mirage.errors.BadPicture, mirage.errors.Busy
+    """
+    note = f"Its slices are the {pages.called} of one file, in their order; where they lie in the patient is not known."
+    try:
+        with path.open("rb") as file:
+            read = _tiff(file, pages, name) if pages.kind == "TIFF" else _frames(file, pages, name, limits)
+            return stacked(read, (pages.count, *pages.size[::-1]), pages.each, name, (note,), limits)
+    except (BadPicture, Busy, MemoryError):
+        raise
+    except OSError as error:
+        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+
+
+def stacked(
+    pictures: Iterable[tuple[str, DecodedPicture]],
+    shape: tuple[int, int, int],
+    each: int,
+    name: str,
+    notes: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Volume:
+    """Make one volume of pictures in their order, each with its name.
+
+    Parameters
+    ----------
+    pictures : iterable of (str, DecodedPicture)
+        With their values, where these have more than 8 bits; asked for one at a time.
+    shape : (int, int, int)
+        How many there are, their rows and columns.
+    each : int
+        Bytes of a pixel.
+    name : str
+        What to call the whole in messages.
+    notes : tuple of str
+    limits : Limits
+
+    Raises
+    ------
+    mirage.errors.BadPicture
+        When they differ in size or depth, one is a synthetic image, or they are too large together.
+    mirage.errors.Busy
+    """
+    size = check_size(shape, each, name, limits)
+    with BUDGET.reserve(2 * size, name=name):
+        slices, names = [], []
+        for own, picture in pictures:
+            if picture.synthetic:
+                raise BadPicture(f"{own} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
+            slices.append(picture.image if picture.values is None else picture.values)
+            names.append(own)
+        if any(isinstance(one, Image.Image) and one.mode == "RGB" for one in slices):
+            slices = [one.convert("RGB") if isinstance(one, Image.Image) else one for one in slices]
+        arrays = [np.asarray(one) for one in slices]
+        for own, array in zip(names, arrays, strict=True):
+            if (array.shape, array.dtype) != (arrays[0].shape, arrays[0].dtype):
+                raise BadPicture(f"{own} is of another size or depth than {names[0]}. Take it out of the row.")
+        voxels = np.stack(arrays)
+    return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",), notes=notes)
+
+
+def _tiff(file: BinaryIO, pages: Pages, name: str) -> Iterator[tuple[str, DecodedPicture]]:
+    opened = TiffPages(file, pages)
+    for number in range(pages.count):
+        own = f"{name}, page {number + 1}"
+        try:
+            data = opened.page(number)
+        except (ValueError, struct.error, OverflowError) as error:
+            raise BadPicture(f"{own} is damaged or cut short. Copy or export the file again.") from error
+        yield own, read_picture(data, name=own, deep=True)
+
+
+def _frames(file: BinaryIO, pages: Pages, name: str, limits: Limits) -> Iterator[tuple[str, DecodedPicture]]:
+    number = 0
+    try:
+        data = file.read(limits.file_bytes)
+        made_by = synthetic_by(data)
+        with Image.open(io.BytesIO(data), formats=[pages.kind]) as opened:
+            check_pixels(*opened.size, name, limits)
+            for number, frame in enumerate(ImageSequence.Iterator(opened), 1):
+                if number > pages.count:
+                    break
+                own = f"{name}, frame {number}"
+                if frame.mode in _DEPTHS:
+                    yield own, DecodedPicture(frame.convert("L"), pages.kind, (), None, made_by, np.asarray(frame).copy())
+                    continue
+                ground = Image.new("RGBA", frame.size, "black")  # one for all, that what stands still does so
+                shown = Image.alpha_composite(ground, frame.convert("RGBA")) if frame.has_transparency_data else frame
+                yield own, DecodedPicture(grey_if_grey(shown.convert("RGB")), pages.kind, (), None, made_by)
+    except (BadPicture, Busy, MemoryError):
+        raise
+    except Exception as error:  # decoders of strangers' bytes raise anything
+        raise BadPicture(f"{name}, frame {number + 1} is damaged or cut short. Copy or export the file again.") from error
