@@ -15,6 +15,7 @@ from mirage.corpora.base import Item
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import BadPicture
 from mirage.images import read_picture
+from mirage.images.formats import format_of
 from mirage.images.pages import MOST_PAGES, pages_of
 
 KINDS: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -188,3 +189,14 @@ def test_frames_of_a_film_that_never_ends_are_counted_to_an_end() -> None:
     found = pages_of(io.BytesIO(film), "GIF")
     assert found is not None
     assert found.count == MOST_PAGES + 1
+
+
+@pytest.mark.parametrize("name", ["grey.tif", "large.tif", "film.gif", "film.webp", "film.png"])
+def test_a_file_that_is_cut_off_anywhere_is_counted_as_far_as_it_goes(name: str, tmp_path: Path) -> None:
+    kind, mode, options = KINDS[name]
+    written(tmp_path / name, [page(number, kind, mode) for number in range(4)], **options)
+    data = (tmp_path / name).read_bytes()
+    called = format_of(data)
+    counts = [found.count if (found := pages_of(io.BytesIO(data[:end]), called)) else 0 for end in range(len(data) + 1)]
+    assert counts[-1] == 4
+    assert max(counts) == 4

@@ -75,7 +75,7 @@ def pages_of(file: BinaryIO, kind: str) -> Pages | None:
     """
     try:
         return _KINDS[kind](file) if kind in _KINDS else None
-    except (OSError, ValueError, struct.error, OverflowError):
+    except (OSError, ValueError, struct.error, OverflowError, IndexError):
         return None  # what is wrong, says who decodes it
 
 
@@ -89,22 +89,21 @@ def _read(file: BinaryIO, at: int, form: str) -> tuple[Any, ...]:
 
 def _of_gif(file: BinaryIO) -> Pages:
     width, height, flags = _read(file, 6, "<HHB")
-    count = 0
+    count, end = 0, file.seek(0, 2)
     file.seek(13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0))
     for _ in range(_STEPS_MOST):
         sign = file.read(1)
         if sign == b",":
-            count += 1
             (flags,) = struct.unpack("<8xB", file.read(9))
             file.seek((3 << (flags & 7) + 1 if flags & 0x80 else 0) + 1, 1)
         elif sign == b"!":
             file.seek(1, 1)
         else:
             break
-        while length := file.read(1)[0]:
+        while length := ord(file.read(1) or b"\0"):
             file.seek(length, 1)
-        if count > MOST_PAGES:
-            break
+        if sign == b"," and (file.tell() > end or (count := count + 1) > MOST_PAGES):
+            break  # a frame that is cut off is none
     return Pages("GIF", count, (width, height), 3)
 
 
