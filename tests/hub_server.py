@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from parts import PATIENCE
+
 MODEL = "org/model"
 COMMIT = "84d734c0ffee0123456789abcdef0123456789ab"
 TAKEN = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]  # of the files below
@@ -28,6 +30,7 @@ def of_the_hub(monkeypatch: pytest.MonkeyPatch, home: Path, address: str = "http
     """
     for name in ("HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("mirage.models.hub._PATIENCE", PATIENCE)
     monkeypatch.setenv("HF_HOME", str(home))
     monkeypatch.setenv("HF_ENDPOINT", address)
     for name, value in {
