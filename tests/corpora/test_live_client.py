@@ -170,7 +170,7 @@ def test_it_goes_on_where_one_answer_in_between_failed(place: Place, tmp_path: P
     assert client(place, tmp_path).json("/a", number).value == 1
 
 
-def test_waiting_can_be_stopped(place: Place, tmp_path: Path) -> None:
+def test_waiting_can_be_stopped(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stop(Exception):
         pass
 
@@ -178,7 +178,8 @@ def test_waiting_can_be_stopped(place: Place, tmp_path: Path) -> None:
         if place.asked:
             raise Stop
 
-    place.faults["/a"] = [Reply(b"", 429, {"Retry-After": "20"})]
+    monkeypatch.setattr("mirage.corpora.live.client._PATIENCE", 10_000.0)
+    place.faults["/a"] = [Reply(b"", 429, {"Retry-After": "9000"})]
     with pytest.raises(Stop):
         client(place, tmp_path, pulse=pulse).json("/a", number)
 
