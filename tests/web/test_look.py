@@ -14,18 +14,12 @@ from mirage.settings import Settings
 from parts import until
 
 
-@pytest.fixture(scope="module")
-def patch():
-    with pytest.MonkeyPatch.context() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def asked_site(tmp_path_factory, patch):
+@pytest.fixture
+def asked_site(tmp_path, monkeypatch):
     """The site of an empty atlas, and a source beside it."""
-    folder = tmp_path_factory.mktemp("look")
+    folder = tmp_path / "look"
     with (
-        installed(folder / "cache", patch) as answers,
+        installed(folder / "cache", monkeypatch) as answers,
         Atlas.open(folder / "atlas", create=True) as atlas,
         serving(atlas, Settings(), folder) as served,
     ):
@@ -34,15 +28,11 @@ def asked_site(tmp_path_factory, patch):
 
 @pytest.fixture
 def site(asked_site):
-    served, answers = asked_site
-    answers.fails, answers.breaks = None, {}
-    answers.asked.clear()
-    answers.fetched.clear()
-    return served
+    return asked_site[0]
 
 
 @pytest.fixture
-def answers(asked_site, site):
+def answers(asked_site):
     return asked_site[1]
 
 
