@@ -75,7 +75,7 @@ def test_a_stack_comes_back_as_it_was_put_with_the_vectors_of_its_slices(store: 
     assert found[keys[0]].numbers.tolist() == [3, 7, 200]
     assert np.einsum("nd,nd->n", found[keys[0]].vectors, np.stack([unit(70), unit(71), unit(72)])).min() > 0.9999
     assert store.vectors.slices(keys, "another") == {}
-    assert store.counts()["folder"] == (2, 1, 7000)
+    assert store.counts()["folder"] == (2, 1, 7000, 2)
 
 
 def test_a_stack_that_becomes_a_single_figure_leaves_nothing_of_it(store: Store) -> None:
@@ -183,7 +183,7 @@ def test_more_keys_than_sql_takes_at_once_are_read(store: Store) -> None:
 
 def test_counts_are_by_corpus(store: Store) -> None:
     store.put([record(1), record(2), record(3, corpus="other")], "encoder", 1)
-    assert store.counts() == {"folder": (2, 1, 2000), "other": (1, 0, 1000)}
+    assert store.counts() == {"folder": (2, 1, 2000, 2), "other": (1, 0, 1000, 1)}
 
 
 def test_vectors_of_another_encoder_live_beside_until_they_are_forgotten(store: Store) -> None:

@@ -31,7 +31,9 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     for corpus in record["corpora"]:
         part = "" if corpus["complete"] else " – only partly added; add it again to go on"
         holds = f"{counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}"
-        terms = f"licence {corpus['licence']['name']}; version {corpus['version']}"
+        some = 0 < corpus["stated"] < corpus["figures"]
+        stated = f", stated of {corpus['stated']:,} of {corpus['figures']:,} figures" if some else ""
+        terms = f"licence {corpus['licence']['name']}{stated}; version {corpus['version']}"
         rows.append((corpus["name"], f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; {terms}{part}"))
     facts(rows)
 

@@ -31,11 +31,12 @@ UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusHolding(CorpusRecord):
-    """What an atlas holds of one corpus."""
+    """What an atlas holds of one corpus; `stated` counts the figures whose licence is stated."""
 
     figures: int
     cases: int
     bytes: int
+    stated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,8 @@ class AtlasFolder:
         """What this atlas is and holds, corpus by corpus."""
         counts, corpora = self.store.counts(), []
         for corpus in self.store.corpora():
-            number, cases, size = counts.get(corpus.name, (0, 0, 0))
-            corpora.append(CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size))
+            number, cases, size, stated = counts.get(corpus.name, (0, 0, 0, 0))
+            corpora.append(CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size, stated=stated))
         figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
         removed = tuple(self.store.removals.corpora())
         return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora), removed)

@@ -404,16 +404,17 @@ class Store:
         pictures = {row[0] for row in self._database.rows_of(wanted, sa.select(begins).where(begins.in_(_KEYS)))}
         return there | {each for each in asked - there if parts[each][2] in pictures}
 
-    def counts(self) -> dict[str, tuple[int, int, int]]:
-        """Corpus to how many figures, cases and bytes of pictures it has."""
+    def counts(self) -> dict[str, tuple[int, int, int, int]]:
+        """Corpus to how many figures, cases and bytes of pictures it has, and of how many figures the licence is stated."""
         size = sa.func.coalesce(sa.func.sum(figures.c.bytes), 0) + sa.func.coalesce(sa.func.sum(stacks.c.bytes), 0)
-        counted = sa.select(figures.c.corpus, sa.func.count(), size).outerjoin_from(figures, stacks)
+        stated = sa.func.count(sa.case((figures.c.licence != "", 1)))
+        counted = sa.select(figures.c.corpus, sa.func.count(), size, stated).outerjoin_from(figures, stacks)
         of_figures = self._database.rows(counted.group_by(figures.c.corpus))
         of_cases = self._database.rows(sa.select(cases.c.corpus, sa.func.count()).group_by(cases.c.corpus))
-        found = {corpus: (count, 0, total) for corpus, count, total in of_figures}
+        found = {corpus: (count, 0, total, known) for corpus, count, total, known in of_figures}
         for corpus, count in of_cases:
-            number, _, total = found.get(corpus, (0, 0, 0))
-            found[corpus] = (number, count, total)
+            number, _, total, known = found.get(corpus, (0, 0, 0, 0))
+            found[corpus] = (number, count, total, known)
         return found
 
     def contents(self, corpus: str) -> Contents:

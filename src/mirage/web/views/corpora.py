@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mirage.atlas import Atlas
 from mirage.corpora import CorpusCard
-from mirage.figure import MODALITIES, Licence
+from mirage.figure import MODALITIES, NOT_STATED, Licence
 from mirage.storage.contents import SourceCount
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, licence_view
@@ -104,7 +104,7 @@ def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> Held
         What its adapter says of it, where that is installed.
     """
     held = atlas.store.contents(corpus.name)
-    if card and card.live and not corpus.licence.stated:  # as an older version added it
+    if card and card.live and corpus.licence.name == NOT_STATED:  # as an older version added it
         corpus = corpus.model_copy(update={"licence": licence_view(card.licence)})
     return HeldCorpusView.of(
         held,

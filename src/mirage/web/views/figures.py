@@ -49,7 +49,7 @@ class LicenceView(ApiModel):
     """Terms of use; `name` is "not stated" when the source states none."""
 
     name: str
-    stated: bool
+    stated: bool = Field(description="Whether it is stated; of a corpus, whether it is of every figure.")
     url: str = Field(description="Where the licence's text is; may be empty.")
     kind: str = Field(description=f"What it comes to: {', '.join(licensing.KINDS)}.")
     allows_sharing: bool = Field(description="Whether it permits passing on, for gain too. Silence is not permission.")
@@ -144,6 +144,7 @@ class CorpusView(ApiModel):
     figures: int
     cases: int
     bytes: int
+    stated: int = Field(description="Of how many of its figures the licence is stated.")
     complete: bool = Field(description="False while it is being added, or when adding was cut short.")
 
 
@@ -291,5 +292,6 @@ def atlas_view(atlas: Atlas) -> AtlasView:
     """Show what an atlas holds."""
     info = atlas.info()
     held = [(corpus, licence_view(Licence(corpus.licence, corpus.licence_url))) for corpus in info.corpora]
-    corpora = [CorpusView.of(corpus, licence=licence) for corpus, licence in held]
+    whole = [licence.model_copy(update={"stated": licence.stated and each.stated == each.figures}) for each, licence in held]
+    corpora = [CorpusView.of(corpus, licence=licence) for corpus, licence in zip(info.corpora, whole, strict=True)]
     return AtlasView.of(info, corpora=corpora, removed=list(info.removed))
