@@ -53,6 +53,7 @@ def _transferred(browser: str, url: str) -> dict[str, int]:
     with sync_playwright() as playwright:
         window = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
         tab = window.new_page(viewport={"width": 1280, "height": 900})
+        tab.set_default_timeout(120_000)
         tools = tab.context.new_cdp_session(tab)
         tools.send("Network.enable")
         tools.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -107,5 +107,6 @@ def _window(browser: str) -> Iterator[Any]:
 @contextmanager
 def _tab(window: Any, size: tuple[int, int]) -> Iterator[Any]:
     context = window.new_context(viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(120_000)
     yield context.new_page()
     context.close()

@@ -58,7 +58,6 @@ def drawn(page: Any) -> None:
     """Press the button that makes a synthetic image, and wait for it."""
     page.locator(".making [data-make] button").click()
     page.locator(".making .made img").first.wait_for(timeout=120_000)
-    page.wait_for_load_state("networkidle")
     page.locator(".making").scroll_into_view_if_needed()
 
 
@@ -74,8 +73,7 @@ def _told(page: Any) -> None:
 
 
 def _laid_out(page: Any) -> None:
-    page.locator("#map").wait_for(timeout=60_000)  # the page looks again by itself until it is there
-    page.wait_for_load_state("networkidle")
+    page.locator("#map.live li").first.wait_for(timeout=120_000)  # the page looks again by itself until it is there
 
 
 def _stacked(page: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import QUESTIONS, opened
+from browsing import QUESTIONS, opened, rested, sized
 from conftest import serving
 from site_states import opened as everything_open
 from site_states import states
@@ -40,7 +40,7 @@ def test_no_state_of_a_page_breaks_a_rule_of_axe(chromium, everything):
     axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed")
     script = axe.AXE_FILE_PATH.read_text("utf-8") + QUESTIONS
     served, all_states = everything
-    page, _ = opened(chromium, served, reduced_motion="reduce")
+    page, _ = opened(chromium, served)
     found, known = {}, {"light": set(), "dark": set()}
 
     def tell(where, broken):
@@ -48,13 +48,14 @@ def test_no_state_of_a_page_breaks_a_rule_of_axe(chromium, everything):
             found.setdefault(each, []).append(where)
 
     for state in all_states:
-        page.set_viewport_size({"width": 1280, "height": 800})
+        sized(page, 1280)
         page.emulate_media(color_scheme="light")
         page.goto(state.address)
         state.act(page)
+        rested(page)
         page.evaluate(script)
         for width, schemes in ((1280, ("light", "dark")), (320, ("dark", "light"))):
-            page.set_viewport_size({"width": width, "height": 800})
+            sized(page, width)
             tell(f"{state.name} {width}", page.evaluate("askRules()"))
             for scheme in schemes:
                 page.emulate_media(color_scheme=scheme)
@@ -64,7 +65,7 @@ def test_no_state_of_a_page_breaks_a_rule_of_axe(chromium, everything):
         tell(state.name, page.evaluate("askPlain()"))
         everything_open(page)
         for width in (320, 390, 1280, 3840):
-            page.set_viewport_size({"width": width, "height": 800})
+            sized(page, width)
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 tell(f"{state.name} {width}", [f"wider than the screen: {wide}"])

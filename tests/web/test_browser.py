@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import expect, focused, opened
+from browsing import drawn, ended, expect, focused, holding, opened, rested
 from conftest import picture, serving
 
 from mirage.atlas import Atlas
@@ -20,6 +20,15 @@ DROP = """async ([name, bytes, kind]) => {
   data.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
   for (const type of ["dragenter", "dragover", "drop"])
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+SHIFTS = """{
+  const found = [], take = (entries) => { for (const each of entries) found.push([each.value,
+    ...each.sources.map(({ node, previousRect, currentRect }) =>
+      [node?.nodeName, node?.className, previousRect.x, previousRect.y, currentRect.x, currentRect.y].join(" "))]); };
+  const observer = new PerformanceObserver((list) => take(list.getEntries()));
+  observer.observe({ type: "layout-shift", buffered: true });
+  window.moved = () => { take(observer.takeRecords()); return found; };
 }"""
 
 
@@ -144,11 +153,12 @@ def test_a_dropped_address_is_not_fetched(tab):
 
 def test_everything_can_be_reached_and_used_by_keyboard(tab):
     tab.goto("/search?q=axial")
-    tab.wait_for_load_state("networkidle")  # what streams in takes no focus away from now on
+    rested(tab)  # what streams in takes no focus away from now on
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     tab.keyboard.press("Enter")
     tab.wait_for_url("**#hit-1")
+    drawn(tab)  # only then the browser jumps there
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.matches('#hit-1 > .shot')")
     tab.keyboard.press("/")
@@ -215,27 +225,88 @@ def test_a_figure_zooms_by_wheel_and_keys_and_pans_by_drag(tab, a_figure):
 def test_cite_copies_the_citation(chromium, site, a_figure):
     context = chromium.new_context(base_url=site.url, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
+    page.clock.install(time=0)
     page.goto(f"/figure/{quote(a_figure)}")
+    page.clock.pause_at(3_600)  # the button says it for a moment
     page.get_by_role("button", name="Cite").click()
     page.get_by_role("button", name="Copied").wait_for()
+    page.clock.run_for(5_000)
+    page.get_by_role("button", name="Cite").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert a_figure in copied
     assert "Licence: " in copied
     context.close()
 
 
-def test_thumbnails_do_not_shift_the_page_and_those_below_wait(tab):
+@pytest.mark.timeout(1200)  # a slow machine is made six times as slow
+@pytest.mark.parametrize("width", [1000, 390])
+def test_nothing_on_a_page_moves_while_it_comes_slowly_to_a_slow_machine(chromium, site, a_figure, a_case, width):
+    """Pages that come in pieces, and scripts that start late: whatever they bring has its place already."""
+    page, complaints = opened(chromium, site, viewport={"width": width, "height": 600})
+    page.add_init_script(SHIFTS)
+    tools = page.context.new_cdp_session(page)
+    tools.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    line = {"offline": False, "latency": 40, "downloadThroughput": 150_000, "uploadThroughput": 150_000}
+    tools.send("Network.emulateNetworkConditions", line)
+    own = [f"/figure/{quote(a_figure)}", f"/case/{quote(a_case)}"]
+    searches = ["/search?q=brain&k=60", "/compare?a.q=axial+brain+MRI&b.q=coronal+brain+MRI"]
+    for address in ("/", *searches, *own, "/map", "/corpora"):
+        page.goto(address)
+        rested(page)
+        assert page.evaluate("moved()") == [], address
+    page.context.close()
+    assert complaints == []
+
+
+def test_pictures_far_below_are_fetched_when_one_comes_near(tab):
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url) if "/thumbnails/" in request.url else None)
-    tab.add_init_script(
-        "window.shift = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value })"
-        ".observe({ type: 'layout-shift', buffered: true })"
-    )
     tab.set_viewport_size({"width": 1000, "height": 600})
     tab.goto("/search?q=brain&k=60")
-    tab.wait_for_load_state("networkidle")
-    assert tab.evaluate("window.shift") < 0.02
+    rested(tab)
     assert 4 <= len(asked) < 60
+    last = tab.locator("[data-grid] > li > .shot img").last
+    last.scroll_into_view_if_needed()
+    tab.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=last.element_handle())
+
+
+def test_a_filter_that_is_ticked_before_the_script_comes_is_applied(tab):
+    held = holding(tab, "**/site.js")
+    tab.goto("/search?q=brain", wait_until="commit")
+    tab.locator(".filters > summary").click()
+    tab.locator("input[name=modality][value=CT]").check()
+    held(0).continue_()
+    tab.wait_for_url("**/search?q=brain&modality=CT")
+
+
+def test_a_filter_that_the_browser_ticks_again_after_back_is_not_applied_again(tab):
+    tab.goto("/search?q=brain")
+    tab.locator(".filters > summary").click()
+    tab.locator("input[name=modality][value=CT]").check()
+    tab.wait_for_url("**/search?q=brain&modality=CT")
+    tab.go_back()
+    expect(tab.locator("html")).to_contain_class("scripted")
+    drawn(tab)
+    assert tab.url.endswith("/search?q=brain")
+
+
+def test_an_answer_that_comes_late_does_not_take_the_place_of_a_later_one(tab, site, a_figure):
+    tab.goto("/")
+    tab.evaluate(DROP, ["scan.png", list(site.atlas.picture(a_figure).read_bytes()), "image/png"])
+    tab.wait_for_selector(".with .preview img")
+    held = holding(tab, "**/search", times=3)
+    for words in ("coronal", "sagittal"):
+        tab.locator("#q").fill(words)
+        tab.locator("#q").press("Enter")
+    held(1).continue_()
+    expect(tab.locator("h1")).to_contain_text("sagittal")
+    with tab.expect_response("**/search") as answer:
+        held(0).continue_()
+    answer.value.finished()
+    drawn(tab)
+    expect(tab.locator("h1")).to_contain_text("sagittal")
+    expect(tab.locator("#main")).not_to_contain_class("busy")
+    assert tab.evaluate("history.state.fields.find(([name]) => name === 'q')[1]") == "sagittal"
 
 
 def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
@@ -250,10 +321,11 @@ def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
         form.locator("select[name=path]").select_option(label=str(Path(roots) / "My teaching files"))
         form.get_by_role("button").click()
         page.wait_for_url("**/jobs/*")
-        expect(page.locator("[data-state=done]")).to_be_visible()
+        ended(page)
         expect(page.locator("main")).to_contain_text("2 figures added")
         expect(page.locator("main")).to_contain_text("broken.png")
         page.get_by_role("link", name="Search", exact=True).click()
+        page.wait_for_url(f"{served.url}/")
         page.locator("#q").fill("frontal chest film")
         page.keyboard.press("Enter")
         page.wait_for_url("**/search?q=*")

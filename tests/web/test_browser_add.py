@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import expect, opened, too_wide
+from browsing import ended, expect, opened, sized, too_wide
 from conftest import Served, serving
 
 from mirage.atlas import Atlas
@@ -59,10 +59,11 @@ def test_a_folder_is_looked_at_added_found_edited_and_removed(chromium, own: Ser
     expect(page.locator(".to-come img")).to_have_count(2)
     assert page.get_by_label("Name of the collection").input_value() == "Wrist teaching"
     assert too_wide(page, page.url) == []
-    page.set_viewport_size({"width": 1280, "height": 900})
+    sized(page, 1280, 900)
     page.get_by_label("CC BY 4.0").first.check()
     page.get_by_role("button", name="Add to the library").click()
     expect(page).to_have_url(re.compile("/jobs/"))
+    ended(page)
     expect(page.locator(".job-message")).to_contain_text("2 figures added")
     page.goto("/search?q=scaphoid+fracture")
     expect(page.locator(".card").first).to_contain_text("scaphoid")
@@ -72,7 +73,7 @@ def test_a_folder_is_looked_at_added_found_edited_and_removed(chromium, own: Ser
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Edited here on")).to_be_visible()
     assert too_wide(page, page.url) == []
-    page.set_viewport_size({"width": 1280, "height": 900})
+    sized(page, 1280, 900)
     page.goto("/search?q=torus+fracture")
     page.locator(".card a.shot").first.click()
     page.get_by_role("link", name="Remove").click()
@@ -112,6 +113,7 @@ def test_what_is_gone_from_a_folder_is_taken_out_where_the_page_is_told_so(chrom
 
     look()
     add()
+    ended(page)
     expect(page.locator(".job-message")).to_contain_text("2 figures added")
     page.goto("/search?q=scaphoid+fracture")
     picture = page.locator(".card img").first.get_attribute("src")

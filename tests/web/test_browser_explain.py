@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from browsing import expect, opened
+from browsing import expect, opened, rested
 from conftest import picture, serving
 
 from chat_server import hanging, saying
@@ -99,7 +99,10 @@ def test_pointing_at_a_citation_or_reaching_it_by_keys_lights_its_figure_up(tab)
 
 
 def test_it_is_copied_with_its_citations(tab):
+    tab.clock.install(time=0)
     tab.goto(SEARCH)
+    tab.get_by_role("button", name="Copy with citations").wait_for()
+    tab.clock.pause_at(3_600)  # the button says it for a moment
     tab.get_by_role("button", name="Copy with citations").click()
     tab.get_by_role("button", name="Copied").wait_for()
     copied = tab.evaluate("navigator.clipboard.readText()")
@@ -178,6 +181,7 @@ def test_on_a_phone_it_is_folded_to_a_line_and_opens(chromium, told):
 def test_a_comparison_cites_both_sides_and_a_citation_lights_the_figure_of_its_side(tab):
     tab.goto("/compare?a.q=pneumothorax&b.q=pleural+effusion")
     tab.locator("#difference [data-copy]").wait_for()
+    rested(tab)
     marks = tab.locator("#difference a.cite")
     assert {mark.inner_text().strip()[0] for mark in marks.all()} == {"A", "B"}
     for side in "ab":

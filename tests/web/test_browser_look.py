@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from browsing import expect, opened
+from browsing import ended, expect, holding, opened
 from conftest import serving
 
 from live_maker import installed
@@ -13,14 +15,12 @@ from mirage.settings import Settings
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def offering(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("offering")
+@pytest.fixture
+def offering(tmp_path, monkeypatch):
     with (
-        pytest.MonkeyPatch.context() as patch,
-        installed(folder / "source", patch) as answers,
-        Atlas.open(folder / "atlas", create=True) as atlas,
-        serving(atlas, Settings(), folder) as served,
+        installed(tmp_path / "source", monkeypatch) as answers,
+        Atlas.open(tmp_path / "atlas", create=True) as atlas,
+        serving(atlas, Settings(), tmp_path) as served,
     ):
         yield served, answers
 
@@ -40,7 +40,7 @@ def test_the_button_says_how_many_are_ticked_and_a_group_is_ticked_as_one(chromi
     expect(button).to_have_text("Add the 4 that are ticked (at least 900 kB)")
     expect(page.locator("[data-group]").first).to_be_checked()
     button.click()
-    expect(page.locator("[data-state=done]")).to_be_visible()
+    ended(page)
     assert answers.fetched == ["made:1", "made:2", "made:3", "made:4"]
     page.go_back()
     expect(page.locator(".tally")).to_contain_text("4 in the library already")
@@ -48,16 +48,46 @@ def test_the_button_says_how_many_are_ticked_and_a_group_is_ticked_as_one(chromi
     page.context.close()
 
 
-def test_without_scripts_all_of_it_works(chromium, offering):
+def test_what_is_ticked_before_the_script_comes_is_counted(chromium, offering):
     served, _ = offering
-    page, _ = opened(chromium, served, java_script_enabled=False)
-    page.goto("/look?corpus=made&query=stroke&most=3")
+    page, complaints = opened(chromium, served)
+    page.goto("/look?corpus=made&query=asthma")
     page.get_by_role("button", name="Ask Made-up Central").click()
-    expect(page.locator("[data-choose]")).to_be_visible(timeout=120_000)  # the page loads itself again
-    page.get_by_role("link", name="Untick all").click()
-    expect(page.locator("#f3")).to_be_disabled()  # it is there already
+    button = page.locator("[data-add-these]")
+    expect(button).to_be_visible()
+    address = page.url
+    held = holding(page, "**/site.js")
+    page.goto(address, wait_until="commit")
+    page.locator("[data-group]").last.uncheck()
+    ticked = page.locator("[data-size]:enabled:checked")
+    before = ticked.count()
+    held(0).continue_()
+    expect(button).to_have_text(re.compile("^Add the [0-9]+ that are ticked"))
+    assert 0 < ticked.count() < before
+    assert int(re.search("[0-9]+", button.inner_text())[0]) == ticked.count()
+    assert complaints == []
+    page.context.close()
+
+
+def test_without_scripts_all_of_it_works(chromium, offering):
+    served, answers = offering
+    page, _ = opened(chromium, served, java_script_enabled=False)
+
+    def asked() -> None:
+        page.goto("/look?corpus=made&query=stroke&most=3")
+        page.get_by_role("button", name="Ask Made-up Central").click()
+        expect(page.locator("[data-choose]")).to_be_visible()  # the page loads itself again
+        page.get_by_role("link", name="Untick all").click()
+
+    asked()
     page.locator("#f1").check()
     page.get_by_role("button", name="Add what is ticked").click()
-    expect(page.locator("[data-state=done]")).to_be_visible(timeout=120_000)
+    ended(page)
+    asked()
+    expect(page.locator("#f1")).to_be_disabled()  # it is there already
+    page.locator("#f3").check()
+    page.get_by_role("button", name="Add what is ticked").click()
+    ended(page)
+    assert answers.fetched == ["made:0", "made:2"]
     assert page.url.startswith(f"{served.url}/jobs/")
     page.context.close()

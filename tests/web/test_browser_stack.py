@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from browsing import QUESTIONS, expect, opened, too_wide
+from browsing import QUESTIONS, expect, opened, rested, too_wide
 
 from mirage.images.packing import pack
 from mirage.web.templating import address
@@ -18,6 +18,10 @@ UNPACKED = """async ([script, address, rows, columns, colours]) => {
   const { inflate, unpredict } = await import(script);
   const values = unpredict(await inflate(await fetch(address)), rows, columns, colours);
   return [values.constructor.name, [...values]];
+}"""
+FETCHED = """() => {
+  const { values, labels } = document.querySelector("[data-viewing]").viewer.stack;
+  return [values, labels].every(({ running, waiting }) => !running && !waiting.length);
 }"""
 SHOWN = """() => {
   const canvas = document.querySelector('[data-stack] canvas');
@@ -67,8 +71,8 @@ def test_the_page_unpacks_what_was_packed_value_by_value(tab, dtype, colours, sh
 @pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
 def test_the_canvas_shows_the_scan_through_its_window(tab, corpus, view):
     tab.goto(f"{PAGE}?slice=20&view={view}&window=lung")
+    rested(tab)
     told(tab, re.compile("slice 20 of "))
-    tab.wait_for_selector(".layers canvas")
     width, height, grey = tab.evaluate(SHOWN)
     hounsfield = corpus.volume.slice(view, 19).astype(float)
     assert (height, width) == hounsfield.shape
@@ -108,7 +112,7 @@ def test_keys_wheel_slider_and_links_scroll_and_the_address_follows(tab):
 def test_ctrl_and_the_wheel_zoom_and_do_not_scroll(tab):
     tab.goto(f"{PAGE}?slice=12")
     viewer = tab.locator("[data-viewer]")
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     viewer.hover()
     tab.keyboard.down("Control")
     tab.mouse.wheel(0, -100)
@@ -120,7 +124,7 @@ def test_ctrl_and_the_wheel_zoom_and_do_not_scroll(tab):
 
 def test_views_windows_and_structures_are_chosen_in_place_and_can_be_shared(tab):
     tab.goto(PAGE)
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     tab.get_by_role("link", name="coronal", exact=True).click()
     told(tab, re.compile("^slice 21 of 40"))
     expect(tab.get_by_role("link", name="coronal", exact=True)).to_have_attribute("aria-current", "true")
@@ -254,7 +258,8 @@ def test_only_what_is_near_is_fetched_before_it_is_asked_for(tab):
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url) if "/api/slices/" in request.url else None)
     tab.goto(f"{PAGE}?slice=12")
-    tab.wait_for_load_state("networkidle")
+    rested(tab)
+    tab.wait_for_function(FETCHED)
     numbers = sorted(int(re.search(r"number=(\d+)", each)[1]) for each in asked)
     assert numbers == list(range(5, 18))
 
@@ -301,14 +306,15 @@ def test_nothing_moves_when_the_script_has_come(chromium, stacked, width):
     page, _ = opened(chromium, stacked, viewport={"width": width, "height": 860})
     page.add_init_script(SHIFTS)
     for address_ in (f"{PAGE}?slice=12", f"{PAGE}-coronal", "/"):
-        page.goto(address_, wait_until="networkidle")
+        page.goto(address_)
+        rested(page)
         assert page.evaluate("window.shifts.reduce((all, each) => all + each[0], 0)") < 0.01, page.evaluate("window.shifts")
     page.context.close()
 
 
 def test_a_slice_without_marks_says_so(tab):
     tab.goto(f"{PAGE}?slice=1")
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     expect(tab.get_by_text("Nothing is marked on this slice.")).to_be_visible()
     expect(tab.get_by_text("Marked on this slice:")).to_be_hidden()
     slider(tab).focus()
@@ -320,7 +326,8 @@ def test_a_slice_without_marks_says_so(tab):
 def test_a_stack_fits_every_screen_has_contrast_and_names_its_controls(chromium, stacked):
     for scheme in ("light", "dark"):
         page, complaints = opened(chromium, stacked, color_scheme=scheme)
-        page.goto(PAGE, wait_until="networkidle")
+        page.goto(PAGE)
+        rested(page)
         page.evaluate(QUESTIONS)
         assert page.evaluate("askContrast()") == []
         page.context.close()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from browsing import expect, opened
+from browsing import expect, opened, rested
 from conftest import serving
 
 from mirage.atlas import Atlas
@@ -79,10 +79,11 @@ def told(page, words: str) -> None:
 
 def test_a_window_is_dragged_inverted_chosen_and_reset(tab, corpus):
     tab.goto(STACK)
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     hounsfield = corpus.volume.slice("axial", 11).astype(float)
 
     def drawn() -> tuple[float, float]:
+        rested(tab)
         grey, centre, width, inverted = tab.evaluate(GREY)
         wanted = ((hounsfield - centre) / width * 255 + 127.5).clip(0, 255)
         assert np.abs(np.reshape(grey, hounsfield.shape) - (255 - wanted if inverted else wanted)).max() <= 0.51
@@ -123,7 +124,7 @@ def test_a_window_is_dragged_inverted_chosen_and_reset(tab, corpus):
 
 def test_lengths_are_measured_in_millimetres_or_said_to_be_in_pixels(tab):
     tab.goto(STACK)
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     shown = tab.locator(".layers canvas").first.bounding_box()
     pixel = shown["width"] / 56
     tab.get_by_role("button", name="Measure").click()
@@ -157,13 +158,13 @@ def test_lengths_are_measured_in_millimetres_or_said_to_be_in_pixels(tab):
 def test_a_plain_wheel_scrolls_the_page_past_pictures_and_at_the_ends_of_a_stack(chromium, stacked):
     page, _ = opened(chromium, stacked, viewport={"width": 1000, "height": 500})
     page.goto(PICTURE)
-    page.wait_for_selector(".viewer.live")
+    rested(page)
     page.mouse.move(*middle(page))
     page.mouse.wheel(0, 120)
     page.wait_for_function("() => scrollY > 0")
     expect(page.locator("[data-viewer]")).to_have_attribute("data-scale", "1.00")
     page.goto(STACK.replace("12", "24"))
-    page.wait_for_selector(".layers canvas")
+    rested(page)
     page.evaluate("scrollTo(0, 0)")
     page.mouse.move(*middle(page))
     page.mouse.wheel(0, 120)  # the last slice is shown
@@ -178,14 +179,15 @@ def test_a_plain_wheel_scrolls_the_page_past_pictures_and_at_the_ends_of_a_stack
 
 
 def test_a_finger_scrolls_flicks_pinches_and_leaves_the_page_to_scroll(chromium, stacked):
-    page, complaints = opened(chromium, stacked, viewport={"width": 390, "height": 700}, has_touch=True)
+    size = {"width": 390, "height": 700}
+    page, complaints = opened(chromium, stacked, viewport=size, has_touch=True, reduced_motion="no-preference")
     tools = page.context.new_cdp_session(page)
 
-    now = time.time()
+    now = 0.0
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
         nonlocal now
-        now += 0.01  # a busy machine makes no slow finger
+        now += 0.01  # a busy machine makes no slow finger, and fingers of before a page was there are not heeded
         places = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(points)]
         tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places, "timestamp": now})
 
@@ -197,12 +199,14 @@ def test_a_finger_scrolls_flicks_pinches_and_leaves_the_page_to_scroll(chromium,
         touch("touchEnd")
 
     page.goto(PICTURE)
-    page.wait_for_selector(".viewer.live")
+    rested(page)
+    now = time.time()
     swipe(-150)
     page.wait_for_function("() => scrollY > 50")
     page.goto(STACK.replace("12", "3"))
-    page.wait_for_selector(".layers canvas")
-    page.evaluate("scrollTo(0, 0)")
+    rested(page)
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    now = time.time()
     swipe(100)
     # Further than the finger went: 24 pixels are the most for a slice.
     page.wait_for_function("() => document.querySelector('[data-viewing]').viewer.stack.number > 2 + 100 / 15 + 1")
@@ -223,7 +227,7 @@ def test_a_finger_scrolls_flicks_pinches_and_leaves_the_page_to_scroll(chromium,
 
 def test_structures_are_found_by_typing_and_keys_are_listed_and_the_screen_is_filled(tab):
     tab.goto(STACK)
-    tab.wait_for_selector(".layers canvas")
+    rested(tab)
     tab.get_by_text("Go to one of 2 structures").click()
     tab.get_by_label("Find").fill("KID")
     expect(tab.locator("[data-sought]")).to_have_text("1 of 2 structures")
@@ -249,7 +253,8 @@ def test_structures_are_found_by_typing_and_keys_are_listed_and_the_screen_is_fi
 def test_two_sides_scroll_zoom_and_window_in_step_until_they_are_let_go(chromium, two):
     page, complaints = opened(chromium, two)
     page.goto("/compare?a.q=liver&b.q=pancreas")
-    page.wait_for_function("() => document.querySelectorAll('.paired .layers canvas').length === 4")
+    rested(page)
+    expect(page.locator(".paired .layers canvas")).to_have_count(4)
     a, b = page.evaluate(STATE)
     page.locator("[data-viewer]").first.focus()
     for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "+"):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from browsing import opened, too_wide
+from browsing import expect, opened, too_wide
 
 
 @pytest.fixture
@@ -260,11 +260,12 @@ def test_a_figure_is_kept_and_removed_in_a_browser_with_scripts_and_without(chro
     page.locator(".about-figure .keep").click()
     page.get_by_label("new collection").fill(f"Browser {javascript}")
     page.get_by_role("button", name="Keep it").click()
-    assert page.get_by_role("heading", level=1).inner_text() == f"Browser {javascript}"
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Browser {javascript}")
     page.locator(".kept-tools").get_by_role("button", name="Remove").click()
-    assert "is removed" in page.locator(".study-said[role=status]").inner_text()
+    expect(page.locator(".study-said[role=status]")).to_contain_text("is removed")
+    expect(page.locator(".kept > li")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
-    assert page.locator(".kept > li").count() == 1
+    expect(page.locator(".kept > li")).to_have_count(1)
     assert not complaints
 
 

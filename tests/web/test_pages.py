@@ -281,3 +281,14 @@ def test_the_start_page_says_of_how_many_people_the_shipped_pictures_are(client)
     starter = next(each for each in client.get("/api/atlas").json()["corpora"] if each["name"] == "starter")
     assert re.search(r"\d+ people", starter["summary"])
     assert starter["summary"] in page
+
+
+def test_a_page_is_painted_once_all_that_it_shows_is_read(client, a_figure, a_case):
+    own = (f"/figure/{quote(a_figure)}", f"/case/{quote(a_case)}", "/search?q=brain", "/compare?a.q=brain&b.q=chest")
+    names = "about browse collections corpora generate map nowhere quiz repeat reviews synthetic"
+    for path in ("/", *own, *(f"/{name}" for name in names.split())):
+        page = client.get(path).text
+        (waited_for,) = re.findall(r'<link rel="expect" href="#([\w-]+)" blocking="render">', page)
+        before, after = page.split(f' id="{waited_for}"')  # there, and once only
+        assert "</main>" in before, path
+        assert not re.search(r"<(img|nav|footer|section|form)\b", after), path

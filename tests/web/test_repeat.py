@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import opened, too_wide
+from browsing import expect, opened, too_wide
 from conftest import Served, serving
 
 from learner import Clock, Learner
@@ -338,8 +338,9 @@ def test_a_round_goes_from_the_page_through_the_quiz_and_back_without_scripts(ch
     page.get_by_role("button", name="I don't know").click()
     page.get_by_role("button", name="Undo the answer").click()
     page.get_by_role("button", name="I don't know").click()
+    page.get_by_role("button", name="Undo the answer").wait_for()
     page.get_by_role("link", name="Repeat", exact=True).click()
-    assert page.locator(".repeat-today dd").all_inner_texts()[2] == "1"
+    expect(page.locator(".repeat-today dd").nth(2)).to_have_text("1")
     assert not complaints
 
 

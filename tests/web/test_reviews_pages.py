@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import expect, opened
+from browsing import expect, opened, rested
 from PIL import Image
 
 from mirage.licensing import behind
@@ -233,11 +233,13 @@ def test_an_educator_rates_in_a_browser_and_draws_a_place(chromium, site, client
     expect(form.locator("[data-said]")).to_have_text("Kept")
     form.get_by_text("Where?").click()
     form.get_by_role("button", name="Draw it").click()
+    rested(page)
     box = form.locator(".review-picture").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5)
-    page.mouse.up()
+    with page.expect_response(lambda answer: answer.request.method == "PUT"):  # "Kept" stands there from before
+        page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5)
+        page.mouse.up()
     expect(form.locator(".review-box")).to_have_count(1)
     expect(form.locator("[data-said]")).to_have_text("Kept")
     page.reload()
@@ -264,7 +266,7 @@ def test_a_packet_rates_offline_and_its_file_comes_home(chromium, site, client, 
     for number in range(items):
         page.locator("form.review-item").nth(number).get_by_role("radio", name="Helpful").check()
     expect(page.locator("[data-done]")).to_have_text(str(items))
-    assert page.evaluate("[...document.images].every(each => each.complete && each.naturalWidth > 0)")
+    page.wait_for_function("() => [...document.images].every(each => each.complete && each.naturalWidth > 0)")
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save my ratings").click()
     file = Path(saved.value.path()).read_bytes()

@@ -31,7 +31,7 @@ def test_suggestions_are_chosen_by_keyboard_and_said(chromium, site):
     page, complaints = opened(chromium, site, viewport={"width": 320, "height": 640})
     page.goto("/")
     box = page.locator("#q")
-    box.press_sequentially("lung")
+    box.fill("lung")  # at once, so that nothing is offered for less
     options = page.get_by_role("option")
     expect(options.first).to_contain_text("lung")
     expect(box).to_have_attribute("aria-expanded", "true")
@@ -61,13 +61,13 @@ def test_suggestions_are_chosen_by_keyboard_and_said(chromium, site):
 
 @pytest.mark.browser
 def test_recent_searches_stay_in_the_browser_and_go_when_cleared(chromium, site):
-    page, complaints = opened(chromium, site)
+    before, complaints = opened(chromium, site)
+    for words in ("thalamus", "spleen"):
+        before.goto(f"/search?q={words}")
+        before.wait_for_function("words => localStorage.getItem('mirage.recent')?.includes(words)", arg=words)
+    page = before.context.new_page()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
-    for words in ("thalamus", "spleen"):
-        page.goto(f"/search?q={words}")
-        page.wait_for_function("words => localStorage.getItem('mirage.recent')?.includes(words)", arg=words)
-    sent.clear()
     page.goto("/")
     expect(page.locator("#recent a")).to_have_text(["spleen", "thalamus"])
     page.locator("#q").click()

@@ -125,11 +125,15 @@ function asForm(fields) {
   return form;
 }
 
+let turn = 0;  // of what was asked last: an earlier answer that comes later is not shown
+
 async function post(form, push = true) {
+  const own = (turn += 1);
   busy(true);
   try {
     const response = await reach("/search", { method: "POST", body: form });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (own !== turn) return;
     const next = page.getElementById("page");
     if (!next) throw new Error(_("The site answered %(status)s.", response));
     document.getElementById("page").replaceWith(document.adoptNode(next));
@@ -147,9 +151,9 @@ async function post(form, push = true) {
     afterSwap();
     if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
   } catch (error) {
-    say(error.message);
+    if (own === turn) say(error.message);
   } finally {
-    busy(false);
+    if (own === turn) busy(false);
   }
 }
 

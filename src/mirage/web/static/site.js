@@ -26,11 +26,20 @@ document.addEventListener("keydown", (event) => {
 // A ticked filter is meant at once. The page that answers has the focus where it was.
 const FOCUS = "mirage.focus";
 document.addEventListener("change", (event) => {
-  const box = event.target;
-  if (!(box instanceof HTMLInputElement && box.matches("[data-apply]"))) return;
+  if (event.target instanceof HTMLInputElement && event.target.matches("[data-apply]")) apply(event.target);
+});
+
+function apply(box) {
   keep(FOCUS, JSON.stringify([box.name, box.value]));
   box.form?.requestSubmit();
-});
+}
+
+// So is one that was ticked before this script had come. After Back and a reload the browser ticks what was ticked then.
+function applyEarlier() {
+  if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") return;
+  const box = [...document.querySelectorAll("input[data-apply]")].find((each) => each.checked !== each.defaultChecked);
+  if (box) apply(box);
+}
 
 function keep(name, value) { try { sessionStorage.setItem(name, value); } catch { /* no focus to come back to */ } }
 
@@ -87,3 +96,4 @@ startSuggestions();
 startWay();
 startPictures(awaken);
 awaken();
+applyEarlier();
