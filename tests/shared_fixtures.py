@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 import typer.testing
 from filelock import FileLock
 
@@ -88,27 +86,13 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_shards_copied(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Iterator[None]:
-    """Let empty shards be copies of one that the engine made: it writes to the disk five hundred times for each.
-
-    Their pages are as small as the engine lets them be. It reads the pages of its fields' indexes whole whenever it opens a
-    shard, and as it makes them they are 90 MB of nothing; where more room is wanted, it adds pages.
-    """
+    """Let empty shards be copies of one that the engine made: it writes to the disk five hundred times for each."""
     make = embedded._make
-
-    def small(folder: Path, dimension: int, layout: embedded.Layout) -> None:
-        make(folder, dimension, layout)
-        for path in folder.rglob("config.json"):
-            config = json.loads(path.read_text("utf-8"))
-            if (region := config.get("region_size_blocks")) and not (path.parent / "page_1.dat").exists():
-                size = config["block_size_bytes"] * region
-                path.write_text(json.dumps(config | {"page_size_bytes": size}), "utf-8")
-                for name, length in (("page_0", size), ("bitmask", region // 8), ("gaps", 6)):
-                    os.truncate(path.with_name(f"{name}.dat"), length)
 
     def copied(path: Path, dimension: int, layout: embedded.Layout) -> None:
         embedded.check_room(path.parent)
         limits = f"{embedded._INDEXING_THRESHOLD_KB}-{embedded._FULL_SCAN_THRESHOLD_KB}"  # which a test may have set
-        one = made_once(f"empty-{layout}-{dimension}-{limits}", lambda folder: small(folder, dimension, layout))
+        one = made_once(f"empty-{layout}-{dimension}-{limits}", lambda folder: make(folder, dimension, layout))
         if path.exists():
             path.rmdir()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,29 +100,6 @@ def _empty_shards_copied(made_once: Callable[[str, Callable[[Path], object]], Pa
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "_make", copied)
-        yield
-
-
-class _Compiled(dict[tuple[Any, ...], Any]):
-    """Compiled statements by all but the first part of their key, which is the engine's own dialect."""
-
-    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
-        return super().get(key[1:], default)
-
-    def __setitem__(self, key: tuple[Any, ...], value: Any) -> None:
-        super().__setitem__(key[1:], value)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _statements_compiled_once() -> Iterator[None]:
-    """Let all databases have the statements that one has compiled: that takes longer than what most of them do."""
-    make, compiled = sa.create_engine, _Compiled()
-
-    def shared(*given: Any, **options: Any) -> sa.Engine:
-        return make(*given, **options, execution_options={"compiled_cache": compiled})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sa, "create_engine", shared)
         yield
 
 
