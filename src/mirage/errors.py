@@ -117,6 +117,8 @@ def first_fault(error: Exception) -> str:
         return str(error)
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"])
+    if first["type"] == "missing":
+        return f"{field[:80]} is missing"
     return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
 
 

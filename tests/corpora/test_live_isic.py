@@ -192,3 +192,13 @@ def test_a_next_page_that_leads_elsewhere_or_round_in_a_circle_is_left(place: Pl
     place.routes["/images/search/"] = of_json(page | {"next": f"{isic.BASE}/images/search/?cursor=1"})
     assert len(opened(place, tmp_path / "other").offer().figures) == 1
     assert len(place.asked) <= 5
+
+
+def test_what_the_archive_does_wrong_is_told_in_a_sentence_without_what_was_asked(place: Place, tmp_path: Path) -> None:
+    fill(place, [entry(1)])
+    place.faults["/images/search/"] = [of_json({"hello": 1})]
+    with pytest.raises(Unavailable) as told:
+        opened(place, tmp_path).offer()
+    assert str(told.value).startswith(
+        f"The ISIC Archive answers otherwise than it documents (results is missing) at {place.address}/images/search/. "
+    )

@@ -77,8 +77,10 @@ def tell(found: dict[str, Any]) -> None:
     found : dict
         As `ask` gives it.
     """
-    has = f"{found['total']:,} {found['unit']} fit; " if found["total"] is not None else ""
-    say(f"{found['title']}: {has}{found['looked_at']:,} were looked at.")
+    one = found["unit"] if found["unit"] == "series" else found["unit"].removesuffix("s")
+    fit = f"1 {one} fits; " if found["total"] == 1 else f"{found['total']:,} {found['unit']} fit; "
+    looked = f"{found['looked_at']:,} {'was' if found['looked_at'] == 1 else 'were'} looked at."
+    say(f"{found['title']}: {fit if found['total'] is not None else ''}{looked}")
     say(f"It answered on {day(found['asked'])}, and its answers are kept; --again asks it anew.")
     if left := found["left_out"]:
         reasons = "; ".join(f"{each['figures']:,} {each['reason']}" for each in left)

@@ -25,7 +25,7 @@ import httpx
 
 from mirage.corpora.live.addresses import LedAstray, check, origin, proxied, public, refusal
 from mirage.corpora.live.answers import Answers
-from mirage.corpora.live.pace import AskedToWait, Pace, Pulse, Rate, day, wait_until, when
+from mirage.corpora.live.pace import AskedToWait, Pace, Pulse, Rate, begun, day, wait_until, when
 from mirage.errors import MirageError, NoNetwork, Unavailable, first_fault
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge, disk_words, fetch, reason
 from mirage.settings import Settings
@@ -211,7 +211,7 @@ class Client:
             spent = time.monotonic() - began
             if spent > 60 and there - first < (spent - 60) * _LEAST_SPEED:
                 raise NoNetwork(
-                    f"{self.title} is too slow: {there:,} bytes of {whole} in {spent:,.0f} s. What came is kept."
+                    f"{begun(self.title)} is too slow: {there:,} bytes of {whole} in {spent:,.0f} s. What came is kept."
                 )
             self.pulse()
             if progress is not None:
@@ -250,10 +250,10 @@ class Client:
         url : str
             Which was asked.
         """
-        where = f" at {url[:_SAID]}" if url else ""
+        where = f" at {_place(url)}" if url else ""
         return Changed(
-            f"{self.title} answers otherwise than it documents ({what}){where}. Try again later; if it stays so, the source "
-            "has changed, and a newer MIRAGE is needed."
+            f"{begun(self.title)} answers otherwise than it documents ({what}){where}. Try again later; if it stays so, the "
+            "source has changed, and a newer MIRAGE is needed."
         )
 
     # -- one question -------------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ class Client:
                         yield answer
                         return
                     url = self._next(url, str(answer.next_request.url))
-        raise Unavailable(f"{self.title} sends us from address to address without end. Try again later.")
+        raise Unavailable(f"{begun(self.title)} sends us from address to address without end. Try again later.")
 
     @cached_property
     def _http(self) -> httpx.Client:
@@ -301,7 +301,7 @@ class Client:
 
     def _next(self, before: str, after: str) -> str:
         if before.startswith("https:") and not after.startswith("https:"):
-            raise Unavailable(f"{self.title} sends us from https to {after[:_SAID]!r}. It was not asked.")
+            raise Unavailable(f"{begun(self.title)} sends us from https to {after[:_SAID]!r}. It was not asked.")
         return urljoin(before, after)
 
     def _check_peer(self, url: str, event: str, told: Mapping[str, Any]) -> None:
@@ -333,7 +333,9 @@ class Client:
             except OSError as raised:  # where the rate is kept
                 raise Unavailable(disk_words(self.settings.live_cache, raised)) from raised
         if error is None:
-            raise AskedToWait(f"{self.title} is too busy: {why}, three times. Try again later; what has arrived is kept.")
+            raise AskedToWait(
+                f"{begun(self.title)} is too busy: {why}, three times. Try again later; what has arrived is kept."
+            )
         raise NoNetwork(f"No network, or none to {self.title}: {why}. {self.instead}".rstrip()) from error
 
     def _body(self, answer: httpx.Response, url: str, most: int) -> bytes:
@@ -346,7 +348,9 @@ class Client:
             if (size := size + len(chunk)) > most:
                 raise TooLarge(f"{url[:_SAID]} is larger than an answer of {self.title} may be ({most:,} bytes).")
             if time.monotonic() - began > _MOST_SECONDS:
-                raise NoNetwork(f"{self.title} is too slow: {size:,} bytes in {_MOST_SECONDS:.0f} s. Try again later.")
+                raise NoNetwork(
+                    f"{begun(self.title)} is too slow: {size:,} bytes in {_MOST_SECONDS:.0f} s. Try again later."
+                )
         return b"".join(parts)
 
     def _refused(self, answer: httpx.Response, url: str) -> FetchRefused:
@@ -356,7 +360,7 @@ class Client:
             said = "" if "<" in text else f" ({' '.join(text.split())[:_SAID]})"
         except (MirageError, httpx.HTTPError):
             pass
-        told = f"{self.title} refuses {url[:_SAID]}: it answered {answer.status_code} {answer.reason_phrase}{said}."
+        told = f"{begun(self.title)} refuses {_place(url)}: it answered {answer.status_code} {answer.reason_phrase}{said}."
         return FetchRefused(told, answer.status_code)
 
     def _no_page(self, body: bytes, url: str) -> None:
@@ -364,7 +368,7 @@ class Client:
         beginning = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
         if beginning.startswith(b"<") and (b"<!doctype html" in beginning or b"<html" in beginning):
             raise NoNetwork(
-                f"A page came in place of an answer of {self.title} ({url[:_SAID]}): does this network, or its proxy, want "
+                f"A page came in place of an answer of {self.title} ({_place(url)}): does this network, or its proxy, want "
                 f"a log-in first? {self.instead}".rstrip()
             )
 
@@ -373,6 +377,11 @@ class Client:
 def _certificates() -> ssl.SSLContext:
     """Whom to believe who they are; read once, for it takes as long as a short answer."""
     return httpx.create_ssl_context()
+
+
+def _place(url: str) -> str:
+    """An address as people read it: without what was asked there, which they know."""
+    return url.partition("?")[0][:_SAID]
 
 
 def _told(error: Exception) -> str:

@@ -146,8 +146,8 @@ class Pace:
         self.hold(_UNREADABLE if seconds is None else seconds)
         if seconds is None:
             raise AskedToWait(
-                f"{title} is too busy and asks to wait “{said.strip()[:40]}”. It is left alone for ten minutes; run it "
-                "again after that. What has arrived is kept."
+                f"{begun(title)} is too busy and asks to wait “{said.strip()[:40]}”. It is left alone for ten minutes; run "
+                "it again after that. What has arrived is kept."
             )
         if seconds > patience:
             self.wait_out(title, patience, pulse)  # which tells
@@ -171,8 +171,8 @@ class Pace:
         until = min(_read(self._hold), time.time() + _LONGEST)
         if until - time.time() > patience:
             raise AskedToWait(
-                f"{title} has asked to be left alone until {when(until)}. Run it again after that; what has arrived is "
-                "kept, and nothing more is asked before."
+                f"{begun(title)} has asked to be left alone until {when(until)}. Run it again after that; what has arrived "
+                "is kept, and nothing more is asked before."
             )
         wait_until(until, pulse)
 
@@ -182,6 +182,11 @@ def wait_until(moment: float, pulse: Pulse) -> None:
     while (left := moment - time.time()) > 0:
         pulse()
         time.sleep(min(left, _BEAT))
+
+
+def begun(title: str) -> str:
+    """The title of a source where a sentence begins with it."""
+    return f"{title[:1].upper()}{title[1:]}"
 
 
 def when(moment: float) -> str:
