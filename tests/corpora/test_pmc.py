@@ -474,7 +474,7 @@ def test_what_an_atlas_has_of_a_retracted_article_is_told_with_the_way_to_take_i
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"query": "x" * 1001}, "1,000 characters"), ({"most": 5001}, "from 1 to"), ({"licences": ("MIT",)}, "not MIT"),
+        ({"query": "x" * 1001}, "1,001 characters"), ({"most": 5001}, "from 1 to"), ({"licences": ("MIT",)}, "not 'MIT'"),
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_told(place: Place, tmp_path: Path, given: dict[str, Any], why: str) -> None:
