@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps
-from mirage.corpora.live.base import Offer, Offered
+from mirage.corpora.live.base import Offer, Offered, Standing
 from mirage.corpora.options import CorpusOption
 from mirage.errors import NoNetwork, Unavailable
 from mirage.figure import Figure, Licence, Source
@@ -117,7 +117,8 @@ class MadeLive:
             for number, each in enumerate(self._ids())
         ]
         left = (("articles without a stated licence", 7), ("article marked as retracted", 1))
-        return Offer(tuple(offered), "articles", 1204, 40, left, 1_790_000_000.0, tuple(self.answers.withdrawn))
+        gone = tuple(Standing(each, 1_790_000_000.0, "The article was retracted.") for each in self.answers.withdrawn)
+        return Offer(tuple(offered), "articles", 1204, 40, left, 1_790_000_000.0, gone)
 
     @property
     def ready(self) -> bool:

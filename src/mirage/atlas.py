@@ -134,6 +134,7 @@ class Atlas(AtlasFolder):
     """
 
     _hidden: tuple[frozenset[str], frozenset[int]] | None = None  # references of what is hidden, and its keys
+    _withdrawn: frozenset[int] | None = None
     _unknown = ""  # why it cannot be told what is hidden
 
     def __init__(self, *opened: Any) -> None:
@@ -165,7 +166,8 @@ class Atlas(AtlasFolder):
 
     def _snapshot(self, checker: Checker, calibration: Calibration | None = None) -> Snapshot:
         calibration = calibration or calibration_for(self.encoder_info.digest, self.path)
-        searcher = Searcher(self.store, self.index, self.encoder, self.pictures, calibration, self.hidden_keys)
+        known = self.store, self.index, self.encoder, self.pictures
+        searcher = Searcher(*known, calibration, self._hidden_by_owner, self.withdrawn_keys)
         return Snapshot(self.encoder, self.encoder_info, self.index, checker, searcher)
 
     def _browse(self) -> Browse:
@@ -176,7 +178,7 @@ class Atlas(AtlasFolder):
         now = self._snapshots.now
         self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
         self._comparer = Comparer(self.store)
-        self._hidden = None
+        self._hidden = self._withdrawn = None
         self.browse.close()
         self.browse = self._browse()
         self._examples: list[Query] | None = None
@@ -189,8 +191,21 @@ class Atlas(AtlasFolder):
         """Search with other weights and cuts, until the atlas changes."""
         self._snapshots.replace(self._snapshot(self.checker, calibration))
 
+    def withdrawn_keys(self) -> frozenset[int]:
+        """The store's keys of the figures that their source has withdrawn since; see `mirage.figure.Figure.withdrawn`."""
+        found = self._withdrawn
+        if found is None:
+            found = self._withdrawn = self.store.withdrawals.keys()
+        return found
+
     def hidden_keys(self) -> frozenset[int]:
-        """The store's keys of the figures that the owner hides from learners: no search finds them, and no quiz asks."""
+        """The store's keys of the figures that learners are not shown unasked: the owner hides them, or they are withdrawn.
+
+        No quiz asks about them, nothing is taken along of them, and they are not browsed.
+        """
+        return self._hidden_by_owner() | self.withdrawn_keys()
+
+    def _hidden_by_owner(self) -> frozenset[int]:
         try:
             references = self.study.reviews.hidden.figures()
             self._unknown = ""
@@ -215,7 +230,7 @@ class Atlas(AtlasFolder):
             Words, or a `Query` with several weighted terms.
         **filters
             With words only: ``modality``, ``plane``, ``region``, ``proof``, ``corpus``, ``licence``, and ``k``, ``more``,
-            ``less``, ``like``, ``refine``, as `Query.of` takes them.
+            ``less``, ``like``, ``refine``, ``withdrawn``, as `Query.of` takes them.
 
         Raises
         ------
@@ -329,7 +344,9 @@ class Atlas(AtlasFolder):
         else:
             dual = Dual.modify(_query(a, filters) if filters else a, less=less, more=more)
         with self.snapshot() as now:
-            answers = [self._answer(now, replace(query, k=max(query.k, COUNTED))) for query in (dual.a, dual.b)]
+            # Nothing is counted of what was withdrawn, whatever a side asks for.
+            sides = [replace(query, k=max(query.k, COUNTED), withdrawn=False) for query in (dual.a, dual.b)]
+            answers = [self._answer(now, query) for query in sides]
         found = [replace(answer, query=query) for answer, query in zip(answers, (dual.a, dual.b), strict=True)]
         return self._comparer.compare(dual, found[0], found[1])
 
@@ -483,7 +500,7 @@ class Atlas(AtlasFolder):
 
         Where the query names concepts, by their mentions; where it has only other words or a picture, among its hits.
         """
-        return facets.found(self.store, answer, self.hidden_keys())
+        return facets.found(self.store, answer, self._hidden_by_owner() if answer.query.withdrawn else self.hidden_keys())
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -234,6 +235,30 @@ class SlicePlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """That its source has withdrawn a figure after it was added: an article retracted, a file deleted.
+
+    Attributes
+    ----------
+    said : str
+        What the source says, in a sentence.
+    url : str
+        Its page at the source; may be empty.
+    seen : float
+        When the source said so, in seconds since 1970.
+    """
+
+    said: str
+    url: str
+    seen: float
+
+    @property
+    def day(self) -> str:
+        """The day on which the source said so: "2026-11-30"."""
+        return datetime.fromtimestamp(self.seen, UTC).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One image with its words.
 
@@ -273,6 +298,9 @@ class Figure:
         Of a picture that is one slice of a stack in the same corpus.
     edited : tuple of (str, str)
         Which of `EDITABLE` were edited in an atlas, and on which day: ``("caption", "2026-11-29")``.
+    withdrawn : Withdrawal or None
+        What its source says, where it has withdrawn the figure since. Such a figure is shown with that, and used for
+        nothing: no search ranks it unasked, nothing is explained from it, no quiz asks about it, and it is not passed on.
     """
 
     id: str
@@ -294,6 +322,7 @@ class Figure:
     stack: Stack | None = field(default=None, repr=False)
     slice_of: SlicePlace | None = field(default=None, repr=False)
     edited: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    withdrawn: Withdrawal | None = field(default=None, repr=False)
 
     def stated(self, field: str) -> str:
         """What the source itself says of the modality or plane; empty where it was inferred."""

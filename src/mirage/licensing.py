@@ -1,7 +1,8 @@
 """What may leave, by which way and for what purpose: one function decides for all of MIRAGE.
 
 It goes by the figure's licence, in the words in which its source states it. What is not known to permit something does not
-permit it: a licence whose words are not all understood counts as not stated. The tables in ``docs/licences.md`` say the
+permit it: a licence whose words are not all understood counts as not stated. What its source has withdrawn since is never
+passed on, whatever the licence. The tables in ``docs/licences.md`` say the
 same, cell by cell, and a test compares them with this module.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mirage.errors import BadInput
-from mirage.figure import NOT_STATED, Licence
+from mirage.figure import NOT_STATED, Figure, Licence
 from mirage.letters import normalised
 from mirage.wording import N_, _
 
@@ -46,6 +47,8 @@ KINDS: tuple[str, ...] = (
     NOT_STATED,
 )
 """Licences by what they permit; CC0 is public domain, and MIT, BSD, Apache and the like are permissive."""
+WITHDRAWN = "withdrawn by its source"
+"""Under what a figure is counted, in place of its licence, that stays because its source has withdrawn it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Decision:
 
 
 def may_leave(
-    licence: Licence,
+    what: Figure | Licence,
     way: str,
     purpose: str,
     *,
@@ -117,7 +120,8 @@ def may_leave(
 
     Parameters
     ----------
-    licence : mirage.figure.Licence
+    what : mirage.figure.Figure or mirage.figure.Licence
+        Of a figure also whether its source has withdrawn it counts; the licence alone is for what is none.
     way : str
         Of `WAYS`.
     purpose : str
@@ -135,9 +139,10 @@ def may_leave(
     mirage.errors.BadInput
         When there is no such way or purpose.
     """
-    for given, known, what in ((way, WAYS, "way out"), (purpose, PURPOSES, "purpose")):
+    for given, known, name in ((way, WAYS, "way out"), (purpose, PURPOSES, "purpose")):
         if given not in known:
-            raise BadInput(f"There is no {what} {given[:40]!r}. There are: {', '.join(known)}.")
+            raise BadInput(f"There is no {name} {given[:40]!r}. There are: {', '.join(known)}.")
+    licence = what.source.licence if isinstance(what, Figure) else what
     terms = terms_of(licence)
     private = purpose == "myself" or (signed_in and way == "page")
     may_alter = not terms.no_derivatives and (terms.known or private)
@@ -157,6 +162,8 @@ def may_leave(
     if private:
         shown = _("Showing it to signed-in people of one's own server is not passing on.")
         return decided(True, _("It stays with you, on this machine.") if purpose == "myself" else shown)
+    if isinstance(what, Figure) and what.withdrawn:
+        return decided(False, _("Its source has withdrawn it: it is not passed on."))
     if not terms.known:
         return decided(False, _silent(licence))
     if terms.non_commercial and not non_commercial:
@@ -170,14 +177,22 @@ def may_leave(
     return decided(True, _permitted(licence, terms))
 
 
-def passing_on(licence: Licence) -> str:
+def counted_as(figure: Figure) -> Licence | str:
+    """What `behind` counts a figure under that stays: its licence, or that its source has withdrawn it."""
+    return WITHDRAWN if figure.withdrawn else figure.source.licence
+
+
+def passing_on(what: Figure | Licence) -> str:
     """What somebody should know before they pass a picture on; empty where attribution and link are all that it takes.
 
     Parameters
     ----------
-    licence : mirage.figure.Licence
+    what : mirage.figure.Figure or mirage.figure.Licence
+        As for `may_leave`.
     """
-    terms = terms_of(licence)
+    if isinstance(what, Figure) and what.withdrawn:
+        return _("Its source has withdrawn it: do not pass it on. %(said)s", said=what.withdrawn.said)
+    terms = terms_of(licence := what.source.licence if isinstance(what, Figure) else what)
     if not terms.known:
         return _("%(licence)s Ask it before you pass the picture on.", licence=_silent(licence))
     asked = [
@@ -235,13 +250,13 @@ def allows(licence: Licence) -> str:
     return _("Others may pass them on, %(how)s.", how=", ".join(how))
 
 
-def behind(licences: Iterable[Licence], thing: str = "figure") -> str:
+def behind(licences: Iterable[Licence | str], thing: str = "figure") -> str:
     """What stayed behind, counted in words by licence: "3 figures stayed behind: 2 not stated, 1 CC BY-NC 4.0."
 
     Parameters
     ----------
-    licences : iterable of mirage.figure.Licence
-        Of each thing that stayed.
+    licences : iterable of mirage.figure.Licence or str
+        Of each thing that stayed; of a figure `counted_as`.
     thing : str
         What they are, in the singular; its plural is made with an s.
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from mirage.errors import BadQuery
 from mirage.figure import MODALITIES, PLANES
 from mirage.letters import normalised
-from mirage.wording import _
+from mirage.wording import N_, _
 
 MAX_TEXT = 8_000
 MAX_TERMS = 16
@@ -33,6 +33,8 @@ FILTERS: tuple[str, ...] = ("modality", "plane", "region", "proof", "corpus", "l
 
 Vector = npt.NDArray[np.float32]
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+_REFINE = N_("refine is 1 to search twice, or 0; not %(value)s.")
+_WITHDRAWN = N_("withdrawn is 1 to find also what its source has withdrawn, or 0; not %(value)s.")
 _JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+|nan|inf)(e[+-]?\d+)?\s*", re.IGNORECASE)
 
@@ -172,10 +174,10 @@ def _clean_k(value: object) -> int:
     return k
 
 
-def _clean_refine(value: str) -> bool:
+def _yes(value: str, refusal: str) -> bool:
     word = value.strip().lower()
     if word not in (*_YES, *_NO):
-        raise BadQuery(_("refine is 1 to search twice, or 0; not %(value)s.", value=shown(value)))
+        raise BadQuery(_(refusal, value=shown(value)))
     return word in _YES
 
 
@@ -260,6 +262,8 @@ class Query:
         How many hits at most, 1 to 500.
     refine : bool
         Whether to search twice, the second time with an explanation of what was found first; see `mirage.explain.refine`.
+    withdrawn : bool
+        Whether figures that their source has withdrawn are found too.
 
     Examples
     --------
@@ -271,6 +275,7 @@ class Query:
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     k: int = DEFAULT_K
     refine: bool = False
+    withdrawn: bool = False
 
     def __post_init__(self) -> None:
         if not any(term.weight > 0 for term in self.terms):
@@ -311,6 +316,7 @@ class Query:
         like: Iterable[str] = (),
         k: int = DEFAULT_K,
         refine: bool = False,
+        withdrawn: bool = False,
         **filters: str | Sequence[str] | None,
     ) -> Self:
         """Build a query from its parts.
@@ -326,7 +332,7 @@ class Query:
         like : iterable of str
             Ids of figures to find the like of; they may end in ``@weight``, negative for "unlike".
         k : int
-        refine : bool
+        refine, withdrawn : bool
         **filters
             ``modality``, ``plane``, ``region``, ``proof``, ``corpus``, ``licence``: a value or several.
 
@@ -348,26 +354,28 @@ class Query:
             terms.append(Term(figure=figure, weight=weight))
         terms += [term for value in more if (term := _weighted(value, 1.0))]
         terms += [term for value in less if (term := _weighted(value, -1.0))]
-        return cls(tuple(terms), {name: value for name, value in filters.items() if value}, k, refine)  # type: ignore[misc]
+        chosen = {name: value for name, value in filters.items() if value}
+        return cls(tuple(terms), chosen, k, refine, withdrawn)  # type: ignore[arg-type]
 
     @classmethod
     def parse(cls, query_string: str | Iterable[tuple[str, str]]) -> Self:
         """Read a URL's query string, or its pairs. Unknown names are refused, so that no filter is dropped in silence.
 
         Names: ``q`` (text), ``more`` and ``less`` (``words@weight``, repeated), ``like`` (a figure's id) and
-        ``picture`` (an embedding), both with an optional ``@weight`` and repeated, ``k``, ``refine`` (1 or 0) and filters.
+        ``picture`` (an embedding), both with an optional ``@weight`` and repeated, ``k``, ``refine`` and ``withdrawn`` (1 or
+        0) and filters.
         """
         pairs = parse_qsl(query_string) if isinstance(query_string, str) else list(query_string)
         many: dict[str, list[str]] = {}
         for name, value in pairs:
             many.setdefault(name, []).append(value)
-        known = {"q", "more", "less", "like", "picture", "k", "refine", *FILTERS}
+        known = {"q", "more", "less", "like", "picture", "k", "refine", "withdrawn", *FILTERS}
         if strange := sorted(set(many) - known):
             names = ", ".join(shown(name) for name in strange[:5])
             raise BadQuery(
                 _("Not understood in the query: %(names)s. Known are: %(list)s.", names=names, list=", ".join(sorted(known)))
             )
-        for single in ("q", "k", "refine"):
+        for single in ("q", "k", "refine", "withdrawn"):
             if len(many.get(single, [])) > 1:
                 raise BadQuery(_("%(single)s may be given once. Use 'more' for further terms.", single=repr(single)))
         return cls.of(
@@ -377,7 +385,8 @@ class Query:
             like=filter(None, many.get("like", [])),
             pictures=filter(None, many.get("picture", [])),
             k=_clean_k(many.get("k", [str(DEFAULT_K)])[0] or DEFAULT_K),
-            refine=_clean_refine(many.get("refine", [""])[0]),
+            refine=_yes(many.get("refine", [""])[0], _REFINE),
+            withdrawn=_yes(many.get("withdrawn", [""])[0], _WITHDRAWN),
             **{name: many[name] for name in FILTERS if name in many},
         )
 
@@ -400,6 +409,8 @@ class Query:
             found.append(("k", str(self.k)))
         if self.refine:
             found.append(("refine", "1"))
+        if self.withdrawn:
+            found.append(("withdrawn", "1"))
         return found
 
     def print(self) -> str:

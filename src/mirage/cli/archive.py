@@ -15,6 +15,7 @@ from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
 from mirage.cli.output import counted, duration, figures_bar, printed, say, size
 from mirage.cli.saving import one_of
 from mirage.errors import AtlasHeld
+from mirage.figure import Licence
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
 
@@ -68,7 +69,7 @@ def export(
     )
     say(f"SHA-256 {written.sha256}")
     if stayed := licensing.behind(written.behind):
-        gain = any(licensing.terms_of(licence).non_commercial for licence in written.behind)
+        gain = any(isinstance(each, Licence) and licensing.terms_of(each).non_commercial for each in written.behind)
         say(f"{stayed}{' `--non-commercial` takes those with NC, if you pass it on without gain.' * gain}")
     if stayed := licensing.behind(written.stories, "case"):
         say(f"{stayed} Their figures go with the case's title alone.")

@@ -26,16 +26,18 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     rows = [
         ("folder", str(folder_of(atlas))),
         ("figures", f"{record['figures']:,} in {counted(record['cases'], 'case')}, pictures {size(record['bytes'])}"),
+        ("withdrawn", f"{counted(record['withdrawn'], 'figure')}, by their sources" if record["withdrawn"] else ""),
         ("encoder", f"{encoder['name']} {encoder['digest'][:12]}, {encoder['dimension']} dimensions"),
     ]
     for corpus in record["corpora"]:
         part = "" if corpus["complete"] else " – only partly added; add it again to go on"
         holds = f"{counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}"
+        holds += f", {corpus['withdrawn']:,} withdrawn by the source" if corpus["withdrawn"] else ""
         some = 0 < corpus["stated"] < corpus["figures"]
         stated = f", stated of {corpus['stated']:,} of {corpus['figures']:,} figures" if some else ""
         terms = f"licence {corpus['licence']['name']}{stated}; version {corpus['version']}"
         rows.append((corpus["name"], f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; {terms}{part}"))
-    facts(rows)
+    facts([(name, words) for name, words in rows if words])
 
 
 @app.command()

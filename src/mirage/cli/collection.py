@@ -61,6 +61,7 @@ def _told(collection: dict[str, Any]) -> None:
             plain(f"\n{item['id']}  {item['title']}")
             continue
         gone = ", removed: it is not in this atlas" if item["removed"] else ""
+        gone = ", withdrawn by its source" if item["withdrawn"] else gone
         plain(f"{item['id']}  {item['kind']}: {item['title']} ({item['page'] or item['target']}{gone})")
         if item["note"]:
             plain(f"    {item['note']}")

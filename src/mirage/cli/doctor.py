@@ -217,7 +217,9 @@ def _atlas_state(folder: Path) -> str:
         if manifest.read(folder) is None:
             return f"none at {folder} yet; `mirage up` builds the one that ships"
         with Atlas.open(folder, steps=said_once()) as opened:
-            return f"{folder}, {counted(opened.info().figures, 'figure')}"
+            info = opened.info()
+            withdrawn = f", of which {info.withdrawn:,} withdrawn by their sources" if info.withdrawn else ""
+            return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}"
     except AtlasHeld as held:
         return str(held)
 

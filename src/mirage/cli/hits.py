@@ -33,6 +33,8 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
     for line in [*_read_as(answer["reading"]), *answer["notes"]]:
         say(line)
     hits = answer["hits"]
+    if answer["withdrawn"]:
+        say("With --withdrawn they are found too, and marked.")
     if not answer["fits"]:
         say("Nothing in this atlas fits." + (" The nearest there is:" if hits else ""))
     if not hits:
@@ -75,7 +77,8 @@ def _row(table: Table, hit: Mapping[str, Any]) -> None:
     what = figure["caption"] or figure["title"] or figure["alt"]
     if figure["title"] and figure["title"] not in what:
         what = f"{figure['title']}: {what}"
-    what = "; ".join([*(f"[{each}]" for each in figure["contradictions"]), what])
+    marks = ["withdrawn by its source"] if figure["withdrawn"] else []
+    what = "; ".join([*(f"[{each}]" for each in (*marks, *figure["contradictions"])), what])
     room = 200 if out.width >= 100 else 110
     what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
     seen = f"\n[dim]{escape(hit['slice']['words'])}[/]" if hit["slice"] else ""

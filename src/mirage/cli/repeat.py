@@ -49,7 +49,8 @@ def due(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if answer["waiting"]:
         plain(f"{answer['waiting']} more due, beyond what you want to do in a day.")
     if answer["removed"]:
-        plain(f"{counted(answer['removed'], 'card')} not asked: their figures were removed or are hidden.")
+        why = "their figures were removed, hidden, or withdrawn by their sources"
+        plain(f"{counted(answer['removed'], 'card')} not asked: {why}.")
     if answer["ahead"]:
         until = time.strftime("%Y-%m-%d", time.localtime(answer["ahead_until"]))
         plain(

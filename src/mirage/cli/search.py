@@ -24,7 +24,7 @@ from mirage.cli.client import (
     folder_of,
 )
 from mirage.cli.hits import hits_table
-from mirage.cli.output import facts, out, printed, say
+from mirage.cli.output import counted, facts, out, printed, say
 from mirage.cli.stacks import save_picture, stack_shown
 from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
@@ -47,6 +47,9 @@ def search(
     refine: Annotated[
         bool, typer.Option("--refine", help="Search twice, the second time also with the explanation of the first hits.")
     ] = False,
+    withdrawn: Annotated[
+        bool, typer.Option("--withdrawn", help="Find also figures that their source has withdrawn; they are marked.")
+    ] = False,
     flat: Annotated[bool, typer.Option("--flat", help="Print the plain ranking, not the figures by case.")] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
@@ -56,7 +59,7 @@ def search(
     Examples: mirage search subdural hematoma --modality CT; mirage search --image scan.png --more "with contrast"
     """
     filters = {"modality": modality, "plane": plane, "region": region, "proof": proof, "corpus": corpus, "licence": licence}
-    ask = partial(asked, words or (), more, less, like=like or (), k=k, refine=refine, **filters)
+    ask = partial(asked, words or (), more, less, like=like or (), k=k, refine=refine, withdrawn=withdrawn, **filters)
     if image is None:
         ask()  # what is wrong with the query is told before the atlas is opened
     with connect(atlas) as client:
@@ -96,8 +99,12 @@ def show(
     rows = [("id", record["id"]), ("in place of", was), ("title", record["title"])]
     if is_case:
         rows += [(passage.replace("_", " "), text) for passage, text in record["passages"].items()]
+        recalled = [figure["withdrawn"] for figure in record["figures"] if figure["withdrawn"]]
+        said = f"{len(recalled)} of its {counted(len(record['figures']), 'figure')}. " if recalled else ""
+        rows.insert(1, ("withdrawn", said + _withdrawn(recalled[0] if recalled else None)))
         rows += [("figures", "\n".join(figure["id"] for figure in record["figures"]))]
     else:
+        rows.insert(1, ("withdrawn", _withdrawn(record["withdrawn"])))
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
         rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
         rows += [("edited here", "; ".join(f"{field} on {day}" for field, day in record["edited"].items()))]
@@ -115,6 +122,11 @@ def show(
     facts([(field, value) for field, value in rows if value])
     if not is_case:
         out.print(f"\n[dim]mirage search --like {record['id']}[/] finds more like this.")
+
+
+def _withdrawn(word: dict[str, str] | None) -> str:
+    """What a source says that has withdrawn something; empty where it has not."""
+    return " ".join(filter(None, ("By its source.", word["said"], f"Seen on {word['day']}.", word["url"]))) if word else ""
 
 
 def _marked(record: dict[str, Any], field: str) -> str:

@@ -87,9 +87,10 @@ def tell(found: dict[str, Any]) -> None:
         say(f"{sum(each['figures'] for each in left):,} left out: {reasons}.")
     if withdrawn := found["withdrawn"]:
         ids = " ".join(withdrawn[:_NAMED]) + (" …" if len(withdrawn) > _NAMED else "")
+        were, are = ("was", "is") if len(withdrawn) == 1 else ("were", "are")
         say(
-            f"{counted(len(withdrawn), 'figure')} of this atlas {'was' if len(withdrawn) == 1 else 'were'} withdrawn at the "
-            f"source (an article retracted, a file deleted). To take out: mirage remove figure {ids}"
+            f"{counted(len(withdrawn), 'figure')} of this atlas {were} withdrawn at the source (an article retracted, a "
+            f"file deleted) and {are} marked. To take out: mirage remove figure {ids}"
         )
     counts = [f"{counted(found['new'], 'figure')} would come{f', {amount(found)}' if found['new'] else ''}"]
     counts += [f"{found['there']:,} are there already"] if found["there"] else []

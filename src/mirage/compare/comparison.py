@@ -157,7 +157,7 @@ class Comparer:
     @loaded_once
     def background(self) -> dict[str, float]:
         """Share of the atlas's cases that show each concept."""
-        keys = self._store.keys()
+        keys = sorted(set(self._store.keys()) - self._store.withdrawals.keys())
         chosen = keys[:: max(1, -(-len(keys) // MOST_BACKGROUND))]
         rows = self._store.rows(chosen)
         mentions = self._store.mentions.of(chosen)

@@ -271,14 +271,10 @@ class Refused:
     Attributes
     ----------
     label, reason : str
-    withdrawn : str
-        Id of a case whose article was retracted, or of a figure that its source deleted: what an atlas has of it from
-        before should go.
     """
 
     label: str
     reason: str
-    withdrawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)

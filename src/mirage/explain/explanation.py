@@ -130,14 +130,15 @@ def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", f
     Parameters
     ----------
     hits : iterable of Hit
-        Best first; `MOST_HITS` that are strong or likely are used, of a case two before a third.
+        Best first; `MOST_HITS` that are strong or likely are used, of a case two before a third. What its source has
+        withdrawn is no evidence, whatever was asked for.
     cases : mapping
         Case id to Case, for the hits' cases.
     side : {"", "a", "b"}
     first : int
         Number of the first passage.
     """
-    used = _of_many_cases([hit.figure for hit in hits if hit.confidence != "weak"])
+    used = _of_many_cases([hit.figure for hit in hits if hit.confidence != "weak" and not hit.figure.withdrawn])
     distinct: dict[tuple[str, str], _Passage] = {}
     for kind, text, figures, case in _passages(used, cases):
         if text:

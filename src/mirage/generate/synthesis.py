@@ -212,6 +212,7 @@ def request_of(
     if options.figure:
         if start is not None:
             raise BadInput(_("An image begins from a figure or from a picture, not from both."))
+        _standing(atlas, options.figure)
         start = decode(atlas.picture(options.figure))
     chosen = {name: value for name, value in asdict(options).items() if name not in ("figure", "generator", "insist")}
     if options.seed is None:
@@ -223,7 +224,7 @@ def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     if term.text:
         return PromptTerm(term.text, term.weight)
     if term.figure:
-        figure, who = atlas.figure(term.figure), f"The figure {term.figure} was replaced by its own words"
+        figure, who = _standing(atlas, term.figure), f"The figure {term.figure} was replaced by its own words"
     elif hits := atlas.search(Query((replace(term, weight=1.0),), k=1)).hits:
         figure = hits[0].figure
         who = f"The dropped picture was replaced by the words of the figure nearest to it ({figure.id})"
@@ -234,6 +235,16 @@ def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     words = words_of(figure)
     remarks.append(f"{who}: “{words}”.")
     return PromptTerm(words, term.weight)
+
+
+def _standing(atlas: RealFigures, figure_id: str) -> Figure:
+    """A figure that an image may be made of; `mirage.errors.BadInput` where its source has withdrawn it."""
+    figure = atlas.figure(figure_id)
+    if figure.withdrawn:
+        raise BadInput(
+            _("The source of %(id)s has withdrawn it, so no image is made from it. Choose another figure.", id=figure.id)
+        )
+    return figure
 
 
 def words_of(figure: Figure) -> str:
@@ -311,7 +322,7 @@ def _beside(
         found = now.index.ask(IndexQuery(vector, "", prompt_match.NEIGHBOURS, {}, caption_channel=False)).get("image", [])
         held = now.index.facets({})
     by_key = atlas.store.rows([key for key, _ in found])
-    rows = [by_key[key] for key, _ in found if key in by_key]
+    rows = [by_key[key] for key, _ in found if key in by_key and not by_key[key].figure.withdrawn]
     nearest = tuple(reference_of(row) for row in rows[:NEAREST])
     prompt = ", ".join(text for text, weight in record.terms if weight > 0)
     match = prompt_match.check(prompt, [row.figure for row in rows], held)

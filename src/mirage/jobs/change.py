@@ -19,12 +19,13 @@ from mirage.jobs.job import Cancelled, Update
 from mirage.language.words import counted
 from mirage.storage import archive_import
 from mirage.storage.gone import prune as take_out
-from mirage.storage.gone import put_together, withdrawn_here
+from mirage.storage.gone import put_together
 from mirage.storage.ingest import IngestReport, Progress, add
 from mirage.storage.preview import Preview, another_folder, preview
 from mirage.storage.private import told_info
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
 from mirage.storage.remove import collect as collect_unused
+from mirage.storage.withdrawals import Heeded
 
 _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
 _MOST_REFUSED = 500
@@ -141,14 +142,7 @@ def add_corpus(
             f"atlas too. If it is there twice, “Remove” beside this one takes it out (in the command: `mirage remove corpus "
             f"{report.corpus.name}`)."
         )
-    if withdrawn := withdrawn_here(atlas, (each.withdrawn for each in report.refused)):
-        ids = " ".join(withdrawn[:_MOST_NAMED]) + (" …" if len(withdrawn) > _MOST_NAMED else "")
-        one = len(withdrawn) == 1
-        more += (
-            f" {counted(len(withdrawn), 'figure')} of this atlas {'was' if one else 'were'} withdrawn at the source (an "
-            f"article retracted, a file deleted): “Remove” on {'its page takes it' if one else 'their pages takes them'} "
-            f"out (in the command: `mirage remove figure {ids}`)."
-        )
+    more += _heeded(report.heeded)
     pruned, words = (0, "") if sent and not prune else _pruned(atlas, report, prune, another, update)
     told = f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}{words}"
     advice = f" {source.advice}" if isinstance(source, Advises) and source.advice else ""
@@ -165,6 +159,28 @@ def add_corpus(
         gone_count=0 if sent and not prune else len(report.gone.figures),
         removed=pruned,
     )
+
+
+def _heeded(heeded: Heeded) -> str:
+    """What there is to say of what the source has withdrawn since, or not any more."""
+    more = ""
+    if withdrawn := heeded.withdrawn:
+        ids = " ".join(withdrawn[:_MOST_NAMED]) + (" …" if len(withdrawn) > _MOST_NAMED else "")
+        were, are, them, its = (
+            ("was", "is", "it", "its page") if len(withdrawn) == 1 else ("were", "are", "them", "their pages")
+        )
+        more = (
+            f" {counted(len(withdrawn), 'figure')} of this atlas {were} withdrawn at the source (an article retracted, a "
+            f"file deleted) and {are} marked: no search ranks {them}, nothing is explained from {them} or passed on. "
+            f"“Remove” on {its} takes {them} out (in the command: `mirage remove figure {ids}`)."
+        )
+    if heeded.lifted:
+        were, are = ("was", "is") if len(heeded.lifted) == 1 else ("were", "are")
+        more += (
+            f" {counted(len(heeded.lifted), 'figure')} that {were} marked as withdrawn {are} not withdrawn any more, as the "
+            f"source says now; the mark is lifted."
+        )
+    return more
 
 
 def _pruned(atlas: Atlas, report: IngestReport, prune: str, another: bool, update: Update) -> tuple[int, str]:

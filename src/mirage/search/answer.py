@@ -104,7 +104,7 @@ class Hit:
         if figure.source.url.startswith(("https://", "http://")):
             source = f'<a href="{escape(figure.source.url, quote=True)}">{source}</a>'
         # What stands in a notebook travels with it.
-        known = licensing.passing_on(figure.source.licence)
+        known = licensing.passing_on(figure)
         note = f"<div><i>{escape(known)}</i></div>" if known else ""
         thumbnail = Path(self.thumbnail)
         picture = ""
@@ -172,6 +172,8 @@ class Answer:
         Time taken.
     reading : QueryReading or None
         How the query's words were read; None where it has none.
+    withdrawn : int
+        How many figures would be among the hits and fit, and are left out because their source has withdrawn them.
     """
 
     query: Query
@@ -180,6 +182,7 @@ class Answer:
     notes: tuple[str, ...]
     seconds: float
     reading: QueryReading | None = None
+    withdrawn: int = 0
 
     @property
     def groups(self) -> tuple[CaseHits, ...]:

@@ -54,6 +54,8 @@ class Searcher:
         The one fitted for the encoder when left out.
     hidden : callable
         Gives the keys of figures that are never found.
+    withdrawn : callable
+        Gives the keys of those that their source has withdrawn: found where the query asks for them too, else counted.
     """
 
     def __init__(
@@ -64,8 +66,9 @@ class Searcher:
         pictures: PictureStore,
         calibration: Calibration | None = None,
         hidden: Callable[[], frozenset[int]] = frozenset,
+        withdrawn: Callable[[], frozenset[int]] = frozenset,
     ) -> None:
-        self._hidden = hidden
+        self._hidden, self._withdrawn = hidden, withdrawn
         self._store, self._index, self._encoder, self._pictures = store, index, encoder, pictures
         self._encoder_info = encoder.info()
         self.calibration = calibration or calibration_for(self._encoder_info.digest)
@@ -111,21 +114,22 @@ class Searcher:
             picture=any(not term.text for term in query.terms),
             less=any(term.weight < 0 for term in query.terms),
         )
-        hidden = self._hidden() - own
+        hidden, withdrawn = self._hidden() - own, self._withdrawn() - own
         gained = _with_shares(_gained(lists, weights, sum(wanted.values())), shares, reading)
         ranked, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
         fused = fusion.fuse(lists, ranked, None, silent, gained)
         order = [entry.key for entry in fused if entry.key not in own]
         # Those that speak most plainly of what is asked are considered wherever the other channels put them.
         speaking = [*most_shown(shares), *(key for key, _ in lists.get("concepts", ())[: query.k])]
-        staying = self._stacks.considered(order, query.k + SPARE + len(hidden)) | set(speaking).intersection(order)
+        most = query.k + SPARE + len(hidden | withdrawn)
+        staying = self._stacks.considered(order, most) | set(speaking).intersection(order)
         fused = [entry for entry in fused if entry.key in staying]
         mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
         rows = self._store.search_rows([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
-        fused, folded, dropped = self._distinct(fused, rows, hidden)
+        fused, folded, dropped = self._distinct(fused, rows, hidden, withdrawn)
         if feedback is None:
             features = {entry.key: fusion.features_of(entry, floors, covered[entry.key]) for entry in fused}
         else:
@@ -136,22 +140,27 @@ class Searcher:
         fused = sorted(fused, key=lambda entry: tiers[entry.key])
         if self._stacks:
             fused = self._stacks.gathered(fused, tiers, self._stacks.named(rows, wanted), covered)
+        fused, left_out = _standing(query, fused, withdrawn, sure)
         hits = self._stacks.at_slices(self._hits(fused[: query.k], rows, folded, features, sure), vector, reading)
-        notes += [*_said_hidden(dropped), *_remarks(query, hits)]
+        notes += [*_said_hidden(dropped), *_said_withdrawn(left_out), *_remarks(query, hits)]
         if reading and reading.denied:
             names = ", ".join(reading.denied)
             notes.append(f"The words deny {names}, so that is not looked for. “Less of” turns a search away from it.")
         fits = any(hit.confidence != "weak" for hit in hits)
-        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading)
+        return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading, left_out)
 
     def _distinct(
-        self, fused: Sequence[FusedFigure], rows: Mapping[int, SearchRow], hidden: frozenset[int]
+        self, fused: Sequence[FusedFigure], rows: Mapping[int, SearchRow], hidden: frozenset[int], withdrawn: frozenset[int]
     ) -> tuple[list[FusedFigure], Mapping[int, Sequence[int]], int]:
-        """Without near-duplicates and hidden figures; which key stands for which others, and how many were hidden."""
+        """Without near-duplicates and hidden figures; which key stands for which others, and how many were hidden.
+
+        Another source may show what one has withdrawn: no figure that is withdrawn stands for others.
+        """
         # A stack looks like the figure that is cut where its picture is, and is more than that.
-        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in self._stacks.counts}
+        alone = self._stacks.counts.keys() | withdrawn
+        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in alone}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
-        staying = [entry for entry in fused if entry.key in {*kept, *self._stacks.counts}]
+        staying = [entry for entry in fused if entry.key in {*kept, *alone}]
         # A near-duplicate shows the same.
         left = [entry for entry in staying if not hidden & {entry.key, *folded.get(entry.key, ())}]
         return left, folded, len(staying) - len(left)
@@ -429,6 +438,32 @@ def _said_hidden(number: int) -> list[str]:
             "%(num)s figures are left out of what was found: %(why)s.",
             number,
             why=why,
+        )
+    ]
+
+
+def _standing(
+    query: Query,
+    fused: list[FusedFigure],
+    withdrawn: frozenset[int],
+    sure: Mapping[int, tuple[Confidence, Basis]],
+) -> tuple[list[FusedFigure], int]:
+    """Without what was withdrawn, unless it is asked for; and how many would be among the hits and fit."""
+    if query.withdrawn:
+        return fused, 0
+    left_out = sum(entry.key in withdrawn and sure[entry.key][0] != "weak" for entry in fused[: query.k])
+    return [entry for entry in fused if entry.key not in withdrawn], left_out
+
+
+def _said_withdrawn(number: int) -> list[str]:
+    """That figures are left out which their source has withdrawn."""
+    if not number:
+        return []
+    return [
+        ngettext(
+            "%(num)s figure that fits is left out: its source has withdrawn it.",
+            "%(num)s figures that fit are left out: their sources have withdrawn them.",
+            number,
         )
     ]
 

@@ -14,7 +14,7 @@
 ======================  ===========================================================================================
 
 Vectors and records travel, never shard files: the index is made anew where the atlas arrives. A file without stacks has
-format 1, which earlier versions read too.
+format 1, which earlier versions read too, and one in which no figure is withdrawn by its source has format 2 at most.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ from mirage.storage.records import CorpusRecord, Half, StackRow
 
 Read = TypeVar("Read")
 
-FORMAT = 2
-PLAIN = 1  # the format of a file without stacks
+FORMAT = 3  # figures may be withdrawn by their source; a version that does not know the mark must not drop it
+STACKED = 2  # the format of a file where none is
+PLAIN = 1  # the format of a file without stacks, too
 ENDING = ".mirage"
 BLOCK = 1000  # figures to one member of vectors
 MANIFEST = "manifest.json"

@@ -30,7 +30,7 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
-from mirage.storage.folder import UNFINISHED
+from mirage.storage.folder import STAMP, UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, SliceVectors, StackRow, batched
 from mirage.storage.store import Store
@@ -70,8 +70,8 @@ class ExportReport:
         Of the whole file, to compare after it has travelled.
     manifest : ArchiveManifest
     seconds : float
-    behind : tuple of mirage.figure.Licence
-        Of each figure that stayed behind because of it.
+    behind : tuple of mirage.figure.Licence or str
+        Of each figure that stayed behind because of it; `mirage.licensing.WITHDRAWN` where its source has withdrawn it.
     stories : tuple of mirage.figure.Licence
         Of each case whose figures are there and whose passages stayed behind.
     """
@@ -81,7 +81,7 @@ class ExportReport:
     sha256: str
     manifest: ArchiveManifest
     seconds: float
-    behind: tuple[Licence, ...] = ()
+    behind: tuple[Licence | str, ...] = ()
     stories: tuple[Licence, ...] = ()
 
 
@@ -153,12 +153,12 @@ def export(
     return ExportReport(target, target.stat().st_size, digest, written, meter.seconds, behind, stories)
 
 
-Leaves = Callable[[Licence], licensing.Decision]
+Leaves = Callable[[Figure | Licence], licensing.Decision]
 
 
 def _leaves(purpose: str, non_commercial: bool) -> Leaves:
-    def leaves(licence: Licence) -> licensing.Decision:
-        return licensing.may_leave(licence, "file", purpose, non_commercial=non_commercial)
+    def leaves(what: Figure | Licence) -> licensing.Decision:
+        return licensing.may_leave(what, "file", purpose, non_commercial=non_commercial)
 
     leaves(Licence())  # what is wrong with the purpose is told before anything is written
     return leaves
@@ -169,7 +169,7 @@ def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManife
         raise AtlasError(
             "The atlas is being changed, or a change was cut short. Finish that, or open the atlas once, first."
         )
-    return store.note("stamp"), manifest.read(folder)
+    return store.note(STAMP), manifest.read(folder)
 
 
 def _wanted(store: Store, corpora: tuple[str, ...]) -> list[CorpusRecord]:
@@ -190,7 +190,7 @@ class _Writing:
     _side: int
     _meter: ProgressMeter
     _leaves: Leaves
-    behind: list[Licence] = field(default_factory=list)  # of figures that stay
+    behind: list[Licence | str] = field(default_factory=list)  # of figures that stay
     stories: list[Licence] = field(default_factory=list)  # of cases that travel without their passages
     _parts: dict[str, str] = field(default_factory=dict)
     _written: dict[str, PictureRow] = field(default_factory=dict)  # a picture's name in the atlas to what the file has
@@ -198,6 +198,7 @@ class _Writing:
     _lost: Counter[str] = field(default_factory=Counter)
     _slices: dict[int, SliceVectors] = field(default_factory=dict)  # by key
     _stacked: bool = False  # whether there are stacks, or slices of some
+    _marked: bool = False  # whether some are withdrawn by their source
 
     def all(self, corpora: list[CorpusRecord], readme: str) -> ArchiveManifest:
         self._put(atlasfile.README, readme.encode())
@@ -219,6 +220,7 @@ class _Writing:
             if slices := [self._slices[row.key].vectors for row in block if row.stack]:
                 self._put(atlasfile.slices_name(number), _npy(np.concatenate(slices).astype(np.float16)), zipfile.ZIP_STORED)
             self._stacked |= any(row.stack or row.figure.slice_of for row in block)
+            self._marked |= any(row.figure.withdrawn for row in block)
             rows += len(block)
             self._slices.clear()
         if not rows:
@@ -231,7 +233,7 @@ class _Writing:
         if card.is_file() and self._encoder.digest == encoders.load(encoders.DEFAULT).info().digest:
             self._put(atlasfile.CARD, card.read_bytes())
         made = ArchiveManifest(
-            format=atlasfile.FORMAT if self._stacked else atlasfile.PLAIN,
+            format=atlasfile.FORMAT if self._marked else atlasfile.STACKED if self._stacked else atlasfile.PLAIN,
             software=f"MIRAGE {__version__}",
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             encoder=self._encoder,
@@ -263,8 +265,8 @@ class _Writing:
             for row in rows:
                 if row.figure.source.corpus not in corpora:
                     continue
-                if not self._leaves(row.figure.source.licence).allowed:
-                    self.behind.append(row.figure.source.licence)
+                if not self._leaves(row.figure).allowed:
+                    self.behind.append(licensing.counted_as(row.figure))
                 elif row.key not in there or (row.stack and row.key not in slices):
                     self._lost["no_vectors"] += 1
                 elif not self._write_picture(row.picture) or not self._write_stack(row.stack):

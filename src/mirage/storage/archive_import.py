@@ -17,7 +17,7 @@ import numpy as np
 from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, BadInput, BadPicture, MirageError
-from mirage.figure import Case
+from mirage.figure import Case, Withdrawal
 from mirage.images import DecodedPicture, read_picture
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
@@ -169,6 +169,8 @@ class _Importing:
         self._there = {own: (corpus, mark) for corpus, those in marks.items() for own, mark in those.items()}
         self._titles = set[tuple[str, str]]()  # of figures, with their cases
         self.added = self.kept = 0
+        self._withdrawn = atlas.store.withdrawals.ids()
+        self._marked = dict[str, Withdrawal]()  # of figures that are there already, what the file says
 
     def _figures(self, block: int) -> Iterator[ArchivedFigure]:
         """The figures of a block, with keyed ids for those that an earlier version made of the names of files."""
@@ -198,7 +200,7 @@ class _Importing:
                 corpus, mark = self._there.get(figure.id, (figure.source.corpus, figure.fingerprint))
                 if corpus != figure.source.corpus:
                     raise self._foreign("figure", figure.id, corpus)
-                figures += mark != figure.fingerprint
+                figures += mark != figure.fingerprint or self._newly_withdrawn(figure)
                 self._titles.add((figure.case_id, figure.title))
         for batch in batched(self._cases(), BATCH):
             there = self._atlas.store.cases([case.id for case in batch])
@@ -212,6 +214,10 @@ class _Importing:
                 f"{self._file.path} holds {figures:,} figures and {cases:,} cases that are in the atlas already and differ "
                 "there. Nothing was changed. Import it with --replace to replace them."
             )
+
+    def _newly_withdrawn(self, figure: ArchivedFigure) -> bool:
+        """Whether the file says of a figure that is there that its source has withdrawn it, and the atlas does not."""
+        return figure.withdrawn is not None and figure.id in self._there and figure.id not in self._withdrawn
 
     def _foreign(self, what: str, identity: str, corpus: str) -> AtlasError:
         return AtlasError(
@@ -232,6 +238,7 @@ class _Importing:
                 if stop():
                     stopped = True
                     break
+            self._atlas.store.withdrawals.mark(self._marked)
             if not stopped:
                 # A part of a corpus, as an export of what may be shared is, has every figure that was meant to come.
                 self._put_corpora(complete=True)
@@ -258,6 +265,8 @@ class _Importing:
                     used += count
                 if self._there.get(figure.id) == (figure.source.corpus, figure.fingerprint):
                     self.kept += 1
+                    if figure.withdrawn and figure.id not in self._withdrawn:
+                        self._marked[figure.id] = figure.withdrawn
                     self.meter.move(1, seldom=True)
                 else:
                     yield figure, pair, slices

@@ -30,6 +30,7 @@ _LINKS = {"url", "licence_url", "homepage"}
 _IDS = {"id", "case_id", "stack"}
 _MOST_VALUE = 2.0**40  # of a voxel, and of what is made of it
 _MOST_NOTES = 100  # and windows
+_MOST_SECONDS = 2.0**35  # since 1970
 _MOST_VALUES = 100_000  # of a record; the slices of a stack are 65,535 at most
 _NAMES = {"corpus", "name", "url_of", "fingerprint", "version"} | _LINKS | _IDS
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -121,6 +122,8 @@ def _check(record: Any, place: str = "", corpus: str = "") -> None:
                 raise ValueError(f"{name}: {min(strange)[:40]!r} is none of {', '.join(known)}")
         if any(field not in EDITABLE or not _DAY.fullmatch(day) for field, day in record.edited):
             raise ValueError("edited: it names no field that can be, or no day")
+        if record.withdrawn and not (record.withdrawn.said and 0 <= record.withdrawn.seen < _MOST_SECONDS):
+            raise ValueError("withdrawn: it tells nothing, or no time")
     if isinstance(record, ArchivedFigure):
         _check_stacked(record)
 

@@ -26,22 +26,30 @@ from mirage.storage import manifest
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
 from mirage.storage.store import Store
 
+STAMP = "stamp"  # note: number of the last change
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusHolding(CorpusRecord):
-    """What an atlas holds of one corpus; `stated` counts the figures whose licence is stated."""
+    """What an atlas holds of one corpus.
+
+    `stated` counts the figures whose licence is stated, `withdrawn` those that their source has withdrawn.
+    """
 
     figures: int
     cases: int
     bytes: int
     stated: int
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AtlasInfo:
-    """What an atlas is and holds; `removed` names the corpora that were removed from it and not added again."""
+    """What an atlas is and holds; `removed` names the corpora that were removed from it and not added again.
+
+    Sources have withdrawn `withdrawn` of its figures.
+    """
 
     path: Path
     format: int
@@ -51,6 +59,7 @@ class AtlasInfo:
     bytes: int
     corpora: tuple[CorpusHolding, ...]
     removed: tuple[str, ...]
+    withdrawn: int = 0
 
 
 class AtlasFolder:
@@ -186,13 +195,14 @@ class AtlasFolder:
 
     def info(self) -> AtlasInfo:
         """What this atlas is and holds, corpus by corpus."""
-        counts, corpora = self.store.counts(), []
+        counts, corpora, withdrawn = self.store.counts(), [], self.store.withdrawals.counts()
         for corpus in self.store.corpora():
             number, cases, size, stated = counts.get(corpus.name, (0, 0, 0, 0))
-            corpora.append(CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size, stated=stated))
+            held = CorpusHolding(**asdict(corpus), figures=number, cases=cases, bytes=size, stated=stated)
+            corpora.append(replace(held, withdrawn=withdrawn.get(corpus.name, 0)))
         figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
-        removed = tuple(self.store.removals.corpora())
-        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, tuple(corpora), removed)
+        told = tuple(corpora), tuple(self.store.removals.corpora()), sum(withdrawn.values())
+        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, *told)
 
     # -- what changes ---------------------------------------------------------------------------------------------------
 
@@ -245,8 +255,8 @@ class AtlasFolder:
         Stopped by an exception or killed, a note makes the next opening, or the next change, bring the rest level.
         """
         self.reconcile()
-        stamp = int(self.store.note("stamp") or 0) + 1
-        for note in ("stamp", UNFINISHED):
+        stamp = int(self.store.note(STAMP) or 0) + 1
+        for note in (STAMP, UNFINISHED):
             self.store.set_note(note, str(stamp))
         try:
             yield stamp

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from mirage.corpora.base import Corpus, TellsGone
-from mirage.errors import BadInput, NotFound
+from mirage.corpora.live.base import Standing
+from mirage.errors import BadInput
 from mirage.language.words import counted
-from mirage.storage.folder import AtlasFolder
+from mirage.storage.folder import STAMP, AtlasFolder
 from mirage.storage.records import keyed_id
 from mirage.storage.remove import Removal, remove
+from mirage.storage.withdrawals import Heeded
 
 _MERGED = "merged:"
 
@@ -84,21 +85,22 @@ def put_together(atlas: AtlasFolder, name: str) -> None:
     atlas.store.set_note(_MERGED + name, "1")
 
 
-def withdrawn_here(atlas: AtlasFolder, ids: Iterable[str]) -> list[str]:
-    """Figures in the atlas that their source has withdrawn.
+def heed(atlas: AtlasFolder, name: str, standings: Sequence[Standing]) -> Heeded:
+    """Mark the figures that their source has withdrawn, and lift the mark where it does not say so any more.
 
     Parameters
     ----------
     atlas : AtlasFolder
-    ids : iterable of str
-        Of cases that were retracted, and of figures that were deleted.
+        Open in this process. Its index stays as it is, so this may be while something is added.
+    name : str
+        What the atlas calls the corpus.
+    standings : sequence of mirage.corpora.live.base.Standing
     """
-    found: list[str] = []
-    for each in dict.fromkeys(filter(None, ids)):
-        found += [row.figure.id for row in atlas.store.figures_of(each)]
-        with suppress(NotFound):
-            found.append(atlas.store.row(each).figure.id)
-    return found
+    heeded = atlas.store.withdrawals.heed(name, standings)
+    if heeded.withdrawn or heeded.lifted:
+        atlas.store.set_note(STAMP, str(int(atlas.store.note(STAMP) or 0) + 1))  # so that an export under way knows
+        atlas.renewed()
+    return heeded
 
 
 def is_put_together(atlas: AtlasFolder, name: str) -> bool:

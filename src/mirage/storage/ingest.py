@@ -13,11 +13,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mirage.corpora.base import Corpus, CorpusInfo, Item, Noted, Refused
+from mirage.corpora.live.base import standings_of
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.gone import Gone, gone_from
+from mirage.storage.gone import Gone, gone_from, heed
 from mirage.storage.prepare import Preparing
 from mirage.storage.private import kept_item, told_info
 from mirage.storage.records import CorpusRecord, keyed_id
+from mirage.storage.withdrawals import Heeded
 
 _WORKERS = max(2, min(4, os.cpu_count() or 2))
 
@@ -114,6 +116,8 @@ class IngestReport:
         Labels of those that took the place of what the atlas had of them.
     gone : Gone
         What the atlas has of the corpus that is not in its source any more; known when it did not stop before the end.
+    heeded : Heeded
+        What its source says that it has withdrawn since, or not any more.
     """
 
     corpus: CorpusInfo
@@ -126,6 +130,7 @@ class IngestReport:
     removed: int = 0
     changed: tuple[str, ...] = ()
     gone: Gone = Gone()
+    heeded: Heeded = Heeded()
 
 
 def add(
@@ -171,15 +176,15 @@ def add(
     refused, noted, changed = list[Refused](), list[Noted](), list[str]()
     added, kept_before, stopped = 0, 0, False
 
-    def refuse(label: str, reason: str, withdrawn: str = "") -> None:
-        refused.append(Refused(label, reason, withdrawn))
+    def refuse(label: str, reason: str) -> None:
+        refused.append(Refused(label, reason))
         meter.move(1, seldom=True)
 
     def wanted() -> Iterator[tuple[Item, Item]]:
         nonlocal kept_before
         for entry in corpus.items() if not gone else _without(gone, corpus, key, info.name if is_private else ""):
             if isinstance(entry, Refused):
-                refuse(entry.label, entry.reason, entry.withdrawn)
+                refuse(entry.label, entry.reason)
                 continue
             if entry.figure.id in seen:
                 refuse(entry.label, f"The id {entry.figure.id} occurs twice; the first one was taken.")
@@ -215,7 +220,7 @@ def add(
     meter.move()
     told = tuple(refused), tuple(noted), meter.seconds, stopped, len(gone), tuple(changed)
     gone_now = Gone() if stopped else gone_from(atlas, corpus, info.name, there, keyed=is_private)
-    return IngestReport(info, added, kept_before, *told, gone_now)
+    return IngestReport(info, added, kept_before, *told, gone_now, heed(atlas, info.name, standings_of(corpus)))
 
 
 def _record_of(info: CorpusInfo) -> CorpusRecord:

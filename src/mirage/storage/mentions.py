@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mirage.language.mentions import Polarity
 from mirage.storage.database import AT_ONCE, Database, each_of
-from mirage.storage.records import StoredMention, batched, case_mentions, cases, figure_mentions, figures
+from mirage.storage.records import WITHDRAWN, StoredMention, batched, case_mentions, cases, figure_mentions, figures
 from mirage.storage.rows import CASE_FIELDS, FIGURE_FIELDS
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
@@ -112,6 +112,8 @@ class Mentions:
     def diagnosed(self, concepts: Collection[str]) -> dict[str, dict[int, str]]:
         """The cases of which a figure's diagnosis affirms one of some concepts: case id to such figures' ids, by key.
 
+        What its source has withdrawn is not counted.
+
         Parameters
         ----------
         concepts : collection of str
@@ -122,7 +124,7 @@ class Mentions:
             sa.select(figures.c.case_id, figures.c.key, figures.c.id)
             .select_from(figure_mentions.join(figures))
             .where(own.concept.in_(sorted(concepts)), own.field == "diagnosis", own.polarity == "affirmed")
-            .where(figures.c.case_id != "")
+            .where(figures.c.case_id != "", ~WITHDRAWN)
             .order_by(figures.c.key)
         )
         found: dict[str, dict[int, str]] = {}
@@ -145,9 +147,12 @@ class Mentions:
         return [StoredMention(*row) for statement in (plain, topics) for row in self._database.rows(statement)]
 
     def subjects(self) -> dict[str, int]:
-        """The topics of cases and the diagnoses of figures, as they are written, to how many figures have them."""
-        topics = sa.select(cases.c.topic, sa.func.count()).join(figures, figures.c.case_id == cases.c.id)
-        diagnoses = sa.select(figures.c.diagnosis, sa.func.count()).group_by(figures.c.diagnosis)
+        """The topics of cases and the diagnoses of figures, as they are written, to how many figures have them.
+
+        What its source has withdrawn is not counted.
+        """
+        topics = sa.select(cases.c.topic, sa.func.count()).join(figures, figures.c.case_id == cases.c.id).where(~WITHDRAWN)
+        diagnoses = sa.select(figures.c.diagnosis, sa.func.count()).where(~WITHDRAWN).group_by(figures.c.diagnosis)
         found: dict[str, int] = {}
         for statement in (topics.group_by(cases.c.topic), diagnoses):
             for text, count in self._database.rows(statement):

@@ -16,7 +16,7 @@ from mirage.errors import BadPicture, NotFound
 from mirage.images import look
 from mirage.images.stacks import slice_picture, stack_of
 from mirage.storage.folder import AtlasFolder
-from mirage.storage.gone import Gone, gone_from, is_put_together, withdrawn_here
+from mirage.storage.gone import Gone, gone_from, heed, is_put_together
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.prepare import check_real
 from mirage.storage.private import kept_item, told_info
@@ -120,7 +120,7 @@ class SourcePreview:
     states : tuple of str
         Of each of its figures: "new", "there" already, or "removed" from the atlas before.
     withdrawn : tuple of str
-        Ids of figures in the atlas that the source has retracted or deleted.
+        Ids of figures in the atlas that the source has retracted or deleted; they are marked.
     """
 
     corpus: str
@@ -131,7 +131,7 @@ class SourcePreview:
 
 
 def preview_source(atlas: AtlasFolder, corpus: Live, steps: Steps | None = None, *, again: bool = False) -> SourcePreview:
-    """Ask a living source what it would give.
+    """Ask a living source what it would give, and mark what the atlas has of it and the source has withdrawn since.
 
     Parameters
     ----------
@@ -147,7 +147,8 @@ def preview_source(atlas: AtlasFolder, corpus: Live, steps: Steps | None = None,
         When it cannot be reached, or answers otherwise than it documents.
     """
     offer, info = corpus.offer(steps, again=again), corpus.info()
-    return as_of_now(atlas, SourcePreview(info.name, info.title, offer, ()))
+    heeded = heed(atlas, info.name, offer.standings)
+    return as_of_now(atlas, SourcePreview(info.name, info.title, offer, (), heeded.withdrawn))
 
 
 def as_of_now(atlas: AtlasFolder, found: SourcePreview) -> SourcePreview:
@@ -158,7 +159,8 @@ def as_of_now(atlas: AtlasFolder, found: SourcePreview) -> SourcePreview:
     atlas : AtlasFolder
     found : SourcePreview
     """
-    withdrawn = tuple(withdrawn_here(atlas, found.offer.withdrawn))
+    there = atlas.store.keys_of(found.withdrawn)
+    withdrawn = tuple(own for own in found.withdrawn if own in there)
     return replace(found, states=_states(atlas, found.corpus, found.offer), withdrawn=withdrawn)
 
 

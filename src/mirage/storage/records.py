@@ -69,7 +69,11 @@ figures = sa.Table(
     _text("folded", server_default=""),
     _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name", its shares as JSON below
     _text("edited", server_default=""),  # JSON: field, day, what the source says of it, and whether that was inferred
+    _text("withdrawn", server_default=""),  # a `mirage.figure.Withdrawal` as JSON, where the source has withdrawn it
 )
+# Every search asks which figures are withdrawn, and of most atlases none is.
+WITHDRAWN = figures.c.withdrawn != sa.literal_column("''")  # no parameter: the index is of this very condition
+sa.Index("withdrawn_figures", figures.c.key, sqlite_where=WITHDRAWN)
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
     "vectors",
@@ -134,7 +138,7 @@ sa.Index("figure_mentions_of", figure_mentions.c.concept, figure_mentions.c.pola
 sa.Index("case_mentions_of", case_mentions.c.concept, case_mentions.c.polarity)
 # The name is what alembic calls it; the value is the newest revision of `mirage.storage.migrations` that was run.
 version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
-VERSION = "0008"
+VERSION = "0009"
 
 # -- what their rows hold -------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack
+from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, Withdrawal
 from mirage.language import labels
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import POLARITIES, Polarity, mentions
@@ -65,11 +66,12 @@ def row_of(row: Sequence[Any]) -> FigureRow:
     inferred, contradicted, language, proof, _, name, width, height, size, look = row[18:28]
     source = Source(corpus, attribution, url, url_of, _licence(licence, licence_url, shared))
     said = tuple((one.split("=")[0], one.split("=")[1]) for one in contradicted.split()) if contradicted else ()
-    slice_of, changed, voxels, marks, stack_size, header = row[31:37]
+    slice_of, changed, withdrawn, voxels, marks, stack_size, header = row[31:38]
     stack, files = (_stack(header), StackRow(voxels, marks, stack_size)) if voxels else (None, None)
     place = place_of(slice_of) if slice_of else None
     edits = tuple((field, day) for field, day, *_ in edited_of(changed)) if changed else ()
-    values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place, edits)
+    word = Withdrawal(**json.loads(withdrawn)) if withdrawn else None
+    values: tuple[Any, ...] = (tuple(inferred.split()), said, language, proof, stack, place, edits, word)
     figure = Figure(own, caption, source, *words, *values)
     return FigureRow(key, figure, PictureRow(name, width, height, size, int(look, 16)), files)
 
@@ -82,6 +84,11 @@ def edited_of(written: str) -> list[tuple[str, str, str, bool]]:
 def edited_written(edits: Sequence[tuple[str, str, str, bool]]) -> str:
     """The same, as it is kept."""
     return json.dumps(edits, ensure_ascii=False) if edits else ""
+
+
+def withdrawn_written(word: Withdrawal) -> str:
+    """A withdrawal as `figures.withdrawn` has it."""
+    return json.dumps(asdict(word), ensure_ascii=False)
 
 
 def place_of(written: str) -> SlicePlace:
@@ -127,6 +134,8 @@ def figure_values(record: FigureRecord, stamp: int) -> dict[str, Any]:
         "slice_of": place_written(figure.slice_of),
         # Of one that another atlas edited it is not known what its source said.
         "edited": edited_written(record.edits or [(field, day, "", False) for field, day in figure.edited]),
+        # A figure that is put again stays withdrawn until its source says otherwise.
+        **({"withdrawn": withdrawn_written(figure.withdrawn)} if figure.withdrawn else {}),
     }
 
 

@@ -61,6 +61,7 @@ from mirage.storage.rows import (
     vector_values,
 )
 from mirage.storage.vectors import Vectors
+from mirage.storage.withdrawals import Withdrawals
 
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
@@ -90,6 +91,8 @@ class Store:
         What was edited of figures' words.
     vectors : Vectors
         What encoders made of figures.
+    withdrawals : Withdrawals
+        What sources have withdrawn since it was added.
 
     Raises
     ------
@@ -103,6 +106,7 @@ class Store:
         self.removals = Removals(self._database)
         self.edits = Edits(self._database)
         self.vectors = Vectors(self._database)
+        self.withdrawals = Withdrawals(self._database)
 
     @classmethod
     def at(cls, path: Path, *, upgraded: bool = False) -> Store:

@@ -102,7 +102,7 @@ class Collections:
         return [CollectionInfo(*row) for row in database.rows(asked_for.order_by(collections.c.changed.desc()))]
 
     def get(self, collection_id: str) -> Collection:
-        """One collection; what the atlas has no more is marked as removed.
+        """One collection; what the atlas has no more is marked as removed, what a source has withdrawn as withdrawn.
 
         Raises
         ------
@@ -129,8 +129,11 @@ class Collections:
         if kept.kind not in ("figure", "case"):
             return kept
         with suppress(NotFound):
-            _ = self._store.row(kept.target) if kept.kind == "figure" else self._store.case(kept.target)
-            return kept
+            if kept.kind == "figure":
+                shown = [self._store.row(kept.target)]
+            else:
+                shown = self._store.figures_of(self._store.case(kept.target).id)
+            return replace(kept, withdrawn=bool(shown) and all(row.figure.withdrawn for row in shown))
         return replace(kept, removed=True)
 
     # -- collections ----------------------------------------------------------------------------------------------------

@@ -64,10 +64,13 @@ class Kept(Content):
     id : str
     removed : bool
         Of a figure or a case: whether the atlas has it no more.
+    withdrawn : bool
+        Of a figure, or of all figures of a case: whether the source has withdrawn it.
     """
 
     id: str
     removed: bool = False
+    withdrawn: bool = False
 
     @property
     def figure(self) -> str:

@@ -91,7 +91,9 @@ class CardInfo:
     answered : int
         How often.
     removed : bool
-        Whether the atlas has its figure no more, or it is hidden from learners; it is not asked then.
+        Whether the atlas has its figure no more, or it is hidden from learners or withdrawn; it is not asked then.
+    withdrawn : bool
+        Whether it is not asked because the figure's source has withdrawn it.
     """
 
     id: str
@@ -100,6 +102,7 @@ class CardInfo:
     due: float
     answered: int
     removed: bool
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ class Today:
     answered : int
         Cards that were answered on this day.
     cards, removed : int
-        Cards in all, and those of them that are not asked since the atlas has their figures no more, or they are hidden.
+        Cards in all, and those of them that are not asked since the atlas has their figures no more, or they are hidden or
+        withdrawn.
     ahead : int
         Cards that were answered later than it is now, by the clock; it was set back, or was wrong then.
     ahead_until : float
@@ -272,14 +276,19 @@ class Schedule:
         limit, offset : int
         """
         rows = self._rows(sa.select(cards).where(_ASKED).order_by(cards.c.due, cards.c.id).limit(limit).offset(offset))
-        there = self._there(rows)
-        return [CardInfo(row.id, row.kind, row.added, row.due, row.answered, row.figure not in there) for row in rows]
+        there, withdrawn = self._there(rows), self._store.withdrawals.ids()
+        return [
+            CardInfo(
+                row.id, row.kind, row.added, row.due, row.answered, row.figure not in there, _own(row.figure) in withdrawn
+            )
+            for row in rows
+        ]
 
     def _there(self, rows: Sequence[Any]) -> set[str]:
-        """The figures of some cards that can be asked about: the atlas has them, and they are not hidden."""
-        hidden = {reference.rpartition("~")[0] or reference for reference in self._hidden()}
+        """The figures of some cards that can be asked about: the atlas has them, and they are not hidden or withdrawn."""
+        hidden = self._store.withdrawals.ids().union(map(_own, self._hidden()))
         there = self._store.present([row.figure for row in rows])
-        return {each for each in there if (each.rpartition("~")[0] or each) not in hidden} if hidden else there
+        return {each for each in there if _own(each) not in hidden} if hidden else there
 
     def _rows(self, asked: sa.Select[Any]) -> list[Any]:
         database = self._open(False)
@@ -473,3 +482,8 @@ def _move(connection: sa.Connection, item: str, before: dict[str, Any], rating: 
     }
     connection.execute(sa.update(cards).where(cards.c.item == item).values(values))
     return after.due
+
+
+def _own(reference: str) -> str:
+    """The figure's id of a reference."""
+    return reference.rpartition("~")[0] or reference

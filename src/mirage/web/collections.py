@@ -57,6 +57,9 @@ class KeptView(ApiModel):
     note: str
     added: float
     removed: bool = Field(description="Whether it is a figure or case that the atlas has no more, or never had.")
+    withdrawn: bool = Field(
+        description="Whether it is a figure, or a case with all its figures, that its source has withdrawn."
+    )
     page: str = Field(description="Its address here; empty for a section and for what was removed.")
     source: SourceView | None = Field(description="Of a figure or case, as it was when it was kept.")
     figure: FigureView | None = Field(description="The figure as the atlas has it now.")
@@ -430,16 +433,17 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
     view = collection_view(site, site.atlas.study.collections.get(collection_id))
     behind: list[Licence] = []
     hidden: list[str] = []
+    withdrawn: list[str] = []
     kept_back = site.atlas.hidden_keys()
 
     def leaves(figure: FigureView) -> dict[str, Any] | None:
-        if site.atlas.store.row(figure.id).key in kept_back:
-            hidden.append(figure.id)
+        row = site.atlas.store.row(figure.id)
+        if row.figure.withdrawn or row.key in kept_back:
+            (withdrawn if row.figure.withdrawn else hidden).append(figure.id)
             return None
-        licence = Licence(figure.source.licence.name if figure.source.licence.stated else "", figure.source.licence.url)
-        told = licensing.may_leave(licence, "print", purpose, non_commercial=bool(non_commercial))
+        told = licensing.may_leave(row.figure, "print", purpose, non_commercial=bool(non_commercial))
         if not told.allowed:
-            behind.append(licence)
+            behind.append(row.figure.source.licence)
             return None
         return {"figure": figure, "alike": "same terms" in told.carries}
 
@@ -448,17 +452,18 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
         figures = [item.figure] if item.figure else []
         if item.kind == "case" and not item.removed:
             figures = [figure_in(site.atlas, each) for each in site.atlas.figures_of(item.target)]
-        before = len(hidden)
+        before = len(hidden), len(withdrawn)
         shown = [found for figure in figures if (found := leaves(figure))]
-        unshown = len(hidden) - before
-        stayed = len(figures) - len(shown) - unshown
-        blocks.append({"item": item, "shown": shown, "stayed": stayed, "hidden": unshown})
+        unshown, recalled = len(hidden) - before[0], len(withdrawn) - before[1]
+        stayed = len(figures) - len(shown) - unshown - recalled
+        blocks.append({"item": item, "shown": shown, "stayed": stayed, "hidden": unshown, "withdrawn": recalled})
     return page(
         "collection_print.html",
         view=view,
         blocks=blocks,
         behind=licensing.behind(behind, "picture"),
         hidden=len(set(hidden)),
+        withdrawn=len(set(withdrawn)),
         purpose=purpose,
         non_commercial=bool(non_commercial),
         purposes=Words(licensing.PURPOSES),

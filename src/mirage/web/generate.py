@@ -187,7 +187,7 @@ def address_from(site: RunningSite, figure: FigureView) -> str:
     site : RunningSite
     figure : FigureView
     """
-    if not site.generator()[0].from_picture:
+    if figure.withdrawn or not site.generator()[0].from_picture:
         return ""
     words = figure.title or " ".join(word for word in (figure.plane, figure.modality_name, figure.region) if word)
     return forms.generate_address(Query.of(words[:300]) if words else None, figure=figure.id)

@@ -45,6 +45,7 @@ FACETS = _parameters({"q": "What to look for, in words."}) + _parameters(
 SEARCH = (
     FACETS
     + _parameters({"refine": "1 to search twice, the second time also with the explanation of the first hits."}, _YES)
+    + _parameters({"withdrawn": "1 to find also figures that their source has withdrawn; they are marked."}, _YES)
     + _parameters({"k": "How many hits at most."}, {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K})
 )
 COMPARE = _parameters(

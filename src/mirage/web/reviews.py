@@ -102,9 +102,14 @@ def misleading(site: Site) -> Response:
     return sent(_misleading(site))
 
 
+def _review(site: RunningSite, review_id: str, reviewer: str) -> ReviewView:
+    return review_view(site.atlas.study.reviews, review_id, reviewer, site.atlas.store.withdrawals.known_by())
+
+
 def _misleading(site: RunningSite) -> MisleadingsView:
     mine = site.atlas.study.reviews
-    found = [misleading_view(each) for each in reviews_export.misleading(mine)]
+    withdrawn = site.atlas.store.withdrawals.known_by()
+    found = [misleading_view(each, withdrawn) for each in reviews_export.misleading(mine)]
     return MisleadingsView(misleading=found, hidden=sorted(mine.hidden.figures()))
 
 
@@ -145,7 +150,7 @@ async def _taken_in(site: RunningSite, form: FormData) -> Taken:
 @twins.get("/reviews/{review_id}", response_model=ReviewView)
 def review(site: Site, review_id: str, reviewer: str = "") -> Response:
     """What is to be rated, in an order of the reviewer's own, with the reviewer's own ratings."""
-    return sent(review_view(site.atlas.study.reviews, review_id, reviewer and name_of(reviewer)))
+    return sent(_review(site, review_id, reviewer and name_of(reviewer)))
 
 
 @twins.delete("/reviews/{review_id}", response_model=ReviewsView, dependencies=[NEEDS_TOKEN])
@@ -178,7 +183,7 @@ def rate(site: Site, review_id: str, item_id: str, body: RatingBody) -> Response
         body.reviewer,
         checked.model_copy(update={"place": place.model_copy(update={"words": checked.place.words})}),
     )
-    return sent(review_view(site.atlas.study.reviews, review_id, name_of(body.reviewer)))
+    return sent(_review(site, review_id, name_of(body.reviewer)))
 
 
 def _rate(site: RunningSite, review_id: str, reviewer: str, rating: Rating) -> None:
@@ -315,7 +320,7 @@ def _review_page(
     return page(
         "review.html",
         error.status if error else 200,
-        view=review_view(site.atlas.study.reviews, review_id, reviewer),
+        view=_review(site, review_id, reviewer),
         means=MEANS,
         purposes=licensing.PURPOSES,
         problem=str(error) if error else "",

@@ -11,6 +11,7 @@ from importlib.resources import files
 from mirage import licensing
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Licence
+from mirage.study.quiz.question import own as figure_of
 from mirage.study.reviews.pool import ReviewItem
 from mirage.study.reviews.ratings import MEANS
 from mirage.web.site import RunningSite
@@ -67,10 +68,16 @@ def packet(site: RunningSite, review_id: str, purpose: str, *, non_commercial: b
     """
     mine = site.atlas.study.reviews
     review = mine.get(review_id)
-    stayed: list[Licence] = []
+    stayed: list[Licence | str] = []
+    withdrawn = site.atlas.store.withdrawals.known_by()
     alike = gone = 0
     shown, pictures = [], dict[str, bytes]()
     for item in mine.items(review_id):
+        sources = [*(each.source for each in item.content.pictures), *(each.source for each in item.content.passages)]
+        named = {figure_of(each.figure) for each in item.content.pictures}.union(each.url for each in sources)
+        if not withdrawn.isdisjoint(named):
+            stayed.append(licensing.WITHDRAWN)
+            continue
         own = [each.source.terms for each in item.content.pictures if not each.synthetic]
         own += [each.source.terms for each in item.content.passages]
         told = [licensing.may_leave(each, "review", purpose, non_commercial=non_commercial) for each in own]

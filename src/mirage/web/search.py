@@ -131,6 +131,8 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         likes={term.figure: figure_in(site.atlas, term.figure) for term in query.terms if term.figure},
         next_k=next_k if more else 0,
         more_url=forms.search_address(replace(query, k=next_k)) if more else "",
+        withdrawn_url=forms.search_address(replace(query, withdrawn=True)),
+        standing_url=forms.search_address(replace(query, withdrawn=False)),
         unfiltered_url=forms.search_address(query.with_filters({})),
         offer=next((each for each in offered if each.downloads and not each.live and each.name not in held), None),
         sources=[each for each in offered if each.live],
@@ -142,7 +144,7 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         explain_url="" if query.has_picture else forms.explain_address(query),
         costly=site.costly,
         making=generate.offer(site, query),
-        **forms.comparing(query),
+        **forms.comparing(replace(query, withdrawn=False)),
     )
 
 

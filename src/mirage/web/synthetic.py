@@ -36,7 +36,9 @@ router = APIRouter(include_in_schema=False)
 
 
 def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticView:
-    """Show a synthetic image with the real figures that look most like it; those that have left the atlas are left out.
+    """Show a synthetic image with the real figures that look most like it.
+
+    Those that have left the atlas, or were withdrawn by their source, are left out.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticVie
     nearest: list[FigureView] = []
     for name in synthetic.nearest:
         with suppress(NotFound):
-            nearest.append(figure_in(site.atlas, name))
+            figure = figure_in(site.atlas, name)
+            nearest += [] if figure.withdrawn else [figure]
     return synthetic_view(synthetic, nearest)
 
 

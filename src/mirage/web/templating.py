@@ -11,6 +11,7 @@ from gettext import NullTranslations
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -285,7 +286,7 @@ _ENVIRONMENT.install_gettext_callables(  # type: ignore[attr-defined]
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of
 _ENVIRONMENT.globals["search_for"] = lambda words: with_query("/search", {"q": words})
-_ENVIRONMENT.globals["remove_address"] = lambda **what: with_query("/remove", what)
+_ENVIRONMENT.globals["remove_address"] = lambda **what: f"/remove?{urlencode(what, doseq=True)}"
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,

@@ -50,6 +50,28 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a source has withdrawn something, as it said when it was asked.
+
+    Attributes
+    ----------
+    id : str
+        Of a case, for all of its figures, or of a figure.
+    asked : float
+        When the source said so, in seconds since 1970.
+    said : str
+        What it says, in a sentence; empty where it has not withdrawn it.
+    url : str
+        A page of the source that says so; the figure's own where it is empty.
+    """
+
+    id: str
+    asked: float
+    said: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What a source would give.
 
@@ -66,8 +88,8 @@ class Offer:
         Why figures do not come, to be read behind how many those are: "files without a stated licence", 7; see `tally`.
     asked : float
         When the oldest of the answers was given, in seconds since 1970; answers are kept on disk.
-    withdrawn : tuple of str
-        Ids of cases that were retracted, and of figures that were deleted, of all that was looked at.
+    standings : tuple of Standing
+        Of the cases and figures that were looked at, which the source has withdrawn, and which it has not.
     """
 
     figures: tuple[Offered, ...]
@@ -76,7 +98,7 @@ class Offer:
     looked_at: int
     left_out: tuple[tuple[str, int], ...]
     asked: float
-    withdrawn: tuple[str, ...] = ()
+    standings: tuple[Standing, ...] = ()
 
     @property
     def size(self) -> int:
@@ -104,6 +126,21 @@ def _several(reason: str) -> str:
 def sentence(reason: str) -> str:
     """A reason of one thing, as for `tally`, as a sentence about it: "It is a file without a stated licence."."""
     return f"It is {'an' if reason[:1] in 'aeiou' else 'a'} {reason}."
+
+
+@runtime_checkable
+class TellsStandings(Protocol):
+    """A source that says what it has withdrawn since."""
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Of what was looked at to fetch it, as of `Offer.standings`."""
+        ...
+
+
+def standings_of(corpus: Corpus) -> tuple[Standing, ...]:
+    """What the source of a corpus says that it has withdrawn, and what not; nothing where it says nothing of the kind."""
+    return corpus.standings if isinstance(corpus, TellsStandings) else ()
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, Refused, digest, each_its_own
-from mirage.corpora.live.base import sentence, tally
+from mirage.corpora.live.base import Standing, sentence, tally
 from mirage.corpora.live.client import Pulse
 from mirage.corpora.live.commons_file import ENDINGS, LICENCES, Page, figure_of, notes_of, why_not
 from mirage.corpora.live.commons_source import (
@@ -158,7 +158,8 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
             else:
                 files.append(planned)
         left_out = tally(why for why, _ in refused)
-        return Plan(tuple(files), (), tuple(each for _, each in refused), left_out, total, looked, asked)
+        standings = tuple(Standing(each.figure.id, asked) for each in files)
+        return Plan(tuple(files), (), tuple(each for _, each in refused), left_out, total, looked, asked, standings)
 
     def _group(self, figure: Figure) -> str:
         return self._query if in_category(self._query) else "Files that fit"
@@ -185,12 +186,19 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         name = digest(f"{each.url} {each.sha1}")
         return self._folder / "files" / name[:2] / f"{name}.{each.ending}"
 
-    def _gone_since(self, source: Source, plan: Plan[CommonsFile]) -> list[Refused]:
-        """What was fetched for any query before, and is deleted by now: often because its licence was not true."""
-        before = {_number(each): each for found in self._earlier() for each in found.figures}
-        gone = source.gone(before.keys() - {_number(each) for each in plan.figures})
-        told = "Wikimedia Commons has deleted it since it was fetched."
-        return [Refused(before[each].label, told, before[each].figure.id) for each in sorted(gone & before.keys())]
+    def _standing_now(self, source: Source, plan: Plan[CommonsFile]) -> list[tuple[str, Standing]]:
+        """Which files that were fetched for any query before are deleted by now, often since their licence was not true."""
+        earlier = self._earlier()
+        before = {each.figure.id: each.label for found in earlier for each in found.figures}
+        before |= {each.id: each.id for found in earlier for each in found.standings if each.id not in before}
+        asked, now = {_number(own): own for own in before}, {each.id for each in plan.standings}
+        told = source.standing({number for number, own in asked.items() if own not in now})
+        said = "Wikimedia Commons has deleted it since it was fetched."
+        return [
+            (before[asked[number]], Standing(asked[number], when, said if gone else ""))
+            for number, (gone, when) in sorted(told.items())
+            if number in asked
+        ]
 
 
 def _planned(page: Page, smaller: str) -> CommonsFile | None:
@@ -223,8 +231,8 @@ def _planned(page: Page, smaller: str) -> CommonsFile | None:
     )
 
 
-def _number(each: CommonsFile) -> int:
-    return int(each.figure.id.partition(":M")[2])
+def _number(own: str) -> int:
+    return int(own.partition(":M")[2])
 
 
 def _moves(path: Path) -> bool:

@@ -107,12 +107,12 @@ class Source:
                 found |= {page.pageid: page.info.thumburl for page in answer.value.query.pages}
         return found
 
-    def gone(self, pageids: Iterable[int]) -> set[int]:
-        """Which of these files were deleted."""
-        ids, found = [str(each) for each in sorted(pageids)], set[int]()
+    def standing(self, pageids: Iterable[int]) -> dict[int, tuple[bool, float]]:
+        """Whether these files were deleted, and when that was said."""
+        ids, found = [str(each) for each in sorted(pageids)], dict[int, tuple[bool, float]]()
         for start in range(0, len(ids), PAGE):
             answer = self._ask({"pageids": "|".join(ids[start : start + PAGE])})
-            found |= {page.pageid for page in answer.value.query.pages if page.missing}
+            found |= {page.pageid: (page.missing, answer.asked) for page in answer.value.query.pages}
         return found
 
     def _ask(self, asked: Asked) -> Answer[Told]:

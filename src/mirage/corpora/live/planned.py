@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps, digest
 from mirage.corpora.live.addresses import LedAstray
-from mirage.corpora.live.base import Offer, Offered
+from mirage.corpora.live.base import Offer, Offered, Standing
 from mirage.corpora.live.client import Pulse, day
 from mirage.corpora.live.notes import write
 from mirage.errors import BadPicture, MirageError, Unavailable
@@ -66,7 +66,7 @@ class Plan(Generic[P]):
     cases : tuple of Case
         Those that the figures name.
     refused : tuple of Refused
-    left_out, total, looked_at, asked
+    left_out, total, looked_at, asked, standings
         As of `mirage.corpora.live.base.Offer`.
     """
 
@@ -77,6 +77,7 @@ class Plan(Generic[P]):
     total: int | None
     looked_at: int
     asked: float
+    standings: tuple[Standing, ...] = ()
 
 
 class Telling:
@@ -196,8 +197,8 @@ class PlannedCorpus(ABC, Generic[S, P]):
     def _file(self, each: P) -> Path:
         """Where a picture is kept."""
 
-    def _gone_since(self, source: S, plan: Plan[P]) -> list[Refused]:
-        """What was fetched for any query before, and is withdrawn at the source by now."""
+    def _standing_now(self, source: S, plan: Plan[P]) -> list[tuple[str, Standing]]:
+        """What was looked at for any query before and is not in the plan: what people call it, and how it stands by now."""
         return []
 
     # -- over the network -----------------------------------------------------------------------------------------------
@@ -217,9 +218,9 @@ class PlannedCorpus(ABC, Generic[S, P]):
                     figure.modality, each.size, 0, self._thumbnail(source, each) if number < shown else b"", each.notes,
                 )
             )  # fmt: skip
-        since = self._gone_since(source, plan) if again or self._refresh else []
-        withdrawn = tuple(each.withdrawn for each in (*plan.refused, *since) if each.withdrawn)
-        return Offer(tuple(offered), self.unit, plan.total, plan.looked_at, plan.left_out, plan.asked, withdrawn)
+        since = self._standing_now(source, plan) if again or self._refresh else []
+        standings = (*plan.standings, *(each for _, each in since))
+        return Offer(tuple(offered), self.unit, plan.total, plan.looked_at, plan.left_out, plan.asked, standings)
 
     def _asked(self, telling: Telling, *, again: bool = False) -> tuple[S, Plan[P]]:
         again = again or self._refresh
@@ -279,10 +280,12 @@ class PlannedCorpus(ABC, Generic[S, P]):
                 refused.append(Refused(each.label, why))
             else:
                 taken.append(each)
-        refused += self._gone_since(source, plan) if self._refresh else []
+        since = self._standing_now(source, plan) if self._refresh else []
+        refused += [Refused(label, each.said) for label, each in since if each.said]
+        standings = (*plan.standings, *(each for _, each in since))
         named = {each.figure.case_id for each in taken}
         cases = tuple(case for case in plan.cases if case.id in named)
-        kept = replace(plan, figures=tuple(taken), cases=cases, refused=tuple(refused))
+        kept = replace(plan, figures=tuple(taken), cases=cases, refused=tuple(refused), standings=standings)
         write(self._place, self._plans.dump_python(kept, mode="json"))
         for name in ("_plan", "_places"):
             self.__dict__.pop(name, None)
@@ -312,6 +315,11 @@ class PlannedCorpus(ABC, Generic[S, P]):
             case = cases.get(each.figure.case_id)
             yield Item(each.figure, case, each.label, each.fingerprint, notes=each.notes, compound=each.compound)
         yield from plan.refused
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """What the source had withdrawn of what was looked at, and what not; see `TellsStandings`."""
+        return self._plan.standings
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from pydantic import TypeAdapter
 
-from mirage.corpora.base import CorpusCard, CorpusInfo, Refused, digest, each_its_own
-from mirage.corpora.live.base import sentence
+from mirage.corpora.base import CorpusCard, CorpusInfo, digest, each_its_own
+from mirage.corpora.live.base import Standing, sentence
 from mirage.corpora.live.client import Pulse, day
 from mirage.corpora.live.planned import Plan, PlannedCorpus, Telling
 from mirage.corpora.live.pmc_licence import FILTERS
-from mirage.corpora.live.pmc_look import MOST_PICTURE, NO_PICTURE, RETRACTED, ArticleFigure, look, look_at
+from mirage.corpora.live.pmc_look import MOST_PICTURE, NO_PICTURE, ArticleFigure, look, look_at
 from mirage.corpora.live.pmc_source import Source
 from mirage.corpora.live.s3 import Stored
 from mirage.corpora.options import CorpusOption
@@ -146,12 +146,14 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
         name = digest(f"{stored.key} {stored.digest}")
         return self._folder / "files" / name[:2] / f"{name}.{ending}"
 
-    def _gone_since(self, source: Source, plan: Plan[ArticleFigure]) -> list[Refused]:
-        """What was fetched for any query before, and is retracted by now."""
-        before = {case.id for each in self._earlier() for case in each.cases}
-        now = {case.id for case in plan.cases} | {each.withdrawn for each in plan.refused}
+    def _standing_now(self, source: Source, plan: Plan[ArticleFigure]) -> list[tuple[str, Standing]]:
+        """How the articles stand by now that were fetched, or found retracted, for any query before."""
+        earlier = self._earlier()
+        before = {case.id for each in earlier for case in each.cases}
+        before |= {each.id for plans in earlier for each in plans.standings if each.said}
         found = []
-        for case_id in sorted(before - now):
-            looked = look_at(source, case_id.partition(":")[2], self._licences)
-            found += [each for reason, each in looked.refused if reason == RETRACTED]
+        for case_id in sorted(before - {each.id for each in plan.standings}):
+            pmc = case_id.partition(":")[2]
+            if (standing := look_at(source, pmc, self._licences).standing) is not None:
+                found.append((pmc, standing))
         return found

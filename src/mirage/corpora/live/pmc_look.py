@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mirage.corpora.base import Refused, digest
-from mirage.corpora.live.base import sentence, tally
+from mirage.corpora.live.base import Standing, sentence, tally
 from mirage.corpora.live.client import Changed
 from mirage.corpora.live.jats import Article, JatsFigure
 from mirage.corpora.live.planned import Plan, Planned
-from mirage.corpora.live.pmc_case import case_of, figure_of, label_of, names_of
+from mirage.corpora.live.pmc_case import PAGES, case_of, figure_of, label_of, names_of
 from mirage.corpora.live.pmc_licence import licence_of
 from mirage.corpora.live.pmc_source import PAGE, Entry, Source
 from mirage.corpora.live.s3 import Stored
@@ -25,6 +25,8 @@ _MOST_ARTICLES = 2_000
 RETRACTED = "article marked as retracted"
 UNREADABLE = "article that cannot be read"
 NO_PICTURE = "figure whose picture PubMed Central does not give out"
+_BY_LIST = "PubMed Central’s list says that the article was retracted."
+_BY_ITSELF = "The article’s title or a notice in it says that it was retracted."
 MOST_PICTURE = 30_000_000  # bytes
 TOO_LARGE = f"figure with a picture of more than {MOST_PICTURE // 1_000_000} MB"
 
@@ -45,6 +47,7 @@ class Looked(NamedTuple):
     figures: tuple[ArticleFigure, ...] = ()
     refused: tuple[tuple[str, Refused], ...] = ()  # with the reason to count it by
     fault: Changed | None = None
+    standing: Standing | None = None  # where the source says whether it was retracted
 
 
 Tell = Callable[[int, int], None]
@@ -72,6 +75,7 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
     figures: list[ArticleFigure] = []
     cases: dict[str, Case] = {}
     refused: list[Refused] = []
+    standings: list[Standing] = []
     reasons: list[str] = []
     looked_at, faults = 0, []
     first = source.find(query, licences, 0)
@@ -83,6 +87,7 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
         reasons += [reason for reason, _ in looked.refused]
         refused += [each for _, each in looked.refused]
         faults += [looked.fault] if looked.fault else []
+        standings += [looked.standing] if looked.standing else []
         for planned in looked.figures[: most - len(figures)]:
             figures.append(planned)
             if looked.case:
@@ -91,7 +96,8 @@ def look(source: Source, query: str, licences: Sequence[str], most: int, tell: T
             break
     if faults and len(faults) == looked_at:  # not one article, but the source itself
         raise faults[0]
-    return Plan(tuple(figures), tuple(cases.values()), tuple(refused), tally(reasons), total, looked_at, asked)
+    left_out, told = tally(reasons), tuple(standings)
+    return Plan(tuple(figures), tuple(cases.values()), tuple(refused), left_out, total, looked_at, asked, told)
 
 
 def _each(source: Source, query: str, licences: Sequence[str], total: int, ids: list[str]) -> Iterator[Looked]:
@@ -124,8 +130,10 @@ def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
     """
     try:
         entry = source.entry(pmc)
-        if entry is None or (why := _unfit(entry)):
-            return _out(pmc, "article that PubMed Central does not give out" if entry is None else why, entry)
+        if entry is None:
+            return _out(pmc, "article that PubMed Central does not give out")
+        if why := _unfit(entry):
+            return _out(pmc, why, entry, standing=_standing(entry, _BY_LIST) if why == RETRACTED else None)
         article = source.article(entry)
     except Changed as error:
         return _out(pmc, UNREADABLE, why=str(error), fault=error)
@@ -136,10 +144,11 @@ def look_at(source: Source, pmc: str, licences: Sequence[str]) -> Looked:
     reason = RETRACTED if article.retracted else stated.refusal or ("" if article.figures else "article without figures")
     if reason:
         told = reason == stated.refusal and stated.words
-        return _out(pmc, reason, entry, f"{sentence(reason)[:-1]}: {stated.words}." if told else "")
+        why = f"{sentence(reason)[:-1]}: {stated.words}." if told else ""
+        return _out(pmc, reason, entry, why, standing=_standing(entry, "" if reason != RETRACTED else _BY_ITSELF))
     notes = [stated.warning] if stated.warning else []
     notes += ["An expression of concern about the article was published."] if article.concern else []
-    return _figures(entry, article, stated.licence, tuple(notes))
+    return _figures(entry, article, stated.licence, tuple(notes))._replace(standing=_standing(entry))
 
 
 def _unfit(entry: Entry) -> str:
@@ -153,10 +162,21 @@ def _unfit(entry: Entry) -> str:
     return "" if entry.xml is not None else "article whose text PubMed Central does not give out"
 
 
-def _out(pmc: str, reason: str, entry: Entry | None = None, why: str = "", fault: Changed | None = None) -> Looked:
+def _out(
+    pmc: str,
+    reason: str,
+    entry: Entry | None = None,
+    why: str = "",
+    fault: Changed | None = None,
+    standing: Standing | None = None,
+) -> Looked:
     """An article of which nothing comes."""
-    refused = Refused(pmc, why or sentence(reason), f"pmc:{pmc}" if reason == RETRACTED else "")
-    return Looked(entry.asked if entry else float("inf"), refused=((reason, refused),), fault=fault)
+    refused = (reason, Refused(pmc, why or sentence(reason)))
+    return Looked(entry.asked if entry else float("inf"), refused=(refused,), fault=fault, standing=standing)
+
+
+def _standing(entry: Entry, said: str = "") -> Standing:
+    return Standing(f"pmc:{entry.pmc}", entry.asked, said, f"{PAGES}{entry.pmc}/")
 
 
 def _figures(entry: Entry, article: Article, licence: Licence, notes: tuple[str, ...]) -> Looked:

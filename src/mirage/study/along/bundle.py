@@ -42,9 +42,9 @@ class Order:
     purpose: str = "myself"
     non_commercial: bool = False
 
-    def decide(self, licence: Licence, way: str, *, altered: bool = False) -> Decision:
-        """Whether something under a licence may leave by a way."""
-        return may_leave(licence, way, self.purpose, altered=altered, non_commercial=self.non_commercial)
+    def decide(self, what: Figure | Licence, way: str, *, altered: bool = False) -> Decision:
+        """Whether a figure, or something under a licence, may leave by a way."""
+        return may_leave(what, way, self.purpose, altered=altered, non_commercial=self.non_commercial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,8 +190,8 @@ class Bundle:
     parts : tuple of Part
     behind : tuple of Licence
         Of each picture that stayed.
-    hidden : int
-        How many pictures stayed because the owner hides them from learners.
+    hidden, withdrawn : int
+        How many pictures stayed because the owner hides them from learners, and because their source has withdrawn them.
     removed : tuple of str
         Titles of what the atlas has no more.
     failed : tuple of str
@@ -214,6 +214,7 @@ class Bundle:
     failed: tuple[str, ...] = ()
     weak: int = 0
     questions: tuple[Question, ...] = ()
+    withdrawn: int = 0
 
     def pictures(self) -> Iterator[Picture]:
         """Every figure's picture once, in order."""
@@ -254,6 +255,14 @@ class Bundle:
                     "%(num)s picture stayed behind: it is hidden from learners.",
                     "%(num)s pictures stayed behind: they are hidden from learners.",
                     self.hidden,
+                )
+            )
+        if self.withdrawn:
+            said.append(
+                ngettext(
+                    "%(num)s picture stayed behind: its source has withdrawn it.",
+                    "%(num)s pictures stayed behind: their sources have withdrawn them.",
+                    self.withdrawn,
                 )
             )
         if self.weak:

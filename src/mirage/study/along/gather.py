@@ -45,6 +45,7 @@ class Taker:
     order: Order
     behind: dict[str, Licence] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     weak: int = 0
@@ -127,11 +128,14 @@ class Taker:
         figure = row.figure
         if figure.id in self._seen and not note:
             return self._seen[figure.id]
+        if figure.withdrawn:  # for oneself, too: a card or a slide would go on without the mark
+            self.withdrawn.add(figure.id)
+            return None
         if row.key in self.library.hidden_keys():
             self.hidden.add(figure.id)
             return None
         licence = figure.source.licence
-        decision = self.order.decide(licence, self.way)
+        decision = self.order.decide(figure, self.way)
         if not decision.allowed:
             self.behind[figure.id] = licence
             return None
@@ -157,7 +161,7 @@ class Taker:
             row.picture.width,
             row.picture.height,
             decision,
-            self.order.decide(licence, self.way, altered=True).allowed,
+            self.order.decide(figure, self.way, altered=True).allowed,
             stack if stack and stack.labels else None,
             note,
         )
@@ -201,4 +205,5 @@ def gather(
         tuple(taker.removed),
         tuple(taker.failed),
         weak=taker.weak,
+        withdrawn=len(taker.withdrawn),
     )

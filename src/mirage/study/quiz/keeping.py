@@ -70,8 +70,8 @@ class Quizzes:
         of: dict[str, list[Any]] = {row.id: [] for row in rows}
         for row in database.rows(sa.select(quiz_questions).order_by(quiz_questions.c.place)):
             of[row.quiz].append(row)
-        there = self._there([row for found in of.values() for row in found])
-        return [quiz_of(row, of[row.id], there) for row in rows]
+        known = self._there([row for found in of.values() for row in found])
+        return [quiz_of(row, of[row.id], *known) for row in rows]
 
     def get(self, quiz_id: str) -> Quiz:
         """One quiz.
@@ -89,16 +89,20 @@ class Quizzes:
             rows = connection.execute(mine).all()
         if row is None:
             raise _gone(quiz_id)
-        return quiz_of(row, rows, self._there(rows))
+        return quiz_of(row, rows, *self._there(rows))
 
-    def _there(self, rows: Collection[Any]) -> set[str]:
-        """The figures of some questions that can be asked about: the atlas has them, and they are not hidden."""
-        store, hidden = self._library.store, self._library.hidden_keys()
+    def _there(self, rows: Collection[Any]) -> tuple[set[str], set[str]]:
+        """The figures of some questions that can be asked about: the atlas has them, and they are not hidden or withdrawn.
+
+        Beside them those that it has, and that their source has withdrawn.
+        """
+        store, hidden, withdrawn = self._library.store, self._library.hidden_keys(), self._library.withdrawn_keys()
         there = store.present(reference for row in rows for reference in references_in(row))
         if not hidden:
-            return there
-        keys = store.keys_of(sorted({own(each) for each in there}))
-        return {each for each in there if (keys.get(own(each)) or store.row(each).key) not in hidden}
+            return there, set()
+        known = store.keys_of(sorted({own(each) for each in there}))
+        keys = {each: known.get(own(each)) or store.row(each).key for each in there}
+        return {each for each in there if keys[each] not in hidden}, {each for each in there if keys[each] in withdrawn}
 
     def make(
         self, origin: Origin, *, kinds: Collection[QuestionKind] = KINDS, count: int = 10, seed: int | None = None
@@ -247,7 +251,10 @@ class Quizzes:
             quiz, found = self.asked(quiz_id, number)
         if found.given is None:
             raise NotFound(
-                _("What this question asks about was removed from the atlas, or is hidden. Go on with the next one.")
+                _(
+                    "What this question asks about was removed from the atlas, is hidden, or was withdrawn by its source. "
+                    "Go on with the next one."
+                )
             )
         # Again where it was answered already: had the machine stopped between the two, this one would lack.
         if found.given.counts:

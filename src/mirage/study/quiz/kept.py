@@ -59,7 +59,9 @@ class Asked:
     given : Judgement or None
         None until it is answered.
     removed : bool
-        Whether its figure is not in the atlas any more, or is hidden, and so cannot be asked about.
+        Whether its figure is not in the atlas any more, or is hidden or withdrawn, and so cannot be asked about.
+    withdrawn : bool
+        Whether it cannot be asked about because the figure's source has withdrawn it.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Asked:
     opened: float | None
     given: Judgement | None
     removed: bool
+    withdrawn: bool = False
 
     @property
     def waits(self) -> bool:
@@ -135,7 +138,7 @@ class Quiz:
         return _score([each for each in self.asked if not each.question.graded])
 
 
-def quiz_of(row: Any, rows: Collection[Any], there: Collection[str]) -> Quiz:
+def quiz_of(row: Any, rows: Collection[Any], there: Collection[str], withdrawn: Collection[str] = ()) -> Quiz:
     """A quiz from its row and those of its questions.
 
     Parameters
@@ -143,9 +146,11 @@ def quiz_of(row: Any, rows: Collection[Any], there: Collection[str]) -> Quiz:
     row : row of `quizzes`
     rows : rows of `quiz_questions`
     there : collection of str
-        References of those figures that the atlas has and that are not hidden.
+        References of those figures that the atlas has and that are not hidden or withdrawn.
+    withdrawn : collection of str
+        Of those that their source has withdrawn.
     """
-    asked = tuple(_asked(each, there) for each in rows)
+    asked = tuple(_asked(each, there, withdrawn) for each in rows)
     waiting = [each.question for each in asked if each.waits]
     hidden = gives_away(row.title, names_asked(waiting)) or any(
         gives_away(row.title, [q.structure]) for q in waiting if q.quote
@@ -154,13 +159,14 @@ def quiz_of(row: Any, rows: Collection[Any], there: Collection[str]) -> Quiz:
     return Quiz(row.id, "" if hidden else row.title, Origin(row.origin, row.target), row.created, lacking, asked)
 
 
-def _asked(row: Any, there: Collection[str]) -> Asked:
+def _asked(row: Any, there: Collection[str], withdrawn: Collection[str]) -> Asked:
     question = QUESTION.validate_json(row.question)
     given = JUDGEMENT.validate_json(row.given) if row.given else None
     first, *beside = question.pictures
     gone = given is None and not (question.figure in there and first.figure in there)
     question = replace(question, pictures=(first, *(each for each in beside if each.figure in there)))
-    return Asked(row.id, row.place, question, row.step, row.opened, given, gone)
+    recalled = gone and (question.figure in withdrawn or first.figure in withdrawn)
+    return Asked(row.id, row.place, question, row.step, row.opened, given, gone, recalled)
 
 
 def references_in(row: Any) -> set[str]:

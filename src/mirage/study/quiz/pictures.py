@@ -109,7 +109,7 @@ def drawn(picture: Shown, library: Library, highlight: int = 0) -> bytes:
     else:
         reader = library.stack(row.figure.id)
         image = reader.picture(picture.number, picture.view, picture.window)
-        may = licensing.may_leave(row.figure.source.licence, "page", "myself", altered=True).allowed
+        may = licensing.may_leave(row.figure, "page", "myself", altered=True).allowed
         if highlight and may:
             mask = Image.fromarray(reader.marks(picture.number, picture.view) == highlight)
             image = _tinted(image, np.asarray(mask.resize(image.size, Image.Resampling.NEAREST)))

@@ -88,6 +88,14 @@ class SlicePlaceView(ApiModel):
     page: str = Field(description="The stack's page, open there.")
 
 
+class WithdrawnView(ApiModel):
+    """That the source of a figure has withdrawn it since: an article retracted, a file deleted."""
+
+    said: str = Field(description="What the source says.")
+    url: str = Field(description="Its page at the source; may be empty.")
+    day: str = Field(description="The day on which it was seen: 2026-11-30.")
+
+
 class FigureView(ApiModel):
     """One image with its words."""
 
@@ -113,6 +121,9 @@ class FigureView(ApiModel):
     height: int
     slices: int = Field(description="How many slices a stack has, of which the picture is the best; 0 for a single picture.")
     slice_of: SlicePlaceView | None
+    withdrawn: WithdrawnView | None = Field(
+        description="What the source says, where it has withdrawn the figure; else null."
+    )
     source: SourceView
     citation: str
     links: LinksView
@@ -142,6 +153,7 @@ class CorpusView(ApiModel):
     homepage: str
     licence: LicenceView
     figures: int
+    withdrawn: int = Field(description="How many of the figures its source has withdrawn since.")
     cases: int
     bytes: int
     stated: int = Field(description="Of how many of its figures the licence is stated.")
@@ -163,6 +175,7 @@ class AtlasView(ApiModel):
     format: int
     encoder: EncoderView
     figures: int
+    withdrawn: int = Field(description="How many of the figures their sources have withdrawn since.")
     cases: int
     bytes: int
     corpora: list[CorpusView]
@@ -235,6 +248,7 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
         height=size[1],
         slices=figure.stack.shape[0] if figure.stack else 0,
         slice_of=place and SlicePlaceView.of(place, page=forms.slice_address(place.stack, place.number, place.view)),
+        withdrawn=WithdrawnView.of(figure.withdrawn) if figure.withdrawn else None,
         source=source_view(figure.source),
         citation=citation(figure.id, figure.title or figure.alt, figure.source),
         links=LinksView(

@@ -59,7 +59,9 @@ class OfferView(ApiModel):
     size: int = Field(description="Bytes to fetch for the new ones, as far as the source states them.")
     unsized: int = Field(description="For how many of the new ones it does not.")
     left_out: list[LeftOutView]
-    withdrawn: list[str] = Field(description="Ids of figures of the atlas that the source has retracted or deleted.")
+    withdrawn: list[str] = Field(
+        description="Ids of figures of the atlas that the source has retracted or deleted; they are marked."
+    )
     asked: float = Field(description="When the oldest of the answers was given, in seconds since 1970; they are kept.")
 
     @property

@@ -22,7 +22,7 @@ from mirage.web import forms
 from mirage.web.views.figures import ApiModel, CaseView, FigureView, case_in, figure_in
 from mirage.wording import N_, Words, _
 
-State = Literal["asked", "answered", "removed"]
+State = Literal["asked", "answered", "removed", "withdrawn"]
 VERDICTS: Words[Verdict] = Words(
     {
         "right": N_("Right."),
@@ -152,7 +152,7 @@ def _state(quiz: Quiz, asked: Asked) -> QuestionStateView:
     return QuestionStateView(
         number=asked.number,
         kind=asked.question.kind,
-        state="removed" if asked.removed else "asked" if given is None else "answered",
+        state="withdrawn" if asked.withdrawn else "removed" if asked.removed else "asked" if given is None else "answered",
         graded=asked.question.graded,
         right=given.right if given and given.counts else None,
         page=page_of(quiz.id, asked.number),

@@ -31,7 +31,9 @@ class RepeatView(ApiModel):
     soon: int = Field(description="Cards that come back within this day.")
     answered: int = Field(description="Cards that were answered on this day.")
     cards: int
-    removed: int = Field(description="Cards that are not asked: the atlas has their figures no more, or they are hidden.")
+    removed: int = Field(
+        description="Cards that are not asked: the atlas has their figures no more, or they are hidden or withdrawn."
+    )
     ahead: int = Field(description="Cards that were answered later than it is now, by this machine's clock.")
     ahead_until: float
     next_due: float = Field(description="When the next card comes; 0 where none does.")
@@ -47,6 +49,7 @@ class CardView(ApiModel):
     due: float
     answered: int = Field(description="How often.")
     removed: bool
+    withdrawn: bool = Field(description="Whether it is not asked because the figure's source has withdrawn it.")
 
 
 class CardsView(ApiModel):

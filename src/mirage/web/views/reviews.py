@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import Field
 
 from mirage.figure import Source
+from mirage.study.quiz.question import own
 from mirage.study.reviews.export import Misleading
 from mirage.study.reviews.pool import Kind, ReviewItem, ReviewSource
 from mirage.study.reviews.protocol import Protocol
@@ -57,6 +58,7 @@ class PictureToRateView(ApiModel):
     caption: str
     made: str = Field(description="Plane, modality, region.")
     synthetic: bool
+    withdrawn: bool = Field(description="Whether its source has withdrawn it since.")
     source: SourceView | None = Field(description="None of a synthetic image.")
 
 
@@ -66,6 +68,7 @@ class PassageToRateView(ApiModel):
     letter: str
     text: str
     title: str
+    withdrawn: bool = Field(description="Whether its source has withdrawn it since.")
     source: SourceView
 
 
@@ -175,23 +178,31 @@ def reviews_view(mine: Reviews, protocol: Protocol) -> ReviewsView:
     return ReviewsView(educators=mine.educators(), protocol=protocol.hash, conditions=planned, reviews=shown)
 
 
-def review_view(mine: Reviews, review_id: str, reviewer: str) -> ReviewView:
+def review_view(mine: Reviews, review_id: str, reviewer: str, withdrawn: Collection[str] = ()) -> ReviewView:
     """Show a review to somebody who rates it.
 
     Parameters
     ----------
     mine : mirage.study.reviews.reviews.Reviews
     review_id, reviewer : str
+    withdrawn : collection of str
+        As for `item_view`.
     """
     review = mine.get(review_id)
-    own = {each.rating.item: each for each in mine.rated(review_id, reviewer)} if reviewer else {}
-    items = [item_view(review_id, item, own.get(item.id)) for item in mine.items(review_id, reviewer)]
+    said = {each.rating.item: each for each in mine.rated(review_id, reviewer)} if reviewer else {}
+    there = mine.items(review_id, reviewer)
+    items = [item_view(review_id, item, said.get(item.id), withdrawn=withdrawn) for item in there]
     info = info_view(review).model_dump()
     return ReviewView(**info, reviewer=reviewer, to_rate=items)
 
 
 def item_view(
-    review_id: str, item: ReviewItem, rated: Rated | None = None, *, pictures: Sequence[str] = ()
+    review_id: str,
+    item: ReviewItem,
+    rated: Rated | None = None,
+    *,
+    pictures: Sequence[str] = (),
+    withdrawn: Collection[str] = (),
 ) -> ItemToRateView:
     """Show an item.
 
@@ -204,6 +215,8 @@ def item_view(
         What the reviewer said of it.
     pictures : sequence of str
         Where its pictures are; on this site when left out.
+    withdrawn : collection of str
+        As `mirage.storage.withdrawals.Withdrawals.known_by`.
     """
     content = item.content
     at = f"{forms.address('api/reviews', review_id)}/items/{item.id}/pictures/"
@@ -215,11 +228,15 @@ def item_view(
             caption=each.caption,
             made=each.made,
             synthetic=each.synthetic,
+            withdrawn=bool(own(each.figure) in withdrawn or each.source.url in withdrawn),
             source=None if each.synthetic else _source(each.source),
         )
         for number, each in enumerate(content.pictures)
     ]
-    cited = [PassageToRateView.of(each, source=_source(each.source)) for each in content.passages]
+    cited = [
+        PassageToRateView.of(each, source=_source(each.source), withdrawn=each.source.url in withdrawn)
+        for each in content.passages
+    ]
     return ItemToRateView(
         id=item.id,
         kind=item.kind,
@@ -232,10 +249,12 @@ def item_view(
     )
 
 
-def misleading_view(each: Misleading) -> MisleadingView:
-    """Show what was called misleading."""
+def misleading_view(each: Misleading, withdrawn: Collection[str] = ()) -> MisleadingView:
+    """Show what was called misleading; `withdrawn` as for `item_view`."""
     figure = each.item.content.pictures[0].figure if each.item.kind == "figure" else ""
-    return MisleadingView.of(each, item=item_view(each.review, each.item), figure=figure, comments=list(each.comments))
+    return MisleadingView.of(
+        each, item=item_view(each.review, each.item, withdrawn=withdrawn), figure=figure, comments=list(each.comments)
+    )
 
 
 def _source(source: ReviewSource) -> SourceView:

@@ -74,6 +74,7 @@ class QueryBody(ApiModel):
     filters: dict[str, list[str]] = Field(default_factory=dict)
     k: int = DEFAULT_K
     refine: bool = Field(False, description="Search twice, the second time also with the explanation of the first hits.")
+    withdrawn: bool = Field(False, description="Find also figures that their source has withdrawn; they are marked.")
 
     def query(self) -> Query:
         """Make the query that this means; a term of weight 0 is left out.
@@ -87,7 +88,8 @@ class QueryBody(ApiModel):
             for term in self.terms
             if term.weight != 0
         )
-        return Query(terms, {name: tuple(values) for name, values in self.filters.items()}, self.k, self.refine)
+        filters = {name: tuple(values) for name, values in self.filters.items()}
+        return Query(terms, filters, self.k, self.refine, self.withdrawn)
 
 
 class QueryView(QueryBody):
@@ -102,6 +104,7 @@ class SearchView(ApiModel):
     query: QueryView
     fits: bool = Field(description="False when nothing in the atlas fits; the hits are then the nearest there are.")
     notes: list[str]
+    withdrawn: int = Field(description="How many that fit are left out because their source has withdrawn them.")
     seconds: float
     reading: ReadingView | None = Field(description="How the words were read; null where the query has none.")
     hits: list[HitView]
