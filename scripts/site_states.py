@@ -14,6 +14,8 @@ import httpx
 from PIL import Image
 
 from mirage.atlas import Atlas
+from mirage.corpora.live.base import Standing
+from mirage.storage.gone import heed
 
 Act = Callable[[Any], None]
 QUERY = "axial brain MRI"
@@ -137,6 +139,7 @@ def states(client: httpx.Client, atlas: Atlas, token: str) -> list[State]:
         State("verify", "/verify"),
         State("problem", "/nowhere"),
         State("problem-of-a-query", "/search?q=brain&filter.none=x"),
+        *_withdrawn(client, atlas, "starter:case-abdomen-mri"),
         *_kept(client, figure.id),
         *_made(client),
         *_asked(client),
@@ -146,6 +149,22 @@ def states(client: httpx.Client, atlas: Atlas, token: str) -> list[State]:
         *_reviewed(client),
     ]
     return listed
+
+
+def _withdrawn(client: httpx.Client, atlas: Atlas, case_id: str) -> list[State]:
+    """What its source has withdrawn: the case whose figures are, one of them in a collection, and a search for them."""
+    figure = atlas.figures_of(case_id)[0]
+    heed(atlas, figure.source.corpus, [Standing(case_id, time.time(), "The article was retracted.", figure.source.url)])
+    made = client.post("/api/collections", json={"title": "Withdrawn since"}).json()
+    client.post(f"/api{made['page']}/items", json={"kind": "figure", "target": figure.id})
+    words = quote(figure.title)
+    return [
+        State("figure-withdrawn", f"/figure/{figure.id}", opened),
+        State("case-withdrawn", f"/case/{case_id}"),
+        State("results-left-out", f"/search?q={words}"),
+        State("results-withdrawn", f"/search?q={words}&withdrawn=1", opened),
+        State("collection-withdrawn", made["page"], opened),
+    ]
 
 
 def _ended(client: httpx.Client, job: str) -> dict[str, Any]:

@@ -344,11 +344,15 @@ def test_what_was_deleted_since_is_told_with_the_way_to_take_it_out(place: Place
     fill(place, [page(1), page(2), page(3)])
     assert len(got(opened(place, tmp_path))[0]) == 3
     fill(place, [page(2), page(3)])  # the third is only not looked at
-    items, refused = got(opened(place, tmp_path, most=1, refresh=True))
+    asked = opened(place, tmp_path, most=1, refresh=True)
+    items, refused = got(asked)
     assert [item.figure.id for item in items] == ["commons:M2"]
-    assert [(each.label, each.withdrawn) for each in refused] == [("Chest 1.jpg", "commons:M1")]
-    assert "deleted it since" in refused[0].reason
-    assert opened(place, tmp_path).offer(again=True).withdrawn == ("commons:M1",)
+    said = "Wikimedia Commons has deleted it since it was fetched."
+    assert [(each.label, each.reason) for each in refused] == [("Chest 1.jpg", said)]
+    assert {each.id: each.said for each in asked.standings} == {"commons:M2": "", "commons:M1": said, "commons:M3": ""}
+    assert [each.id for each in opened(place, tmp_path).offer(again=True).standings if each.said] == ["commons:M1"]
+    fill(place, [page(1), page(2), page(3)])  # it was restored
+    assert {each.said for each in opened(place, tmp_path, most=1).offer(again=True).standings} == {""}
 
 
 def test_one_request_is_made_at_a_time(served: Place, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from live_server import LOGIN, Place, Reply, of_json
 from mirage.atlas import Atlas
 from mirage.corpora.base import Infers, Item, Refused
 from mirage.corpora.live import pmc_look, pmc_source, xml
+from mirage.corpora.live.base import Standing
 from mirage.corpora.live.client import Client, Rate
 from mirage.corpora.live.pmc import PmcCorpus
 from mirage.errors import BadInput, NoNetwork, Unavailable
@@ -251,8 +252,13 @@ def test_what_may_not_come_stays_out_and_is_counted(place: Place, tmp_path: Path
     assert (why in told, count) == (True, 1)
     _, refused = got(opened(place, tmp_path))
     assert [each.reason.endswith(".") for each in refused] == [True]
+    told = {each.id: bool(each.said) for each in offer.standings}
     if why == "marked as retracted":
-        assert refused[0].withdrawn == "pmc:PMC1"
+        assert told == {"pmc:PMC1": True}
+        assert (offer.standings[0].said[-1], offer.standings[0].url) == (".", "https://pmc.ncbi.nlm.nih.gov/articles/PMC1/")
+    else:  # of what was not read, nothing is known
+        assert told in ({}, {"pmc:PMC1": False})
+        assert not (told and why in ("retracted or not", "outside of open access", "whose text"))
 
 
 def test_a_patients_permission_is_no_other_owner(place: Place, tmp_path: Path) -> None:
@@ -428,17 +434,26 @@ def test_what_was_retracted_since_is_found_when_it_is_asked_anew(place: Place, t
     hold(place, Paper(1, metadata={"is_retracted": True}), Paper(2))
     assert len(got(opened(place, tmp_path))[0]) == 4
     assert place.asked == []
-    items, refused = got(opened(place, tmp_path, refresh=True))
+    asked = opened(place, tmp_path, refresh=True)
+    items, refused = got(asked)
     assert [item.figure.case_id for item in items] == ["pmc:PMC2"] * 2
-    assert [each.withdrawn for each in refused] == ["pmc:PMC1"]
+    assert [each.reason for each in refused] == ["It is an article marked as retracted."]
+    said = "PubMed Central’s list says that the article was retracted."
+    assert [(each.id, each.said) for each in asked.standings] == [("pmc:PMC1", said), ("pmc:PMC2", "")]
     # Of another query that does not find it, too.
     hold(place, Paper(2), Paper(3))
     place.routes |= {"/bucket/metadata/PMC2.1.json": of_json(Paper(2, metadata={"is_retracted": True}).entry())}
     hidden = place.routes["/eutils/esearch.fcgi"]
     place.routes["/eutils/esearch.fcgi"] = of_json({"esearchresult": {"count": "1", "idlist": ["3"]}})
     assert callable(hidden)
-    _, refused = got(opened(place, tmp_path, query="pneumothorax", refresh=True))
-    assert [each.withdrawn for each in refused] == ["pmc:PMC2"]
+    asked = opened(place, tmp_path, query="pneumothorax", refresh=True)
+    _, refused = got(asked)
+    assert [(each.label, each.reason) for each in refused] == [("PMC2", said)]
+    assert [(each.id, each.said) for each in asked.standings] == [("pmc:PMC3", ""), ("pmc:PMC2", said)]
+    # What was found retracted before is looked at again, too, and may stand again.
+    place.routes |= {"/bucket/metadata/PMC2.1.json": of_json(Paper(2).entry())}
+    again = {each.id: each.said for each in opened(place, tmp_path, query="pneumothorax").offer(again=True).standings}
+    assert again == {"pmc:PMC3": "", "pmc:PMC2": ""}
 
 
 def test_a_plan_that_is_cleared_away_meanwhile_keeps_nobody_from_asking_anew(place: Place, tmp_path: Path) -> None:
@@ -462,8 +477,23 @@ def test_what_an_atlas_has_of_a_retracted_article_is_told_with_the_way_to_take_i
             message = told[-1]["message"]
             assert ("retracted" in message) == retracted
         source = PmcCorpus("pneumothorax", settings=pmc_settings(place, tmp_path / "cache"))
-        assert preview_source(atlas, source, again=True).withdrawn == ("pmc:PMC1-F1", "pmc:PMC1-F2")
-        assert source.offer().withdrawn == ("pmc:PMC1",)
+        both = ("pmc:PMC1-F1", "pmc:PMC1-F2")
+        assert preview_source(atlas, source, again=True).withdrawn == both
+        marked = [atlas.figure(own).withdrawn for own in both]
+        assert {(word.said, word.url) for word in marked if word} == {
+            ("PubMed Central’s list says that the article was retracted.", "https://pmc.ncbi.nlm.nih.gov/articles/PMC1/")
+        }
+        assert atlas.figure("pmc:PMC2-F1").withdrawn is None
+        # Asked for only what stands, the mark stays; when the list says no more that it was retracted, it is lifted.
+        hold(place, Paper(2))
+        add_corpus(atlas, "pmc", {"query": "other words"}, lambda **more: told.append(more), lambda: False)
+        assert [atlas.figure(own).withdrawn for own in both] == marked
+        hold(place, Paper(1), Paper(2))
+        add_corpus(atlas, "pmc", given, lambda **more: told.append(more), lambda: False)
+        assert [atlas.figure(own).withdrawn for own in both] == [None, None]
+        assert "2 figures that were marked as withdrawn are not withdrawn any more" in told[-1]["message"]
+        # An answer of before, which is still kept, neither marks nor lifts.
+        assert not atlas.store.withdrawals.heed("pmc", [Standing("pmc:PMC1", 1.0)]).lifted
     assert "2 figures of this atlas were withdrawn at the source" in message
     assert (
         "“Remove” on their pages takes them out (in the command: `mirage remove figure pmc:PMC1-F1 pmc:PMC1-F2`)." in message

@@ -109,6 +109,7 @@ def test_what_is_ticked_is_added_and_then_marked_as_there(client, site, answers)
     answers.withdrawn[:] = ["made:4", "made:3", "made:9"]  # of which the library has the first
     page = ask(client, site).text
     assert "1 figure of this library was withdrawn at the source" in page
+    assert client.get("/api/figures/made:4").json()["withdrawn"]["said"] == "The article was retracted."
     assert '<a href="/figure/made%3A4">made:4</a>' in page or '<a href="/figure/made:4">made:4</a>' in page
     answers.withdrawn.clear()
     page = ask(client, site).text

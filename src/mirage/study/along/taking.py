@@ -220,14 +220,14 @@ def bundle_of(library: PictureLibrary, kept: Keeping, what: str, target: str, wa
 
 
 def _quiz(library: PictureLibrary, quiz: Quiz, way: str, order: Order) -> Bundle:
-    """What a quiz asks about: its figures, and its questions; one whose figure was removed is counted."""
+    """What a quiz asks about: its figures, and its questions; one whose figure was removed or withdrawn is counted."""
     contents = [
         Kept(
             id=asked.id,
             kind="figure",
             target=asked.question.figure,
             title=_("Question %(number)s", number=asked.number),
-            removed=asked.removed,
+            removed=asked.removed and not asked.withdrawn,
         )
         for asked in quiz.asked
     ]
