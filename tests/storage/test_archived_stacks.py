@@ -88,7 +88,7 @@ def test_a_stack_that_travelled_is_what_it_was(carried: Path, tmp_path: Path) ->
 
 
 def test_only_a_file_with_stacks_has_the_newer_format(carried: Path, parts: Parts, small: Path, tmp_path: Path) -> None:
-    assert json.loads(parts[archive.MANIFEST])["format"] == archive.FORMAT == 2
+    assert json.loads(parts[archive.MANIFEST])["format"] == archive.STACKED == 2
     export(small, tmp_path / "plain.mirage", purpose="myself")
     with zipfile.ZipFile(tmp_path / "plain.mirage") as file:
         assert json.loads(file.read(archive.MANIFEST))["format"] == 1

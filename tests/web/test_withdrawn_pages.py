@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from html import unescape
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -89,12 +90,12 @@ PAGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "the collection in print": (
         "{kept}/print",
         ("stayed behind: their sources have withdrawn them.", "picture left out: its source has withdrawn it."),
-        (f"/api/pictures/{GONE}",),
+        (f"/api/pictures/{GONE}?",),
     ),
     "the collection in print to pass on": (
         "{kept}/print?for=pass-on&non_commercial=1",
         ("stayed behind: their sources have withdrawn them.",),
-        (f"/api/pictures/{GONE}",),
+        (f"/api/pictures/{GONE}?",),
     ),
     "what goes along": (
         "/take?kind=figure&target=" + quote(GONE), ("1 picture stayed behind: its source has withdrawn it.",), ()
@@ -161,7 +162,7 @@ def test_the_api_searches_without_it_counts_it_and_finds_it_when_asked(client: h
 
 def test_a_dropped_picture_finds_it_only_by_the_button(whole: tuple[Served, dict[str, str]], client: httpx.Client) -> None:
     path = whole[0].atlas.picture(GONE)
-    embedded = client.post("/api/embed", files={"picture": (path.name, path.read_bytes())}).json()["picture"]
+    embedded = client.post("/api/embed", files={"file": (path.name, path.read_bytes())}).json()["picture"]
     fields = {"q": "retina", "picture": embedded, "token": whole[0].token}
     page = client.post("/search", data=fields).text
     assert f'href="/figure/{GONE}"' not in page
@@ -184,12 +185,17 @@ def test_a_packet_for_reviewers_is_without_it(whole: tuple[Served, dict[str, str
         assert "stayed behind" in html
 
 
-def test_the_commands_tell_it(whole: tuple[Served, dict[str, str]]) -> None:
+def test_the_commands_tell_it(some_copy: Path) -> None:
     def ran(*arguments: str) -> str:
-        done = CliRunner().invoke(app, [*arguments, "--atlas", str(whole[0].atlas.path)], env={"COLUMNS": "200"})
+        done = CliRunner().invoke(app, [*arguments, "--atlas", str(some_copy)], env={"COLUMNS": "200"})
         assert done.exit_code == 0, done.output
         return " ".join(done.output.split())
 
+    with Atlas.open(some_copy) as atlas:
+        mine = atlas.study.collections.make("Eyes")
+        atlas.study.collections.add(mine.id, "figure", GONE)
+        atlas.study.repeating.add("case", CASE)
+        heed(atlas, "starter", [Standing(GONE, SEEN, SAID, PAGE), Standing(CASE, SEEN, SAID, PAGE)])
     said = f"By its source. {SAID} Seen on 2026-09-21. {PAGE}"
     assert said in ran("show", GONE)
     assert f"figures. {said}" in ran("show", CASE)
@@ -203,5 +209,5 @@ def test_the_commands_tell_it(whole: tuple[Served, dict[str, str]]) -> None:
     assert "withdrawn by the source" in ran("atlas", "info")
     assert ", withdrawn by its source" in ran("collection", "show", "Eyes")
     assert "hidden, or withdrawn by their sources." in ran("repeat", "due")
-    told = json.loads(CliRunner().invoke(app, ["show", GONE, "--json", "--atlas", str(whole[0].atlas.path)]).stdout)
+    told = json.loads(CliRunner().invoke(app, ["show", GONE, "--json", "--atlas", str(some_copy)]).stdout)
     assert told["withdrawn"]["said"] == SAID
