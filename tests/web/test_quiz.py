@@ -328,7 +328,7 @@ def test_what_reviewers_hide_is_not_asked_in_quizzes_and_rounds_that_are_there(t
         study.reviews.hidden.set(gone, True)
         for quiz in (*map(study.quiz.get, [each.id for each in quizzes]), *study.quiz.list()):
             assert {each.question.figure for each in quiz.asked if each.removed} == {gone}
-        with pytest.raises(NotFound, match="or is hidden"):
+        with pytest.raises(NotFound, match="is hidden, or was withdrawn"):
             study.quiz.answer(quizzes[0].id, 2, Given())
         study.reviews.hidden.set(gone, False)
         assert len(study.quiz.get(quizzes[0].id).waiting) == 4
