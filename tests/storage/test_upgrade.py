@@ -146,6 +146,8 @@ def test_records_of_the_version_before_keep_their_mentions(old: Path) -> None:
             ALTER TABLE figures DROP COLUMN folded;
             ALTER TABLE figures DROP COLUMN slice_of;
             ALTER TABLE figures DROP COLUMN edited;
+            DROP INDEX withdrawn_figures;
+            ALTER TABLE figures DROP COLUMN withdrawn;
             DROP TABLE stacks;
             DROP TABLE slice_vectors;
             DROP TABLE removed;
