@@ -45,7 +45,7 @@ def test_roco_is_added_and_what_was_inferred_is_marked(tmp_path: Path) -> None:
     assert "MIRAGE inferred it" in found.stdout + found.stderr
     refused = mirage("add", "rocov2", tmp_path / "files", "--split", "dev", atlas=tmp_path / "atlas")
     assert refused.returncode == 2
-    assert "splits is one of train, validation, test; not 'dev'" in refused.stderr
+    assert "--split is one of train, validation, test; not 'dev'" in refused.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 140])
