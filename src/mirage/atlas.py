@@ -116,6 +116,15 @@ class Snapshots:
             return self._changed.wait_for(lambda: not self._users[id(index)], seconds)
 
 
+@dataclass(slots=True, eq=False)
+class _Remembered:
+    """What was read of an atlas's contents: replaced when they change, so that what was read before is not kept after."""
+
+    hidden: tuple[frozenset[str], frozenset[int]] | None = None  # references of what is hidden, and its keys
+    withdrawn: frozenset[int] | None = None
+    examples: list[Query] | None = None
+
+
 class Atlas(AtlasFolder):
     """What a student opens. Use `Atlas.open`; it is a context manager.
 
@@ -133,8 +142,6 @@ class Atlas(AtlasFolder):
     ...         print(hit.rank, hit.confidence, hit.figure.caption)
     """
 
-    _hidden: tuple[frozenset[str], frozenset[int]] | None = None  # references of what is hidden, and its keys
-    _withdrawn: frozenset[int] | None = None
     _unknown = ""  # why it cannot be told what is hidden
 
     def __init__(self, *opened: Any) -> None:
@@ -175,13 +182,12 @@ class Atlas(AtlasFolder):
 
     def renewed(self) -> None:
         """Forget what was remembered of the contents, the index and the encoder."""
-        now = self._snapshots.now
-        self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
         self._comparer = Comparer(self.store)
-        self._hidden = self._withdrawn = None
+        self._remembered = _Remembered()
         self.browse.close()
         self.browse = self._browse()
-        self._examples: list[Query] | None = None
+        now = self._snapshots.now  # last: what pages keep is made anew with another one
+        self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
 
     def idle(self, index: Index) -> bool:
         """Wait until no question is answered from an index any more; False when one still is after ten minutes."""
@@ -193,10 +199,10 @@ class Atlas(AtlasFolder):
 
     def withdrawn_keys(self) -> frozenset[int]:
         """The store's keys of the figures that their source has withdrawn since; see `mirage.figure.Figure.withdrawn`."""
-        found = self._withdrawn
-        if found is None:
-            found = self._withdrawn = self.store.withdrawals.keys()
-        return found
+        remembered = self._remembered
+        if remembered.withdrawn is None:
+            remembered.withdrawn = self.store.withdrawals.keys()
+        return remembered.withdrawn
 
     def hidden_keys(self) -> frozenset[int]:
         """The store's keys of the figures that learners are not shown unasked: the owner hides them, or they are withdrawn.
@@ -206,18 +212,20 @@ class Atlas(AtlasFolder):
         return self._hidden_by_owner() | self.withdrawn_keys()
 
     def _hidden_by_owner(self) -> frozenset[int]:
+        remembered = self._remembered
         try:
             references = self.study.reviews.hidden.figures()
             self._unknown = ""
         except AtlasError as error:  # what somebody keeps is damaged; what the atlas holds is still to be found
             self._unknown, references = str(error), frozenset()
-        if self._hidden is None or self._hidden[0] != references:
+        hidden = remembered.hidden
+        if hidden is None or hidden[0] != references:
             found: set[int] = set()
             for each in references:
                 with suppress(NotFound):  # removed since
                     found.add(self.store.row(each).key)
-            self._hidden = (references, frozenset(found))
-        return self._hidden[1]
+            hidden = remembered.hidden = (references, frozenset(found))
+        return hidden[1]
 
     # -- searching --------------------------------------------------------------------------------------------------
 
@@ -504,9 +512,10 @@ class Atlas(AtlasFolder):
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""
-        if self._examples is None:
-            self._examples = example_queries(self.search)
-        return self._examples[:n]
+        remembered = self._remembered
+        if remembered.examples is None:
+            remembered.examples = example_queries(self.search)
+        return remembered.examples[:n]
 
 
 def _query(query: str | Query, filters: Mapping[str, Any]) -> Query:

@@ -163,16 +163,37 @@ def test_pages_that_share_their_bytes_are_not_read_for_ever(tmp_path: Path) -> N
         data = followed_by(data, len(data), directory + bytes(4))
     (tmp_path / "a.tif").write_bytes(data)
     corpus, item = only(tmp_path)
-    with pytest.raises(BadPicture, match=r"page 3 is damaged"):
-        corpus.read_stack(item)
+    volume = corpus.read_stack(item)
+    assert (len(volume.voxels), "Of 31 pages the first 2 could be read" in volume.notes[1]) == (2, True)
 
 
-def test_a_page_that_is_cut_off_is_named(tmp_path: Path) -> None:
-    data = tiff(*(page(number, size=(100, 100)) for number in range(4)))
-    (tmp_path / "a.tif").write_bytes(data[:-600])  # pixels stand behind what describes them
+@pytest.mark.parametrize(("name", "there"), [("a.tif", 3), ("a.png", 3), ("a.png", 1), ("a.png", 0)])
+def test_pages_before_one_that_is_cut_off_are_taken_and_that_is_said(name: str, there: int, tmp_path: Path) -> None:
+    pages = [page(number, size=(100, 100)) for number in range(4)]
+    if name == "a.tif":
+        data, called = tiff(*pages)[:-600], "pages"  # pixels stand behind what describes them
+    else:
+        film = io.BytesIO()
+        written(film, pages, format="PNG")
+        frames = [at for at in range(len(film.getvalue())) if film.getvalue().startswith(b"fcTL", at)]
+        data, called = film.getvalue()[: frames[there] + 60], "frames"
+    (tmp_path / name).write_bytes(data)
     corpus, item = only(tmp_path)
-    with pytest.raises(BadPicture, match=r"a\.tif, page 4 is damaged or cut short"):
-        corpus.read_stack(item)
+    if not there:
+        with pytest.raises(BadPicture, match=r"a\.png, frame 1 is damaged or cut short"):
+            corpus.read_stack(item)
+        return
+    volume = corpus.read_stack(item)
+    assert (volume.voxels == np.stack([np.asarray(one) for one in pages[:there]])).all()
+    assert volume.notes[1] == f"Of 4 {called} the first {there} could be read; what follows is damaged or missing."
+    assert corpus.read(item).image.size == (100, 100)
+
+
+def test_what_a_film_shows_where_none_can_be_shown_is_no_frame_of_it(tmp_path: Path) -> None:
+    pages = [page(number) for number in range(4)]
+    written(tmp_path / "a.png", pages, default_image=True)
+    corpus, item = only(tmp_path)
+    assert (corpus.read_stack(item).voxels == np.stack([np.asarray(one) for one in pages[1:]])).all()
 
 
 def test_pages_of_a_synthetic_image_are_refused(tmp_path: Path) -> None:

@@ -154,3 +154,48 @@ def test_headers_of_files_that_a_link_replaced_during_the_look_are_not_read(
     refused = {each.label: each.reason for each in corpora.load("folder", path=folder).items() if isinstance(each, Refused)}
     assert set(refused) == {"a.png"}
     assert "outside the folder" in refused["a.png"]
+
+
+@pytest.mark.parametrize("own_way", [True, False])
+def test_names_that_lead_nowhere_and_what_is_no_file_are_refused_in_words(
+    folder: Path, own_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not own_way:  # of a system on which no file can be opened below an open folder
+        monkeypatch.setattr(os, "supports_dir_fd", set())
+    (folder / "circle.png").symlink_to("circle.png")
+    (folder / "out.png").symlink_to(folder.parent / "theirs" / "a.png")
+    os.mkfifo(folder / "pipe.png")
+    inside = Inside(folder)
+    for name, why in {
+        "circle.png": "leads to no file",
+        "nothing\0.png": "leads to no file",
+        "pipe.png": "is no file",
+        "deep": "is no file",
+        "out.png": "outside the folder",
+        "../theirs/a.png": "outside the folder",
+        "deep/../../theirs/a.png": "outside the folder",
+    }.items():
+        with pytest.raises(OSError, match=why):
+            inside.open(folder / name)
+    with inside.open(folder / "deep" / "b.png") as file:
+        assert file.read() == (folder / "deep" / "b.png").read_bytes()
+
+
+def test_a_folder_whose_place_a_link_takes_while_it_is_looked_at_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Path.resolve
+    looked: list[Path] = []
+
+    def once(path: Path, strict: bool = False) -> Path:
+        found = asked(path, strict)
+        if path.name == "deep" and not looked:
+            looked.append(path)
+            shutil.rmtree(path)
+            path.symlink_to(folder.parent / "theirs" / "deep")
+        return found
+
+    monkeypatch.setattr(Path, "resolve", once)
+    with pytest.raises(OSError, match=r"outside the folder|has taken its place"):
+        Inside(folder).open(folder / "deep" / "b.png")
+    assert looked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import zipfile
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +26,7 @@ from mirage.storage.archive_records import ArchivedFigure, read_record
 from mirage.storage.gone import heed
 from mirage.storage.ingest import add
 from mirage.storage.records import VERSION
+from mirage.storage.withdrawals import Withdrawals
 from parts import draw
 
 SAID, PAGE = "The article was retracted.", "https://example.org/1"
@@ -193,6 +195,32 @@ def test_a_mark_that_can_be_none_is_refused(made: Path, tmp_path: Path, name: st
     assert read_record(ArchivedFigure, json.dumps(record).encode()).withdrawn
     with pytest.raises(ValueError, match="withdrawn"):
         read_record(ArchivedFigure, json.dumps(record | {"withdrawn": BAD[name]}).encode())
+
+
+def test_a_mark_of_the_future_that_a_file_brings_can_be_lifted(made: Path, tmp_path: Path) -> None:
+    with Atlas.open(made) as atlas:
+        heed(atlas, corpus_of(atlas), [Standing(rows(atlas)[0][1], 2.0**34, SAID)])
+    written = export(made, tmp_path / "mine.mirage", purpose="myself").path
+    import_file(written, tmp_path / "there")
+    with Atlas.open(tmp_path / "there") as atlas:
+        assert marked(atlas)["a"].seen <= time.time()
+        assert len(heed(atlas, corpus_of(atlas), [Standing(rows(atlas)[0][1], time.time() + 1)]).lifted) == 1
+
+
+def test_what_was_read_before_a_mark_is_not_kept_after_it(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys are asked for, and before they are there the source's word comes."""
+    with Atlas.open(made) as atlas:
+        keys, between = Withdrawals.keys, [rows(atlas)[0][1]]
+
+        def slowly(own: Withdrawals) -> frozenset[int]:
+            found = keys(own)
+            while between:
+                heed(atlas, corpus_of(atlas), [Standing(between.pop(), 100.0, SAID)])
+            return found
+
+        monkeypatch.setattr(Withdrawals, "keys", slowly)
+        atlas.withdrawn_keys()
+        assert atlas.withdrawn_keys() == keys(atlas.store.withdrawals) != frozenset()
 
 
 def test_an_export_under_way_ends_when_something_is_withdrawn(made: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,22 +11,34 @@ from contextlib import suppress
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from mirage.web import connections
-from mirage.web.connections import PatientProtocol
+from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.server import listen
 
 HALF, REST = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: a", b"b\r\n\r\n"
+
+
+READING = threading.Event()
+
+
+async def read(request: Request) -> PlainTextResponse:
+    READING.set()
+    return PlainTextResponse(await request.body())
 
 
 @pytest.fixture
 def running() -> Iterator[tuple[tuple[str, int], Callable[[], None]]]:
     """Where a site is that says *here*, and how to stop it; a stop that hangs fails."""
     listening = listen("127.0.0.1", 0)
-    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
-    config = uvicorn.Config(app, log_config=None, http=PatientProtocol, timeout_keep_alive=3600, lifespan="off")
+    app = until_stopped(
+        Starlette(routes=[Route("/", lambda _: PlainTextResponse("here")), Route("/", read, methods=["POST"])])
+    )
+    told = {"log_config": None, "timeout_keep_alive": 3600, "lifespan": "off", "timeout_graceful_shutdown": 0}
+    config = uvicorn.Config(app, http=PatientProtocol, **told)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -98,3 +111,17 @@ def test_half_a_head_does_not_hold_a_stop(running: tuple[tuple[str, int], Callab
         kept.sendall(HALF)
         stop()
         assert answer(half) == answer(kept) == b""
+
+
+def test_half_a_body_does_not_hold_a_stop_and_is_no_defect(
+    running: tuple[tuple[str, int], Callable[[], None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    place, stop = running
+    READING.clear()
+    with open_to(place, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc") as half:
+        assert READING.wait(120)
+        with caplog.at_level(logging.INFO):
+            stop()
+        got = answer(half)
+    assert (got[:12], got.endswith(b"stopped before this was done.")) == (b"HTTP/1.1 503", True)
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == []

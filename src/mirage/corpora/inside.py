@@ -20,10 +20,7 @@ def is_inside(path: Path, root: Path) -> bool:
     ----------
     path, root : Path
     """
-    try:
-        return path.is_relative_to(root) and path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError, ValueError):
-        return False
+    return _way(path, root) is not None
 
 
 class Inside:
@@ -61,31 +58,38 @@ class Inside:
         OSError
             When it lies elsewhere, is no file, or cannot be read.
         """
+        try:
+            return os.fdopen(self._opened(path), "rb")
+        except (RuntimeError, ValueError) as error:  # links in a circle, and names that no file can have
+            raise OSError(errno.EINVAL, "its name leads to no file") from error
+
+    def _opened(self, path: Path) -> int:
         self._base = base = self._base or self._root.resolve()
         folder, name = os.path.split(path)
         own = None if name in ("", "..") or path.is_symlink() else self._folder(folder)
-        if own is None and not path.resolve().is_relative_to(base):
+        real = base.joinpath(*own, name) if own is not None else path.resolve()
+        if not real.is_relative_to(base):
             raise OSError(errno.EXDEV, "it is a link to a file outside the folder")
-        parts = path.resolve().relative_to(base).parts if own is None else (*own, name)
-        if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
-            return base.joinpath(*parts).open("rb")
-        handle = os.open(base, os.O_RDONLY)
+        parts = real.relative_to(base).parts
+        if os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW"):
+            handle = os.open(base, os.O_RDONLY)
+        else:
+            handle, parts = _inner(real), parts[:0]
         try:
             for part in parts:
-                # What is a pipe by now would be waited for.
-                inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+                inner = _inner(part, os.O_NOFOLLOW, handle)
                 os.close(handle)
                 handle = inner
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise OSError(errno.EINVAL, "it is no file")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             os.close(handle)
-            if error.errno != errno.ELOOP:
+            if getattr(error, "errno", 0) != errno.ELOOP:
                 raise
             taken = "a link has taken its place since the folder was looked through"
             away = "it is a link to a file outside the folder"
             raise OSError(errno.EXDEV, taken if is_inside(path, self._root) else away) from error
-        return os.fdopen(handle, "rb")
+        return handle
 
     @contextmanager
     def held(self, path: Path) -> Iterator[Path]:
@@ -107,7 +111,20 @@ class Inside:
     def _folder(self, folder: str) -> tuple[str, ...] | None:
         """The way from the root to where a folder really is; None where that is elsewhere."""
         if folder not in self._folders:
-            own = Path(folder)
-            inside = is_inside(own, self._root)
-            self._folders[folder] = own.resolve().relative_to(self._root.resolve()).parts if inside else None
+            self._folders[folder] = _way(Path(folder), self._root)
         return self._folders[folder]
+
+
+def _way(path: Path, root: Path) -> tuple[str, ...] | None:
+    """The way from a folder to where a path really leads; None where that is elsewhere."""
+    try:
+        real, base = path.resolve(), root.resolve()  # once: it may lead elsewhere the next time
+        return real.relative_to(base).parts if path.is_relative_to(root) and real.is_relative_to(base) else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _inner(name: Path | str, flags: int = 0, folder: int | None = None) -> int:
+    # What is a pipe by now would be waited for, and Windows would read words otherwise than they stand there.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    return os.open(name, os.O_RDONLY | flags, dir_fd=folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +16,7 @@ from PIL import Image, ImageSequence
 from mirage.errors import BadPicture, Busy
 from mirage.images.decode import read_picture, synthetic_by
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels
-from mirage.images.pages import Pages, TiffPages
+from mirage.images.pages import MOST_PAGES, Pages, TiffPages
 from mirage.images.pixels import DecodedPicture, grey_if_grey
 from mirage.images.volume import Volume, check_size
 
@@ -30,7 +32,7 @@ def can_stack(pages: Pages | None, size: int, limits: Limits = DEFAULT_LIMITS) -
     size : int
     limits : Limits
     """
-    if pages is None or pages.apart:
+    if pages is None or pages.apart or pages.count > MOST_PAGES:
         return False
     width, height = pages.size
     try:
@@ -42,7 +44,7 @@ def can_stack(pages: Pages | None, size: int, limits: Limits = DEFAULT_LIMITS) -
 
 
 def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIMITS) -> Volume:
-    """Read all pages of a file as one volume.
+    """Read the pages of a file as one volume: all, or those before the first that is damaged, which is noted.
 
     Parameters
     ----------
@@ -61,11 +63,28 @@ def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIM
     try:
         with path.open("rb") as file:
             read = _tiff(file, pages, name) if pages.kind == "TIFF" else _frames(file, pages, name, limits)
-            return stacked(read, (pages.count, *pages.size[::-1]), pages.each, name, (note,), limits)
+            volume = stacked(_undamaged(read), (pages.count, *pages.size[::-1]), pages.each, name, (note,), limits)
     except (BadPicture, Busy, MemoryError):
         raise
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+    read_well = len(volume.voxels)
+    if read_well == pages.count:
+        return volume
+    lost = f"Of {pages.count} {pages.called} the first {read_well} could be read; what follows is damaged or missing."
+    return replace(volume, notes=(*volume.notes, lost))
+
+
+def _undamaged(pages: Iterator[tuple[str, DecodedPicture]]) -> Iterator[tuple[str, DecodedPicture]]:
+    """Pages up to the first that cannot be read."""
+    first = True
+    try:
+        for page in pages:
+            yield page
+            first = False
+    except BadPicture:
+        if first:
+            raise
 
 
 def stacked(
@@ -99,15 +118,18 @@ def stacked(
     """
     size = check_size(shape, each, name, limits)
     with BUDGET.reserve(2 * size, name=name):
-        slices, names = [], []
+        arrays, names = [], []  # no pictures, which take more room than their pixels
         for own, picture in pictures:
             if picture.synthetic:
                 raise BadPicture(f"{own} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
-            slices.append(picture.image if picture.values is None else picture.values)
+            arrays.append(np.array(picture.image) if picture.values is None else picture.values)
             names.append(own)
-        if any(isinstance(one, Image.Image) and one.mode == "RGB" for one in slices):
-            slices = [one.convert("RGB") if isinstance(one, Image.Image) else one for one in slices]
-        arrays = [np.asarray(one) for one in slices]
+        if any(array.ndim == 3 for array in arrays):
+            grey = [array.dtype == np.uint8 and array.ndim == 2 for array in arrays]
+            arrays = [
+                np.broadcast_to(array[..., None], (*array.shape, 3)) if is_grey else array
+                for array, is_grey in zip(arrays, grey, strict=True)
+            ]
         for own, array in zip(names, arrays, strict=True):
             if (array.shape, array.dtype) != (arrays[0].shape, arrays[0].dtype):
                 raise BadPicture(f"{own} is of another size or depth than {names[0]}. Take it out of the row.")
@@ -127,23 +149,25 @@ def _tiff(file: BinaryIO, pages: Pages, name: str) -> Iterator[tuple[str, Decode
 
 
 def _frames(file: BinaryIO, pages: Pages, name: str, limits: Limits) -> Iterator[tuple[str, DecodedPicture]]:
-    number = 0
+    done = 0
     try:
         data = file.read(limits.file_bytes)
         made_by = synthetic_by(data)
         with Image.open(io.BytesIO(data), formats=[pages.kind]) as opened:
             check_pixels(*opened.size, name, limits)
-            for number, frame in enumerate(ImageSequence.Iterator(opened), 1):
-                if number > pages.count:
-                    break
-                own = f"{name}, frame {number}"
+            # What a PNG shows where no film can be shown may be no frame of the film.
+            begin = int(getattr(opened, "default_image", False))
+            for frame in islice(ImageSequence.Iterator(opened), begin, begin + pages.count):
+                own = f"{name}, frame {done + 1}"
                 if frame.mode in _DEPTHS:
-                    yield own, DecodedPicture(frame.convert("L"), pages.kind, (), None, made_by, np.asarray(frame).copy())
-                    continue
-                ground = Image.new("RGBA", frame.size, "black")  # one for all, that what stands still does so
-                shown = Image.alpha_composite(ground, frame.convert("RGBA")) if frame.has_transparency_data else frame
-                yield own, DecodedPicture(grey_if_grey(shown.convert("RGB")), pages.kind, (), None, made_by)
+                    read = DecodedPicture(frame.convert("L"), pages.kind, (), None, made_by, np.asarray(frame).copy())
+                else:
+                    ground = Image.new("RGBA", frame.size, "black")  # one for all, that what stands still does so
+                    shown = Image.alpha_composite(ground, frame.convert("RGBA")) if frame.has_transparency_data else frame
+                    read = DecodedPicture(grey_if_grey(shown.convert("RGB")), pages.kind, (), None, made_by)
+                yield own, read
+                done += 1
     except (BadPicture, Busy, MemoryError):
         raise
     except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name}, frame {number + 1} is damaged or cut short. Copy or export the file again.") from error
+        raise BadPicture(f"{name}, frame {done + 1} is damaged or cut short. Copy or export the file again.") from error

@@ -6,6 +6,7 @@ The figures come with their vectors, so nothing is encoded where the same encode
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -169,12 +170,15 @@ class _Importing:
         self._there = {own: (corpus, mark) for corpus, those in marks.items() for own, mark in those.items()}
         self._titles = set[tuple[str, str]]()  # of figures, with their cases
         self.added = self.kept = 0
+        self._begun = time.time()
         self._withdrawn = atlas.store.withdrawals.ids()
         self._marked = dict[str, Withdrawal]()  # of figures that are there already, what the file says
 
     def _figures(self, block: int) -> Iterator[ArchivedFigure]:
         """The figures of a block, with keyed ids for those that an earlier version made of the names of files."""
         for figure in self._file.figures(block):
+            if figure.withdrawn and figure.withdrawn.seen > self._begun:  # or no answer could ever lift it
+                figure = altered(figure, withdrawn=altered(figure.withdrawn, seen=self._begun))  # noqa: PLW2901
             if MADE_OF_A_NAME.fullmatch(figure.id):
                 key = self._atlas.store.id_key
                 own, case = keyed_id(key, figure.id), keyed_id(key, figure.case_id)

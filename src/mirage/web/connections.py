@@ -1,10 +1,15 @@
-"""Connections whose request does not come: their head has a time to arrive in, and few may wait for it."""
+"""Connections whose request does not come: their head has a time to arrive in, and few may wait for it.
+
+What is still under way when the server has waited long enough at its stop is told so, and leaves no defect in the log.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import ClassVar
 
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 20.0
@@ -49,3 +54,29 @@ class PatientProtocol(H11Protocol):
     def _late(self) -> None:
         self._done()
         self.transport.abort()
+
+
+def until_stopped(app: ASGIApp) -> ASGIApp:
+    """Make an application whose requests end quietly when its server gives them up.
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await app(scope, receive, sending)
+        except asyncio.CancelledError:  # of the server alone: nothing else ends a request from without
+            if not started:
+                gone = PlainTextResponse("MIRAGE was stopped before this was done.", 503, {"Connection": "close"})
+                await gone(scope, receive, send)
+
+    return answering

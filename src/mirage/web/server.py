@@ -50,7 +50,7 @@ from mirage.web import (
     taking,
     templating,
 )
-from mirage.web.connections import PatientProtocol
+from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
@@ -196,7 +196,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
             logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
             logging.getLogger("mirage").setLevel(logging.INFO)
         config = uvicorn.Config(
-            app,
+            until_stopped(app),
             log_config=None,
             access_log=False,  # ours leaves query strings out
             server_header=False,
