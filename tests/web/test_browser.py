@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +31,7 @@ SHIFTS = """{
   observer.observe({ type: "layout-shift", buffered: true });
   window.moved = () => { take(observer.takeRecords()); return found; };
 }"""
+RECENT = [{"words": f"axial brain MRI {number}", "url": f"/search?q={number}"} for number in range(8)]
 
 
 @pytest.fixture
@@ -244,6 +246,7 @@ def test_nothing_on_a_page_moves_while_it_comes_slowly_to_a_slow_machine(chromiu
     """Pages that come in pieces, and scripts that start late: whatever they bring has its place already."""
     page, complaints = opened(chromium, site, viewport={"width": width, "height": 600})
     page.add_init_script(SHIFTS)
+    page.add_init_script(f"localStorage.setItem('mirage.recent', JSON.stringify({json.dumps(RECENT)}))")
     tools = page.context.new_cdp_session(page)
     tools.send("Emulation.setCPUThrottlingRate", {"rate": 6})
     line = {"offline": False, "latency": 40, "downloadThroughput": 150_000, "uploadThroughput": 150_000}

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from urllib.parse import quote
 
+import httpx
 import numpy as np
 import pytest
 from browsing import QUESTIONS, expect, opened, rested, too_wide
+from conftest import serving
+from PIL import Image
 
+from mirage.atlas import Atlas
+from mirage.corpora import load
 from mirage.images.packing import pack
+from mirage.settings import Settings
+from mirage.storage.ingest import add
 from mirage.web.templating import address
 
 pytestmark = pytest.mark.browser
@@ -335,3 +343,27 @@ def test_a_stack_fits_every_screen_has_contrast_and_names_its_controls(chromium,
     page, _ = opened(chromium, stacked)
     assert too_wide(page, PAGE, "/figure/made:plain") == []
     page.context.close()
+
+
+def test_frames_of_a_film_are_slices_of_no_plane(chromium, roots, tmp_path):
+    """Before the script and after it: nobody knows how a film, or numbered pictures, lie in the patient."""
+    frames = [Image.fromarray(np.full((40, 56), 50 * number, np.uint8)) for number in range(1, 4)]
+    (tmp_path / "films").mkdir()
+    frames[0].save(tmp_path / "films" / "film.gif", save_all=True, append_images=frames[1:])
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, load("folder", path=tmp_path / "films"))
+        (row,) = atlas.store.rows(atlas.store.keys()).values()
+        with serving(atlas, Settings(), roots) as served:
+            page, complaints = opened(chromium, served)
+            address = f"/figure/{quote(row.figure.id)}?slice=2"
+            plain = httpx.get(f"{served.url}{address}").text.partition("<main")[2].partition("</main>")[0]
+            assert "slice 2 of 3" in plain
+            assert "3 slices of 56 × 40 pixels" in plain
+            assert not re.search("axial,? slice", plain)
+            page.goto(address)
+            rested(page)
+            page.locator("[data-step='1']").click()
+            expect(page.locator("[data-count]")).to_have_text("slice 3 of 3")
+            assert "axial" not in page.locator("main").inner_text()
+            page.context.close()
+            assert complaints == []

@@ -114,7 +114,7 @@ def test_what_concerns_privacy_is_chosen_by_a_command_alone(site, client, corpus
 def test_a_choice_is_made_among_plain_words_and_a_wrong_one_keeps_the_form(site, client):
     page = client.get("/corpora").text
     chosen = re.search(r'<select name="stacks">.*?</select>', page, re.DOTALL)[0]
-    assert '<option value="series" selected>DICOM series and NIfTI files</option>' in chosen
+    assert '<option value="series" selected>DICOM series, NIfTI files, and pages or frames of one file</option>' in chosen
     assert "pictures with numbered names" in chosen
     folder = str(site.roots / "My teaching files")
     form = {"token": site.token, "corpus": "folder", "path": folder, "stacks": "yes", "licence": "CC-BY-4.0"}

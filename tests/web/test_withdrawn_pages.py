@@ -66,7 +66,15 @@ PAGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "another figure": (f"/figure/{OTHER}", (), ("withdrawn banner", MARK, f'href="/figure/{GONE}"')),
     "the case": (
         f"/case/{CASE}",
-        ("withdrawn banner", "figures of this case were withdrawn by their source.", PAGE, "Remove them …", MARK),
+        (
+            "withdrawn banner",
+            "<strong>All ",
+            " figures of this case were withdrawn by their source.",
+            "They are kept here and marked.",
+            PAGE,
+            "Remove them …",
+            MARK,
+        ),
         (),
     ),
     "the case, with its answer hidden": (f"/case/{CASE}?answer=hidden", ("withdrawn banner",), ()),
@@ -80,12 +88,22 @@ PAGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         (f'href="/figure/{GONE}"', MARK, '<a href="/search?q=retina">Leave them out</a>', 'name="withdrawn" value="1"'),
         (LEFT_OUT,),
     ),
+    "a search that nothing else fits": (
+        "/search?q=lung+mass",
+        ("Only what was withdrawn fits.", '<p class="hint"><a href="/search?q=lung+mass&amp;withdrawn=1"'),
+        ("Nothing here fits.",),
+    ),
+    "a comparison with what nothing else fits": (
+        "/compare?a.q=lung+mass&b.q=aortic+dissection",
+        ("Only what was withdrawn fits.", "What fits A was withdrawn by its source, so there is nothing to compare it by."),
+        ("No figure in this atlas fits A",),
+    ),
     "a search that it does not fit": ("/search?q=skin+histology", (), (MARK, "left out: its source")),
     "an explanation": ("/explain?q=retina&withdrawn=1", (), ()),
     "a comparison": ("/compare?a.q=retina&a.withdrawn=1&b.q=skin+histology", (), (f'href="/figure/{GONE}"', MARK)),
     "the start": ("/", (), (f'href="/figure/{GONE}"', MARK)),
     "what there is": ("/browse", (), (f'href="/figure/{GONE}"',)),
-    "the library": ("/corpora", ("figures of it were withdrawn by their source.",), ()),
+    "the library": ("/corpora", ("figures of it were withdrawn by their source.", ">Lung nodule</a>"), (">Lung mass</a>",)),
     "the collection": ("{kept}", ("<strong>withdrawn by its source</strong>",), ("<strong>removed</strong>",)),
     "the collection in print": (
         "{kept}/print",
@@ -202,7 +220,7 @@ def test_the_commands_tell_it(some_copy: Path) -> None:
     assert "withdrawn" not in ran("show", OTHER)
     plain = ran("search", "retina")
     assert LEFT_OUT in plain
-    assert "With --withdrawn they are found too, and marked." in plain
+    assert "With --withdrawn what was withdrawn is found too, and marked." in plain
     asked = ran("search", "retina", "--withdrawn")
     assert "[withdrawn by its source]" in asked
     assert "--withdrawn" not in asked

@@ -34,9 +34,12 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         say(line)
     hits = answer["hits"]
     if answer["withdrawn"]:
-        say("With --withdrawn they are found too, and marked.")
+        say("With --withdrawn what was withdrawn is found too, and marked.")
     if not answer["fits"]:
-        say("Nothing in this atlas fits." + (" The nearest there is:" if hits else ""))
+        say(
+            ("Only what was withdrawn fits." if answer["withdrawn"] else "Nothing in this atlas fits.")
+            + (" The nearest there is:" if hits else "")
+        )
     if not hits:
         return
     table = Table(box=None, pad_edge=False, header_style="bold", expand=out.is_terminal)

@@ -197,7 +197,7 @@ class Comparer:
             alike=alike,
             beside=() if dual.same or alike else nearest(shown_a, shown_b),
             both=() if dual.same else both,
-            notes=tuple(_notes(dual, cases_a, cases_b, both, (*of_a, *of_b))),
+            notes=tuple(_notes(dual, cases_a, cases_b, both, (*of_a, *of_b), (a.withdrawn, b.withdrawn))),
             seconds=a.seconds + b.seconds + time.perf_counter() - started,
         )
 
@@ -283,13 +283,20 @@ def _kind(hit: Hit) -> tuple[str, str, str]:
 
 
 def _notes(
-    dual: Dual, a: Sequence[CaseFindings], b: Sequence[CaseFindings], both: Sequence[str], apart: Sequence[KeyConcept]
+    dual: Dual,
+    a: Sequence[CaseFindings],
+    b: Sequence[CaseFindings],
+    both: Sequence[str],
+    apart: Sequence[KeyConcept],
+    withdrawn: tuple[int, int],
 ) -> Iterator[str]:
     if dual.same:
         yield _(SAME) if not dual.modified else " ".join((_(SAME), _("Say what B should have less or more of.")))
         return
-    for name, cases in (("A", a), ("B", b)):
-        if not cases:
+    for name, cases, gone in (("A", a, withdrawn[0]), ("B", b, withdrawn[1])):
+        if not cases and gone:
+            yield _("What fits %(name)s was withdrawn by its source, so there is nothing to compare it by.", name=name)
+        elif not cases:
             yield _("No figure in this atlas fits %(name)s well enough, so there is nothing to compare it by.", name=name)
     if not a or not b:
         return

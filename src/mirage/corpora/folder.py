@@ -124,11 +124,12 @@ class FolderCorpus:
             CorpusOption("frames", "How many frames to take of a DICOM file that is no stack.", int, default=12),
             CorpusOption(
                 "stacks",
-                "What becomes a stack to scroll through: DICOM series and NIfTI files, numbered pictures too, or none.",
+                "What becomes a stack to scroll through: DICOM series, NIfTI files, and pages or frames of one TIFF, GIF, "
+                "WebP or PNG; numbered pictures too; or none.",
                 default="series",
                 choices=HOW,
                 choice_words=(
-                    N_("DICOM series and NIfTI files"),
+                    N_("DICOM series, NIfTI files, and pages or frames of one file"),
                     N_("those, and pictures with numbered names (001.png, 002.png, …)"),
                     N_("nothing: every picture stands alone"),
                 ),

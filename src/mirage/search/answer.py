@@ -203,7 +203,8 @@ class Answer:
         """Show the hits as pictures in a notebook, with the notes."""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         if not self.fits:
-            notes += "<p><b>Nothing in this atlas fits.</b>" + (" The nearest there is:" if self.hits else "") + "</p>"
+            nothing = "Only what was withdrawn fits." if self.withdrawn else "Nothing in this atlas fits."
+            notes += f"<p><b>{nothing}</b>" + (" The nearest there is:" if self.hits else "") + "</p>"
         return f"<div>{notes}{''.join(hit._repr_html_() for hit in self.hits)}</div>"
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from mirage.figure import Figure
 from mirage.storage.database import Database
-from mirage.storage.records import figures, stacks
+from mirage.storage.records import WITHDRAWN, figures, stacks
 from mirage.storage.rows import FIGURE_ROWS, row_of
 
 MOST = 60
@@ -34,7 +34,7 @@ class Contents:
     Attributes
     ----------
     modalities, diagnoses : tuple of (str, int)
-        Value and number of figures; of diagnoses the first `MOST`.
+        Value and number of figures; of diagnoses the first `MOST`, without what was withdrawn.
     different : int
         How many diagnoses there are.
     stacks : tuple of Figure
@@ -66,8 +66,8 @@ def contents_of(database: Database, corpus: str) -> Contents:
     """
     own, count = figures.c.corpus == corpus, sa.func.count().label("count")
 
-    def counted(column: sa.Column[Any]) -> list[tuple[str, int]]:
-        asked = sa.select(column, count).where(own, column != "").group_by(column).order_by(count.desc(), column)
+    def counted(column: sa.Column[Any], *also: sa.ColumnElement[bool]) -> list[tuple[str, int]]:
+        asked = sa.select(column, count).where(own, column != "", *also).group_by(column).order_by(count.desc(), column)
         return [(value, number) for value, number in database.rows(asked)]
 
     terms = figures.c.attribution, figures.c.licence, figures.c.licence_url
@@ -76,7 +76,7 @@ def contents_of(database: Database, corpus: str) -> Contents:
     sources = [SourceCount(*row) for row in database.rows(by_source)]
     keys = [row[0] for row in database.rows(sa.select(stacks.c.key).join(figures).where(own).order_by(stacks.c.key))]
     first = FIGURE_ROWS.where(figures.c.key.in_(keys[:MOST])).order_by(figures.c.key)
-    diagnoses = counted(figures.c.diagnosis)
+    diagnoses = counted(figures.c.diagnosis, ~WITHDRAWN)  # each is a link to a search
     return Contents(
         tuple(counted(figures.c.modality)),
         tuple(diagnoses[:MOST]),

@@ -41,7 +41,10 @@ export class SlicePage {
     const { stack, slider } = this, { slices } = stack.planeOf(stack.view);
     slider.max = slices;
     slider.value = stack.number + 1;
-    this.count.textContent = _("%(plane)s, slice %(number)s of %(count)s", { plane: stack.view, number: stack.number + 1, count: slices });
+    const number = stack.number + 1;
+    this.count.textContent = stack.oriented
+      ? _("%(plane)s, slice %(number)s of %(count)s", { plane: stack.view, number, count: slices })
+      : _("slice %(number)s of %(count)s", { number, count: slices });
     stack.viewer.stage.classList.toggle("at-first", !stack.can(-1));
     stack.viewer.stage.classList.toggle("at-last", !stack.can(1));
   }
@@ -54,7 +57,7 @@ export class SlicePage {
     const first = names.slice(0, NAMED).join(", "), more = names.length - NAMED;
     const told = where + (names.length ? `, ${more > 0 ? _("%(names)s and %(n)s more", { names: first, n: more }) : first}` : "");
     slider.setAttribute("aria-valuetext", told);
-    stack.picture.setAttribute("aria-label", `${shown.view} ${told}`);
+    stack.picture.setAttribute("aria-label", stack.oriented ? `${shown.view} ${told}` : told);
     // A slider says itself what it shows.
     if (document.activeElement === viewer.stage) viewer.tell(told);
     for (const [at, side] of ["left", "right", "top", "bottom"].entries()) {

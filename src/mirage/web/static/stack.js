@@ -40,7 +40,13 @@ export class Stack {
   get size() { return [this.plane.columns, this.plane.rows]; }
   get spacing() { return this.plane.spacing; }
   get where() { return `${this.view} ${this.number}`; }
-  get title() { return _("%(plane)s, slice %(n)s", { plane: this.view, n: this.number + 1 }); }
+  // Frames of a film and numbered pictures are slices of no known plane.
+  get oriented() { return this.header.planes.length > 1 || Boolean(this.header.planes[0].letters); }
+
+  get title() {
+    const n = this.number + 1;
+    return this.oriented ? _("%(plane)s, slice %(n)s", { plane: this.view, n }) : _("slice %(n)s", { n });
+  }
   at(where) { const [view, number] = where.split(" "); this.show(view, Number(number)); }
 
   // Millimetres from slice to slice: other planes have it as the spacing of their rows or columns.
