@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -58,8 +59,8 @@ def served(running: tuple[tuple[str, int], Callable[[], None]]) -> tuple[str, in
     return running[0]
 
 
-def open_to(place: tuple[str, int], data: bytes) -> socket.socket:
-    connection = socket.create_connection(place, timeout=120)
+def open_to(place: tuple[str, int], data: bytes, address: str = "127.0.0.1") -> socket.socket:
+    connection = socket.create_connection(place, timeout=120, source_address=(address, 0))
     connection.sendall(data)
     return connection
 
@@ -102,6 +103,21 @@ def test_of_many_that_wait_the_oldest_gives_way(served: tuple[str, int], monkeyp
             assert answer(other).endswith(b"here")
             other.close()
     assert not connections.PatientProtocol._waiting
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this machine has one address of its own")
+def test_who_opens_many_ends_their_own_and_nobody_else_s(served: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_WAITING", 3)
+    with open_to(served, HALF, "127.0.0.2") as honest:
+        crowd = []
+        for number in range(6):
+            crowd.append(open_to(served, HALF))
+            if number >= 2:
+                assert answer(crowd[number - 2]) == b""
+        honest.sendall(REST)
+        assert answer(honest).endswith(b"here")
+        for each in crowd:
+            each.close()
 
 
 def test_half_a_head_does_not_hold_a_stop(running: tuple[tuple[str, int], Callable[[], None]]) -> None:

@@ -141,6 +141,14 @@ def test_every_page_says_it(whole: tuple[Served, dict[str, str]], client: httpx.
         assert "<b>was</b>" not in answer.text
 
 
+def test_what_is_shown_beside_a_figure_carries_its_own_mark(client: httpx.Client) -> None:
+    first, *others = client.get(f"/api/cases/{CASE}").json()["figures"]
+    beside = client.get(f"/figure/{first['id']}").text.partition('id="siblings"')[2].partition("</section>")[0]
+    shown = beside.count('class="shot"')
+    assert 0 < shown <= len(others)
+    assert beside.count(MARK) == shown
+
+
 def test_the_pages_button_leads_to_the_removal_of_what_is_meant(client: httpx.Client) -> None:
     for address in (f"/figure/{GONE}", f"/case/{CASE}"):
         banner = client.get(address).text.partition("withdrawn banner")[2].partition("</section>")[0]

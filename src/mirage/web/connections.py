@@ -6,6 +6,7 @@ What is still under way when the server has waited long enough at its stop is to
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import ClassVar
 
 from starlette.responses import PlainTextResponse
@@ -15,7 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 20.0
 """From a connection's begin, or from the first byte of a later request, to the end of the request's head."""
 MOST_WAITING = 256
-"""Connections without a whole head, each of which holds a file handle; the oldest gives way to the next."""
+"""Connections without a whole head, each of which holds a file handle; of the address that has most of them the oldest
+gives way to the next, so that who opens many ends their own."""
 
 
 class PatientProtocol(H11Protocol):
@@ -44,7 +46,8 @@ class PatientProtocol(H11Protocol):
 
     def _wait(self) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            next(iter(self._waiting))._late()
+            most, _ = Counter(map(_address, self._waiting)).most_common(1)[0]
+            next(each for each in self._waiting if _address(each) == most)._late()
         self._waiting[self] = self.loop.call_later(HEAD_SECONDS, self._late)
 
     def _done(self) -> None:
@@ -54,6 +57,10 @@ class PatientProtocol(H11Protocol):
     def _late(self) -> None:
         self._done()
         self.transport.abort()
+
+
+def _address(connection: PatientProtocol) -> str:
+    return connection.client[0] if connection.client else ""
 
 
 def until_stopped(app: ASGIApp) -> ASGIApp:
