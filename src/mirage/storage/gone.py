@@ -98,8 +98,9 @@ def heed(atlas: AtlasFolder, name: str, standings: Sequence[Standing]) -> Heeded
     """
     heeded = atlas.store.withdrawals.heed(name, standings)
     if heeded.withdrawn or heeded.lifted:
-        atlas.store.set_note(STAMP, str(int(atlas.store.note(STAMP) or 0) + 1))  # so that an export under way knows
         atlas.renewed()
+        # So that an export under way knows; behind it, for pages keep by this number what they made of the contents.
+        atlas.store.set_note(STAMP, str(int(atlas.store.note(STAMP) or 0) + 1))
     return heeded
 
 
