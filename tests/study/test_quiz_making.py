@@ -199,7 +199,7 @@ def test_two_figures_give_what_they_can_and_say_what_is_lacking(atlas: Atlas, fi
 def test_no_figures_give_no_questions_and_say_so(atlas: Atlas) -> None:
     made = quiz.questions([], atlas)
     assert made.questions == ()
-    assert "There are no figures to ask about." in made.lacking["name"]
+    assert "There are no figures to ask about, or all are hidden or withdrawn." in made.lacking["name"]
 
 
 def test_a_case_and_a_diagnosis_are_asked_about_once(atlas: Atlas, figures: list[Figure]) -> None:

@@ -159,6 +159,14 @@ def test_the_pages_button_leads_to_the_removal_of_what_is_meant(client: httpx.Cl
         assert told == ({GONE} if "figure" in address else {each["id"] for each in case["figures"]})
 
 
+def test_where_all_was_withdrawn_a_quiz_and_the_repetition_say_so(client: httpx.Client) -> None:
+    for address, origin in (("/api/quiz", "origin"), ("/api/repeat/cards", "source")):
+        refused = client.post(address, json={origin: "case", "target": CASE})
+        assert refused.status_code == 400
+        assert "no figures" in refused.json()["detail"]
+        assert "or all are hidden or withdrawn" in refused.json()["detail"]
+
+
 def test_the_api_tells_it_with_words_link_and_day(client: httpx.Client) -> None:
     told = {"said": SAID, "url": PAGE, "day": "2026-09-21"}
     assert client.get(f"/api/figures/{GONE}").json()["withdrawn"] == told

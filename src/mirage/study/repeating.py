@@ -100,7 +100,12 @@ class Repeating:
             found = list(self._askable(figures, [kind for kind in KINDS if not kinds or kind in kinds], refused))
         why = tuple(f"{count:,} {reason}" for reason, count in refused.most_common(3))
         if not found:
-            raise BadInput(_("Nothing can be asked here: %(value)s.", value="; ".join(why) or "there are no figures"))
+            raise BadInput(
+                _(
+                    "Nothing can be asked here: %(value)s.",
+                    value="; ".join(why) or _("there are no figures, or all are hidden or withdrawn"),
+                )
+            )
         new = self._schedule.add(found)
         return Added(new, len(found) - new, why)
 
