@@ -20,6 +20,7 @@ from mirage.cli import app
 from mirage.corpora.live.base import Standing
 from mirage.settings import Settings
 from mirage.storage.gone import heed
+from mirage.web.site import RunningSite
 from parts import copy_atlas
 
 GONE, OTHER, CASE = "starter:retina", "starter:retina-microaneurysms", "starter:case-lung-mass"
@@ -217,6 +218,16 @@ def test_a_packet_for_reviewers_is_without_it(whole: tuple[Served, dict[str, str
         assert "withdrawn by its source" in html
         assert MARK not in html
         assert "stayed behind" in html
+
+
+def test_what_a_page_made_while_the_atlas_changed_is_made_anew_after_it(some_copy: Path) -> None:
+    with Atlas.open(some_copy) as atlas:
+        site = RunningSite(atlas, Settings(), "token")
+        before = site.state
+        assert site.state == before
+        with atlas.changing():
+            during = site.state
+        assert before != during != site.state
 
 
 def test_the_commands_tell_it(some_copy: Path) -> None:

@@ -88,7 +88,7 @@ class RunningSite:
     @property
     def state(self) -> object:
         """What changes whenever the atlas does, words of its figures included; to be compared."""
-        return self.atlas.store.note("stamp")
+        return self.atlas.store.note("stamp"), self._searched()  # that of a change is noted at its begin
 
     def educators(self) -> int | None:
         """How many educators have rated something; None where what people keep cannot be read."""
