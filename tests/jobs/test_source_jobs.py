@@ -141,18 +141,18 @@ def test_two_of_one_source_wait_for_one_another_and_the_same_one_is_one(
 def test_a_corpus_removed_while_it_is_added_is_removed_after_it(
     jobs: Jobs, atlas: Atlas, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended(jobs, jobs.start_add(corpus="made", query="before", only=["made:0", "made:3", "made:4"]))
+    ended(jobs, jobs.start_add(corpus="made", query="nodule", only=["made:0", "made:3", "made:4"]))
     held = Held(monkeypatch, at=1)
-    adding = jobs.start_add(corpus="made", query="while", only=["made:1", "made:2"])
+    adding = jobs.start_add(corpus="made", query="mass", only=["made:1", "made:2"])
     held.there.wait(PATIENCE)
     removing = jobs.start_remove(corpus="made")
     held.go_on.set()
     assert ended(jobs, adding).state == "done"
     assert ended(jobs, removing).state == "done"
     assert atlas.info().figures == 0
-    found = ended(jobs, jobs.start_look(corpus="made", query="after"))
+    found = ended(jobs, jobs.start_look(corpus="made", query="effusion"))
     assert set(jobs.preview_of(found.id).states) == {"removed"}
-    assert ended(jobs, jobs.start_add(corpus="made", query="after")).added == 5
+    assert ended(jobs, jobs.start_add(corpus="made", query="effusion")).added == 5
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,14 @@ def test_what_breaks_in_the_middle_says_how_to_go_on(
 
 
 def test_what_a_source_may_not_be_asked_is_refused_before_anything(jobs: Jobs, answers: Answers) -> None:
-    for wrong in ({}, {"query": "a\nb"}, {"query": "x" * 1001}, {"query": "x", "most": 999}, {"query": "x", "no": 1}):
+    for wrong in (
+        {},
+        {"query": "lung\x07nodule"},
+        {"query": "of the"},
+        {"query": "x" * 1001},
+        {"query": "x", "most": 999},
+        {"query": "x", "no": 1},
+    ):
         with pytest.raises(BadInput):
             jobs.start_look(corpus="made", **wrong)
     with pytest.raises(NotFound):
