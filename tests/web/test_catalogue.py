@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -172,3 +173,16 @@ def test_every_text_of_a_script_is_in_the_catalogue_and_its_data_come_from_the_s
     assert script == "source.js" or not re.search(r"\bfetch\(|XMLHttpRequest|new EventSource", source), (
         "fetch through source.js"
     )
+
+
+def test_no_text_stands_in_an_f_string_where_it_is_not_collected():
+    hidden = [
+        (path.name, call.lineno)
+        for path in sorted(WEB.parent.rglob("*.py"))
+        for joined in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(joined, ast.JoinedStr)
+        for call in ast.walk(joined)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_", "ngettext", "N_")
+        if any(isinstance(each, ast.Constant) for each in call.args)
+    ]
+    assert not hidden

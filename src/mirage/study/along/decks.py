@@ -213,7 +213,8 @@ def _structures(picture: Picture, marked: MarkedSlice, shown: str, bundle: Bundl
     back = f'<div class="names">{names}</div><p class="caption">{escape(line(" ".join(said)))}</p>'
     back += f'<p class="about">{escape(picture.title)}</p><div class="credit">{_credit(picture, bundle, marked=True)}</div>'
     about = f'<p class="about">{escape(picture.kind_in(marked.view))}</p>'
-    header = f'<p class="question">{_("Which structure is marked?")}</p>{about}'
+    asked = _("Which structure is marked?")
+    header = f'<p class="question">{asked}</p>{about}'
     return [shapes, shown, header, back, escape(picture.figure.id)]
 
 

@@ -60,10 +60,11 @@ def write(bundle: Bundle, out: BinaryIO, *, answers: bool = False) -> int:
 
 def _section(number: int, picture: Picture, *, answers: bool) -> Iterator[str]:
     data = base64.b64encode(picture.path.read_bytes()).decode()
+    alternative = _("Picture %(number)s", number=number)
     yield f"<section><h2>{number}. {escape(picture.question)}</h2>"
     yield (
         f'<p><img src="data:{_TYPES[picture.path.suffix]};base64,{data}" width="{picture.width}" '
-        f'height="{picture.height}" alt="{_("Picture %(number)s", number=number)}"></p>'
+        f'height="{picture.height}" alt="{alternative}"></p>'
     )
     yield f'<p class="small">{escape(picture.kind)}</p><p class="small">{_(TEACHING)}</p>'
     if not answers:

@@ -28,7 +28,7 @@ def _deck(bundle: Bundle, library: PictureLibrary, out: BinaryIO) -> tuple[str, 
 
     made = decks.write(bundle, library, out)
     notes = ngettext("%(num)s note.", "%(num)s notes.", made.notes)
-    said = f"{notes} {ngettext('%(num)s card.', '%(num)s cards.', made.cards)}"
+    said = notes + " " + ngettext("%(num)s card.", "%(num)s cards.", made.cards)
     if not made.structures:
         return counted(bundle), said
     asked = ngettext(

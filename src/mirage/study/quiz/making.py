@@ -193,7 +193,7 @@ def _lacking(source: _Source) -> str:
     if source.made:
         begun = ngettext("%(kind)s: %(num)s question.", "%(kind)s: %(num)s questions.", source.made, kind=kind)
     if not source.looked_at:
-        return f"{begun} {_('There are no figures to ask about, or all are hidden or withdrawn.')}"
+        return begun + " " + _("There are no figures to ask about, or all are hidden or withdrawn.")
     why = "; ".join(f"{count:,} {_WHY[reason]}" for reason, count in source.refused.most_common(2)) or _("no more was left")
     todo = next((_TODO[reason] for reason, _count in source.refused.most_common() if reason in _TODO), "")
     among = ngettext(
