@@ -63,7 +63,7 @@ BANNER = (
     "Remove it …",
 )
 PAGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "the figure": (f"/figure/{GONE}", BANNER, ("Make a synthetic image from it",)),
+    "the figure": (f"/figure/{GONE}", BANNER, ("Make a synthetic image from it", "/repeat/add")),
     "another figure": (f"/figure/{OTHER}", (), ("withdrawn banner", MARK, f'href="/figure/{GONE}"')),
     "the case": (
         f"/case/{CASE}",
@@ -76,7 +76,7 @@ PAGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
             "Remove them …",
             MARK,
         ),
-        (),
+        ("to-quiz", "/repeat/add"),
     ),
     "the case, with its answer hidden": (f"/case/{CASE}?answer=hidden", ("withdrawn banner",), ()),
     "a search": (
