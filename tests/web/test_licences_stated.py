@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from conftest import serving
 from typer.testing import CliRunner
 
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.cli import app
+from mirage.cli import app, output
 from mirage.settings import Settings
 from mirage.storage.ingest import add
 from parts import picture_folder
 
 
-def test_it_is_said_of_how_many_figures_a_licence_is_stated(tmp_path: Path) -> None:
+def test_it_is_said_of_how_many_figures_a_licence_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some, none, every = (picture_folder(tmp_path / name, 3) for name in ("some", "none", "every"))
     names = sorted(path.name for path in some.glob("*.png"))
     (some / "figures.csv").write_text(f"file,licence\n{names[0]},CC BY 4.0\n{names[1]},\n{names[2]},\n")
@@ -32,6 +33,7 @@ def test_it_is_said_of_how_many_figures_a_licence_is_stated(tmp_path: Path) -> N
     assert sorted(told.values()) == [(0, False), (1, False), (3, True)]
     assert page.count("Stated of 1 of 3 figures") == 1
     assert page.count("Stated of ") == 1
-    info = CliRunner().invoke(app, ["atlas", "info", "--atlas", str(tmp_path / "atlas")], env={"COLUMNS": "300"}).stdout
+    monkeypatch.setattr(output.out, "_width", 300)
+    info = CliRunner().invoke(app, ["atlas", "info", "--atlas", str(tmp_path / "atlas")]).stdout
     assert info.count("each figure names its own, stated of 1 of 3 figures;") == 1
     assert info.count("stated of ") == 1

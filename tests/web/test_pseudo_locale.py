@@ -47,6 +47,7 @@ TYPED += ("figures.csv", "file", "caption", "modality", "plane", "licence", "A s
 TYPED += ("compare?a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",)
 # Conditions of the protocol, and what a review holds as it was when it was opened.
 TYPED += ("acute appendicitis", "avascular necrosis", "How it looks; in one case")
+TYPED += ("Withdrawn since",)  # a collection
 PIECES = re.compile(r" · |[,;:.] | \(|/|\b[\d,.]+ ")  # of which a line of data is put together
 KEPT = re.compile(r"(%\(\w+\)s|%%|<[^>]*>|&\w+;)")
 

@@ -16,7 +16,7 @@ from conftest import Served, serving
 from typer.testing import CliRunner
 
 from mirage.atlas import Atlas
-from mirage.cli import app
+from mirage.cli import app, output
 from mirage.corpora.live.base import Standing
 from mirage.settings import Settings
 from mirage.storage.gone import heed
@@ -230,9 +230,11 @@ def test_what_a_page_made_while_the_atlas_changed_is_made_anew_after_it(some_cop
         assert before != during != site.state
 
 
-def test_the_commands_tell_it(some_copy: Path) -> None:
+def test_the_commands_tell_it(some_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output.out, "_width", 200)  # which is looked at when the command is loaded, maybe by another test
+
     def ran(*arguments: str) -> str:
-        done = CliRunner().invoke(app, [*arguments, "--atlas", str(some_copy)], env={"COLUMNS": "200"})
+        done = CliRunner().invoke(app, [*arguments, "--atlas", str(some_copy)])
         assert done.exit_code == 0, done.output
         return " ".join(done.output.split())
 
