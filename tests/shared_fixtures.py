@@ -14,6 +14,7 @@ import pytest
 import typer.testing
 from filelock import FileLock
 
+import postgres
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.encoders.starter import StarterEncoder
@@ -199,7 +200,7 @@ def unkept(_small_opened: Atlas) -> Iterator[Atlas]:
     _small_opened.study.close()
     for left in _small_opened.path.glob(f"{FILE}*"):
         left.unlink()
-    _small_opened.study = Study(_small_opened.path, _small_opened.store, _small_opened)
+    _small_opened.study = Study(_small_opened.databases, _small_opened.store, _small_opened)
 
 
 @pytest.fixture
@@ -223,3 +224,21 @@ def started() -> Iterator[Callable[..., Process]]:
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.PostgresServer]:
+    """A PostgreSQL server with pgvector, begun when a test first asks for it. Tests that stop it start it again."""
+    if postgres.MISSING:
+        pytest.skip(f"{postgres.MISSING} Tests on PostgreSQL are left out.")
+    server = postgres.PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """The URL of an empty database of a real PostgreSQL server, as a person writes it; it ends with the test."""
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)

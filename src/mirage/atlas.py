@@ -147,7 +147,7 @@ class Atlas(AtlasFolder):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
-        self.study = Study(self.path, self.store, self)
+        self.study = Study(self.databases, self.store, self)
         self.browse = self._browse()
         self.renewed()
 

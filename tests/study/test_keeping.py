@@ -215,10 +215,11 @@ def test_two_at_once_lose_nothing(mine: Collections) -> None:
 TWO = """
 import sys
 from pathlib import Path
+from mirage.storage.databases import Databases
 from mirage.storage.store import Store
 from mirage.study import Study
 folder, who = Path(sys.argv[1]), sys.argv[2]
-study = Study(folder, Store.at(folder / "records.sqlite"), None)  # a quiz alone asks for a library
+study = Study(Databases(folder), Store.at(folder / "records.sqlite"), None)  # a quiz alone asks for a library
 sys.stdin.readline()
 for number in range(20):
     study.collections.make(f"{who} {number}")

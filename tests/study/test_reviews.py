@@ -21,6 +21,7 @@ from mirage.generate.generators.copies import unchecked
 from mirage.generate.outputs import Outputs
 from mirage.generate.synthesis import SyntheticImage
 from mirage.images.marks import SyntheticRecord
+from mirage.storage.databases import Databases
 from mirage.storage.migrations import upgrade
 from mirage.study import Study
 from mirage.study.quiz.question import seen
@@ -39,15 +40,16 @@ QUERY = "lung mass"
 @pytest.fixture(scope="module")
 def begun(some: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a review that was begun; it is copied for each test."""
-    study = Study(tmp_path_factory.mktemp("begun"), some.store, some)
+    folder = tmp_path_factory.mktemp("begun")
+    study = Study(Databases(folder), some.store, some)
     study.reviews.begin(some, QUERY)
     study.close()
-    return study.path.parent
+    return folder
 
 
 @pytest.fixture
 def mine(some: Atlas, begun: Path, tmp_path: Path) -> Iterator[Reviews]:
-    study = Study(Path(shutil.copytree(begun, tmp_path / "study")), some.store, some)
+    study = Study(Databases(Path(shutil.copytree(begun, tmp_path / "study"))), some.store, some)
     yield study.reviews
     study.close()
 

@@ -23,6 +23,7 @@ from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
 from mirage.storage import manifest
+from mirage.storage.databases import Databases
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
 from mirage.storage.store import Store
 
@@ -78,6 +79,8 @@ class AtlasFolder:
 
     Attributes
     ----------
+    databases : mirage.storage.databases.Databases
+        Where its records lie, and what is kept beside them.
     pictures : mirage.images.store.PictureStore
     encoder_info : mirage.encoders.base.EncoderInfo
         What `encoder` says of itself.
@@ -93,6 +96,7 @@ class AtlasFolder:
         index_name: str = manifest.INDEX,
     ) -> None:
         self.path, self.store, self.holder = path, store, holder
+        self.databases = Databases(path)
         self.pictures = PictureStore(path / "pictures")
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
@@ -162,7 +166,7 @@ class AtlasFolder:
         with ExitStack() as undo:
             undo.callback(index.close)
             undo.callback(manifest.Holder.clear, folder)
-            store = Store.at(folder / "records.sqlite", upgraded=True)
+            store = Store.of(Databases(folder), upgraded=True)
             undo.callback(store.close)
             opened = cls(folder, store, index, used, holder, name)
             holder.write(folder)

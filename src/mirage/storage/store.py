@@ -20,6 +20,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.storage.contents import Contents, contents_of
 from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
+from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.edits import Edits
 from mirage.storage.mentions import Mentions, put_mentions
 from mirage.storage.migrations import upgrade
@@ -78,8 +79,9 @@ class Store:
 
     Parameters
     ----------
-    url : str
-        SQLAlchemy URL. SQLite by file; the schema is plain SQL.
+    database : Database
+    place : str
+        Where it lies, by which the names of somebody's own files are known on this computer.
 
     Attributes
     ----------
@@ -94,14 +96,10 @@ class Store:
     withdrawals : Withdrawals
         What sources have withdrawn since it was added.
 
-    Raises
-    ------
-    mirage.errors.AtlasError
-        When the records are damaged, or of another version than this program's; see `mirage.storage.migrations`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database, self._place = Database(url), sa.make_url(url).database
+    def __init__(self, database: Database, place: str) -> None:
+        self._database, self._place = database, place
         self.mentions = Mentions(self._database)
         self.removals = Removals(self._database)
         self.edits = Edits(self._database)
@@ -121,10 +119,28 @@ class Store:
         Raises
         ------
         mirage.errors.AtlasError, mirage.errors.Unavailable
+            When the records are damaged, or of another version than this program's; see `mirage.storage.migrations`.
         """
         if upgraded:
             upgrade(path)
-        return cls(f"sqlite:///{path}")
+        return cls(Database(f"sqlite:///{path}"), str(path))
+
+    @classmethod
+    def of(cls, databases: Databases, *, upgraded: bool = False) -> Store:
+        """Open or make the records of an atlas.
+
+        Parameters
+        ----------
+        databases : mirage.storage.databases.Databases
+        upgraded : bool
+            As for `at`.
+
+        Raises
+        ------
+        mirage.errors.AtlasError, mirage.errors.Unavailable
+            As `at` does.
+        """
+        return cls(databases.open(RECORDS_NAME, upgraded=upgraded), databases.place)
 
     def close(self) -> None:
         """Let go of all connections."""

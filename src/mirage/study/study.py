@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from mirage.storage.database import Database
-from mirage.storage.migrations import upgrade
+from mirage.storage.databases import STUDY, Databases
 from mirage.storage.store import Store
 from mirage.study.collections import Collections
 from mirage.study.learning import Learning
@@ -14,28 +13,28 @@ from mirage.study.owndata import OwnData
 from mirage.study.progress import LearningProgress
 from mirage.study.quiz.keeping import Quizzes
 from mirage.study.quiz.question import Library
-from mirage.study.records import FILE, SCHEMA
+from mirage.study.records import SCHEMA
 from mirage.study.repeating import Repeating
 from mirage.study.reviews.reviews import Reviews
 from mirage.study.schedule import Schedule
 
 
 class Study:
-    """What is kept beside an atlas, in ``study.sqlite``. The file is made when something is first kept.
+    """What is kept beside an atlas, in a database of its own, which is made when something is first kept.
 
     Parameters
     ----------
-    folder : Path
-        Of the atlas.
+    databases : mirage.storage.databases.Databases
+        The atlas's.
     store : mirage.storage.store.Store
         The atlas's records, which tell what is still there.
     library : mirage.study.quiz.question.Library
         The atlas, of which questions are made.
+    name : str
+        Of the database: whose study it is.
 
     Attributes
     ----------
-    path : Path
-        Of the database.
     collections : mirage.study.collections.Collections
     schedule : mirage.study.schedule.Schedule
     learning : mirage.study.learning.Learning
@@ -46,8 +45,8 @@ class Study:
     quiz : mirage.study.quiz.keeping.Quizzes
     """
 
-    def __init__(self, folder: Path, store: Store, library: Library) -> None:
-        self.path = folder / FILE
+    def __init__(self, databases: Databases, store: Store, library: Library, name: str = STUDY) -> None:
+        self._databases, self._name = databases, name
         self._opened: Database | None = None
         self._lock = threading.Lock()
         self.collections = Collections(self._database, store)
@@ -62,9 +61,8 @@ class Study:
     def _database(self, make: bool) -> Database | None:
         """The database; None where nothing was ever kept and nothing is to be now."""
         with self._lock:
-            if self._opened is None and (make or self.path.exists()):
-                upgrade(self.path, SCHEMA)
-                self._opened = Database(f"sqlite:///{self.path}", SCHEMA)
+            if self._opened is None and (make or self._databases.there(self._name)):
+                self._opened = self._databases.open(self._name, SCHEMA, upgraded=True)
             return self._opened
 
     def close(self) -> None:

@@ -1,0 +1,145 @@
+"""Where the databases of one atlas lie: in files of its folder, or in one database of a PostgreSQL server.
+
+``records`` holds the figures, ``study`` what is kept by whoever uses the atlas alone, ``people`` who may use it, and
+``study-`` with a person's id what that person keeps. On a server each of them is a schema of that name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mirage.errors import BadInput
+from mirage.storage.database import Database
+from mirage.storage.migrations import RECORDS, Schema, upgrade
+
+RECORDS_NAME, STUDY, PEOPLE, OF_PERSON = "records", "study", "people", "study-"
+_NAME = re.compile(f"{RECORDS_NAME}|{STUDY}|{PEOPLE}|{OF_PERSON}[A-Za-z0-9_-]{{1,40}}")
+DRIVER = "postgresql+psycopg"
+_SERVERS = ("postgresql", "postgres", DRIVER)
+_WITHOUT = (
+    "The address of the PostgreSQL server has a password in it, and addresses are written down and shown. Leave it out, and "
+    "give it as PGPASSWORD, in ~/.pgpass, or in a service file, as all programs of PostgreSQL take it."
+)
+
+
+class Databases:
+    """The databases of one atlas.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the atlas.
+    server : str
+        Address of a PostgreSQL database, as ``postgresql://user@host/database``; empty for files in the folder.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When that is no such address, or has a password in it.
+    """
+
+    def __init__(self, folder: Path, server: str = "") -> None:
+        self.folder, self.server = folder, checked_server(server)
+        self._found = set[str]()
+
+    def file(self, name: str) -> Path:
+        """Where a database lies in the folder where there is no server.
+
+        Parameters
+        ----------
+        name : str
+            "records", "study", "people", or "study-" and a person's id.
+        """
+        _check(name)
+        if name.startswith(OF_PERSON):
+            return self.folder / PEOPLE / name.removeprefix(OF_PERSON) / f"{STUDY}.sqlite"
+        return self.folder / f"{name}.sqlite"
+
+    def url(self, name: str) -> str:
+        """What `Database` opens a database by: an SQLAlchemy URL.
+
+        Parameters
+        ----------
+        name : str
+            As for `file`.
+        """
+        if not self.server:
+            return f"sqlite:///{self.file(name)}"
+        _check(name)
+        url = sa.make_url(self.server).set(drivername=DRIVER)
+        return url.update_query_dict({"options": f'-csearch_path="{name}"'}).render_as_string(hide_password=False)
+
+    def there(self, name: str) -> bool:
+        """Whether a database has been made.
+
+        Parameters
+        ----------
+        name : str
+            As for `file`.
+        """
+        if not self.server:
+            return self.file(name).exists()
+        if name not in self._found and self._has_schema(name):
+            self._found.add(name)
+        return name in self._found
+
+    def _has_schema(self, name: str) -> bool:
+        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
+        with engine.connect() as connection:
+            return sa.inspect(connection).has_schema(name)
+
+    def open(self, name: str, schema: Schema = RECORDS, *, upgraded: bool = False) -> Database:
+        """Open a database; it is made where there is none.
+
+        Parameters
+        ----------
+        name : str
+            As for `file`.
+        schema : Schema
+            Its tables.
+        upgraded : bool
+            Bring one of an earlier version up to date first. Only for who holds the atlas.
+
+        Raises
+        ------
+        mirage.errors.AtlasError, mirage.errors.Unavailable
+        """
+        if not self.server:
+            self.file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if upgraded:
+            upgrade(self.file(name), schema)
+        return Database(self.url(name), schema)
+
+    @property
+    def place(self) -> str:
+        """Where the records are: the server's address, which has no password in it, or their file."""
+        return self.server or str(self.file(RECORDS_NAME))
+
+
+def checked_server(given: str) -> str:
+    """The address of a database of a PostgreSQL server, as it is written down; empty where none is given.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is of another kind, cannot be read, or has a password in it.
+    """
+    if not given:
+        return ""
+    try:
+        url = sa.make_url(given)
+    except sa.exc.ArgumentError:
+        url = None
+    if url is not None and (url.password is not None or {"password", "sslpassword"} & url.query.keys()):
+        raise BadInput(_WITHOUT)
+    if url is None or url.drivername not in _SERVERS or "options" in url.query:
+        raise BadInput("Records lie in PostgreSQL by an address like postgresql://user@host/database; this one is none.")
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _check(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no database of an atlas")
