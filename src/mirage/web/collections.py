@@ -145,12 +145,12 @@ def collection_view(site: RunningSite, collection: Collection) -> CollectionView
 
 
 def _list(site: RunningSite) -> list[CollectionInfoView]:
-    there = site.atlas.study.collections.list()
+    there = site.study.collections.list()
     return [CollectionInfoView.of(each, page=forms.address("collections", each.id)) for each in there]
 
 
 def _sent(site: RunningSite, collection_id: str, status: int = 200) -> Response:
-    return sent(collection_view(site, site.atlas.study.collections.get(collection_id)), status)
+    return sent(collection_view(site, site.study.collections.get(collection_id)), status)
 
 
 @twins.get("/collections", response_model=CollectionsView)
@@ -162,7 +162,7 @@ def collections(site: Site) -> Response:
 @twins.post("/collections", response_model=CollectionView, status_code=201, dependencies=[NEEDS_TOKEN])
 def make(site: Site, body: CollectionBody) -> Response:
     """Make an empty collection. Wants this start's token in the header X-Mirage-Token, as all that changes something."""
-    return _sent(site, site.atlas.study.collections.make(body.title or "", body.notes or "").id, 201)
+    return _sent(site, site.study.collections.make(body.title or "", body.notes or "").id, 201)
 
 
 @twins.post(
@@ -183,7 +183,7 @@ async def _taken_in(site: RunningSite, form: FormData) -> Collection:
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
         raise BadInput(_("No file came with the form. Choose one that ends in %(ending)s.", ending=files.ENDING))
     data = await given.read(exchange.MOST_BYTES + 1)
-    return await run_sync(files.take_in, site.atlas.study.collections, data, uploads.name_of(form)[:100])
+    return await run_sync(files.take_in, site.study.collections, data, uploads.name_of(form)[:100])
 
 
 @twins.get("/collections/{collection_id}", response_model=CollectionView)
@@ -195,21 +195,21 @@ def collection(site: Site, collection_id: str) -> Response:
 @twins.patch("/collections/{collection_id}", response_model=CollectionView, dependencies=[NEEDS_TOKEN])
 def edit(site: Site, collection_id: str, body: CollectionBody) -> Response:
     """Give a collection another title or other notes."""
-    site.atlas.study.collections.edit(collection_id, title=body.title, notes=body.notes, was=body.was)
+    site.study.collections.edit(collection_id, title=body.title, notes=body.notes, was=body.was)
     return _sent(site, collection_id)
 
 
 @twins.delete("/collections/{collection_id}", response_model=CollectionsView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, collection_id: str) -> Response:
     """Delete a collection; for a day it can be restored."""
-    site.atlas.study.collections.delete(collection_id)
+    site.study.collections.delete(collection_id)
     return sent(CollectionsView(collections=_list(site)))
 
 
 @twins.post("/collections/{collection_id}/restore", response_model=CollectionView, dependencies=[NEEDS_TOKEN])
 def restore(site: Site, collection_id: str) -> Response:
     """Give back a collection that was deleted within the last day."""
-    site.atlas.study.collections.restore(collection_id)
+    site.study.collections.restore(collection_id)
     return _sent(site, collection_id)
 
 
@@ -220,7 +220,7 @@ def restore(site: Site, collection_id: str) -> Response:
 )
 def file(site: Site, collection_id: str) -> Response:
     """A collection as one file."""
-    found = site.atlas.study.collections.get(collection_id)
+    found = site.study.collections.get(collection_id)
     named = {"Content-Disposition": f'attachment; filename="{files.file_name(found)}"'}
     return Response(files.printed(found), headers=named, media_type=FILE_TYPE)
 
@@ -228,7 +228,7 @@ def file(site: Site, collection_id: str) -> Response:
 @twins.post("/collections/{collection_id}/items", response_model=AddedView, status_code=201, dependencies=[NEEDS_TOKEN])
 def add(site: Site, collection_id: str, body: ItemBody) -> Response:
     """Keep a figure, case, search or comparison at the end of a collection, or begin a section."""
-    mine = site.atlas.study.collections
+    mine = site.study.collections
     kept, new = mine.add(collection_id, body.kind, body.target, title=body.title, note=body.note)
     return sent(AddedView(item=kept.id, new=new, collection=collection_view(site, mine.get(collection_id))), 201)
 
@@ -236,7 +236,7 @@ def add(site: Site, collection_id: str, body: ItemBody) -> Response:
 @twins.patch("/collections/{collection_id}/items/{item_id}", response_model=CollectionView, dependencies=[NEEDS_TOKEN])
 def edit_item(site: Site, collection_id: str, item_id: str, body: ItemChange) -> Response:
     """Give something kept another title, note or place."""
-    mine = site.atlas.study.collections
+    mine = site.study.collections
     if body.title is not None or body.note is not None:
         mine.edit_item(collection_id, item_id, title=body.title, note=body.note, was=body.was)
     if body.by or body.before is not None or body.to:
@@ -247,7 +247,7 @@ def edit_item(site: Site, collection_id: str, item_id: str, body: ItemChange) ->
 @twins.delete("/collections/{collection_id}/items/{item_id}", response_model=CollectionView, dependencies=[NEEDS_TOKEN])
 def remove(site: Site, collection_id: str, item_id: str) -> Response:
     """Take something out of a collection; for a day it can be restored."""
-    site.atlas.study.collections.remove(collection_id, item_id)
+    site.study.collections.remove(collection_id, item_id)
     return _sent(site, collection_id)
 
 
@@ -256,7 +256,7 @@ def remove(site: Site, collection_id: str, item_id: str) -> Response:
 )
 def restore_item(site: Site, collection_id: str, item_id: str) -> Response:
     """Put something back where it was."""
-    site.atlas.study.collections.restore_item(collection_id, item_id)
+    site.study.collections.restore_item(collection_id, item_id)
     return _sent(site, collection_id)
 
 
@@ -270,7 +270,7 @@ def keep_page(site: Site, kind: str = "", target: str = "") -> Response:
 
 
 def _keep_page(site: RunningSite, kind: str, target: str, tried: FormData | None = None, error: str = "") -> Response:
-    content = site.atlas.study.collections.content(kind, target)
+    content = site.study.collections.content(kind, target)
     names = ("collection", "new", "note")
     words = dict(zip(names, _fields(tried or FormData(), *names), strict=True))
     return page(
@@ -288,7 +288,7 @@ def _keep_page(site: RunningSite, kind: str, target: str, tried: FormData | None
 @router.post("/keep")
 def keep(site: Site, form: TokenForm) -> Response:
     """Keep something, in a collection that is there or in a new one."""
-    mine, (kind, target, where, new) = site.atlas.study.collections, _fields(form, "kind", "target", "collection", "new")
+    mine, (kind, target, where, new) = site.study.collections, _fields(form, "kind", "target", "collection", "new")
     mine.content(kind, target)  # what it cannot keep is told before a collection is made for it
     try:
         if new.strip():
@@ -323,7 +323,7 @@ def make_by_form(site: Site, form: TokenForm) -> Response:
     """Make a collection from the page."""
     (title,) = _fields(form, "title")
     try:
-        return _to(site.atlas.study.collections.make(title).id)
+        return _to(site.study.collections.make(title).id)
     except BadInput as error:
         return _collections_page(site, error=error, tried=title)
 
@@ -358,7 +358,7 @@ def collection_page(
 def _collection_page(
     site: RunningSite, collection_id: str, about: dict[str, str], error: MirageError | None = None, **shown: Any
 ) -> Response:
-    mine = site.atlas.study.collections
+    mine = site.study.collections
     view = collection_view(site, mine.get(collection_id))
     told: dict[str, Kept] = {}
     for name, own in about.items():
@@ -382,7 +382,7 @@ def _collection_page(
 @router.post("/collections/{collection_id}")
 def change(site: Site, collection_id: str, form: TokenForm) -> Response:
     """Change a collection from its page; the field ``do`` says how."""
-    mine = site.atlas.study.collections
+    mine = site.study.collections
     do, item, text, was, to = _fields(form, "do", "item", "text", "was", "to")
     ways: dict[str, Callable[[], object]] = {
         "title": lambda: mine.edit(collection_id, title=text, was=was),
@@ -430,7 +430,7 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
     non_commercial : str
         Anything says that it is passed on without gain.
     """
-    view = collection_view(site, site.atlas.study.collections.get(collection_id))
+    view = collection_view(site, site.study.collections.get(collection_id))
     behind: list[Licence] = []
     hidden: list[str] = []
     withdrawn: list[str] = []

@@ -50,7 +50,7 @@ class OwnDataDeletedView(ApiModel):
 @twins.get("/my-data", response_model=OwnDataView)
 def own_data(site: Site) -> Response:
     """What there is of one's own, in numbers."""
-    return sent(OwnDataView(parts=site.atlas.study.own_data.parts()))
+    return sent(OwnDataView(parts=site.study.own_data.parts()))
 
 
 @twins.get(
@@ -61,7 +61,7 @@ def own_data(site: Site) -> Response:
 def file(site: Site) -> Response:
     """All of one's own data as one file."""
     named = {"Content-Disposition": f'attachment; filename="my{ENDING}"', "Cache-Control": "no-store"}
-    return Response(site.atlas.study.own_data.printed(), headers=named, media_type=FILE_TYPE)
+    return Response(site.study.own_data.printed(), headers=named, media_type=FILE_TYPE)
 
 
 @twins.post(
@@ -80,7 +80,7 @@ async def _taken_in(site: RunningSite, form: FormData) -> TakenIn:
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
         raise BadInput(_("No file came with the form. Choose one that ends in %(ending)s.", ending=ENDING))
     data = await given.read(MOST_BYTES + 1)
-    return await run_sync(site.atlas.study.own_data.take_in, data, uploads.name_of(form)[:100])
+    return await run_sync(site.study.own_data.take_in, data, uploads.name_of(form)[:100])
 
 
 Parts = Annotated[list[str], Query(alias="part", description="What goes; all of it where none is given.")]
@@ -89,7 +89,7 @@ Parts = Annotated[list[str], Query(alias="part", description="What goes; all of 
 @twins.delete("/my-data", response_model=OwnDataDeletedView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, parts: Parts = []) -> Response:  # noqa: B006 - FastAPI copies it
     """Delete all of one's own data, or parts of it, for good."""
-    return sent(OwnDataDeletedView(deleted=site.atlas.study.own_data.delete(*parts)))
+    return sent(OwnDataDeletedView(deleted=site.study.own_data.delete(*parts)))
 
 
 @router.get("/my-data")
@@ -112,7 +112,7 @@ def _own_data_page(
     return page(
         "my_data.html",
         error.status if error else 200,
-        parts=site.atlas.study.own_data.parts(),
+        parts=site.study.own_data.parts(),
         taken=told,
         deleted=deleted,
         problem=str(error) if error else "",
@@ -140,7 +140,7 @@ def delete_by_form(site: Site, form: TokenForm) -> Response:
             raise BadInput(_("Nothing is ticked, so nothing was deleted."))
         if not forms.first(given, "sure"):
             raise BadInput(_("Nothing was deleted: tick that you want it deleted."))
-        gone = site.atlas.study.own_data.delete(*parts)
+        gone = site.study.own_data.delete(*parts)
     except BadInput as error:
         return _own_data_page(site, error)
     return RedirectResponse(forms.with_query("/my-data", {"deleted": str(sum(gone.values()))}), 303)

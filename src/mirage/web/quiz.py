@@ -80,34 +80,34 @@ def _addresses(site: RunningSite) -> PictureAddresses:
 
 
 def _question(site: RunningSite, quiz_id: str, number: int) -> QuestionView:
-    quiz, asked = site.atlas.study.quiz.asked(quiz_id, number, opening=True)
+    quiz, asked = site.study.quiz.asked(quiz_id, number, opening=True)
     return question_view(site.atlas, _addresses(site), quiz, asked)
 
 
 @twins.get("/quiz", response_model=QuizzesView)
 def quizzes(site: Site) -> Response:
     """All quizzes."""
-    return sent(QuizzesView(quizzes=[info_view(each) for each in site.atlas.study.quiz.list()]))
+    return sent(QuizzesView(quizzes=[info_view(each) for each in site.study.quiz.list()]))
 
 
 @twins.post("/quiz", response_model=QuizView, status_code=201, dependencies=[NEEDS_TOKEN])
 def make(site: Site, body: QuizBody) -> Response:
     """Make a quiz. Wants this start's token in the header X-Mirage-Token, as all that changes something."""
     origin = origin_of(body.origin, body.target)
-    made = site.atlas.study.quiz.make(origin, kinds=body.kinds, count=body.count, seed=body.seed)
+    made = site.study.quiz.make(origin, kinds=body.kinds, count=body.count, seed=body.seed)
     return sent(quiz_view(made), 201)
 
 
 @twins.get("/quiz/{quiz_id}", response_model=QuizView)
 def quiz(site: Site, quiz_id: str) -> Response:
     """A quiz: how far it is, and how it went."""
-    return sent(quiz_view(site.atlas.study.quiz.get(quiz_id)))
+    return sent(quiz_view(site.study.quiz.get(quiz_id)))
 
 
 @twins.delete("/quiz/{quiz_id}", response_model=QuizzesView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, quiz_id: str) -> Response:
     """Delete a quiz. What was answered in it stays in the record of answers."""
-    site.atlas.study.quiz.delete(quiz_id)
+    site.study.quiz.delete(quiz_id)
     return quizzes(site)
 
 
@@ -121,14 +121,14 @@ def question(site: Site, quiz_id: str, number: Number) -> Response:
 def answer(site: Site, quiz_id: str, number: Number, body: GivenBody) -> Response:
     """Answer a question. The first answer counts; a later one changes nothing and is told what the first one was."""
     given = Given(body.text, body.choice, body.x, body.y, body.column, body.row)
-    site.atlas.study.quiz.answer(quiz_id, number, given)
+    site.study.quiz.answer(quiz_id, number, given)
     return sent(_question(site, quiz_id, number))
 
 
 @twins.post("/quiz/{quiz_id}/questions/{number}/unfold", response_model=QuestionView, dependencies=[NEEDS_TOKEN])
 def unfold(site: Site, quiz_id: str, number: Number, body: UnfoldBody) -> Response:
     """Tell the next passage of a case."""
-    site.atlas.study.quiz.unfold(quiz_id, number, body.step)
+    site.study.quiz.unfold(quiz_id, number, body.step)
     return sent(_question(site, quiz_id, number))
 
 
@@ -153,7 +153,7 @@ def _fields(form: FormData, *names: str) -> list[str]:
 @router.get("/quiz")
 def quizzes_page(site: Site, deleted: str = "") -> Response:
     """List the quizzes, and offer to make one of the whole atlas."""
-    there = [info_view(each) for each in site.atlas.study.quiz.list()]
+    there = [info_view(each) for each in site.study.quiz.list()]
     corpora = [(corpus.name, corpus.title) for corpus in site.atlas.info().corpora]
     return page(
         "quizzes.html", quizzes=there, corpora=corpora, deleted=bool(deleted), kinds=kinds_words(KINDS), token=site.token
@@ -167,7 +167,7 @@ def new_page(site: Site, of: str = "filter", target: str = "") -> Response:
 
 
 def _new_page(site: RunningSite, of: str, target: str, tried: dict[str, Any], error: MirageError | None = None) -> Response:
-    title = material(origin_of(of, target), site.atlas, site.atlas.study.collections).title if not error else ""
+    title = material(origin_of(of, target), site.atlas, site.study.collections).title if not error else ""
     return page(
         "quiz_new.html",
         error.status if error else 200,
@@ -192,7 +192,7 @@ def make_by_form(site: Site, form: TokenForm) -> Response:
             raise BadInput(
                 _("How many questions? Type a number from 1 to %(most_questions)s.", most_questions=MOST_QUESTIONS)
             )
-        made = site.atlas.study.quiz.make(origin_of(of, target), kinds=kinds, count=int(count[:6]))  # type: ignore[arg-type]
+        made = site.study.quiz.make(origin_of(of, target), kinds=kinds, count=int(count[:6]))  # type: ignore[arg-type]
     except BadInput as error:
         return _new_page(site, of, target, {"kinds": kinds, "count": count}, error)
     return RedirectResponse(page_of(made.id, 1), 303)
@@ -201,7 +201,7 @@ def make_by_form(site: Site, form: TokenForm) -> Response:
 @router.get("/quiz/{quiz_id}")
 def quiz_page(site: Site, quiz_id: str) -> Response:
     """Show how far a quiz is, and how it went."""
-    found = site.atlas.study.quiz.get(quiz_id)
+    found = site.study.quiz.get(quiz_id)
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.created))
     return page(
         "quiz.html", quiz=quiz_view(found), made=made, kinds=kinds_words(KINDS), origin=found.origin.kind, token=site.token
@@ -211,7 +211,7 @@ def quiz_page(site: Site, quiz_id: str) -> Response:
 @router.post("/quiz/{quiz_id}/delete")
 def delete_by_form(site: Site, quiz_id: str, form: TokenForm) -> Response:
     """Delete a quiz from its page."""
-    site.atlas.study.quiz.delete(quiz_id)
+    site.study.quiz.delete(quiz_id)
     return RedirectResponse("/quiz?deleted=1", 303)
 
 
@@ -237,7 +237,7 @@ def _question_page(
     site: RunningSite, quiz_id: str, number: int, error: MirageError | None = None, *, again: bool = False, tried: str = ""
 ) -> Response:
     found = _question(site, quiz_id, number)
-    waiting = [each.number for each in site.atlas.study.quiz.get(quiz_id).waiting if each.number != number]
+    waiting = [each.number for each in site.study.quiz.get(quiz_id).waiting if each.number != number]
     following = next((each for each in waiting if each > number), waiting[0] if waiting else 0)
     return page(
         "quiz_question.html",
@@ -245,12 +245,12 @@ def _question_page(
         question=found,
         quiz_id=quiz_id,
         quiz_page=page_of(quiz_id),
-        lacking=site.atlas.study.quiz.get(quiz_id).lacking if number == 1 and found.state == "asked" else {},
+        lacking=site.study.quiz.get(quiz_id).lacking if number == 1 and found.state == "asked" else {},
         next_page=page_of(quiz_id, following) if following else "",
         grid=range(1, GRID + 1),
         columns=columns(),
         again=again,
-        moved=moved(site, site.atlas.study.quiz.asked(quiz_id, number)[1].id) if found.given else None,
+        moved=moved(site, site.study.quiz.asked(quiz_id, number)[1].id) if found.given else None,
         problem=str(error) if error else "",
         tried=tried,
         token=site.token,
@@ -261,7 +261,7 @@ def _question_page(
 def answer_by_form(site: Site, quiz_id: str, number: Number, form: TokenForm) -> Response:
     """Answer a question from its page, or tell the next passage of a case; the field ``do`` says which."""
     do, text, choice, x, y, column, row, step = _fields(form, "do", "text", "choice", "x", "y", "column", "row", "step")
-    mine, here = site.atlas.study.quiz, page_of(quiz_id, number)
+    mine, here = site.study.quiz, page_of(quiz_id, number)
     if do == "unfold":
         mine.unfold(quiz_id, number, int(_number(step) or 0))
         return RedirectResponse(f"{here}#told", 303)

@@ -59,7 +59,7 @@ def remove_page(site: Site, figures: Figures = [], corpus: Corpus = "") -> Respo
     """Say what would go, and ask."""
     going = RemovalView.of(site.atlas.removal(*figures, corpus=corpus))
     held: list[CorpusView] = [each for each in atlas_view(site.atlas).corpora if each.name == corpus]
-    mine, asked = site.atlas.study.collections, set(figures)
+    mine, asked = site.study.collections, set(figures)
     kept = [each for each in mine.list() if asked and any(one.figure in asked for one in mine.get(each.id).items)]
     return page(
         "remove.html",

@@ -57,14 +57,14 @@ router = APIRouter(include_in_schema=False)
 @twins.get("/repeat", response_model=RepeatView)
 def today(site: Site) -> Response:
     """What is to repeat on this day."""
-    return sent(today_view(site.atlas))
+    return sent(today_view(site.study))
 
 
 @twins.patch("/repeat", response_model=RepeatView, dependencies=[NEEDS_TOKEN])
 def choose(site: Site, body: PaceView) -> Response:
     """Choose how to repeat. Wants this start's token in the header X-Mirage-Token, as all that changes something."""
-    site.atlas.study.schedule.choose(**body.model_dump())
-    return sent(today_view(site.atlas))
+    site.study.schedule.choose(**body.model_dump())
+    return sent(today_view(site.study))
 
 
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
@@ -74,7 +74,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 @twins.get("/repeat/cards", response_model=CardsView)
 def cards(site: Site, offset: Offset = 0, limit: Limit = _CARDS) -> Response:
     """The cards, without what they ask about."""
-    schedule = site.atlas.study.schedule
+    schedule = site.study.schedule
     found = [CardView.of(card) for card in schedule.cards(limit=limit, offset=offset)]
     return sent(CardsView(cards=found, total=schedule.today().cards, offset=offset))
 
@@ -82,46 +82,46 @@ def cards(site: Site, offset: Offset = 0, limit: Limit = _CARDS) -> Response:
 @twins.post("/repeat/cards", response_model=CardsAddedView, status_code=201, dependencies=[NEEDS_TOKEN])
 def add(site: Site, body: CardsBody) -> Response:
     """Make cards of a figure, of a quiz's mistakes, or of what a quiz can be made of."""
-    return sent(CardsAddedView.of(site.atlas.study.repeating.add(body.source, body.target, body.kinds)), 201)
+    return sent(CardsAddedView.of(site.study.repeating.add(body.source, body.target, body.kinds)), 201)
 
 
 @twins.delete("/repeat/cards/{card_id}", response_model=RepeatView, dependencies=[NEEDS_TOKEN])
 def take_out(site: Site, card_id: str) -> Response:
     """Take a card out of the repetition; what was learned of it stays."""
-    site.atlas.study.schedule.take_out(card_id)
-    return sent(today_view(site.atlas))
+    site.study.schedule.take_out(card_id)
+    return sent(today_view(site.study))
 
 
 @twins.post("/repeat/cards/{card_id}/restore", response_model=RepeatView, dependencies=[NEEDS_TOKEN])
 def put_back(site: Site, card_id: str) -> Response:
     """Put a card back as it was."""
-    site.atlas.study.schedule.take_out(card_id, back=True)
-    return sent(today_view(site.atlas))
+    site.study.schedule.take_out(card_id, back=True)
+    return sent(today_view(site.study))
 
 
 @twins.post("/repeat/begin", response_model=BegunView, status_code=201, dependencies=[NEEDS_TOKEN])
 def begin(site: Site, count: Annotated[int, Query(ge=1, le=100)] = ROUND) -> Response:
     """Go on with the round that was begun, or else make a quiz of the cards that are due."""
-    quiz = site.atlas.study.repeating.begin(count)
+    quiz = site.study.repeating.begin(count)
     return sent(BegunView(quiz=quiz.id, page=page_of(quiz.id), questions=len(quiz.asked)), 201)
 
 
 @twins.post("/repeat/rate", response_model=DueView, dependencies=[NEEDS_TOKEN])
 def rate(site: Site, body: RateBody) -> Response:
     """Say how hard the last answer was."""
-    return sent(DueView(due=site.atlas.study.schedule.rate(body.answer, body.rating)))
+    return sent(DueView(due=site.study.schedule.rate(body.answer, body.rating)))
 
 
 @twins.post("/repeat/undo", response_model=UndoneView, dependencies=[NEEDS_TOKEN])
 def undo(site: Site) -> Response:
     """Take back the last answer to a card."""
-    return sent(UndoneView(answer=site.atlas.study.schedule.undo()))
+    return sent(UndoneView(answer=site.study.schedule.undo()))
 
 
 @twins.get("/repeat/progress", response_model=LearningView)
 def progress(site: Site) -> Response:
     """How somebody gets on."""
-    return sent(progress_view(site.atlas))
+    return sent(progress_view(site.study))
 
 
 # -- the pages -----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def moved(site: RunningSite, answer_id: str = "") -> dict[str, str] | None:
     answer_id : str
         Of the question's answer; empty for any.
     """
-    last, now = site.atlas.study.schedule.last(), site.atlas.study.schedule.clock()
+    last, now = site.study.schedule.last(), site.study.schedule.clock()
     if last is None or day_of(last.when) != day_of(now) or answer_id not in ("", last.answer):
         return None
     return {"answer": last.answer, "rating": last.rating, "wait": wait_words(last.due - now) if last.due > now else ""}
@@ -179,8 +179,8 @@ def repeat_page(site: Site, said: str = "", count: int = 0) -> Response:
 
 
 def _repeat_page(site: RunningSite, error: MirageError | None = None, said: str = "", count: int = 0) -> Response:
-    view, now = today_view(site.atlas), site.atlas.study.schedule.clock()
-    going = site.atlas.study.repeating.begun()
+    view, now = today_view(site.study), site.study.schedule.clock()
+    going = site.study.repeating.begun()
     return page(
         "repeat.html",
         error.status if error else 200,
@@ -203,7 +203,7 @@ def _repeat_page(site: RunningSite, error: MirageError | None = None, said: str 
 def change(site: Site, form: TokenForm) -> Response:
     """Begin, undo, rate or choose from the page; the field ``do`` says which."""
     given = dict(texts_of(form))
-    study, do = site.atlas.study, given.get("do", "")
+    study, do = site.study, given.get("do", "")
     try:
         if do == "begin":
             return RedirectResponse(page_of(study.repeating.begin().id), 303)
@@ -239,7 +239,7 @@ def add_page(site: Site, source: str = "", target: str = "") -> Response:
 
 
 def _add_page(site: RunningSite, source: str, target: str, kinds: list[str] | None = None, error: str = "") -> Response:
-    site.atlas.study.repeating.check(source, target)
+    site.study.repeating.check(source, target)
     return page(
         "repeat_add.html",
         400 if error else 200,
@@ -262,7 +262,7 @@ def add_by_form(site: Site, form: TokenForm) -> Response:
     try:
         if source != "mistakes" and not kinds:
             raise BadInput(_("Choose at least one kind of question."))
-        added: Added = site.atlas.study.repeating.add(source, target, kinds)
+        added: Added = site.study.repeating.add(source, target, kinds)
     except BadInput as error:
         return _add_page(site, source, target, kinds, str(error))
     return RedirectResponse(forms.with_query("/repeat", {"said": "added", "count": str(added.new)}), 303)
@@ -279,7 +279,7 @@ def cards_page(site: Site, offset: Offset = 0, out: str = "") -> Response:
     out : str
         Id of the card that was just taken out.
     """
-    schedule = site.atlas.study.schedule
+    schedule = site.study.schedule
     now = schedule.clock()
     tomorrow = start_of(day_of(now) + 1)
     found = [
@@ -305,7 +305,7 @@ def change_card(site: Site, form: TokenForm) -> Response:
     """Take a card out, or put it back, from the page."""
     given = dict(texts_of(form))
     card, back = given.get("card", ""), given.get("do") == "put back"
-    site.atlas.study.schedule.take_out(card, back=back)
+    site.study.schedule.take_out(card, back=back)
     fields = {"offset": given.get("offset", "") if given.get("offset", "").isdigit() else "", "out": "" if back else card}
     return RedirectResponse(forms.with_query("/repeat/cards", fields), 303)
 
@@ -313,9 +313,9 @@ def change_card(site: Site, form: TokenForm) -> Response:
 @router.get("/repeat/progress")
 def progress_page(site: Site) -> Response:
     """Show how somebody gets on: plots with their numbers, what is taken for what, mistakes."""
-    view = progress_view(site.atlas)
-    matrix = site.atlas.study.progress.matrix()
-    told = site.atlas.study.progress.weeks()
+    view = progress_view(site.study)
+    matrix = site.study.progress.matrix()
+    told = site.study.progress.weeks()
     weeks = [(week.share, week.interval) if week.share is not None and week.interval else None for week in told]
     drawn: dict[str, Any] = {
         "days": stacked([{"right": day.right, "wrong": day.wrong, "practice": day.practice} for day in view.days]),
@@ -330,5 +330,5 @@ def progress_page(site: Site) -> Response:
         drawn=drawn,
         date_of=date_of,
         words=KIND_WORDS,
-        pace=site.atlas.study.schedule.pace,
+        pace=site.study.schedule.pace,
     )

@@ -48,7 +48,7 @@ _CSV, _JSON, _ZIP = "text/csv", "application/json", "application/zip"
 
 
 def _all(site: RunningSite) -> ReviewsView:
-    return reviews_view(site.atlas.study.reviews, reviews_protocol.shipped())
+    return reviews_view(site.reviews, reviews_protocol.shipped())
 
 
 def _file(data: bytes | str, name: str, kind: str) -> Response:
@@ -67,13 +67,13 @@ def reviews(site: Site) -> Response:
 @twins.post("/reviews", response_model=ReviewInfoView, status_code=201, dependencies=[NEEDS_TOKEN])
 def begin(site: Site, body: ReviewBody) -> Response:
     """Begin to review a condition, or go on with the review of it that there is. Wants the token."""
-    return sent(info_view(site.atlas.study.reviews.begin(site.atlas, body.query, body.versus)), 201)
+    return sent(info_view(site.reviews.begin(site.atlas, body.query, body.versus)), 201)
 
 
 @twins.get("/reviews/results", response_model=reviews_results.Results)
 def results(site: Site) -> Response:
     """Agreement and shares with intervals; of closed reviews both ways of searching."""
-    return sent(reviews_results.results(site.atlas.study.reviews))
+    return sent(reviews_results.results(site.reviews))
 
 
 @twins.get(
@@ -83,7 +83,7 @@ def results(site: Site) -> Response:
 )
 def table(site: Site) -> Response:
     """Every rating as a table."""
-    return _file(reviews_export.as_csv(site.atlas.study.reviews), "mirage-ratings.csv", _CSV)
+    return _file(reviews_export.as_csv(site.reviews), "mirage-ratings.csv", _CSV)
 
 
 @twins.get(
@@ -93,7 +93,7 @@ def table(site: Site) -> Response:
 )
 def queries(site: Site) -> Response:
     """The conditions of closed reviews as judged queries."""
-    return _file(reviews_export.judged_queries(site.atlas.study.reviews), "judged-queries.json", _JSON)
+    return _file(reviews_export.judged_queries(site.reviews), "judged-queries.json", _JSON)
 
 
 @twins.get("/reviews/misleading", response_model=MisleadingsView)
@@ -103,11 +103,11 @@ def misleading(site: Site) -> Response:
 
 
 def _review(site: RunningSite, review_id: str, reviewer: str) -> ReviewView:
-    return review_view(site.atlas.study.reviews, review_id, reviewer, site.atlas.store.withdrawals.known_by())
+    return review_view(site.reviews, review_id, reviewer, site.atlas.store.withdrawals.known_by())
 
 
 def _misleading(site: RunningSite) -> MisleadingsView:
-    mine = site.atlas.study.reviews
+    mine = site.reviews
     withdrawn = site.atlas.store.withdrawals.known_by()
     found = [misleading_view(each, withdrawn) for each in reviews_export.misleading(mine)]
     return MisleadingsView(misleading=found, hidden=sorted(mine.hidden.figures()))
@@ -121,7 +121,7 @@ def hide(site: Site, body: HideBody) -> Response:
 
 
 def _hide(site: RunningSite, figure: str, hidden: bool) -> None:
-    known = site.atlas.study.reviews.hidden
+    known = site.reviews.hidden
     if hidden or figure not in known.figures():
         figure = site.atlas.reference(figure)  # says so where it is not there
     known.set(figure, hidden)
@@ -144,7 +144,7 @@ async def _taken_in(site: RunningSite, form: FormData) -> Taken:
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
         raise BadInput(f"No file came with the form. Choose one that ends in {reviews_files.ENDING}.")
     data = await given.read(MOST_BYTES + 1)
-    return await run_sync(reviews_files.take_in, site.atlas.study.reviews, data, uploads.name_of(form)[:100])
+    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100])
 
 
 @twins.get("/reviews/{review_id}", response_model=ReviewView)
@@ -156,20 +156,20 @@ def review(site: Site, review_id: str, reviewer: str = "") -> Response:
 @twins.delete("/reviews/{review_id}", response_model=ReviewsView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, review_id: str) -> Response:
     """Delete a review with its ratings; for a day it can be restored."""
-    site.atlas.study.reviews.delete(review_id)
+    site.reviews.delete(review_id)
     return sent(_all(site))
 
 
 @twins.post("/reviews/{review_id}/restore", response_model=ReviewInfoView, dependencies=[NEEDS_TOKEN])
 def restore(site: Site, review_id: str) -> Response:
     """Give back a review that was deleted within the last day."""
-    return sent(info_view(site.atlas.study.reviews.restore(review_id)))
+    return sent(info_view(site.reviews.restore(review_id)))
 
 
 @twins.post("/reviews/{review_id}/close", response_model=ReviewInfoView, dependencies=[NEEDS_TOKEN])
 def close(site: Site, review_id: str) -> Response:
     """End the rating for good; then the results tell both ways of searching apart."""
-    return sent(info_view(site.atlas.study.reviews.close(review_id)))
+    return sent(info_view(site.reviews.close(review_id)))
 
 
 @twins.put("/reviews/{review_id}/items/{item_id}", response_model=ReviewView, dependencies=[NEEDS_TOKEN])
@@ -187,7 +187,7 @@ def rate(site: Site, review_id: str, item_id: str, body: RatingBody) -> Response
 
 
 def _rate(site: RunningSite, review_id: str, reviewer: str, rating: Rating) -> None:
-    site.atlas.study.reviews.rate(review_id, reviewer, rating)
+    site.reviews.rate(review_id, reviewer, rating)
 
 
 @twins.get(
@@ -197,7 +197,7 @@ def _rate(site: RunningSite, review_id: str, reviewer: str, rating: Rating) -> N
 )
 def picture(site: Site, review_id: str, item_id: str, number: int) -> Response:
     """A picture of an item, under an address that tells nothing of it."""
-    item = site.atlas.study.reviews.item(review_id, item_id)
+    item = site.reviews.item(review_id, item_id)
     data, kind = reviews_packet.picture_of(site, item, number)
     return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=86400"})
 
@@ -210,7 +210,7 @@ def picture(site: Site, review_id: str, item_id: str, number: int) -> Response:
 def packet(site: Site, review_id: str, purpose: Purpose = "pass-on", non_commercial: NoGain = "") -> Response:
     """A review as one file that works offline, with the pictures that may leave."""
     made = reviews_packet.packet(site, review_id, purpose, non_commercial=bool(non_commercial))
-    return _file(made, reviews_files.file_name(site.atlas.study.reviews.get(review_id), ending="-packet.zip"), _ZIP)
+    return _file(made, reviews_files.file_name(site.reviews.get(review_id), ending="-packet.zip"), _ZIP)
 
 
 @twins.get(
@@ -220,7 +220,7 @@ def packet(site: Site, review_id: str, purpose: Purpose = "pass-on", non_commerc
 )
 def ratings(site: Site, review_id: str, reviewer: str = "") -> Response:
     """The ratings of a review as a file that another MIRAGE with the same review takes in."""
-    mine = site.atlas.study.reviews
+    mine = site.reviews
     name = reviews_files.file_name(mine.get(review_id), reviewer)
     return _file(reviews_files.printed(mine, review_id, reviewer or None), name, _JSON)
 
@@ -256,7 +256,7 @@ def begin_by_form(site: Site, form: TokenForm) -> Response:
     """Begin a review from the page."""
     query, versus = _fields(form, "query", "versus")
     try:
-        found = site.atlas.study.reviews.begin(site.atlas, query, versus or None)
+        found = site.reviews.begin(site.atlas, query, versus or None)
     except MirageError as error:
         return _reviews_page(site, error=error, tried=query)
     return RedirectResponse(forms.address("reviews", found.id), 303)
@@ -265,7 +265,7 @@ def begin_by_form(site: Site, form: TokenForm) -> Response:
 @router.get("/reviews/results")
 def results_page(site: Site) -> Response:
     """Show what the ratings say."""
-    view = reviews_results.results(site.atlas.study.reviews)
+    view = reviews_results.results(site.reviews)
     return page("reviews_results.html", view=view, protocol=reviews_protocol.shipped())
 
 
@@ -332,7 +332,7 @@ def _review_page(
 @router.post("/reviews/{review_id}")
 def change(site: Site, review_id: str, form: TokenForm) -> Response:
     """Rate an item, or close, delete or restore the review; the field ``do`` says which."""
-    mine, here = site.atlas.study.reviews, forms.address("reviews", review_id)
+    mine, here = site.reviews, forms.address("reviews", review_id)
     do, reviewer, item = _fields(form, "do", "reviewer", "item")
     if do == "rate":
         names = ("rating", "comment", "words", "picture", "left", "top", "width", "height")

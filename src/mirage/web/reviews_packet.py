@@ -66,7 +66,7 @@ def packet(site: RunningSite, review_id: str, purpose: str, *, non_commercial: b
     mirage.errors.BadInput
         When nothing of it may leave, or there is no such purpose.
     """
-    mine = site.atlas.study.reviews
+    mine = site.reviews
     review = mine.get(review_id)
     stayed: list[Licence | str] = []
     withdrawn = site.atlas.store.withdrawals.known_by()

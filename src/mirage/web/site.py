@@ -23,6 +23,8 @@ from mirage.generate.generators import GeneratorInfo
 from mirage.jobs import Jobs
 from mirage.query import shown
 from mirage.settings import Settings
+from mirage.study import Study
+from mirage.study.reviews.reviews import Reviews
 from mirage.web.views.figures import AtlasView, atlas_view
 from mirage.wording import _
 
@@ -68,6 +70,16 @@ class RunningSite:
                 self.given_jobs = Jobs(self.atlas)
         return self.given_jobs
 
+    @property
+    def study(self) -> Study:
+        """What the person who asks keeps: collections, quizzes, cards."""
+        return self.atlas.study
+
+    @property
+    def reviews(self) -> Reviews:
+        """Reviews, ratings and what is hidden, which are the atlas's, whoever asks."""
+        return self.atlas.study.reviews
+
     def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
         """Make something once, and anew when what it was made of has changed.
 
@@ -93,7 +105,7 @@ class RunningSite:
     def educators(self) -> int | None:
         """How many educators have rated something; None where what people keep cannot be read."""
         try:
-            return self.atlas.study.reviews.educators()
+            return self.reviews.educators()
         except AtlasError:
             return None
 

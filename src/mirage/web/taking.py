@@ -47,7 +47,7 @@ class TakingView(ApiModel):
 
 def _view(site: RunningSite, what: str, target: str, form: str, order: Order) -> TakingView:
     way = taking.format_of(form).way
-    bundle = taking.bundle_of(site.atlas, site.atlas.study, what, target, way, order)
+    bundle = taking.bundle_of(site.atlas, site.study, what, target, way, order)
     return TakingView(
         title=bundle.title,
         pictures=bundle.count,
@@ -81,7 +81,7 @@ def _made(site: RunningSite, what: str, target: str, form: str, order: Order) ->
     # It has no name, so that nothing is left behind however the request ends.
     out = tempfile.TemporaryFile(prefix="mirage-")  # noqa: SIM115 - closed when it is sent
     try:
-        taken = taking.take(site.atlas, site.atlas.study, what, target, form, order, out)
+        taken = taking.take(site.atlas, site.study, what, target, form, order, out)
         size = out.seek(0, 2)
     except BaseException:
         out.close()

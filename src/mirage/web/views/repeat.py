@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mirage.atlas import Atlas
 from mirage.compare.dual import Dual
+from mirage.study import Study
 from mirage.study.learning import GivenAnswer, QuestionKind
 from mirage.study.progress import Confusion
 from mirage.web import forms
@@ -165,9 +165,9 @@ class LearningView(ApiModel):
     mistakes: list[MistakeView] = Field(description="None to a card that is due: it is asked again.")
 
 
-def today_view(atlas: Atlas) -> RepeatView:
+def today_view(study: Study) -> RepeatView:
     """What is to do on this day."""
-    return RepeatView.of(atlas.study.schedule.today(), pace=PaceView.of(atlas.study.schedule.pace))
+    return RepeatView.of(study.schedule.today(), pace=PaceView.of(study.schedule.pace))
 
 
 def _confusion(found: Confusion) -> ConfusionView:
@@ -185,9 +185,9 @@ def _mistake(answer: GivenAnswer) -> MistakeView:
     return MistakeView.of(answer, **shown, page=forms.address("figure", own))
 
 
-def progress_view(atlas: Atlas) -> LearningView:
+def progress_view(study: Study) -> LearningView:
     """All that is told of how somebody gets on."""
-    mine = atlas.study.progress
+    mine = study.progress
     answers, graded, right = mine.totals()
     weeks = [
         WeekView.of(week, share=week.share, low=(week.interval or (None,))[0], high=(week.interval or (None,))[-1])
