@@ -35,10 +35,10 @@ from mirage.storage.edit import edit
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
 from mirage.storage.remove import Removal, removal, remove
-from mirage.study import Study
 from mirage.study.along import taking
 from mirage.study.along.bundle import Order
 from mirage.study.along.taking import TakenAlong
+from mirage.study.studies import Studies
 from mirage.wording import _
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ class Atlas(AtlasFolder):
     Attributes
     ----------
     study : mirage.study.Study
-        What people keep of it: collections, quizzes, what they learnt.
+        What whoever has the machine keeps of it: collections, quizzes, what they learnt.
+    studies : mirage.study.studies.Studies
+        That, and what each person of a shared site keeps.
     browse : mirage.browse.Browse
         What it holds, to be looked through without a query.
 
@@ -147,14 +149,15 @@ class Atlas(AtlasFolder):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
-        self.study = Study(self.databases, self.store, self)
+        self.studies = Studies(self.databases, self.store, self)
+        self.study = self.studies.own
         self.browse = self._browse()
         self.renewed()
 
     def close(self) -> None:
         """Let go of the folder, and of what is kept beside the atlas."""
         self.browse.close(patience=5)
-        self.study.close()
+        self.studies.close()
         super().close()
 
     # -- what it answers from: a rebuild replaces all of it at once -----------------------------------------------------

@@ -70,6 +70,8 @@ class Job:
         What that id ends with.
     told : str
         The message as others see it.
+    owner : str
+        Id of the person who started it; empty for whoever has the machine.
     stopping : bool
         Whether somebody asked it to stop. Until it does, which takes as long as a source that does not answer, that is said.
     created, finished : float
@@ -101,6 +103,7 @@ class Job:
     private: bool = False
     secret: str = ""
     told: str = ""
+    owner: str = ""
     stopping: bool = False
     created: float = 0.0
     finished: float = 0.0

@@ -15,6 +15,8 @@ from typing import Any
 
 from mirage.errors import MirageError, NotFound
 from mirage.jobs.job import ENDED, Cancelled, Job, Work
+from mirage.people.roles import may
+from mirage.people.visitor import visitor
 from mirage.storage.store import Store
 from mirage.wording import _
 
@@ -85,9 +87,9 @@ class Lanes:
     # -- looking -----------------------------------------------------------------------------------------------------
 
     def list(self) -> list[Job]:
-        """Every job, newest first, but for looks at what might be added: those are for who asked."""
+        """Every job that who asks may see, newest first, but for looks at what might be added: those are for who asked."""
         with self._lock:
-            shown = (self._placed(job.public) for job in self._jobs.values() if not job.only_for_who_asked)
+            shown = (self._placed(job.public) for job in self._jobs.values() if _seen(job) and not job.only_for_who_asked)
             return sorted(shown, key=lambda job: -job.created)
 
     def get(self, job_id: str) -> Job:
@@ -99,11 +101,25 @@ class Lanes:
         """
         with self._lock:
             known, secret = (job_id, "") if job_id in self._jobs else job_id.rpartition("-")[::2]
-            if known not in self._jobs:
+            if known not in self._jobs or not _seen(self._jobs[known]):
                 raise NotFound(_("There is no job %(job_id)s.", job_id=repr(job_id)))
             job = self._jobs[known]
             mine = bool(job.secret) and secrets.compare_digest(secret.encode("utf-8", "replace"), job.secret.encode())
             return self._placed(job.own if mine else job.public)
+
+    def under_way(self, kind: str, owner: str | None = None) -> int:
+        """How many jobs of a kind have not ended, whoever began them.
+
+        Parameters
+        ----------
+        kind : str
+            Empty for all kinds.
+        owner : str, optional
+            Only those of this person.
+        """
+        with self._lock:
+            going = [job for job in self._jobs.values() if not job.ended and kind in ("", job.kind)]
+            return sum(owner is None or job.owner == owner for job in going)
 
     def _placed(self, job: Job) -> Job:
         if job.state != "queued":
@@ -213,3 +229,8 @@ class Lanes:
                 self._store.remove_jobs(gone)
             except MirageError:  # they go the next time
                 logger.warning("old jobs could not be removed", exc_info=True)
+
+
+def _seen(job: Job) -> bool:
+    """Whether who asks may see a job: their own, or any for who may do so."""
+    return job.owner == visitor().id or may(visitor().role, "library")

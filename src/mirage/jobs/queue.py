@@ -30,6 +30,7 @@ from mirage.jobs.fetching import ask_source
 from mirage.jobs.generate import GenerateWork
 from mirage.jobs.job import ADD, ASK, EDIT, GENERATE, IMPORT, LOOK, REBUILD, REMOVE, Job, Work
 from mirage.jobs.lanes import Lanes
+from mirage.people.visitor import visitor
 from mirage.query import Query, shown
 from mirage.storage import archive
 from mirage.storage.edit import editing
@@ -200,7 +201,8 @@ class Jobs(Lanes):
                 while len(self._previews) > _KEPT_PREVIEWS:
                     del self._previews[next(iter(self._previews))]
 
-        self._queue(Job(id=job_id, kind=kind, title=title, asked=asked, created=time.time()), work(keep))
+        job = Job(id=job_id, kind=kind, title=title, asked=asked, created=time.time(), owner=visitor().id)
+        self._queue(job, work(keep))
         return self.get(job_id)
 
     @property
@@ -412,7 +414,8 @@ class Jobs(Lanes):
         self, kind: str, title: str, work: Work, asked: dict[str, Any] | None = None, *, private: bool = False
     ) -> Job:
         with self._lock:
-            alike = (job for job in self._jobs.values() if (job.title, job.asked) == (title, asked) and not job.ended)
+            mine = [job for job in self._jobs.values() if job.owner == visitor().id and not job.ended]
+            alike = (job for job in mine if (job.title, job.asked) == (title, asked))
             same = next(alike, None)
         if same and kind != GENERATE:
             return same.own  # who names the same folder knows it
@@ -423,7 +426,8 @@ class Jobs(Lanes):
 
 def _new(kind: str, title: str, *, private: bool) -> Job:
     secret = secrets.token_hex(16) if private else ""
-    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, created=time.time())
+    now, owner = time.time(), visitor().id
+    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, created=now, owner=owner)
 
 
 def _from(title: str, corpus: str, path: Path | str | None, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:

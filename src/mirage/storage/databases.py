@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -112,6 +113,43 @@ class Databases:
         if upgraded:
             upgrade(self.file(name), schema)
         return Database(self.url(name), schema)
+
+    def size(self, name: str) -> int:
+        """How many bytes a database takes; 0 where there is none.
+
+        Parameters
+        ----------
+        name : str
+            As for `file`.
+        """
+        if not self.server:
+            file = self.file(name)
+            return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*"))
+        taken = (
+            "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :name AND c.relkind = 'r'"
+        )
+        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
+        with engine.connect() as connection:
+            return int(connection.execute(sa.text(taken), {"name": name}).scalar() or 0)
+
+    def remove(self, name: str) -> None:
+        """Delete what one person keeps, for good; nobody has it open.
+
+        Parameters
+        ----------
+        name : str
+            "study-" and the person's id.
+        """
+        if not name.startswith(OF_PERSON):
+            raise ValueError(f"{name!r} is not one person's")
+        if not self.server:
+            shutil.rmtree(self.file(name).parent, ignore_errors=True)
+            return
+        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
+        with engine.begin() as connection:
+            connection.execute(sa.schema.DropSchema(name, cascade=True, if_exists=True))
+        self._found.discard(name)
 
     @property
     def place(self) -> str:

@@ -32,6 +32,8 @@ class Study:
         The atlas, of which questions are made.
     name : str
         Of the database: whose study it is.
+    reviews : mirage.study.reviews.reviews.Reviews, optional
+        Where reviews and hidden figures are kept, when that is not here.
 
     Attributes
     ----------
@@ -45,12 +47,14 @@ class Study:
     quiz : mirage.study.quiz.keeping.Quizzes
     """
 
-    def __init__(self, databases: Databases, store: Store, library: Library, name: str = STUDY) -> None:
+    def __init__(
+        self, databases: Databases, store: Store, library: Library, name: str = STUDY, reviews: Reviews | None = None
+    ) -> None:
         self._databases, self._name = databases, name
         self._opened: Database | None = None
         self._lock = threading.Lock()
         self.collections = Collections(self._database, store)
-        self.reviews = Reviews(self._database)
+        self.reviews = reviews or Reviews(self._database)
         self.schedule = Schedule(self._database, store, self.reviews.hidden.figures)
         self.learning = Learning(self._database, self.schedule.answered)
         self.progress = LearningProgress(self._database, self.schedule)

@@ -202,7 +202,7 @@ def generator_view(site: RunningSite) -> GeneratorView:
         problem=problem,
         most_guidance=MOST_GUIDANCE,
         most_images=MOST_IMAGES,
-        waiting=sum(job.kind == GENERATE and not job.finished for job in site.jobs.list()),
+        waiting=site.jobs.under_way(GENERATE),
         most_waiting=MAX_AHEAD,
     )
 

@@ -21,6 +21,8 @@ from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
 from mirage.generate.generators import GeneratorInfo
 from mirage.jobs import Jobs
+from mirage.people.people import People
+from mirage.people.visitor import visitor
 from mirage.query import shown
 from mirage.settings import Settings
 from mirage.study import Study
@@ -39,8 +41,8 @@ class RunningSite:
     ----------
     atlas : mirage.atlas.Atlas
     settings : mirage.settings.Settings
-    token : str
-        Made anew at each start; whatever changes state has to show it.
+    start : str
+        A token made anew at each start, which whatever changes state has to show where nobody signs in.
     given_jobs : mirage.jobs.Jobs or None
         The atlas's jobs; None makes them when they are first needed.
     decoding, explaining, taking : anyio.CapacityLimiter
@@ -51,7 +53,7 @@ class RunningSite:
 
     atlas: Atlas
     settings: Settings
-    token: str
+    start: str
     given_jobs: Jobs | None = None
     # One at a time: the pixels of the largest take most of the budget, and encoding uses every thread that it may.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
@@ -61,6 +63,11 @@ class RunningSite:
     writing: set[asyncio.Future[None]] = field(default_factory=set)
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
+
+    @property
+    def token(self) -> str:
+        """What whatever changes state has to show: of the session of who asks, else of this start."""
+        return visitor().token or self.start
 
     @property
     def jobs(self) -> Jobs:
@@ -73,7 +80,12 @@ class RunningSite:
     @property
     def study(self) -> Study:
         """What the person who asks keeps: collections, quizzes, cards."""
-        return self.atlas.study
+        return self.atlas.studies.of(visitor().id)
+
+    @property
+    def people(self) -> People:
+        """Who may use this site, where it is shared."""
+        return self.kept("people", "", lambda: People(self.atlas.databases))
 
     @property
     def reviews(self) -> Reviews:

@@ -1,0 +1,194 @@
+"""The people of a shared atlas."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import sqlalchemy as sa
+
+from mirage.errors import BadInput, NotFound, meant
+from mirage.people.records import invitations, people, sessions
+from mirage.people.roles import OWNER, ROLES, Role
+from mirage.storage.database import Database
+from mirage.wording import _
+
+MOST_NAME = 80
+MOST_PEOPLE = 10_000
+Open = Callable[[], Database]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may use the site.
+
+    Attributes
+    ----------
+    id, name : str
+    role : Role
+    created, seen : float
+        Seconds since the epoch; `seen` is within a minute.
+    sessions : int
+        How many are open.
+    subject : str
+        Who a provider or a proxy says it is; empty for who came by an invitation.
+    """
+
+    id: str
+    name: str
+    role: Role
+    created: float
+    seen: float
+    sessions: int = 0
+    subject: str = ""
+
+
+class Persons:
+    """Who there is.
+
+    Parameters
+    ----------
+    database : callable
+        Gives the database.
+    """
+
+    def __init__(self, database: Open) -> None:
+        self._open = database
+
+    def list(self) -> list[Person]:
+        """List everybody, owners first, then by name."""
+        count = sa.select(sessions.c.person, sa.func.count().label("n")).group_by(sessions.c.person).subquery()
+        wanted = sa.select(people, sa.func.coalesce(count.c.n, 0).label("n")).outerjoin(count, count.c.person == people.c.id)
+        found = [_person(row, row.n) for row in self._open().rows(wanted)]
+        return sorted(found, key=lambda each: (-ROLES.index(each.role), each.name.casefold(), each.id))
+
+    def get(self, person_id: str) -> Person:
+        """One of them.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        """
+        found = next((each for each in self.list() if each.id == person_id), None)
+        if found is None:
+            raise NotFound(_("There is nobody of that id; perhaps they were removed."))
+        return found
+
+    def meant(self, asked: str) -> Person:
+        """Find somebody by id, or by a name that only one has.
+
+        Raises
+        ------
+        mirage.errors.NotFound, mirage.errors.BadInput
+        """
+        return self.get(meant(asked, {each.id: each.name for each in self.list()}, "person", listed_by="mirage people list"))
+
+    def add(self, connection: sa.Connection, name: str, role: Role, subject: str | None = None) -> str:
+        """Add somebody, in a transaction of who calls; gives the id.
+
+        Raises
+        ------
+        mirage.errors.BadInput
+            When the name cannot be one, or there are too many people.
+        """
+        called, own, now = name_of(name), secrets.token_hex(8), time.time()
+        if (connection.execute(sa.select(sa.func.count()).select_from(people)).scalar() or 0) >= MOST_PEOPLE:
+            raise BadInput(_("There are %(most)s people already, and no more are taken.", most=MOST_PEOPLE))
+        row = {"id": own, "name": called, "role": role, "subject": subject, "created": now, "seen": now}
+        connection.execute(sa.insert(people), row)
+        return own
+
+    def of_subject(self, subject: str, name: str, role: Role | None, otherwise: Role) -> Person:
+        """Find who a provider or a proxy names, added where there is nobody yet.
+
+        Parameters
+        ----------
+        subject : str
+            What the provider or proxy knows them by, with what makes it its own.
+        name : str
+        role : Role or None
+            What it says that they are; None where it says nothing.
+        otherwise : Role
+            What somebody new is then.
+        """
+        with self._open().writing(alone=True) as connection:
+            row = connection.execute(sa.select(people).where(people.c.subject == subject)).first()
+            if row is None:
+                known = self.add(connection, name[:MOST_NAME].strip() or subject[-MOST_NAME:], role or otherwise, subject)
+            else:
+                known = row.id
+                if role is not None and role != row.role:
+                    self._check_last(connection, known, role)
+                    connection.execute(sa.update(people).where(people.c.id == known).values(role=role))
+            found = connection.execute(sa.select(people).where(people.c.id == known)).one()
+        return _person(found)
+
+    def change(self, person_id: str, *, role: str | None = None, name: str | None = None) -> Person:
+        """Give somebody another role or name; it holds from their next request on.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        mirage.errors.BadInput
+            When there is no such role, or they are the last owner.
+        """
+        if role is not None and role not in ROLES:
+            raise BadInput(_("There is no such role. There are: %(roles)s.", roles=", ".join(ROLES)))
+        values = {
+            key: value for key, value in (("role", role), ("name", name_of(name) if name is not None else None)) if value
+        }
+        self.get(person_id)
+        with self._open().writing(alone=True) as connection:
+            if role is not None:
+                self._check_last(connection, person_id, role)
+            if values:
+                connection.execute(sa.update(people).where(people.c.id == person_id).values(**values))
+        return self.get(person_id)
+
+    def remove(self, person_id: str) -> Person:
+        """Remove somebody with all sessions; what they kept is removed by who opens it.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+        mirage.errors.BadInput
+            When they are the last owner.
+        """
+        known = self.get(person_id)
+        with self._open().writing(alone=True) as connection:
+            self._check_last(connection, person_id, "")
+            for table in (sessions, invitations):
+                connection.execute(sa.delete(table).where(table.c.person == person_id))
+            connection.execute(sa.delete(people).where(people.c.id == person_id))
+        return known
+
+    def _check_last(self, connection: sa.Connection, person_id: str, role: str) -> None:
+        owners = list(connection.execute(sa.select(people.c.id).where(people.c.role == OWNER)).scalars())
+        if role != OWNER and owners == [person_id]:
+            raise BadInput(_("That is the last owner, who stays one. Make somebody else an owner first."))
+
+
+def name_of(given: str) -> str:
+    """A name as it is kept.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it is empty, too long, or has characters that cannot be seen.
+    """
+    name = " ".join(given.split())
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise BadInput(_("Give a name of at most %(most)s characters, as others shall see it.", most=MOST_NAME))
+    return name
+
+
+def _person(row: sa.Row[tuple[object, ...]], count: int = 0) -> Person:
+    return Person(row.id, row.name, _role(row.role), row.created, row.seen, count, row.subject or "")
+
+
+def _role(kept: str) -> Role:
+    assert kept in get_args(Role)
+    return kept  # type: ignore[return-value]

@@ -1,0 +1,82 @@
+"""The tables of who may use a shared atlas.
+
+Who changes a table adds a revision to `mirage.people.migrations` and names it in `SCHEMA`. Of what lets somebody in, an
+invitation or a session, only a digest is kept: who reads the tables cannot sign in by them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mirage.storage.migrations import Schema
+
+_metadata = sa.MetaData()
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _times(*names: str) -> list[sa.Column[float]]:
+    return [sa.Column(name, sa.Float, nullable=False, server_default="0") for name in names]
+
+
+people = sa.Table(
+    "people",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    *(_text(name) for name in ("name", "role")),
+    sa.Column("subject", sa.Text, nullable=True, unique=True),  # who a provider or a proxy says it is
+    *_times("created", "seen"),
+)
+invitations = sa.Table(
+    "invitations",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("hash", sa.String, nullable=False, unique=True),
+    # With a person's id it signs that person in once more, on another device.
+    *(_text(name) for name in ("role", "person", "made_by")),
+    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in ("uses", "used")),
+    *_times("created", "until", "ended"),
+)
+sessions = sa.Table(
+    "sessions",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("hash", sa.String, nullable=False, unique=True),
+    sa.Column("person", sa.String, sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    *_times("created", "seen"),
+)
+audit = sa.Table(
+    "audit",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("when", sa.Float, nullable=False, index=True),
+    *(_text(name) for name in ("person", "name", "role", "what", "target")),
+)
+counts = sa.Table(
+    "counts",
+    _metadata,
+    sa.Column("person", sa.String, primary_key=True),
+    sa.Column("what", sa.String, primary_key=True),
+    *_times("since", "amount"),
+)
+keys = sa.Table("keys", _metadata, sa.Column("name", sa.String, primary_key=True), _text("value"))
+sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+
+SCHEMA = Schema(
+    "people",
+    _metadata,
+    "0001",
+    "",
+    Path(__file__).parent / "migrations",
+    "Restore it from a backup, or move it away: then everybody is invited anew.",
+)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret of 256 random bits: SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

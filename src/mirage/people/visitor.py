@@ -1,0 +1,60 @@
+"""Who asks: set once for a request, and read by whatever answers it, in the threads it uses too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from mirage.people.roles import NOBODY, OWNER, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who a request comes from.
+
+    Attributes
+    ----------
+    id : str
+        Of the person; empty for whoever has the machine, whose study is the atlas's own.
+    name : str
+    role : {"nobody", "learner", "educator", "owner"}
+    token : str
+        What requests of this session must show to change state; empty where the one of this start of the site holds.
+    session : str
+        Id of the session; empty where there is none.
+    """
+
+    id: str = ""
+    name: str = ""
+    role: Role = OWNER
+    token: str = ""
+    session: str = ""
+
+
+ALONE = Visitor()
+"""Whoever has the machine: asks from it, of a site that is not shared, or by a command."""
+STRANGER = Visitor(role=NOBODY)
+"""Who has not signed in."""
+_ASKING: ContextVar[Visitor] = ContextVar("visitor", default=ALONE)
+
+
+def visitor() -> Visitor:
+    """Give who asks; whoever has the machine where no site is shared."""
+    return _ASKING.get()
+
+
+@contextmanager
+def asking(who: Visitor) -> Iterator[None]:
+    """Let what is done inside be asked by somebody.
+
+    Parameters
+    ----------
+    who : Visitor
+    """
+    before = _ASKING.set(who)
+    try:
+        yield
+    finally:
+        _ASKING.reset(before)
