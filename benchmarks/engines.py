@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks import clouds
 from benchmarks.measure import memory_of, spread, times
-from mirage.indexes import Index, IndexQuery, Point
+from mirage.indexes import Index, IndexQuery, Point, bm25
 from mirage.indexes.embedded import EmbeddedIndex
 
 WARM = 20
@@ -72,8 +72,9 @@ def _points(folder: Path) -> Iterator[list[Point]]:
         captions = cloud.captions(start, images)
         for first in range(0, len(images), _POINTS):
             yield [
-                Point(start + place, images[place], captions[place], *words.of(start + place))
+                Point(start + place, images[place], captions[place], bm25.weighted(said, "words"), fields)
                 for place in range(first, min(first + _POINTS, len(images)))
+                for said, fields in [words.of(start + place)]
             ]
 
 
@@ -100,7 +101,7 @@ def _open_mirage(folder: Path, own: Path) -> Opened:
     index = EmbeddedIndex(own / "index", np.load(folder / "vectors.npy", mmap_mode="r").shape[1])
 
     def find(query: clouds.Vectors) -> list[int]:
-        return [key for key, _ in index.ask(IndexQuery(query, "", _NEAREST, {}, caption_channel=False))["image"]]
+        return [key for key, _ in index.ask(IndexQuery(query, {}, _NEAREST, {}, caption_channel=False))["image"]]
 
     return Opened(find, index)
 
@@ -210,11 +211,12 @@ def first(name: str, folder: Path, most: int) -> dict[str, Any]:
 def _channels(index: Index, folder: Path, queries: clouds.Vectors) -> dict[str, Any]:
     """All three channels at once, as `Atlas.search` asks them, and the search among figures of one modality."""
     texts = json.loads((folder / "texts.json").read_text("utf-8"))
-    asks = [IndexQuery(query, texts[place % len(texts)], _DEPTH, {}) for place, query in enumerate(queries)]
+    rarity = bm25.Rarity(index)
+    asks = [IndexQuery(query, rarity.asked(texts[place % len(texts)]), _DEPTH, {}) for place, query in enumerate(queries)]
     words = [IndexQuery(None, one.words, _DEPTH, {}) for one in asks]
     facets = index.facets({})["modality"]
     rare = min((value for value in facets if value), key=facets.__getitem__)
-    few = [IndexQuery(query, "", _NEAREST, {"modality": [rare]}, caption_channel=False) for query in queries]
+    few = [IndexQuery(query, {}, _NEAREST, {"modality": [rare]}, caption_channel=False) for query in queries]
     for one in (*asks[:WARM], *words[:WARM], *few[:WARM]):
         index.ask(one)
     return {

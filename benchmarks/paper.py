@@ -27,7 +27,7 @@ from benchmarks.measure import Outcome, Row, Setting, load, memory_of, spread, t
 from mirage import encoders
 from mirage.atlas import Atlas
 from mirage.encoders.export import export
-from mirage.indexes import IndexQuery
+from mirage.indexes import IndexQuery, bm25
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.storage import ingest as mirage_adding
 
@@ -178,7 +178,8 @@ def _pipeline(folder: Path, model: Path) -> Callable[[str], object]:
 
 def _mirage(folder: Path, encoder: Any) -> Callable[[str], object]:
     index = EmbeddedIndex(folder / "mirage" / "index", encoder.info().dimension)
-    return lambda words: index.ask(IndexQuery(encoder.encode_texts([words])[0], words, _NEAREST, {}))
+    rarity = bm25.Rarity(index)
+    return lambda words: index.ask(IndexQuery(encoder.encode_texts([words])[0], rarity.asked(words), _NEAREST, {}))
 
 
 def ask(name: str, folder: Path, model: Path, most: int) -> dict[str, Any]:

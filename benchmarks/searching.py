@@ -73,9 +73,13 @@ def search(setting: Setting) -> Outcome:
 def _stages(atlas: Atlas, texts: list[str]) -> dict[str, float]:
     """Where the time goes, by asking for the parts alone."""
     vectors = [atlas.encoder.encode_texts([text])[0] for text in texts]
-    from mirage.indexes import IndexQuery  # noqa: PLC0415 - only this measurement goes below the atlas
+    from mirage.indexes import IndexQuery, bm25  # noqa: PLC0415 - only this measurement goes below the atlas
 
-    asks = [IndexQuery(vector, text, _DEPTH, {}) for vector, text in zip(vectors, texts, strict=True)]
+    rarity = bm25.Rarity(atlas.index)
+    asks = [
+        IndexQuery(vector, rarity.asked(text), _DEPTH, {}, case=rarity.asked(text, "case"))
+        for vector, text in zip(vectors, texts, strict=True)
+    ]
     lists = [atlas.index.ask(ask) for ask in asks]
     keys = [sorted({key for ranked in found.values() for key, _ in ranked})[:_DEPTH] for found in lists]
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {

@@ -49,6 +49,7 @@ def keep(real: Path, folder: Path, texts: int) -> None:
     with Atlas.open(real) as atlas:
         rows = [row for batch in atlas.store.each() for row in batch]
         points = points_of(atlas.store, rows, atlas.encoder_info.digest)
-    figures = [(point.words, dict(point.fields)) for point in points]
+    said = {row.key: row.figure.words for row in rows}
+    figures = [(said[point.key], dict(point.fields)) for point in points]
     (folder / _NAME).write_text(json.dumps(figures), "utf-8")
     (folder / "texts.json").write_text(json.dumps(many.queries(real, texts)), "utf-8")

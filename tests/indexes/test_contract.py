@@ -11,7 +11,7 @@ import pytest
 
 from mirage import indexes
 from mirage.errors import AtlasError, NotFound
-from mirage.indexes import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point
+from mirage.indexes import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point, bm25
 
 D = 32
 
@@ -19,6 +19,10 @@ D = 32
 def unit(seed: int) -> np.ndarray:
     vector = np.random.default_rng(seed).normal(size=D).astype(np.float32)
     return vector / np.linalg.norm(vector)
+
+
+def said(words: str) -> dict[int, float]:
+    return bm25.weighted(words, "words")
 
 
 def point(key: int, words: str = "a brain", *, caption: bool = True, **fields: str) -> Point:
@@ -31,7 +35,7 @@ def point(key: int, words: str = "a brain", *, caption: bool = True, **fields: s
         "licence": "not stated",
     }
     about = {7: 0.5 + key / 10, 100 + key: 1.0}
-    return Point(key, unit(key), unit(1000 + key) if caption else None, words, {**values, **fields}, about)
+    return Point(key, unit(key), unit(1000 + key) if caption else None, said(words), {**values, **fields}, about)
 
 
 POINTS = [
@@ -44,7 +48,8 @@ POINTS = [
 
 
 def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **filters: list[str]) -> IndexQuery:
-    return IndexQuery(vector, words, limit, filters)
+    """Each word counts 1, whichever index is asked and however rare it is there."""
+    return IndexQuery(vector, dict.fromkeys(said(words), 1.0), limit, filters)
 
 
 # Every index as it comes, and the layout that shards of earlier versions have and keep.
@@ -90,7 +95,7 @@ def test_it_follows_the_port(index: Index) -> None:
 
 
 def test_each_channel_answers_with_its_own_ranked_list(index: Index) -> None:
-    answer = index.ask(replace(ask(unit(2), "thalamus"), concepts={7: 2.0}))
+    answer = index.ask(replace(ask(unit(2), "thalamus"), concepts={7: 2.0}, case=said("a brain")))
     assert set(answer) == set(CHANNELS)
     assert answer["concepts"][0] == (4, pytest.approx(1.8, abs=1e-3))
     assert answer["image"][0] == (2, pytest.approx(1.0, abs=1e-4))
@@ -114,9 +119,10 @@ def test_the_caption_channel_looks_at_captions_and_passes_over_figures_without(i
 
 def test_channels_that_have_nothing_to_look_with_stay_out(index: Index) -> None:
     assert set(index.ask(ask(unit(0)))) == {"image", "caption"}
-    assert set(index.ask(ask(None, "brain"))) == {"words", "case"}
+    assert set(index.ask(ask(None, "brain"))) == {"words"}
+    assert set(index.ask(replace(ask(), case=said("brain")))) == {"case"}
     assert index.ask(ask()) == {}
-    assert set(index.ask(IndexQuery(unit(0), "", 5, {}, caption_channel=False))) == {"image"}
+    assert set(index.ask(IndexQuery(unit(0), {}, 5, {}, caption_channel=False))) == {"image"}
 
 
 @pytest.mark.parametrize(
@@ -134,11 +140,11 @@ def test_the_limit_holds_in_every_channel(index: Index) -> None:
 
 def test_words_of_cases_are_a_channel_of_their_own(make: Make, tmp_path: Path) -> None:
     made = make(tmp_path / "own")
-    made.add([replace(point(9, "Axial CT"), case="Fever after a journey. Axial CT."), point(8, "Axial CT")])
-    answer = made.ask(ask(None, "journeys"))
+    made.add([replace(point(9, "Axial CT"), case=said("Fever after a journey. Axial CT.")), point(8, "Axial CT")])
+    answer = made.ask(replace(ask(None, "journeys"), case=said("journeys")))
     assert (keys(answer["case"]), keys(answer["words"])) == ([9], [])
     made.add([point(9, "Axial CT")])
-    assert keys(made.ask(ask(None, "journeys"))["case"]) == []
+    assert keys(made.ask(replace(ask(), case=said("journeys")))["case"]) == []
     made.close()
 
 
@@ -182,10 +188,16 @@ def test_facets_count_every_field(index: Index) -> None:
     assert index.facets({"modality": ["MR"]})["plane"] == {"axial": 1, "coronal": 1}
 
 
-def test_frequency_counts_points_by_stem(index: Index) -> None:
-    assert index.frequency("brain") == 1
-    assert index.frequency("Lesion") == 1
-    assert index.frequency("qwzx") == 0
+def test_frequency_counts_points_by_stem_in_each_channel(own: Index) -> None:
+    def counted(word: str, channel: bm25.TextChannel = "words") -> int:
+        return bm25.Rarity(own).frequency(word, channel)
+
+    own.add([replace(point(5, "Brains"), case=said("the brains of a journey"))])
+    assert (counted("brain"), counted("Lesion"), counted("qwzx"), counted("the")) == (2, 1, 0, 0)
+    assert (counted("journey"), counted("journey", "case"), counted("brain", "case")) == (0, 1, 1)
+    own.remove([5])
+    own.add([point(1, "A fracture")])
+    assert (counted("brain"), counted("journey", "case")) == (0, 0)
 
 
 def stack(key: int, *seeds: int, **fields: str) -> Point:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import qdrant_edge as edge
 
 from mirage.errors import AtlasError, BadInput
-from mirage.indexes import IndexQuery, Point, embedded
+from mirage.indexes import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, embedded
 from mirage.indexes.embedded import EmbeddedIndex
 
 D, FIGURES, TWIN = 64, 3_000, 2_500
@@ -39,7 +40,7 @@ def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made = EmbeddedIndex(tmp_path_factory.mktemp("index") / "index", D, layout=request.param)
     made.add(
         [
-            Point(key, vector, -vector, "a phantom", {**FIELDS, "modality": "CT" if key % 10 else "MR"})
+            Point(key, vector, -vector, {1: 1.0}, {**FIELDS, "modality": "CT" if key % 10 else "MR"})
             for key, vector in enumerate(VECTORS)
         ]
     )
@@ -67,12 +68,12 @@ def test_of_the_ten_nearest_nearly_all_are_found(large: EmbeddedIndex) -> None:
     queries = VECTORS[::30] + np.random.default_rng(1).normal(size=(100, D)).astype(np.float32) / 20
     for query in queries / np.linalg.norm(queries, axis=1, keepdims=True):
         nearest = np.argsort(-(VECTORS @ query))[:10].tolist()
-        found += len({key for key, _ in large.ask(IndexQuery(query, "", 10, {}))["image"]} & set(nearest))
+        found += len({key for key, _ in large.ask(IndexQuery(query, {}, 10, {}))["image"]} & set(nearest))
     assert found / 1_000 >= 0.99
 
 
 def test_scores_are_cosines_of_the_exact_vectors_and_go_down(large: EmbeddedIndex) -> None:
-    ranked = large.ask(IndexQuery(VECTORS[100], "", 50, {}))["image"]
+    ranked = large.ask(IndexQuery(VECTORS[100], {}, 50, {}))["image"]
     assert len(ranked) == 50
     np.testing.assert_allclose([score for _, score in ranked], VECTORS[[key for key, _ in ranked]] @ VECTORS[100], atol=1e-5)
     scores = [round(score, 4) for _, score in ranked]
@@ -80,14 +81,14 @@ def test_scores_are_cosines_of_the_exact_vectors_and_go_down(large: EmbeddedInde
 
 
 def test_twins_stand_in_the_order_they_were_added(large: EmbeddedIndex) -> None:
-    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], "", 2, {}))["image"]] == [7, TWIN]
-    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], "", 1, {}))["image"]] == [7]
+    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], {}, 2, {}))["image"]] == [7, TWIN]
+    assert [key for key, _ in large.ask(IndexQuery(VECTORS[7], {}, 1, {}))["image"]] == [7]
 
 
 def test_a_filter_finds_as_many_as_there_are_and_the_nearest_of_them(large: EmbeddedIndex) -> None:
     among = np.arange(0, FIGURES, 10)
     nearest = among[np.argsort(-(VECTORS[among] @ VECTORS[33]))[:10]].tolist()
-    ranked = large.ask(IndexQuery(VECTORS[33], "", 10, {"modality": ["MR"]}))["image"]
+    ranked = large.ask(IndexQuery(VECTORS[33], {}, 10, {"modality": ["MR"]}))["image"]
     assert len({key for key, _ in ranked} & set(nearest)) >= 9
 
 
@@ -110,7 +111,7 @@ def test_a_shard_keeps_its_layout_whoever_opens_it(tmp_path: Path) -> None:
 
 def test_few_figures_are_searched_whole_without_8_bit_vectors(tmp_path: Path) -> None:
     index = EmbeddedIndex(tmp_path / "index", D)
-    index.add([Point(key, VECTORS[key], None, "a phantom", {**FIELDS, "modality": "CT"}) for key in range(500)])
+    index.add([Point(key, VECTORS[key], None, {1: 1.0}, {**FIELDS, "modality": "CT"}) for key in range(500)])
     index.optimise()
     assert not _files(index, "quantized.data")
     index.close()
@@ -146,9 +147,26 @@ def test_what_is_asked_after_closing_is_told_that_it_was_closed(tmp_path: Path) 
         lambda: list(index.keys()),
         lambda: index.vectors([1]),
         lambda: index.facets({}),
-        lambda: index.frequency("brain"),
+        lambda: index.frequency(1),
         lambda: index.remove([1]),
         index.optimise,
     ):
         with pytest.raises(AtlasError, match="was closed"):
             asked()
+
+
+def test_an_index_of_a_version_that_scored_words_otherwise_is_told_as_outdated(tmp_path: Path) -> None:
+    """Earlier versions let the engine score the words of the payload."""
+    params = edge.EdgeVectorParams(size=D, distance=edge.Distance.Dot)
+    sparse = {"concepts": edge.EdgeSparseVectorParams()}
+    (tmp_path / "index").mkdir()
+    config = edge.EdgeConfig(vectors={"image": params, "caption": params}, sparse_vectors=sparse)
+    shard = edge.EdgeShard.create(str(tmp_path / "index"), config)
+    for field in FILTER_FIELDS:
+        shard.update(edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword))
+    for field in ("words", "case"):
+        shard.update(edge.UpdateOperation.create_field_index(field, edge.TextIndexParams(tokenizer=edge.TokenizerType.Word)))
+    shard.flush()
+    shard.close()
+    with pytest.raises(IndexOutdated, match="lacks case, words"):
+        EmbeddedIndex(tmp_path / "index", D)

@@ -64,7 +64,7 @@ def test_every_slice_of_a_small_stack_is_found_by_its_picture(atlas: Atlas) -> N
 
 
 def asked(vector: np.ndarray):
-    return IndexQuery(vector, "", 5, {})
+    return IndexQuery(vector, {}, 5, {})
 
 
 def stack_of_shape(slices: int, apart: float | None, labels: tuple[int, ...] = ()) -> Stack:

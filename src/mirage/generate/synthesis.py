@@ -319,7 +319,7 @@ def _beside(
         return SyntheticImage(record, b"", (), None, copy, True, remarks)
     with atlas.snapshot() as now:
         vector = now.encoder.encode_images([drawn.image])[0]
-        found = now.index.ask(IndexQuery(vector, "", prompt_match.NEIGHBOURS, {}, caption_channel=False)).get("image", [])
+        found = now.index.ask(IndexQuery(vector, {}, prompt_match.NEIGHBOURS, {}, caption_channel=False)).get("image", [])
         held = now.index.facets({})
     by_key = atlas.store.rows([key for key, _ in found])
     rows = [by_key[key] for key, _ in found if key in by_key and not by_key[key].figure.withdrawn]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage.errors import AtlasError
+from mirage.indexes.bm25 import TextChannel
 
 Vector = npt.NDArray[np.float32]
 
@@ -32,14 +33,14 @@ class Point:
         The figure's number in the store, 0 or above.
     image, caption : (d,) float32
         Unit length. `caption` is None for a figure without words.
-    words : str
-        For BM25.
+    words : mapping
+        The figure's words, as `mirage.indexes.bm25.weighted` gives them: number of a stem to weight.
     fields : mapping
         A value for each of `FILTER_FIELDS`.
     concepts : mapping
         What the figure speaks of: number (32 bits, of a concept in a field) to weight.
-    case : str
-        For BM25 in a channel of its own: the same words with those of the figure's case.
+    case : mapping
+        For a channel of its own: the same words with those of the figure's case.
     slices : (n, d) float32 or None
         Unit length; of slices of a figure that is a stack.
     """
@@ -47,10 +48,10 @@ class Point:
     key: int
     image: Vector
     caption: Vector | None
-    words: str
+    words: Mapping[int, float]
     fields: Mapping[str, str]
     concepts: Mapping[int, float] = field(default_factory=dict)
-    case: str = ""
+    case: Mapping[int, float] = field(default_factory=dict)
     slices: Vector | None = None
 
 
@@ -59,17 +60,19 @@ class IndexQuery:
     """One question to the index. A channel that has nothing to look with, None or empty, stays out.
 
     Where `among` is given, only points with these keys are listed. The image channel scores a stack by the best of its image
-    vector and its slices. The channel of concepts scores a figure by the sum, over
-    the numbers in both, of the products of the weights.
+    vector and its slices. The channels of words, case and concepts score a figure by the sum, over the numbers in both, of
+    the products of the weights, and list none that has no number of the query's; `mirage.indexes.bm25.Rarity.asked` gives
+    the weights of words.
     """
 
     vector: Vector | None
-    words: str
+    words: Mapping[int, float]
     limit: int
     filters: Mapping[str, Sequence[str]]
     caption_channel: bool = True
     concepts: Mapping[int, float] = field(default_factory=dict)
     among: Sequence[int] | None = None
+    case: Mapping[int, float] = field(default_factory=dict)
 
 
 # A channel's ranked list: (key, raw score), best first.
@@ -100,8 +103,8 @@ class Index(Protocol):
         """Count the values of every field among the points that pass the filters."""
         ...
 
-    def frequency(self, word: str, channel: str = "words") -> int:
-        """How many points have a word in what a channel, ``words`` or ``case``, searches, stemmed as it does."""
+    def frequency(self, number: int, channel: TextChannel = "words") -> int:
+        """How many points have a stem, by its number in `mirage.indexes.bm25`, in what a channel searches."""
         ...
 
     def keys(self) -> Iterable[int]:

@@ -1,9 +1,9 @@
 """Qdrant Edge: the index in this process.
 
-One named vector for the image, one for the caption, a sparse one for the concepts, BM25 over the text indexes of the payload
-fields ``words`` and ``case``, and a keyword index for each filter. Slices of stacks lie in a shard of their own, see
-`mirage.indexes.embedded_slices`. The write-ahead log stays on: it makes acknowledged writes durable and it is the lock that
-keeps a second process out.
+One named vector for the image, one for the caption, sparse ones for the concepts and, by BM25, for words and case, and a
+keyword index for each filter. The numbers of the stems are in the payload too, where they are counted. Slices of stacks lie
+in a shard of their own, see `mirage.indexes.embedded_slices`. The write-ahead log stays on: it makes acknowledged writes
+durable and it is the lock that keeps a second process out.
 
 How vectors lie on disk and in memory is the shard's *layout*. Until the vectors of one kind pass 20 MB they are searched
 whole, in every layout; from then on there is a graph, and with the layout ``compact`` the graph is walked over vectors of
@@ -29,6 +29,7 @@ import qdrant_edge as edge
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
+from mirage.indexes.bm25 import TEXT_CHANNELS, TextChannel
 from mirage.indexes.embedded_slices import SliceShard
 
 try:
@@ -36,7 +37,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_TEXTS = ("words", "case")
+_SPARSE = ("concepts", *TEXT_CHANNELS)
 _TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
 _SAME = 4  # decimals up to which scores are alike
 _WIDER = 4  # times as many, where a tie goes on beyond that,
@@ -78,7 +79,7 @@ def _config(dimension: int, layout: Layout) -> edge.EdgeConfig:
     params = _vectors(dimension, layout)
     return edge.EdgeConfig(
         vectors={"image": params, "caption": params},
-        sparse_vectors={"concepts": edge.EdgeSparseVectorParams()},
+        sparse_vectors={name: edge.EdgeSparseVectorParams() for name in _SPARSE},
         hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=128, full_scan_threshold=_FULL_SCAN_THRESHOLD_KB),
         optimizers=edge.EdgeOptimizersConfig(default_segment_number=2, indexing_threshold=_INDEXING_THRESHOLD_KB),
         wal_enabled=True,
@@ -88,16 +89,8 @@ def _config(dimension: int, layout: Layout) -> edge.EdgeConfig:
 def _field_indexes() -> Iterator[edge.UpdateOperation]:
     for field in FILTER_FIELDS:
         yield edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword)
-    words = edge.TextIndexParams(
-        tokenizer=edge.TokenizerType.Word,
-        lowercase=True,
-        ascii_folding=True,
-        stopwords=edge.Language.English,
-        stemmer=edge.SnowballParams(edge.SnowballLanguage.English),
-        scoring=True,
-    )
-    for field in _TEXTS:
-        yield edge.UpdateOperation.create_field_index(field, words)
+    for name in TEXT_CHANNELS:
+        yield edge.UpdateOperation.create_field_index(name, edge.IntegerIndexParams(lookup=True, range=False))
 
 
 def _filter(filters: Mapping[str, Sequence[str]], extra: Sequence[Any] = ()) -> edge.Filter | None:
@@ -141,11 +134,11 @@ class EmbeddedIndex:
             _refuse_held(self._path)
             self._shard = edge.EdgeShard.load(str(self._path))
             _sweep(self._path)
-            lacking = {*FILTER_FIELDS, *_TEXTS} - set(self._shard.info().payload_schema)
+            lacking = set(FILTER_FIELDS) - set(self._shard.info().payload_schema)
             config = json.loads((self._path / _CONFIG).read_text("utf-8"))
             kept = config["vectors"]["image"]
             size = kept["size"]
-            lacking |= {"concepts"} - set(config.get("sparse_vectors") or ())
+            lacking |= set(_SPARSE) - set(config.get("sparse_vectors") or ())
         self.layout: Layout = "compact" if kept.get("quantization_config") else "plain"
         if size != dimension or lacking:
             self._shard.close()
@@ -164,8 +157,8 @@ class EmbeddedIndex:
                     id=point.key,
                     vector={"image": point.image.tolist()}
                     | ({} if point.caption is None else {"caption": point.caption.tolist()})
-                    | ({"concepts": _sparse(point.concepts)} if point.concepts else {}),
-                    payload={**point.fields, "words": point.words} | ({"case": point.case} if point.case else {}),
+                    | {name: _sparse(weights) for name in _SPARSE if (weights := getattr(point, name))},
+                    payload={**point.fields, **{name: list(getattr(point, name)) for name in TEXT_CHANNELS}},
                 )
                 for point in points[start : start + _BATCH]
             ]
@@ -193,10 +186,9 @@ class EmbeddedIndex:
             asked["image"] = edge.Query.Nearest(vector, using="image")
             if ask.caption_channel:
                 asked["caption"] = edge.Query.Nearest(vector, using="caption")
-        if ask.words:
-            asked |= {field: edge.TextQuery(field, ask.words) for field in _TEXTS}
-        if ask.concepts:
-            asked["concepts"] = edge.Query.Nearest(_sparse(ask.concepts), using="concepts")
+        for name in _SPARSE:
+            if weights := getattr(ask, name):
+                asked[name] = edge.Query.Nearest(_sparse(weights), using=name)
         if not asked:
             return {}
         limit, open_ones = ask.limit + _TIED, list(asked)
@@ -245,9 +237,9 @@ class EmbeddedIndex:
                 for field in FILTER_FIELDS
             }
 
-    def frequency(self, word: str, channel: str = "words") -> int:
-        """How many points have a word (as the text index reads it: lower case, stemmed)."""
-        condition = _filter({}, [edge.FieldCondition(key=channel, match=edge.MatchText(word))])
+    def frequency(self, number: int, channel: TextChannel = "words") -> int:
+        """How many points have a stem."""
+        condition = _filter({}, [edge.FieldCondition(key=channel, match=edge.MatchValue(number))])
         with self._open():
             return int(self._shard.count(edge.CountRequest(exact=True, filter=condition)))
 

@@ -6,7 +6,7 @@ import re
 from array import array
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import qdrant_edge as edge
 
@@ -111,9 +111,13 @@ def lowered(text: str) -> list[str]:
     return [word.lower() for word in WORD.findall(text)]
 
 
+# How a text is cut into words and these are stemmed, stop words left out, wherever words are looked for.
+STEMMED: dict[str, Any] = {"language": "english", "tokenizer": edge.TokenizerType.Word, "ascii_folding": True}
+
+
 @lru_cache(maxsize=1)
 def _stemmer() -> edge.Bm25:
-    return edge.Bm25(edge.Bm25Config(language="english", tokenizer=edge.TokenizerType.Word, ascii_folding=True))
+    return edge.Bm25(edge.Bm25Config(**STEMMED))
 
 
 @remembered(50_000)

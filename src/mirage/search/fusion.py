@@ -6,11 +6,11 @@ The weights: `mirage.search.confidence`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mirage.indexes import bm25
 from mirage.indexes.base import Ranked
 from mirage.search.answer import ChannelMatch
 from mirage.search.confidence import HitFeatures
@@ -126,4 +126,4 @@ def inverse_document_frequency(frequency: int, figures: int) -> float:
     figures : int
         How many figures there are.
     """
-    return max(0.1, math.log(1 + (figures - frequency + 0.5) / (frequency + 0.5)))
+    return max(0.1, bm25.inverse_document_frequency(frequency, figures))

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
 from mirage.images import PictureStore
+from mirage.indexes import bm25
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
@@ -72,8 +72,8 @@ class Searcher:
         self._store, self._index, self._encoder, self._pictures = store, index, encoder, pictures
         self._encoder_info = encoder.info()
         self.calibration = calibration or calibration_for(self._encoder_info.digest)
-        self._frequency = lru_cache(maxsize=20_000)(index.frequency)
-        self._size = len(index)
+        self._rarity = bm25.Rarity(index)
+        self._size = self._rarity.points
         self._vectors = QueryEncoder(encoder, self._figure_vector)
         self._stacks = Stacks(store, index, self._encoder_info.digest)
 
@@ -106,7 +106,7 @@ class Searcher:
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
         shares = self._stacks.shares(reading)
         if self._stacks:
-            asked = IndexQuery(vector, words, 0, query.filters, concepts=self._numbers(reading))
+            asked = replace(self._words_at(words, 0, query), vector=vector, concepts=self._numbers(reading))
             self._stacks.list_missing(asked, lists, shares)
         own = {self._store.row(term.figure).key for term in query.terms if term.figure}
         weights = self.calibration.weights_for(
@@ -173,19 +173,21 @@ class Searcher:
         Words and concepts are looked up while the text tower runs.
         """
         depth, more = depth_of(query), feedback.words if feedback else ""
-        asked = IndexQuery(None, f"{words} {more}".strip(), depth, query.filters)
-        asked = replace(asked, concepts=self._numbers(reading))
+        numbers = self._numbers(reading)
 
         def by_words_alone() -> tuple[dict[str, Ranked], dict[int, float]]:
+            asked = replace(self._words_at(f"{words} {more}", depth, query), concepts=numbers)
             stems = wordform.words(words).items()
-            rare = {stem: fusion.inverse_document_frequency(self._frequency(word), self._size) for stem, word in stems}
+            rare = {
+                stem: fusion.inverse_document_frequency(self._rarity.frequency(word), self._size) for stem, word in stems
+            }
             return self._index.ask(asked), rare
 
         by_words = _BESIDE.submit(by_words_alone)
         try:
             vector = self._vectors.vector(_in_english(query, reading), notes)
             seen = vector if feedback is None else feedback.mixed(vector)
-            lists = self._index.ask(IndexQuery(seen, "", depth, query.filters))
+            lists = self._index.ask(IndexQuery(seen, {}, depth, query.filters))
         finally:
             wait([by_words])
         found, rare = by_words.result()
@@ -193,15 +195,20 @@ class Searcher:
         spoken = lists.get("concepts", [])
         if len(spoken) >= depth:  # more figures speak of it than are listed: see which of those that other channels list do
             beside = {key for ranked in lists.values() for key, _ in ranked} - {key for key, _ in spoken}
-            rest = IndexQuery(None, "", max(1, len(beside)), {}, concepts=asked.concepts, among=sorted(beside))
+            rest = IndexQuery(None, {}, max(1, len(beside)), {}, concepts=numbers, among=sorted(beside))
             lists["concepts"] = [*spoken, *self._index.ask(rest).get("concepts", [])]
         lists["concepts"] = [(key, min(1.0, score)) for key, score in lists.get("concepts", [])]
         if reading is not None and reading.normal and (spoken := lists["concepts"]):
             among = sorted(key for key, _ in spoken)
-            called = IndexQuery(None, "", len(among), {}, concepts=concepts.SAYING_NORMAL, among=among)
+            called = IndexQuery(None, {}, len(among), {}, concepts=concepts.SAYING_NORMAL, among=among)
             so = {key for key, _ in self._index.ask(called).get("concepts", [])}
             lists["concepts"] = [(key, score + concepts.CALLED_NORMAL * (key in so)) for key, score in spoken]
         return vector, lists, rare
+
+    def _words_at(self, words: str, limit: int, query: Query) -> IndexQuery:
+        """Words to look for, in figures and in cases."""
+        asked, of_case = self._rarity.asked(words), self._rarity.asked(words, "case")
+        return IndexQuery(None, asked, limit, query.filters, case=of_case)
 
     def _numbers(self, reading: QueryReading | None) -> dict[int, float]:
         return concepts.numbers(reading, self.calibration.weights) if reading is not None else {}
@@ -263,10 +270,10 @@ class Searcher:
         return replace(reading, concepts=tuple(staying)) if less else reading
 
     def _has_word(self, word: str) -> bool:
-        return self._frequency(word) > 0
+        return self._rarity.frequency(word) > 0
 
     def _cases_have_word(self, word: str) -> bool:
-        return self._frequency(word, "case") > 0
+        return self._rarity.frequency(word, "case") > 0
 
     @loaded_once
     def _atlas_words(self) -> frozenset[str]:

@@ -18,7 +18,9 @@ from mirage.corpora.base import Steps
 from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
+from mirage.figure import Case, Figure
 from mirage.images.store import PictureStore
+from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
@@ -385,10 +387,16 @@ def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Poin
         fields = {"modality": figure.modality, "plane": figure.plane, "region": figure.region}
         fields |= {"proof": figure.proof, "corpus": figure.source.corpus, "licence": str(figure.source.licence)}
         assert set(fields) == set(FILTER_FIELDS)
-        whole = "\n".join(filter(None, (figure.words, case.words if case else "")))
         slices = sliced[row.key].vectors if row.key in sliced else None
-        points.append(Point(row.key, *found[row.key], figure.words, fields, postings(said[row.key]), whole, slices))
+        own, whole = words_in(figure, case)
+        words, of_case = bm25.weighted(own, "words"), bm25.weighted(whole, "case")
+        points.append(Point(row.key, *found[row.key], words, fields, postings(said[row.key]), of_case, slices))
     return points
+
+
+def words_in(figure: Figure, case: Case | None) -> tuple[str, str]:
+    """What the channels ``words`` and ``case`` look in: a figure's words, and the same with those of its case."""
+    return figure.words, "\n".join(filter(None, (figure.words, case.words if case else "")))
 
 
 def _encoder(folder: Path, named: str | None, known: manifest.AtlasManifest | None, settings: Settings) -> Encoder:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from mirage.atlas import Atlas
 from mirage.encoders.base import Encoder
-from mirage.indexes import Index, IndexQuery, Point, load
+from mirage.indexes import Index, IndexQuery, Point, bm25, load
 from mirage.indexes.base import FILTER_FIELDS
 from mirage.language import sentences
 from mirage.language import words as wordform
@@ -73,9 +73,10 @@ def by_words(index: Index, topics: Sequence[Topic], places: Callable[[int], int]
         The index's key to a place on the pool.
     """
     answers: list[Ranking] = []
+    rarity = bm25.Rarity(index)
     for topic in topics:
-        ask = IndexQuery(None, topic.text, DEPTH, {})
-        answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])] if topic.text else [])
+        ask = IndexQuery(None, rarity.asked(topic.text), DEPTH, {})
+        answers.append([(places(key),) for key, _ in index.ask(ask).get("words", [])])
     return answers
 
 
@@ -297,7 +298,7 @@ def keywords_of(pool: EvaluationSet) -> Iterator[Index]:
             for figure in bare.figures:
                 case = bare.cases.get(figure.case_id)
                 texts.append(" ".join([figure.caption, *(getattr(case, name) for name in CASE_KEPT if case)]))
-            index.add([Point(place, blank, None, text, fields) for place, text in enumerate(texts)])
+            index.add([Point(place, blank, None, bm25.weighted(text, "case"), fields) for place, text in enumerate(texts)])
             index.optimise()
             yield index
         finally:

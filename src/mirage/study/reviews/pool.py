@@ -23,6 +23,7 @@ from mirage.explain.evidence import ASPECTS, Claim, Evidence
 from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES, Figure, Licence, LinkKind, Source
 from mirage.generate.outputs import FOLDER, Outputs
+from mirage.indexes import bm25
 from mirage.indexes.base import Index, IndexQuery
 from mirage.query import Query, shown
 from mirage.search.answer import Answer, Hit
@@ -230,7 +231,8 @@ def by_keywords(atlas: Searched, query: str, most: int) -> list[Figure]:
     """
     hidden = atlas.hidden_keys()
     with atlas.snapshot() as now:
-        ranked = now.index.ask(IndexQuery(None, query, most + len(hidden), {})).get("words", [])
+        words = bm25.Rarity(now.index).asked(query)
+        ranked = now.index.ask(IndexQuery(None, words, most + len(hidden), {})).get("words", [])
     keys = [key for key, _ in ranked if key not in hidden][:most]
     rows = atlas.store.rows(keys)
     return [rows[key].figure for key in keys if key in rows]
